@@ -1,0 +1,348 @@
+//! Section 5 of draft-popov-token-binding-00 as one pure function: [`establish`].
+
+use core::fmt;
+
+use crate::{
+    alpn::Negotiated,
+    error::{DecodeError, ErrorKind},
+    id::{ALGORITHM, TokenBindingIdRef},
+    key::KeyParameters,
+    message::{
+        Extensions, MESSAGE, TOKENBINDINGS, TokenBindingMessageRef, TokenBindingRef, UnreadableTail,
+    },
+    profile::DecodeOptions,
+    registry::{SignatureAndHashAlgorithm, TokenBindingType},
+    signature::SIGNATURE,
+    tls_unique::TlsUnique,
+    verify::{Verify, verify_binding},
+};
+
+const NAMEDCURVE: &str = "ECDSAParams.namedcurve";
+
+/// Which of the client's application messages is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// The first on the connection, which must carry the Token Binding message.
+    First,
+    /// A later one, which may.
+    Later,
+}
+
+/// A connection on which Token Binding was negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// What was negotiated.
+    pub negotiated: Negotiated,
+    /// The connection's `tls_unique`.
+    pub tls_unique: TlsUnique,
+}
+
+/// A binding whose signature was verified on the connection at hand. Only [`establish`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifiedBinding<'a> {
+    binding: TokenBindingRef<'a>,
+}
+
+impl<'a> VerifiedBinding<'a> {
+    /// The identifier.
+    #[must_use]
+    pub const fn id(self) -> TokenBindingIdRef<'a> {
+        self.binding.id()
+    }
+
+    /// The extensions, all of unknown types, and not covered by the signature.
+    #[must_use]
+    pub const fn extensions(self) -> Extensions<'a> {
+        self.binding.extensions()
+    }
+}
+
+/// What the message says of a binding with another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Referred<'a> {
+    /// Nothing.
+    None,
+    /// This binding, verified.
+    Verified(VerifiedBinding<'a>),
+    /// A binding under an algorithm that cannot be verified here: issue an unbound token
+    /// (draft-balfanz-https-token-binding-00 section 3.5).
+    Unsupported(SignatureAndHashAlgorithm),
+}
+
+/// An established Token Binding (section 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Established<'a> {
+    provided: VerifiedBinding<'a>,
+    referred: Referred<'a>,
+    message: TokenBindingMessageRef<'a>,
+}
+
+impl<'a> Established<'a> {
+    /// The binding of the client with this server.
+    #[must_use]
+    pub const fn provided(&self) -> VerifiedBinding<'a> {
+        self.provided
+    }
+
+    /// The binding of the client with another server.
+    pub const fn referred(&self) -> Referred<'a> {
+        self.referred
+    }
+
+    /// The message, with the bindings of unknown types, which are not verified.
+    #[must_use]
+    pub const fn message(&self) -> &TokenBindingMessageRef<'a> {
+        &self.message
+    }
+
+    /// What of the message could not be read.
+    #[must_use]
+    pub const fn unreadable(&self) -> Option<UnreadableTail<'a>> {
+        self.message.unreadable()
+    }
+
+    /// Whether `binding`, one of [`message`](Self::message)'s, was verified.
+    #[must_use]
+    pub fn is_verified(&self, binding: &TokenBindingRef<'a>) -> bool {
+        match (binding.id().tokenbinding_type(), self.referred) {
+            (TokenBindingType::PROVIDED, _)
+            | (TokenBindingType::REFERRED, Referred::Verified(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Why the connection must be terminated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TerminateKind {
+    /// popov-5-3: a message, though Token Binding was not negotiated.
+    NotNegotiated,
+    /// popov-5-2: no message in the first application message, though it was.
+    MissingMessage,
+    /// The message is malformed.
+    Malformed(ErrorKind),
+    /// There is no binding of type `provided_token_binding`.
+    MissingProvided,
+    /// popov-5-4: the provided binding has other key parameters than negotiated.
+    KeyParametersMismatch {
+        /// What was negotiated.
+        negotiated: KeyParameters,
+    },
+    /// popov-5-6: a signature does not verify.
+    SignatureInvalid,
+    /// The server negotiated what its own verifier cannot verify.
+    VerifierUnsupported {
+        /// What was negotiated.
+        negotiated: KeyParameters,
+    },
+}
+
+impl TerminateKind {
+    /// The kind's name as it stands in conformance vectors and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotNegotiated => "not-negotiated",
+            Self::MissingMessage => "missing-message",
+            Self::Malformed(kind) => kind.name(),
+            Self::MissingProvided => "missing-provided",
+            Self::KeyParametersMismatch { .. } => "key-parameters-mismatch",
+            Self::SignatureInvalid => "signature-invalid",
+            Self::VerifierUnsupported { .. } => "verifier-unsupported",
+        }
+    }
+}
+
+/// The reason to terminate: kind, field in the draft's spelling, byte offset in the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminateReason {
+    kind: TerminateKind,
+    field: &'static str,
+    offset: usize,
+}
+
+impl TerminateReason {
+    const fn new(kind: TerminateKind, field: &'static str, offset: usize) -> Self {
+        Self {
+            kind,
+            field,
+            offset,
+        }
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn kind(self) -> TerminateKind {
+        self.kind
+    }
+
+    /// In which field.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        self.field
+    }
+
+    /// Where, in bytes from the start of the message.
+    #[must_use]
+    pub const fn offset(self) -> usize {
+        self.offset
+    }
+}
+
+impl From<DecodeError> for TerminateReason {
+    fn from(error: DecodeError) -> Self {
+        let kind = TerminateKind::Malformed(error.kind());
+        Self::new(kind, error.field(), error.offset())
+    }
+}
+
+impl fmt::Display for TerminateReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.field)?;
+        match self.kind {
+            TerminateKind::NotNegotiated => f.write_str("sent but not negotiated"),
+            TerminateKind::MissingMessage => f.write_str("negotiated but not sent"),
+            TerminateKind::Malformed(kind) => kind.fmt(f),
+            TerminateKind::MissingProvided => f.write_str("no provided_token_binding"),
+            TerminateKind::KeyParametersMismatch { negotiated } => {
+                write!(f, "{} was negotiated", negotiated.name())
+            }
+            TerminateKind::SignatureInvalid => f.write_str("not valid"),
+            TerminateKind::VerifierUnsupported { negotiated } => {
+                write!(f, "the verifier cannot verify {}", negotiated.name())
+            }
+        }?;
+        write!(f, " at byte {}", self.offset)
+    }
+}
+
+impl core::error::Error for TerminateReason {}
+
+/// What section 5 says to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome<'a> {
+    /// Token Binding was not negotiated, and the client did not send a message: go on without.
+    NotInUse,
+    /// A later application message without a Token Binding message: what was established stands.
+    Unchanged,
+    /// The signatures verify: the binding is established.
+    Established(Established<'a>),
+    /// Terminate the connection.
+    Terminate(TerminateReason),
+}
+
+/// Decides on a client's application message (draft-popov-token-binding-00 section 5).
+///
+/// `session` is `None` where Token Binding was not negotiated, `message` is `None` where the
+/// application message carries no Token Binding message. The structure of the whole message is
+/// checked before any signature; at most two signatures are verified.
+///
+/// A message without a provided binding terminates the connection also in later application
+/// messages: draft-balfanz-https-token-binding-00 section 2 asks for one in each. That a later one
+/// is of the same key is for the caller to check, who knows the earlier one.
+pub fn establish<'m, V: Verify + ?Sized>(
+    session: Option<&Session>,
+    position: Position,
+    message: Option<&'m [u8]>,
+    verifier: &V,
+    options: impl Into<DecodeOptions>,
+) -> Outcome<'m> {
+    let (session, message) = match (session, message, position) {
+        (None, None, _) => return Outcome::NotInUse,
+        (None, Some(_), _) => return terminate(TerminateKind::NotNegotiated, MESSAGE, 0),
+        (Some(_), None, Position::First) => {
+            return terminate(TerminateKind::MissingMessage, MESSAGE, 0);
+        }
+        (Some(_), None, Position::Later) => return Outcome::Unchanged,
+        (Some(session), Some(message), _) => (session, message),
+    };
+    match try_establish(session, message, verifier, options.into()) {
+        Ok(established) => Outcome::Established(established),
+        Err(reason) => Outcome::Terminate(reason),
+    }
+}
+
+fn terminate(kind: TerminateKind, field: &'static str, offset: usize) -> Outcome<'static> {
+    Outcome::Terminate(TerminateReason::new(kind, field, offset))
+}
+
+fn try_establish<'m, V: Verify + ?Sized>(
+    session: &Session,
+    bytes: &'m [u8],
+    verifier: &V,
+    options: DecodeOptions,
+) -> Result<Established<'m>, TerminateReason> {
+    let message = TokenBindingMessageRef::from_bytes(bytes, options)?;
+    let provided = provided_as_negotiated(session.negotiated.key_parameters(), &message)?;
+    let octets = session.tls_unique.signed_octets();
+    let verified = |binding: TokenBindingRef<'m>| {
+        verify_binding(verifier, binding, &octets, options.profile.signature)
+            .map(|()| VerifiedBinding { binding })
+            .map_err(|_| {
+                let offset = message.offset_of(binding.signature());
+                TerminateReason::new(TerminateKind::SignatureInvalid, SIGNATURE, offset)
+            })
+    };
+
+    let negotiated = session.negotiated.key_parameters();
+    if !verifier.supports(negotiated) {
+        let kind = TerminateKind::VerifierUnsupported { negotiated };
+        let offset = algorithm_offset(&message, provided.id().as_bytes());
+        return Err(TerminateReason::new(kind, ALGORITHM, offset));
+    }
+    let provided = verified(provided)?;
+    let referred = match (message.referred(), message.unreadable()) {
+        (Some(binding), _) => match binding.id().key_parameters() {
+            Some(parameters) if verifier.supports(parameters) => {
+                Referred::Verified(verified(binding)?)
+            }
+            _ => Referred::Unsupported(binding.id().algorithm()),
+        },
+        (None, Some(tail)) if tail.tokenbinding_type() == TokenBindingType::REFERRED => {
+            Referred::Unsupported(tail.algorithm())
+        }
+        (None, _) => Referred::None,
+    };
+    Ok(Established {
+        provided,
+        referred,
+        message,
+    })
+}
+
+/// The provided binding, if its key parameters are those negotiated (popov-5-4).
+fn provided_as_negotiated<'m>(
+    negotiated: KeyParameters,
+    message: &TokenBindingMessageRef<'m>,
+) -> Result<TokenBindingRef<'m>, TerminateReason> {
+    let mismatch = |field, offset| {
+        let kind = TerminateKind::KeyParametersMismatch { negotiated };
+        TerminateReason::new(kind, field, offset)
+    };
+    let Some(provided) = message.provided() else {
+        return Err(match message.unreadable() {
+            Some(tail) if tail.tokenbinding_type() == TokenBindingType::PROVIDED => {
+                mismatch(ALGORITHM, algorithm_offset(message, tail.as_bytes()))
+            }
+            _ => TerminateReason::new(TerminateKind::MissingProvided, TOKENBINDINGS, 2),
+        });
+    };
+    let id = provided.id();
+    let at = algorithm_offset(message, id.as_bytes());
+    if id.algorithm() != negotiated.algorithm() {
+        Err(mismatch(ALGORITHM, at))
+    } else if id.key_parameters() != Some(negotiated) {
+        // The algorithm is the negotiated one, so only the curve, two bytes on, can differ.
+        Err(mismatch(NAMEDCURVE, at.saturating_add(2)))
+    } else {
+        Ok(provided)
+    }
+}
+
+/// Where the algorithm of the binding that begins with `id` stands.
+fn algorithm_offset<'m>(message: &TokenBindingMessageRef<'m>, id: &'m [u8]) -> usize {
+    message.offset_of(id).saturating_add(1)
+}

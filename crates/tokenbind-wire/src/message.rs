@@ -1,0 +1,493 @@
+//! `TokenBindingMessage`, `TokenBinding` and `Extension` (draft-popov-token-binding-00 section 4),
+//! borrowed and owned.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use nom::Offset;
+
+use crate::{
+    codec::{Failure, Parsed, put_u16_vector, uint8, vector_u16, whole},
+    error::{DecodeError, EncodeError, EncodeErrorKind, ErrorKind},
+    id::{Head, ID, TYPE, TokenBindingId, TokenBindingIdRef, head},
+    profile::{DecodeOptions, EncodingProfile, Limits},
+    registry::{ExtensionType, SignatureAndHashAlgorithm, TokenBindingType},
+    signature::{self, SIGNATURE},
+};
+
+pub(crate) const MESSAGE: &str = "TokenBindingMessage";
+pub(crate) const TOKENBINDINGS: &str = "TokenBindingMessage.tokenbindings";
+const EXTENSIONS: &str = "TokenBinding.extensions";
+const EXTENSION_TYPE: &str = "Extension.extension_type";
+const EXTENSION_DATA: &str = "Extension.extension_data";
+
+/// `Extension`, draft-popov-token-binding-00 section 4, borrowed. No type is registered: all are
+/// ignored, and kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ExtensionRef<'a> {
+    extension_type: ExtensionType,
+    extension_data: &'a [u8],
+}
+
+impl<'a> ExtensionRef<'a> {
+    /// The type.
+    #[must_use]
+    pub const fn extension_type(self) -> ExtensionType {
+        self.extension_type
+    }
+
+    /// The data, 0 to 65535 bytes.
+    #[must_use]
+    pub const fn extension_data(self) -> &'a [u8] {
+        self.extension_data
+    }
+}
+
+impl fmt::Debug for ExtensionRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extension")
+            .field("extension_type", &self.extension_type)
+            .field("extension_data_bytes", &self.extension_data.len())
+            .finish()
+    }
+}
+
+fn extension(input: &[u8]) -> Parsed<'_, ExtensionRef<'_>> {
+    let (rest, extension_type) = uint8(input, EXTENSION_TYPE)?;
+    let (rest, extension_data) = vector_u16(rest, EXTENSION_DATA)?;
+    let extension = ExtensionRef {
+        extension_type: ExtensionType(extension_type),
+        extension_data,
+    };
+    Ok((rest, extension))
+}
+
+/// The extensions of one binding, checked, read again as they are iterated over.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extensions<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Extensions<'a> {
+    fn checked(bytes: &'a [u8]) -> Result<Self, nom::Err<Failure<'a>>> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            (rest, _) = extension(rest)?;
+        }
+        Ok(Self { bytes })
+    }
+
+    /// The list as it stands in the message, without its length prefix.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+impl<'a> Iterator for Extensions<'a> {
+    type Item = ExtensionRef<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (rest, extension) = extension(self.bytes).ok()?;
+        self.bytes = rest;
+        Some(extension)
+    }
+}
+
+impl fmt::Debug for Extensions<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(*self).finish()
+    }
+}
+
+/// `TokenBinding`, draft-popov-token-binding-00 section 4, borrowed. Its structure is checked, its
+/// signature is not verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenBindingRef<'a> {
+    id: TokenBindingIdRef<'a>,
+    signature: &'a [u8],
+    extensions: Extensions<'a>,
+}
+
+impl<'a> TokenBindingRef<'a> {
+    /// `tokenbindingid`.
+    #[must_use]
+    pub const fn id(self) -> TokenBindingIdRef<'a> {
+        self.id
+    }
+
+    /// `signature`, as on the wire.
+    #[must_use]
+    pub const fn signature(self) -> &'a [u8] {
+        self.signature
+    }
+
+    /// `extensions`.
+    #[must_use]
+    pub const fn extensions(self) -> Extensions<'a> {
+        self.extensions
+    }
+
+    fn to_owned(self) -> TokenBinding {
+        TokenBinding {
+            id: self.id.to_owned(),
+            signature: self.signature.to_vec(),
+            extensions: self.extensions.map(Extension::from).collect(),
+        }
+    }
+}
+
+fn token_binding<'a>(
+    head: Head<'a>,
+    key: &'a [u8],
+    options: &DecodeOptions,
+) -> Option<Parsed<'a, TokenBindingRef<'a>>> {
+    let id = head.id(key, options.profile.point)?;
+    Some(id.and_then(|(rest, id)| {
+        let (rest, signature) = vector_u16(rest, SIGNATURE)?;
+        if let Some(parameters) = id.key_parameters() {
+            signature::from_wire(signature, parameters, options.profile.signature)
+                .map_err(Failure::fatal)?;
+        }
+        let (rest, extensions) = vector_u16(rest, EXTENSIONS)?;
+        let (limit, actual) = (options.limits.extension_bytes, extensions.len());
+        if actual > limit {
+            let kind = ErrorKind::ExtensionsTooLong { limit, actual };
+            return Err(Failure::new(kind, EXTENSIONS, extensions).fatal());
+        }
+        let extensions = Extensions::checked(extensions)?;
+        let binding = TokenBindingRef {
+            id,
+            signature,
+            extensions,
+        };
+        Ok((rest, binding))
+    }))
+}
+
+/// The rest of a message from a binding under an unknown signature algorithm on: no length precedes
+/// its key, so neither it nor what follows can be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct UnreadableTail<'a> {
+    tokenbinding_type: TokenBindingType,
+    algorithm: SignatureAndHashAlgorithm,
+    bytes: &'a [u8],
+}
+
+impl<'a> UnreadableTail<'a> {
+    /// The type of the first binding in the tail.
+    #[must_use]
+    pub const fn tokenbinding_type(self) -> TokenBindingType {
+        self.tokenbinding_type
+    }
+
+    /// The algorithm that is not known.
+    #[must_use]
+    pub const fn algorithm(self) -> SignatureAndHashAlgorithm {
+        self.algorithm
+    }
+
+    /// The tail, from the type on.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+impl fmt::Debug for UnreadableTail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnreadableTail")
+            .field("tokenbinding_type", &self.tokenbinding_type)
+            .field("algorithm", &self.algorithm)
+            .field("bytes", &self.bytes.len())
+            .finish()
+    }
+}
+
+/// `TokenBindingMessage`, draft-popov-token-binding-00 section 4, borrowed.
+///
+/// Its structure is checked: at least one binding, at most one provided and one referred and these
+/// of different keys. No signature is verified: that is [`establish`](crate::establish).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenBindingMessageRef<'a> {
+    bytes: &'a [u8],
+    token_bindings: Vec<TokenBindingRef<'a>>,
+    unreadable: Option<UnreadableTail<'a>>,
+}
+
+impl<'a> TokenBindingMessageRef<'a> {
+    /// Reads a message that is all of `bytes`.
+    ///
+    /// # Errors
+    /// What is malformed, and where.
+    pub fn from_bytes(
+        bytes: &'a [u8],
+        options: impl Into<DecodeOptions>,
+    ) -> Result<Self, DecodeError> {
+        let options = options.into();
+        let (limit, actual) = (options.limits.message_bytes, bytes.len());
+        if actual > limit {
+            let kind = ErrorKind::MessageTooLong { limit, actual };
+            return Err(DecodeError::new(kind, MESSAGE, limit));
+        }
+        whole(bytes, MESSAGE, |input| {
+            let (rest, tokenbindings) = vector_u16(input, TOKENBINDINGS)?;
+            let message = Self::read(bytes, tokenbindings, &options)?;
+            Ok((rest, message))
+        })
+    }
+
+    fn read(
+        bytes: &'a [u8],
+        tokenbindings: &'a [u8],
+        options: &DecodeOptions,
+    ) -> Result<Self, nom::Err<Failure<'a>>> {
+        let refuse = |kind, field, at| Err(Failure::new(kind, field, at).fatal());
+        if tokenbindings.is_empty() {
+            // popov-4-5: at least one TokenBinding.
+            return refuse(ErrorKind::NoTokenBinding, TOKENBINDINGS, tokenbindings);
+        }
+        let mut message = Self {
+            bytes,
+            token_bindings: Vec::new(),
+            unreadable: None,
+        };
+        let mut rest = tokenbindings;
+        while !rest.is_empty() {
+            let limit = options.limits.token_bindings;
+            if message.token_bindings.len() >= limit {
+                return refuse(
+                    ErrorKind::TooManyTokenBindings { limit },
+                    TOKENBINDINGS,
+                    rest,
+                );
+            }
+            let (key, head) = head(rest)?;
+            let tokenbinding_type = head.tokenbinding_type;
+            if tokenbinding_type.name().is_some() && message.first(tokenbinding_type).is_some() {
+                let kind = ErrorKind::DuplicateTokenBindingType {
+                    tokenbinding_type: tokenbinding_type.0,
+                };
+                return refuse(kind, TYPE, rest);
+            }
+            match token_binding(head, key, options) {
+                Some(parsed) => {
+                    let (after, binding) = parsed?;
+                    message.token_bindings.push(binding);
+                    rest = after;
+                }
+                None => {
+                    message.unreadable = Some(UnreadableTail {
+                        tokenbinding_type,
+                        algorithm: head.algorithm,
+                        bytes: rest,
+                    });
+                    break;
+                }
+            }
+        }
+        match (message.provided(), message.referred()) {
+            (Some(provided), Some(referred)) if provided.id.same_key(referred.id) => {
+                let provided_first =
+                    bytes.offset(provided.id.as_bytes()) < bytes.offset(referred.id.as_bytes());
+                let later = if provided_first { referred } else { provided };
+                refuse(ErrorKind::SameKey, ID, later.id.as_bytes())
+            }
+            _ => Ok(message),
+        }
+    }
+
+    /// The bindings that could be read, in the message's order, those of unknown types included.
+    #[must_use]
+    pub fn token_bindings(&self) -> &[TokenBindingRef<'a>] {
+        &self.token_bindings
+    }
+
+    /// What could not be read, if anything.
+    #[must_use]
+    pub const fn unreadable(&self) -> Option<UnreadableTail<'a>> {
+        self.unreadable
+    }
+
+    /// The binding of type `provided_token_binding`.
+    #[must_use]
+    pub fn provided(&self) -> Option<TokenBindingRef<'a>> {
+        self.first(TokenBindingType::PROVIDED)
+    }
+
+    /// The binding of type `referred_token_binding`.
+    #[must_use]
+    pub fn referred(&self) -> Option<TokenBindingRef<'a>> {
+        self.first(TokenBindingType::REFERRED)
+    }
+
+    fn first(&self, tokenbinding_type: TokenBindingType) -> Option<TokenBindingRef<'a>> {
+        let of_type =
+            |binding: &&TokenBindingRef<'a>| binding.id.tokenbinding_type() == tokenbinding_type;
+        self.token_bindings.iter().find(of_type).copied()
+    }
+
+    /// The message.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Where `part`, a slice this message handed out, begins, in bytes from the message's start.
+    #[must_use]
+    pub fn offset_of(&self, part: &'a [u8]) -> usize {
+        self.bytes.offset(part)
+    }
+
+    /// The owned form, which encodes to the same bytes.
+    #[must_use]
+    pub fn to_owned(&self) -> TokenBindingMessage {
+        TokenBindingMessage {
+            token_bindings: self
+                .token_bindings
+                .iter()
+                .map(|binding| binding.to_owned())
+                .collect(),
+            unreadable: self.unreadable.map(|tail| tail.bytes.to_vec()),
+        }
+    }
+}
+
+/// `Extension`, draft-popov-token-binding-00 section 4, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
+pub struct Extension {
+    /// The type.
+    pub extension_type: ExtensionType,
+    /// The data, at most 65535 bytes.
+    pub extension_data: Vec<u8>,
+}
+
+impl From<ExtensionRef<'_>> for Extension {
+    fn from(extension: ExtensionRef<'_>) -> Self {
+        Self {
+            extension_type: extension.extension_type,
+            extension_data: extension.extension_data.to_vec(),
+        }
+    }
+}
+
+/// `TokenBinding`, draft-popov-token-binding-00 section 4, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenBinding {
+    id: TokenBindingId,
+    signature: Vec<u8>,
+    extensions: Vec<Extension>,
+}
+
+impl TokenBinding {
+    /// A binding of these parts. [`message`](crate::message) signs and builds in one step.
+    #[must_use]
+    pub const fn new(id: TokenBindingId, signature: Vec<u8>, extensions: Vec<Extension>) -> Self {
+        Self {
+            id,
+            signature,
+            extensions,
+        }
+    }
+
+    /// `tokenbindingid`.
+    #[must_use]
+    pub const fn id(&self) -> &TokenBindingId {
+        &self.id
+    }
+
+    /// `signature`, as on the wire.
+    #[must_use]
+    pub fn signature(&self) -> &[u8] {
+        &self.signature
+    }
+
+    /// `extensions`.
+    #[must_use]
+    pub fn extensions(&self) -> &[Extension] {
+        &self.extensions
+    }
+
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.extend_from_slice(self.id.as_bytes());
+        put_u16_vector(out, SIGNATURE, &self.signature)?;
+        let mut extensions = Vec::new();
+        for extension in &self.extensions {
+            extensions.push(extension.extension_type.0);
+            put_u16_vector(&mut extensions, EXTENSION_DATA, &extension.extension_data)?;
+        }
+        put_u16_vector(out, EXTENSIONS, &extensions)
+    }
+}
+
+/// `TokenBindingMessage`, draft-popov-token-binding-00 section 4, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenBindingMessage {
+    token_bindings: Vec<TokenBinding>,
+    unreadable: Option<Vec<u8>>,
+}
+
+impl TokenBindingMessage {
+    /// A message of these bindings.
+    ///
+    /// # Errors
+    /// When the message would break a rule that decoding enforces, e.g. no binding, a malformed
+    /// signature, one key twice; or when a vector is too long.
+    pub fn try_new(
+        token_bindings: Vec<TokenBinding>,
+        profile: EncodingProfile,
+    ) -> Result<Self, EncodeError> {
+        let message = Self {
+            token_bindings,
+            unreadable: None,
+        };
+        TokenBindingMessageRef::from_bytes(&message.to_vec()?, profile)?;
+        Ok(message)
+    }
+
+    /// Reads a message that is all of `bytes`.
+    ///
+    /// # Errors
+    /// As [`TokenBindingMessageRef::from_bytes`].
+    pub fn from_bytes(
+        bytes: &[u8],
+        options: impl Into<DecodeOptions>,
+    ) -> Result<Self, DecodeError> {
+        TokenBindingMessageRef::from_bytes(bytes, options).map(|message| message.to_owned())
+    }
+
+    /// The bindings that could be read.
+    #[must_use]
+    pub fn token_bindings(&self) -> &[TokenBinding] {
+        &self.token_bindings
+    }
+
+    /// What could not be read, if anything, from the type of the binding on.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<&[u8]> {
+        self.unreadable.as_deref()
+    }
+
+    /// The encoding, of which there is exactly one.
+    ///
+    /// # Errors
+    /// When a vector is longer than its length prefix can say.
+    pub fn to_vec(&self) -> Result<Vec<u8>, EncodeError> {
+        let mut body = Vec::new();
+        for binding in &self.token_bindings {
+            binding.put(&mut body)?;
+        }
+        body.extend_from_slice(self.unreadable.as_deref().unwrap_or_default());
+        if body.is_empty() {
+            let kind = EncodeErrorKind::Invalid(ErrorKind::NoTokenBinding);
+            return Err(EncodeError::new(kind, TOKENBINDINGS));
+        }
+        let mut out = Vec::with_capacity(body.len().saturating_add(2));
+        put_u16_vector(&mut out, TOKENBINDINGS, &body)?;
+        Ok(out)
+    }
+}
+
+const _: () = assert!(Limits::MAX_MESSAGE_BYTES == Limits::MAX_EXTENSION_BYTES + 2);

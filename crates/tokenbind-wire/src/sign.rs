@@ -1,0 +1,138 @@
+//! [`Sign`]: a key that signs and need not be exported; and [`message`], which builds what a client
+//! sends.
+
+use alloc::{vec, vec::Vec};
+use core::fmt;
+
+use crate::{
+    alpn::Negotiated,
+    error::EncodeError,
+    id::TokenBindingId,
+    key::{KeyParameters, PublicKey},
+    message::{TokenBinding, TokenBindingMessage},
+    profile::EncodingProfile,
+    registry::TokenBindingType,
+    signature::Signature,
+    tls_unique::{SignedOctets, TlsUnique},
+};
+
+/// The key could not sign, or could not be made or read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The key store or the random source failed.
+    Backend,
+    /// What was to be imported is not a key this crate signs with: P-256, or RSA with a 2048-bit
+    /// modulus.
+    Key,
+}
+
+impl fmt::Display for SignError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Backend => "the key store or the random source failed",
+            Self::Key => "neither a P-256 nor a 2048-bit RSA key",
+        })
+    }
+}
+
+impl core::error::Error for SignError {}
+
+/// A Token Binding key. Implement it for an HSM, a TPM or a platform key store: the private key
+/// never has to leave it (popov-4-7, popov-9-1-1).
+pub trait Sign {
+    /// The public key.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Signs: ECDSA on P-256, or RSASSA-PKCS1-v1_5, with SHA-256 over `octets`, hashed once.
+    ///
+    /// # Errors
+    /// When the key store fails.
+    fn sign(&self, octets: &SignedOctets) -> Result<Signature, SignError>;
+}
+
+/// Why a client has no message to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// The key for the provided binding does not have the negotiated parameters.
+    KeyParametersMismatch {
+        /// The parameters that were negotiated.
+        negotiated: KeyParameters,
+    },
+    /// The key's signature is of another kind than the key.
+    SignatureKind,
+    /// The key store failed.
+    Sign(SignError),
+    /// The message would break the draft, e.g. one key for both bindings.
+    Encode(EncodeError),
+}
+
+impl fmt::Display for MessageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KeyParametersMismatch { negotiated } => {
+                write!(f, "the key is not a {} key", negotiated.name())
+            }
+            Self::SignatureKind => f.write_str("the key returned a signature of another kind"),
+            Self::Sign(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for MessageError {}
+
+/// The message a client sends on a connection (draft-popov-token-binding-00 section 4): the
+/// provided binding under the negotiated parameters, and in federation a referred one under the
+/// parameters of its own key.
+///
+/// # Errors
+/// When `provided` is of other parameters than negotiated, both keys are the same, or a key store
+/// fails.
+pub fn message(
+    negotiated: Negotiated,
+    tls_unique: &TlsUnique,
+    provided: &dyn Sign,
+    referred: Option<&dyn Sign>,
+    profile: EncodingProfile,
+) -> Result<TokenBindingMessage, MessageError> {
+    let octets = tls_unique.signed_octets();
+    let negotiated = negotiated.key_parameters();
+    if provided.public_key().parameters() != negotiated {
+        // popov-4-6
+        return Err(MessageError::KeyParametersMismatch { negotiated });
+    }
+    let mut bindings: Vec<TokenBinding> = vec![binding(
+        TokenBindingType::PROVIDED,
+        provided,
+        &octets,
+        profile,
+    )?];
+    if let Some(referred) = referred {
+        bindings.push(binding(
+            TokenBindingType::REFERRED,
+            referred,
+            &octets,
+            profile,
+        )?);
+    }
+    TokenBindingMessage::try_new(bindings, profile).map_err(MessageError::Encode)
+}
+
+fn binding(
+    tokenbinding_type: TokenBindingType,
+    key: &dyn Sign,
+    octets: &SignedOctets,
+    profile: EncodingProfile,
+) -> Result<TokenBinding, MessageError> {
+    let public_key = key.public_key();
+    let id = TokenBindingId::try_new(tokenbinding_type, public_key, profile.point)
+        .map_err(MessageError::Encode)?;
+    let signature = key.sign(octets).map_err(MessageError::Sign)?;
+    if signature.parameters() != public_key.parameters() {
+        return Err(MessageError::SignatureKind);
+    }
+    let signature = signature.to_vec(profile.signature);
+    Ok(TokenBinding::new(id, signature, Vec::new()))
+}

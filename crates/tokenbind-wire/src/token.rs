@@ -1,0 +1,99 @@
+//! Security token validation (draft-popov-token-binding-00 section 7): [`check_token`].
+
+use subtle::ConstantTimeEq;
+
+use crate::id::TokenBindingIdRef;
+
+/// What a security token says of the binding it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenClaim<'a> {
+    /// Nothing: a bearer token.
+    Bearer,
+    /// The literal `TokenBindingID`, type included: the same server issued and checks the token.
+    Id(&'a [u8]),
+    /// The identifier without its type: the token was issued for a referred binding.
+    KeyId(&'a [u8]),
+    /// Something that could not be read. Such a token may have been bound.
+    Unreadable,
+}
+
+/// What the application wants done with tokens that are not bound (section 7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BearerPolicy {
+    /// Discard them.
+    #[default]
+    Discard,
+    /// Honor them, on any connection.
+    Honor,
+}
+
+/// What to do with a security token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum TokenVerdict {
+    /// Honor it: it is bound to the key of this connection.
+    HonorBound,
+    /// Honor it, though it is not bound: the policy says so.
+    HonorBearer,
+    /// Discard it.
+    Discard(DiscardReason),
+}
+
+/// Why a security token is discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DiscardReason {
+    /// It is not bound, and the policy does not honor such tokens.
+    BearerNotHonored,
+    /// What it says of its binding could not be read.
+    Unreadable,
+    /// popov-7-2: it is bound, and the connection has no Token Binding.
+    NoTokenBindingEstablished,
+    /// popov-7-3: it is bound to another identifier.
+    Mismatch,
+}
+
+impl DiscardReason {
+    /// The reason's name as it stands in conformance vectors and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BearerNotHonored => "bearer-not-honored",
+            Self::Unreadable => "unreadable",
+            Self::NoTokenBindingEstablished => "no-token-binding-established",
+            Self::Mismatch => "mismatch",
+        }
+    }
+}
+
+/// Checks a security token against the connection it came over (section 7). Identifiers are
+/// compared in constant time.
+///
+/// `connection` is the identifier of the *provided* binding that was established, from
+/// [`VerifiedBinding::id`](crate::VerifiedBinding::id), or from a proxy that is trusted to have
+/// established it.
+pub fn check_token(
+    token: TokenClaim<'_>,
+    connection: Option<TokenBindingIdRef<'_>>,
+    bearer_policy: BearerPolicy,
+) -> TokenVerdict {
+    use DiscardReason::{BearerNotHonored, Mismatch, NoTokenBindingEstablished, Unreadable};
+
+    let (claimed, established) = match (token, connection) {
+        (TokenClaim::Bearer, _) => {
+            return match bearer_policy {
+                BearerPolicy::Honor => TokenVerdict::HonorBearer,
+                BearerPolicy::Discard => TokenVerdict::Discard(BearerNotHonored),
+            };
+        }
+        (TokenClaim::Unreadable, _) => return TokenVerdict::Discard(Unreadable),
+        (_, None) => return TokenVerdict::Discard(NoTokenBindingEstablished),
+        (TokenClaim::Id(id), Some(connection)) => (id, connection.as_bytes()),
+        (TokenClaim::KeyId(key_id), Some(connection)) => (key_id, connection.key_id()),
+    };
+    if claimed.ct_eq(established).into() {
+        TokenVerdict::HonorBound
+    } else {
+        TokenVerdict::Discard(Mismatch)
+    }
+}
