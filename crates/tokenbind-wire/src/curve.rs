@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn points_of_generated_keys_are_on_the_curve_and_their_neighbours_are_not() {
         for _ in 0..64 {
-            let key = p256::PublicKey::from(&p256::SecretKey::generate().public_key());
+            let key = p256::SecretKey::generate().public_key();
             let mut point: [u8; 64] = key.to_sec1_point(false).as_bytes()[1..].try_into().unwrap();
             assert!(is_on_curve(&point));
             point[63] ^= 1;

@@ -105,9 +105,9 @@ impl<'a> Established<'a> {
     /// Whether `binding`, one of [`message`](Self::message)'s, was verified.
     #[must_use]
     pub fn is_verified(&self, binding: &TokenBindingRef<'a>) -> bool {
-        match (binding.id().tokenbinding_type(), self.referred) {
-            (TokenBindingType::PROVIDED, _)
-            | (TokenBindingType::REFERRED, Referred::Verified(_)) => true,
+        match binding.id().tokenbinding_type() {
+            TokenBindingType::PROVIDED => true,
+            TokenBindingType::REFERRED => matches!(self.referred, Referred::Verified(_)),
             _ => false,
         }
     }
