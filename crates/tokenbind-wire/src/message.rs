@@ -244,7 +244,7 @@ impl<'a> TokenBindingMessageRef<'a> {
     ) -> Result<Self, nom::Err<Failure<'a>>> {
         let refuse = |kind, field, at| Err(Failure::new(kind, field, at).fatal());
         if tokenbindings.is_empty() {
-            // popov-4-5: at least one TokenBinding.
+            // popov-4-1: at least one TokenBinding.
             return refuse(ErrorKind::NoTokenBinding, TOKENBINDINGS, tokenbindings);
         }
         let mut message = Self {

@@ -1,0 +1,277 @@
+//! The requirements ledger: `docs/requirements/*.toml`.
+
+use std::{collections::BTreeSet, fmt, fs, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+/// How binding a requirement is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// MUST.
+    #[serde(rename = "MUST")]
+    Must,
+    /// MUST NOT.
+    #[serde(rename = "MUST NOT")]
+    MustNot,
+    /// SHOULD.
+    #[serde(rename = "SHOULD")]
+    Should,
+    /// SHOULD NOT.
+    #[serde(rename = "SHOULD NOT")]
+    ShouldNot,
+    /// MAY.
+    #[serde(rename = "MAY")]
+    May,
+    /// Binding, without a key word.
+    #[serde(rename = "statement")]
+    Statement,
+}
+
+/// Whom a requirement binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+    /// Both.
+    Both,
+    /// Whoever runs one of them.
+    Operator,
+}
+
+/// How far a requirement is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Met, and shown.
+    Done,
+    /// Met in part.
+    Partial,
+    /// Not ours to meet.
+    NotApplicable,
+    /// Met otherwise than the draft says.
+    Deviates,
+}
+
+/// One requirement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requirement {
+    /// E.g. `popov-5-3`.
+    pub id: String,
+    /// The draft's section.
+    pub section: String,
+    /// How binding it is.
+    pub level: Level,
+    /// Whom it binds.
+    pub role: Role,
+    /// What it asks, in our words.
+    pub text: String,
+    /// How far it is met.
+    pub status: Status,
+    /// Why it is not `done`.
+    pub reason: Option<String>,
+    /// What shows it.
+    #[serde(default)]
+    pub evidence: Vec<Evidence>,
+}
+
+/// What shows a requirement.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Evidence {
+    /// `vector:<suite>/<case>`
+    Vector {
+        /// The suite.
+        suite: String,
+        /// The case.
+        case: String,
+    },
+    /// `test:<crate>::<path>`, a test as libtest names it.
+    Test {
+        /// The crate.
+        package: String,
+        /// The path.
+        path: String,
+    },
+}
+
+impl TryFrom<String> for Evidence {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let vector = text.strip_prefix("vector:").and_then(|name| name.rsplit_once('/'));
+        let test = text.strip_prefix("test:").and_then(|name| name.split_once("::"));
+        match (vector, test) {
+            (Some((suite, case)), _) => Ok(Self::Vector { suite: suite.into(), case: case.into() }),
+            (_, Some((package, path))) => {
+                Ok(Self::Test { package: package.into(), path: path.into() })
+            }
+            _ => Err(format!("neither vector:<suite>/<case> nor test:<crate>::<path>: {text}")),
+        }
+    }
+}
+
+impl From<Evidence> for String {
+    fn from(evidence: Evidence) -> Self {
+        evidence.to_string()
+    }
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vector { suite, case } => write!(f, "vector:{suite}/{case}"),
+            Self::Test { package, path } => write!(f, "test:{package}::{path}"),
+        }
+    }
+}
+
+/// The ledger of one draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// The draft: the file's name.
+    pub draft: String,
+    /// Its requirements.
+    pub requirements: Vec<Requirement>,
+}
+
+/// Why a ledger is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerError {
+    /// The draft.
+    pub draft: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.draft, self.reason)
+    }
+}
+
+impl std::error::Error for LedgerError {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    requirement: Vec<Requirement>,
+}
+
+impl Ledger {
+    /// Reads the ledger of a draft.
+    ///
+    /// # Errors
+    /// When it is not of the ledger's form: an unknown field, an id used twice, a `done` without
+    /// evidence, anything else without a reason.
+    pub fn parse(draft: &str, text: &str) -> Result<Self, LedgerError> {
+        let refuse = |reason: String| LedgerError { draft: draft.into(), reason };
+        let file: File = toml::from_str(text).map_err(|error| refuse(error.to_string()))?;
+        let mut ids = BTreeSet::new();
+        for requirement in &file.requirement {
+            let id = &requirement.id;
+            if !ids.insert(id) {
+                return Err(refuse(format!("{id} stands twice")));
+            }
+            let has_reason = requirement.reason.as_ref().is_some_and(|reason| !reason.is_empty());
+            match requirement.status {
+                Status::Done if requirement.evidence.is_empty() => {
+                    return Err(refuse(format!("{id} is done without evidence")));
+                }
+                Status::Done if has_reason => {
+                    return Err(refuse(format!("{id} is done and has a reason why it is not")));
+                }
+                Status::Partial | Status::NotApplicable | Status::Deviates if !has_reason => {
+                    return Err(refuse(format!("{id} is not done, without a reason")));
+                }
+                _ => {}
+            }
+        }
+        Ok(Self { draft: draft.into(), requirements: file.requirement })
+    }
+
+    /// Reads all ledgers in a directory, in order of their names.
+    ///
+    /// # Errors
+    /// When one cannot be read or is refused.
+    pub fn load_all(directory: &Path) -> Result<Vec<Self>, LedgerError> {
+        let failed = |path: &Path, error: std::io::Error| LedgerError {
+            draft: path.display().to_string(),
+            reason: error.to_string(),
+        };
+        let mut ledgers = Vec::new();
+        for entry in fs::read_dir(directory).map_err(|error| failed(directory, error))? {
+            let path = entry.map_err(|error| failed(directory, error))?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let draft = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+                let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+                ledgers.push(Self::parse(&draft, &text)?);
+            }
+        }
+        ledgers.sort_by(|left, right| left.draft.cmp(&right.draft));
+        Ok(ledgers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: &str, rest: &str) -> String {
+        format!(
+            "[[requirement]]\nid='{id}'\nsection='5'\nlevel='MUST'\nrole='server'\ntext='t'\n{rest}\n"
+        )
+    }
+
+    fn refusal(text: &str) -> String {
+        Ledger::parse("d", text).expect_err("refused").reason
+    }
+
+    const DONE: &str = "status='done'\nevidence=['vector:a/b/c','test:p::q::r']";
+
+    #[test]
+    fn evidence_is_a_case_or_a_test() {
+        let ledger = Ledger::parse("d", &entry("x", DONE)).expect("valid");
+        let expected = vec![
+            Evidence::Vector { suite: "a/b".into(), case: "c".into() },
+            Evidence::Test { package: "p".into(), path: "q::r".into() },
+        ];
+        assert_eq!(ledger.requirements[0].evidence, expected);
+        let text = refusal(&entry("x", "status='done'\nevidence=['faith']"));
+        assert!(text.contains("neither vector:<suite>/<case> nor test:<crate>::<path>: faith"));
+    }
+
+    #[test]
+    fn an_id_that_stands_twice_is_refused() {
+        assert_eq!(refusal(&(entry("x", DONE) + &entry("x", DONE))), "x stands twice");
+    }
+
+    #[test]
+    fn done_without_evidence_is_refused() {
+        assert_eq!(refusal(&entry("x", "status='done'")), "x is done without evidence");
+    }
+
+    #[test]
+    fn done_with_a_reason_is_refused() {
+        let text = entry("x", &format!("{DONE}\nreason='r'"));
+        assert_eq!(refusal(&text), "x is done and has a reason why it is not");
+    }
+
+    #[test]
+    fn not_done_without_a_reason_is_refused() {
+        for status in ["partial", "not-applicable", "deviates"] {
+            let text = entry("x", &format!("status='{status}'"));
+            assert_eq!(refusal(&text), "x is not done, without a reason");
+        }
+    }
+
+    #[test]
+    fn unknown_fields_and_levels_are_refused() {
+        assert!(refusal(&entry("x", &format!("{DONE}\nwhim=1"))).contains("unknown field `whim`"));
+        let level = entry("x", DONE).replace("'MUST'", "'OUGHT'");
+        assert!(refusal(&level).contains("unknown variant `OUGHT`"));
+    }
+}

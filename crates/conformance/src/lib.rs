@@ -1,0 +1,25 @@
+//! The conformance suite as a library: vectors and their runners, oracles, the requirements ledger
+//! and the report. `cargo xtask conformance`, the tests and the fuzz targets all call it.
+
+mod evidence;
+mod ledger;
+pub mod oracle;
+mod python;
+mod report;
+mod run;
+mod suite;
+mod tokenbind_wire;
+mod vector;
+
+pub use {
+    evidence::{TestOutcome, TestRun, run_tests},
+    ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
+    python::{PythonError, known_answers, python},
+    report::{
+        CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,
+        SuiteReport,
+    },
+    run::{Options, RunError, Step, repository, run},
+    suite::{Input, MalformedCase, Outcome, Suite, suite, suites},
+    vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
+};

@@ -1,0 +1,405 @@
+//! The suites of `tokenbind-wire`: draft-popov-token-binding-00.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokenbind_wire::{
+    BearerPolicy, DecodeError, DecodeOptions, EncodingProfile, Handshake, Negotiated, Outcome as Section5,
+    Position, ProtocolVersion, PublicKeyRef, RustCrypto, Selection, Session, TlsFacts, TlsUnique,
+    TokenBindingAlpn, TokenBindingIdRef, TokenClaim, TokenVerdict, check_server_choice, check_token,
+    establish, select,
+};
+
+use crate::{
+    oracle,
+    suite::{Input, MalformedCase, Outcome, Suite},
+};
+
+/// The suites.
+pub(crate) const SUITES: &[Suite] = &[
+    Suite { name: "tokenbind-wire/message", run: message, normalise_accept: normalise_message },
+    Suite { name: "tokenbind-wire/id", run: id, normalise_accept: same },
+    Suite { name: "tokenbind-wire/negotiation", run: negotiation, normalise_accept: same },
+    Suite { name: "tokenbind-wire/server-choice", run: server_choice, normalise_accept: same },
+    Suite { name: "tokenbind-wire/token-check", run: token_check, normalise_accept: same },
+    Suite { name: "tokenbind-wire/tls-unique", run: tls_unique, normalise_accept: same },
+];
+
+type Ran = Result<Outcome, MalformedCase>;
+
+fn same(value: Value) -> Value {
+    value
+}
+
+fn malformed(what: impl ToString) -> MalformedCase {
+    MalformedCase(what.to_string())
+}
+
+fn bytes(hex: &str) -> Result<Vec<u8>, MalformedCase> {
+    hex::decode(hex).map_err(malformed)
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+enum Point {
+    #[default]
+    X962,
+    Bare64,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase")]
+enum SignatureForm {
+    #[default]
+    Der,
+    Raw64,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Profile {
+    #[serde(default)]
+    point: Point,
+    #[serde(default)]
+    signature: SignatureForm,
+}
+
+impl From<Profile> for EncodingProfile {
+    fn from(profile: Profile) -> Self {
+        use tokenbind_wire::{PointEncoding, SignatureEncoding};
+        Self::new(
+            match profile.point {
+                Point::X962 => PointEncoding::X962,
+                Point::Bare64 => PointEncoding::Bare64,
+            },
+            match profile.signature {
+                SignatureForm::Der => SignatureEncoding::Der,
+                SignatureForm::Raw64 => SignatureEncoding::Raw64,
+            },
+        )
+    }
+}
+
+/// The facts under which a case of suite `message` was negotiated.
+const FACTS: TlsFacts = TlsFacts {
+    version: ProtocolVersion::TLS1_2,
+    extended_master_secret: true,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MessageInput {
+    input: Option<String>,
+    #[serde(default)]
+    profile: Profile,
+    #[serde(default)]
+    negotiated: Option<String>,
+    #[serde(default)]
+    tls_unique: Option<String>,
+    #[serde(default = "yes")]
+    first: bool,
+}
+
+fn message(mut input: Input) -> Ran {
+    // The input fields may stand in `options` as well.
+    if let Some(Value::Object(options)) = input.0.remove("options") {
+        input.0.extend(options);
+    }
+    let case: MessageInput = input.parse()?;
+    let session = match case.negotiated {
+        None => None,
+        Some(alpn) => {
+            let alpn = TokenBindingAlpn::parse(alpn.as_bytes())
+                .ok_or_else(|| malformed("negotiated: not a Token Binding identifier"))?;
+            let unique = case.tls_unique.ok_or_else(|| malformed("tls_unique is missing"))?;
+            Some(Session {
+                negotiated: Negotiated::try_new(alpn, FACTS).map_err(malformed)?,
+                tls_unique: TlsUnique::from_engine(&bytes(&unique)?, FACTS).map_err(malformed)?,
+            })
+        }
+    };
+    let sent = case.input.as_deref().map(bytes).transpose()?;
+    let profile = EncodingProfile::from(case.profile);
+    let position = if case.first { Position::First } else { Position::Later };
+    if let Some(sent) = &sent {
+        oracle::message(sent, profile).map_err(malformed)?;
+    }
+    let options = DecodeOptions::from(profile);
+    Ok(match establish(session.as_ref(), position, sent.as_deref(), &RustCrypto, options) {
+        Section5::NotInUse => Outcome::Accept(json!({"outcome": "not-in-use"})),
+        Section5::Unchanged => Outcome::Accept(json!({"outcome": "unchanged"})),
+        Section5::Terminate(reason) => {
+            Outcome::reject(reason.kind().name(), reason.field(), reason.offset())
+        }
+        Section5::Established(established) => {
+            let message = established.message();
+            let bindings: Vec<_> = message
+                .token_bindings()
+                .iter()
+                .map(|binding| {
+                    let extensions: Vec<_> = binding
+                        .extensions()
+                        .map(|extension| {
+                            json!({
+                                "type": extension.extension_type().0,
+                                "data": hex::encode(extension.extension_data()),
+                            })
+                        })
+                        .collect();
+                    json!({
+                        "type": binding.id().tokenbinding_type().0,
+                        "id": hex::encode(binding.id().as_bytes()),
+                        "key_id": hex::encode(binding.id().key_id()),
+                        "signature": hex::encode(binding.signature()),
+                        "extensions": extensions,
+                        "verified": established.is_verified(binding),
+                    })
+                })
+                .collect();
+            let unreadable = established.unreadable().map(|tail| {
+                json!({
+                    "offset": message.offset_of(tail.as_bytes()),
+                    "type": tail.tokenbinding_type().0,
+                    "bytes": hex::encode(tail.as_bytes()),
+                })
+            });
+            Outcome::Accept(json!({"bindings": bindings, "unreadable": unreadable}))
+        }
+    })
+}
+
+/// A bare array of bindings, names instead of numbers, and absent `unreadable` or `extensions`.
+fn normalise_message(expected: Value) -> Value {
+    let mut expected = match expected {
+        Value::Array(bindings) => json!({"bindings": bindings}),
+        other => other,
+    };
+    let Some(fields) = expected.as_object_mut() else {
+        return expected;
+    };
+    let Some(bindings) = fields.get_mut("bindings").and_then(Value::as_array_mut) else {
+        return expected;
+    };
+    for binding in bindings.iter_mut().filter_map(Value::as_object_mut) {
+        let number = match binding.get("type").and_then(Value::as_str) {
+            Some("provided_token_binding" | "provided") => Some(0),
+            Some("referred_token_binding" | "referred") => Some(1),
+            _ => None,
+        };
+        if let Some(number) = number {
+            binding.insert("type".into(), number.into());
+        }
+        binding.entry("extensions").or_insert_with(|| json!([]));
+    }
+    fields.entry("unreadable").or_insert(Value::Null);
+    expected
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdInput {
+    input: String,
+    #[serde(default)]
+    profile: Profile,
+}
+
+fn decode_error(error: DecodeError) -> Outcome {
+    Outcome::reject(error.kind().name(), error.field(), error.offset())
+}
+
+fn id(input: Input) -> Ran {
+    let case: IdInput = input.parse()?;
+    let input = bytes(&case.input)?;
+    let profile = EncodingProfile::from(case.profile);
+    oracle::id(&input, profile.point).map_err(malformed)?;
+    let id = match TokenBindingIdRef::from_bytes(&input, profile.point) {
+        Ok(id) => id,
+        Err(error) => return Ok(decode_error(error)),
+    };
+    let key = match id.key() {
+        PublicKeyRef::Rsa(key) => json!({"rsa": {
+            "modulus": hex::encode(key.modulus()),
+            "publicexponent": hex::encode(key.publicexponent()),
+        }}),
+        PublicKeyRef::Ecdsa(key) => json!({"ecdsa": {
+            "namedcurve": key.namedcurve().0,
+            "point": hex::encode(key.point()),
+        }}),
+        _ => return Err(malformed("a key of a new kind")),
+    };
+    Ok(Outcome::Accept(json!({
+        "type": id.tokenbinding_type().0,
+        "algorithm": {"hash": id.algorithm().hash.0, "signature": id.algorithm().signature.0},
+        "key": key,
+        "key_id": hex::encode(id.key_id()),
+        "sha256": hex::encode(id.sha256()),
+        "key_id_sha256": hex::encode(id.key_id_sha256()),
+    })))
+}
+
+fn facts(version: &str, extended_master_secret: bool) -> Result<TlsFacts, MalformedCase> {
+    let version = match version {
+        "TLSv1.0" => ProtocolVersion::TLS1_0,
+        "TLSv1.1" => ProtocolVersion::TLS1_1,
+        "TLSv1.2" => ProtocolVersion::TLS1_2,
+        "TLSv1.3" => ProtocolVersion::TLS1_3,
+        other => return Err(malformed(format!("version: {other}"))),
+    };
+    Ok(TlsFacts { version, extended_master_secret })
+}
+
+fn parameters(negotiated: Negotiated) -> Value {
+    json!({
+        "application_protocol": negotiated.alpn().application_protocol().alpn(),
+        "key_parameters": negotiated.key_parameters().name(),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NegotiationInput {
+    client: Vec<String>,
+    server: Vec<String>,
+    version: String,
+    extended_master_secret: bool,
+}
+
+fn negotiation(input: Input) -> Ran {
+    let case: NegotiationInput = input.parse()?;
+    let facts = facts(&case.version, case.extended_master_secret)?;
+    Ok(match select(&case.server, &case.client, facts) {
+        Selection::TokenBinding(negotiated) => Outcome::Accept(json!({
+            "selected": negotiated.alpn().as_str(),
+            "token_binding": parameters(negotiated),
+        })),
+        Selection::Plain(selected) => Outcome::Accept(json!({
+            "selected": String::from_utf8_lossy(selected),
+            "token_binding": null,
+        })),
+        Selection::NoApplicationProtocol => Outcome::reject("no-application-protocol", "ALPN", 0),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServerChoiceInput {
+    offered: Vec<String>,
+    chosen: Option<String>,
+    version: String,
+    extended_master_secret: bool,
+}
+
+fn server_choice(input: Input) -> Ran {
+    let case: ServerChoiceInput = input.parse()?;
+    let facts = facts(&case.version, case.extended_master_secret)?;
+    let chosen = case.chosen.as_deref().map(str::as_bytes);
+    Ok(match check_server_choice(&case.offered, chosen, facts) {
+        Ok(negotiated) => Outcome::Accept(json!({"token_binding": negotiated.map(parameters)})),
+        Err(error) => Outcome::reject(error.name(), "ALPN", 0),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", content = "value", rename_all = "kebab-case")]
+enum Claim {
+    Bearer,
+    Id(String),
+    KeyId(String),
+    Unreadable,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Policy {
+    Honor,
+    Discard,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TokenCheckInput {
+    token: Claim,
+    connection: Option<String>,
+    bearer_policy: Policy,
+}
+
+fn token_check(input: Input) -> Ran {
+    let case: TokenCheckInput = input.parse()?;
+    let (Claim::Id(hex) | Claim::KeyId(hex)) = &case.token else {
+        return verdict(&case, &[]);
+    };
+    verdict(&case, &bytes(hex)?)
+}
+
+fn verdict(case: &TokenCheckInput, claimed: &[u8]) -> Ran {
+    let connection = case.connection.as_deref().map(bytes).transpose()?;
+    let connection = connection
+        .as_deref()
+        .map(|id| TokenBindingIdRef::from_bytes(id, EncodingProfile::default().point))
+        .transpose()
+        .map_err(malformed)?;
+    let claim = match case.token {
+        Claim::Bearer => TokenClaim::Bearer,
+        Claim::Id(_) => TokenClaim::Id(claimed),
+        Claim::KeyId(_) => TokenClaim::KeyId(claimed),
+        Claim::Unreadable => TokenClaim::Unreadable,
+    };
+    let policy = match case.bearer_policy {
+        Policy::Honor => BearerPolicy::Honor,
+        Policy::Discard => BearerPolicy::Discard,
+    };
+    Ok(match check_token(claim, connection, policy) {
+        TokenVerdict::HonorBound => Outcome::Accept(json!({"verdict": "honor-bound"})),
+        TokenVerdict::HonorBearer => Outcome::Accept(json!({"verdict": "honor-bearer"})),
+        TokenVerdict::Discard(reason) => Outcome::reject(reason.name(), "TokenBindingID", 0),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum HandshakeInput {
+    Full,
+    Resumed,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsUniqueInput {
+    client_finished: String,
+    server_finished: String,
+    handshake: HandshakeInput,
+    version: String,
+    extended_master_secret: bool,
+}
+
+fn tls_unique(input: Input) -> Ran {
+    let case: TlsUniqueInput = input.parse()?;
+    let handshake = match case.handshake {
+        HandshakeInput::Full => Handshake::Full,
+        HandshakeInput::Resumed => Handshake::Resumed,
+    };
+    let unique = TlsUnique::from_finished(
+        &bytes(&case.client_finished)?,
+        &bytes(&case.server_finished)?,
+        handshake,
+        facts(&case.version, case.extended_master_secret)?,
+    );
+    Ok(match unique {
+        Ok(unique) => Outcome::Accept(json!({
+            "tls_unique": hex::encode(unique.as_bytes()),
+            "signed_octets": hex::encode(unique.signed_octets().as_bytes()),
+            "sha256": hex::encode(unique.signed_octets().sha256()),
+        })),
+        Err(error) => {
+            let field = match error.name() {
+                "protocol-version" => "TLS.version",
+                "extended-master-secret" => "TLS.extended_master_secret",
+                _ => "tls_unique",
+            };
+            Outcome::reject(error.name(), field, 0)
+        }
+    })
+}

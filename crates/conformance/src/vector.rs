@@ -1,0 +1,275 @@
+//! Vector files: `{suite, source, count, cases}`, loaded strictly.
+
+use std::{
+    collections::BTreeSet,
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Whose file it is. What stands in brackets in `docs/vectors.md` may be left out by others only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// One of this project's.
+    Own,
+    /// Given with `--vectors`.
+    Foreign,
+}
+
+/// One vector file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorFile {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// The suite its cases belong to.
+    pub suite: String,
+    /// Where the cases come from.
+    pub source: String,
+    /// The cases.
+    pub cases: Vec<Case>,
+}
+
+/// One case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// The requirements it shows.
+    pub requirements: Vec<String>,
+    /// The suite's own input fields.
+    pub input: Map<String, Value>,
+    /// What is to come out.
+    pub expected: Expected,
+}
+
+/// What a case expects.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Expected {
+    /// This value.
+    Accept(Value),
+    /// This error.
+    Reject(RejectPattern),
+}
+
+/// An expected error. What is `None` is not compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectPattern {
+    /// The kind's name.
+    pub kind: Option<String>,
+    /// The field in the draft's spelling.
+    pub field: Option<String>,
+    /// The byte offset.
+    pub offset: Option<usize>,
+}
+
+/// Why a vector file is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorError {
+    /// The file.
+    pub path: PathBuf,
+    /// The case, if the error is in one.
+    pub case: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl fmt::Display for VectorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if let Some(case) = &self.case {
+            write!(f, ": {case}")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+impl std::error::Error for VectorError {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    suite: String,
+    source: String,
+    count: usize,
+    cases: Vec<Map<String, Value>>,
+}
+
+impl VectorFile {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or breaks a rule of `docs/vectors.md`.
+    pub fn load(path: &Path, origin: Origin) -> Result<Self, VectorError> {
+        let text = fs::read_to_string(path).map_err(|error| VectorError {
+            path: path.into(),
+            case: None,
+            reason: error.to_string(),
+        })?;
+        Self::parse(path, &text, origin)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// When it breaks a rule of `docs/vectors.md`.
+    pub fn parse(path: &Path, text: &str, origin: Origin) -> Result<Self, VectorError> {
+        let refuse = |case: Option<&str>, reason: String| VectorError {
+            path: path.into(),
+            case: case.map(str::to_owned),
+            reason,
+        };
+        let file: File =
+            serde_json::from_str(text).map_err(|error| refuse(None, error.to_string()))?;
+        if file.count != file.cases.len() {
+            let reason = format!("count is {} but there are {} cases", file.count, file.cases.len());
+            return Err(refuse(None, reason));
+        }
+        let mut names = BTreeSet::new();
+        let mut cases = Vec::with_capacity(file.cases.len());
+        for fields in file.cases {
+            let name = fields.get("name").and_then(Value::as_str).map(str::to_owned);
+            let case = Case::parse(fields, origin)
+                .map_err(|reason| refuse(name.as_deref(), reason))?;
+            if !names.insert(case.name.clone()) {
+                return Err(refuse(name.as_deref(), "the name is used twice".into()));
+            }
+            cases.push(case);
+        }
+        Ok(Self {
+            path: path.into(),
+            suite: file.suite,
+            source: file.source,
+            cases,
+        })
+    }
+}
+
+impl Case {
+    fn parse(mut fields: Map<String, Value>, origin: Origin) -> Result<Self, String> {
+        let name = match fields.remove("name") {
+            Some(Value::String(name)) if !name.is_empty() => name,
+            _ => return Err("name is missing".into()),
+        };
+        let requirements = match (fields.remove("requirements"), origin) {
+            (Some(value), _) => serde_json::from_value(value)
+                .map_err(|error| format!("requirements: {error}"))?,
+            (None, Origin::Foreign) => Vec::new(),
+            (None, Origin::Own) => return Err("requirements is missing".into()),
+        };
+        let expected = match (fields.remove("accept"), fields.remove("reject")) {
+            (Some(value), None) => Expected::Accept(value),
+            (None, Some(value)) => {
+                let reject: RejectPattern =
+                    serde_json::from_value(value).map_err(|error| format!("reject: {error}"))?;
+                let whole =
+                    reject.kind.is_some() && reject.field.is_some() && reject.offset.is_some();
+                if origin == Origin::Own && !whole {
+                    return Err("reject: kind, field and offset are all needed".into());
+                }
+                Expected::Reject(reject)
+            }
+            _ => return Err("exactly one of accept and reject is needed".into()),
+        };
+        Ok(Self {
+            name,
+            requirements,
+            input: fields,
+            expected,
+        })
+    }
+}
+
+/// All `*.json` files in a directory and below, in order of their paths.
+///
+/// # Errors
+/// When a directory cannot be read.
+pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
+    let failed = |error: std::io::Error| VectorError {
+        path: directory.into(),
+        case: None,
+        reason: error.to_string(),
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            found.extend(files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(text: &str, origin: Origin) -> (Option<String>, String) {
+        let error = VectorFile::parse(Path::new("x.json"), text, origin).expect_err("refused");
+        (error.case, error.reason)
+    }
+
+    fn file(cases: &str, count: usize) -> String {
+        format!(r#"{{"suite":"s","source":"t","count":{count},"cases":[{cases}]}}"#)
+    }
+
+    const GOOD: &str = r#"{"name":"a","requirements":["r"],"x":1,"accept":2}"#;
+
+    #[test]
+    fn a_case_keeps_the_fields_of_its_suite() {
+        let file = VectorFile::parse(Path::new("x.json"), &file(GOOD, 1), Origin::Own);
+        let case = file.expect("valid").cases.remove(0);
+        assert_eq!(case.input, Map::from_iter([("x".to_owned(), Value::from(1))]));
+        assert_eq!(case.expected, Expected::Accept(Value::from(2)));
+    }
+
+    #[test]
+    fn a_count_that_is_off_is_refused() {
+        let expected = (None, "count is 2 but there are 1 cases".to_owned());
+        assert_eq!(reason(&file(GOOD, 2), Origin::Own), expected);
+    }
+
+    #[test]
+    fn a_name_used_twice_is_refused() {
+        let twice = format!("{GOOD},{GOOD}");
+        let expected = (Some("a".to_owned()), "the name is used twice".to_owned());
+        assert_eq!(reason(&file(&twice, 2), Origin::Own), expected);
+    }
+
+    #[test]
+    fn an_unknown_field_of_the_file_or_of_reject_is_refused() {
+        let (_, text) = reason(r#"{"suite":"s","source":"t","count":0,"cases":[],"x":1}"#, Origin::Own);
+        assert!(text.starts_with("unknown field `x`"), "{text}");
+        let case = r#"{"name":"a","requirements":[],"reject":{"why":"x"}}"#;
+        let (name, text) = reason(&file(case, 1), Origin::Foreign);
+        assert_eq!(name.as_deref(), Some("a"));
+        assert!(text.starts_with("reject: unknown field `why`"), "{text}");
+    }
+
+    #[test]
+    fn both_or_neither_of_accept_and_reject_is_refused() {
+        let expected = (Some("a".to_owned()), "exactly one of accept and reject is needed".to_owned());
+        for case in [
+            r#"{"name":"a","requirements":[]}"#,
+            r#"{"name":"a","requirements":[],"accept":1,"reject":{}}"#,
+        ] {
+            assert_eq!(reason(&file(case, 1), Origin::Foreign), expected);
+        }
+    }
+
+    #[test]
+    fn others_may_leave_out_what_our_own_files_may_not() {
+        let partial = file(r#"{"name":"a","requirements":[],"reject":{"kind":"k"}}"#, 1);
+        let expected = (Some("a".to_owned()), "reject: kind, field and offset are all needed".to_owned());
+        assert_eq!(reason(&partial, Origin::Own), expected);
+        assert!(VectorFile::parse(Path::new("x"), &partial, Origin::Foreign).is_ok());
+        let bare = file(r#"{"name":"a","accept":1}"#, 1);
+        assert_eq!(reason(&bare, Origin::Own), (Some("a".to_owned()), "requirements is missing".to_owned()));
+        assert!(VectorFile::parse(Path::new("x"), &bare, Origin::Foreign).is_ok());
+    }
+}
