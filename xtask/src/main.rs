@@ -1,2 +1,49 @@
-//! x
-fn main(){}
+//! The project's tasks: `cargo xtask --help`. Each parses its arguments, calls cargo or the
+//! `conformance` library, and prints.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod bench;
+mod conformance;
+mod features;
+mod fuzz;
+mod shell;
+mod test;
+
+/// The project's tasks.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Show how far the crates conform to their drafts: vectors, tests, requirements ledger
+    Conformance(conformance::Arguments),
+    /// Run all tests: format, clippy, tests, doc tests, docs
+    Test,
+    /// Build each crate alone with none, each and all of its features
+    Features(features::Arguments),
+    /// Run the fuzz targets (needs cargo-fuzz and a nightly toolchain)
+    Fuzz(fuzz::Arguments),
+    /// Measure, and compare with the raw primitives in the same run
+    Bench(bench::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Conformance(arguments) => conformance::run(&arguments),
+        Task::Test => test::run(),
+        Task::Features(arguments) => features::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Bench(arguments) => bench::run(&arguments),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::from(2)
+    })
+}

@@ -29,7 +29,9 @@ impl TestRun {
     /// passed in all.
     #[must_use]
     pub fn outcome(&self, package: &str, path: &str) -> Option<TestOutcome> {
-        self.outcomes.get(&(package.to_owned(), path.to_owned())).copied()
+        self.outcomes
+            .get(&(package.to_owned(), path.to_owned()))
+            .copied()
     }
 
     /// Takes in what libtest printed.
@@ -71,7 +73,16 @@ pub fn run_tests(
     for package in packages {
         starting(package);
         let output = Command::new(env!("CARGO"))
-            .args(["test", "--quiet", "-p", package, "--all-features", "--lib", "--tests", "--no-fail-fast"])
+            .args([
+                "test",
+                "--quiet",
+                "-p",
+                package,
+                "--all-features",
+                "--lib",
+                "--tests",
+                "--no-fail-fast",
+            ])
             .args(["--", "--format=pretty"])
             .current_dir(root)
             .output()?;

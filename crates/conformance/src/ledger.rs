@@ -102,14 +102,24 @@ impl TryFrom<String> for Evidence {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let vector = text.strip_prefix("vector:").and_then(|name| name.rsplit_once('/'));
-        let test = text.strip_prefix("test:").and_then(|name| name.split_once("::"));
+        let vector = text
+            .strip_prefix("vector:")
+            .and_then(|name| name.rsplit_once('/'));
+        let test = text
+            .strip_prefix("test:")
+            .and_then(|name| name.split_once("::"));
         match (vector, test) {
-            (Some((suite, case)), _) => Ok(Self::Vector { suite: suite.into(), case: case.into() }),
-            (_, Some((package, path))) => {
-                Ok(Self::Test { package: package.into(), path: path.into() })
-            }
-            _ => Err(format!("neither vector:<suite>/<case> nor test:<crate>::<path>: {text}")),
+            (Some((suite, case)), _) => Ok(Self::Vector {
+                suite: suite.into(),
+                case: case.into(),
+            }),
+            (_, Some((package, path))) => Ok(Self::Test {
+                package: package.into(),
+                path: path.into(),
+            }),
+            _ => Err(format!(
+                "neither vector:<suite>/<case> nor test:<crate>::<path>: {text}"
+            )),
         }
     }
 }
@@ -168,7 +178,10 @@ impl Ledger {
     /// When it is not of the ledger's form: an unknown field, an id used twice, a `done` without
     /// evidence, anything else without a reason.
     pub fn parse(draft: &str, text: &str) -> Result<Self, LedgerError> {
-        let refuse = |reason: String| LedgerError { draft: draft.into(), reason };
+        let refuse = |reason: String| LedgerError {
+            draft: draft.into(),
+            reason,
+        };
         let file: File = toml::from_str(text).map_err(|error| refuse(error.to_string()))?;
         let mut ids = BTreeSet::new();
         for requirement in &file.requirement {
@@ -176,13 +189,18 @@ impl Ledger {
             if !ids.insert(id) {
                 return Err(refuse(format!("{id} stands twice")));
             }
-            let has_reason = requirement.reason.as_ref().is_some_and(|reason| !reason.is_empty());
+            let has_reason = requirement
+                .reason
+                .as_ref()
+                .is_some_and(|reason| !reason.is_empty());
             match requirement.status {
                 Status::Done if requirement.evidence.is_empty() => {
                     return Err(refuse(format!("{id} is done without evidence")));
                 }
                 Status::Done if has_reason => {
-                    return Err(refuse(format!("{id} is done and has a reason why it is not")));
+                    return Err(refuse(format!(
+                        "{id} is done and has a reason why it is not"
+                    )));
                 }
                 Status::Partial | Status::NotApplicable | Status::Deviates if !has_reason => {
                     return Err(refuse(format!("{id} is not done, without a reason")));
@@ -190,7 +208,10 @@ impl Ledger {
                 _ => {}
             }
         }
-        Ok(Self { draft: draft.into(), requirements: file.requirement })
+        Ok(Self {
+            draft: draft.into(),
+            requirements: file.requirement,
+        })
     }
 
     /// Reads all ledgers in a directory, in order of their names.
@@ -205,8 +226,15 @@ impl Ledger {
         let mut ledgers = Vec::new();
         for entry in fs::read_dir(directory).map_err(|error| failed(directory, error))? {
             let path = entry.map_err(|error| failed(directory, error))?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let draft = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                let draft = path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
                 let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
                 ledgers.push(Self::parse(&draft, &text)?);
             }
@@ -236,8 +264,14 @@ mod tests {
     fn evidence_is_a_case_or_a_test() {
         let ledger = Ledger::parse("d", &entry("x", DONE)).expect("valid");
         let expected = vec![
-            Evidence::Vector { suite: "a/b".into(), case: "c".into() },
-            Evidence::Test { package: "p".into(), path: "q::r".into() },
+            Evidence::Vector {
+                suite: "a/b".into(),
+                case: "c".into(),
+            },
+            Evidence::Test {
+                package: "p".into(),
+                path: "q::r".into(),
+            },
         ];
         assert_eq!(ledger.requirements[0].evidence, expected);
         let text = refusal(&entry("x", "status='done'\nevidence=['faith']"));
@@ -246,12 +280,18 @@ mod tests {
 
     #[test]
     fn an_id_that_stands_twice_is_refused() {
-        assert_eq!(refusal(&(entry("x", DONE) + &entry("x", DONE))), "x stands twice");
+        assert_eq!(
+            refusal(&(entry("x", DONE) + &entry("x", DONE))),
+            "x stands twice"
+        );
     }
 
     #[test]
     fn done_without_evidence_is_refused() {
-        assert_eq!(refusal(&entry("x", "status='done'")), "x is done without evidence");
+        assert_eq!(
+            refusal(&entry("x", "status='done'")),
+            "x is done without evidence"
+        );
     }
 
     #[test]

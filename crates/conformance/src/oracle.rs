@@ -24,7 +24,8 @@ pub fn message(bytes: &[u8], profile: EncodingProfile) -> Result<(), Broken> {
         Err(error) if error.offset() <= bytes.len() => return Ok(()),
         Err(error) => return Err(format!("{error}: offset outside {} bytes", bytes.len())),
     };
-    let owned = TokenBindingMessage::from_bytes(bytes, profile).map_err(|error| error.to_string())?;
+    let owned =
+        TokenBindingMessage::from_bytes(bytes, profile).map_err(|error| error.to_string())?;
     if owned != decoded.to_owned() {
         return Err("owned and borrowed form differ".into());
     }
@@ -88,7 +89,9 @@ trait OtherType {
 
 impl OtherType for TokenBindingIdRef<'_> {
     fn with_other_type(self, point: PointEncoding) -> Result<TokenBindingId, Broken> {
-        let other = self.to_owned().with_type(TokenBindingType(!self.tokenbinding_type().0));
+        let other = self
+            .to_owned()
+            .with_type(TokenBindingType(!self.tokenbinding_type().0));
         TokenBindingId::from_bytes(other.as_bytes(), point).map_err(|error| error.to_string())
     }
 }
@@ -115,7 +118,10 @@ fn encoded_key(id: TokenBindingIdRef<'_>) -> Result<Vec<u8>, Broken> {
 
 /// ring through `rustls-webpki`: the second, independent backend.
 static RING: LazyLock<PkiTypes> = LazyLock::new(|| {
-    PkiTypes::new(&[webpki::ring::ECDSA_P256_SHA256, webpki::ring::RSA_PKCS1_2048_8192_SHA256])
+    PkiTypes::new(&[
+        webpki::ring::ECDSA_P256_SHA256,
+        webpki::ring::RSA_PKCS1_2048_8192_SHA256,
+    ])
 });
 
 /// Section 5 on any bytes: the first byte chooses what was negotiated, the position and the
@@ -128,14 +134,24 @@ pub fn section_5(data: &[u8]) -> Result<(), Broken> {
     let Some((&choice, sent)) = data.split_first() else {
         return Ok(());
     };
-    let facts = TlsFacts { version: ProtocolVersion::TLS1_2, extended_master_secret: true };
+    let facts = TlsFacts {
+        version: ProtocolVersion::TLS1_2,
+        extended_master_secret: true,
+    };
     let alpn = TokenBindingAlpn::ALL[usize::from(choice & 3)];
     let profile = EncodingProfile::ALL[usize::from(choice >> 2 & 3)];
-    let position = if choice & 16 == 0 { Position::First } else { Position::Later };
+    let position = if choice & 16 == 0 {
+        Position::First
+    } else {
+        Position::Later
+    };
     let negotiated = Negotiated::try_new(alpn, facts).map_err(|error| error.to_string())?;
     let unique: Vec<u8> = (0..12).collect();
     let tls_unique = TlsUnique::from_engine(&unique, facts).map_err(|error| error.to_string())?;
-    let session = (choice & 32 == 0).then_some(Session { negotiated, tls_unique });
+    let session = (choice & 32 == 0).then_some(Session {
+        negotiated,
+        tls_unique,
+    });
 
     message(sent, profile)?;
     let options = DecodeOptions::from(profile);

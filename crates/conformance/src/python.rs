@@ -46,7 +46,10 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
         None if venv.exists() => venv,
         None => "python3".into(),
     };
-    match Command::new(&python).args(["-c", "import cryptography"]).output() {
+    match Command::new(&python)
+        .args(["-c", "import cryptography"])
+        .output()
+    {
         Err(_) => Err(PythonError::Interpreter(python)),
         Ok(output) if output.status.success() => Ok(python),
         Ok(_) => Err(PythonError::Cryptography(python)),
@@ -60,7 +63,10 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
 pub fn known_answers(root: &Path) -> Result<Output, PythonError> {
     let python = python(root)?;
     Command::new(&python)
-        .args(["crates/conformance/python/token_binding_vectors.py", "--check"])
+        .args([
+            "crates/conformance/python/token_binding_vectors.py",
+            "--check",
+        ])
         .current_dir(root)
         .output()
         .map_err(|_| PythonError::Interpreter(python))

@@ -132,7 +132,10 @@ impl LedgerReport {
     }
 
     fn failed(&self) -> usize {
-        self.requirements.iter().filter(|entry| !entry.passed).count()
+        self.requirements
+            .iter()
+            .filter(|entry| !entry.passed)
+            .count()
     }
 }
 
@@ -152,13 +155,24 @@ impl Report {
         table.load_preset(UTF8_HORIZONTAL_ONLY);
         table.set_header(["vectors", "passed", "of"]);
         for suite in &self.suites {
-            table.add_row([&suite.suite, &suite.passed.to_string(), &suite.total.to_string()]);
+            table.add_row([
+                &suite.suite,
+                &suite.passed.to_string(),
+                &suite.total.to_string(),
+            ]);
         }
         text += &format!("{table}\n");
         if !self.ledgers.is_empty() {
             let mut table = Table::new();
             table.load_preset(UTF8_HORIZONTAL_ONLY);
-            table.set_header(["requirements", "done", "partial", "not applicable", "deviates", "failed"]);
+            table.set_header([
+                "requirements",
+                "done",
+                "partial",
+                "not applicable",
+                "deviates",
+                "failed",
+            ]);
             for ledger in &self.ledgers {
                 table.add_row([
                     ledger.draft.clone(),
@@ -182,7 +196,11 @@ impl Report {
             }
         }
         for entry in self.ledgers.iter().flat_map(|ledger| &ledger.requirements) {
-            for evidence in entry.shown_by.iter().filter(|e| e.state != EvidenceState::Passed) {
+            for evidence in entry
+                .shown_by
+                .iter()
+                .filter(|e| e.state != EvidenceState::Passed)
+            {
                 let (id, state) = (&entry.requirement.id, evidence.state.label());
                 text += &format!("FAILED {id}: {} {state}\n", evidence.name);
             }
@@ -193,8 +211,16 @@ impl Report {
         let (passed, total) = self.cases();
         text + &format!(
             "{passed} of {total} cases passed{}: {}\n",
-            if self.ledgers.is_empty() { " (the ledger was not checked)" } else { "" },
-            if self.passed { "conforms" } else { "does not conform" }
+            if self.ledgers.is_empty() {
+                " (the ledger was not checked)"
+            } else {
+                ""
+            },
+            if self.passed {
+                "conforms"
+            } else {
+                "does not conform"
+            }
         )
     }
 

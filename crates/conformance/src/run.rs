@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use crate::{
     evidence::{TestOutcome, TestRun, run_tests},
     ledger::{Evidence, Ledger, LedgerError, Status},
-    report::{CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport, SuiteReport},
+    report::{
+        CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,
+        SuiteReport,
+    },
     suite::suite,
     vector::{Expected, Origin, VectorError, VectorFile, files},
 };
@@ -65,7 +68,11 @@ impl std::error::Error for RunError {}
 #[must_use]
 pub fn repository() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
+    manifest
+        .ancestors()
+        .nth(2)
+        .unwrap_or(manifest)
+        .to_path_buf()
 }
 
 /// Runs what `options` say.
@@ -93,25 +100,42 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
             Err(error) => problems.push(error.to_string()),
         }
     }
-    progress(Step::Cases(loaded.iter().map(|file| file.cases.len()).sum()));
+    progress(Step::Cases(
+        loaded.iter().map(|file| file.cases.len()).sum(),
+    ));
     let mut suites = Vec::new();
     for file in &loaded {
         match run_file(file, &options.root, &mut progress) {
             Some(report) => suites.push(report),
-            None => problems.push(format!("{}: unknown suite {}", file.path.display(), file.suite)),
+            None => problems.push(format!(
+                "{}: unknown suite {}",
+                file.path.display(),
+                file.suite
+            )),
         }
     }
     let mut ledgers = Vec::new();
     if options.vectors.is_empty() && !options.only_vectors {
-        let ledger = Ledger::load_all(&options.root.join("docs/requirements")).map_err(RunError::Ledger)?;
-        let tests = run_tests(&options.root, &packages(&ledger), |package| progress(Step::Tests(package)))
-            .map_err(RunError::Io)?;
+        let ledger =
+            Ledger::load_all(&options.root.join("docs/requirements")).map_err(RunError::Ledger)?;
+        let tests = run_tests(&options.root, &packages(&ledger), |package| {
+            progress(Step::Tests(package))
+        })
+        .map_err(RunError::Io)?;
         ledgers = check(&ledger, &suites, &tests, &mut problems);
     }
     let passed = problems.is_empty()
         && suites.iter().all(|suite| suite.passed == suite.total)
-        && ledgers.iter().flat_map(|ledger| &ledger.requirements).all(|entry| entry.passed);
-    Ok(Report { passed, suites, ledgers, problems })
+        && ledgers
+            .iter()
+            .flat_map(|ledger| &ledger.requirements)
+            .all(|entry| entry.passed);
+    Ok(Report {
+        passed,
+        suites,
+        ledgers,
+        problems,
+    })
 }
 
 fn own_vectors(root: &Path) -> Result<Vec<PathBuf>, RunError> {
@@ -126,7 +150,11 @@ fn own_vectors(root: &Path) -> Result<Vec<PathBuf>, RunError> {
     Ok(paths)
 }
 
-fn run_file(file: &VectorFile, root: &Path, progress: &mut impl FnMut(Step<'_>)) -> Option<SuiteReport> {
+fn run_file(
+    file: &VectorFile,
+    root: &Path,
+    progress: &mut impl FnMut(Step<'_>),
+) -> Option<SuiteReport> {
     let suite = suite(&file.suite)?;
     let cases: Vec<_> = file
         .cases
@@ -145,7 +173,12 @@ fn run_file(file: &VectorFile, root: &Path, progress: &mut impl FnMut(Step<'_>))
         .collect();
     Some(SuiteReport {
         suite: file.suite.clone(),
-        file: file.path.strip_prefix(root).unwrap_or(&file.path).display().to_string(),
+        file: file
+            .path
+            .strip_prefix(root)
+            .unwrap_or(&file.path)
+            .display()
+            .to_string(),
         passed: cases.iter().filter(|case| case.passed).count(),
         total: cases.len(),
         cases,
@@ -162,7 +195,10 @@ fn expected(expected: &Expected) -> Value {
 }
 
 fn packages(ledgers: &[Ledger]) -> BTreeSet<String> {
-    let evidence = ledgers.iter().flat_map(|ledger| &ledger.requirements).flat_map(|entry| &entry.evidence);
+    let evidence = ledgers
+        .iter()
+        .flat_map(|ledger| &ledger.requirements)
+        .flat_map(|entry| &entry.evidence);
     evidence
         .filter_map(|evidence| match evidence {
             Evidence::Test { package, .. } => Some(package.clone()),
@@ -193,7 +229,9 @@ fn check(
         .map(|requirement| requirement.id.as_str())
         .collect();
     for id in named.keys().filter(|id| !known.contains(*id)) {
-        problems.push(format!("vectors name the requirement {id}, which no ledger has"));
+        problems.push(format!(
+            "vectors name the requirement {id}, which no ledger has"
+        ));
     }
     let state = |evidence: &Evidence| match evidence {
         Evidence::Vector { suite, case } => match cases.get(&(suite.as_str(), case.as_str())) {
@@ -218,12 +256,20 @@ fn check(
                     let shown_by: Vec<_> = requirement
                         .evidence
                         .iter()
-                        .map(|evidence| EvidenceReport { name: evidence.to_string(), state: state(evidence) })
+                        .map(|evidence| EvidenceReport {
+                            name: evidence.to_string(),
+                            state: state(evidence),
+                        })
                         .collect();
-                    let passed = shown_by.iter().all(|evidence| evidence.state == EvidenceState::Passed)
+                    let passed = shown_by
+                        .iter()
+                        .all(|evidence| evidence.state == EvidenceState::Passed)
                         && (requirement.status != Status::Done || !shown_by.is_empty());
                     RequirementReport {
-                        cases: named.get(requirement.id.as_str()).copied().unwrap_or_default(),
+                        cases: named
+                            .get(requirement.id.as_str())
+                            .copied()
+                            .unwrap_or_default(),
                         requirement: requirement.clone(),
                         shown_by,
                         passed,
@@ -254,7 +300,13 @@ mod tests {
             actual: None,
         };
         let (suite, file) = ("a/b".into(), "f".into());
-        vec![SuiteReport { suite, file, passed: passed.into(), total: 1, cases: vec![case] }]
+        vec![SuiteReport {
+            suite,
+            file,
+            passed: passed.into(),
+            total: 1,
+            cases: vec![case],
+        }]
     }
 
     fn states(ledger: &[Ledger], suites: &[SuiteReport]) -> (bool, EvidenceState, Vec<String>) {
@@ -267,17 +319,32 @@ mod tests {
     #[test]
     fn evidence_must_have_run_and_passed() {
         let vector = ledger("vector:a/b/c");
-        assert_eq!(states(&vector, &suites(true, "x")), (true, EvidenceState::Passed, vec![]));
-        assert_eq!(states(&vector, &suites(false, "x")), (false, EvidenceState::Failed, vec![]));
+        assert_eq!(
+            states(&vector, &suites(true, "x")),
+            (true, EvidenceState::Passed, vec![])
+        );
+        assert_eq!(
+            states(&vector, &suites(false, "x")),
+            (false, EvidenceState::Failed, vec![])
+        );
         let other = ledger("vector:a/b/d");
-        assert_eq!(states(&other, &suites(true, "x")), (false, EvidenceState::DidNotRun, vec![]));
+        assert_eq!(
+            states(&other, &suites(true, "x")),
+            (false, EvidenceState::DidNotRun, vec![])
+        );
         let test = ledger("test:p::t");
-        assert_eq!(states(&test, &suites(true, "x")), (false, EvidenceState::DidNotRun, vec![]));
+        assert_eq!(
+            states(&test, &suites(true, "x")),
+            (false, EvidenceState::DidNotRun, vec![])
+        );
     }
 
     #[test]
     fn a_case_that_names_an_unknown_requirement_is_a_problem() {
         let (_, _, problems) = states(&ledger("vector:a/b/c"), &suites(true, "y"));
-        assert_eq!(problems, ["vectors name the requirement y, which no ledger has"]);
+        assert_eq!(
+            problems,
+            ["vectors name the requirement y, which no ledger has"]
+        );
     }
 }

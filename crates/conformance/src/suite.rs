@@ -30,7 +30,8 @@ impl Input {
     /// # Errors
     /// When the case is not of the suite's form.
     pub fn parse<T: DeserializeOwned>(self) -> Result<T, MalformedCase> {
-        serde_json::from_value(Value::Object(self.0)).map_err(|error| MalformedCase(error.to_string()))
+        serde_json::from_value(Value::Object(self.0))
+            .map_err(|error| MalformedCase(error.to_string()))
     }
 }
 
@@ -56,7 +57,11 @@ impl Outcome {
     #[must_use]
     pub fn reject(kind: &str, field: &str, offset: usize) -> Self {
         let (kind, field) = (kind.to_owned(), field.to_owned());
-        Self::Reject { kind, field, offset }
+        Self::Reject {
+            kind,
+            field,
+            offset,
+        }
     }
 }
 
@@ -96,9 +101,22 @@ impl Suite {
             (Expected::Accept(expected), Outcome::Accept(actual)) => {
                 (self.normalise_accept)(expected.clone()) == *actual
             }
-            (Expected::Reject(expected), Outcome::Reject { kind, field, offset }) => {
-                expected.kind.as_ref().is_none_or(|expected| expected == kind)
-                    && expected.field.as_ref().is_none_or(|expected| expected == field)
+            (
+                Expected::Reject(expected),
+                Outcome::Reject {
+                    kind,
+                    field,
+                    offset,
+                },
+            ) => {
+                expected
+                    .kind
+                    .as_ref()
+                    .is_none_or(|expected| expected == kind)
+                    && expected
+                        .field
+                        .as_ref()
+                        .is_none_or(|expected| expected == field)
                     && expected.offset.is_none_or(|expected| expected == *offset)
             }
             _ => false,
@@ -123,7 +141,12 @@ mod tests {
 
     fn case(expected: Expected) -> Case {
         let (name, requirements, input) = ("c".into(), Vec::new(), Map::new());
-        Case { name, requirements, input, expected }
+        Case {
+            name,
+            requirements,
+            input,
+            expected,
+        }
     }
 
     fn reject(kind: &str, field: &str, offset: usize) -> Expected {
@@ -142,6 +165,9 @@ mod tests {
         assert_eq!(TOY.check(&case(reject("kind", "other", 3))), actual);
         assert_eq!(TOY.check(&case(reject("kind", "field", 4))), actual);
         assert_eq!(TOY.check(&case(Expected::Accept(Value::Null))), actual);
-        assert_eq!(TOY.check(&case(Expected::Reject(RejectPattern::default()))), None);
+        assert_eq!(
+            TOY.check(&case(Expected::Reject(RejectPattern::default()))),
+            None
+        );
     }
 }

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokenbind_wire::{
-    BearerPolicy, DecodeError, DecodeOptions, EncodingProfile, Handshake, Negotiated, Outcome as Section5,
-    Position, ProtocolVersion, PublicKeyRef, RustCrypto, Selection, Session, TlsFacts, TlsUnique,
-    TokenBindingAlpn, TokenBindingIdRef, TokenClaim, TokenVerdict, check_server_choice, check_token,
-    establish, select,
+    BearerPolicy, DecodeError, DecodeOptions, EncodingProfile, Handshake, Negotiated,
+    Outcome as Section5, Position, ProtocolVersion, PublicKeyRef, RustCrypto, Selection, Session,
+    TlsFacts, TlsUnique, TokenBindingAlpn, TokenBindingIdRef, TokenClaim, TokenVerdict,
+    check_server_choice, check_token, establish, select,
 };
 
 use crate::{
@@ -16,12 +16,36 @@ use crate::{
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[
-    Suite { name: "tokenbind-wire/message", run: message, normalise_accept: normalise_message },
-    Suite { name: "tokenbind-wire/id", run: id, normalise_accept: same },
-    Suite { name: "tokenbind-wire/negotiation", run: negotiation, normalise_accept: same },
-    Suite { name: "tokenbind-wire/server-choice", run: server_choice, normalise_accept: same },
-    Suite { name: "tokenbind-wire/token-check", run: token_check, normalise_accept: same },
-    Suite { name: "tokenbind-wire/tls-unique", run: tls_unique, normalise_accept: same },
+    Suite {
+        name: "tokenbind-wire/message",
+        run: message,
+        normalise_accept: normalise_message,
+    },
+    Suite {
+        name: "tokenbind-wire/id",
+        run: id,
+        normalise_accept: same,
+    },
+    Suite {
+        name: "tokenbind-wire/negotiation",
+        run: negotiation,
+        normalise_accept: same,
+    },
+    Suite {
+        name: "tokenbind-wire/server-choice",
+        run: server_choice,
+        normalise_accept: same,
+    },
+    Suite {
+        name: "tokenbind-wire/token-check",
+        run: token_check,
+        normalise_accept: same,
+    },
+    Suite {
+        name: "tokenbind-wire/tls-unique",
+        run: tls_unique,
+        normalise_accept: same,
+    },
 ];
 
 type Ran = Result<Outcome, MalformedCase>;
@@ -114,7 +138,9 @@ fn message(mut input: Input) -> Ran {
         Some(alpn) => {
             let alpn = TokenBindingAlpn::parse(alpn.as_bytes())
                 .ok_or_else(|| malformed("negotiated: not a Token Binding identifier"))?;
-            let unique = case.tls_unique.ok_or_else(|| malformed("tls_unique is missing"))?;
+            let unique = case
+                .tls_unique
+                .ok_or_else(|| malformed("tls_unique is missing"))?;
             Some(Session {
                 negotiated: Negotiated::try_new(alpn, FACTS).map_err(malformed)?,
                 tls_unique: TlsUnique::from_engine(&bytes(&unique)?, FACTS).map_err(malformed)?,
@@ -123,52 +149,64 @@ fn message(mut input: Input) -> Ran {
     };
     let sent = case.input.as_deref().map(bytes).transpose()?;
     let profile = EncodingProfile::from(case.profile);
-    let position = if case.first { Position::First } else { Position::Later };
+    let position = if case.first {
+        Position::First
+    } else {
+        Position::Later
+    };
     if let Some(sent) = &sent {
         oracle::message(sent, profile).map_err(malformed)?;
     }
     let options = DecodeOptions::from(profile);
-    Ok(match establish(session.as_ref(), position, sent.as_deref(), &RustCrypto, options) {
-        Section5::NotInUse => Outcome::Accept(json!({"outcome": "not-in-use"})),
-        Section5::Unchanged => Outcome::Accept(json!({"outcome": "unchanged"})),
-        Section5::Terminate(reason) => {
-            Outcome::reject(reason.kind().name(), reason.field(), reason.offset())
-        }
-        Section5::Established(established) => {
-            let message = established.message();
-            let bindings: Vec<_> = message
-                .token_bindings()
-                .iter()
-                .map(|binding| {
-                    let extensions: Vec<_> = binding
-                        .extensions()
-                        .map(|extension| {
-                            json!({
-                                "type": extension.extension_type().0,
-                                "data": hex::encode(extension.extension_data()),
+    Ok(
+        match establish(
+            session.as_ref(),
+            position,
+            sent.as_deref(),
+            &RustCrypto,
+            options,
+        ) {
+            Section5::NotInUse => Outcome::Accept(json!({"outcome": "not-in-use"})),
+            Section5::Unchanged => Outcome::Accept(json!({"outcome": "unchanged"})),
+            Section5::Terminate(reason) => {
+                Outcome::reject(reason.kind().name(), reason.field(), reason.offset())
+            }
+            Section5::Established(established) => {
+                let message = established.message();
+                let bindings: Vec<_> = message
+                    .token_bindings()
+                    .iter()
+                    .map(|binding| {
+                        let extensions: Vec<_> = binding
+                            .extensions()
+                            .map(|extension| {
+                                json!({
+                                    "type": extension.extension_type().0,
+                                    "data": hex::encode(extension.extension_data()),
+                                })
                             })
+                            .collect();
+                        json!({
+                            "type": binding.id().tokenbinding_type().0,
+                            "id": hex::encode(binding.id().as_bytes()),
+                            "key_id": hex::encode(binding.id().key_id()),
+                            "signature": hex::encode(binding.signature()),
+                            "extensions": extensions,
+                            "verified": established.is_verified(binding),
                         })
-                        .collect();
-                    json!({
-                        "type": binding.id().tokenbinding_type().0,
-                        "id": hex::encode(binding.id().as_bytes()),
-                        "key_id": hex::encode(binding.id().key_id()),
-                        "signature": hex::encode(binding.signature()),
-                        "extensions": extensions,
-                        "verified": established.is_verified(binding),
                     })
-                })
-                .collect();
-            let unreadable = established.unreadable().map(|tail| {
-                json!({
-                    "offset": message.offset_of(tail.as_bytes()),
-                    "type": tail.tokenbinding_type().0,
-                    "bytes": hex::encode(tail.as_bytes()),
-                })
-            });
-            Outcome::Accept(json!({"bindings": bindings, "unreadable": unreadable}))
-        }
-    })
+                    .collect();
+                let unreadable = established.unreadable().map(|tail| {
+                    json!({
+                        "offset": message.offset_of(tail.as_bytes()),
+                        "type": tail.tokenbinding_type().0,
+                        "bytes": hex::encode(tail.as_bytes()),
+                    })
+                });
+                Outcome::Accept(json!({"bindings": bindings, "unreadable": unreadable}))
+            }
+        },
+    )
 }
 
 /// A bare array of bindings, names instead of numbers, and absent `unreadable` or `extensions`.
@@ -248,7 +286,10 @@ fn facts(version: &str, extended_master_secret: bool) -> Result<TlsFacts, Malfor
         "TLSv1.3" => ProtocolVersion::TLS1_3,
         other => return Err(malformed(format!("version: {other}"))),
     };
-    Ok(TlsFacts { version, extended_master_secret })
+    Ok(TlsFacts {
+        version,
+        extended_master_secret,
+    })
 }
 
 fn parameters(negotiated: Negotiated) -> Value {

@@ -124,15 +124,22 @@ impl VectorFile {
         let file: File =
             serde_json::from_str(text).map_err(|error| refuse(None, error.to_string()))?;
         if file.count != file.cases.len() {
-            let reason = format!("count is {} but there are {} cases", file.count, file.cases.len());
+            let reason = format!(
+                "count is {} but there are {} cases",
+                file.count,
+                file.cases.len()
+            );
             return Err(refuse(None, reason));
         }
         let mut names = BTreeSet::new();
         let mut cases = Vec::with_capacity(file.cases.len());
         for fields in file.cases {
-            let name = fields.get("name").and_then(Value::as_str).map(str::to_owned);
-            let case = Case::parse(fields, origin)
-                .map_err(|reason| refuse(name.as_deref(), reason))?;
+            let name = fields
+                .get("name")
+                .and_then(Value::as_str)
+                .map(str::to_owned);
+            let case =
+                Case::parse(fields, origin).map_err(|reason| refuse(name.as_deref(), reason))?;
             if !names.insert(case.name.clone()) {
                 return Err(refuse(name.as_deref(), "the name is used twice".into()));
             }
@@ -154,8 +161,9 @@ impl Case {
             _ => return Err("name is missing".into()),
         };
         let requirements = match (fields.remove("requirements"), origin) {
-            (Some(value), _) => serde_json::from_value(value)
-                .map_err(|error| format!("requirements: {error}"))?,
+            (Some(value), _) => {
+                serde_json::from_value(value).map_err(|error| format!("requirements: {error}"))?
+            }
             (None, Origin::Foreign) => Vec::new(),
             (None, Origin::Own) => return Err("requirements is missing".into()),
         };
@@ -197,7 +205,10 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() {
             found.extend(files(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "json") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "json")
+        {
             found.push(path);
         }
     }
@@ -224,7 +235,10 @@ mod tests {
     fn a_case_keeps_the_fields_of_its_suite() {
         let file = VectorFile::parse(Path::new("x.json"), &file(GOOD, 1), Origin::Own);
         let case = file.expect("valid").cases.remove(0);
-        assert_eq!(case.input, Map::from_iter([("x".to_owned(), Value::from(1))]));
+        assert_eq!(
+            case.input,
+            Map::from_iter([("x".to_owned(), Value::from(1))])
+        );
         assert_eq!(case.expected, Expected::Accept(Value::from(2)));
     }
 
@@ -243,7 +257,10 @@ mod tests {
 
     #[test]
     fn an_unknown_field_of_the_file_or_of_reject_is_refused() {
-        let (_, text) = reason(r#"{"suite":"s","source":"t","count":0,"cases":[],"x":1}"#, Origin::Own);
+        let (_, text) = reason(
+            r#"{"suite":"s","source":"t","count":0,"cases":[],"x":1}"#,
+            Origin::Own,
+        );
         assert!(text.starts_with("unknown field `x`"), "{text}");
         let case = r#"{"name":"a","requirements":[],"reject":{"why":"x"}}"#;
         let (name, text) = reason(&file(case, 1), Origin::Foreign);
@@ -253,7 +270,10 @@ mod tests {
 
     #[test]
     fn both_or_neither_of_accept_and_reject_is_refused() {
-        let expected = (Some("a".to_owned()), "exactly one of accept and reject is needed".to_owned());
+        let expected = (
+            Some("a".to_owned()),
+            "exactly one of accept and reject is needed".to_owned(),
+        );
         for case in [
             r#"{"name":"a","requirements":[]}"#,
             r#"{"name":"a","requirements":[],"accept":1,"reject":{}}"#,
@@ -265,11 +285,17 @@ mod tests {
     #[test]
     fn others_may_leave_out_what_our_own_files_may_not() {
         let partial = file(r#"{"name":"a","requirements":[],"reject":{"kind":"k"}}"#, 1);
-        let expected = (Some("a".to_owned()), "reject: kind, field and offset are all needed".to_owned());
+        let expected = (
+            Some("a".to_owned()),
+            "reject: kind, field and offset are all needed".to_owned(),
+        );
         assert_eq!(reason(&partial, Origin::Own), expected);
         assert!(VectorFile::parse(Path::new("x"), &partial, Origin::Foreign).is_ok());
         let bare = file(r#"{"name":"a","accept":1}"#, 1);
-        assert_eq!(reason(&bare, Origin::Own), (Some("a".to_owned()), "requirements is missing".to_owned()));
+        assert_eq!(
+            reason(&bare, Origin::Own),
+            (Some("a".to_owned()), "requirements is missing".to_owned())
+        );
         assert!(VectorFile::parse(Path::new("x"), &bare, Origin::Foreign).is_ok());
     }
 }

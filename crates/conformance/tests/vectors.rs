@@ -4,7 +4,11 @@ use conformance::{Options, known_answers, repository, run};
 
 #[test]
 fn every_vector_passes() {
-    let options = Options { root: repository(), vectors: Vec::new(), only_vectors: true };
+    let options = Options {
+        root: repository(),
+        vectors: Vec::new(),
+        only_vectors: true,
+    };
     let report = run(&options, |_| ()).expect("a report");
     let (_, total) = report.cases();
     assert!(report.passed && total > 400, "{}", report.table());

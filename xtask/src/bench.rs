@@ -1,0 +1,155 @@
+//! `cargo xtask bench`
+
+use std::{collections::BTreeMap, error::Error, fs, path::Path, time::SystemTime};
+
+use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use serde::Deserialize;
+
+use crate::shell::{Outcome, cargo, exit, packages, root, step};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Only this crate
+    #[arg(short, long, value_name = "CRATE")]
+    package: Option<String>,
+}
+
+/// `benches/ratios.toml`: what is compared with what, and what is to be reached.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declarations {
+    #[serde(default)]
+    ratio: Vec<Ratio>,
+    #[serde(default)]
+    time: Vec<Time>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ratio {
+    of: String,
+    to: String,
+    at_most: Option<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Time {
+    of: String,
+    at_most_ns: f64,
+}
+
+#[derive(Deserialize)]
+struct Benchmark {
+    full_id: String,
+}
+
+#[derive(Deserialize)]
+struct Estimates {
+    median: Estimate,
+}
+
+#[derive(Deserialize)]
+struct Estimate {
+    point_estimate: f64,
+}
+
+pub fn run(arguments: &Arguments) -> Outcome {
+    for package in packages(arguments.package.as_deref())? {
+        let declarations = package.directory.join("benches/ratios.toml");
+        if !declarations.is_file() {
+            continue;
+        }
+        let declarations: Declarations = toml::from_str(&fs::read_to_string(declarations)?)?;
+        let start = SystemTime::now();
+        if !step(&mut cargo(&[
+            "bench",
+            "-p",
+            &package.name,
+            "--all-features",
+            "--benches",
+        ]))? {
+            return Ok(exit(false));
+        }
+        let mut medians = BTreeMap::new();
+        collect(&root().join("target/criterion"), start, &mut medians)?;
+        print(&package.name, &medians, &declarations)?;
+    }
+    if let Ok(processor) = fs::read_to_string("/proc/cpuinfo") {
+        let model = processor
+            .lines()
+            .find_map(|line| line.strip_prefix("model name"));
+        let cores = std::thread::available_parallelism()?;
+        println!("measured on {cores} cores{}", model.unwrap_or_default());
+    }
+    Ok(exit(true))
+}
+
+/// The medians, in nanoseconds, of what ran since `start`.
+fn collect(
+    directory: &Path,
+    start: SystemTime,
+    medians: &mut BTreeMap<String, f64>,
+) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let estimates = path.join("estimates.json");
+        if path.ends_with("new") && estimates.is_file() {
+            if fs::metadata(&estimates)?.modified()? >= start {
+                let benchmark: Benchmark =
+                    serde_json::from_str(&fs::read_to_string(path.join("benchmark.json"))?)?;
+                let estimates: Estimates = serde_json::from_str(&fs::read_to_string(estimates)?)?;
+                medians.insert(benchmark.full_id, estimates.median.point_estimate);
+            }
+        } else if path.is_dir() {
+            collect(&path, start, medians)?;
+        }
+    }
+    Ok(())
+}
+
+fn print(
+    package: &str,
+    medians: &BTreeMap<String, f64>,
+    declarations: &Declarations,
+) -> Result<(), Box<dyn Error>> {
+    let median = |id: &str| {
+        medians
+            .get(id)
+            .copied()
+            .ok_or_else(|| format!("the benchmark {id} did not run"))
+    };
+    let mut times = Table::new();
+    times
+        .load_preset(UTF8_HORIZONTAL_ONLY)
+        .set_header([package, "median ns"]);
+    for (id, median) in medians {
+        times.add_row([id, &format!("{median:.1}")]);
+    }
+    println!("{times}");
+    let mut targets = Table::new();
+    targets
+        .load_preset(UTF8_HORIZONTAL_ONLY)
+        .set_header(["what", "measured", "at most", "reached"]);
+    let reached = |measured: f64, at_most: f64| if measured <= at_most { "yes" } else { "NO" };
+    for Ratio { of, to, at_most } in &declarations.ratio {
+        let measured = median(of)? / median(to)?;
+        targets.add_row([
+            format!("{of} / {to}"),
+            format!("{measured:.3}"),
+            at_most.map_or(String::new(), |at_most| format!("{at_most}")),
+            at_most.map_or(String::new(), |at_most| reached(measured, at_most).into()),
+        ]);
+    }
+    for Time { of, at_most_ns } in &declarations.time {
+        let measured = median(of)?;
+        targets.add_row([
+            of.clone(),
+            format!("{measured:.1} ns"),
+            format!("{at_most_ns} ns"),
+            reached(measured, *at_most_ns).into(),
+        ]);
+    }
+    println!("{targets}");
+    Ok(())
+}

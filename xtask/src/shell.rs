@@ -1,0 +1,92 @@
+//! Running commands: announced, timed, in the repository's root.
+
+use std::{
+    error::Error,
+    path::PathBuf,
+    process::{Command, ExitCode},
+    time::Instant,
+};
+
+/// How a task ends: its exit code, or why it could not be done.
+pub type Outcome = Result<ExitCode, Box<dyn Error>>;
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    conformance::repository()
+}
+
+/// Cargo, run in the root.
+pub fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a step, shows what is run and how long it took; whether it succeeded.
+pub fn step(command: &mut Command) -> Result<bool, Box<dyn Error>> {
+    let line: Vec<_> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
+    let line = format!("cargo {}", line.join(" "));
+    eprintln!("» {line}");
+    let start = Instant::now();
+    let succeeded = command.status()?.success();
+    let verdict = if succeeded { "ok" } else { "FAILED" };
+    eprintln!(
+        "» {line}: {verdict} in {:.1} s",
+        start.elapsed().as_secs_f64()
+    );
+    Ok(succeeded)
+}
+
+/// The exit code of a task that succeeded or failed.
+pub fn exit(succeeded: bool) -> ExitCode {
+    if succeeded {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// A workspace package that is published, with its features.
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its features, without `default`.
+    pub features: Vec<String>,
+    /// Its directory.
+    pub directory: PathBuf,
+}
+
+/// The packages that users can depend on, or the one asked for.
+pub fn packages(only: Option<&str>) -> Result<Vec<Package>, Box<dyn Error>> {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .current_dir(root())
+        .no_deps()
+        .exec()?;
+    let mut packages: Vec<_> = metadata
+        .packages
+        .into_iter()
+        .filter(|package| package.publish != Some(Vec::new()))
+        .filter(|package| only.is_none_or(|only| package.name.as_str() == only))
+        .map(|package| Package {
+            name: package.name.to_string(),
+            features: package
+                .features
+                .into_keys()
+                .filter(|name| name != "default")
+                .collect(),
+            directory: package
+                .manifest_path
+                .parent()
+                .map(|path| path.into())
+                .unwrap_or_default(),
+        })
+        .collect();
+    packages.sort_by(|left, right| left.name.cmp(&right.name));
+    if packages.is_empty() {
+        return Err(format!("there is no published package {}", only.unwrap_or_default()).into());
+    }
+    Ok(packages)
+}
