@@ -263,7 +263,7 @@ fn raw_rsa(
     let [n, e] = [modulus, publicexponent].map(BoxedUint::from_be_slice_vartime);
     let key = rsa::PublicKey::new(n, e).expect("a key");
     let signature = pkcs1v15::Signature::try_from(signature.as_slice()).expect("a signature");
-    pkcs1v15::VerifyingKey::<rsa::sha2::Sha256>::new(key)
+    pkcs1v15::VerifyingKey::<sha2::Sha256>::new(key)
         .verify(octets.as_bytes(), &signature)
         .is_ok()
 }
