@@ -60,6 +60,7 @@ impl<'a> ParseError<&'a [u8]> for Failure<'a> {
 pub(crate) type Parsed<'a, O> = IResult<&'a [u8], O, Failure<'a>>;
 
 /// Runs a primitive that needs exactly `needed` bytes and names `field` if they are not there.
+#[inline]
 fn fixed<'a, O>(
     input: &'a [u8],
     field: &'static str,
@@ -73,22 +74,26 @@ fn fixed<'a, O>(
 }
 
 /// `uint8 field`.
+#[inline]
 pub(crate) fn uint8<'a>(input: &'a [u8], field: &'static str) -> Parsed<'a, u8> {
     fixed(input, field, 1, be_u8)
 }
 
 /// `uint16 field`.
+#[inline]
 pub(crate) fn uint16<'a>(input: &'a [u8], field: &'static str) -> Parsed<'a, u16> {
     fixed(input, field, 2, be_u16)
 }
 
 /// `opaque field<0..2^8-1>`.
+#[inline]
 pub(crate) fn vector_u8<'a>(input: &'a [u8], field: &'static str) -> Parsed<'a, &'a [u8]> {
     let (rest, length) = uint8(input, field)?;
     fixed(rest, field, length.into(), take(length))
 }
 
 /// `opaque field<0..2^16-1>`.
+#[inline]
 pub(crate) fn vector_u16<'a>(input: &'a [u8], field: &'static str) -> Parsed<'a, &'a [u8]> {
     let (rest, length) = uint16(input, field)?;
     fixed(rest, field, length.into(), take(length))

@@ -1,15 +1,15 @@
 //! Whether a point is on secp256r1, in field arithmetic generated and proved by fiat-crypto.
 
 use fiat_crypto::p256_64::{
-    fiat_p256_add, fiat_p256_montgomery_domain_field_element as Element, fiat_p256_mul,
-    fiat_p256_square, fiat_p256_sub,
+    fiat_p256_add, fiat_p256_from_montgomery, fiat_p256_montgomery_domain_field_element as Element,
+    fiat_p256_mul, fiat_p256_non_montgomery_domain_field_element as Plain, fiat_p256_square,
+    fiat_p256_sub,
 };
 
 /// The prime p = 2^256 - 2^224 + 2^192 + 2^96 - 1, most significant limb first.
 const P: [u64; 4] = [0xffff_ffff_0000_0001, 0, 0xffff_ffff, 0xffff_ffff_ffff_ffff];
 
-/// 1, 3 R^-1 and b R^-2 modulo p, with R = 2^256, least significant limb first.
-const ONE: Element = Element([1, 0, 0, 0]);
+/// 3 R^-1 and b R^-2 modulo p, with R = 2^256, least significant limb first.
 const THREE: Element = Element([
     0x0000_0009_0000_0002,
     0x0000_0003_ffff_fffa,
@@ -41,9 +41,10 @@ pub(crate) fn is_on_curve(point: &[u8; 64]) -> bool {
     fiat_p256_add(&mut sum, &product, &B); // (x^3 - 3x + b) R^-2
 
     fiat_p256_square(&mut square, &y); // y^2 R^-1
-    fiat_p256_mul(&mut product, &square, &ONE); // y^2 R^-2
+    let mut left = Plain([0; 4]);
+    fiat_p256_from_montgomery(&mut left, &square); // y^2 R^-2
 
-    sum.0 == product.0
+    left.0 == sum.0
 }
 
 fn coordinates(point: &[u8; 64]) -> Option<(Element, Element)> {

@@ -52,6 +52,7 @@ impl fmt::Debug for ExtensionRef<'_> {
     }
 }
 
+#[inline]
 fn extension(input: &[u8]) -> Parsed<'_, ExtensionRef<'_>> {
     let (rest, extension_type) = uint8(input, EXTENSION_TYPE)?;
     let (rest, extension_data) = vector_u16(rest, EXTENSION_DATA)?;

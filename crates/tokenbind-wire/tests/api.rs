@@ -1,6 +1,11 @@
 //! What a user of the crate does: sign, send, establish, import, export, store.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
 
 use tokenbind_wire::*;
 
