@@ -11,6 +11,7 @@ offsets from the order in which this script writes fields. Nothing here decodes 
 import argparse
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -253,6 +254,7 @@ class Suite:
         self.name, self.cases, self.names = name, [], set()
 
     def add(self, name, requirements, fields, **outcome):
+        name = name.replace("/", "-")
         assert name not in self.names, name
         assert len(outcome) == 1 and requirements, name
         self.names.add(name)
@@ -378,7 +380,7 @@ def extensions_and_types(suite):
     ignored = "popov-4-2"
     for name, extensions in {
         "one": [(0, b"data")], "empty-data": [(255, b"")], "type-twice": [(7, b"a"), (7, b"b")],
-        "many": [(n, bytes([n]) * n) for n in range(40)], "of-65532-bytes": [(9, bytes(65300))],
+        "many": [(n, bytes([n]) * n) for n in range(40)], "of-65300-bytes": [(9, bytes(65300))],
     }.items():
         suite.accept(f"unknown-extensions-{name}", ignored,
                      [Binding(PROVIDED, P1, extensions=extensions)], [True])
@@ -488,7 +490,7 @@ def truncated(suite):
     more = build(Binding(PROVIDED, P1), after=b"")
     more.data += b"\0"
     more.data[:2] = (len(more.data) - 2).to_bytes(2, "big")
-    suite.refuse("a-zero-byte-inside-the-list-is-a-duplicate", "popov-4-3", more.data, "truncated",
+    suite.refuse("a-zero-byte-after-the-last-binding", "popov-4-3", more.data, "truncated",
                  ALGORITHM, len(more.data))
     for body, kind_field, shift in (
         (b"\x01\x00\x05abcd", EXTENSION_DATA, 3), (b"\x01\x00", EXTENSION_DATA, 1),
@@ -918,13 +920,23 @@ def suites():
     return [message, ids(), *negotiations(), token_checks(), tls_uniques()]
 
 
+def check_requirements(suites_):
+    """Every requirement that a case names is in the ledger."""
+    ledger = REPOSITORY / "docs/requirements/draft-popov-token-binding-00.toml"
+    known = set(re.findall(r'^id = "(.*)"$', ledger.read_text(), re.MULTILINE))
+    named = {id_ for suite in suites_ for case in suite.cases for id_ in case["requirements"]}
+    assert named <= known, named - known
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "crates/tokenbind-wire/vectors")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     stale = []
-    for suite in suites():
+    generated = suites()
+    check_requirements(generated)
+    for suite in generated:
         path = arguments.out / (suite.name.split("/")[1] + ".json")
         if arguments.check:
             if not path.exists() or path.read_text() != suite.text():
