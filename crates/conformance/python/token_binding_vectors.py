@@ -814,6 +814,7 @@ def negotiations():
     add("identifiers-are-case-sensitive", ["H2_TB_P256"], tb, None)
     add("a-prefix-is-another-protocol", ["h2_tb_p25"], tb, None)
     add("an-unknown-key-is-an-ordinary-protocol", ["h2_tb_p384"], ["h2_tb_p384"], "h2_tb_p384", ems=False)
+    add("under-ssl-3", everything, everything, "h2", version="SSLv3")
     add("ems-and-tls-1.3", everything, everything, "h2", version="TLSv1.3")
     add("neither", everything, everything, "h2", version="TLSv1.3", ems=False)
 
@@ -830,6 +831,7 @@ def negotiations():
         check(f"{alpn}-chosen", everything, alpn)
         check(f"{alpn}-not-offered", ["h2", "http/1.1"], alpn, "not-offered")
         check(f"{alpn}-without-ems", everything, alpn, "extended-master-secret", ems=False)
+        check(f"{alpn}-under-ssl-3", everything, alpn, "protocol-version", version="SSLv3")
         check(f"{alpn}-under-tls-1.3", everything, alpn, "protocol-version", version="TLSv1.3")
     check("nothing-chosen", everything, None)
     check("plain-chosen", everything, "h2")
@@ -900,6 +902,7 @@ def tls_uniques():
     for handshake in ("full", "resumed"):
         for name in ("TLSv1.0", "TLSv1.1", "TLSv1.2"):
             add(f"{handshake}-{name}", handshake, name)
+        add(f"{handshake}-ssl-3", handshake, "SSLv3", outcome=version)
         add(f"{handshake}-tls-1.3", handshake, "TLSv1.3", outcome=version)
         add(f"{handshake}-tls-1.3-without-ems", handshake, "TLSv1.3", False, outcome=version)
         add(f"{handshake}-without-ems", handshake, ems=False, outcome=ems)

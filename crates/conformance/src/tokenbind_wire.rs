@@ -280,6 +280,7 @@ fn id(input: Input) -> Ran {
 
 fn facts(version: &str, extended_master_secret: bool) -> Result<TlsFacts, MalformedCase> {
     let version = match version {
+        "SSLv3" => ProtocolVersion(0x0300),
         "TLSv1.0" => ProtocolVersion::TLS1_0,
         "TLSv1.1" => ProtocolVersion::TLS1_1,
         "TLSv1.2" => ProtocolVersion::TLS1_2,

@@ -3,6 +3,7 @@
 #![allow(
     missing_docs,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "tests"
 )]
@@ -400,6 +401,41 @@ fn at_most_two_signatures_are_verified_and_none_after_a_bad_one() {
         );
         assert_eq!(matches!(outcome, Outcome::Established(_)), !refuses);
         assert_eq!(verifier.0.get(), expected);
+    }
+}
+
+#[test]
+fn a_referred_binding_that_cannot_be_read_is_unsupported() {
+    let key = P256Key::generate().unwrap();
+    let profile = EncodingProfile::default();
+    let session = session(TokenBindingAlpn::H2P256);
+    let provided = TokenBindingMessage::try_new(vec![binding(0, &key)], profile).unwrap();
+    for (tail, expected) in [
+        (
+            &[1, 4, 2, 9][..],
+            Referred::Unsupported(SignatureAndHashAlgorithm::new(
+                HashAlgorithm(4),
+                SignatureAlgorithm(2),
+            )),
+        ),
+        (&[7, 4, 2, 9], Referred::None),
+    ] {
+        let mut sent = provided.to_vec().unwrap();
+        sent.extend(tail);
+        let length = u16::try_from(sent.len() - 2).unwrap();
+        sent[..2].copy_from_slice(&length.to_be_bytes());
+        let outcome = establish(
+            Some(&session),
+            Position::First,
+            Some(&sent),
+            &RustCrypto,
+            profile,
+        );
+        let Outcome::Established(established) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(established.referred(), expected);
+        assert_eq!(established.unreadable().unwrap().as_bytes(), tail);
     }
 }
 

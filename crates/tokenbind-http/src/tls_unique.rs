@@ -1,0 +1,316 @@
+//! Feature `rustls`: `tls_unique` out of stock rustls, by looking on as the PRF of TLS 1.2 is called.
+//!
+//! rustls does not show the Finished values. Every one of them is the output of a PRF call that
+//! rustls makes through the provider: [`capturing`] wraps the PRF of each TLS 1.2 suite. The call
+//! does not name its connection, but happens inside the call that drives it: [`Capture`] scopes a
+//! slot of the thread around that call, [`CaptureFuture`] around each poll.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{Mutex, OnceLock, PoisonError},
+    task::{Context, Poll},
+};
+
+use rustls::{
+    CipherSuiteCommon, ClientConfig, ClientConnection, CommonState, Error, HandshakeKind,
+    ServerConfig, ServerConnection, SupportedCipherSuite, Tls12CipherSuite,
+    crypto::{ActiveKeyExchange, CryptoProvider, tls12::Prf},
+};
+use tokenbind_wire::{Handshake, ProtocolVersion, TlsFacts, TlsUnique, TlsUniqueError};
+
+/// The provider with the PRF of each TLS 1.2 suite wrapped, so that a [`Capture`] sees its calls.
+/// Suites of TLS 1.3 stay as they are: there is no tls-unique.
+///
+/// Wrappers live as long as the process; each suite is wrapped once, however often this is called.
+#[must_use]
+pub fn capturing(mut provider: CryptoProvider) -> CryptoProvider {
+    for suite in &mut provider.cipher_suites {
+        if let SupportedCipherSuite::Tls12(original) = *suite {
+            *suite = SupportedCipherSuite::Tls12(wrapped(original));
+        }
+    }
+    provider
+}
+
+fn wrapped(original: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
+    /// From the address of a suite, original or wrapped, to its wrapped form.
+    type Wrapped = Mutex<BTreeMap<usize, &'static Tls12CipherSuite>>;
+    static WRAPPED: OnceLock<Wrapped> = OnceLock::new();
+
+    let address = |suite: &'static Tls12CipherSuite| std::ptr::from_ref(suite).addr();
+    let wrapped = WRAPPED.get_or_init(Wrapped::default);
+    let mut wrapped = wrapped.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = wrapped.get(&address(original)) {
+        return known;
+    }
+    let suite: &'static Tls12CipherSuite = Box::leak(Box::new(Tls12CipherSuite {
+        common: CipherSuiteCommon {
+            suite: original.common.suite,
+            hash_provider: original.common.hash_provider,
+            confidentiality_limit: original.common.confidentiality_limit,
+        },
+        prf_provider: Box::leak(Box::new(CapturingPrf(original.prf_provider))),
+        kx: original.kx,
+        sign: original.sign,
+        aead_alg: original.aead_alg,
+    }));
+    wrapped.insert(address(original), suite);
+    wrapped.insert(address(suite), suite);
+    suite
+}
+
+/// A PRF that tells the thread's slot what it computed.
+struct CapturingPrf(&'static dyn Prf);
+
+impl Prf for CapturingPrf {
+    fn for_key_exchange(
+        &self,
+        output: &mut [u8; 48],
+        kx: Box<dyn ActiveKeyExchange>,
+        peer_pub_key: &[u8],
+        label: &[u8],
+        seed: &[u8],
+    ) -> Result<(), Error> {
+        self.0
+            .for_key_exchange(output, kx, peer_pub_key, label, seed)?;
+        record(|seen| match label {
+            b"extended master secret" => seen.master_secret = MasterSecret::Extended,
+            _ => seen.master_secret = MasterSecret::Other,
+        });
+        Ok(())
+    }
+
+    fn for_secret(&self, output: &mut [u8], secret: &[u8], label: &[u8], seed: &[u8]) {
+        self.0.for_secret(output, secret, label, seed);
+        match label {
+            b"client finished" => record(|seen| seen.finished(Side::Client, output)),
+            b"server finished" => record(|seen| seen.finished(Side::Server, output)),
+            _ => {}
+        }
+    }
+
+    fn fips(&self) -> bool {
+        self.0.fips()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum MasterSecret {
+    /// None was derived: the session was resumed.
+    #[default]
+    None,
+    Extended,
+    Other,
+}
+
+/// What the PRF of one connection did.
+#[derive(Default)]
+struct Seen {
+    master_secret: MasterSecret,
+    /// The Finished values in the order of their computation.
+    finished: Vec<(Side, Vec<u8>)>,
+}
+
+impl Seen {
+    /// More than two can be only if calls of other connections came in: [`Capture::read`] refuses.
+    fn finished(&mut self, side: Side, verify_data: &[u8]) {
+        if self.finished.len() <= 2 {
+            self.finished.push((side, verify_data.to_vec()));
+        }
+    }
+}
+
+thread_local! {
+    /// What the connection that this thread drives at the moment has done, if it is looked at.
+    static SLOT: RefCell<Option<Seen>> = const { RefCell::new(None) };
+}
+
+fn record(event: impl FnOnce(&mut Seen)) {
+    SLOT.with_borrow_mut(|slot| {
+        if let Some(seen) = slot {
+            event(seen);
+        }
+    });
+}
+
+/// Why there is no `tls_unique`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CaptureError {
+    /// The handshake is not complete.
+    NotComplete,
+    /// The configuration does not set `require_ems`, without which nothing is known of a resumed
+    /// session.
+    EmsNotRequired,
+    /// The PRF was not called as TLS 1.2 calls it: the provider is not [`capturing`], the handshake
+    /// was not driven inside the capture, or rustls changed.
+    NotSeen,
+    /// The connection has no tls-unique that Token Binding may rely on.
+    TlsUnique(TlsUniqueError),
+}
+
+impl fmt::Display for CaptureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotComplete => f.write_str("the handshake is not complete"),
+            Self::EmsNotRequired => f.write_str("the configuration does not set require_ems"),
+            Self::NotSeen => f.write_str("the handshake was not seen by the capture"),
+            Self::TlsUnique(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CaptureError {}
+
+/// Looks on while one connection does its handshake.
+///
+/// Drive the connection (`complete_io`, `process_new_packets`) inside [`scope`](Self::scope), as
+/// often as it takes, on whatever threads; then ask for the value. Use one capture a connection.
+#[derive(Default)]
+pub struct Capture {
+    seen: Seen,
+}
+
+impl Capture {
+    /// A capture for one connection.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs `drive`, which drives the connection and no other one.
+    pub fn scope<R>(&mut self, drive: impl FnOnce() -> R) -> R {
+        /// Gives the slot back, also when `drive` panics.
+        struct Scope<'a> {
+            capture: &'a mut Capture,
+            outer: Option<Seen>,
+        }
+
+        impl Drop for Scope<'_> {
+            fn drop(&mut self) {
+                let inner = SLOT.replace(self.outer.take());
+                self.capture.seen = inner.unwrap_or_default();
+            }
+        }
+
+        let outer = SLOT.replace(Some(mem::take(&mut self.seen)));
+        let _scope = Scope {
+            capture: self,
+            outer,
+        };
+        drive()
+    }
+
+    /// The `tls_unique` of a server's connection.
+    ///
+    /// # Errors
+    /// When there is none, or it was not seen: terminate, or go on without Token Binding.
+    pub fn server(
+        &self,
+        connection: &ServerConnection,
+        config: &ServerConfig,
+    ) -> Result<TlsUnique, CaptureError> {
+        self.read(connection, config.require_ems)
+    }
+
+    /// The `tls_unique` of a client's connection.
+    ///
+    /// # Errors
+    /// As [`server`](Self::server).
+    pub fn client(
+        &self,
+        connection: &ClientConnection,
+        config: &ClientConfig,
+    ) -> Result<TlsUnique, CaptureError> {
+        self.read(connection, config.require_ems)
+    }
+
+    fn read(&self, connection: &CommonState, require_ems: bool) -> Result<TlsUnique, CaptureError> {
+        let (Some(version), Some(kind)) =
+            (connection.protocol_version(), connection.handshake_kind())
+        else {
+            return Err(CaptureError::NotComplete);
+        };
+        if connection.is_handshaking() {
+            return Err(CaptureError::NotComplete);
+        }
+        let facts = TlsFacts {
+            version: ProtocolVersion(version.into()),
+            extended_master_secret: self.seen.master_secret != MasterSecret::Other,
+        };
+        let unique = |client: &[u8], server: &[u8], handshake| {
+            TlsUnique::from_finished(client, server, handshake, facts)
+                .map_err(CaptureError::TlsUnique)
+        };
+        if !facts.version.has_tls_unique() || !facts.extended_master_secret {
+            return unique(&[], &[], Handshake::Full);
+        }
+        if !require_ems {
+            return Err(CaptureError::EmsNotRequired);
+        }
+        match (kind, self.seen.master_secret, self.seen.finished.as_slice()) {
+            (
+                HandshakeKind::Full,
+                MasterSecret::Extended,
+                [(Side::Client, client), (Side::Server, server)],
+            ) => unique(client, server, Handshake::Full),
+            (
+                HandshakeKind::Resumed,
+                MasterSecret::None,
+                [(Side::Server, server), (Side::Client, client)],
+            ) => unique(client, server, Handshake::Resumed),
+            _ => Err(CaptureError::NotSeen),
+        }
+    }
+}
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Capture")
+            .field("master_secret", &self.seen.master_secret)
+            .field("finished", &self.seen.finished.len())
+            .finish()
+    }
+}
+
+pin_project_lite::pin_project! {
+    /// A handshake as a future, e.g. tokio-rustls's `Accept` or `Connect`, looked at by a
+    /// [`Capture`]. Its output is the future's, and the capture.
+    pub struct CaptureFuture<F> {
+        #[pin]
+        handshake: F,
+        capture: Capture,
+    }
+}
+
+impl<F: Future> CaptureFuture<F> {
+    /// Looks on while `handshake` is polled, on whatever threads.
+    #[must_use]
+    pub fn new(handshake: F) -> Self {
+        let capture = Capture::new();
+        Self { handshake, capture }
+    }
+}
+
+impl<F: Future> Future for CaptureFuture<F> {
+    type Output = (F::Output, Capture);
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let handshake = this.handshake;
+        this.capture
+            .scope(|| handshake.poll(context))
+            .map(|output| (output, mem::take(this.capture)))
+    }
+}

@@ -1,0 +1,208 @@
+//! tls_unique of rustls connections: both sides see the same, under every kind of handshake.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod peers;
+
+use std::sync::Arc;
+
+use peers::{Pair, Versions, client_config, server_config};
+use rustls::{ClientConnection, HandshakeKind, ServerConnection};
+use tokenbind_http::{Capture, CaptureError, CaptureFuture};
+use tokenbind_wire::{NegotiationError, ProtocolVersion, TlsUniqueError};
+
+#[test]
+fn both_sides_of_a_full_handshake_see_the_same_value() {
+    let pair = Pair::new(Versions::Tls12);
+    let (client, server) = pair.handshake();
+    assert_eq!(client.1, HandshakeKind::Full);
+    assert_eq!(client.0.unwrap().as_bytes(), server.0.unwrap().as_bytes());
+    assert_ne!(
+        pair.handshake().0.0.unwrap(),
+        client.0.unwrap(),
+        "another connection, another value"
+    );
+}
+
+#[test]
+fn both_sides_of_a_resumed_handshake_see_the_same_value() {
+    for tickets in [false, true] {
+        let pair = Pair::with_tickets(tickets);
+        let (first, _) = pair.handshake();
+        assert_eq!(first.1, HandshakeKind::Full);
+        for _ in 0..3 {
+            let (client, server) = pair.handshake();
+            assert_eq!(
+                (client.1, server.1),
+                (HandshakeKind::Resumed, HandshakeKind::Resumed)
+            );
+            assert_eq!(client.0.unwrap(), server.0.unwrap());
+            assert_ne!(client.0.unwrap(), first.0.unwrap());
+        }
+    }
+}
+
+#[test]
+fn two_handshakes_interleaved_on_one_thread_do_not_mix() {
+    let pair = Pair::new(Versions::Tls12);
+    let mut one = pair.start();
+    let mut two = pair.start();
+    while one.is_handshaking() || two.is_handshaking() {
+        one.step();
+        two.step();
+    }
+    let (client_one, server_one) = one.finish(&pair);
+    let (client_two, server_two) = two.finish(&pair);
+    assert_eq!(client_one.0.unwrap(), server_one.0.unwrap());
+    assert_eq!(client_two.0.unwrap(), server_two.0.unwrap());
+    assert_ne!(client_one.0.unwrap(), client_two.0.unwrap());
+}
+
+#[test]
+fn a_handshake_may_go_on_on_another_thread() {
+    let pair = Pair::new(Versions::Tls12);
+    let mut handshake = pair.start();
+    while handshake.is_handshaking() {
+        handshake = std::thread::spawn(move || {
+            handshake.step();
+            handshake
+        })
+        .join()
+        .unwrap();
+    }
+    let (client, server) = handshake.finish(&pair);
+    assert_eq!(client.0.unwrap(), server.0.unwrap());
+}
+
+#[test]
+fn tls_1_3_has_no_value() {
+    let (client, server) = Pair::new(Versions::Tls13).handshake();
+    let version = NegotiationError::ProtocolVersion(ProtocolVersion::TLS1_3);
+    let expected = Err(CaptureError::TlsUnique(TlsUniqueError::Negotiation(
+        version,
+    )));
+    assert_eq!((client.0, server.0), (expected, expected));
+}
+
+#[test]
+fn a_configuration_that_does_not_require_ems_gives_no_value() {
+    let mut pair = Pair::new(Versions::Tls12);
+    Arc::get_mut(&mut pair.client).unwrap().require_ems = false;
+    let (client, server) = pair.handshake();
+    assert_eq!(client.0, Err(CaptureError::EmsNotRequired));
+    assert!(server.0.is_ok());
+}
+
+#[test]
+fn a_handshake_outside_the_capture_or_without_the_provider_gives_no_value() {
+    let pair = Pair::new(Versions::Tls12);
+    let mut handshake = pair.start();
+    while handshake.is_handshaking() {
+        handshake.step_unseen();
+    }
+    let (client, server) = handshake.finish(&pair);
+    assert_eq!(
+        (client.0, server.0),
+        (Err(CaptureError::NotSeen), Err(CaptureError::NotSeen))
+    );
+    let unfinished = pair.start().finish(&pair);
+    assert_eq!(unfinished.0.0, Err(CaptureError::NotComplete));
+
+    let plain = Pair::with_provider(rustls::crypto::ring::default_provider());
+    let (client, server) = plain.handshake();
+    assert_eq!(
+        (client.0, server.0),
+        (Err(CaptureError::NotSeen), Err(CaptureError::NotSeen))
+    );
+}
+
+#[test]
+fn wrapping_twice_wraps_once() {
+    let once = tokenbind_http::capturing(rustls::crypto::ring::default_provider());
+    let twice = tokenbind_http::capturing(once.clone());
+    let again = tokenbind_http::capturing(rustls::crypto::ring::default_provider());
+    let addresses = |provider: &rustls::crypto::CryptoProvider| -> Vec<_> {
+        let tls12 = provider
+            .cipher_suites
+            .iter()
+            .filter_map(|suite| match suite {
+                rustls::SupportedCipherSuite::Tls12(suite) => Some(*suite),
+                _ => None,
+            });
+        tls12
+            .map(|suite| std::ptr::from_ref(suite).addr())
+            .collect()
+    };
+    assert!(!addresses(&once).is_empty());
+    assert_eq!(addresses(&once), addresses(&twice));
+    assert_eq!(addresses(&once), addresses(&again));
+}
+
+/// One task a side, all on the worker threads of one runtime, so that polls migrate and interleave.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_thousand_concurrent_resumptions_of_one_session_give_each_side_its_own_value() {
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    let pair = Pair::with_tickets(true);
+    assert!(pair.handshake().0.0.is_ok());
+    let (client, server) = (pair.client.clone(), pair.server.clone());
+    let mut tasks = Vec::new();
+    for _ in 0..1000 {
+        // Half a kilobyte, so that a flight takes several polls.
+        let (near, far) = tokio::io::duplex(512);
+        let acceptor = TlsAcceptor::from(server.clone());
+        let server = server.clone();
+        let accept = tokio::spawn(async move {
+            let (stream, capture) = CaptureFuture::new(acceptor.accept(far)).await;
+            let stream = stream.unwrap();
+            (capture.server(stream.get_ref().1, &server).unwrap(), stream)
+        });
+        let connector = TlsConnector::from(client.clone());
+        let client = client.clone();
+        let connect = tokio::spawn(async move {
+            let name = "localhost".try_into().unwrap();
+            let (stream, capture) = CaptureFuture::new(connector.connect(name, near)).await;
+            let stream = stream.unwrap();
+            let connection: &ClientConnection = stream.get_ref().1;
+            (
+                capture.client(connection, &client).unwrap(),
+                connection.handshake_kind(),
+                stream,
+            )
+        });
+        tasks.push((accept, connect));
+    }
+    let mut values = std::collections::BTreeSet::new();
+    let mut resumed = 0;
+    for (accept, connect) in tasks {
+        let (server_value, _) = accept.await.unwrap();
+        let (client_value, kind, _) = connect.await.unwrap();
+        assert_eq!(server_value, client_value);
+        values.insert(client_value.as_bytes().to_vec());
+        resumed += usize::from(kind == Some(HandshakeKind::Resumed));
+    }
+    assert_eq!(values.len(), 1000);
+    assert_eq!(resumed, 1000);
+}
+
+#[test]
+fn a_panic_inside_a_scope_leaves_no_slot_behind() {
+    let panicked = std::panic::catch_unwind(|| Capture::new().scope(|| panic!("on purpose")));
+    assert!(panicked.is_err());
+    let pair = Pair::new(Versions::Tls12);
+    let mut handshake = pair.start();
+    while handshake.is_handshaking() {
+        handshake.step_unseen();
+    }
+    assert_eq!(handshake.finish(&pair).0.0, Err(CaptureError::NotSeen));
+}
+
+#[test]
+fn configurations_are_what_the_tests_think() {
+    let (certificate, key) = peers::certificate();
+    let server = server_config(peers::provider(), Versions::Tls12, &certificate, &key);
+    let client = client_config(peers::provider(), Versions::Tls12, &certificate);
+    assert!(server.require_ems && client.require_ems);
+    let connection = ServerConnection::new(Arc::new(server)).unwrap();
+    assert!(connection.is_handshaking());
+}
