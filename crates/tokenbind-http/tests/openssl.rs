@@ -1,6 +1,12 @@
-//! tls_unique equals what OpenSSL, through Python's ssl, says of the same connection.
+//! `tls_unique` equals what OpenSSL, through Python's ssl, says of the same connection.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 mod peers;
 

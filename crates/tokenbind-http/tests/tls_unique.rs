@@ -1,6 +1,12 @@
-//! tls_unique of rustls connections: both sides see the same, under every kind of handshake.
+//! `tls_unique` of rustls connections: both sides see the same, under every kind of handshake.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 mod peers;
 
