@@ -36,6 +36,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
             bar.set_message(name.to_owned());
             bar.inc(1);
         }
+        Step::Live(name) => bar.set_message(name.to_owned()),
         Step::Tests(package) => bar.set_message(format!("the tests of {package}")),
     })?;
     bar.finish_and_clear();

@@ -9,6 +9,7 @@ mod bench;
 mod conformance;
 mod features;
 mod fuzz;
+mod interop;
 mod shell;
 mod test;
 
@@ -24,6 +25,8 @@ struct Arguments {
 enum Task {
     /// Show how far the crates conform to their drafts: vectors, tests, requirements ledger
     Conformance(conformance::Arguments),
+    /// Run the scenarios with foreign peers (OpenSSL, ...), and say what was skipped and why
+    Interop(interop::Arguments),
     /// Run all tests: format, clippy, tests, doc tests, docs
     Test,
     /// Build each crate alone with none, each and all of its features
@@ -37,6 +40,7 @@ enum Task {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Conformance(arguments) => conformance::run(&arguments),
+        Task::Interop(arguments) => interop::run(&arguments),
         Task::Test => test::run(),
         Task::Features(arguments) => features::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

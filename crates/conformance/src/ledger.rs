@@ -96,6 +96,11 @@ pub enum Evidence {
         /// The path.
         path: String,
     },
+    /// `live:<crate>/<name>`, a scenario on loopback without foreign peers.
+    Live {
+        /// The scenario's name.
+        name: String,
+    },
 }
 
 impl TryFrom<String> for Evidence {
@@ -117,9 +122,12 @@ impl TryFrom<String> for Evidence {
                 package: package.into(),
                 path: path.into(),
             }),
-            _ => Err(format!(
-                "neither vector:<suite>/<case> nor test:<crate>::<path>: {text}"
-            )),
+            _ => match text.strip_prefix("live:") {
+                Some(name) => Ok(Self::Live { name: name.into() }),
+                None => Err(format!(
+                    "none of vector:<suite>/<case>, test:<crate>::<path>, live:<crate>/<name>: {text}"
+                )),
+            },
         }
     }
 }
@@ -135,6 +143,7 @@ impl fmt::Display for Evidence {
         match self {
             Self::Vector { suite, case } => write!(f, "vector:{suite}/{case}"),
             Self::Test { package, path } => write!(f, "test:{package}::{path}"),
+            Self::Live { name } => write!(f, "live:{name}"),
         }
     }
 }
@@ -258,10 +267,10 @@ mod tests {
         Ledger::parse("d", text).expect_err("refused").reason
     }
 
-    const DONE: &str = "status='done'\nevidence=['vector:a/b/c','test:p::q::r']";
+    const DONE: &str = "status='done'\nevidence=['vector:a/b/c','test:p::q::r','live:p/l']";
 
     #[test]
-    fn evidence_is_a_case_or_a_test() {
+    fn evidence_is_a_case_a_test_or_a_live_scenario() {
         let ledger = Ledger::parse("d", &entry("x", DONE)).expect("valid");
         let expected = vec![
             Evidence::Vector {
@@ -272,10 +281,11 @@ mod tests {
                 package: "p".into(),
                 path: "q::r".into(),
             },
+            Evidence::Live { name: "p/l".into() },
         ];
         assert_eq!(ledger.requirements[0].evidence, expected);
         let text = refusal(&entry("x", "status='done'\nevidence=['faith']"));
-        assert!(text.contains("neither vector:<suite>/<case> nor test:<crate>::<path>: faith"));
+        assert!(text.contains("live:<crate>/<name>: faith"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod evidence;
 mod ledger;
+mod live;
 pub mod oracle;
 mod python;
 mod report;
@@ -14,6 +15,7 @@ mod vector;
 pub use {
     evidence::{TestOutcome, TestRun, run_tests},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
+    live::{Live, LiveReport, LiveState, Scenario, live_table, scenarios},
     python::{PythonError, known_answers, python},
     report::{
         CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,

@@ -5,7 +5,10 @@ use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::ledger::{Requirement, Status};
+use crate::{
+    ledger::{Requirement, Status},
+    live::{LiveReport, LiveState, live_table},
+};
 
 /// What a conformance run found.
 #[derive(Clone, Debug, Serialize, Template)]
@@ -15,6 +18,8 @@ pub struct Report {
     pub passed: bool,
     /// The vector files.
     pub suites: Vec<SuiteReport>,
+    /// The live scenarios; none if only vectors were asked for.
+    pub live: Vec<LiveReport>,
     /// The ledgers; none if only vectors were asked for.
     pub ledgers: Vec<LedgerReport>,
     /// What is wrong besides single cases and entries, e.g. a file that cannot be read.
@@ -162,6 +167,9 @@ impl Report {
             ]);
         }
         text += &format!("{table}\n");
+        if !self.live.is_empty() {
+            text += &live_table(&self.live);
+        }
         if !self.ledgers.is_empty() {
             let mut table = Table::new();
             table.load_preset(UTF8_HORIZONTAL_ONLY);
@@ -193,6 +201,11 @@ impl Report {
                         text += &format!("  {label}: {value}\n");
                     }
                 }
+            }
+        }
+        for report in &self.live {
+            if report.state != LiveState::Passed {
+                text += &format!("FAILED live:{}: {}\n", report.name, report.detail);
             }
         }
         for entry in self.ledgers.iter().flat_map(|ledger| &ledger.requirements) {

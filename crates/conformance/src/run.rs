@@ -1,4 +1,4 @@
-//! A conformance run: vectors, the tests the ledger names, the ledger.
+//! A conformance run: vectors, live scenarios, the tests the ledger names, the ledger.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     evidence::{TestOutcome, TestRun, run_tests},
     ledger::{Evidence, Ledger, LedgerError, Status},
+    live::{LiveReport, LiveState, scenarios},
     report::{
         CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,
         SuiteReport,
@@ -39,6 +40,8 @@ pub enum Step<'a> {
     Case(&'a str),
     /// The tests of this crate run now.
     Tests(&'a str),
+    /// This live scenario runs now.
+    Live(&'a str),
 }
 
 /// Why there is no report.
@@ -114,6 +117,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
             )),
         }
     }
+    let mut live = Vec::new();
     let mut ledgers = Vec::new();
     if options.vectors.is_empty() && !options.only_vectors {
         let ledger =
@@ -122,10 +126,17 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
             progress(Step::Tests(package))
         })
         .map_err(RunError::Io)?;
-        ledgers = check(&ledger, &suites, &tests, &mut problems);
+        for scenario in scenarios() {
+            if scenario.peer.is_none() {
+                progress(Step::Live(scenario.name));
+                live.push(scenario.report(&options.root));
+            }
+        }
+        ledgers = check(&ledger, &suites, &tests, &live, &mut problems);
     }
     let passed = problems.is_empty()
         && suites.iter().all(|suite| suite.passed == suite.total)
+        && live.iter().all(|report| report.state == LiveState::Passed)
         && ledgers
             .iter()
             .flat_map(|ledger| &ledger.requirements)
@@ -133,6 +144,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
     Ok(Report {
         passed,
         suites,
+        live,
         ledgers,
         problems,
     })
@@ -202,7 +214,7 @@ fn packages(ledgers: &[Ledger]) -> BTreeSet<String> {
     evidence
         .filter_map(|evidence| match evidence {
             Evidence::Test { package, .. } => Some(package.clone()),
-            Evidence::Vector { .. } => None,
+            Evidence::Vector { .. } | Evidence::Live { .. } => None,
         })
         .collect()
 }
@@ -211,6 +223,7 @@ fn check(
     ledgers: &[Ledger],
     suites: &[SuiteReport],
     tests: &TestRun,
+    live: &[LiveReport],
     problems: &mut Vec<String>,
 ) -> Vec<LedgerReport> {
     let mut cases = BTreeMap::new();
@@ -243,6 +256,15 @@ fn check(
             Some(TestOutcome::Passed) => EvidenceState::Passed,
             Some(TestOutcome::Failed) => EvidenceState::Failed,
             Some(TestOutcome::Ignored) | None => EvidenceState::DidNotRun,
+        },
+        Evidence::Live { name } => match live
+            .iter()
+            .find(|report| report.name == *name)
+            .map(|report| report.state)
+        {
+            Some(LiveState::Passed) => EvidenceState::Passed,
+            Some(LiveState::Failed) => EvidenceState::Failed,
+            Some(LiveState::Skipped) | None => EvidenceState::DidNotRun,
         },
     };
     ledgers
@@ -311,7 +333,7 @@ mod tests {
 
     fn states(ledger: &[Ledger], suites: &[SuiteReport]) -> (bool, EvidenceState, Vec<String>) {
         let mut problems = Vec::new();
-        let report = check(ledger, suites, &TestRun::default(), &mut problems);
+        let report = check(ledger, suites, &TestRun::default(), &[], &mut problems);
         let entry = &report[0].requirements[0];
         (entry.passed, entry.shown_by[0].state, problems)
     }
@@ -330,6 +352,11 @@ mod tests {
         let other = ledger("vector:a/b/d");
         assert_eq!(
             states(&other, &suites(true, "x")),
+            (false, EvidenceState::DidNotRun, vec![])
+        );
+        let live = ledger("live:p/l");
+        assert_eq!(
+            states(&live, &suites(true, "x")),
             (false, EvidenceState::DidNotRun, vec![])
         );
         let test = ledger("test:p::t");

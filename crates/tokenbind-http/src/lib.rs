@@ -1,12 +1,84 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "tokio")]
+mod acceptor;
+#[cfg(feature = "axum")]
+mod axum_listener;
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "rustls")]
+mod client_hello;
+#[cfg(feature = "rustls")]
+mod configs;
+mod connection;
+#[cfg(all(feature = "client", feature = "tokio"))]
+mod connector;
+#[cfg(feature = "client")]
+mod federation;
+#[cfg(feature = "chacha20poly1305")]
+mod file_key_store;
 mod header;
+#[cfg(all(feature = "client", feature = "hyper"))]
+mod hyper_client;
+#[cfg(feature = "hyper")]
+mod hyper_server;
+#[cfg(feature = "client")]
+mod key_store;
+#[cfg(feature = "tower")]
+mod layer;
+#[cfg(feature = "client")]
+mod origin;
+#[cfg(feature = "http")]
+pub mod proxy;
+mod server;
 #[cfg(feature = "rustls")]
 mod tls_unique;
 
-pub use header::{
-    HeaderError, HeaderErrorKind, HeaderOptions, MAX_HEADER_BYTES, TOKEN_BINDING, decode_header,
-    encode_header,
+#[cfg(feature = "tokio")]
+pub use acceptor::{TokenBindingAcceptor, TokenBindingStream};
+#[cfg(feature = "axum")]
+pub use axum_listener::{HANDSHAKE_TIMEOUT, MAX_HANDSHAKES, TokenBindingListener};
+#[cfg(all(feature = "client", feature = "tokio"))]
+pub use connector::{ConnectedStream, TokenBindingConnector};
+#[cfg(feature = "chacha20poly1305")]
+pub use file_key_store::FileKeyStore;
+#[cfg(all(feature = "client", feature = "hyper"))]
+pub use hyper_client::{
+    Client, Disclosed, HttpsStream, HttpsTokenBindingConnector, MAX_REDIRECTS, RequestError,
+    RequestOptions, permission_of,
+};
+#[cfg(feature = "hyper")]
+pub use hyper_server::serve_connection;
+#[cfg(feature = "tower")]
+pub use layer::{TokenBindingLayer, TokenBindingResponse, TokenBindingService};
+#[cfg(feature = "client")]
+pub use {
+    client::{ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, RequestHeader},
+    federation::{
+        Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, Party, Permission, Referral, WithheldReason,
+        redirect_permission, script_permission,
+    },
+    key_store::{Key, KeyStore, KeyStoreError, MemoryKeyStore, Reset},
+    origin::{Origin, OriginError, Scope, ScopeRule},
 };
 #[cfg(feature = "rustls")]
-pub use tls_unique::{Capture, CaptureError, CaptureFuture, capturing};
+pub use {
+    client_hello::{
+        Choice, ClientOffer, ClientOfferError, MAX_CLIENT_HELLO_BYTES, PlainReason,
+        VersionPreference, choose,
+    },
+    configs::{ServerConfigs, SessionError, client_config, client_session},
+    tls_unique::{Capture, CaptureError, CaptureFuture, capturing},
+};
+pub use {
+    connection::{OnTerminate, TokenBindingConnection},
+    header::{
+        HeaderError, HeaderErrorKind, HeaderOptions, MAX_HEADER_BYTES, TOKEN_BINDING,
+        decode_header, encode_header,
+    },
+    server::{
+        MAX_VERIFIED_MESSAGES, ProvidedTokenBinding, ReferredTokenBinding, Refusal, RefusalKind,
+        RequestOutcome, ServerBinding, ServerOptions, TokenBindings, TokenToIssue, UnboundReason,
+        token_to_issue,
+    },
+};

@@ -301,6 +301,15 @@ impl<F: Future> CaptureFuture<F> {
         let capture = Capture::new();
         Self { handshake, capture }
     }
+
+    /// Looks on from the making of `handshake` on: a server that has read the ClientHello already
+    /// may answer it there.
+    #[must_use]
+    pub fn starting(start: impl FnOnce() -> F) -> Self {
+        let mut capture = Capture::new();
+        let handshake = capture.scope(start);
+        Self { handshake, capture }
+    }
 }
 
 impl<F: Future> Future for CaptureFuture<F> {

@@ -1,0 +1,214 @@
+//! Feature `rustls`: configurations that negotiate Token Binding, and what a finished handshake
+//! negotiated.
+
+use std::{fmt, sync::Arc};
+
+use rustls::{
+    ClientConfig, ClientConnection, CommonState, ConfigBuilder, Error, ServerConfig,
+    ServerConnection, WantsVerifier,
+    crypto::CryptoProvider,
+    version::{TLS12, TLS13},
+};
+use tokenbind_wire::{
+    ApplicationProtocol, Negotiated, NegotiationError, PkiTypes, ProtocolVersion, Session,
+    TlsFacts, TokenBindingAlpn, check_server_choice,
+};
+
+use crate::{
+    client_hello::{Choice, ClientOffer, PlainReason, VersionPreference, choose},
+    tls_unique::{Capture, CaptureError, capturing},
+};
+
+/// The application protocols offered without Token Binding, in this order.
+const PLAIN: [ApplicationProtocol; 2] = [ApplicationProtocol::Http2, ApplicationProtocol::Http11];
+
+/// Why a finished handshake must not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The peer chose what it must not.
+    Negotiation(NegotiationError),
+    /// The tls-unique value is not to be had.
+    Capture(CaptureError),
+    /// The configuration without Token Binding negotiated one of its identifiers.
+    UnexpectedIdentifier,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Negotiation(error) => error.fmt(f),
+            Self::Capture(error) => error.fmt(f),
+            Self::UnexpectedIdentifier => {
+                f.write_str("a token binding identifier was negotiated without token binding")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SessionError {}
+
+impl From<SessionError> for std::io::Error {
+    fn from(error: SessionError) -> Self {
+        Self::new(std::io::ErrorKind::InvalidData, error)
+    }
+}
+
+/// A server's two configurations, and the policy between them.
+///
+/// Sessions of one are not resumed under the other: each has its own cache and tickets, unless you
+/// make them share.
+#[derive(Clone, Debug)]
+pub struct ServerConfigs {
+    token_binding: Arc<ServerConfig>,
+    plain: Arc<ServerConfig>,
+    alpn: Vec<TokenBindingAlpn>,
+    suites: Vec<u16>,
+    preference: VersionPreference,
+}
+
+impl ServerConfigs {
+    /// Builds both on this provider. `finish` is called twice, to say what both have in common:
+    /// certificates, client authentication, tickets. `alpn` are the Token Binding identifiers in
+    /// order of preference, e.g. [`TokenBindingAlpn::ALL`]; `h2` and `http/1.1` are offered after
+    /// them.
+    ///
+    /// # Errors
+    /// When `finish` fails, or the provider has no TLS 1.2.
+    pub fn build(
+        provider: CryptoProvider,
+        alpn: &[TokenBindingAlpn],
+        preference: VersionPreference,
+        finish: impl Fn(ConfigBuilder<ServerConfig, WantsVerifier>) -> Result<ServerConfig, Error>,
+    ) -> Result<Self, Error> {
+        let suites = provider
+            .cipher_suites
+            .iter()
+            .filter(|suite| suite.tls13().is_none())
+            .map(|suite| suite.suite().into())
+            .collect();
+        let capturing = Arc::new(capturing(provider.clone()));
+        let builder = ServerConfig::builder_with_provider(capturing);
+        let mut token_binding = finish(builder.with_protocol_versions(&[&TLS12])?)?;
+        token_binding.require_ems = true;
+        token_binding.alpn_protocols = identifiers(alpn);
+        let builder = ServerConfig::builder_with_provider(Arc::new(provider));
+        let mut plain = finish(builder.with_protocol_versions(&[&TLS13, &TLS12])?)?;
+        plain.alpn_protocols = plain_identifiers();
+        Ok(Self {
+            token_binding: Arc::new(token_binding),
+            plain: Arc::new(plain),
+            alpn: alpn.to_vec(),
+            suites,
+            preference,
+        })
+    }
+
+    /// The configuration for a client whose connection begins with these records, and why.
+    pub fn choose(&self, records: &[u8]) -> (Arc<ServerConfig>, Choice) {
+        let choice = match ClientOffer::from_records(records) {
+            Ok(offer) => choose(&offer, &self.alpn, &self.suites, self.preference),
+            Err(_) => Choice::Plain(PlainReason::Unreadable),
+        };
+        let config = match choice {
+            Choice::TokenBinding => &self.token_binding,
+            Choice::Plain(_) => &self.plain,
+        };
+        (config.clone(), choice)
+    }
+
+    /// What a finished handshake under the chosen configuration negotiated; `None` without Token
+    /// Binding.
+    ///
+    /// # Errors
+    /// When the connection must be closed.
+    pub fn session(
+        &self,
+        choice: Choice,
+        connection: &ServerConnection,
+        capture: &Capture,
+    ) -> Result<Option<Session>, SessionError> {
+        let chosen = connection.alpn_protocol().and_then(TokenBindingAlpn::parse);
+        match (choice, chosen) {
+            (Choice::TokenBinding, Some(alpn)) => {
+                let unique = capture.server(connection, &self.token_binding);
+                let facts = facts(connection, self.token_binding.require_ems);
+                let negotiated = Negotiated::try_new(alpn, facts);
+                Ok(Some(Session {
+                    negotiated: negotiated.map_err(SessionError::Negotiation)?,
+                    tls_unique: unique.map_err(SessionError::Capture)?,
+                }))
+            }
+            (Choice::Plain(_), None) => Ok(None),
+            _ => Err(SessionError::UnexpectedIdentifier),
+        }
+    }
+
+    /// A verifier of signatures on the provider's own algorithms.
+    #[must_use]
+    pub fn verifier(&self) -> PkiTypes {
+        let provider = self.token_binding.crypto_provider();
+        PkiTypes::new(provider.signature_verification_algorithms.all)
+    }
+}
+
+/// A client's configuration that offers these Token Binding identifiers, in order of preference, and
+/// `h2` and `http/1.1` after them. `finish` says whom to trust. Extended Master Secret is required of
+/// every TLS 1.2 server.
+///
+/// # Errors
+/// When the provider has no TLS 1.2.
+pub fn client_config(
+    provider: CryptoProvider,
+    alpn: &[TokenBindingAlpn],
+    finish: impl FnOnce(ConfigBuilder<ClientConfig, WantsVerifier>) -> ClientConfig,
+) -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(capturing(provider)));
+    let mut config = finish(builder.with_protocol_versions(&[&TLS13, &TLS12])?);
+    config.require_ems = true;
+    config.alpn_protocols = identifiers(alpn);
+    config.alpn_protocols.extend(plain_identifiers());
+    Ok(config)
+}
+
+/// What a client's finished handshake negotiated; `None` without Token Binding.
+///
+/// # Errors
+/// When the server chose what it must not, or tls-unique is not to be had: close the connection.
+pub fn client_session(
+    connection: &ClientConnection,
+    config: &ClientConfig,
+    capture: &Capture,
+) -> Result<Option<Session>, SessionError> {
+    let facts = facts(connection, config.require_ems);
+    let negotiated = check_server_choice(&config.alpn_protocols, connection.alpn_protocol(), facts);
+    let Some(negotiated) = negotiated.map_err(SessionError::Negotiation)? else {
+        return Ok(None);
+    };
+    let tls_unique = capture
+        .client(connection, config)
+        .map_err(SessionError::Capture)?;
+    Ok(Some(Session {
+        negotiated,
+        tls_unique,
+    }))
+}
+
+fn facts(connection: &CommonState, extended_master_secret: bool) -> TlsFacts {
+    let version = connection.protocol_version().map_or(0, u16::from);
+    TlsFacts {
+        version: ProtocolVersion(version),
+        extended_master_secret,
+    }
+}
+
+fn identifiers(alpn: &[TokenBindingAlpn]) -> Vec<Vec<u8>> {
+    alpn.iter().map(|alpn| alpn.as_str().into()).collect()
+}
+
+fn plain_identifiers() -> Vec<Vec<u8>> {
+    PLAIN
+        .iter()
+        .map(|protocol| protocol.alpn().into())
+        .collect()
+}

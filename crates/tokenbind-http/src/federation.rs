@@ -1,0 +1,185 @@
+//! When a client reveals its binding with a token consumer to a token provider
+//! (draft-balfanz-https-token-binding-00 sections 3.3 and 3.4). Pure decisions; in doubt the binding
+//! is withheld.
+
+use std::fmt;
+
+use tokenbind_wire::KeyParameters;
+
+use crate::origin::Origin;
+
+/// The response header's name, in lower case as HTTP/2 has it.
+pub const INCLUDE_REFERER_TOKEN_BINDING_ID: &str = "include-referer-token-binding-id";
+
+/// A connection as these decisions see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// The origin it is with.
+    pub origin: Origin,
+    /// The key parameters negotiated on it; `None` without Token Binding.
+    pub negotiated: Option<KeyParameters>,
+}
+
+/// Why a binding is not revealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WithheldReason {
+    /// The response has no `Include-Referer-Token-Binding-ID`, or the option is not set.
+    NotAsked,
+    /// The header stands more than once.
+    DuplicateHeader,
+    /// The header's value is not `true`.
+    HeaderValue,
+    /// balfanz-3-3-3: the status is neither 301 nor 302.
+    Status,
+    /// Token Binding was not negotiated with the token consumer.
+    ConsumerNotNegotiated,
+    /// Token Binding was not negotiated with the token provider.
+    ProviderNotNegotiated,
+    /// Both are one origin: there is nothing to reveal, and one key must not sign twice.
+    SameOrigin,
+    /// The keys were reset since: the binding is no more.
+    KeysReset,
+}
+
+impl WithheldReason {
+    /// The name as it stands in conformance vectors and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotAsked => "not-asked",
+            Self::DuplicateHeader => "duplicate-header",
+            Self::HeaderValue => "header-value",
+            Self::Status => "status",
+            Self::ConsumerNotNegotiated => "consumer-not-negotiated",
+            Self::ProviderNotNegotiated => "provider-not-negotiated",
+            Self::SameOrigin => "same-origin",
+            Self::KeysReset => "keys-reset",
+        }
+    }
+}
+
+impl fmt::Display for WithheldReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::error::Error for WithheldReason {}
+
+/// A token consumer's permission to reveal the client's binding with it, for the one request that
+/// its redirect or script makes: it cannot be cloned, and deciding uses it up.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Permission {
+    consumer: Origin,
+    parameters: KeyParameters,
+    /// The keys' generation when it was given; see `ClientState::reset`.
+    pub(crate) generation: u64,
+}
+
+/// Whether the request to the token provider carries a referred binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Disclosure {
+    /// Sign with the client's key for this origin, and with the parameters negotiated with it
+    /// (section 3.5), whatever those of the provider.
+    Reveal(Referral),
+    /// Send the provided binding only.
+    Withhold(WithheldReason),
+}
+
+/// What to sign the referred binding with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referral {
+    consumer: Origin,
+    parameters: KeyParameters,
+}
+
+impl Referral {
+    /// The token consumer.
+    #[must_use]
+    pub const fn consumer(&self) -> &Origin {
+        &self.consumer
+    }
+
+    /// The parameters negotiated with the token consumer.
+    #[must_use]
+    pub const fn parameters(&self) -> KeyParameters {
+        self.parameters
+    }
+}
+
+/// Section 3.3, at the redirect: what a response of `consumer` with this status permits, of whose
+/// `Include-Referer-Token-Binding-ID` headers `values` are all.
+///
+/// # Errors
+/// Why it permits nothing.
+pub fn redirect_permission<'v>(
+    status: u16,
+    values: impl IntoIterator<Item = &'v [u8]>,
+    consumer: &Party,
+) -> Result<Permission, WithheldReason> {
+    let mut values = values.into_iter();
+    let value = values.next().ok_or(WithheldReason::NotAsked)?;
+    if values.next().is_some() {
+        return Err(WithheldReason::DuplicateHeader);
+    }
+    if !matches!(status, 301 | 302) {
+        return Err(WithheldReason::Status);
+    }
+    if value != b"true" {
+        return Err(WithheldReason::HeaderValue);
+    }
+    permission(consumer)
+}
+
+/// Section 3.4, at the call: what the option `with_referer_token_binding_id` of a request made by a
+/// page of `consumer` permits.
+///
+/// # Errors
+/// Why it permits nothing.
+pub fn script_permission(
+    with_referer_token_binding_id: bool,
+    consumer: &Party,
+) -> Result<Permission, WithheldReason> {
+    if !with_referer_token_binding_id {
+        return Err(WithheldReason::NotAsked);
+    }
+    permission(consumer)
+}
+
+fn permission(consumer: &Party) -> Result<Permission, WithheldReason> {
+    let negotiated = consumer.negotiated;
+    Ok(Permission {
+        consumer: consumer.origin.clone(),
+        parameters: negotiated.ok_or(WithheldReason::ConsumerNotNegotiated)?,
+        generation: 0,
+    })
+}
+
+impl Permission {
+    pub(crate) fn of_generation(mut self, generation: u64) -> Self {
+        self.generation = generation;
+        self
+    }
+
+    /// Sections 3.3 and 3.4, at the request: whether it reveals the binding to `provider`.
+    pub fn disclose(self, provider: &Party) -> Disclosure {
+        let Self {
+            consumer,
+            parameters,
+            ..
+        } = self;
+        if provider.negotiated.is_none() {
+            Disclosure::Withhold(WithheldReason::ProviderNotNegotiated)
+        } else if provider.origin == consumer {
+            Disclosure::Withhold(WithheldReason::SameOrigin)
+        } else {
+            Disclosure::Reveal(Referral {
+                consumer,
+                parameters,
+            })
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A reverse proxy that terminates Token Binding and tells its backend the identifiers in headers.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::server::{ReferredTokenBinding, TokenBindings};
+
+/// The Provided Token Binding ID of the request's client, base64url. The name is that of
+/// draft-ietf-tokbind-ttrp, which backends know.
+pub const SEC_PROVIDED_TOKEN_BINDING_ID: HeaderName =
+    HeaderName::from_static("sec-provided-token-binding-id");
+
+/// The Referred Token Binding ID, base64url, if there is a verified one.
+pub const SEC_REFERRED_TOKEN_BINDING_ID: HeaderName =
+    HeaderName::from_static("sec-referred-token-binding-id");
+
+/// The algorithm (hash, signature: two numbers with a full stop between) of a referred binding that
+/// is not supported here: the backend issues an unbound token (section 3.5).
+pub const SEC_UNSUPPORTED_REFERRED_TOKEN_BINDING: HeaderName =
+    HeaderName::from_static("sec-unsupported-referred-token-binding");
+
+/// Whether a client's header of this name, or trailer, would speak with the proxy's voice, or is for
+/// the proxy only. Also names that a backend may take for one of ours, e.g. in a CGI environment,
+/// where `-` and `_` are the same.
+#[must_use]
+pub fn is_reserved(name: &HeaderName) -> bool {
+    let mut folded = name.as_str().replace('_', "-");
+    folded.make_ascii_lowercase();
+    folded == "token-binding" || (folded.starts_with("sec-") && folded.contains("token-binding"))
+}
+
+/// Strips what the client said in these names, then says what was verified. `bindings` is `None` for
+/// a connection without Token Binding.
+pub fn forward(headers: &mut HeaderMap, bindings: Option<&TokenBindings>) {
+    strip(headers);
+    let Some(bindings) = bindings else { return };
+    let value = |bytes: &[u8]| HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(bytes));
+    if let Ok(provided) = value(bindings.provided().id().as_bytes()) {
+        headers.insert(SEC_PROVIDED_TOKEN_BINDING_ID, provided);
+    }
+    match bindings.referred() {
+        Some(ReferredTokenBinding::Verified(id)) => {
+            if let Ok(referred) = value(id.as_bytes()) {
+                headers.insert(SEC_REFERRED_TOKEN_BINDING_ID, referred);
+            }
+        }
+        Some(ReferredTokenBinding::Unsupported(algorithm)) => {
+            let numbers = format!("{}.{}", algorithm.hash.0, algorithm.signature.0);
+            if let Ok(numbers) = HeaderValue::from_str(&numbers) {
+                headers.insert(SEC_UNSUPPORTED_REFERRED_TOKEN_BINDING, numbers);
+            }
+        }
+        None => {}
+    }
+}
+
+/// Removes all reserved names: for trailers, and for responses that are not to carry them either.
+pub fn strip(headers: &mut HeaderMap) {
+    let reserved: Vec<_> = headers
+        .keys()
+        .filter(|name| is_reserved(name))
+        .cloned()
+        .collect();
+    for name in reserved {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_taken_for_the_proxys_word_is_stripped() {
+        let mut headers = HeaderMap::new();
+        for name in [
+            "sec-provided-token-binding-id",
+            "Sec-Provided-Token-Binding-ID",
+            "sec_provided_token_binding_id",
+            "sec-provided_token-binding_id",
+            "sec-referred-token-binding-id",
+            "sec-other-token-binding-id",
+            "sec-token-binding-context",
+            "sec-unsupported-referred-token-binding",
+            "token-binding",
+            "Token_Binding",
+        ] {
+            let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
+            headers.append(&name, HeaderValue::from_static("forged"));
+            headers.append(name, HeaderValue::from_static("twice"));
+        }
+        headers.insert("sec-fetch-mode", HeaderValue::from_static("kept"));
+        headers.insert("token-binding-like", HeaderValue::from_static("kept"));
+        forward(&mut headers, None);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["sec-fetch-mode", "token-binding-like"]);
+    }
+}
