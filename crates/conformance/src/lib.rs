@@ -1,6 +1,7 @@
 //! The conformance suite as a library: vectors and their runners, oracles, the requirements ledger
 //! and the report. `cargo xtask conformance`, the tests and the fuzz targets all call it.
 
+mod authres_tls;
 mod evidence;
 mod ledger;
 mod live;

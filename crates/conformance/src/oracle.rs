@@ -1,6 +1,8 @@
 //! One oracle per format: what must hold for any bytes. Vectors, property tests, fuzz targets and
 //! the replay of corpora all call these.
 
+pub mod authres_tls;
+
 use std::sync::LazyLock;
 
 use tokenbind_wire::{

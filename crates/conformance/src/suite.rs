@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    tokenbind_wire,
+    authres_tls, tokenbind_wire,
     vector::{Case, Expected},
 };
 
@@ -80,7 +80,10 @@ impl std::error::Error for MalformedCase {}
 /// All suites.
 #[must_use]
 pub fn suites() -> Vec<&'static Suite> {
-    tokenbind_wire::SUITES.iter().collect()
+    tokenbind_wire::SUITES
+        .iter()
+        .chain(authres_tls::SUITES)
+        .collect()
 }
 
 /// The suite of this name.

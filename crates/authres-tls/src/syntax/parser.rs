@@ -1,0 +1,687 @@
+//! The rules of RFC 8601 section 2.2 that have structure, and what a lenient reading makes of values
+//! that break them.
+
+use alloc::vec::Vec;
+use core::{cell::Cell, ops::Range};
+
+use super::{
+    AuthenticationResults, Body, CommentNode, Element, Number, PropertyNode, ResultNode, TextNode,
+    rules::{Failure, Read, Rules, digits, is_control, is_wsp, octet, token},
+};
+use crate::{
+    error::{Diagnostic, DiagnosticKind, ErrorKind, ParseError},
+    options::{Mode, Options},
+    text::{Form, Span},
+};
+
+/// The version of this specification (RFC 8601 section 2.2).
+const VERSION: u32 = 1;
+
+/// Vectors start with at most this many places, whatever the value promises.
+const MOST_RESERVED: usize = 16;
+
+type Rest<'a> = Result<&'a [u8], nom::Err<Failure>>;
+
+pub(super) fn parse<'a>(
+    value: &'a [u8],
+    options: &Options,
+    arc: bool,
+) -> Result<AuthenticationResults<'a>, ParseError> {
+    let limit = options.limits.bytes;
+    if u32::try_from(value.len()).map_or(true, |length| length > limit) {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        return Err(ParseError::new(
+            ErrorKind::Limit { limit },
+            "authres-payload",
+            limit,
+        ));
+    }
+    let lenient = options.mode == Mode::Lenient;
+    if options.utf8
+        && !lenient
+        && let Err(error) = core::str::from_utf8(value)
+    {
+        let offset = error.valid_up_to();
+        return Err(ParseError::new(
+            ErrorKind::NonAscii,
+            "authres-payload",
+            offset,
+        ));
+    }
+    let count = |wanted: u8| {
+        let count = value.iter().filter(|octet| **octet == wanted).count();
+        count.min(MOST_RESERVED)
+    };
+    let mut parser = Parser {
+        input: value,
+        options,
+        lenient,
+        rules: Rules {
+            high: options.utf8 || lenient,
+            bare_lf: lenient,
+            loose_keywords: lenient,
+            comment_depth: options.limits.comment_depth,
+            barren: Cell::new(usize::MAX),
+        },
+        tree: AuthenticationResults {
+            input: value,
+            instance: None,
+            authserv_id: TextNode {
+                span: Span::default(),
+                form: Form::Unquoted,
+                plain: true,
+            },
+            version: None,
+            body: Body::Results,
+            results: Vec::with_capacity(count(b';')),
+            properties: Vec::with_capacity(count(b'=')),
+            comments: Vec::with_capacity(count(b'(')),
+            header_comments: 0,
+            diagnostics: Vec::new(),
+        },
+    };
+    match parser.payload(value, arc) {
+        Ok(()) => {
+            parser.whole_value_diagnostics()?;
+            Ok(parser.tree)
+        }
+        Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) => Err(failure.locate(value)),
+        // The rules are of `nom`'s complete kind, which never ask for more.
+        Err(nom::Err::Incomplete(_)) => {
+            let (kind, field) = (ErrorKind::Empty, "authres-payload");
+            Err(ParseError::new(kind, field, value.len()))
+        }
+    }
+}
+
+struct Parser<'a, 'o> {
+    input: &'a [u8],
+    options: &'o Options,
+    lenient: bool,
+    rules: Rules,
+    tree: AuthenticationResults<'a>,
+}
+
+/// The end of the value, or the `;` before the next result.
+const fn ends_result(input: &[u8]) -> bool {
+    matches!(input, [] | [b';', ..] | b"\r\n")
+}
+
+const fn ends_value(input: &[u8]) -> bool {
+    matches!(input, [] | b"\r\n")
+}
+
+/// Whether CFWS begins here, if it does at all.
+fn may_be_cfws(input: &[u8]) -> bool {
+    matches!(input.first(), Some(b' ' | b'\t' | b'\r' | b'\n' | b'('))
+}
+
+impl<'a> Parser<'a, '_> {
+    fn offset(&self, at: &[u8]) -> usize {
+        self.input.len().saturating_sub(at.len())
+    }
+
+    /// What stands between two places.
+    fn span(&self, from: &[u8], to: &[u8]) -> Span {
+        // The whole value is no longer than a `u32` can say.
+        let place = |at: &[u8]| u32::try_from(self.offset(at)).unwrap_or(u32::MAX);
+        Span::new(place(from), place(to))
+    }
+
+    fn note(
+        &mut self,
+        kind: DiagnosticKind,
+        field: &'static str,
+        offset: usize,
+    ) -> Result<(), nom::Err<Failure>> {
+        let limit = self.options.limits.diagnostics;
+        if self.tree.diagnostics.len() >= limit {
+            let at = self.input.get(offset..).unwrap_or_default();
+            return Err(Failure::new(ErrorKind::Limit { limit }, "authres-payload", at).fatal());
+        }
+        self.tree
+            .diagnostics
+            .push(Diagnostic::new(kind, field, offset));
+        Ok(())
+    }
+
+    /// `[CFWS]` behind `after`; comments are kept.
+    fn cfws(&mut self, input: &'a [u8], after: Element) -> Rest<'a> {
+        if !may_be_cfws(input) {
+            return Ok(input);
+        }
+        let length = self.input.len();
+        let place = |at: &[u8]| u32::try_from(length.saturating_sub(at.len())).unwrap_or(u32::MAX);
+        let limit = self.options.limits.comments;
+        let comments = &mut self.tree.comments;
+        let (rest, ()) = self.rules.cfws(input, |start, rest, plain| {
+            if comments.len() >= limit {
+                return Err(Failure::new(ErrorKind::Limit { limit }, "comment", start).fatal());
+            }
+            comments.push(CommentNode {
+                span: Span::new(place(start), place(rest)),
+                plain,
+                after,
+            });
+            Ok(())
+        })?;
+        Ok(rest)
+    }
+
+    /// `authres-payload`, behind the instance of ARC if there is one.
+    fn payload(&mut self, input: &'a [u8], arc: bool) -> Result<(), nom::Err<Failure>> {
+        let mut rest = self.cfws(input, Element::Start)?;
+        if ends_value(rest) {
+            return Err(Failure::new(ErrorKind::Empty, "authres-payload", input).error());
+        }
+        if arc {
+            rest = self.arc_info(rest)?;
+        }
+        let rest = self.authserv_id(rest)?;
+        let rest = match rest {
+            Some(rest) => self.version(rest)?,
+            // The first result stands where the id should.
+            None => return self.results_without_id(input, arc),
+        };
+        self.tree.header_comments = self.tree.comments.len();
+        match rest {
+            Some(rest) => self.results(rest),
+            None => Ok(()),
+        }
+    }
+
+    /// `instance [CFWS] ";"` of RFC 8617 section 4.1.1.
+    fn arc_info(&mut self, input: &'a [u8]) -> Rest<'a> {
+        const FIELD: &str = "instance";
+        let (rest, ()) = octet(input, b'i', FIELD)?;
+        let rest = self.cfws(rest, Element::Instance)?;
+        let (rest, ()) = octet(rest, b'=', FIELD)?;
+        let start = self.cfws(rest, Element::Instance)?;
+        let (rest, number) = self.number(start, FIELD)?;
+        if !number.value.is_some_and(|value| (1..=50).contains(&value))
+            || number.span.range().len() > 2
+        {
+            return Err(Failure::expected(FIELD, start).error());
+        }
+        self.tree.instance = Some(number);
+        let rest = self.cfws(rest, Element::Instance)?;
+        let (rest, ()) = octet(rest, b';', FIELD)?;
+        self.cfws(rest, Element::Instance)
+    }
+
+    fn number(&self, input: &'a [u8], field: &'static str) -> Read<'a, Number> {
+        let (rest, digits) = digits(input, field)?;
+        let value = digits.iter().try_fold(0_u32, |sum, digit| {
+            sum.checked_mul(10)?
+                .checked_add(u32::from(digit.checked_sub(b'0')?))
+        });
+        let span = self.span(input, rest);
+        Ok((rest, Number { span, value }))
+    }
+
+    /// `authserv-id`; nothing is left if a result stands in its place.
+    fn authserv_id(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
+        const FIELD: &str = "authserv-id";
+        if input.first() == Some(&b'"') {
+            let (rest, plain) = self.rules.quoted_string(input)?;
+            self.tree.authserv_id = TextNode {
+                span: self.span(input, rest),
+                form: Form::QuotedString,
+                plain,
+            };
+            return Ok(Some(rest));
+        }
+        let (mut rest, mut form) = match token(input, FIELD) {
+            Ok((rest, _)) => (rest, Form::Token),
+            Err(error) if !self.lenient => return Err(error),
+            Err(_) => (input, Form::Unquoted),
+        };
+        if self.lenient && !ends_result(rest) && !may_be_cfws(rest) || rest.len() == input.len() {
+            if self.begins_result(input) {
+                self.note(DiagnosticKind::MissingAuthservId, FIELD, self.offset(input))?;
+                return Ok(None);
+            }
+            rest = self.run(input, FIELD)?;
+            form = Form::Unquoted;
+            self.note(
+                DiagnosticKind::MalformedAuthservId,
+                FIELD,
+                self.offset(input),
+            )?;
+        } else if self.lenient && self.begins_result(input) {
+            self.note(DiagnosticKind::MissingAuthservId, FIELD, self.offset(input))?;
+            return Ok(None);
+        }
+        self.tree.authserv_id = TextNode {
+            span: self.span(input, rest),
+            form,
+            plain: true,
+        };
+        Ok(Some(rest))
+    }
+
+    /// Whether `method [CFWS] "="` stands here.
+    fn begins_result(&self, input: &'a [u8]) -> bool {
+        let Ok((rest, _)) = self.rules.keyword(input, "method") else {
+            return false;
+        };
+        let rest = self.rules.cfws(rest, |_, _, _| Ok(()));
+        rest.is_ok_and(|(rest, ())| rest.first() == Some(&b'='))
+    }
+
+    fn results_without_id(&mut self, input: &'a [u8], arc: bool) -> Result<(), nom::Err<Failure>> {
+        let at = u32::try_from(self.offset(input)).unwrap_or(u32::MAX);
+        self.tree.authserv_id.span = Span::new(at, at);
+        self.tree.comments.clear();
+        let mut rest = self.cfws(input, Element::Start)?;
+        if arc {
+            rest = self.arc_info(rest)?;
+        }
+        self.tree.header_comments = self.tree.comments.len();
+        let rest = self.result_or_recover(input, rest)?;
+        self.results(rest)
+    }
+
+    /// `[ CFWS authres-version ]` and what stands before the first `;`. Nothing is left if nothing
+    /// more is to be read.
+    fn version(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
+        const FIELD: &str = "authres-version";
+        let mut rest = self.cfws(input, Element::AuthservId)?;
+        if rest.first().is_some_and(u8::is_ascii_digit) {
+            if rest.len() == input.len() {
+                return Err(Failure::new(ErrorKind::MissingCfws, FIELD, rest).fatal());
+            }
+            let (after, number) = self.number(rest, FIELD)?;
+            self.tree.version = Some(number);
+            rest = self.cfws(after, Element::Version)?;
+            if number.value != Some(VERSION) {
+                self.tree.body = Body::UnsupportedVersion;
+                self.tree.header_comments = self.tree.comments.len();
+                return Ok(None);
+            }
+        }
+        if rest.first() == Some(&b';') {
+            return Ok(Some(rest));
+        }
+        if !self.lenient || rest.len() == input.len() && !rest.is_empty() {
+            return Err(Failure::expected("resinfo", rest).error());
+        }
+        if ends_value(rest) {
+            self.note(DiagnosticKind::EmptyResinfo, "resinfo", self.offset(rest))?;
+            return Ok(Some(rest));
+        }
+        self.note(
+            DiagnosticKind::JunkAfterAuthservId,
+            "authserv-id",
+            self.offset(rest),
+        )?;
+        self.skip_to_semicolon(rest).map(Some)
+    }
+
+    /// `no-result / 1*resinfo`, from the first `;` on.
+    fn results(&mut self, mut input: &'a [u8]) -> Result<(), nom::Err<Failure>> {
+        const FIELD: &str = "resinfo";
+        let mut none = None;
+        loop {
+            let Some((b';', body)) = input.split_first() else {
+                if ends_value(input) {
+                    break;
+                }
+                return Err(Failure::expected(FIELD, input).error());
+            };
+            let comments = self.tree.comments.len();
+            let start = self.cfws(body, Element::Semicolon)?;
+            if ends_result(start) {
+                if !self.lenient {
+                    return Err(Failure::new(ErrorKind::EmptyResinfo, FIELD, start).error());
+                }
+                let kind = match start {
+                    [b';', ..] => DiagnosticKind::EmptyResinfo,
+                    _ => DiagnosticKind::TrailingSemicolon,
+                };
+                self.note(kind, FIELD, self.offset(input))?;
+                self.tree.comments.truncate(comments);
+                input = start;
+                continue;
+            }
+            if let Some(rest) = self.no_result(start)? {
+                if !self.lenient && (none.is_some() || !self.tree.results.is_empty()) {
+                    return Err(Failure::new(ErrorKind::NoneMixed, FIELD, start).error());
+                }
+                if !self.lenient && !ends_value(rest) {
+                    return Err(Failure::new(ErrorKind::NoneMixed, FIELD, rest).error());
+                }
+                if none.is_some() {
+                    self.note(DiagnosticKind::NoneMixed, FIELD, self.offset(start))?;
+                }
+                none = Some((self.offset(start), comments..self.tree.comments.len()));
+                input = rest;
+                continue;
+            }
+            // The comments before the method are of the result.
+            self.tree.comments.truncate(comments);
+            input = self.result_or_recover(input, body)?;
+        }
+        if let Some((offset, comments)) = none {
+            if self.tree.results.is_empty() {
+                self.tree.body = Body::NoResult;
+                self.tree.header_comments = self.tree.comments.len();
+            } else {
+                self.note(DiagnosticKind::NoneMixed, FIELD, offset)?;
+                self.forget_comments(comments);
+            }
+        }
+        Ok(())
+    }
+
+    /// The comments around a `none` that counts for nothing.
+    fn forget_comments(&mut self, range: Range<usize>) {
+        let count = range.len();
+        let (start, end) = (range.start, range.end);
+        if start > end || end > self.tree.comments.len() {
+            return;
+        }
+        self.tree.comments.drain(range);
+        for result in &mut self.tree.results {
+            if result.comments.start >= end {
+                result.comments.start = result.comments.start.saturating_sub(count);
+                result.comments.end = result.comments.end.saturating_sub(count);
+            }
+        }
+    }
+
+    /// `"none" [CFWS]` up to the end or the next `;`.
+    fn no_result(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
+        let Some((word, rest)) = input.split_at_checked(4) else {
+            return Ok(None);
+        };
+        if !word.eq_ignore_ascii_case(b"none") {
+            return Ok(None);
+        }
+        let comments = self.tree.comments.len();
+        let rest = self.cfws(rest, Element::None)?;
+        if ends_result(rest) {
+            return Ok(Some(rest));
+        }
+        self.tree.comments.truncate(comments);
+        Ok(None)
+    }
+
+    /// Reads a result; a lenient reading passes over one that cannot be read. `whole` begins at the
+    /// `;`, `body` behind it.
+    fn result_or_recover(&mut self, whole: &'a [u8], body: &'a [u8]) -> Rest<'a> {
+        let limit = self.options.limits.results;
+        if self.tree.results.len() >= limit {
+            return Err(Failure::new(ErrorKind::Limit { limit }, "resinfo", whole).fatal());
+        }
+        let marks = (
+            self.tree.properties.len(),
+            self.tree.comments.len(),
+            self.tree.diagnostics.len(),
+        );
+        match self.resinfo(whole, body) {
+            Err(nom::Err::Error(failure)) if self.lenient => {
+                let offset = failure.offset(self.input);
+                if self.input.get(offset).copied().is_some_and(is_control) {
+                    return Err(failure.fatal());
+                }
+                self.tree.properties.truncate(marks.0);
+                self.tree.comments.truncate(marks.1);
+                self.tree.diagnostics.truncate(marks.2);
+                let kind = DiagnosticKind::BadResinfo(failure.kind);
+                self.note(kind, failure.field, offset)?;
+                self.skip_to_semicolon(body)
+            }
+            other => other,
+        }
+    }
+
+    /// What `resinfo` has behind the `;`.
+    fn resinfo(&mut self, whole: &'a [u8], body: &'a [u8]) -> Rest<'a> {
+        let properties = self.tree.properties.len();
+        let comments = self.tree.comments.len();
+        // methodspec
+        let start = self.cfws(body, Element::Semicolon)?;
+        let rest = self.keyword(start, "method")?;
+        let method = self.span(start, rest);
+        let mut rest = self.cfws(rest, Element::Method)?;
+        let mut method_version = None;
+        if rest.first() == Some(&b'/') {
+            let (after, ()) = octet(rest, b'/', "method-version")?;
+            let start = self.cfws(after, Element::Slash)?;
+            let (after, number) = self.number(start, "method-version")?;
+            method_version = Some(number);
+            rest = self.cfws(after, Element::MethodVersion)?;
+        }
+        let (rest, ()) = octet(rest, b'=', "methodspec")?;
+        let start = self.cfws(rest, Element::MethodEquals)?;
+        let mut before = self.keyword(start, "result")?;
+        let result = self.span(start, before);
+        // [ CFWS reasonspec ] [ CFWS 1*propspec ]
+        let mut reason = None;
+        let mut rest = self.cfws(before, Element::Result)?;
+        if !ends_result(rest) {
+            if rest.len() == before.len() {
+                return Err(Failure::new(ErrorKind::MissingCfws, "propspec", rest).error());
+            }
+            if let Some(value) = self.reason_equals(rest)? {
+                let start = self.cfws(value, Element::ReasonEquals)?;
+                let (after, node) = self.value(start)?;
+                reason = Some(node);
+                before = after;
+                rest = self.cfws(after, Element::ReasonValue)?;
+                if !ends_result(rest) && rest.len() == before.len() {
+                    return Err(Failure::new(ErrorKind::MissingCfws, "propspec", rest).error());
+                }
+            }
+            while !ends_result(rest) {
+                rest = self.propspec(rest)?;
+            }
+        }
+        let properties = properties..self.tree.properties.len();
+        let comments = comments..self.tree.comments.len();
+        self.tree.results.push(ResultNode {
+            span: self.span(whole, rest),
+            method,
+            method_version,
+            result,
+            reason,
+            properties,
+            comments,
+        });
+        Ok(rest)
+    }
+
+    /// A keyword, and what is loose in it.
+    fn keyword(&mut self, input: &'a [u8], field: &'static str) -> Rest<'a> {
+        let (rest, keyword) = self.rules.keyword(input, field)?;
+        if self.lenient {
+            if let Some(at) = keyword.iter().position(|octet| *octet == b'_') {
+                let offset = self.offset(input).saturating_add(at);
+                self.note(DiagnosticKind::UnderscoreInKeyword, field, offset)?;
+            }
+            if keyword.ends_with(b"-") {
+                let offset = self.offset(rest).saturating_sub(1);
+                self.note(DiagnosticKind::KeywordEndsWithHyphen, field, offset)?;
+            }
+        }
+        Ok(rest)
+    }
+
+    /// `"reason" [CFWS] "="`, if it stands here: `reason` may be a ptype, too.
+    fn reason_equals(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
+        let Some((word, rest)) = input.split_at_checked(6) else {
+            return Ok(None);
+        };
+        if !word.eq_ignore_ascii_case(b"reason") {
+            return Ok(None);
+        }
+        let comments = self.tree.comments.len();
+        let rest = self.cfws(rest, Element::Reason)?;
+        if let Some((b'=', rest)) = rest.split_first() {
+            return Ok(Some(rest));
+        }
+        self.tree.comments.truncate(comments);
+        Ok(None)
+    }
+
+    /// `value` of a reason, with what a lenient reading lets through.
+    fn value(&mut self, input: &'a [u8]) -> Read<'a, TextNode> {
+        const FIELD: &str = "reasonspec";
+        if input.first() == Some(&b'"') {
+            let (rest, plain) = self.rules.quoted_string(input)?;
+            let span = self.span(input, rest);
+            let form = Form::QuotedString;
+            return Ok((rest, TextNode { span, form, plain }));
+        }
+        let read = token(input, FIELD).map(|(rest, _)| (rest, Form::Token, true));
+        self.or_run(input, read, FIELD)
+    }
+
+    /// `propspec`
+    fn propspec(&mut self, input: &'a [u8]) -> Rest<'a> {
+        let limit = self.options.limits.properties;
+        if self.tree.properties.len() >= limit {
+            return Err(Failure::new(ErrorKind::Limit { limit }, "propspec", input).fatal());
+        }
+        let rest = self.keyword(input, "ptype")?;
+        let first = self.span(input, rest);
+        let mut rest = self.cfws(rest, Element::Ptype)?;
+        let (mut ptype, mut property) = (None, first);
+        if self.lenient && rest.first() == Some(&b'=') {
+            self.note(DiagnosticKind::UndottedPair, "propspec", self.offset(input))?;
+        } else {
+            (rest, ()) = octet(rest, b'.', "propspec")?;
+            let start = self.cfws(rest, Element::Dot)?;
+            rest = self.keyword(start, "property")?;
+            (ptype, property) = (Some(first), self.span(start, rest));
+            rest = self.cfws(rest, Element::Property)?;
+        }
+        (rest, ()) = octet(rest, b'=', "propspec")?;
+        let start = self.cfws(rest, Element::Equals)?;
+        let read = self.rules.pvalue(start);
+        let read = read.map(|(rest, (form, plain))| (rest, form, plain));
+        let (rest, value) = self.or_run(start, read, "pvalue")?;
+        if value.form == Form::Address && !value.plain {
+            self.comments_inside(start, rest)?;
+        }
+        self.tree.properties.push(PropertyNode {
+            ptype,
+            property,
+            value,
+        });
+        self.cfws(rest, Element::Pvalue)
+    }
+
+    /// The comments between the words of an obsolete local-part.
+    fn comments_inside(
+        &mut self,
+        mut input: &'a [u8],
+        end: &'a [u8],
+    ) -> Result<(), nom::Err<Failure>> {
+        while input.len() > end.len() {
+            let rest = self.cfws(input, Element::LocalPart)?;
+            input = match rest.first() {
+                _ if rest.len() < input.len() => rest,
+                Some(b'"') => self.rules.quoted_string(rest)?.0,
+                _ => rest.get(1..).unwrap_or_default(),
+            };
+        }
+        Ok(())
+    }
+
+    /// Takes what a rule read; in a lenient reading, if the value goes on behind it, the whole of it.
+    fn or_run(
+        &mut self,
+        input: &'a [u8],
+        read: Result<(&'a [u8], Form, bool), nom::Err<Failure>>,
+        field: &'static str,
+    ) -> Read<'a, TextNode> {
+        let (rest, form, plain) = match read {
+            Ok((rest, form, plain))
+                if !self.lenient
+                    || form == Form::QuotedString
+                    || ends_result(rest)
+                    || may_be_cfws(rest) =>
+            {
+                (rest, form, plain)
+            }
+            Err(error @ nom::Err::Failure(_)) => return Err(error),
+            Err(error) if !self.lenient => return Err(error),
+            read => {
+                let rest = self.run(input, field)?;
+                if rest.len() == input.len() {
+                    read?;
+                }
+                let offset = self.offset(input);
+                self.note(DiagnosticKind::UnquotedTspecials, field, offset)?;
+                (rest, Form::Unquoted, true)
+            }
+        };
+        let span = self.span(input, rest);
+        Ok((rest, TextNode { span, form, plain }))
+    }
+
+    /// What stands before the next blank, `;`, comment or quote.
+    fn run(&self, input: &'a [u8], field: &'static str) -> Rest<'a> {
+        let ends = |octet: &u8| {
+            matches!(octet, b';' | b'(' | b'"') || is_wsp(*octet) || is_control(*octet)
+        };
+        let length = input.iter().position(ends).unwrap_or(input.len());
+        let rest = input.get(length..).unwrap_or_default();
+        if length == 0 {
+            return Err(Failure::expected(field, input).error());
+        }
+        Ok(rest)
+    }
+
+    /// Passes over everything up to the next `;` that is not in a quoted-string or comment.
+    fn skip_to_semicolon(&self, mut input: &'a [u8]) -> Rest<'a> {
+        const FIELD: &str = "resinfo";
+        loop {
+            (input, ()) = self.rules.cfws(input, |_, _, _| Ok(()))?;
+            input = match input {
+                [] | [b';', ..] | b"\r\n" => return Ok(input),
+                [b'"', ..] => self.rules.quoted_string(input)?.0,
+                [octet, ..] if is_control(*octet) => {
+                    return Err(Failure::new(ErrorKind::Control, FIELD, input).fatal());
+                }
+                [_, rest @ ..] => rest,
+            };
+        }
+    }
+
+    /// What is noticed of the value as a whole in a lenient reading.
+    fn whole_value_diagnostics(&mut self) -> Result<(), ParseError> {
+        if !self.lenient {
+            return Ok(());
+        }
+        let mut found = Vec::new();
+        let mut before = 0;
+        for (offset, octet) in self.input.iter().enumerate() {
+            if *octet == b'\n' && before != b'\r' {
+                found.push((DiagnosticKind::BareLfFold, offset));
+            }
+            before = *octet;
+        }
+        let non_ascii = if self.options.utf8 {
+            core::str::from_utf8(self.input)
+                .err()
+                .map(|error| error.valid_up_to())
+        } else {
+            self.input.iter().position(|octet| !octet.is_ascii())
+        };
+        found.extend(non_ascii.map(|offset| (DiagnosticKind::NonAscii, offset)));
+        let input = self.input;
+        for (kind, offset) in found {
+            let noted = self.note(kind, "authres-payload", offset);
+            if let Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) = noted {
+                return Err(failure.locate(input));
+            }
+        }
+        self.tree
+            .diagnostics
+            .sort_by_key(|diagnostic| diagnostic.offset());
+        Ok(())
+    }
+}

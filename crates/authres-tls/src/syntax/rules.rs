@@ -1,0 +1,411 @@
+//! The rules of RFC 8601 section 2.2 that have no structure, and those of RFC 5322, RFC 2045,
+//! RFC 5321 and RFC 6376 below them: one function a rule, named after it, over `nom`.
+
+use core::cell::Cell;
+
+use nom::{
+    IResult, Parser,
+    bytes::complete::{take_while, take_while1},
+    character::complete::digit1,
+    error::ErrorKind as NomKind,
+};
+
+use crate::{
+    error::{ErrorKind, ParseError},
+    text::Form,
+};
+
+/// An error that remembers its place as what was left of the input there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) field: &'static str,
+    left: usize,
+}
+
+impl Failure {
+    /// `at` begins where the error is to point.
+    pub(crate) const fn new(kind: ErrorKind, field: &'static str, at: &[u8]) -> Self {
+        let left = at.len();
+        Self { kind, field, left }
+    }
+
+    pub(crate) const fn expected(field: &'static str, at: &[u8]) -> Self {
+        Self::new(ErrorKind::Expected, field, at)
+    }
+
+    /// `nom` may try another branch, and a lenient reader may pass over the result.
+    pub(crate) const fn error(self) -> nom::Err<Self> {
+        nom::Err::Error(self)
+    }
+
+    /// Nobody goes on after this.
+    pub(crate) const fn fatal(self) -> nom::Err<Self> {
+        nom::Err::Failure(self)
+    }
+
+    /// The place counted from the first byte of the whole input.
+    pub(crate) const fn offset(self, input: &[u8]) -> usize {
+        input.len().saturating_sub(self.left)
+    }
+
+    pub(crate) const fn locate(self, input: &[u8]) -> ParseError {
+        ParseError::new(self.kind, self.field, self.offset(input))
+    }
+}
+
+impl nom::error::ParseError<&[u8]> for Failure {
+    fn from_error_kind(input: &[u8], _: NomKind) -> Self {
+        Self::expected("", input)
+    }
+
+    fn append(_: &[u8], _: NomKind, other: Self) -> Self {
+        other
+    }
+}
+
+/// What a rule returns: what is left, and what it read.
+pub(crate) type Read<'a, O = &'a [u8]> = IResult<&'a [u8], O, Failure>;
+
+/// What the rules let through, as mode and options say.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Octets of 0x80 and above in comments, quoted-strings, local-parts and domain-names.
+    pub(crate) high: bool,
+    /// A bare LF before white space is a fold.
+    pub(crate) bare_lf: bool,
+    /// `_` in keywords, and a hyphen at their end.
+    pub(crate) loose_keywords: bool,
+    /// How deep comments nest.
+    pub(crate) comment_depth: usize,
+    /// No address begins before what was left here: each octet is looked ahead at once.
+    pub(crate) barren: Cell<usize>,
+}
+
+pub(crate) const fn is_wsp(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t')
+}
+
+pub(crate) const fn is_control(octet: u8) -> bool {
+    matches!(octet, 0..=8 | 10..=31 | 127)
+}
+
+/// RFC 2045 section 5.1: any character but space, controls and tspecials.
+const fn is_token(octet: u8) -> bool {
+    matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'~')
+}
+
+/// RFC 5322 section 3.2.3, and the full stop of a dot-atom.
+const fn is_dot_atom(octet: u8) -> bool {
+    is_token(octet) || matches!(octet, b'/' | b'=' | b'?')
+}
+
+/// RFC 5321: what a keyword is made of.
+const fn is_ldh(octet: u8) -> bool {
+    matches!(octet, b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
+}
+
+/// What a quoted-string is made of but for quoted-pairs, folds and what is above ASCII.
+const fn is_quoted_text(octet: u8) -> bool {
+    matches!(octet, b'\t' | b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')
+}
+
+/// The same for a comment.
+const fn is_comment_text(octet: u8) -> bool {
+    matches!(octet, b'\t' | b' '..=b'\'' | b'*'..=b'[' | b']'..=b'~')
+}
+
+/// `token`, RFC 2045 section 5.1.
+pub(crate) fn token<'a>(input: &'a [u8], field: &'static str) -> Read<'a> {
+    take_while1(is_token)
+        .parse(input)
+        .map_err(|_: nom::Err<Failure>| Failure::expected(field, input).error())
+}
+
+/// `1*DIGIT`
+pub(crate) fn digits<'a>(input: &'a [u8], field: &'static str) -> Read<'a> {
+    digit1(input).map_err(|_: nom::Err<Failure>| Failure::expected(field, input).error())
+}
+
+/// One octet, e.g. `;`.
+pub(crate) fn octet<'a>(input: &'a [u8], octet: u8, field: &'static str) -> Read<'a, ()> {
+    match input.split_first() {
+        Some((first, rest)) if *first == octet => Ok((rest, ())),
+        _ => Err(Failure::expected(field, input).error()),
+    }
+}
+
+/// A quoted-string or a local-part that has to be unescaped or joined to know its value.
+pub(crate) type IsPlain = bool;
+
+impl Rules {
+    /// The line break of a fold (RFC 5322 section 3.2.2) that `input` begins with: it counts only
+    /// before white space.
+    pub(crate) fn fold<'a>(&self, input: &'a [u8]) -> Option<&'a [u8]> {
+        let rest = match input {
+            [b'\r', b'\n', rest @ ..] => rest,
+            [b'\n', rest @ ..] if self.bare_lf => rest,
+            _ => return None,
+        };
+        rest.first()
+            .is_some_and(|next| is_wsp(*next))
+            .then_some(rest)
+    }
+
+    /// `[CFWS]`, RFC 5322 section 3.2.2, with obsolete folds. Each comment is shown to `comment`, as
+    /// the input it begins with and what is left after it.
+    pub(crate) fn cfws<'a>(
+        &self,
+        mut input: &'a [u8],
+        mut comment: impl FnMut(&'a [u8], &'a [u8], IsPlain) -> Result<(), nom::Err<Failure>>,
+    ) -> Read<'a, ()> {
+        loop {
+            match input.first() {
+                Some(b' ' | b'\t') => (input, _) = take_while(is_wsp).parse(input)?,
+                Some(b'\r' | b'\n') => match self.fold(input) {
+                    Some(rest) => input = rest,
+                    None => return Ok((input, ())),
+                },
+                Some(b'(') => {
+                    let (rest, plain) = self.comment(input)?;
+                    comment(input, rest, plain)?;
+                    input = rest;
+                }
+                _ => return Ok((input, ())),
+            }
+        }
+    }
+
+    /// `comment`, RFC 5322 section 3.2.2; nesting is counted.
+    fn comment<'a>(&self, start: &'a [u8]) -> Read<'a, IsPlain> {
+        const FIELD: &str = "comment";
+        let mut depth = 0_usize;
+        let mut plain = true;
+        let mut input = start;
+        loop {
+            let (at, _) = take_while(is_comment_text).parse(input)?;
+            let Some((first, rest)) = at.split_first() else {
+                return Err(Failure::new(ErrorKind::UnclosedComment, FIELD, start).fatal());
+            };
+            input = match first {
+                b'(' => {
+                    depth = depth.saturating_add(1);
+                    if depth > self.comment_depth {
+                        let limit = self.comment_depth;
+                        return Err(Failure::new(ErrorKind::Limit { limit }, FIELD, at).fatal());
+                    }
+                    rest
+                }
+                b')' => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        return Ok((rest, plain));
+                    }
+                    rest
+                }
+                _ => {
+                    plain = false;
+                    self.escape_or_fold(at, FIELD, start, ErrorKind::UnclosedComment)?
+                        .0
+                }
+            };
+        }
+    }
+
+    /// `quoted-string` without the CFWS around it, RFC 5322 section 3.2.4.
+    pub(crate) fn quoted_string<'a>(&self, start: &'a [u8]) -> Read<'a, IsPlain> {
+        const FIELD: &str = "quoted-string";
+        let (mut input, ()) = octet(start, b'"', FIELD)?;
+        let mut plain = true;
+        loop {
+            let (at, _) = take_while(is_quoted_text).parse(input)?;
+            match at.split_first() {
+                Some((b'"', rest)) => return Ok((rest, plain)),
+                None => {
+                    let kind = ErrorKind::UnclosedQuotedString;
+                    return Err(Failure::new(kind, FIELD, start).fatal());
+                }
+                Some(_) => {
+                    let kind = ErrorKind::UnclosedQuotedString;
+                    let (rest, still_plain) = self.escape_or_fold(at, FIELD, start, kind)?;
+                    (input, plain) = (rest, plain && still_plain);
+                }
+            }
+        }
+    }
+
+    /// What may stand in a comment or quoted-string besides text: a quoted-pair, a fold, and where
+    /// allowed octets above ASCII, which alone leave the text as it is.
+    fn escape_or_fold<'a>(
+        &self,
+        at: &'a [u8],
+        field: &'static str,
+        start: &[u8],
+        unclosed: ErrorKind,
+    ) -> Read<'a, IsPlain> {
+        if let Some(rest) = self.fold(at) {
+            return Ok((rest, false));
+        }
+        match at {
+            [b'\\'] => Err(Failure::new(unclosed, field, start).fatal()),
+            [b'\\', octet, rest @ ..] if !is_control(*octet) && (self.high || octet.is_ascii()) => {
+                Ok((rest, false))
+            }
+            [octet, ..] if self.high && !octet.is_ascii() => {
+                let (rest, _) = take_while(|octet: u8| !octet.is_ascii()).parse(at)?;
+                Ok((rest, true))
+            }
+            [b'\\', rest @ ..] | rest => {
+                let kind = match rest.first() {
+                    Some(0x80..) => ErrorKind::NonAscii,
+                    _ => ErrorKind::Control,
+                };
+                Err(Failure::new(kind, field, rest).fatal())
+            }
+        }
+    }
+
+    /// `Keyword`, RFC 5321 section 4.1.2.
+    pub(crate) fn keyword<'a>(&self, input: &'a [u8], field: &'static str) -> Read<'a> {
+        let loose = self.loose_keywords;
+        let (rest, keyword) =
+            take_while(|octet| is_ldh(octet) || loose && octet == b'_').parse(input)?;
+        match keyword.split_last() {
+            None => Err(Failure::expected(field, input).error()),
+            Some((b'-', _)) if !loose => {
+                let hyphen = input.get(keyword.len().saturating_sub(1)..);
+                let hyphen = hyphen.unwrap_or_default();
+                Err(Failure::new(ErrorKind::EndsWithHyphen, field, hyphen).error())
+            }
+            Some(_) => Ok((rest, keyword)),
+        }
+    }
+
+    /// `domain-name`, RFC 6376 section 3.5: at least two sub-domains of RFC 5321; with octets above
+    /// ASCII as RFC 8616 has U-labels. Nothing is said of what follows.
+    fn domain_name<'a>(&self, start: &'a [u8]) -> Option<&'a [u8]> {
+        let high = self.high;
+        let is_label = |octet: &u8| is_ldh(*octet) || high && !octet.is_ascii();
+        let mut input = start;
+        let mut end = None;
+        for label in 1_usize.. {
+            let length = input.iter().position(|octet| !is_label(octet));
+            let length = length.unwrap_or(input.len());
+            let (text, rest) = input.split_at_checked(length)?;
+            if text.is_empty() || text.starts_with(b"-") || text.ends_with(b"-") {
+                break;
+            }
+            if label > 1 {
+                end = Some(rest);
+            }
+            match rest.split_first() {
+                Some((b'.', after)) => input = after,
+                _ => break,
+            }
+        }
+        end
+    }
+
+    /// `pvalue` that is a `value` or `[ [ local-part ] "@" ] domain-name`, without the CFWS around
+    /// it. With it comes its form.
+    pub(crate) fn pvalue<'a>(&self, input: &'a [u8]) -> Read<'a, (Form, IsPlain)> {
+        const FIELD: &str = "pvalue";
+        match input.first() {
+            Some(b'@') => {
+                let after = input.get(1..).unwrap_or_default();
+                match self.domain_name(after) {
+                    Some(rest) => Ok((rest, (Form::Address, true))),
+                    None => Err(Failure::new(ErrorKind::DomainName, FIELD, input).error()),
+                }
+            }
+            Some(b'"') => {
+                let (rest, plain) = self.quoted_string(input)?;
+                Ok(self
+                    .address(input, rest, plain)
+                    .unwrap_or((rest, (Form::QuotedString, plain))))
+            }
+            _ => {
+                let (rest, token) = take_while(is_token).parse(input)?;
+                let word = match rest.first() {
+                    Some(b'/' | b'=' | b'?' | 0x80..) => {
+                        take_while(|octet| self.is_word(octet)).parse(rest)?.0
+                    }
+                    _ => rest,
+                };
+                if let Some(address) = self.address(input, word, true) {
+                    return Ok(address);
+                }
+                if self.high
+                    && let Some(domain) = self.domain_name(input)
+                    && domain.len() < rest.len()
+                {
+                    return Ok((domain, (Form::Address, true)));
+                }
+                if token.is_empty() {
+                    return Err(Failure::expected(FIELD, input).error());
+                }
+                Ok((rest, (Form::Token, true)))
+            }
+        }
+    }
+
+    fn is_word(&self, octet: u8) -> bool {
+        is_dot_atom(octet) || self.high && !octet.is_ascii()
+    }
+
+    /// `local-part "@" domain-name`, if `start` begins so. The local-part may have the obsolete form
+    /// of RFC 5322 section 4.4, words with full stops and CFWS between; `rest` is what is left after
+    /// its first word.
+    fn address<'a>(
+        &self,
+        mut start: &'a [u8],
+        mut rest: &'a [u8],
+        mut plain: IsPlain,
+    ) -> Option<(&'a [u8], (Form, IsPlain))> {
+        if start.len() > self.barren.get() {
+            return None;
+        }
+        loop {
+            let word = start.get(..start.len().saturating_sub(rest.len()))?;
+            let (after, ()) = self.cfws(rest, |_, _, _| Ok(())).ok()?;
+            // Should this come to nothing, a value that begins before this place need not be tried.
+            self.barren.set(after.len());
+            plain &= after.len() == rest.len();
+            let next = after.first();
+            let at_sign = next == Some(&b'@');
+            if !at_sign && next != Some(&b'.') && !word.ends_with(b".") {
+                return None;
+            }
+            if !word.starts_with(b"\"")
+                && (word.is_empty()
+                    || word.starts_with(b".")
+                    || word.windows(2).any(|pair| pair == b"..")
+                    || at_sign && word.ends_with(b"."))
+            {
+                return None;
+            }
+            let after = match after.split_first() {
+                Some((b'@', domain)) => {
+                    let rest = self.domain_name(domain)?;
+                    return Some((rest, (Form::Address, plain)));
+                }
+                Some((b'.', next)) if !word.ends_with(b".") => {
+                    let (next, ()) = self.cfws(next, |_, _, _| Ok(())).ok()?;
+                    next
+                }
+                _ => after,
+            };
+            plain = false;
+            (start, rest) = match after.first() {
+                Some(b'"') => (after, self.quoted_string(after).ok()?.0),
+                _ => {
+                    let word = after.iter().position(|octet| !self.is_word(*octet));
+                    (
+                        after,
+                        after.split_at_checked(word.unwrap_or(after.len()))?.1,
+                    )
+                }
+            };
+        }
+    }
+}
