@@ -18,7 +18,7 @@ use crate::{
 const VERSION: u32 = 1;
 
 /// Vectors start with at most this many places, whatever the value promises.
-const MOST_RESERVED: usize = 16;
+const MOST_RESERVED: usize = 32;
 
 type Rest<'a> = Result<&'a [u8], nom::Err<Failure>>;
 
@@ -48,9 +48,10 @@ pub(super) fn parse<'a>(
             offset,
         ));
     }
-    let count = |wanted: u8| {
-        let count = value.iter().filter(|octet| **octet == wanted).count();
-        count.min(MOST_RESERVED)
+    // One part in so many bytes, as such values go; more are made room for as they come.
+    let room = |bytes_each: usize| {
+        let parts = value.len().checked_div(bytes_each).unwrap_or_default();
+        parts.saturating_add(1).min(MOST_RESERVED)
     };
     let mut parser = Parser {
         input: value,
@@ -73,9 +74,9 @@ pub(super) fn parse<'a>(
             },
             version: None,
             body: Body::Results,
-            results: Vec::with_capacity(count(b';')),
-            properties: Vec::with_capacity(count(b'=')),
-            comments: Vec::with_capacity(count(b'(')),
+            results: Vec::with_capacity(room(64)),
+            properties: Vec::with_capacity(room(24)),
+            comments: Vec::with_capacity(room(96)),
             header_comments: 0,
             diagnostics: Vec::new(),
         },
@@ -112,6 +113,7 @@ const fn ends_value(input: &[u8]) -> bool {
 }
 
 /// Whether CFWS begins here, if it does at all.
+#[inline]
 fn may_be_cfws(input: &[u8]) -> bool {
     matches!(input.first(), Some(b' ' | b'\t' | b'\r' | b'\n' | b'('))
 }
@@ -146,10 +148,18 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// `[CFWS]` behind `after`; comments are kept.
+    #[inline]
     fn cfws(&mut self, input: &'a [u8], after: Element) -> Rest<'a> {
         if !may_be_cfws(input) {
             return Ok(input);
         }
+        match input {
+            [b' ', rest @ ..] if !may_be_cfws(rest) => Ok(rest),
+            _ => self.long_cfws(input, after),
+        }
+    }
+
+    fn long_cfws(&mut self, input: &'a [u8], after: Element) -> Rest<'a> {
         let length = self.input.len();
         let place = |at: &[u8]| u32::try_from(length.saturating_sub(at.len())).unwrap_or(u32::MAX);
         let limit = self.options.limits.comments;

@@ -91,33 +91,67 @@ pub(crate) const fn is_control(octet: u8) -> bool {
 }
 
 /// RFC 2045 section 5.1: any character but space, controls and tspecials.
-const fn is_token(octet: u8) -> bool {
-    matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'~')
-}
-
+const TOKEN: u8 = 1;
 /// RFC 5322 section 3.2.3, and the full stop of a dot-atom.
-const fn is_dot_atom(octet: u8) -> bool {
-    is_token(octet) || matches!(octet, b'/' | b'=' | b'?')
-}
-
+const DOT_ATOM: u8 = 2;
 /// RFC 5321: what a keyword is made of.
-const fn is_ldh(octet: u8) -> bool {
-    matches!(octet, b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z')
-}
-
+const LDH: u8 = 4;
 /// What a quoted-string is made of but for quoted-pairs, folds and what is above ASCII.
-const fn is_quoted_text(octet: u8) -> bool {
-    matches!(octet, b'\t' | b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')
+const QUOTED_TEXT: u8 = 8;
+/// The same for a comment.
+const COMMENT_TEXT: u8 = 16;
+const CLASSES: [u8; 256] = classes();
+
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "evaluated when this is compiled"
+)]
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut place = 0;
+    while place < 256 {
+        let octet = place as u8;
+        if matches!(octet, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'^'..=b'~')
+        {
+            classes[place] |= TOKEN | DOT_ATOM;
+        }
+        if matches!(octet, b'/' | b'=' | b'?') {
+            classes[place] |= DOT_ATOM;
+        }
+        if matches!(octet, b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') {
+            classes[place] |= LDH;
+        }
+        if matches!(octet, b'\t' | b' ' | b'!' | b'#'..=b'[' | b']'..=b'~') {
+            classes[place] |= QUOTED_TEXT;
+        }
+        if matches!(octet, b'\t' | b' '..=b'\'' | b'*'..=b'[' | b']'..=b'~') {
+            classes[place] |= COMMENT_TEXT;
+        }
+        place += 1;
+    }
+    classes
 }
 
-/// The same for a comment.
-const fn is_comment_text(octet: u8) -> bool {
-    matches!(octet, b'\t' | b' '..=b'\'' | b'*'..=b'[' | b']'..=b'~')
+#[inline]
+fn is(octet: u8, class: u8) -> bool {
+    CLASSES
+        .get(usize::from(octet))
+        .is_some_and(|classes| classes & class != 0)
+}
+
+/// Splits behind the octets of a class.
+#[inline]
+fn span<'a>(input: &'a [u8], class: u8) -> Read<'a> {
+    take_while(|octet| is(octet, class)).parse(input)
 }
 
 /// `token`, RFC 2045 section 5.1.
+#[inline]
 pub(crate) fn token<'a>(input: &'a [u8], field: &'static str) -> Read<'a> {
-    take_while1(is_token)
+    take_while1(|octet| is(octet, TOKEN))
         .parse(input)
         .map_err(|_: nom::Err<Failure>| Failure::expected(field, input).error())
 }
@@ -128,6 +162,7 @@ pub(crate) fn digits<'a>(input: &'a [u8], field: &'static str) -> Read<'a> {
 }
 
 /// One octet, e.g. `;`.
+#[inline]
 pub(crate) fn octet<'a>(input: &'a [u8], octet: u8, field: &'static str) -> Read<'a, ()> {
     match input.split_first() {
         Some((first, rest)) if *first == octet => Ok((rest, ())),
@@ -141,6 +176,7 @@ pub(crate) type IsPlain = bool;
 impl Rules {
     /// The line break of a fold (RFC 5322 section 3.2.2) that `input` begins with: it counts only
     /// before white space.
+    #[inline]
     pub(crate) fn fold<'a>(&self, input: &'a [u8]) -> Option<&'a [u8]> {
         let rest = match input {
             [b'\r', b'\n', rest @ ..] => rest,
@@ -154,6 +190,7 @@ impl Rules {
 
     /// `[CFWS]`, RFC 5322 section 3.2.2, with obsolete folds. Each comment is shown to `comment`, as
     /// the input it begins with and what is left after it.
+    #[inline]
     pub(crate) fn cfws<'a>(
         &self,
         mut input: &'a [u8],
@@ -183,7 +220,7 @@ impl Rules {
         let mut plain = true;
         let mut input = start;
         loop {
-            let (at, _) = take_while(is_comment_text).parse(input)?;
+            let (at, _) = span(input, COMMENT_TEXT)?;
             let Some((first, rest)) = at.split_first() else {
                 return Err(Failure::new(ErrorKind::UnclosedComment, FIELD, start).fatal());
             };
@@ -218,7 +255,7 @@ impl Rules {
         let (mut input, ()) = octet(start, b'"', FIELD)?;
         let mut plain = true;
         loop {
-            let (at, _) = take_while(is_quoted_text).parse(input)?;
+            let (at, _) = span(input, QUOTED_TEXT)?;
             match at.split_first() {
                 Some((b'"', rest)) => return Ok((rest, plain)),
                 None => {
@@ -266,10 +303,11 @@ impl Rules {
     }
 
     /// `Keyword`, RFC 5321 section 4.1.2.
+    #[inline]
     pub(crate) fn keyword<'a>(&self, input: &'a [u8], field: &'static str) -> Read<'a> {
         let loose = self.loose_keywords;
         let (rest, keyword) =
-            take_while(|octet| is_ldh(octet) || loose && octet == b'_').parse(input)?;
+            take_while(|octet| is(octet, LDH) || loose && octet == b'_').parse(input)?;
         match keyword.split_last() {
             None => Err(Failure::expected(field, input).error()),
             Some((b'-', _)) if !loose => {
@@ -285,7 +323,7 @@ impl Rules {
     /// ASCII as RFC 8616 has U-labels. Nothing is said of what follows.
     fn domain_name<'a>(&self, start: &'a [u8]) -> Option<&'a [u8]> {
         let high = self.high;
-        let is_label = |octet: &u8| is_ldh(*octet) || high && !octet.is_ascii();
+        let is_label = |octet: &u8| is(*octet, LDH) || high && !octet.is_ascii();
         let mut input = start;
         let mut end = None;
         for label in 1_usize.. {
@@ -308,6 +346,7 @@ impl Rules {
 
     /// `pvalue` that is a `value` or `[ [ local-part ] "@" ] domain-name`, without the CFWS around
     /// it. With it comes its form.
+    #[inline]
     pub(crate) fn pvalue<'a>(&self, input: &'a [u8]) -> Read<'a, (Form, IsPlain)> {
         const FIELD: &str = "pvalue";
         match input.first() {
@@ -325,7 +364,7 @@ impl Rules {
                     .unwrap_or((rest, (Form::QuotedString, plain))))
             }
             _ => {
-                let (rest, token) = take_while(is_token).parse(input)?;
+                let (rest, token) = span(input, TOKEN)?;
                 let word = match rest.first() {
                     Some(b'/' | b'=' | b'?' | 0x80..) => {
                         take_while(|octet| self.is_word(octet)).parse(rest)?.0
@@ -349,8 +388,9 @@ impl Rules {
         }
     }
 
+    #[inline]
     fn is_word(&self, octet: u8) -> bool {
-        is_dot_atom(octet) || self.high && !octet.is_ascii()
+        is(octet, DOT_ATOM) || self.high && !octet.is_ascii()
     }
 
     /// `local-part "@" domain-name`, if `start` begins so. The local-part may have the obsolete form
