@@ -96,6 +96,8 @@ const TOKEN: u8 = 1;
 const DOT_ATOM: u8 = 2;
 /// RFC 5321: what a keyword is made of.
 const LDH: u8 = 4;
+/// `_`, which a lenient reading lets through in a keyword.
+const UNDERSCORE: u8 = 32;
 /// What a quoted-string is made of but for quoted-pairs, folds and what is above ASCII.
 const QUOTED_TEXT: u8 = 8;
 /// The same for a comment.
@@ -120,6 +122,9 @@ const fn classes() -> [u8; 256] {
         }
         if matches!(octet, b'/' | b'=' | b'?') {
             classes[place] |= DOT_ATOM;
+        }
+        if octet == b'_' {
+            classes[place] |= UNDERSCORE;
         }
         if matches!(octet, b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') {
             classes[place] |= LDH;
@@ -172,6 +177,12 @@ pub(crate) fn octet<'a>(input: &'a [u8], octet: u8, field: &'static str) -> Read
 
 /// A quoted-string or a local-part that has to be unescaped or joined to know its value.
 pub(crate) type IsPlain = bool;
+
+#[cold]
+fn hyphen(input: &[u8], keyword: &[u8], field: &'static str) -> nom::Err<Failure> {
+    let at = input.get(keyword.len().saturating_sub(1)..);
+    Failure::new(ErrorKind::EndsWithHyphen, field, at.unwrap_or_default()).error()
+}
 
 impl Rules {
     /// The line break of a fold (RFC 5322 section 3.2.2) that `input` begins with: it counts only
@@ -305,17 +316,12 @@ impl Rules {
     /// `Keyword`, RFC 5321 section 4.1.2.
     #[inline]
     pub(crate) fn keyword<'a>(&self, input: &'a [u8], field: &'static str) -> Read<'a> {
-        let loose = self.loose_keywords;
-        let (rest, keyword) =
-            take_while(|octet| is(octet, LDH) || loose && octet == b'_').parse(input)?;
-        match keyword.split_last() {
-            None => Err(Failure::expected(field, input).error()),
-            Some((b'-', _)) if !loose => {
-                let hyphen = input.get(keyword.len().saturating_sub(1)..);
-                let hyphen = hyphen.unwrap_or_default();
-                Err(Failure::new(ErrorKind::EndsWithHyphen, field, hyphen).error())
-            }
-            Some(_) => Ok((rest, keyword)),
+        let loose = if self.loose_keywords { UNDERSCORE } else { 0 };
+        let (rest, keyword) = span(input, LDH | loose)?;
+        match keyword {
+            [] => Err(Failure::expected(field, input).error()),
+            [.., b'-'] if !self.loose_keywords => Err(hyphen(input, keyword, field)),
+            _ => Ok((rest, keyword)),
         }
     }
 
