@@ -4,13 +4,24 @@
 extern crate alloc;
 
 mod error;
+mod message;
 mod options;
+mod scan;
+#[cfg(feature = "idna")]
+mod strip;
 mod syntax;
 mod text;
 
+#[cfg(feature = "idna")]
+pub use strip::{
+    AUTHENTICATION_RESULTS, AuthservId, AuthservIdError, Removal, StripPolicy, StripReason,
+    StripVerdict,
+};
 pub use {
     error::{Diagnostic, DiagnosticKind, ErrorKind, ParseError},
+    message::{Field, fields},
     options::{Limits, Mode, Options},
+    scan::authserv_id,
     syntax::{AuthenticationResults, Body, Comment, Element, Number, Property, ResInfo},
     text::{Form, Span, Text},
 };

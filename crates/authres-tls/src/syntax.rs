@@ -4,6 +4,8 @@
 mod parser;
 mod rules;
 
+pub(crate) use rules::{Failure, Rules, token};
+
 use alloc::vec::Vec;
 use core::{fmt, ops::Range};
 
@@ -32,6 +34,14 @@ impl Number {
     pub const fn value(self) -> Option<u32> {
         self.value
     }
+}
+
+/// Whether the digits `input` begins with are the version of RFC 8601.
+#[cfg(feature = "idna")]
+pub(crate) fn is_supported_version(input: &[u8]) -> bool {
+    let digits = input.iter().take_while(|octet| octet.is_ascii_digit());
+    let mut digits = digits.skip_while(|octet| **octet == b'0');
+    digits.next() == Some(&b'1') && digits.next().is_none()
 }
 
 /// Which part of the grammar something stands behind.

@@ -1,5 +1,7 @@
 //! The suites of `authres-tls`: RFC 8601, and draft-martin-authentication-results-tls-03 on it.
 
+mod strip;
+
 use authres_tls::{AuthenticationResults, Body, Mode, Number, Options, ParseError, ResInfo};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -10,11 +12,18 @@ use crate::{
 };
 
 /// The suites.
-pub(crate) const SUITES: &[Suite] = &[Suite {
-    name: "authres-tls/header",
-    run: header,
-    normalise_accept: normalise_header,
-}];
+pub(crate) const SUITES: &[Suite] = &[
+    Suite {
+        name: "authres-tls/header",
+        run: header,
+        normalise_accept: normalise_header,
+    },
+    Suite {
+        name: "authres-tls/strip",
+        run: strip::strip,
+        normalise_accept: |value| value,
+    },
+];
 
 type Ran = Result<Outcome, MalformedCase>;
 

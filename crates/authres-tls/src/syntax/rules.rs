@@ -185,6 +185,17 @@ fn hyphen(input: &[u8], keyword: &[u8], field: &'static str) -> nom::Err<Failure
 }
 
 impl Rules {
+    /// All that may be let through, for a look at a part of a value.
+    pub(crate) const fn lenient() -> Self {
+        Self {
+            high: true,
+            bare_lf: true,
+            loose_keywords: true,
+            comment_depth: usize::MAX,
+            barren: Cell::new(usize::MAX),
+        }
+    }
+
     /// The line break of a fold (RFC 5322 section 3.2.2) that `input` begins with: it counts only
     /// before white space.
     #[inline]

@@ -1,0 +1,46 @@
+//! The suite `authres-tls/strip`: which fields a border removes (RFC 8601 section 5).
+
+use authres_tls::{AuthservId, StripPolicy, StripVerdict};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Ran, Written};
+use crate::suite::{Input, MalformedCase, Outcome};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StripInput {
+    value: Written,
+    own: Vec<String>,
+    #[serde(default = "yes")]
+    subdomains: bool,
+    #[serde(default)]
+    from_trusted: bool,
+    #[serde(default)]
+    all: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+pub(super) fn strip(input: Input) -> Ran {
+    let case: StripInput = input.parse()?;
+    let own: Result<Vec<_>, _> = case
+        .own
+        .iter()
+        .map(|own| AuthservId::try_new(own))
+        .collect();
+    let own = own.map_err(|error| MalformedCase(error.to_string()))?;
+    let policy = StripPolicy {
+        subdomains: case.subdomains,
+        from_trusted: case.from_trusted,
+        all: case.all,
+        ..StripPolicy::new(own)
+    };
+    let value = String::from(case.value);
+    Ok(Outcome::Accept(match policy.verdict(value.as_bytes()) {
+        StripVerdict::Keep => json!({"remove": false}),
+        StripVerdict::Remove(reason) => json!({"remove": true, "reason": reason.name()}),
+    }))
+}
