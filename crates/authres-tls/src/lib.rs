@@ -6,6 +6,7 @@ extern crate alloc;
 mod error;
 mod message;
 mod options;
+pub mod registry;
 mod scan;
 #[cfg(feature = "idna")]
 mod strip;
