@@ -12,6 +12,7 @@ mod scan;
 mod strip;
 mod syntax;
 mod text;
+mod write;
 
 #[cfg(feature = "idna")]
 pub use strip::{
@@ -25,4 +26,8 @@ pub use {
     scan::authserv_id,
     syntax::{AuthenticationResults, Body, Comment, Element, Number, Property, ResInfo},
     text::{Form, Span, Text},
+    write::{
+        AuthenticationResultsBuf, CommentBuf, HARD_LINE_LIMIT, Indent, Instance, Keyword,
+        PropertyBuf, ResInfoBuf, SOFT_LINE_LIMIT, Value, WriteError, WriteErrorKind, WriteOptions,
+    },
 };

@@ -257,6 +257,7 @@ pub struct AuthenticationResults<'a> {
     authserv_id: TextNode,
     version: Option<Number>,
     body: Body,
+    none: Option<Span>,
     results: Vec<ResultNode>,
     properties: Vec<PropertyNode>,
     comments: Vec<CommentNode>,
@@ -356,6 +357,11 @@ impl<'a> AuthenticationResults<'a> {
     #[must_use]
     pub const fn body(&self) -> Body {
         self.body
+    }
+
+    /// The last `none`, from the `;` before it to the byte before the next `;` or the end.
+    pub(crate) const fn none(&self) -> Option<Span> {
+        self.none
     }
 
     /// The results in their order, duplicates and all.

@@ -1,6 +1,7 @@
 //! The suites of `authres-tls`: RFC 8601, and draft-martin-authentication-results-tls-03 on it.
 
 mod strip;
+mod write;
 
 use authres_tls::{AuthenticationResults, Body, Mode, Number, Options, ParseError, ResInfo};
 use serde::Deserialize;
@@ -21,6 +22,11 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "authres-tls/strip",
         run: strip::strip,
+        normalise_accept: |value| value,
+    },
+    Suite {
+        name: "authres-tls/write",
+        run: write::write,
         normalise_accept: |value| value,
     },
 ];

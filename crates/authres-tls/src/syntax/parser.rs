@@ -74,6 +74,7 @@ pub(super) fn parse<'a>(
             },
             version: None,
             body: Body::Results,
+            none: None,
             results: Vec::with_capacity(room(64)),
             properties: Vec::with_capacity(room(24)),
             comments: Vec::with_capacity(room(96)),
@@ -365,6 +366,7 @@ impl<'a> Parser<'a, '_> {
                     self.note(DiagnosticKind::NoneMixed, FIELD, self.offset(start))?;
                 }
                 none = Some((self.offset(start), comments..self.tree.comments.len()));
+                self.tree.none = Some(self.span(input, rest));
                 input = rest;
                 continue;
             }

@@ -1,6 +1,10 @@
 //! What must hold for any bytes as an `Authentication-Results` value.
 
+mod write;
+
 use authres_tls::{AuthenticationResults, Body, Options, Text};
+
+pub use self::write::{edit, write, write_any};
 
 use super::Broken;
 

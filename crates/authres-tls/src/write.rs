@@ -1,0 +1,670 @@
+//! Writing values: an owned form whose texts cannot break out of their places, and its lines.
+
+mod edit;
+mod error;
+mod fold;
+mod options;
+mod text;
+
+use alloc::{borrow::Cow, string::String, vec::Vec};
+
+use self::{
+    WriteErrorKind as Kind,
+    fold::{Folder, TooLong},
+};
+pub use self::{
+    error::{WriteError, WriteErrorKind},
+    options::{HARD_LINE_LIMIT, Indent, SOFT_LINE_LIMIT, WriteOptions},
+    text::{CommentBuf, Keyword, Value},
+};
+use crate::{
+    options::Limits,
+    syntax::{AuthenticationResults, Body, Number, Property, ResInfo},
+    text::Text,
+};
+
+/// `propspec`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct PropertyBuf {
+    /// `ptype`
+    pub ptype: Keyword,
+    /// `property`
+    pub property: Keyword,
+    /// `pvalue`, as it is meant.
+    pub value: Value,
+}
+
+impl PropertyBuf {
+    /// A property: keywords, and any text as its value.
+    ///
+    /// # Errors
+    /// When ptype or property is no keyword, or the value has control characters.
+    pub fn try_new(
+        ptype: impl Into<Cow<'static, str>>,
+        property: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, WriteError> {
+        Ok(Self {
+            ptype: Keyword::checked(ptype.into(), "ptype")?,
+            property: Keyword::checked(property.into(), "property")?,
+            value: Value::checked(value.into(), "pvalue")?,
+        })
+    }
+
+    fn written_len(&self) -> usize {
+        let (ptype, property) = (self.ptype.as_str().len(), self.property.as_str().len());
+        sum([ptype, property, 2, self.value.written_len(true)])
+    }
+}
+
+/// `resinfo`: one method's result.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct ResInfoBuf {
+    /// `method`
+    pub method: Keyword,
+    /// `method-version`, if it is to be written.
+    pub method_version: Option<u32>,
+    /// `result`
+    pub result: Keyword,
+    /// The value of `reasonspec`.
+    pub reason: Option<Value>,
+    /// The comments. They are written behind the result.
+    pub comments: Vec<CommentBuf>,
+    /// The properties in their order, duplicates and all.
+    pub properties: Vec<PropertyBuf>,
+}
+
+impl ResInfoBuf {
+    /// A result without reason, comments and properties.
+    ///
+    /// # Errors
+    /// When one of them is no keyword.
+    pub fn try_new(
+        method: impl Into<Cow<'static, str>>,
+        result: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, WriteError> {
+        Ok(Self {
+            method: Keyword::checked(method.into(), "method")?,
+            method_version: None,
+            result: Keyword::checked(result.into(), "result")?,
+            reason: None,
+            comments: Vec::new(),
+            properties: Vec::new(),
+        })
+    }
+
+    /// With this method-version.
+    #[must_use]
+    pub const fn with_method_version(mut self, version: u32) -> Self {
+        self.method_version = Some(version);
+        self
+    }
+
+    /// With this reason.
+    ///
+    /// # Errors
+    /// When it has control characters.
+    pub fn with_reason(mut self, reason: impl Into<Cow<'static, str>>) -> Result<Self, WriteError> {
+        self.reason = Some(Value::checked(reason.into(), "reasonspec")?);
+        Ok(self)
+    }
+
+    /// With this comment after the others.
+    ///
+    /// # Errors
+    /// When it has control characters.
+    pub fn with_comment(
+        mut self,
+        comment: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, WriteError> {
+        let comment = CommentBuf::try_new(comment);
+        let comment = comment.map_err(|error| error.at_index(self.comments.len()))?;
+        self.comments.push(comment);
+        Ok(self)
+    }
+
+    /// With this property after the others.
+    ///
+    /// # Errors
+    /// When ptype or property is no keyword, or the value has control characters.
+    pub fn with_property(
+        mut self,
+        ptype: impl Into<Cow<'static, str>>,
+        property: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, WriteError> {
+        let property = PropertyBuf::try_new(ptype, property, value);
+        let property = property.map_err(|error| error.at_index(self.properties.len()))?;
+        self.properties.push(property);
+        Ok(self)
+    }
+
+    fn methodspec_len(&self) -> usize {
+        let version = self.method_version;
+        let digits = version.map(|number| number.checked_ilog10().unwrap_or_default());
+        let digits = digits.and_then(|digits| usize::try_from(digits).ok());
+        sum([
+            self.method.as_str().len(),
+            digits.map_or(0, |digits| digits.saturating_add(2)),
+            1,
+            self.result.as_str().len(),
+        ])
+    }
+}
+
+/// The instance of an `ARC-Authentication-Results` field (RFC 8617 section 4.2.1): 1 to 50.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instance(u8);
+
+impl Instance {
+    /// The largest.
+    pub const MAX: Self = Self(50);
+
+    /// # Errors
+    /// When it is not in 1..=50.
+    pub const fn try_new(instance: u8) -> Result<Self, WriteError> {
+        match instance {
+            1..=50 => Ok(Self(instance)),
+            _ => Err(WriteError::new(Kind::Instance, INSTANCE, 0)),
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn value(self) -> u8 {
+        self.0
+    }
+}
+
+const INSTANCE: &str = "instance";
+const AUTHSERV_ID: &str = "authserv-id";
+const PAYLOAD: &str = "authres-payload";
+
+/// The value of an `Authentication-Results` field in owned form, to be built and written.
+///
+/// Its texts are values as they are meant. Whatever they contain, what is written reads as exactly
+/// these results and properties, with exactly these values: in a strict and in a lenient reading,
+/// folded and unfolded.
+///
+/// ```
+/// use authres_tls::{AuthenticationResultsBuf, ResInfoBuf, WriteOptions};
+///
+/// // The SMTP client chose this subject.
+/// let subject = "CN=\"x\"; dkim=pass header.d=bank.example";
+/// let header = AuthenticationResultsBuf::try_new("mx.example.org")?
+///     .with_result(
+///         ResInfoBuf::try_new("tls", "fail")?
+///             .with_comment("expired")?
+///             .with_property("cert", "client", subject)?
+///             .with_property("tls", "v", "TLS1.3")?,
+///     )
+///     .with_result(
+///         ResInfoBuf::try_new("spf", "pass")?.with_property("smtp", "mailfrom", "a@b.example")?,
+///     );
+/// assert_eq!(
+///     header.write(&WriteOptions::default())?,
+///     "mx.example.org;\r\n\
+///      \ttls=fail (expired) cert.client=\"CN=\\\"x\\\"; dkim=pass header.d=bank.example\"\r\n\
+///      \ttls.v=TLS1.3;\r\n\
+///      \tspf=pass smtp.mailfrom=a@b.example"
+/// );
+/// # Ok::<(), authres_tls::WriteError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct AuthenticationResultsBuf {
+    /// The instance: with one, it is the value of an `ARC-Authentication-Results` field.
+    pub instance: Option<Instance>,
+    /// `authserv-id`, which must not be empty.
+    pub authserv_id: Value,
+    /// Whether `authres-version` is written, which is 1.
+    pub version: bool,
+    /// The comments that are of no result. They are written before the first `;`.
+    pub comments: Vec<CommentBuf>,
+    /// The results in their order. Without any, `none` is written.
+    pub results: Vec<ResInfoBuf>,
+}
+
+impl AuthenticationResultsBuf {
+    /// A value without results.
+    ///
+    /// # Errors
+    /// When the id is empty or has control characters.
+    pub fn try_new(authserv_id: impl Into<Cow<'static, str>>) -> Result<Self, WriteError> {
+        let authserv_id = Value::checked(authserv_id.into(), AUTHSERV_ID)?;
+        named(&authserv_id)?;
+        Ok(Self {
+            instance: None,
+            authserv_id,
+            version: false,
+            comments: Vec::new(),
+            results: Vec::new(),
+        })
+    }
+
+    /// As the value of an `ARC-Authentication-Results` field.
+    #[must_use]
+    pub const fn with_instance(mut self, instance: Instance) -> Self {
+        self.instance = Some(instance);
+        self
+    }
+
+    /// With or without `authres-version`.
+    #[must_use]
+    pub const fn with_version(mut self, version: bool) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// With this comment after the others.
+    ///
+    /// # Errors
+    /// When it has control characters.
+    pub fn with_comment(
+        mut self,
+        comment: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, WriteError> {
+        let comment = CommentBuf::try_new(comment);
+        let comment = comment.map_err(|error| error.at_index(self.comments.len()))?;
+        self.comments.push(comment);
+        Ok(self)
+    }
+
+    /// With this result after the others.
+    #[must_use]
+    pub fn with_result(mut self, result: ResInfoBuf) -> Self {
+        self.results.push(result);
+        self
+    }
+
+    /// The name of the field that this is the value of.
+    #[must_use]
+    pub const fn field_name(&self) -> &'static str {
+        field_name(self.instance.is_some())
+    }
+
+    /// The value as it stands behind `Authentication-Results: `, folded, without CRLF at its end.
+    ///
+    /// # Errors
+    /// When the id is empty, a text is not ASCII without the option, something without blanks is
+    /// longer than a line may be, or limits are exceeded. Nothing is cut short.
+    pub fn write(&self, options: &WriteOptions) -> Result<String, WriteError> {
+        let mut out = String::new();
+        self.write_to(options, &mut out)?;
+        Ok(out)
+    }
+
+    /// [`write`](Self::write) to the end of `out`, which is left as it was if there is an error. What
+    /// stands in `out` counts for the first line only as
+    /// [`first_line`](WriteOptions::first_line) says.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_to(&self, options: &WriteOptions, out: &mut String) -> Result<(), WriteError> {
+        let start = out.len();
+        let written = self.write_parts(options, out).and_then(|()| {
+            let length = out.len().saturating_sub(start);
+            within(length, bytes(&options.limits), PAYLOAD)
+        });
+        if written.is_err() {
+            out.truncate(start);
+        }
+        written
+    }
+
+    fn write_parts(&self, options: &WriteOptions, out: &mut String) -> Result<(), WriteError> {
+        named(&self.authserv_id)?;
+        let comments = self.comments.len();
+        Counts::of(&self.results)
+            .and(0, 0, comments)
+            .within(&options.limits)?;
+        out.reserve(self.length_hint());
+        let first_line = first_line(options, self.instance.is_some());
+        let mut folder = Folder::new(out, first_line, options);
+
+        let mut parts = usize::from(self.version).saturating_add(comments);
+        let mut tail = || {
+            let last = parts == 0;
+            parts = parts.saturating_sub(1);
+            usize::from(last)
+        };
+        ascii(self.authserv_id.non_ascii(), options, AUTHSERV_ID)?;
+        let id_tail = tail();
+        if let Some(instance) = self.instance {
+            folder.push("i=");
+            folder.number(instance.0.into());
+            folder.push(";");
+            if folder.overflows(0) {
+                return Err(too_long(TooLong(0), options, INSTANCE));
+            }
+            folder.part(self.authserv_id.written_len(false).saturating_add(id_tail));
+        }
+        folder
+            .value(&self.authserv_id, false, id_tail)
+            .map_err(|at| too_long(at, options, AUTHSERV_ID))?;
+        if self.version {
+            folder
+                .word("1", tail())
+                .map_err(|at| too_long(at, options, "authres-version"))?;
+        }
+        for (index, comment) in self.comments.iter().enumerate() {
+            write_comment(&mut folder, comment, tail(), options)
+                .map_err(|error| error.at_index(index))?;
+        }
+        if self.results.is_empty() {
+            folder.push(";");
+            folder
+                .word("none", 0)
+                .map_err(|at| too_long(at, options, "no-result"))?;
+        }
+        for (index, result) in self.results.iter().enumerate() {
+            let more = index.saturating_add(1) < self.results.len();
+            folder.push(";");
+            result
+                .write_to(&mut folder, usize::from(more), options)
+                .map_err(|error| error.in_result(index))?;
+        }
+        Ok(())
+    }
+
+    /// Enough for all but deeply folded texts.
+    fn length_hint(&self) -> usize {
+        let results = self.results.iter().map(ResInfoBuf::length_hint);
+        let comments = self.comments.iter().map(|it| it.written_len());
+        let head = self.authserv_id.written_len(false).saturating_add(16);
+        sum(results.chain(comments).chain([head]))
+    }
+}
+
+impl ResInfoBuf {
+    /// Behind its `;`. `tail` octets follow it on its line.
+    fn write_to(
+        &self,
+        folder: &mut Folder<'_>,
+        tail: usize,
+        options: &WriteOptions,
+    ) -> Result<(), WriteError> {
+        let mut parts = sum([
+            self.comments.len(),
+            usize::from(self.reason.is_some()),
+            self.properties.len(),
+        ]);
+        let mut tail = || {
+            let last = parts == 0;
+            parts = parts.saturating_sub(1);
+            if last { tail } else { 0 }
+        };
+        let method_tail = tail();
+        if options.result_per_line {
+            folder.fold();
+        } else {
+            folder.part(self.methodspec_len().saturating_add(method_tail));
+        }
+        folder.push(self.method.as_str());
+        if let Some(version) = self.method_version {
+            folder.push("/");
+            folder.number(version);
+        }
+        folder.push("=");
+        folder.push(self.result.as_str());
+        if folder.overflows(method_tail) {
+            return Err(too_long(TooLong(0), options, "methodspec"));
+        }
+        for (index, comment) in self.comments.iter().enumerate() {
+            write_comment(folder, comment, tail(), options)
+                .map_err(|error| error.at_index(index))?;
+        }
+        if let Some(reason) = &self.reason {
+            const FIELD: &str = "reasonspec";
+            const NAME: &str = "reason=";
+            ascii(reason.non_ascii(), options, FIELD)?;
+            let tail = tail();
+            folder.part(sum([NAME.len(), reason.written_len(false), tail]));
+            folder.push(NAME);
+            folder
+                .value_after_equals(reason, false, tail)
+                .map_err(|at| too_long(at, options, FIELD))?;
+        }
+        for (index, property) in self.properties.iter().enumerate() {
+            write_property(folder, property, tail(), options)
+                .map_err(|error| error.at_index(index))?;
+        }
+        Ok(())
+    }
+
+    fn length_hint(&self) -> usize {
+        let indented = |length: usize| length.saturating_add(3);
+        let comments = self.comments.iter().map(|it| indented(it.written_len()));
+        let properties = self.properties.iter().map(|it| indented(it.written_len()));
+        let reason = self.reason.as_ref().map_or(0, |it| it.written_len(false));
+        let head = sum([self.methodspec_len(), reason, 16]);
+        sum(comments.chain(properties).chain([head]))
+    }
+}
+
+fn write_comment(
+    folder: &mut Folder<'_>,
+    comment: &CommentBuf,
+    tail: usize,
+    options: &WriteOptions,
+) -> Result<(), WriteError> {
+    const FIELD: &str = "comment";
+    ascii(comment.non_ascii(), options, FIELD)?;
+    folder
+        .comment(comment, tail)
+        .map_err(|at| too_long(at, options, FIELD))
+}
+
+fn write_property(
+    folder: &mut Folder<'_>,
+    property: &PropertyBuf,
+    tail: usize,
+    options: &WriteOptions,
+) -> Result<(), WriteError> {
+    const FIELD: &str = "pvalue";
+    ascii(property.value.non_ascii(), options, FIELD)?;
+    folder.part(property.written_len().saturating_add(tail));
+    folder.push(property.ptype.as_str());
+    folder.push(".");
+    folder.push(property.property.as_str());
+    folder.push("=");
+    if folder.overflows(0) {
+        return Err(too_long(TooLong(0), options, "propspec"));
+    }
+    folder
+        .value_after_equals(&property.value, true, tail)
+        .map_err(|at| too_long(at, options, FIELD))
+}
+
+/// RFC 8601 section 2.5: the id is a name. Readers take an empty one for a missing one.
+fn named(authserv_id: &Value) -> Result<(), WriteError> {
+    match authserv_id.as_str() {
+        "" => Err(WriteError::new(Kind::Empty, AUTHSERV_ID, 0)),
+        _ => Ok(()),
+    }
+}
+
+fn ascii(
+    non_ascii: Option<usize>,
+    options: &WriteOptions,
+    field: &'static str,
+) -> Result<(), WriteError> {
+    match non_ascii {
+        Some(offset) if !options.utf8 => Err(WriteError::new(Kind::NonAscii, field, offset)),
+        _ => Ok(()),
+    }
+}
+
+const fn too_long(at: TooLong, options: &WriteOptions, field: &'static str) -> WriteError {
+    let limit = options.hard_limit;
+    WriteError::new(Kind::LineTooLong { limit }, field, at.0)
+}
+
+const fn field_name(arc: bool) -> &'static str {
+    if arc {
+        "ARC-Authentication-Results"
+    } else {
+        "Authentication-Results"
+    }
+}
+
+fn first_line(options: &WriteOptions, arc: bool) -> usize {
+    let name = field_name(arc).len().saturating_add(2);
+    options.first_line.unwrap_or(name)
+}
+
+fn sum(lengths: impl IntoIterator<Item = usize>) -> usize {
+    lengths.into_iter().fold(0, usize::saturating_add)
+}
+
+fn bytes(limits: &Limits) -> usize {
+    usize::try_from(limits.bytes).unwrap_or(usize::MAX)
+}
+
+fn within(count: usize, limit: usize, field: &'static str) -> Result<(), WriteError> {
+    if count > limit {
+        return Err(WriteError::new(Kind::Limit { limit }, field, 0));
+    }
+    Ok(())
+}
+
+/// How many parts there are, for the limits.
+#[derive(Clone, Copy, Debug)]
+struct Counts {
+    results: usize,
+    properties: usize,
+    comments: usize,
+}
+
+impl Counts {
+    fn of(results: &[ResInfoBuf]) -> Self {
+        Self {
+            results: results.len(),
+            properties: sum(results.iter().map(|it| it.properties.len())),
+            comments: sum(results.iter().map(|it| it.comments.len())),
+        }
+    }
+
+    const fn and(mut self, results: usize, properties: usize, comments: usize) -> Self {
+        self.results = self.results.saturating_add(results);
+        self.properties = self.properties.saturating_add(properties);
+        self.comments = self.comments.saturating_add(comments);
+        self
+    }
+
+    fn within(self, limits: &Limits) -> Result<(), WriteError> {
+        within(self.results, limits.results, "resinfo")?;
+        within(self.properties, limits.properties, "propspec")?;
+        within(self.comments, limits.comments, "comment")
+    }
+}
+
+/// The value of a text that was read.
+fn meaning(text: Text<'_>, field: &'static str) -> Result<Cow<'static, str>, WriteError> {
+    let bytes = text.unfolded_bytes().into_owned();
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        WriteError::new(Kind::NotUtf8, field, offset)
+    })?;
+    Ok(Cow::Owned(text))
+}
+
+fn keyword(text: Text<'_>, field: &'static str) -> Result<Keyword, WriteError> {
+    Keyword::checked(meaning(text, field)?, field)
+}
+
+fn value(text: Text<'_>, field: &'static str) -> Result<Value, WriteError> {
+    Value::checked(meaning(text, field)?, field)
+}
+
+fn number(number: Number, field: &'static str) -> Result<u32, WriteError> {
+    let value = number.value();
+    value.ok_or(WriteError::new(Kind::Number, field, 0))
+}
+
+/// Each with its index, which errors get too.
+fn collected<T, U>(
+    parts: impl Iterator<Item = T>,
+    convert: impl Fn(T) -> Result<U, WriteError>,
+) -> Result<Vec<U>, WriteError> {
+    let indexed = parts.enumerate();
+    indexed
+        .map(|(index, part)| convert(part).map_err(|error| error.at_index(index)))
+        .collect()
+}
+
+fn comment(comment: crate::Comment<'_>) -> Result<CommentBuf, WriteError> {
+    CommentBuf::try_new(meaning(comment.text(), "comment")?)
+}
+
+impl TryFrom<Property<'_>> for PropertyBuf {
+    type Error = WriteError;
+
+    /// # Errors
+    /// When a lenient reading let through what is not written: other keywords, no ptype, bytes that
+    /// are not UTF-8; and when the value has C1 controls or U+2028 or U+2029.
+    fn try_from(read: Property<'_>) -> Result<Self, WriteError> {
+        let missing = WriteError::new(Kind::MissingPtype, "ptype", 0);
+        Ok(Self {
+            ptype: keyword(read.ptype().ok_or(missing)?, "ptype")?,
+            property: keyword(read.property(), "property")?,
+            value: value(read.value(), "pvalue")?,
+        })
+    }
+}
+
+impl TryFrom<ResInfo<'_, '_>> for ResInfoBuf {
+    type Error = WriteError;
+
+    /// # Errors
+    /// As for a [`PropertyBuf`], and when the method-version is larger than a `u32`.
+    fn try_from(read: ResInfo<'_, '_>) -> Result<Self, WriteError> {
+        let version = read.method_version();
+        let version = version.map(|it| number(it, "method-version"));
+        let reason = read.reason().map(|it| value(it, "reasonspec"));
+        Ok(Self {
+            method: keyword(read.method(), "method")?,
+            method_version: version.transpose()?,
+            result: keyword(read.result(), "result")?,
+            reason: reason.transpose()?,
+            comments: collected(read.comments(), comment)?,
+            properties: collected(read.all_properties(), PropertyBuf::try_from)?,
+        })
+    }
+}
+
+impl TryFrom<&AuthenticationResults<'_>> for AuthenticationResultsBuf {
+    type Error = WriteError;
+
+    /// What was read, without its spelling: case of keywords, folds, where comments stand in a result.
+    /// [`edit_results`](AuthenticationResults::edit_results) leaves all that as it is.
+    ///
+    /// # Errors
+    /// As for a [`ResInfoBuf`], and when the id is missing or empty, or the version is not known. What
+    /// a lenient reading passed over is left out.
+    fn try_from(read: &AuthenticationResults<'_>) -> Result<Self, WriteError> {
+        if read.body() == Body::UnsupportedVersion {
+            let field = "authres-version";
+            return Err(WriteError::new(Kind::UnsupportedVersion, field, 0));
+        }
+        let authserv_id = value(read.authserv_id(), AUTHSERV_ID)?;
+        named(&authserv_id)?;
+        let refused = WriteError::new(Kind::Instance, INSTANCE, 0);
+        let instance = read.instance().map(|it| {
+            let number = it.value().and_then(|it| u8::try_from(it).ok());
+            Instance::try_new(number.ok_or(refused)?)
+        });
+        let results = read.results().enumerate();
+        Ok(Self {
+            instance: instance.transpose()?,
+            authserv_id,
+            version: read.version().is_some(),
+            comments: collected(read.comments(), comment)?,
+            results: results
+                .map(|(index, it)| ResInfoBuf::try_from(it).map_err(|error| error.in_result(index)))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
