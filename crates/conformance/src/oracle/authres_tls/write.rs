@@ -313,13 +313,13 @@ pub fn edit(value: &[u8], choice: u64) -> Result<(), Broken> {
             for options in [Options::strict(), Options::lenient()] {
                 let options = options.with_utf8(utf8);
                 if let Ok(header) = parse(value, &options, arc) {
-                    let again = |value: &[u8]| -> Result<Vec<String>, Broken> {
+                    let again = |value: &[u8], clean: bool| -> Result<Vec<String>, Broken> {
                         let read = parse(value, &options, arc);
                         let read = read.map_err(|error| {
                             let value = String::from_utf8_lossy(value);
                             format!("{error} of {value:?} under {options:?}")
                         })?;
-                        Ok(signature(&read, |_| true))
+                        Ok(signature(&read, clean, |_| true))
                     };
                     edited(&header, choice, again)?;
                     if options.mode == Mode::Strict
@@ -334,9 +334,10 @@ pub fn edit(value: &[u8], choice: u64) -> Result<(), Broken> {
     Ok(())
 }
 
-/// All that was read, but for places: first what is of no result, then one line a result.
+/// All that was read, but for places: first two lines of what is of no result, then one a result.
 fn signature(
     header: &AuthenticationResults<'_>,
+    with_comments: bool,
     mut keep: impl FnMut(usize) -> bool,
 ) -> Vec<String> {
     let raw = |text: Text<'_>| String::from_utf8_lossy(text.raw()).into_owned();
@@ -345,12 +346,15 @@ fn signature(
         comments.iter().map(|it| raw(it.text())).collect()
     };
     let head = format!(
-        "{:?} {} {:?} {:?}",
+        "{:?} {} {:?}",
         number(header.instance()),
         raw(header.authserv_id()),
         number(header.version()),
-        comments(header.comments().collect())
     );
+    let head_comments = match with_comments {
+        true => format!("{:?}", comments(header.comments().collect())),
+        false => String::new(),
+    };
     let results = header.results().enumerate().filter(|(at, _)| keep(*at));
     let results = results.map(|(_, it)| {
         let properties: Vec<_> = it
@@ -367,13 +371,13 @@ fn signature(
             comments(it.comments().collect()),
         )
     });
-    [head].into_iter().chain(results).collect()
+    [head, head_comments].into_iter().chain(results).collect()
 }
 
 fn edited(
     header: &AuthenticationResults<'_>,
     choice: u64,
-    again: impl Fn(&[u8]) -> Result<Vec<String>, Broken>,
+    again: impl Fn(&[u8], bool) -> Result<Vec<String>, Broken>,
 ) -> Result<(), Broken> {
     let value = header.as_bytes();
     let keep = |index: usize| choice >> (index % 64) & 1 == 0;
@@ -386,7 +390,10 @@ fn edited(
         Err(_) if unreadable => return Ok(()),
         other => return Err(format!("{other:?} of {header:?}")),
     };
-    let expected = signature(header, keep);
+    // Comments of no result, beside what a lenient reading passed over, come and go with that.
+    let clean = header.diagnostics().is_empty();
+    let again = |value: &[u8]| again(value, clean);
+    let expected = signature(header, clean, keep);
     if again(&kept)? != expected {
         let kept = String::from_utf8_lossy(&kept);
         return Err(format!("{kept:?} has not just {expected:?}"));
@@ -405,10 +412,7 @@ fn edited(
         let more = more.map_err(|error| error.to_string())?;
         let read = again(&more)?;
         let (before, behind) = read.split_at_checked(expected.len()).unwrap_or_default();
-        // Behind what could not be read, the comments of a `none` are of that.
-        let lost = header.body() == Body::NoResult && !header.diagnostics().is_empty();
-        let head = usize::from(lost);
-        let same = before.get(head..) == expected.get(head..)
+        let same = before == expected
             && behind.len() == add.len()
             && behind[0] == r#"x None pass Some("\"a; b=c\"") [] [] []"#
             && behind
