@@ -155,13 +155,16 @@ impl<'o> Folder<'o> {
         Ok(())
     }
 
-    fn push_escaped(&mut self, delimiters: Delimiters, text: &str) {
-        for (place, piece) in delimiters.pieces(text).enumerate() {
-            if place > 0 {
-                self.push("\\");
-            }
-            self.push(piece);
+    fn push_escaped(&mut self, delimiters: Delimiters, mut text: &str) {
+        while let Some((before, rest)) = delimiters.split(text) {
+            self.push(before);
+            self.push("\\");
+            // What is escaped is ASCII.
+            let (escaped, rest) = rest.split_at_checked(1).unwrap_or((rest, ""));
+            self.push(escaped);
+            text = rest;
         }
+        self.push(text);
     }
 
     /// Blanks and the word behind them stay together: a line ends only before the first of a run of

@@ -224,39 +224,45 @@ fn written_len(text: &str, escapes: usize) -> usize {
 pub(super) struct Delimiters {
     pub(super) open: &'static str,
     pub(super) close: &'static str,
-    escaped: &'static [char],
+    escaped: [u8; 3],
 }
 
 impl Delimiters {
     pub(super) const QUOTED_STRING: Self = Self {
         open: "\"",
         close: "\"",
-        escaped: &['"', '\\'],
+        escaped: *b"\"\\\\",
     };
     pub(super) const COMMENT: Self = Self {
         open: "(",
         close: ")",
-        escaped: &['(', ')', '\\'],
+        escaped: *b"()\\",
     };
 
-    /// How many characters of the text are escaped.
-    pub(super) fn escapes(self, text: &str) -> usize {
-        text.matches(self.escaped).count()
+    fn is_escaped(self, octet: u8) -> bool {
+        let [first, second, third] = self.escaped;
+        // Without branches, so that many octets are looked at together.
+        (octet == first) | (octet == second) | (octet == third)
     }
 
-    /// The text in pieces, each but the first to stand behind a backslash.
-    pub(super) fn pieces(self, text: &str) -> impl Iterator<Item = &str> {
-        let starts = text.match_indices(self.escaped).map(|(at, _)| at);
-        let ends = starts.clone().chain([text.len()]);
-        [0].into_iter()
-            .chain(starts)
-            .zip(ends)
-            .filter_map(move |(start, end)| text.get(start..end))
+    /// How many octets of the text are escaped.
+    pub(super) fn escapes(self, text: &str) -> usize {
+        text.bytes().filter(|octet| self.is_escaped(*octet)).count()
+    }
+
+    /// The text up to the first octet that is escaped, and from it on.
+    pub(super) fn split(self, text: &str) -> Option<(&str, &str)> {
+        let at = text.bytes().position(|octet| self.is_escaped(octet))?;
+        text.split_at_checked(at)
     }
 }
 
 /// That no character of the text could end a line; and where it leaves ASCII.
 fn printable(text: &str, field: &'static str) -> Result<Option<usize>, WriteError> {
+    let is_plain = |octet: u8| matches!(octet, b'\t' | b' '..=b'~');
+    if text.bytes().fold(true, |all, octet| all & is_plain(octet)) {
+        return Ok(None);
+    }
     let breaks = |c: char| c.is_control() && c != '\t' || matches!(c, '\u{2028}' | '\u{2029}');
     match text.find(breaks) {
         Some(offset) => Err(WriteError::new(WriteErrorKind::Control, field, offset)),
