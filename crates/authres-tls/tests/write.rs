@@ -557,6 +557,24 @@ mod editing {
     }
 
     #[test]
+    fn the_semicolon_behind_a_result_that_is_added_counts() {
+        for (length, break_or_blank) in [(65, " "), (66, "\r\n\t")] {
+            let text = "a".repeat(length);
+            let long = tls().with_comment(text.clone()).unwrap();
+            let value = added(&strict(b"x; none"), &[long.clone(), tls()]);
+            assert_eq!(
+                value,
+                format!("x;\r\n\ttls=pass{break_or_blank}({text});\r\n\ttls=pass")
+            );
+            // The last has none.
+            assert_eq!(
+                added(&strict(b"x; none"), &[long]),
+                format!("x;\r\n\ttls=pass ({text})")
+            );
+        }
+    }
+
+    #[test]
     fn no_blank_line_is_left_at_the_end() {
         let header = strict(b"x; a=b\r\n ; c=d");
         assert_eq!(retained(&header, &["a"]), "x; a=b");

@@ -84,7 +84,9 @@ fn text(pieces: Vec<&'static str>) -> impl Strategy<Value = String> {
         1 => (1_usize..90).prop_map(|count| "x".repeat(count)),
         1 => (1_usize..90).prop_map(|count| " ".repeat(count)),
     ];
-    prop::collection::vec(piece, 0..10).prop_map(|pieces| pieces.concat())
+    let count = prop_oneof![0_usize..3, 0_usize..10];
+    let pieces = count.prop_flat_map(move |count| prop::collection::vec(piece.clone(), count));
+    pieces.prop_map(|pieces| pieces.concat())
 }
 
 fn printable() -> impl Strategy<Value = String> {
