@@ -366,7 +366,7 @@ impl<'a> AuthenticationResults<'a> {
 
     /// The results in their order, duplicates and all.
     #[must_use]
-    pub fn results(&self) -> impl ExactSizeIterator<Item = ResInfo<'_, 'a>> {
+    pub fn results(&self) -> impl ExactSizeIterator<Item = ResInfo<'_, 'a>> + DoubleEndedIterator {
         self.results
             .iter()
             .map(move |node| ResInfo { header: self, node })
