@@ -162,6 +162,8 @@ impl Instance {
     /// The largest.
     pub const MAX: Self = Self(50);
 
+    /// An instance.
+    ///
     /// # Errors
     /// When it is not in 1..=50.
     pub const fn try_new(instance: u8) -> Result<Self, WriteError> {

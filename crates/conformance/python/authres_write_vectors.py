@@ -97,9 +97,7 @@ def checked(model):
     printable(model["authserv_id"], "authserv-id")
     if not model["authserv_id"]:
         raise Refused("empty", "authserv-id", 0)
-    if not 1 <= (model.get("instance") or 1) <= 50:
-        raise Refused("instance", "instance", 0)
-    if model.get("instance") == 0:
+    if "instance" in model and not 1 <= model["instance"] <= 50:
         raise Refused("instance", "instance", 0)
     for index, text in enumerate(model.get("comments", [])):
         printable(text, f"comment[{index}]")
@@ -186,10 +184,14 @@ def written(model, mode="ascii", soft=78, hard=998, first_line=None, indent="tab
     return "\r\n".join(lines)[before:]
 
 
+# docs/requirements/rfc8601.toml
+WHOLE, CFWS, ID, VERSION, NONE, KEYWORDS, PVALUE, QUOTED, UTF8 = (f"rfc8601-2-2-{n}" for n in range(1, 10))
+FORGED, LINES, ARC = "rfc8601-7-1", "rfc5322-2-1-1", "rfc8617-4-1-1"
+
 CASES = []
 
 
-def case(name, model, requirements=("rfc8601-2-2-1",), **options):
+def case(name, model, requirements, **options):
     if isinstance(model, list):
         model = {"authserv_id": "mx.example.org", "results": model}
     fields = {"name": name, "requirements": list(requirements), "model": model, **options}
@@ -222,62 +224,62 @@ def forms():
         "equals": "a=b", "colon": "2001:db8::1", "brackets": "[192.0.2.1]", "angle-brackets": "<>",
         "parentheses": "a(b)", "open-parenthesis": "(", "question-mark": "a?b", "instance": "i=1",
     }.items():
-        case(f"pvalue-{name}", tls(text))
-        case(f"reason-{name}", [{"method": "dkim", "result": "fail", "reason": text}])
-        case(f"authserv-id-{name}", {"authserv_id": text})
-        case(f"comment-{name}", tls("x", comments=[text]))
-        case(f"header-comment-{name}", {"authserv_id": "x", "comments": [text]})
+        case(f"pvalue-{name}", tls(text), (PVALUE, FORGED))
+        case(f"reason-{name}", [{"method": "dkim", "result": "fail", "reason": text}], (QUOTED, FORGED))
+        case(f"authserv-id-{name}", {"authserv_id": text}, (ID, FORGED))
+        case(f"comment-{name}", tls("x", comments=[text]), (CFWS, FORGED))
+        case(f"header-comment-{name}", {"authserv_id": "x", "comments": [text]}, (CFWS, FORGED))
     case("token-that-ends-with-a-dot-before-an-address", [{"method": "spf", "result": "pass", "props": [
-        ["smtp", "helo", "evil."], ["smtp", "mailfrom", "user@bank.example"]]}])
-    case("comment-that-closes", tls("x", comments=["a) b.c=d ("]))
-    case("comment-balanced", tls("x", comments=["a (b (c)) d"]))
-    case("comment-with-quote-and-semicolon", tls("x", comments=['it"s; dkim=pass']))
+        ["smtp", "helo", "evil."], ["smtp", "mailfrom", "user@bank.example"]]}], (PVALUE, FORGED))
+    case("comment-that-closes", tls("x", comments=["a) b.c=d ("]), (CFWS, FORGED))
+    case("comment-balanced", tls("x", comments=["a (b (c)) d"]), (CFWS,))
+    case("comment-with-quote-and-semicolon", tls("x", comments=['it"s; dkim=pass']), (CFWS, FORGED))
 
 
 def refusals():
     texts = {"cr": "CN=x\r", "lf": "CN=x\nb", "crlf": "CN=x\r\nX-Inj: 1", "fold": "a\r\n b", "nul": "CN=a\0b",
              "bell": "a\x07", "escape": "\x1b[0m", "del": "\x7f"}
     for name, text in texts.items():
-        case(f"pvalue-with-{name}", tls(text))
-        case(f"reason-with-{name}", [{"method": "dkim", "result": "fail", "reason": text}])
-        case(f"authserv-id-with-{name}", {"authserv_id": text})
-        case(f"comment-with-{name}", tls("x", comments=["a", text]))
-        case(f"header-comment-with-{name}", {"authserv_id": "x", "comments": [text]})
+        case(f"pvalue-with-{name}", tls(text), (FORGED,))
+        case(f"reason-with-{name}", [{"method": "dkim", "result": "fail", "reason": text}], (FORGED,))
+        case(f"authserv-id-with-{name}", {"authserv_id": text}, (FORGED,))
+        case(f"comment-with-{name}", tls("x", comments=["a", text]), (FORGED,))
+        case(f"header-comment-with-{name}", {"authserv_id": "x", "comments": [text]}, (FORGED,))
     for name, text in {"next-line": "\x85", "c1": "é\x9b", "line-separator": "é\u2028",
                        "paragraph-separator": "\u2029"}.items():
-        case(f"pvalue-with-{name}", tls(text), mode="utf8")
+        case(f"pvalue-with-{name}", tls(text), (FORGED,), mode="utf8")
     for name, text in {"empty": "", "hyphen-last": "ab-", "hyphen": "-", "underscore": "a_b", "dot": "a.b",
                        "equals": "a=b", "semicolon": "a;b", "blank": "a b", "crlf": "a\r\nb", "nul": "\0",
                        "quote": '"a"', "u-umlaut": "aüb", "comment": "a(b)", "slash": "a/1"}.items():
-        case(f"method-{name}", [{"method": text, "result": "pass"}])
-        case(f"result-{name}", [{"method": "x", "result": "pass"}, {"method": "x", "result": text}])
-        case(f"ptype-{name}", tls("x", props=[["a", "b", "c"], [text, "b", "c"]]))
-        case(f"property-{name}", tls("x", props=[["a", text, "c"]]))
+        case(f"method-{name}", [{"method": text, "result": "pass"}], (KEYWORDS, FORGED))
+        case(f"result-{name}", [{"method": "x", "result": "pass"}, {"method": "x", "result": text}], (KEYWORDS, FORGED))
+        case(f"ptype-{name}", tls("x", props=[["a", "b", "c"], [text, "b", "c"]]), (KEYWORDS, FORGED))
+        case(f"property-{name}", tls("x", props=[["a", text, "c"]]), (KEYWORDS, FORGED))
     for instance in (0, 51, 255):
-        case(f"instance-{instance}", {"authserv_id": "x", "instance": instance}, ())
+        case(f"instance-{instance}", {"authserv_id": "x", "instance": instance}, (ARC,))
 
 
 def keywords():
-    case("keywords-in-lower-case", [{"method": "TLS", "result": "Pass", "props": [["CERT", "Client", "CN"]]}])
-    case("keyword-hyphen-first", [{"method": "-a", "result": "-b", "props": [["-c", "-d", "e"]]}])
-    case("keyword-digits", [{"method": "3des", "result": "1", "props": [["1", "2", "3"]]}])
-    case("keyword-none-and-reason", [{"method": "none", "result": "none", "props": [["reason", "reason", "x"]]}])
+    case("keywords-in-lower-case", [{"method": "TLS", "result": "Pass", "props": [["CERT", "Client", "CN"]]}], (KEYWORDS,))
+    case("keyword-hyphen-first", [{"method": "-a", "result": "-b", "props": [["-c", "-d", "e"]]}], (KEYWORDS,))
+    case("keyword-digits", [{"method": "3des", "result": "1", "props": [["1", "2", "3"]]}], (KEYWORDS,))
+    case("keyword-none-and-reason", [{"method": "none", "result": "none", "props": [["reason", "reason", "x"]]}], (KEYWORDS,))
     for version in (0, 1, 10, 4294967295):
-        case(f"method-version-{version}", [{"method": "dkim", "method_version": version, "result": "pass"}])
+        case(f"method-version-{version}", [{"method": "dkim", "method_version": version, "result": "pass"}], (WHOLE,))
 
 
 def structure():
-    case("no-results", {"authserv_id": "mx.example.org"})
-    case("version", {"authserv_id": "mx.example.org", "version": 1})
-    case("version-and-comments", {"authserv_id": "mx.example.org", "version": 1, "comments": ["a", "", "b c"]})
+    case("no-results", {"authserv_id": "mx.example.org"}, (NONE,))
+    case("version", {"authserv_id": "mx.example.org", "version": 1}, (VERSION,))
+    case("version-and-comments", {"authserv_id": "mx.example.org", "version": 1, "comments": ["a", "", "b c"]}, (VERSION, CFWS))
     for instance in (1, 9, 50):
         model = {"authserv_id": "mx.example.org", "instance": instance, "results": tls("x")}
-        case(f"arc-instance-{instance}", model, ("rfc8617-4-1-1",))
-    case("arc-no-results", {"authserv_id": "mx.example.org", "instance": 2, "version": 1}, ("rfc8617-4-1-1",))
+        case(f"arc-instance-{instance}", model, (ARC,))
+    case("arc-no-results", {"authserv_id": "mx.example.org", "instance": 2, "version": 1}, (ARC,))
     case("everything", {"authserv_id": "my server", "version": 1, "comments": ["head"], "instance": 3, "results": [
         {"method": "dkim", "method_version": 1, "result": "fail", "reason": "bad; signature",
          "comments": ["a", "b"], "props": [["header", "d", "a.example"], ["header", "d", "a.example"]]},
-        {"method": "spf", "result": "none"}]}, ("rfc8617-4-1-1",))
+        {"method": "spf", "result": "none"}]}, (ARC,))
     draft = [{"method": "dkim", "result": "pass", "comments": ["good signature"],
               "props": [["header", "d", "newyork.example.com"], ["header", "b", "oINEO8hg"]]},
              {"method": "tls", "result": "pass", "comments": ["verified, expires 20140505"], "props": [
@@ -288,45 +290,44 @@ def structure():
                  ["key", "fingerprint", "68:B3:29:DA:98:93:E3:40:99:C7:D8:AD:5C:B9:C9:40"],
                  ["key", "length", "128"], ["key", "strength", "medium"]]}]
     model = {"authserv_id": "mail-router.example.net", "results": draft}
-    requirements = ("martin-2-2-1", "martin-a-1")
+    requirements = (WHOLE,)
     case("draft-example", model, requirements)
     case("draft-example-with-spaces", model, requirements, indent="space")
     case("draft-example-in-as-few-lines", model, requirements, result_per_line=False)
     case("draft-example-in-one-line", model, requirements, soft=100000, hard=100000, result_per_line=False)
     case("draft-example-in-narrow-lines", model, requirements, soft=20)
-    arc = {**model, "instance": 1}
-    case("draft-example-arc", arc, requirements)
+    case("draft-example-arc", {**model, "instance": 1}, (ARC,))
     case("two-results-in-one-line", [{"method": "spf", "result": "pass"}, {"method": "dkim", "result": "none"}],
-         result_per_line=False)
+         (WHOLE,), result_per_line=False)
 
 
 def utf8():
     for name, text in {"word": "花木蘭", "domain": "é.example", "address": "用户@例子.example",
                        "after-ascii": "CN=é", "blanks": "é  é é"}.items():
         for mode in ("ascii", "utf8"):
-            case(f"pvalue-{name}-in-{mode}", tls(text), mode=mode)
-            case(f"reason-{name}-in-{mode}", [{"method": "a", "result": "b", "reason": text}], mode=mode)
-            case(f"authserv-id-{name}-in-{mode}", {"authserv_id": text}, mode=mode)
-            case(f"comment-{name}-in-{mode}", tls("x", comments=["a", text]), mode=mode)
-            case(f"header-comment-{name}-in-{mode}", {"authserv_id": "x", "comments": [text]}, mode=mode)
-    case("octets-are-counted", tls("é" * 20 + " " + "é" * 20 + " x"), (), mode="utf8")
+            case(f"pvalue-{name}-in-{mode}", tls(text), (UTF8,), mode=mode)
+            case(f"reason-{name}-in-{mode}", [{"method": "a", "result": "b", "reason": text}], (UTF8,), mode=mode)
+            case(f"authserv-id-{name}-in-{mode}", {"authserv_id": text}, (UTF8,), mode=mode)
+            case(f"comment-{name}-in-{mode}", tls("x", comments=["a", text]), (UTF8,), mode=mode)
+            case(f"header-comment-{name}-in-{mode}", {"authserv_id": "x", "comments": [text]}, (UTF8,), mode=mode)
+    case("octets-are-counted", tls("é" * 20 + " " + "é" * 20 + " x"), (UTF8, LINES), mode="utf8")
 
 
 def folding():
     # Around the soft limit: value, and value with `;` behind it.
     for length in range(60, 66):
         text = "x" * length
-        case(f"soft-limit-token-{length}", tls(text), ())
-        case(f"soft-limit-token-{length}-before-a-result", tls(text) + [{"method": "a", "result": "b"}], ())
-        case(f"soft-limit-quoted-{length}", tls(text[:-4] + ", =y"), ())
-        case(f"soft-limit-quoted-{length}-before-a-result", tls(text[:-4] + ", =y") + tls("a"), ())
-        case(f"soft-limit-comment-{length}", [{"method": "tls", "result": "pass", "comments": [text]}], ())
-        case(f"soft-limit-second-{length}", tls("a", props=[["a", "b", "c"], ["d", "e", "y" * (length - 2)]]), ())
+        case(f"soft-limit-token-{length}", tls(text), (LINES,))
+        case(f"soft-limit-token-{length}-before-a-result", tls(text) + [{"method": "a", "result": "b"}], (LINES,))
+        case(f"soft-limit-quoted-{length}", tls(text[:-4] + ", =y"), (LINES,))
+        case(f"soft-limit-quoted-{length}-before-a-result", tls(text[:-4] + ", =y") + tls("a"), (LINES,))
+        case(f"soft-limit-comment-{length}", [{"method": "tls", "result": "pass", "comments": [text]}], (LINES,))
+        case(f"soft-limit-second-{length}", tls("a", props=[["a", "b", "c"], ["d", "e", "y" * (length - 2)]]), (LINES,))
     for length in range(50, 56):
-        case(f"soft-limit-authserv-id-{length}", {"authserv_id": "x" * length}, ())
-        case(f"soft-limit-authserv-id-{length}-version", {"authserv_id": "x" * (length - 2), "version": 1}, ())
+        case(f"soft-limit-authserv-id-{length}", {"authserv_id": "x" * length}, (LINES,))
+        case(f"soft-limit-authserv-id-{length}-version", {"authserv_id": "x" * (length - 2), "version": 1}, (LINES,))
         arc = {"authserv_id": "x" * (length - 9), "instance": 1}
-        case(f"soft-limit-arc-authserv-id-{length - 9}", arc, ())
+        case(f"soft-limit-arc-authserv-id-{length - 9}", arc, (LINES,))
     words = "word " * 40
     for name, text in {
         "words": words.strip(), "blank-first": " " + words.strip(), "blank-last": words, "two-blanks":
@@ -335,47 +336,47 @@ def folding():
         "long-word": "a " + "b" * 100 + " c", "long-word-first": "b" * 100 + " c d", "blanks": " " * 100,
         "long-run-of-blanks": "a" + " " * 100 + "b c d",
     }.items():
-        case(f"fold-pvalue-{name}", tls(text), ())
-        case(f"fold-pvalue-{name}-before-a-result", tls(text) + tls(text), ())
-        case(f"fold-reason-{name}", [{"method": "a", "result": "b", "reason": text}], ())
-        case(f"fold-comment-{name}", tls("x", comments=[text, text]), ())
-        case(f"fold-authserv-id-{name}", {"authserv_id": text, "version": 1}, ())
-        case(f"fold-header-comment-{name}", {"authserv_id": "x", "comments": [text]}, ())
-        case(f"fold-as-few-lines-{name}", tls(text, comments=[text]) + tls(text), (), result_per_line=False)
+        case(f"fold-pvalue-{name}", tls(text), (LINES,))
+        case(f"fold-pvalue-{name}-before-a-result", tls(text) + tls(text), (LINES,))
+        case(f"fold-reason-{name}", [{"method": "a", "result": "b", "reason": text}], (LINES,))
+        case(f"fold-comment-{name}", tls("x", comments=[text, text]), (LINES,))
+        case(f"fold-authserv-id-{name}", {"authserv_id": text, "version": 1}, (LINES,))
+        case(f"fold-header-comment-{name}", {"authserv_id": "x", "comments": [text]}, (LINES,))
+        case(f"fold-as-few-lines-{name}", tls(text, comments=[text]) + tls(text), (LINES,), result_per_line=False)
     for length in range(34, 41):
         two = [{"method": "a", "result": "x" * length}, {"method": "b", "result": "y" * length}]
-        case(f"as-few-lines-{length}", two, (), result_per_line=False)
-    case("first-line-is-the-callers", {"authserv_id": "x", "comments": ["a b c"]}, (), first_line=70)
-    case("first-line-is-nothing", {"authserv_id": "x" * 70, "version": 1}, (), first_line=0)
+        case(f"as-few-lines-{length}", two, (LINES,), result_per_line=False)
+    case("first-line-is-the-callers", {"authserv_id": "x", "comments": ["a b c"]}, (LINES,), first_line=70)
+    case("first-line-is-nothing", {"authserv_id": "x" * 70, "version": 1}, (LINES,), first_line=0)
 
 
 def hard_limit():
     # The limits of RFC 5322, then all around narrower ones.
     for length in (988, 989, 990, 996, 997, 998):
         text = "x" * length
-        case(f"hard-limit-token-{length}", tls(text), ())
+        case(f"hard-limit-token-{length}", tls(text), (LINES,))
     for length in (973, 974, 975):
-        case(f"hard-limit-authserv-id-{length}", {"authserv_id": "x" * length}, ())
-    case("hard-limit-run-of-blanks", tls("a" + " " * 1000 + "b"), ())
+        case(f"hard-limit-authserv-id-{length}", {"authserv_id": "x" * length}, (LINES,))
+    case("hard-limit-run-of-blanks", tls("a" + " " * 1000 + "b"), (LINES,))
     narrow = {"soft": 58, "hard": 98}
     for length in (*range(81, 90), *range(93, 100)):
         text = "x" * length
         for name, pvalue in {"token": text, "quoted": text[:-1] + ",", "first-word": text[:-1] + ", b",
                              "second-word": "a " + text[:-1] + ",", "escaped": text[:-2] + '"'}.items():
-            case(f"narrow-{name}-{length}", tls(pvalue), (), **narrow)
-            case(f"narrow-{name}-{length}-before-a-result", tls(pvalue) + tls("a"), (), **narrow)
-        case(f"narrow-comment-{length}", tls("x", comments=["a", text]), (), **narrow)
-        case(f"narrow-reason-{length}", [{"method": "a", "result": "b", "reason": text}], (), **narrow)
-        case(f"narrow-method-{length}", [{"method": text, "result": "r"}], (), **narrow)
-        case(f"narrow-property-{length}", tls("a", props=[["a", text, "c"]]), (), **narrow)
+            case(f"narrow-{name}-{length}", tls(pvalue), (LINES,), **narrow)
+            case(f"narrow-{name}-{length}-before-a-result", tls(pvalue) + tls("a"), (LINES,), **narrow)
+        case(f"narrow-comment-{length}", tls("x", comments=["a", text]), (LINES,), **narrow)
+        case(f"narrow-reason-{length}", [{"method": "a", "result": "b", "reason": text}], (LINES,), **narrow)
+        case(f"narrow-method-{length}", [{"method": text, "result": "r"}], (LINES,), **narrow)
+        case(f"narrow-property-{length}", tls("a", props=[["a", text, "c"]]), (LINES,), **narrow)
     for length in range(72, 76):
-        case(f"narrow-authserv-id-{length}", {"authserv_id": "x" * length}, (), **narrow)
+        case(f"narrow-authserv-id-{length}", {"authserv_id": "x" * length}, (LINES,), **narrow)
     for length in (69, 70, 96, 97):
-        case(f"narrow-arc-authserv-id-{length}", {"authserv_id": "x" * length, "instance": 1}, (), **narrow)
-    case("hard-limit-in-the-second-comment", tls("a", comments=["b", "c " + "d" * 1000]), ())
-    case("hard-limit-narrow", tls("CN=x, O=y", comments=["a b"]), (), soft=10, hard=39)
-    case("hard-limit-too-narrow", tls("CN=x, O=y", comments=["a b"]), (), soft=10, hard=16)
-    case("hard-limit-below-soft-limit", tls("CN=x, O=y", comments=["a b"]), (), soft=100, hard=41)
+        case(f"narrow-arc-authserv-id-{length}", {"authserv_id": "x" * length, "instance": 1}, (LINES,), **narrow)
+    case("hard-limit-in-the-second-comment", tls("a", comments=["b", "c " + "d" * 1000]), (LINES,))
+    case("hard-limit-narrow", tls("CN=x, O=y", comments=["a b"]), (LINES,), soft=10, hard=39)
+    case("hard-limit-too-narrow", tls("CN=x, O=y", comments=["a b"]), (LINES,), soft=10, hard=16)
+    case("hard-limit-below-soft-limit", tls("CN=x, O=y", comments=["a b"]), (LINES,), soft=100, hard=41)
 
 
 def text_():
