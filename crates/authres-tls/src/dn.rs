@@ -427,7 +427,7 @@ fn attribute(input: &[u8], form: DnForm) -> ReadValue<'_, Attribute<'_>> {
 fn equals(input: &[u8]) -> Result<&[u8], nom::Err<ValueFailure>> {
     match input {
         [b'=', rest @ ..] => Ok(rest),
-        _ => Err(ValueFailure::new(Kind::Expected, "=", input).error()),
+        _ => Err(ValueFailure::new(Kind::Expected, "EQUALS", input).error()),
     }
 }
 
@@ -625,15 +625,15 @@ fn push_attribute(text: &mut String, attribute_type: &str, value: &AttributeValu
         }
         AttributeValue::Text(value) => {
             let last = value.len().saturating_sub(1);
-            // A blank behind a blank is escaped, too, lest folding take it for its own.
             let mut before = b' ';
             for (place, octet) in value.bytes().enumerate() {
+                // Folding would take blanks at an end, or behind a blank, for its own.
                 let blank = is_blank(octet) && (is_blank(before) || place == last);
-                if !matches!(octet, b' '..=b'~') {
+                if blank || !matches!(octet, b' '..=b'~') {
                     text.push('\\');
                     push_hex(text, octet);
                 } else {
-                    if blank || is_special(octet) || place == 0 && octet == b'#' {
+                    if is_special(octet) || place == 0 && octet == b'#' {
                         text.push('\\');
                     }
                     text.push(char::from(octet));

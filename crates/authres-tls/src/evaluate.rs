@@ -8,10 +8,12 @@ use alloc::{
 };
 
 use crate::{
+    dn::{DistinguishedName, DnForm},
     facts::{
         CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, HostVerdict, LocalVerdict,
         PresentedCertificate, Session, TlsSession,
     },
+    san::AltNames,
     tls::{
         cipher_suite::CipherSuite,
         fingerprint::Fingerprint,
@@ -357,12 +359,12 @@ fn properties(
         let fields = fields?;
         match property {
             TlsProperty::CertClient | TlsProperty::CertServer => {
-                fields.subject.as_ref().map(ToString::to_string)
+                fields.subject.as_ref().map(name_text)
             }
             TlsProperty::CertClientAlt | TlsProperty::CertServerAlt => {
-                fields.alt_names.as_ref().map(ToString::to_string)
+                fields.alt_names.as_ref().map(alt_names_text)
             }
-            _ => fields.issuer.as_ref().map(ToString::to_string),
+            _ => fields.issuer.as_ref().map(name_text),
         }
     };
     let value = |property| match property {
@@ -391,6 +393,19 @@ fn properties(
         .into_iter()
         .filter_map(|property| Some((property, value(property)?)))
         .collect()
+}
+
+/// The name in ASCII that no fold harms. The one-line form stays, lest its order be taken for RFC 4514's.
+fn name_text(name: &DistinguishedName<'_>) -> String {
+    match name.form() {
+        DnForm::Rfc4514 => name.to_rfc4514(),
+        DnForm::Oneline => name.to_string(),
+    }
+}
+
+/// The same of alternative names, but for those of a kind that only their writer knows.
+fn alt_names_text(names: &AltNames<'_>) -> String {
+    AltNames::from_names(names.iter()).map_or_else(|_| names.to_string(), |names| names.to_string())
 }
 
 /// Ciphers with shorter keys are `low`.

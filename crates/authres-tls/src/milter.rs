@@ -1,9 +1,9 @@
 //! Feature `milter`: what sendmail and Postfix tell a milter of TLS, as facts.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String};
 
 use crate::{
-    dn::{DistinguishedName, DnForm, hex_pair},
+    dn::{DistinguishedName, DnForm, hex_pair, push_hex},
     facts::{
         CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, PresentedCertificate,
         Session, TlsSession, common_name,
@@ -124,24 +124,31 @@ fn sendmail_client(macros: &MilterMacros<'_>) -> ClientCertificate {
     presented(fields, chain, dane)
 }
 
-/// A name in OpenSSL's one-line form, in which sendmail writes some characters as `+XX`.
+/// A name in OpenSSL's one-line form, in which sendmail writes some characters as `+XX`. What folding
+/// could harm, and what is not ASCII, is written as OpenSSL escapes it.
 fn sendmail_name(text: &str) -> Option<DistinguishedName<'static>> {
-    let mut octets = Vec::with_capacity(text.len());
+    let mut name = String::with_capacity(text.len());
     let mut rest = text.as_bytes();
     loop {
-        rest = match rest {
+        let octet = match rest {
             [] => break,
             [b'+', high, low, left @ ..] => {
-                octets.push(hex_pair(*high, *low)?);
-                left
+                rest = left;
+                hex_pair(*high, *low)?
             }
             [b'+', ..] => return None,
             [octet, left @ ..] => {
-                octets.push(*octet);
-                left
+                rest = left;
+                *octet
             }
         };
+        if !matches!(octet, b' '..=b'~') || octet == b' ' && name.ends_with(' ') {
+            name.push_str("\\x");
+            push_hex(&mut name, octet);
+        } else {
+            name.push(char::from(octet));
+        }
     }
-    let name = DistinguishedName::parse(String::from_utf8(octets).ok()?).ok()?;
+    let name = DistinguishedName::parse(name).ok()?;
     Some(name).filter(|name| name.form() == DnForm::Oneline)
 }

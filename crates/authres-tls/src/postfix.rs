@@ -117,11 +117,11 @@ fn received(input: &[u8]) -> ReadValue<'_, Session> {
     while let [b'(', ..] = rest {
         let (left, inside) = comment(rest)?;
         if first && inside.starts_with(b"using ") {
-            session = Some(using(inside)?.1);
+            session = Some(using(inside).map_err(|_| expected(TLS, rest))?.1);
         } else if let Some(session) = session.as_mut().filter(|_| !first) {
             // The one behind it. Others follow.
             if session.client == ClientCertificate::Unknown {
-                session.client = client(inside)?;
+                session.client = client(inside).ok_or_else(|| expected(CLIENT, rest))?;
             }
         }
         first = false;
@@ -153,25 +153,18 @@ fn received(input: &[u8]) -> ReadValue<'_, Session> {
 /// keys and to sign.
 fn using(input: &[u8]) -> ReadValue<'_, TlsSession> {
     let text = |octets| core::str::from_utf8(octets).unwrap_or_default();
-    let error = |_: nom::Err<ValueFailure>| expected(TLS, input);
-    let (rest, version) = preceded(tag(&b"using "[..]), word)
-        .parse(input)
-        .map_err(error)?;
-    let (rest, suite) = preceded(tag(&b" with cipher "[..]), word)
-        .parse(rest)
-        .map_err(error)?;
-    let (rest, bits) = preceded(tag(&b" ("[..]), digit1)
-        .parse(rest)
-        .map_err(error)?;
+    let (rest, version) = preceded(tag(&b"using "[..]), word).parse(input)?;
+    let (rest, suite) = preceded(tag(&b" with cipher "[..]), word).parse(rest)?;
+    let (rest, bits) = preceded(tag(&b" ("[..]), digit1).parse(rest)?;
     let all_bits = opt(preceded(tag(&b"/"[..]), digit1));
-    let (rest, _) = (all_bits, tag(&b" bits)"[..])).parse(rest).map_err(error)?;
-    let fields = alt((
-        tag(&b"key-exchange "[..]),
-        tag(&b"server-signature "[..]),
-        tag(&b"client-signature "[..]),
-    ));
+    let (rest, _) = (all_bits, tag(&b" bits)"[..])).parse(rest)?;
     if !rest.is_empty() {
-        preceded(blanks, fields).parse(rest).map_err(error)?;
+        let fields = alt((
+            tag(&b"key-exchange "[..]),
+            tag(&b"server-signature "[..]),
+            tag(&b"client-signature "[..]),
+        ));
+        preceded(blanks, fields).parse(rest)?;
     }
     let session = TlsSession {
         version: ProtocolVersion::from_spelling(text(version)),
@@ -183,16 +176,16 @@ fn using(input: &[u8]) -> ReadValue<'_, TlsSession> {
 }
 
 /// `Client CN "…", Issuer "…" (verified OK)`, or that there was no certificate.
-fn client(inside: &[u8]) -> Result<ClientCertificate, nom::Err<ValueFailure>> {
+fn client(inside: &[u8]) -> Option<ClientCertificate> {
     const BETWEEN: &str = "\", Issuer \"";
     let text = core::str::from_utf8(inside).unwrap_or_default();
     match text {
-        "No client certificate requested" => return Ok(ClientCertificate::NotRequested),
-        "Client did not present a certificate" => return Ok(ClientCertificate::NotPresented),
+        "No client certificate requested" => return Some(ClientCertificate::NotRequested),
+        "Client did not present a certificate" => return Some(ClientCertificate::NotPresented),
         _ => {}
     }
     let Some(names) = text.strip_prefix("Client CN \"") else {
-        return Ok(ClientCertificate::Unknown);
+        return Some(ClientCertificate::Unknown);
     };
     // Postfix quotes the names, but escapes no quotes in them. Its verdict is what stands last.
     let (names, chain) = if let Some(names) = names.strip_suffix("\" (verified OK)") {
@@ -200,11 +193,12 @@ fn client(inside: &[u8]) -> Result<ClientCertificate, nom::Err<ValueFailure>> {
     } else if let Some(names) = names.strip_suffix("\" (not verified)") {
         (names, ChainVerdict::NotAccepted)
     } else {
-        return Err(expected(CLIENT, inside));
+        return None;
     };
     let mut fields = CertificateFields::default();
+    // Names that can be told apart in more ways than one are left out.
     if let Some((subject, issuer)) = names.split_once(BETWEEN)
-        && !issuer.contains(BETWEEN)
+        && names.rsplit_once(BETWEEN) == Some((subject, issuer))
     {
         let name = |name: &str| {
             let unfolded: String = name
@@ -216,7 +210,7 @@ fn client(inside: &[u8]) -> Result<ClientCertificate, nom::Err<ValueFailure>> {
         fields.subject = name(subject);
         fields.issuer = name(issuer);
     }
-    Ok(ClientCertificate::Presented(Box::new(
+    Some(ClientCertificate::Presented(Box::new(
         PresentedCertificate {
             fields,
             chain,

@@ -267,36 +267,38 @@ const NAMES: &[(&str, u16)] = &[
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
     use tls_parser::TlsCipherSuite;
 
-    /// A name's words, and those of the description that it stands for.
-    fn description_words(name: &str) -> Vec<String> {
+    /// A name's words, as descriptions have them.
+    fn description_words(name: &str) -> Vec<&str> {
         let mut words = Vec::new();
-        let mut rest = name.to_owned();
-        for (openssl, iana) in [
-            ("DES-CBC3", "3DES-EDE-CBC"),
-            ("EXP1024", "EXPORT1024"),
-            ("AECDH", "ECDH-anon"),
-            ("ADH", "DH-anon"),
-            ("EDH", "DHE"),
-            ("EXP", "EXPORT"),
-            ("CCM8", "CCM-8"),
-            ("SRP", "SRP-SHA"),
-        ] {
-            if rest.starts_with(openssl) || rest.contains(&format!("-{openssl}")) {
-                rest = rest.replacen(openssl, iana, 1);
-            }
-        }
-        for word in rest.split('-') {
-            let digits = word.find(|it: char| it.is_ascii_digit());
-            match digits {
-                Some(at) if ["AES", "ARIA", "CAMELLIA"].contains(&&word[..at]) => {
-                    words.extend([word[..at].to_owned(), word[at..].to_owned()]);
+        for word in name.split('-') {
+            match word {
+                "EXP" => words.push("EXPORT"),
+                "EXP1024" => words.push("EXPORT1024"),
+                "EDH" => words.push("DHE"),
+                "ADH" => words.extend(["DH", "anon"]),
+                "AECDH" => words.extend(["ECDH", "anon"]),
+                "SRP" => words.extend(["SRP", "SHA"]),
+                "CCM8" => words.extend(["CCM", "8"]),
+                "CBC3" => {
+                    assert_eq!(words.pop(), Some("DES"));
+                    words.extend(["3DES", "EDE", "CBC"]);
                 }
-                _ => words.push(word.to_owned()),
+                _ => {
+                    let ciphers = ["AES", "ARIA", "CAMELLIA"].into_iter();
+                    let mut sized = ciphers.filter_map(|it| Some((it, word.strip_prefix(it)?)));
+                    match sized.next() {
+                        Some((cipher, size)) => words.extend([cipher, size]),
+                        None => words.push(word),
+                    }
+                }
             }
         }
+        words.retain(|word| !word.is_empty());
         words
     }
 
@@ -308,12 +310,8 @@ mod tests {
             let suite = TlsCipherSuite::from_id(*number).expect(name);
             let described: Vec<_> = suite.name.split('_').collect();
             for word in description_words(name) {
-                // DES for export has 40 bits, and RC4 says how many.
-                let word = if word == "DES" && suite.name.contains("DES40") {
-                    "DES40"
-                } else {
-                    &word
-                };
+                let export = word == "DES" && suite.name.contains("DES40");
+                let word = if export { "DES40" } else { word };
                 assert!(
                     described.contains(&word),
                     "{name} is not {}: {word}",
@@ -328,11 +326,7 @@ mod tests {
         for (name, number) in NAMES {
             let suite = TlsCipherSuite::from_id(*number).expect(name);
             let ours = description_words(name);
-            for word in suite
-                .name
-                .split('_')
-                .filter(|it| !ours.contains(&(*it).to_owned()))
-            {
+            for word in suite.name.split('_').filter(|it| !ours.contains(it)) {
                 let implied = [
                     "TLS", "WITH", "RSA", "CBC", "DES40", "40", "56", "128", "SHA256",
                 ];
