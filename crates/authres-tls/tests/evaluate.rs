@@ -1,5 +1,16 @@
 //! Every combination of verdicts, by what must hold whatever the table says.
 
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
 use authres_tls::{
     AltNames, AuthenticationResults, CertificateFields, ChainVerdict, CipherSuite,
     ClientCertificate, DaneVerdict, Disclosure, DistinguishedName, FingerprintOf, HostVerdict,

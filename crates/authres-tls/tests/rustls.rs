@@ -1,5 +1,16 @@
 //! rustls servers and clients, with client certificates of each kind.
 
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
 use std::{
     io::{Read, Write},
     sync::Arc,

@@ -1,5 +1,16 @@
 //! The typed view: what contradicts itself, what is not to be used, and where it stands.
 
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
 use std::borrow::Cow;
 
 use authres_tls::{

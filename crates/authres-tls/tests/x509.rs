@@ -1,5 +1,16 @@
 //! What stands in certificates: one that OpenSSL printed, and names that mean to be taken for others.
 
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
 use authres_tls::{AltName, AttributeValue, CertificateFields, ValueErrorKind};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, SanType,
