@@ -1,5 +1,5 @@
 //! Reading and writing, beside the Rust crate msg-auth-status, Python's authres and Perl's
-//! Mail::AuthenticationResults, a round being ten values; and the worst that can be sent.
+//! `Mail::AuthenticationResults`, a round being ten values; and the worst that can be sent.
 
 #![allow(missing_docs, reason = "criterion_group! makes public items")]
 #![allow(clippy::expect_used, reason = "a benchmark that cannot begin stops")]

@@ -2,6 +2,7 @@
 //! and the report. `cargo xtask conformance`, the tests and the fuzz targets all call it.
 
 mod authres_tls;
+mod authres_tls_method;
 mod evidence;
 mod ledger;
 mod live;

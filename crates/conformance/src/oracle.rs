@@ -2,6 +2,7 @@
 //! the replay of corpora all call these.
 
 pub mod authres_tls;
+pub mod authres_tls_method;
 
 use std::sync::LazyLock;
 

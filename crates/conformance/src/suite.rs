@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    authres_tls, tokenbind_wire,
+    authres_tls, authres_tls_method, tokenbind_wire,
     vector::{Case, Expected},
 };
 
@@ -83,6 +83,7 @@ pub fn suites() -> Vec<&'static Suite> {
     tokenbind_wire::SUITES
         .iter()
         .chain(authres_tls::SUITES)
+        .chain(authres_tls_method::SUITES)
         .collect()
 }
 

@@ -2,7 +2,7 @@
 //! that break them.
 
 use alloc::vec::Vec;
-use core::{cell::Cell, ops::Range};
+use core::ops::Range;
 
 use super::{
     AuthenticationResults, Body, CommentNode, Element, Number, PropertyNode, ResultNode, TextNode,
@@ -62,7 +62,6 @@ pub(super) fn parse<'a>(
             bare_lf: lenient,
             loose_keywords: lenient,
             comment_depth: options.limits.comment_depth,
-            barren: Cell::new(usize::MAX),
         },
         tree: AuthenticationResults {
             input: value,

@@ -1,8 +1,6 @@
 //! The rules of RFC 8601 section 2.2 that have no structure, and those of RFC 5322, RFC 2045,
 //! RFC 5321 and RFC 6376 below them: one function a rule, named after it, over `nom`.
 
-use core::cell::Cell;
-
 use nom::{
     IResult, Parser,
     bytes::complete::{take_while, take_while1},
@@ -78,8 +76,6 @@ pub(crate) struct Rules {
     pub(crate) loose_keywords: bool,
     /// How deep comments nest.
     pub(crate) comment_depth: usize,
-    /// No address begins before what was left here: each octet is looked ahead at once.
-    pub(crate) barren: Cell<usize>,
 }
 
 pub(crate) const fn is_wsp(octet: u8) -> bool {
@@ -192,7 +188,6 @@ impl Rules {
             bare_lf: true,
             loose_keywords: true,
             comment_depth: usize::MAX,
-            barren: Cell::new(usize::MAX),
         }
     }
 
@@ -410,34 +405,32 @@ impl Rules {
         is(octet, DOT_ATOM) || self.high && !octet.is_ascii()
     }
 
-    /// `local-part "@" domain-name`, if `start` begins so. The local-part may have the obsolete form
-    /// of RFC 5322 section 4.4, words with full stops and CFWS between; `rest` is what is left after
-    /// its first word.
+    /// `local-part "@" domain-name`, if `start` begins so; `rest` is what is left after its first word.
+    ///
+    /// The local-part may have the obsolete form of RFC 5322 section 4.4, words with CFWS and full
+    /// stops between, but not with a full stop glued to the word before: `smtp.helo=evil.
+    /// smtp.mailfrom=a@b.example` would be one address, and the client that chose its HELO name would
+    /// make the next property vanish.
     fn address<'a>(
         &self,
         mut start: &'a [u8],
         mut rest: &'a [u8],
         mut plain: IsPlain,
     ) -> Option<(&'a [u8], (Form, IsPlain))> {
-        if start.len() > self.barren.get() {
-            return None;
-        }
         loop {
             let word = start.get(..start.len().saturating_sub(rest.len()))?;
             let (after, ()) = self.cfws(rest, |_, _, _| Ok(())).ok()?;
-            // Should this come to nothing, a value that begins before this place need not be tried.
-            self.barren.set(after.len());
             plain &= after.len() == rest.len();
             let next = after.first();
             let at_sign = next == Some(&b'@');
-            if !at_sign && next != Some(&b'.') && !word.ends_with(b".") {
+            if !at_sign && next != Some(&b'.') {
                 return None;
             }
             if !word.starts_with(b"\"")
                 && (word.is_empty()
                     || word.starts_with(b".")
                     || word.windows(2).any(|pair| pair == b"..")
-                    || at_sign && word.ends_with(b"."))
+                    || word.ends_with(b"."))
             {
                 return None;
             }
@@ -446,11 +439,10 @@ impl Rules {
                     let rest = self.domain_name(domain)?;
                     return Some((rest, (Form::Address, plain)));
                 }
-                Some((b'.', next)) if !word.ends_with(b".") => {
-                    let (next, ()) = self.cfws(next, |_, _, _| Ok(())).ok()?;
-                    next
+                _ => {
+                    let next = after.get(1..).unwrap_or_default();
+                    self.cfws(next, |_, _, _| Ok(())).ok()?.0
                 }
-                _ => after,
             };
             plain = false;
             (start, rest) = match after.first() {

@@ -1,0 +1,460 @@
+//! The `tls` method: a typed view of its results (draft-martin-authentication-results-tls-03
+//! section 2). Nothing is read before it is asked for.
+
+pub(crate) mod cipher_suite;
+pub(crate) mod error;
+pub(crate) mod fingerprint;
+pub(crate) mod keyword;
+pub(crate) mod lint;
+pub(crate) mod version;
+
+use core::fmt;
+
+use crate::{
+    dn::DistinguishedName,
+    san::AltNames,
+    syntax::{AuthenticationResults, Property, ResInfo},
+    text::{Span, Text},
+};
+
+use self::{
+    cipher_suite::is_description,
+    error::{Conflict, PropertyError, ValueError, ValueErrorKind},
+    fingerprint::Fingerprint,
+    keyword::{PERMERERROR, Strength, TlsProperty, TlsResult, Verification, Word, word},
+    version::ProtocolVersion,
+};
+
+/// The method's name.
+const METHOD: &str = "tls";
+
+/// The version of the method that this is (RFC 8601 section 2.2: where none is given, it is 1).
+const METHOD_VERSION: u32 = 1;
+
+/// A result is not to be read as one of the `tls` method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotTls {
+    /// It is of another method.
+    OtherMethod,
+    /// It is of a version of the method that is not known. RFC 8601 section 2.6 has such a result
+    /// ignored.
+    UnsupportedMethodVersion {
+        /// Where the version stands.
+        span: Span,
+    },
+}
+
+impl NotTls {
+    /// The name as it stands in conformance vectors and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OtherMethod => "other-method",
+            Self::UnsupportedMethodVersion { .. } => "unsupported-method-version",
+        }
+    }
+}
+
+impl fmt::Display for NotTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherMethod => f.write_str("method: not tls"),
+            Self::UnsupportedMethodVersion { span } => {
+                write!(f, "method-version: not 1 at byte {}", span.start())
+            }
+        }
+    }
+}
+
+impl core::error::Error for NotTls {}
+
+/// A result of the `tls` method, of a version that is known.
+///
+/// ```
+/// use authres_tls::{AuthenticationResults, Options, TlsResInfo, TlsResult, Verification};
+///
+/// let value = b"mx.example.net; tls=pass cert.verif=CA cert.client=\"CN=smtp.example.com\" \
+///     key.ciphersuite=TLS_AES_128_GCM_SHA256 tls.v=TLSv1.3 key.length=128";
+/// let header = AuthenticationResults::parse(value, &Options::strict())?;
+/// let tls = TlsResInfo::all(&header).next().ok_or("no tls result")??;
+/// assert_eq!(tls.result(), Some(TlsResult::Pass));
+/// assert_eq!(tls.cert_verif()?.and_then(|it| it.known()), Some(Verification::Ca));
+/// assert_eq!(tls.key_length()?, Some(128));
+/// let client = tls.cert_client()?.ok_or("no subject")?;
+/// assert_eq!(client.values("CN").next().as_deref(), Some("smtp.example.com"));
+/// // `TLSv1.3` is read, and noted: the draft writes `TLS1.3`.
+/// assert_eq!(tls.diagnostics().count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TlsResInfo<'h, 'a>(ResInfo<'h, 'a>);
+
+impl<'h, 'a> TryFrom<ResInfo<'h, 'a>> for TlsResInfo<'h, 'a> {
+    type Error = NotTls;
+
+    fn try_from(result: ResInfo<'h, 'a>) -> Result<Self, NotTls> {
+        if !result.method().eq_ignore_case(METHOD) {
+            return Err(NotTls::OtherMethod);
+        }
+        match result.method_version() {
+            Some(version) if version.value() != Some(METHOD_VERSION) => {
+                let span = version.span();
+                Err(NotTls::UnsupportedMethodVersion { span })
+            }
+            _ => Ok(Self(result)),
+        }
+    }
+}
+
+impl<'h, 'a> TlsResInfo<'h, 'a> {
+    /// The `tls` results of a field, in their order. There should be at most one.
+    pub fn all(
+        header: &'h AuthenticationResults<'a>,
+    ) -> impl Iterator<Item = Result<Self, NotTls>> + use<'h, 'a> {
+        header
+            .results()
+            .map(Self::try_from)
+            .filter(|result| !matches!(result, Err(NotTls::OtherMethod)))
+    }
+
+    /// The result as it is written, with its reason, its comments and all its properties.
+    #[must_use]
+    pub const fn res_info(self) -> ResInfo<'h, 'a> {
+        self.0
+    }
+
+    /// The result; `None` if it is not one of the draft, and to be treated as no result.
+    #[must_use]
+    pub fn result(self) -> Option<TlsResult> {
+        TlsResult::from_text(self.0.result())
+    }
+
+    /// The values of a property in their order.
+    pub fn values(self, property: TlsProperty) -> impl Iterator<Item = Text<'a>> + use<'h, 'a> {
+        let (ptype, name) = (property.ptype(), property.property());
+        let properties = self.0.properties();
+        properties
+            .filter(move |it| it.is(ptype, name))
+            .map(Property::value)
+    }
+
+    /// The value of a property as it is written.
+    ///
+    /// # Errors
+    /// When the property stands more than once.
+    pub fn value(self, property: TlsProperty) -> Result<Option<Text<'a>>, Conflict> {
+        let mut values = self.values(property);
+        match (values.next(), values.next()) {
+            (Some(first), Some(second)) => {
+                Err(Conflict::new(property, first.span(), second.span()))
+            }
+            (first, _) => Ok(first),
+        }
+    }
+
+    fn name(self, property: TlsProperty) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
+        let value = self.value(property)?;
+        Ok(value.map(DistinguishedName::from_text).transpose()?)
+    }
+
+    fn names(self, property: TlsProperty) -> Result<Option<AltNames<'a>>, PropertyError> {
+        let value = self.value(property)?;
+        Ok(value.map(AltNames::from_text).transpose()?)
+    }
+
+    /// `cert.client`: the subject of the client's certificate.
+    ///
+    /// # Errors
+    /// When it stands more than once, or is no distinguished name.
+    pub fn cert_client(self) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
+        self.name(TlsProperty::CertClient)
+    }
+
+    /// `cert.server`: the subject of the server's certificate.
+    ///
+    /// # Errors
+    /// When it stands more than once, or is no distinguished name.
+    pub fn cert_server(self) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
+        self.name(TlsProperty::CertServer)
+    }
+
+    /// `cert.clientalt`: the subject alternative names of the client's certificate.
+    ///
+    /// # Errors
+    /// When it stands more than once, or is no list of names.
+    pub fn cert_client_alt(self) -> Result<Option<AltNames<'a>>, PropertyError> {
+        self.names(TlsProperty::CertClientAlt)
+    }
+
+    /// `cert.serveralt`: the subject alternative names of the server's certificate.
+    ///
+    /// # Errors
+    /// When it stands more than once, or is no list of names.
+    pub fn cert_server_alt(self) -> Result<Option<AltNames<'a>>, PropertyError> {
+        self.names(TlsProperty::CertServerAlt)
+    }
+
+    /// `cert.clientissuer`: the issuer of the client's certificate.
+    ///
+    /// # Errors
+    /// When it stands more than once, or is no distinguished name.
+    pub fn cert_client_issuer(self) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
+        self.name(TlsProperty::CertClientIssuer)
+    }
+
+    /// `cert.serverissuer`: the issuer of the server's certificate.
+    ///
+    /// # Errors
+    /// When it stands more than once, or is no distinguished name.
+    pub fn cert_server_issuer(self) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
+        self.name(TlsProperty::CertServerIssuer)
+    }
+
+    /// `cert.verif`: how the client's certificate was verified.
+    ///
+    /// # Errors
+    /// When it stands more than once.
+    pub fn cert_verif(self) -> Result<Option<Word<'a, Verification>>, Conflict> {
+        let value = self.value(TlsProperty::CertVerif)?;
+        Ok(value.map(|text| word(text, &Verification::ALL, Verification::name)))
+    }
+
+    /// `tls.v`: the protocol version, in whatever spelling.
+    ///
+    /// # Errors
+    /// When it stands more than once.
+    pub fn tls_v(self) -> Result<Option<Word<'a, ProtocolVersion>>, Conflict> {
+        Ok(self.value(TlsProperty::TlsV)?.map(version))
+    }
+
+    /// `key.ciphersuite`: the cipher suite by whichever of its names.
+    ///
+    /// # Errors
+    /// When it stands more than once.
+    #[cfg(feature = "tls-parser")]
+    pub fn key_ciphersuite(self) -> Result<Option<Word<'a, cipher_suite::CipherSuite>>, Conflict> {
+        let value = self.value(TlsProperty::KeyCiphersuite)?;
+        Ok(value.map(|text| {
+            cipher_suite::CipherSuite::from_name(&text.unfolded())
+                .map_or(Word::Other(text), Word::Known)
+        }))
+    }
+
+    /// `key.fingerprint`: the fingerprint of the key.
+    ///
+    /// # Errors
+    /// When it stands more than once, or is no fingerprint.
+    pub fn key_fingerprint(self) -> Result<Option<Fingerprint>, PropertyError> {
+        let value = self.value(TlsProperty::KeyFingerprint)?;
+        Ok(value
+            .map(|text| Fingerprint::parse(&text.collapsed()))
+            .transpose()?)
+    }
+
+    /// `key.length`: the length of the key in bits.
+    ///
+    /// # Errors
+    /// When it stands more than once, or is no number that a `u32` holds.
+    pub fn key_length(self) -> Result<Option<u32>, PropertyError> {
+        let value = self.value(TlsProperty::KeyLength)?;
+        Ok(value.map(key_length).transpose()?)
+    }
+
+    /// `key.strength`: what the server makes of the strength of the encryption, without regard to case.
+    ///
+    /// # Errors
+    /// When it stands more than once.
+    pub fn key_strength(self) -> Result<Option<Word<'a, Strength>>, Conflict> {
+        let value = self.value(TlsProperty::KeyStrength)?;
+        Ok(value.map(|text| word(text, &Strength::ALL, Strength::name)))
+    }
+
+    /// What was let through in reading: first of the result, then of the properties in their order.
+    pub fn diagnostics(self) -> impl Iterator<Item = TlsDiagnostic> + use<'h, 'a> {
+        let text = self.0.result();
+        let result = match self.result() {
+            None => Some(TlsDiagnosticKind::UnknownResult),
+            Some(_) if text.eq_ignore_case(PERMERERROR) => Some(TlsDiagnosticKind::ResultAlias),
+            Some(_) => None,
+        };
+        let result = result.map(|kind| TlsDiagnostic::new(kind, text.span()));
+        let properties = self
+            .0
+            .properties()
+            .enumerate()
+            .flat_map(move |(place, it)| {
+                let property = TlsProperty::of(it);
+                let mut before = self.0.properties().take(place);
+                let again = property.is_some() && before.any(|it| TlsProperty::of(it) == property);
+                let kinds = [
+                    again.then_some(TlsDiagnosticKind::DuplicateProperty),
+                    property.and_then(|property| value_diagnostic(property, it.value())),
+                ];
+                let span = it.value().span();
+                kinds
+                    .into_iter()
+                    .flatten()
+                    .map(move |kind| TlsDiagnostic::new(kind, span))
+            });
+        result.into_iter().chain(properties)
+    }
+}
+
+impl TlsProperty {
+    /// Which property of the draft it is.
+    fn of(property: Property<'_>) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|it| property.is(it.ptype(), it.property()))
+    }
+}
+
+fn version(text: Text<'_>) -> Word<'_, ProtocolVersion> {
+    ProtocolVersion::from_spelling(&text.collapsed()).map_or(Word::Other(text), Word::Known)
+}
+
+fn key_length(text: Text<'_>) -> Result<u32, ValueError> {
+    const FIELD: &str = "key.length";
+    let text = text.collapsed();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    if text.is_empty() || digits != text.len() {
+        return Err(ValueError::new(ValueErrorKind::Expected, FIELD, digits));
+    }
+    let limit = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
+    text.parse()
+        .map_err(|_| ValueError::new(ValueErrorKind::Limit { limit }, FIELD, 0))
+}
+
+/// What there is to say of a value that is not as the draft writes it.
+fn value_diagnostic(property: TlsProperty, text: Text<'_>) -> Option<TlsDiagnosticKind> {
+    use TlsDiagnosticKind as Kind;
+    match property {
+        TlsProperty::CertClient
+        | TlsProperty::CertServer
+        | TlsProperty::CertClientIssuer
+        | TlsProperty::CertServerIssuer => match DistinguishedName::from_text(text) {
+            Err(error) => Some(Kind::BadDn(error.kind())),
+            Ok(name) => (name.as_str() != text.unfolded()).then_some(Kind::DnWhitespace),
+        },
+        TlsProperty::CertClientAlt | TlsProperty::CertServerAlt => {
+            let error = AltNames::from_text(text).err()?;
+            Some(Kind::BadAltName(error.kind()))
+        }
+        TlsProperty::CertVerif => {
+            let known = word(text, &Verification::ALL, Verification::name).known()?;
+            (text.unfolded() != known.name()).then_some(Kind::CertVerifCase)
+        }
+        TlsProperty::TlsV => {
+            let known = version(text).known()?;
+            (text.unfolded() != known.name()).then_some(Kind::TlsVSpelling)
+        }
+        TlsProperty::KeyCiphersuite => {
+            (!is_description(&text.unfolded())).then_some(Kind::CipherSuiteNotIanaName)
+        }
+        TlsProperty::KeyFingerprint => match Fingerprint::parse(&text.collapsed()) {
+            Err(error) => Some(Kind::BadFingerprint(error.kind())),
+            Ok(fingerprint) => fingerprint.is_folded().then_some(Kind::FingerprintFolded),
+        },
+        TlsProperty::KeyLength => {
+            let error = key_length(text).err()?;
+            Some(Kind::BadKeyLength(error.kind()))
+        }
+        TlsProperty::KeyStrength => {
+            let known = word(text, &Strength::ALL, Strength::name).known()?;
+            (text.unfolded() != known.name()).then_some(Kind::KeyStrengthCase)
+        }
+    }
+}
+
+/// What was let through in reading a `tls` result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsDiagnosticKind {
+    /// `permererror`, as the table in section 3 of the draft has it, for `permerror`.
+    ResultAlias,
+    /// The result is not one of the draft.
+    UnknownResult,
+    /// A property stands again.
+    DuplicateProperty,
+    /// There are runs of blanks in a distinguished name, as folding leaves behind.
+    DnWhitespace,
+    /// A distinguished name cannot be read.
+    BadDn(ValueErrorKind),
+    /// Alternative names cannot be read.
+    BadAltName(ValueErrorKind),
+    /// `cert.verif` is not in upper case.
+    CertVerifCase,
+    /// `tls.v` in another spelling than the draft's.
+    TlsVSpelling,
+    /// `key.ciphersuite` is not a description of the IANA registry.
+    CipherSuiteNotIanaName,
+    /// There are blanks in a fingerprint, as folding leaves behind.
+    FingerprintFolded,
+    /// A fingerprint cannot be read.
+    BadFingerprint(ValueErrorKind),
+    /// `key.length` is no number.
+    BadKeyLength(ValueErrorKind),
+    /// `key.strength` is not in lower case.
+    KeyStrengthCase,
+}
+
+impl TlsDiagnosticKind {
+    /// The kind's name as it stands in conformance vectors and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ResultAlias => "result-alias:permererror",
+            Self::UnknownResult => "unknown-result",
+            Self::DuplicateProperty => "duplicate-property",
+            Self::DnWhitespace => "dn-whitespace",
+            Self::BadDn(_) => "bad-dn",
+            Self::BadAltName(_) => "bad-alt-name",
+            Self::CertVerifCase => "cert-verif-case",
+            Self::TlsVSpelling => "tls-v-spelling",
+            Self::CipherSuiteNotIanaName => "ciphersuite-not-iana-name",
+            Self::FingerprintFolded => "fingerprint-folded",
+            Self::BadFingerprint(_) => "bad-fingerprint",
+            Self::BadKeyLength(_) => "bad-key-length",
+            Self::KeyStrengthCase => "key-strength-case",
+        }
+    }
+}
+
+/// One thing that was let through in reading a `tls` result, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsDiagnostic {
+    kind: TlsDiagnosticKind,
+    span: Span,
+}
+
+impl TlsDiagnostic {
+    const fn new(kind: TlsDiagnosticKind, span: Span) -> Self {
+        Self { kind, span }
+    }
+
+    /// What was let through.
+    #[must_use]
+    pub const fn kind(self) -> TlsDiagnosticKind {
+        self.kind
+    }
+
+    /// Where, in the value of the field.
+    #[must_use]
+    pub const fn span(self) -> Span {
+        self.span
+    }
+}
+
+impl fmt::Display for TlsDiagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.kind.name())?;
+        if let TlsDiagnosticKind::BadDn(why)
+        | TlsDiagnosticKind::BadAltName(why)
+        | TlsDiagnosticKind::BadFingerprint(why)
+        | TlsDiagnosticKind::BadKeyLength(why) = self.kind
+        {
+            write!(f, " {}", why.name())?;
+        }
+        write!(f, " at byte {}", self.span.start())
+    }
+}

@@ -1,0 +1,252 @@
+//! `key.ciphersuite`: a cipher suite as the IANA registry describes it
+//! (draft-martin-authentication-results-tls-03 section 2.2), and with feature `tls-parser` by number and
+//! by OpenSSL's name.
+
+#[cfg(feature = "tls-parser")]
+mod openssl;
+
+use alloc::borrow::Cow;
+use core::fmt;
+
+#[cfg(feature = "tls-parser")]
+use tls_parser::{CIPHERS, TlsCipherEnc, TlsCipherSuite};
+
+/// A cipher suite, by its description in the IANA registry: `TLS_RSA_WITH_RC4_128_SHA`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CipherSuite(Cow<'static, str>);
+
+/// Whether a name is of the form of the registry's descriptions, as OpenSSL's are not.
+pub(crate) fn is_description(name: &str) -> bool {
+    name.strip_prefix("TLS_").is_some_and(|rest| {
+        !rest.is_empty()
+            && rest
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || it == b'_')
+    })
+}
+
+impl CipherSuite {
+    /// A suite by its description; `None` if it is not of the form of descriptions. Whether it is in
+    /// the registry is not looked at.
+    pub fn from_description(name: impl Into<Cow<'static, str>>) -> Option<Self> {
+        let name = name.into();
+        is_description(&name).then_some(Self(name))
+    }
+
+    /// The description.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.0
+    }
+
+    /// The words behind `TLS_`, up to `WITH`, and behind it. The suites of TLS 1.3 have no `WITH`.
+    fn words(&self) -> (Option<&str>, &str) {
+        let words = self.0.strip_prefix("TLS_").unwrap_or_default();
+        match words.split_once("_WITH_") {
+            Some((key_exchange, cipher)) => (Some(key_exchange), cipher),
+            None => (None, words),
+        }
+    }
+
+    fn has(&self, of: &[&str]) -> bool {
+        let (_, cipher) = self.words();
+        cipher.split('_').any(|word| of.contains(&word))
+    }
+
+    /// Whether it is one of TLS 1.3, which say nothing of the key exchange.
+    #[must_use]
+    pub fn is_tls13(&self) -> bool {
+        self.words().0.is_none()
+    }
+
+    /// Whether it encrypts. Suites with `NULL`, and those of RFC 9150, only authenticate.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        let (key_exchange, cipher) = self.words();
+        let authenticates_only = cipher.split('_').next() == Some("NULL")
+            || key_exchange.is_none() && cipher.starts_with("SHA");
+        !authenticates_only
+    }
+
+    /// Whether it was broken or outgrown: keys for export, RC2, RC4, DES, 3DES, IDEA.
+    #[must_use]
+    pub fn is_obsolete(&self) -> bool {
+        let (key_exchange, _) = self.words();
+        key_exchange.is_some_and(|words| words.contains("EXPORT"))
+            || self.has(&["RC2", "RC4", "DES", "DES40", "3DES", "IDEA"])
+    }
+
+    /// Whether encryption and authentication are one, as in GCM, CCM and ChaCha20-Poly1305.
+    #[must_use]
+    pub fn is_aead(&self) -> bool {
+        self.has(&["GCM", "CCM", "POLY1305", "OCB", "AEGIS", "MGM"])
+    }
+
+    /// Whether a key that is stolen later opens nothing: ephemeral Diffie-Hellman.
+    #[must_use]
+    pub fn has_forward_secrecy(&self) -> bool {
+        match self.words() {
+            (Some(key_exchange), _) => {
+                let mut words = key_exchange.split('_');
+                let ephemeral = ["DHE", "ECDHE", "CECPQ1", "ECCPWD"];
+                words.any(|word| ephemeral.contains(&word) || word == "anon")
+            }
+            (None, _) => true,
+        }
+    }
+}
+
+#[cfg(feature = "tls-parser")]
+impl CipherSuite {
+    fn known(suite: &'static TlsCipherSuite) -> Self {
+        Self(Cow::Borrowed(suite.name))
+    }
+
+    fn entry(&self) -> Option<&'static TlsCipherSuite> {
+        let mut all = CIPHERS.values();
+        all.find(|suite| suite.name.eq_ignore_ascii_case(&self.0))
+    }
+
+    /// The suite of this number in the registry.
+    #[must_use]
+    pub fn from_id(id: u16) -> Option<Self> {
+        TlsCipherSuite::from_id(id).map(Self::known)
+    }
+
+    /// The suite that OpenSSL names so.
+    ///
+    /// ```
+    /// # use authres_tls::CipherSuite;
+    /// let suite = CipherSuite::from_openssl_name("ECDHE-RSA-AES256-GCM-SHA384");
+    /// let suite = suite.ok_or("unknown")?;
+    /// assert_eq!(suite.description(), "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+    /// assert_eq!(suite.id(), Some(0xc030));
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[must_use]
+    pub fn from_openssl_name(name: &str) -> Option<Self> {
+        let id = if is_description(name) {
+            // The suites of TLS 1.3 are called the same.
+            TlsCipherSuite::from_name(name).map(|suite| suite.id.0)
+        } else {
+            openssl::id(name)
+        };
+        id.and_then(Self::from_id)
+    }
+
+    /// The suite that is described or named so, in any case; `None` if it is not known.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let described = CIPHERS
+            .values()
+            .find(|it| it.name.eq_ignore_ascii_case(name));
+        described
+            .map(Self::known)
+            .or_else(|| Self::from_openssl_name(name))
+    }
+
+    /// Its number; `None` if the description is not in the registry.
+    #[must_use]
+    pub fn id(&self) -> Option<u16> {
+        self.entry().map(|suite| suite.id.0)
+    }
+
+    /// The length of its key in bits; `None` if the description is not in the registry.
+    #[must_use]
+    pub fn key_bits(&self) -> Option<u16> {
+        self.entry().map(|suite| match suite.enc {
+            // The table has 128.
+            TlsCipherEnc::Chacha20_Poly1305 => 256,
+            _ => suite.enc_size,
+        })
+    }
+}
+
+impl fmt::Display for CipherSuite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(all(test, feature = "tls-parser"))]
+mod tests {
+    use super::*;
+    use tls_parser::{TlsCipherEncMode, TlsCipherKx, TlsCipherMac};
+
+    #[test]
+    fn what_a_description_says_is_what_the_registry_says() {
+        let mut seen = 0;
+        for entry in CIPHERS.values().filter(|it| !it.name.ends_with("SCSV")) {
+            let suite = CipherSuite::from_id(entry.id.0).expect("registered");
+            let name = entry.name;
+            assert_eq!(suite.id(), Some(entry.id.0), "{name}");
+            assert!(is_description(name), "{name}");
+            assert_eq!(suite.encrypts(), entry.enc != TlsCipherEnc::Null, "{name}");
+            let obsolete = matches!(
+                entry.enc,
+                TlsCipherEnc::Des
+                    | TlsCipherEnc::TripleDes
+                    | TlsCipherEnc::Rc2
+                    | TlsCipherEnc::Rc4
+                    | TlsCipherEnc::Idea
+            );
+            assert_eq!(suite.is_obsolete(), obsolete, "{name}");
+            let aead = entry.mac == TlsCipherMac::Aead || entry.enc == TlsCipherEnc::Aegis;
+            assert_eq!(suite.is_aead(), aead, "{name}");
+            assert_eq!(suite.is_tls13(), entry.kx == TlsCipherKx::Tls13, "{name}");
+            let ephemeral = matches!(
+                entry.kx,
+                TlsCipherKx::Dhe | TlsCipherKx::Ecdhe | TlsCipherKx::Tls13 | TlsCipherKx::Eccpwd
+            );
+            // Anonymous keys are ephemeral, and the table has these two among plain PSK.
+            let ephemeral = ephemeral || name.contains("_anon_") || name.contains("_PSK_DHE_");
+            assert_eq!(suite.has_forward_secrecy(), ephemeral, "{name}");
+            assert!(
+                suite
+                    .key_bits()
+                    .is_some_and(|bits| (bits == 0) != suite.encrypts()),
+                "{name}"
+            );
+            let words = suite.has(&["GCM", "CCM"]);
+            let modes = [TlsCipherEncMode::Gcm, TlsCipherEncMode::Ccm];
+            assert_eq!(words, modes.contains(&entry.enc_mode), "{name}");
+            seen += 1;
+        }
+        assert!(seen > 300, "{seen}");
+    }
+
+    #[test]
+    fn key_bits_are_those_of_the_cipher() {
+        for (name, bits) in [
+            ("TLS_CHACHA20_POLY1305_SHA256", 256),
+            ("TLS_AES_128_GCM_SHA256", 128),
+            ("TLS_RSA_WITH_RC4_128_SHA", 128),
+            ("DES-CBC3-SHA", 168),
+            ("EXP-RC4-MD5", 40),
+            ("AECDH-AES256-SHA", 256),
+        ] {
+            let suite = CipherSuite::from_name(name);
+            assert_eq!(suite.and_then(|it| it.key_bits()), Some(bits), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_registered_has_no_number() {
+        for name in [
+            "",
+            "TLS_",
+            "TLS_FOO",
+            "RC4",
+            "AES256-GCM",
+            "ECDHE-RSA-AES256-GCM-SHA384 ",
+            "TLS_RSA",
+        ] {
+            assert_eq!(CipherSuite::from_name(name), None, "{name}");
+        }
+        let own =
+            CipherSuite::from_description("TLS_FOO_WITH_AES_128_GCM_SHA256").expect("its form");
+        assert_eq!((own.id(), own.key_bits()), (None, None));
+        assert_eq!(CipherSuite::from_description("ECDHE-RSA-AES256-SHA"), None);
+        assert_eq!(CipherSuite::from_description("TLS_A\r\nB"), None);
+    }
+}

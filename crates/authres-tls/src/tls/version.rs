@@ -1,0 +1,198 @@
+//! `tls.v`: the protocol version (draft-martin-authentication-results-tls-03 section 2.2), in the
+//! spellings that are met.
+
+use core::fmt;
+
+/// A version of SSL or TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProtocolVersion {
+    /// `SSL2.0`
+    Ssl2_0,
+    /// `SSL3.0`
+    Ssl3_0,
+    /// `TLS1.0`
+    Tls1_0,
+    /// `TLS1.1`
+    Tls1_1,
+    /// `TLS1.2`
+    Tls1_2,
+    /// `TLS1.3`
+    Tls1_3,
+}
+
+impl ProtocolVersion {
+    /// The versions, from the oldest.
+    pub const ALL: [Self; 6] = [
+        Self::Ssl2_0,
+        Self::Ssl3_0,
+        Self::Tls1_0,
+        Self::Tls1_1,
+        Self::Tls1_2,
+        Self::Tls1_3,
+    ];
+
+    /// The draft's spelling.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ssl2_0 => "SSL2.0",
+            Self::Ssl3_0 => "SSL3.0",
+            Self::Tls1_0 => "TLS1.0",
+            Self::Tls1_1 => "TLS1.1",
+            Self::Tls1_2 => "TLS1.2",
+            Self::Tls1_3 => "TLS1.3",
+        }
+    }
+
+    /// The version as TLS encodes it, e.g. 0x0303 for TLS 1.2.
+    #[must_use]
+    pub const fn from_wire(number: u16) -> Option<Self> {
+        Some(match number {
+            0x0002 => Self::Ssl2_0,
+            0x0300 => Self::Ssl3_0,
+            0x0301 => Self::Tls1_0,
+            0x0302 => Self::Tls1_1,
+            0x0303 => Self::Tls1_2,
+            0x0304 => Self::Tls1_3,
+            _ => return None,
+        })
+    }
+
+    /// The version that `text` names in whatever spelling: `SSL` or `TLS`, perhaps `v`, and the number,
+    /// in any case, with `.`, `_`, `-`, a blank or nothing between: `SSLv3`, `TLSv1`, `TLS1_2`,
+    /// `TLS 1.3`.
+    ///
+    /// ```
+    /// # use authres_tls::ProtocolVersion;
+    /// assert_eq!(ProtocolVersion::from_spelling("TLSv1.2"), Some(ProtocolVersion::Tls1_2));
+    /// assert_eq!(ProtocolVersion::from_spelling("TLS9.9"), None);
+    /// ```
+    #[must_use]
+    pub fn from_spelling(text: &str) -> Option<Self> {
+        let (family, rest) = text.as_bytes().split_at_checked(3)?;
+        let rest = after_separator(rest);
+        let rest = match rest {
+            [b'v' | b'V', rest @ ..] => after_separator(rest),
+            _ => rest,
+        };
+        let (major, rest) = rest.split_first()?;
+        let minor = match after_separator(rest) {
+            [] if rest.is_empty() => b'0',
+            [minor] => *minor,
+            _ => return None,
+        };
+        Some(match (family.eq_ignore_ascii_case(b"SSL"), major, minor) {
+            (true, b'2', b'0') => Self::Ssl2_0,
+            (true, b'3', b'0') => Self::Ssl3_0,
+            (false, ..) if !family.eq_ignore_ascii_case(b"TLS") => return None,
+            (false, b'1', b'0') => Self::Tls1_0,
+            (false, b'1', b'1') => Self::Tls1_1,
+            (false, b'1', b'2') => Self::Tls1_2,
+            (false, b'1', b'3') => Self::Tls1_3,
+            _ => return None,
+        })
+    }
+}
+
+/// Without one of the characters that stand between the parts.
+fn after_separator(text: &[u8]) -> &[u8] {
+    match text {
+        [b' ' | b'.' | b'_' | b'-', rest @ ..] => rest,
+        _ => text,
+    }
+}
+
+impl fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ProtocolVersion as V;
+
+    #[test]
+    fn every_spelling_met_is_read() {
+        for (version, spellings) in [
+            (
+                V::Ssl2_0,
+                &["SSL2.0", "SSLv2", "SSL2", "SSLv2.0", "sslv2"][..],
+            ),
+            (
+                V::Ssl3_0,
+                &["SSL3.0", "SSLv3", "SSL3", "SSLv3.0", "SSL 3.0", "SSL_3_0"],
+            ),
+            (
+                V::Tls1_0,
+                &["TLS1.0", "TLSv1", "TLS1", "TLSv1.0", "TLS 1.0", "tlsv1"],
+            ),
+            (
+                V::Tls1_1,
+                &["TLS1.1", "TLSv1.1", "TLS 1.1", "TLS1_1", "TLSv1_1"],
+            ),
+            (
+                V::Tls1_2,
+                &[
+                    "TLS1.2", "TLSv1.2", "TLS 1.2", "TLS1_2", "TLSv12", "TLS-1.2", "TLS v1.2",
+                ],
+            ),
+            (
+                V::Tls1_3,
+                &[
+                    "TLS1.3", "TLSv1.3", "TLS 1.3", "TLS1_3", "TLS13", "TLS_v1_3",
+                ],
+            ),
+        ] {
+            assert_eq!(V::from_spelling(version.name()), Some(version));
+            for spelling in spellings {
+                assert_eq!(V::from_spelling(spelling), Some(version), "{spelling}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_names_no_version_is_none() {
+        for other in [
+            "",
+            "T",
+            "TLS",
+            "TLSv",
+            "SSL",
+            "SSL1.0",
+            "SSL3.1",
+            "SSL2.1",
+            "TLS2.0",
+            "TLS3.0",
+            "TLS0.1",
+            "TLS1.4",
+            "TLS9.9",
+            "TLS1.2.",
+            "TLS1.",
+            "TLS1.22",
+            "TLS1..2",
+            "DTLS1.2",
+            "xTLS1.2",
+            "TLSvv1.2",
+            "TSL1.2",
+            "TLS1.2 ",
+            " TLS1.2",
+            "1.2",
+            "0x0303",
+            "TLS\u{661}.2",
+            "é1.2",
+        ] {
+            assert_eq!(V::from_spelling(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_protocol() {
+        let numbers = [0x0002, 0x0300, 0x0301, 0x0302, 0x0303, 0x0304];
+        for (version, number) in V::ALL.into_iter().zip(numbers) {
+            assert_eq!(V::from_wire(number), Some(version));
+        }
+        let known = (0..=u16::MAX).filter_map(V::from_wire).count();
+        assert_eq!(known, V::ALL.len());
+    }
+}

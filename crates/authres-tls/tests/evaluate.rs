@@ -1,0 +1,492 @@
+//! Every combination of verdicts, by what must hold whatever the table says.
+
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use authres_tls::{
+    AltNames, AuthenticationResults, CertificateFields, ChainVerdict, CipherSuite,
+    ClientCertificate, DaneVerdict, Disclosure, DistinguishedName, FingerprintOf, HostVerdict,
+    LocalVerdict, Options, Outweigh, Policy, PresentedCertificate, ProtocolVersion, Session,
+    Strength, TlsProperty, TlsReport, TlsResInfo, TlsResult, TlsSession, Verification, evaluate,
+    rate_strength,
+};
+
+fn fields(name: &str) -> CertificateFields {
+    CertificateFields {
+        subject: Some(DistinguishedName::parse(format!("CN={name}")).unwrap()),
+        alt_names: Some(AltNames::parse(format!("DNS:{name}")).unwrap()),
+        issuer: Some(DistinguishedName::parse(format!("CN=CA of {name}")).unwrap()),
+        sha256: Some([1; 32]),
+        public_key_sha256: Some([2; 32]),
+        public_key_bits: Some(2048),
+    }
+}
+
+fn over_tls(client: ClientCertificate) -> Session {
+    Session::Tls(TlsSession {
+        version: Some(ProtocolVersion::Tls1_3),
+        cipher_suite: CipherSuite::from_description("TLS_AES_128_GCM_SHA256"),
+        key_bits: Some(128),
+        client,
+        server: Some(Box::new(fields("mx.example.net"))),
+    })
+}
+
+/// Verdicts on a certificate, and what DANE and local policies outweigh.
+type Facts = (
+    ChainVerdict,
+    HostVerdict,
+    DaneVerdict,
+    LocalVerdict,
+    Outweigh,
+);
+
+fn each(mut check: impl FnMut(Facts, &TlsReport)) {
+    let mut seen = 0;
+    for chain in ChainVerdict::ALL {
+        for host in HostVerdict::ALL {
+            for dane in DaneVerdict::ALL {
+                for local in LocalVerdict::ALL {
+                    for outweigh in Outweigh::ALL {
+                        let facts = (chain, host, dane, local, outweigh);
+                        check(facts, &report(facts));
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(seen, 13 * 3 * 4 * 3 * 3);
+}
+
+fn report((chain, host, dane, local, outweigh): Facts) -> TlsReport {
+    let presented = PresentedCertificate {
+        fields: fields("smtp.example.com"),
+        chain,
+        host,
+        dane,
+        local,
+    };
+    let policy = Policy {
+        outweigh,
+        ..Policy::default()
+    };
+    evaluate(&over_tls(presented.into()), &policy)
+}
+
+fn value(report: &TlsReport, property: TlsProperty) -> Option<&str> {
+    let mut properties = report.properties.iter();
+    properties
+        .find(|(it, _)| *it == property)
+        .map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn pass_needs_something_that_vouches_the_host_and_no_word_against() {
+    let mut passed = 0;
+    each(|facts, report| {
+        let (chain, host, dane, local, outweigh) = facts;
+        if report.result != TlsResult::Pass {
+            return;
+        }
+        passed += 1;
+        assert_eq!(host, HostVerdict::Match, "{facts:?}");
+        let vouched = chain == ChainVerdict::Trusted
+            || dane == DaneVerdict::Match
+            || local == LocalVerdict::Accepted;
+        assert!(vouched, "{facts:?}");
+        let against = [DaneVerdict::Mismatch, DaneVerdict::Unavailable];
+        assert!(!against.contains(&dane), "{facts:?}");
+        assert_ne!(local, LocalVerdict::Refused, "{facts:?}");
+        let mut outweighed = vec![ChainVerdict::NotChecked, ChainVerdict::Trusted];
+        if outweigh != Outweigh::Nothing {
+            outweighed.extend([ChainVerdict::SelfSigned, ChainVerdict::UnknownIssuer]);
+        }
+        if outweigh == Outweigh::IssuerAndValidity {
+            outweighed.extend([
+                ChainVerdict::Expired,
+                ChainVerdict::NotYetValid,
+                ChainVerdict::WrongPurpose,
+            ]);
+        }
+        assert!(outweighed.contains(&chain), "{facts:?}");
+    });
+    assert!(passed > 0);
+}
+
+#[test]
+fn nothing_that_is_not_known_helps_to_pass() {
+    each(|facts, report| {
+        let (chain, host, dane, local, outweigh) = facts;
+        if report.result == TlsResult::Pass {
+            return;
+        }
+        // To forget a good word never makes it pass.
+        let forgotten = [
+            (
+                chain == ChainVerdict::Trusted,
+                (ChainVerdict::NotChecked, host, dane, local, outweigh),
+            ),
+            (
+                host == HostVerdict::Match,
+                (chain, HostVerdict::NotChecked, dane, local, outweigh),
+            ),
+            (
+                dane == DaneVerdict::Match,
+                (chain, host, DaneVerdict::NotChecked, local, outweigh),
+            ),
+            (
+                local == LocalVerdict::Accepted,
+                (chain, host, dane, LocalVerdict::NotChecked, outweigh),
+            ),
+        ];
+        for (good, forgotten) in forgotten {
+            let passes = self::report(forgotten).result == TlsResult::Pass;
+            assert!(!good || !passes, "{facts:?}");
+        }
+    });
+    let nothing = (
+        ChainVerdict::NotChecked,
+        HostVerdict::NotChecked,
+        DaneVerdict::NotChecked,
+        LocalVerdict::NotChecked,
+        Outweigh::IssuerAndValidity,
+    );
+    let report = report(nothing);
+    assert_eq!(report.result, TlsResult::PermError);
+    assert_eq!(report.comment, Some("client certificate not checked"));
+}
+
+#[test]
+fn a_better_word_never_makes_what_passes_fail() {
+    each(|facts, report| {
+        let (chain, host, dane, local, outweigh) = facts;
+        if report.result != TlsResult::Pass {
+            return;
+        }
+        for better in [
+            (ChainVerdict::Trusted, host, dane, local, outweigh),
+            (chain, host, DaneVerdict::Match, local, outweigh),
+            (chain, host, dane, LocalVerdict::Accepted, outweigh),
+            (chain, host, dane, local, Outweigh::IssuerAndValidity),
+        ] {
+            let result = self::report(better).result;
+            assert_eq!(result, TlsResult::Pass, "{facts:?} to {better:?}");
+        }
+    });
+}
+
+#[test]
+fn each_result_is_what_the_draft_says_it_is() {
+    let mut results = Vec::new();
+    each(|facts, report| {
+        let (chain, host, dane, local, outweigh) = facts;
+        results.push(report.result);
+        let vouched = dane == DaneVerdict::Match || local == LocalVerdict::Accepted;
+        match report.result {
+            TlsResult::None => panic!("not in clear: {facts:?}"),
+            TlsResult::Pass => assert_eq!(report.comment, None, "{facts:?}"),
+            TlsResult::InvalidHost => assert_eq!(host, HostVerdict::Mismatch, "{facts:?}"),
+            TlsResult::SelfSigned => {
+                assert_eq!(chain, ChainVerdict::SelfSigned, "{facts:?}");
+                assert!(!vouched || outweigh == Outweigh::Nothing, "{facts:?}");
+            }
+            TlsResult::Fail => {
+                let against = dane == DaneVerdict::Mismatch || local == LocalVerdict::Refused;
+                let sound = [
+                    ChainVerdict::NotChecked,
+                    ChainVerdict::Trusted,
+                    ChainVerdict::SelfSigned,
+                    ChainVerdict::RevocationUnavailable,
+                    ChainVerdict::Unavailable,
+                ];
+                assert!(against || !sound.contains(&chain), "{facts:?}");
+                assert!(report.comment.is_some(), "{facts:?}");
+            }
+            TlsResult::TempError => {
+                let later = [
+                    ChainVerdict::RevocationUnavailable,
+                    ChainVerdict::Unavailable,
+                ];
+                let later = dane == DaneVerdict::Unavailable || later.contains(&chain);
+                assert!(later, "{facts:?}");
+                assert!(report.comment.is_some(), "{facts:?}");
+            }
+            TlsResult::PermError => {
+                let unchecked = chain == ChainVerdict::NotChecked && !vouched;
+                assert!(unchecked || host == HostVerdict::NotChecked, "{facts:?}");
+                assert!(report.comment.is_some(), "{facts:?}");
+            }
+        }
+    });
+    for result in TlsResult::ALL {
+        let seen = results.contains(&result);
+        assert_eq!(seen, result != TlsResult::None, "{result}");
+    }
+}
+
+#[test]
+fn a_word_against_the_certificate_is_a_failure_whatever_else_is_said() {
+    each(|facts, report| {
+        let (chain, _, dane, local, _) = facts;
+        let against = [
+            ChainVerdict::Revoked,
+            ChainVerdict::BadSignature,
+            ChainVerdict::Malformed,
+            ChainVerdict::NotAccepted,
+        ];
+        if local == LocalVerdict::Refused
+            || dane == DaneVerdict::Mismatch
+            || against.contains(&chain)
+        {
+            assert_eq!(report.result, TlsResult::Fail, "{facts:?}");
+        }
+    });
+}
+
+#[test]
+fn what_was_not_to_be_had_is_never_a_verdict() {
+    each(|facts, report| {
+        let (chain, _, dane, local, _) = facts;
+        let against = local == LocalVerdict::Refused || dane == DaneVerdict::Mismatch;
+        let later = [
+            ChainVerdict::RevocationUnavailable,
+            ChainVerdict::Unavailable,
+        ];
+        if later.contains(&chain) && !against {
+            assert_eq!(report.result, TlsResult::TempError, "{facts:?}");
+        }
+        if dane == DaneVerdict::Unavailable {
+            let decided = [
+                TlsResult::Pass,
+                TlsResult::InvalidHost,
+                TlsResult::PermError,
+            ];
+            assert!(!decided.contains(&report.result), "{facts:?}");
+        }
+    });
+}
+
+#[test]
+fn cert_verif_says_what_vouched() {
+    each(|facts, report| {
+        let (chain, _, dane, local, _) = facts;
+        let verif = value(report, TlsProperty::CertVerif);
+        match report.result {
+            TlsResult::Pass | TlsResult::InvalidHost => assert!(verif.is_some(), "{facts:?}"),
+            TlsResult::PermError => {
+                let host_only = report.comment == Some("host identity not checked");
+                assert_eq!(verif.is_some(), host_only, "{facts:?}");
+            }
+            _ => assert_eq!(verif, None, "{facts:?}"),
+        }
+        match verif {
+            Some("CA") => assert_eq!(chain, ChainVerdict::Trusted, "{facts:?}"),
+            Some("DANE") => {
+                assert_eq!(dane, DaneVerdict::Match, "{facts:?}");
+                assert_ne!(chain, ChainVerdict::Trusted, "{facts:?}");
+            }
+            Some("LOCAL") => {
+                assert_eq!(local, LocalVerdict::Accepted, "{facts:?}");
+                assert_ne!(dane, DaneVerdict::Match, "{facts:?}");
+                assert_ne!(chain, ChainVerdict::Trusted, "{facts:?}");
+            }
+            other => assert_eq!(other, None, "{facts:?}"),
+        }
+    });
+    let names = Verification::ALL.map(Verification::name);
+    assert_eq!(names, ["CA", "DANE", "LOCAL"]);
+}
+
+/// By the simplest of all writers.
+fn field(report: &TlsReport) -> String {
+    let mut field = format!("mx.example.net; tls={}", report.result);
+    if let Some(comment) = report.comment {
+        field.push_str(&format!(" ({comment})"));
+    }
+    for (property, value) in &report.properties {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+        field.push_str(&format!(" {property}=\"{value}\""));
+    }
+    field
+}
+
+#[test]
+fn every_report_reads_back_without_a_lint() {
+    each(|facts, report| {
+        let field = field(report);
+        let header = AuthenticationResults::parse(field.as_bytes(), &Options::strict()).unwrap();
+        let tls = TlsResInfo::all(&header).next().unwrap().unwrap();
+        assert_eq!(tls.result(), Some(report.result), "{facts:?}");
+        assert_eq!(tls.diagnostics().next(), None, "{field}");
+        assert_eq!(TlsResInfo::lint_all(&header).next(), None, "{field}");
+        let names: Vec<_> = report.properties.iter().map(|(it, _)| *it).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{facts:?}");
+    });
+}
+
+#[test]
+fn without_a_certificate_nothing_is_said_of_one_and_nothing_passes() {
+    for (client, comment) in [
+        (ClientCertificate::Unknown, "client certificate not known"),
+        (
+            ClientCertificate::NotRequested,
+            "client certificate not requested",
+        ),
+        (
+            ClientCertificate::NotPresented,
+            "no client certificate presented",
+        ),
+    ] {
+        let report = evaluate(&over_tls(client), &Policy::default());
+        let properties = vec![
+            (TlsProperty::TlsV, "TLS1.3".into()),
+            (TlsProperty::KeyCiphersuite, "TLS_AES_128_GCM_SHA256".into()),
+            (TlsProperty::KeyLength, "128".into()),
+            (TlsProperty::KeyStrength, "high".into()),
+        ];
+        let expected = TlsReport {
+            result: TlsResult::PermError,
+            comment: Some(comment),
+            properties,
+        };
+        assert_eq!(report, expected);
+    }
+}
+
+#[test]
+fn in_clear_is_none_and_so_is_a_cipher_that_does_not_encrypt() {
+    let none = |comment| TlsReport {
+        result: TlsResult::None,
+        comment,
+        properties: Vec::new(),
+    };
+    let report = evaluate(&Session::Clear, &Policy::default());
+    assert_eq!(report, none(None));
+    for suite in [
+        "TLS_RSA_WITH_NULL_SHA256",
+        "TLS_SHA256_SHA256",
+        "TLS_NULL_WITH_NULL_NULL",
+    ] {
+        let trusted = PresentedCertificate {
+            fields: fields("smtp.example.com"),
+            chain: ChainVerdict::Trusted,
+            host: HostVerdict::Match,
+            ..PresentedCertificate::default()
+        };
+        let session = Session::Tls(TlsSession {
+            cipher_suite: CipherSuite::from_description(suite),
+            client: trusted.into(),
+            ..TlsSession::default()
+        });
+        let report = evaluate(&session, &Policy::default());
+        assert_eq!(report, none(Some("cipher without encryption")), "{suite}");
+    }
+}
+
+/// The properties that tell of a certificate.
+fn disclosed(disclosure: Disclosure) -> Vec<(&'static str, String)> {
+    let trusted = PresentedCertificate {
+        fields: fields("smtp.example.com"),
+        chain: ChainVerdict::Trusted,
+        host: HostVerdict::Match,
+        ..PresentedCertificate::default()
+    };
+    let policy = Policy {
+        disclosure,
+        strength: |_| None,
+        ..Policy::default()
+    };
+    let report = evaluate(&over_tls(trusted.into()), &policy);
+    let of_certificate =
+        |it: TlsProperty| it.ptype() == "cert" || it == TlsProperty::KeyFingerprint;
+    let properties = report.properties.into_iter();
+    properties
+        .filter(|(property, _)| of_certificate(*property))
+        .map(|(property, value)| (property.name(), value))
+        .collect()
+}
+
+#[test]
+fn what_is_not_to_be_disclosed_is_not_written() {
+    let key = ["02"; 32].join(":");
+    let certificate = ["01"; 32].join(":");
+    let all = [
+        ("cert.client", "CN=smtp.example.com"),
+        ("cert.server", "CN=mx.example.net"),
+        ("cert.clientalt", "DNS:smtp.example.com"),
+        ("cert.serveralt", "DNS:mx.example.net"),
+        ("cert.clientissuer", "CN=CA of smtp.example.com"),
+        ("cert.serverissuer", "CN=CA of mx.example.net"),
+        ("cert.verif", "CA"),
+        ("key.fingerprint", certificate.as_str()),
+    ]
+    .map(|(name, value)| (name, value.to_owned()));
+    let everything = Disclosure {
+        server: true,
+        fingerprint: Some(FingerprintOf::Certificate),
+        ..Disclosure::CLIENT
+    };
+    assert_eq!(disclosed(everything), all);
+    let only = |names: &[&str]| -> Vec<_> {
+        let all = all.iter().cloned();
+        all.filter(|(name, _)| names.contains(name)).collect()
+    };
+    let mut client = only(&[
+        "cert.client",
+        "cert.clientalt",
+        "cert.clientissuer",
+        "cert.verif",
+    ]);
+    client.push(("key.fingerprint", key));
+    assert_eq!(disclosed(Disclosure::default()), client);
+    let subject = only(&["cert.client", "cert.verif"]);
+    assert_eq!(disclosed(Disclosure::SUBJECT), subject);
+    assert_eq!(disclosed(Disclosure::NOTHING), only(&["cert.verif"]));
+}
+
+#[test]
+fn strength_is_rated_only_by_what_is_known() {
+    let suites = [
+        None,
+        Some("TLS_RSA_WITH_RC4_128_SHA"),
+        Some("TLS_RSA_WITH_AES_128_CBC_SHA"),
+        Some("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"),
+        Some("TLS_RSA_WITH_AES_128_GCM_SHA256"),
+        Some("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"),
+        Some("TLS_AES_128_GCM_SHA256"),
+    ];
+    let (low, medium) = (Some(Strength::Low), Some(Strength::Medium));
+    let versions = [None].into_iter().chain(ProtocolVersion::ALL.map(Some));
+    for version in versions {
+        for key_bits in [None, Some(127), Some(128)] {
+            let rated = suites.map(|suite| {
+                rate_strength(&TlsSession {
+                    version,
+                    key_bits,
+                    cipher_suite: suite.and_then(CipherSuite::from_description),
+                    ..TlsSession::default()
+                })
+            });
+            let expected = match version {
+                _ if key_bits == Some(127) => [low; 7],
+                None => [None, low, None, None, None, None, None],
+                Some(ProtocolVersion::Ssl2_0 | ProtocolVersion::Ssl3_0) => [low; 7],
+                Some(version) => {
+                    let modern = version >= ProtocolVersion::Tls1_2;
+                    let best = if modern { Some(Strength::High) } else { medium };
+                    [None, low, medium, medium, medium, best, best]
+                }
+            };
+            assert_eq!(rated, expected, "{version:?} {key_bits:?}");
+        }
+    }
+}

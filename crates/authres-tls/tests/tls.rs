@@ -1,0 +1,315 @@
+//! The typed view: what contradicts itself, what is not to be used, and where it stands.
+
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::borrow::Cow;
+
+use authres_tls::{
+    AltName, AltNames, AttributeValue, AuthenticationResults, DistinguishedName, DnForm,
+    Fingerprint, FingerprintAlgorithm, NotTls, Options, PropertyError, TlsDiagnosticKind,
+    TlsLintKind, TlsProperty, TlsResInfo, TlsResult, ValueErrorKind, Word,
+};
+
+fn parse(value: &str) -> AuthenticationResults<'_> {
+    AuthenticationResults::parse(value.as_bytes(), &Options::strict()).unwrap()
+}
+
+fn only<'h, 'a>(header: &'h AuthenticationResults<'a>) -> TlsResInfo<'h, 'a> {
+    let mut all = TlsResInfo::all(header);
+    let tls = all.next().unwrap().unwrap();
+    assert!(all.next().is_none());
+    tls
+}
+
+#[test]
+fn a_property_that_stands_twice_is_a_conflict_and_both_are_kept() {
+    let value = "mx.example.net; tls=pass cert.client=\"CN=a\" key.length=1 Cert.Client=\"CN=b\"";
+    let header = parse(value);
+    let tls = only(&header);
+    let values = tls.values(TlsProperty::CertClient);
+    let values: Vec<_> = values.map(|it| it.unfolded().into_owned()).collect();
+    assert_eq!(values, ["CN=a", "CN=b"]);
+    let conflict = tls.value(TlsProperty::CertClient).unwrap_err();
+    assert_eq!(conflict.property(), TlsProperty::CertClient);
+    assert_eq!(&value[conflict.first().range()], "\"CN=a\"");
+    assert_eq!(&value[conflict.second().range()], "\"CN=b\"");
+    assert_eq!(
+        conflict.to_string(),
+        "cert.client: at byte 37 and at byte 69"
+    );
+    assert_eq!(tls.cert_client(), Err(PropertyError::Conflict(conflict)));
+    assert_eq!(tls.key_length(), Ok(Some(1)));
+    let diagnostics: Vec<_> = tls.diagnostics().collect();
+    assert_eq!(diagnostics.len(), 1);
+    assert_eq!(diagnostics[0].kind(), TlsDiagnosticKind::DuplicateProperty);
+    assert_eq!(diagnostics[0].span(), conflict.second());
+    assert_eq!(diagnostics[0].to_string(), "duplicate-property at byte 69");
+}
+
+#[test]
+fn every_accessor_reports_a_conflict() {
+    for property in TlsProperty::ALL {
+        let value = format!("mx.example.net; tls=fail {property}=\"a\" {property}=\"a\"");
+        let header = parse(&value);
+        let tls = only(&header);
+        let conflict = tls.value(property).unwrap_err();
+        let error = PropertyError::Conflict(conflict);
+        match property {
+            TlsProperty::CertClient => assert_eq!(tls.cert_client(), Err(error)),
+            TlsProperty::CertServer => assert_eq!(tls.cert_server(), Err(error)),
+            TlsProperty::CertClientAlt => assert_eq!(tls.cert_client_alt(), Err(error)),
+            TlsProperty::CertServerAlt => assert_eq!(tls.cert_server_alt(), Err(error)),
+            TlsProperty::CertClientIssuer => assert_eq!(tls.cert_client_issuer(), Err(error)),
+            TlsProperty::CertServerIssuer => assert_eq!(tls.cert_server_issuer(), Err(error)),
+            TlsProperty::CertVerif => assert_eq!(tls.cert_verif(), Err(conflict)),
+            TlsProperty::TlsV => assert_eq!(tls.tls_v(), Err(conflict)),
+            #[cfg(feature = "tls-parser")]
+            TlsProperty::KeyCiphersuite => assert_eq!(tls.key_ciphersuite(), Err(conflict)),
+            #[cfg(not(feature = "tls-parser"))]
+            TlsProperty::KeyCiphersuite => {}
+            TlsProperty::KeyFingerprint => assert_eq!(tls.key_fingerprint(), Err(error)),
+            TlsProperty::KeyLength => assert_eq!(tls.key_length(), Err(error)),
+            TlsProperty::KeyStrength => assert_eq!(tls.key_strength(), Err(conflict)),
+        }
+    }
+}
+
+#[test]
+fn a_result_without_properties_has_none() {
+    let header = parse("mx.example.net; tls=none");
+    let tls = only(&header);
+    assert_eq!(tls.result(), Some(TlsResult::None));
+    assert_eq!(tls.cert_client(), Ok(None));
+    assert_eq!(tls.cert_client_alt(), Ok(None));
+    assert_eq!(tls.cert_verif(), Ok(None));
+    assert_eq!(tls.tls_v(), Ok(None));
+    assert_eq!(tls.key_fingerprint(), Ok(None));
+    assert_eq!(tls.key_length(), Ok(None));
+    assert_eq!(tls.key_strength(), Ok(None));
+    assert_eq!((tls.diagnostics().count(), tls.lints().count()), (0, 0));
+}
+
+#[test]
+fn a_result_of_an_unknown_version_cannot_be_read_as_tls() {
+    let value = "mx.example.net; dkim=pass; tls/2=pass cert.client=\"CN=a\"";
+    let header = parse(value);
+    let read: Vec<_> = header.results().map(TlsResInfo::try_from).collect();
+    assert_eq!(read[0].map(|_| ()), Err(NotTls::OtherMethod));
+    let Err(error @ NotTls::UnsupportedMethodVersion { span }) = read[1] else {
+        panic!("{:?}", read[1]);
+    };
+    assert_eq!(&value[span.range()], "2");
+    assert_eq!(error.to_string(), "method-version: not 1 at byte 31");
+    assert_eq!(NotTls::OtherMethod.to_string(), "method: not tls");
+    assert_eq!(TlsResInfo::all(&header).count(), 1);
+    assert_eq!(TlsResInfo::lint_all(&header).count(), 0);
+}
+
+#[test]
+fn lints_point_at_what_contradicts() {
+    let value = "mx.example.net; tls=pass tls.v=TLS1.2 key.ciphersuite=TLS_AES_128_GCM_SHA256 \
+                 x.y=z; tls=none key.length=1";
+    let header = parse(value);
+    let lints: Vec<_> = TlsResInfo::lint_all(&header)
+        .map(|lint| (lint.kind(), &value[lint.span().range()]))
+        .collect();
+    let expected = [
+        (TlsLintKind::PassWithoutClient, "pass"),
+        (TlsLintKind::SuiteOfAnotherVersion, "TLS_AES_128_GCM_SHA256"),
+        (TlsLintKind::UnknownProperty, "x.y=z"),
+        (TlsLintKind::SeveralResults, "tls"),
+        (TlsLintKind::NoneWithProperties, "key.length=1"),
+    ];
+    assert_eq!(lints, expected);
+    let lint = TlsResInfo::lint_all(&header).next().unwrap();
+    assert_eq!(lint.to_string(), "pass-without-client at byte 20");
+}
+
+#[test]
+fn another_word_is_kept_as_it_was_written() {
+    let header =
+        parse("mx.example.net; tls=fail cert.verif=Ct tls.v=\"TLS 9\" key.strength=Strong");
+    let tls = only(&header);
+    let other = |word: Option<&str>| word.map(str::to_owned);
+    let text = |text: authres_tls::Text<'_>| Some(text.unfolded().into_owned());
+    for (word, expected) in [
+        (
+            tls.cert_verif().unwrap().map(|it| it.known().is_none()),
+            "Ct",
+        ),
+        (tls.tls_v().unwrap().map(|it| it.known().is_none()), "TLS 9"),
+        (
+            tls.key_strength().unwrap().map(|it| it.known().is_none()),
+            "Strong",
+        ),
+    ] {
+        assert_eq!(
+            (word, other(Some(expected))),
+            (Some(true), other(Some(expected)))
+        );
+    }
+    let Ok(Some(Word::Other(verif))) = tls.cert_verif() else {
+        panic!("not another");
+    };
+    assert_eq!(text(verif), other(Some("Ct")));
+}
+
+#[test]
+fn the_draft_has_each_property_under_its_ptype() {
+    let names = TlsProperty::ALL.map(|it| (it.ptype(), it.property()));
+    let expected = [
+        ("cert", "client"),
+        ("cert", "server"),
+        ("cert", "clientalt"),
+        ("cert", "serveralt"),
+        ("cert", "clientissuer"),
+        ("cert", "serverissuer"),
+        ("cert", "verif"),
+        ("tls", "v"),
+        ("key", "ciphersuite"),
+        ("key", "fingerprint"),
+        ("key", "length"),
+        ("key", "strength"),
+    ];
+    assert_eq!(names, expected);
+    let method = authres_tls::registry::Method::find("tls").unwrap();
+    let registered = method.properties.iter().map(|it| (it.ptype, it.property));
+    assert!(registered.eq(expected), "the registry has others");
+    let results = method.results.iter().map(|it| it.name);
+    assert!(
+        results.eq(TlsResult::ALL.map(TlsResult::name)),
+        "the registry has others"
+    );
+}
+
+#[test]
+fn a_name_of_parts_is_refused_when_a_part_is_none() {
+    let refused = |rdns: &[&[(&str, &str)]]| {
+        let rdns = rdns.iter().map(|rdn| {
+            let attributes = rdn.iter();
+            attributes
+                .map(|(attribute_type, value)| (*attribute_type, AttributeValue::from(*value)))
+        });
+        let error = DistinguishedName::from_rdns(rdns).unwrap_err();
+        (error.kind(), error.field(), error.offset())
+    };
+    let expected = (ValueErrorKind::Expected, "attributeType", 0);
+    assert_eq!(refused(&[&[("", "a")]]), expected);
+    assert_eq!(
+        refused(&[&[("CN=x,O", "a")]]),
+        (ValueErrorKind::Expected, "attributeType", 2)
+    );
+    assert_eq!(refused(&[&[]]), expected);
+    assert_eq!(
+        refused(&[&[("CN", "a")], &[]]),
+        (ValueErrorKind::Expected, "attributeType", 4)
+    );
+}
+
+#[test]
+fn types_are_found_by_descriptor_in_any_case_and_by_oid() {
+    let name = DistinguishedName::parse("cn=a,2.5.4.3=b,OID.2.5.4.3=c,commonName=d,O=e").unwrap();
+    for attribute_type in ["CN", "commonname", "2.5.4.3", "oid.2.5.4.3"] {
+        assert_eq!(
+            name.values(attribute_type).collect::<Vec<_>>(),
+            ["a", "b", "c", "d"]
+        );
+    }
+    assert_eq!(name.values("O").collect::<Vec<_>>(), ["e"]);
+    assert_eq!(name.values("OU").count(), 0);
+    assert_eq!(name.form(), DnForm::Rfc4514);
+    assert_eq!(
+        format!("{name:?}"),
+        r#"DistinguishedName("cn=a,2.5.4.3=b,OID.2.5.4.3=c,commonName=d,O=e")"#
+    );
+}
+
+#[test]
+fn what_needs_no_change_is_borrowed() {
+    let text = String::from("CN=a b,O=c\\,d");
+    let name = DistinguishedName::parse(&*text).unwrap();
+    let mut values = name.attributes().map(|it| it.value());
+    assert!(matches!(
+        values.next(),
+        Some(AttributeValue::Text(Cow::Borrowed("a b")))
+    ));
+    assert!(matches!(
+        values.next(),
+        Some(AttributeValue::Text(Cow::Owned(_)))
+    ));
+    let names = AltNames::parse("DNS:a, URI:b\\,c").unwrap();
+    let mut names = names.iter();
+    assert!(matches!(
+        names.next(),
+        Some(AltName::Dns(Cow::Borrowed("a")))
+    ));
+    assert!(matches!(names.next(), Some(AltName::Uri(Cow::Owned(_)))));
+}
+
+#[test]
+fn control_characters_are_refused_in_names() {
+    let error = DistinguishedName::parse("CN=a\nb").unwrap_err();
+    assert_eq!((error.kind(), error.offset()), (ValueErrorKind::Control, 4));
+    assert_eq!(
+        error.to_string(),
+        "distinguishedName: control character at byte 4"
+    );
+    let error = AltNames::parse("DNS:a\0").unwrap_err();
+    assert_eq!(
+        (error.kind(), error.field(), error.offset()),
+        (ValueErrorKind::Control, "subjectAltName", 5)
+    );
+}
+
+#[test]
+fn a_list_of_names_is_refused_when_its_reader_would_not_know_a_kind() {
+    for kind in ["foo", "DNS", "", "IP Address", "a:b", "URI "] {
+        let name = AltName::Other {
+            kind: kind.into(),
+            value: "x".into(),
+        };
+        let error = AltNames::from_names([name]).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.offset()),
+            (ValueErrorKind::Expected, 0),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn a_fingerprint_is_written_as_the_draft_shows_it() {
+    let fingerprint = Fingerprint::sha256([0xa0; 32]);
+    assert_eq!(fingerprint.to_string(), ["A0"; 32].join(":"));
+    assert_eq!(fingerprint.algorithm(), Some(FingerprintAlgorithm::Sha256));
+    let read = Fingerprint::parse(&fingerprint.to_string()).unwrap();
+    assert_eq!(read.as_bytes(), [0xa0; 32]);
+    assert_eq!(read.algorithm(), None);
+    assert_eq!(
+        format!("{:?}", Fingerprint::parse("00ff").unwrap()),
+        "Fingerprint(00:FF)"
+    );
+    for (octets, algorithm) in [
+        (16, "md5"),
+        (20, "sha1"),
+        (28, "sha224"),
+        (32, "sha256"),
+        (48, "sha384"),
+        (64, "sha512"),
+    ] {
+        let fingerprint = Fingerprint::parse(&"00".repeat(octets)).unwrap();
+        let guess = fingerprint.guessed_algorithm();
+        assert_eq!(guess.map(FingerprintAlgorithm::name), Some(algorithm));
+        let named = format!("{}:{}", algorithm.to_uppercase(), "00".repeat(octets));
+        assert_eq!(Fingerprint::parse(&named).unwrap().algorithm(), guess);
+    }
+}

@@ -1,0 +1,270 @@
+//! What must hold for any text as the value of a `tls` property, for any bytes as a field with `tls`
+//! results, and for any report.
+
+use authres_tls::{
+    AltName, AltNames, AttributeValue, AuthenticationResults, DistinguishedName, Fingerprint,
+    Options, PropertyError, TlsDiagnosticKind, TlsProperty, TlsReport, TlsResInfo, ValueError,
+};
+
+use super::Broken;
+
+fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+fn points_into(error: ValueError, text: &str) -> Result<(), Broken> {
+    check(error.offset() <= text.len(), || {
+        format!("{error}: behind {} bytes", text.len())
+    })
+}
+
+/// Whether folding and collapsing leave a text as it is, and it is printable ASCII.
+fn survives(text: &str) -> bool {
+    text.bytes().all(|octet| matches!(octet, b' '..=b'~'))
+        && !text.contains("  ")
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+}
+
+type Attributes = Vec<Vec<(String, AttributeValue<'static>)>>;
+
+/// The RDNs of a name, with texts of their own.
+#[must_use]
+pub fn rdns(name: &DistinguishedName<'_>) -> Attributes {
+    name.rdns()
+        .map(|rdn| {
+            rdn.attributes()
+                .map(|it| {
+                    let value = match it.value() {
+                        AttributeValue::Text(text) => AttributeValue::from(text.into_owned()),
+                        AttributeValue::Der(octets) => AttributeValue::Der(octets),
+                    };
+                    (it.attribute_type().to_owned(), value)
+                })
+                .collect()
+        })
+        .collect()
+}
+
+/// A name that is read is written so that it reads back the same, in ASCII that no fold harms; the parts
+/// of the text that are types and values stand in it, and no RDN is empty.
+///
+/// # Errors
+/// What was broken.
+pub fn distinguished_name(text: &str) -> Result<(), Broken> {
+    let name = match DistinguishedName::parse(text) {
+        Ok(name) => name,
+        Err(error) => return points_into(error, text),
+    };
+    let parts = rdns(&name);
+    check(parts.iter().all(|rdn| !rdn.is_empty()), || {
+        "an empty RDN".into()
+    })?;
+    let written = name.to_rfc4514();
+    check(survives(&written), || {
+        format!("{written:?} does not survive a fold")
+    })?;
+    let again =
+        DistinguishedName::parse(&*written).map_err(|error| format!("{written:?}: {error}"))?;
+    check(rdns(&again) == parts, || {
+        format!("{parts:?} became {:?}", rdns(&again))
+    })?;
+    check(again.to_rfc4514() == written, || {
+        format!("{written:?} is not final")
+    })?;
+    let rebuilt = DistinguishedName::from_rdns(parts.iter().map(|rdn| {
+        rdn.iter()
+            .map(|(attribute_type, value)| (&**attribute_type, value.clone()))
+    }))
+    .map_err(|error| format!("{parts:?}: {error}"))?;
+    check(rebuilt == again, || format!("{rebuilt:?} is not {again:?}"))?;
+    // Every byte is of a type, a value, a separator or a blank.
+    let of_parts: usize = name
+        .attributes()
+        .map(|it| it.attribute_type().len() + it.raw_value().len() + 1)
+        .sum();
+    let rest = text.len().checked_sub(of_parts).ok_or("parts overlap")?;
+    check(rest >= name.attributes().count().saturating_sub(1), || {
+        "a separator is missing".into()
+    })
+}
+
+/// A list of names that is read is written so that it reads back the same, in ASCII that no fold harms.
+///
+/// # Errors
+/// What was broken.
+pub fn alt_names(text: &str) -> Result<(), Broken> {
+    let names = match AltNames::parse(text) {
+        Ok(names) => names,
+        Err(error) => return points_into(error, text),
+    };
+    let parts: Vec<_> = names.iter().collect();
+    let written = match AltNames::from_names(parts.iter().cloned()) {
+        Ok(written) => written,
+        // A kind that only this writer knows.
+        Err(_) if parts.iter().any(|it| matches!(it, AltName::Other { .. })) => return Ok(()),
+        Err(error) => return Err(format!("{parts:?}: {error}")),
+    };
+    check(survives(written.as_str()) || parts.is_empty(), || {
+        format!("{written:?} does not survive a fold")
+    })?;
+    check(written.iter().eq(parts.iter().cloned()), || {
+        format!("{parts:?} became {:?}", written.iter().collect::<Vec<_>>())
+    })
+}
+
+/// A fingerprint that is read is written as its octets, and reads back.
+///
+/// # Errors
+/// What was broken.
+pub fn fingerprint(text: &str) -> Result<(), Broken> {
+    let read = match Fingerprint::parse(text) {
+        Ok(read) => read,
+        Err(error) => return points_into(error, text),
+    };
+    let written = read.to_string();
+    let digits: String = written.split(':').collect();
+    check(digits.len() == 2 * read.as_bytes().len(), || {
+        written.clone()
+    })?;
+    let mut given: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+    given.make_ascii_uppercase();
+    check(given.ends_with(&digits), || {
+        format!("{written} is not in {text:?}")
+    })?;
+    let again = Fingerprint::parse(&written).map_err(|error| error.to_string())?;
+    check(again.as_bytes() == read.as_bytes(), || {
+        format!("{again} is not {read}")
+    })
+}
+
+/// What a value of a field says of `tls` is the same whether it is asked for or noted: an accessor fails
+/// where there is a diagnostic of it, and only there.
+///
+/// # Errors
+/// What was broken.
+pub fn tls(value: &[u8]) -> Result<(), Broken> {
+    let Ok(header) = AuthenticationResults::parse(value, &Options::lenient()) else {
+        return Ok(());
+    };
+    for lint in TlsResInfo::lint_all(&header) {
+        check(lint.span().end() <= value.len(), || {
+            format!("{lint}: behind the value")
+        })?;
+    }
+    for tls in TlsResInfo::all(&header).filter_map(Result::ok) {
+        let kinds: Vec<_> = tls.diagnostics().map(|it| it.kind()).collect();
+        let outside = tls.diagnostics().find(|it| it.span().end() > value.len());
+        check(outside.is_none(), || {
+            format!("{outside:?}: behind the value")
+        })?;
+        let unknown = kinds.contains(&TlsDiagnosticKind::UnknownResult);
+        check(unknown == tls.result().is_none(), || {
+            "result and diagnostics differ".into()
+        })?;
+        let mut conflicts = false;
+        let mut bad = false;
+        let mut note = |error: Option<PropertyError>| match error {
+            Some(PropertyError::Conflict(_)) => conflicts = true,
+            Some(_) => bad = true,
+            None => {}
+        };
+        note(tls.cert_client().err());
+        note(tls.cert_server().err());
+        note(tls.cert_client_alt().err());
+        note(tls.cert_server_alt().err());
+        note(tls.cert_client_issuer().err());
+        note(tls.cert_server_issuer().err());
+        note(tls.cert_verif().err().map(PropertyError::from));
+        note(tls.tls_v().err().map(PropertyError::from));
+        note(
+            tls.value(TlsProperty::KeyCiphersuite)
+                .err()
+                .map(PropertyError::from),
+        );
+        note(tls.key_fingerprint().err());
+        note(tls.key_length().err());
+        note(tls.key_strength().err().map(PropertyError::from));
+        let noted = |kind: fn(&TlsDiagnosticKind) -> bool| kinds.iter().any(kind);
+        check(
+            conflicts == noted(|it| *it == TlsDiagnosticKind::DuplicateProperty),
+            || format!("a conflict, or none, beside {kinds:?}"),
+        )?;
+        let noted_bad = noted(|it| {
+            matches!(
+                it,
+                TlsDiagnosticKind::BadDn(_)
+                    | TlsDiagnosticKind::BadAltName(_)
+                    | TlsDiagnosticKind::BadFingerprint(_)
+                    | TlsDiagnosticKind::BadKeyLength(_)
+            )
+        });
+        // Of a property that stands twice, the accessor says no more.
+        check(bad == noted_bad || conflicts && noted_bad, || {
+            format!("a bad value, or none, beside {kinds:?}")
+        })?;
+        for property in TlsProperty::ALL {
+            for text in tls
+                .values(property)
+                .map(|text| text.collapsed().into_owned())
+            {
+                distinguished_name(&text)?;
+                alt_names(&text)?;
+                fingerprint(&text)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A report as the value of a field, by the simplest of all writers.
+#[must_use]
+pub fn field_of(report: &TlsReport) -> String {
+    let mut value = format!("mx.example.net; tls={}", report.result);
+    if let Some(comment) = report.comment {
+        value.push_str(&format!(" ({comment})"));
+    }
+    for (property, text) in &report.properties {
+        let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
+        value.push_str(&format!(" {property}=\"{escaped}\""));
+    }
+    value
+}
+
+/// A report reads back as what it says, with nothing to note.
+///
+/// # Errors
+/// What was broken.
+pub fn report(report: &TlsReport) -> Result<(), Broken> {
+    let value = field_of(report);
+    let header = AuthenticationResults::parse(value.as_bytes(), &Options::strict())
+        .map_err(|error| format!("{value}: {error}"))?;
+    let read: Result<Vec<_>, _> = TlsResInfo::all(&header).collect();
+    let read = read.map_err(|error| error.to_string())?;
+    let [tls] = read.as_slice() else {
+        return Err(format!("{value}: {} results", read.len()));
+    };
+    check(header.results().len() == 1, || {
+        format!("{value}: another result")
+    })?;
+    check(tls.result() == Some(report.result), || {
+        format!("{value}: another result")
+    })?;
+    let given = report.properties.iter();
+    let given = given.map(|(property, text)| (property.to_string(), text.clone()));
+    let got = tls.res_info().properties().map(|it| {
+        let ptype = it.ptype().map(|it| it.to_string()).unwrap_or_default();
+        let name = format!("{ptype}.{}", it.property());
+        (name, it.value().unfolded().into_owned())
+    });
+    check(got.eq(given), || format!("{value}: other properties"))?;
+    let mut last = None;
+    for (property, _) in &report.properties {
+        check(last < Some(*property), || {
+            format!("{value}: {property} out of order")
+        })?;
+        last = Some(*property);
+    }
+    let noted = tls.diagnostics().next();
+    check(noted.is_none(), || format!("{value}: {noted:?}"))
+}
