@@ -132,10 +132,9 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
 
     /// The values of a property in their order.
     pub fn values(self, property: TlsProperty) -> impl Iterator<Item = Text<'a>> + use<'h, 'a> {
-        let (ptype, name) = (property.ptype(), property.property());
         let properties = self.0.properties();
         properties
-            .filter(move |it| it.is(ptype, name))
+            .filter(move |it| property.is(*it))
             .map(Property::value)
     }
 
@@ -279,24 +278,22 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
             Some(_) => None,
         };
         let result = result.map(|kind| TlsDiagnostic::new(kind, text.span()));
-        let properties = self
-            .0
-            .properties()
-            .enumerate()
-            .flat_map(move |(place, it)| {
-                let property = TlsProperty::of(it);
-                let mut before = self.0.properties().take(place);
-                let again = property.is_some() && before.any(|it| TlsProperty::of(it) == property);
-                let kinds = [
-                    again.then_some(TlsDiagnosticKind::DuplicateProperty),
-                    property.and_then(|property| value_diagnostic(property, it.value())),
-                ];
-                let span = it.value().span();
-                kinds
-                    .into_iter()
-                    .flatten()
-                    .map(move |kind| TlsDiagnostic::new(kind, span))
-            });
+        let mut seen = [false; TlsProperty::ALL.len()];
+        let properties = self.0.properties().flat_map(move |it| {
+            let property = TlsProperty::of(it);
+            let mut places = TlsProperty::ALL.into_iter().zip(&mut seen);
+            let seen = places.find(|(it, _)| Some(*it) == property);
+            let again = seen.is_some_and(|(_, seen)| core::mem::replace(seen, true));
+            let kinds = [
+                again.then_some(TlsDiagnosticKind::DuplicateProperty),
+                property.and_then(|property| value_diagnostic(property, it.value())),
+            ];
+            let span = it.value().span();
+            kinds
+                .into_iter()
+                .flatten()
+                .map(move |kind| TlsDiagnostic::new(kind, span))
+        });
         result.into_iter().chain(properties)
     }
 }
@@ -304,8 +301,14 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
 impl TlsProperty {
     /// Which property of the draft it is.
     fn of(property: Property<'_>) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|it| property.is(it.ptype(), it.property()))
+        Self::ALL.into_iter().find(|it| it.is(property))
+    }
+
+    /// Keywords are written without quotes and escapes. The property tells more than the ptype.
+    fn is(self, property: Property<'_>) -> bool {
+        let same = |text: Text<'_>, name: &str| text.raw().eq_ignore_ascii_case(name.as_bytes());
+        same(property.property(), self.property())
+            && property.ptype().is_some_and(|it| same(it, self.ptype()))
     }
 }
 

@@ -101,6 +101,23 @@ fn self_signed(change: impl FnOnce(&mut CertificateParams)) -> Identity {
     Identity { certificate, key }
 }
 
+/// The issuer has another name, and the same key: not self-signed by RFC 5280 section 3.2.
+fn under_another_name() -> Identity {
+    let key = KeyPair::generate().unwrap();
+    let mut issuer = CertificateParams::default();
+    issuer.distinguished_name = rcgen::DistinguishedName::new();
+    issuer
+        .distinguished_name
+        .push(DnType::CommonName, "Another");
+    let issuer = rcgen::Issuer::from_params(&issuer, &key);
+    let certificate = client_params()
+        .signed_by(&key, &issuer)
+        .unwrap()
+        .der()
+        .clone();
+    Identity { certificate, key }
+}
+
 /// A mail server, and the authorities around it.
 struct World {
     trusted: Issuer,
@@ -378,6 +395,13 @@ fn each_kind_of_certificate_has_its_result_under_tls_1_2_and_1_3() {
                 params.distinguished_name = rcgen::DistinguishedName::new();
                 params.distinguished_name.push(DnType::CommonName, NAME);
             }),
+            Some(NAME),
+            TlsResult::Fail,
+            Some("issuer unknown"),
+        ),
+        (
+            "of its own key under another name",
+            &under_another_name(),
             Some(NAME),
             TlsResult::Fail,
             Some("issuer unknown"),

@@ -287,6 +287,29 @@ fn a_list_of_names_is_refused_when_its_reader_would_not_know_a_kind() {
 }
 
 #[test]
+fn a_key_length_is_digits_that_a_u32_holds() {
+    let read = |length: &str| {
+        let value = format!("mx.example.net; tls=fail key.length=\"{length}\"");
+        only(&parse(&value)).key_length()
+    };
+    assert_eq!(read("4294967295"), Ok(Some(u32::MAX)));
+    assert_eq!(read("0"), Ok(Some(0)));
+    let limit = usize::try_from(u32::MAX).unwrap();
+    for (length, kind, offset) in [
+        ("", ValueErrorKind::Expected, 0),
+        ("-1", ValueErrorKind::Expected, 0),
+        ("12 bits", ValueErrorKind::Expected, 2),
+        ("4294967296", ValueErrorKind::Limit { limit }, 0),
+    ] {
+        let Err(PropertyError::Value(error)) = read(length) else {
+            panic!("{length} was read");
+        };
+        let expected = (kind, "key.length", offset);
+        assert_eq!((error.kind(), error.field(), error.offset()), expected);
+    }
+}
+
+#[test]
 fn a_fingerprint_is_written_as_the_draft_shows_it() {
     let fingerprint = Fingerprint::sha256([0xa0; 32]);
     assert_eq!(fingerprint.to_string(), ["A0"; 32].join(":"));

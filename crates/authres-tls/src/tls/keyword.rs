@@ -134,14 +134,39 @@ impl TlsProperty {
 
     /// `ptype`
     #[must_use]
-    pub fn ptype(self) -> &'static str {
-        self.name().split_once('.').unwrap_or_default().0
+    pub const fn ptype(self) -> &'static str {
+        match self {
+            Self::CertClient
+            | Self::CertServer
+            | Self::CertClientAlt
+            | Self::CertServerAlt
+            | Self::CertClientIssuer
+            | Self::CertServerIssuer
+            | Self::CertVerif => "cert",
+            Self::TlsV => "tls",
+            Self::KeyCiphersuite | Self::KeyFingerprint | Self::KeyLength | Self::KeyStrength => {
+                "key"
+            }
+        }
     }
 
     /// `property`
     #[must_use]
-    pub fn property(self) -> &'static str {
-        self.name().split_once('.').unwrap_or_default().1
+    pub const fn property(self) -> &'static str {
+        match self {
+            Self::CertClient => "client",
+            Self::CertServer => "server",
+            Self::CertClientAlt => "clientalt",
+            Self::CertServerAlt => "serveralt",
+            Self::CertClientIssuer => "clientissuer",
+            Self::CertServerIssuer => "serverissuer",
+            Self::CertVerif => "verif",
+            Self::TlsV => "v",
+            Self::KeyCiphersuite => "ciphersuite",
+            Self::KeyFingerprint => "fingerprint",
+            Self::KeyLength => "length",
+            Self::KeyStrength => "strength",
+        }
     }
 }
 
