@@ -14,6 +14,8 @@ Exit codes:
 
 /// Explain, check and strip Authentication-Results fields (RFC 8601), the tls method of
 /// draft-martin-authentication-results-tls-03 included
+///
+/// Nothing that a message says reaches the terminal as a control character: those are escaped.
 #[derive(Debug, Parser)]
 #[command(name = "authres", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -39,8 +41,8 @@ pub(crate) enum Command {
     /// Say what each part of a field means, and point at what is wrong
     ///
     /// Reads leniently, and says what a strict reading makes of the same value. What was let through is
-    /// pointed at. Messages of an mbox are counted from 0. Exits with 1 if a
-    /// value cannot be read at all.
+    /// pointed at. Messages of an mbox are counted from 0. Exits with 1 if a value cannot be read at
+    /// all.
     #[command(after_help = EXIT_CODES)]
     Explain(Shown),
     /// List errors, lenient readings, unknown names and contradictions
@@ -60,7 +62,8 @@ pub(crate) enum Command {
     ///
     /// Reads a message or an mbox and writes it to standard output, byte for byte but for the fields
     /// that are removed. Which those were is reported on standard error, with --check on standard
-    /// output. Fields are counted from 0 among all fields of the message.
+    /// output. Messages, and fields among all of a message, are
+    /// counted from 0.
     #[command(after_help = EXIT_CODES)]
     Strip(Strip),
 }

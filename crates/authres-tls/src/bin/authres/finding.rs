@@ -1,6 +1,6 @@
 //! Something to say of a place in a field, and how it is shown: the line, and a caret under the place.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use authres_tls::Span;
@@ -102,26 +102,58 @@ impl Line {
             .map_or(text.len(), |at| start.saturating_add(at));
         let line = text.get(line_start..line_end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let until = |offset: usize| {
-            let length = offset.min(line_end).saturating_sub(line_start);
-            shown(line.get(..length).unwrap_or(line)).len()
-        };
-        let from = until(start);
+        let (text, places) = shown(line);
+        let (from, to) = (
+            start.saturating_sub(line_start),
+            end.saturating_sub(line_start),
+        );
+        // Whole characters, and all places behind the last one are its end.
+        let first = places.iter().rev().find(|place| place.octet <= from);
+        let behind = places.iter().find(|place| place.octet >= to);
+        let first = first.filter(|_| from < line.len());
+        let from = first.map_or(text.len(), |place| place.text);
         Self {
             number: found.line.saturating_add(line_breaks(Some(before))),
-            at: from..until(end).max(from),
-            text: shown(line).into_owned(),
+            at: from..behind.map_or(text.len(), |place| place.text).max(from),
+            text,
         }
     }
 }
 
+/// Where a character stands in a line, and where in the text that is shown for it.
+struct Place {
+    octet: usize,
+    text: usize,
+}
+
 /// A line as text: what is not UTF-8, and what does something to a terminal beyond what
 /// `annotate-snippets` replaces itself, as U+FFFD.
-fn shown(line: &[u8]) -> Cow<'_, str> {
-    let text = String::from_utf8_lossy(line);
-    let harmful = |c: char| is_unsafe(c) && !c.is_ascii() || c == '\r';
-    if text.contains(harmful) {
-        return Cow::Owned(text.replace(harmful, "\u{fffd}"));
+fn shown(line: &[u8]) -> (String, Vec<Place>) {
+    let mut text = String::with_capacity(line.len());
+    let mut places = Vec::with_capacity(line.len());
+    let mut octet = 0_usize;
+    for chunk in line.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let harmful = is_unsafe(c) && !c.is_ascii() || c == '\r';
+            places.push(Place {
+                octet,
+                text: text.len(),
+            });
+            text.push(if harmful {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            });
+            octet = octet.saturating_add(c.len_utf8());
+        }
+        if !chunk.invalid().is_empty() {
+            places.push(Place {
+                octet,
+                text: text.len(),
+            });
+            text.push(char::REPLACEMENT_CHARACTER);
+            octet = octet.saturating_add(chunk.invalid().len());
+        }
     }
-    text
+    (text, places)
 }
