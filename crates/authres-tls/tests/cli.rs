@@ -659,3 +659,36 @@ fn wrong_command_lines_exit_with_2() {
     assert!(text.contains("Exit codes:\n  0  all is well\n"));
     assert_eq!(help.code, Some(0));
 }
+
+#[test]
+fn spans_in_json_are_of_the_value_beside_them() {
+    fn check(node: &serde_json::Value, value: &str, checked: &mut usize) {
+        if let (Some(raw), Some(span)) = (node["raw"].as_str(), node["span"].as_array()) {
+            let place = |index: usize| {
+                let place = span[index].as_u64().expect("a number");
+                usize::try_from(place).expect("small")
+            };
+            assert_eq!(value.get(place(0)..place(1)), Some(raw));
+            *checked += 1;
+        }
+        match node {
+            serde_json::Value::Array(nodes) => {
+                nodes.iter().for_each(|node| check(node, value, checked));
+            }
+            serde_json::Value::Object(nodes) => {
+                nodes.values().for_each(|node| check(node, value, checked));
+            }
+            _ => {}
+        }
+    }
+    let mut checked = 0;
+    for input in [A1, TWO, FOLDED] {
+        let ran = authres(&["json"], input);
+        let document: serde_json::Value = serde_json::from_slice(&ran.out).expect("JSON");
+        for field in document["fields"].as_array().expect("a list") {
+            let value = field["value"].as_str().expect("text");
+            check(field, value, &mut checked);
+        }
+    }
+    assert_eq!(checked, 92);
+}
