@@ -1,0 +1,252 @@
+//! A field read, strictly and leniently, and all there is to say against it.
+
+use std::ops::Range;
+
+use authres_tls::{
+    AuthenticationResults, Body, Diagnostic, DiagnosticKind, NotTls, ParseError, ResInfo, Span,
+    TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsLintKind, TlsResInfo, registry::Method,
+};
+
+use crate::{
+    arguments::Read,
+    finding::{Finding, Severity},
+    input::Found,
+    visible::Visible,
+};
+
+/// A field as it was read.
+pub(crate) struct Analysis<'a> {
+    /// Whether a strict reading takes the value; `None` if none was asked for.
+    pub(crate) strict: Option<Result<(), ParseError>>,
+    /// Whether a lenient reading takes it; `None` if none was asked for.
+    pub(crate) lenient: Option<Result<(), ParseError>>,
+    /// The tree of the lenient reading, or of the strict one if that is the only one.
+    pub(crate) tree: Result<AuthenticationResults<'a>, ParseError>,
+}
+
+impl<'a> Analysis<'a> {
+    pub(crate) fn of(found: &'a Found<'_>, read: &Read) -> Self {
+        let parse = if found.is_arc() {
+            AuthenticationResults::parse_arc
+        } else {
+            AuthenticationResults::parse
+        };
+        let strictly = (!read.lenient).then(|| parse(found.octets(), &read.strict_options()));
+        let leniently = (!read.strict).then(|| parse(found.octets(), &read.lenient_options()));
+        let verdict = |it: &Result<AuthenticationResults<'a>, ParseError>| match it {
+            Ok(_) => Ok(()),
+            Err(error) => Err(*error),
+        };
+        Self {
+            strict: strictly.as_ref().map(verdict),
+            lenient: leniently.as_ref().map(verdict),
+            tree: leniently
+                .or(strictly)
+                .unwrap_or_else(|| parse(found.octets(), &read.strict_options())),
+        }
+    }
+
+    /// What is wrong with the form: an error, or what was let through, in the order of the bytes.
+    pub(crate) fn findings_of_form(&self) -> Vec<Finding> {
+        let tree = match &self.tree {
+            Ok(tree) => tree,
+            Err(error) => return vec![refused(*error)],
+        };
+        let mut findings: Vec<_> = tree.diagnostics().iter().map(let_through).collect();
+        let tls = TlsResInfo::all(tree).filter_map(Result::ok);
+        findings.extend(tls.flat_map(|it| it.diagnostics()).map(tls_let_through));
+        if let (true, Some(Err(error))) = (tree.diagnostics().is_empty(), self.strict) {
+            findings.push(refused(error));
+        }
+        findings.sort_by_key(|finding| finding.at.start);
+        findings
+    }
+
+    /// All there is to say, in the order of the bytes.
+    pub(crate) fn findings(&self) -> Vec<Finding> {
+        let mut findings = self.findings_of_form();
+        if let Ok(tree) = &self.tree {
+            if let (Body::UnsupportedVersion, Some(version)) = (tree.body(), tree.version()) {
+                findings.push(Finding::new(
+                    Severity::Warning,
+                    "unsupported-version",
+                    "a version that is not known: the field is not to be used",
+                    version.span(),
+                ));
+            }
+            findings.extend(tree.results().flat_map(of_registry));
+            findings.extend(TlsResInfo::lint_all(tree).map(contradiction));
+        }
+        findings.sort_by_key(|finding| finding.at.start);
+        findings
+    }
+}
+
+/// A place that is known by its first byte only.
+fn byte(offset: usize) -> Range<usize> {
+    offset..offset.saturating_add(1)
+}
+
+fn refused(error: ParseError) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        code: error.kind().name(),
+        text: error.to_string(),
+        at: byte(error.offset()),
+    }
+}
+
+fn let_through(diagnostic: &Diagnostic) -> Finding {
+    use DiagnosticKind as Kind;
+    let field = diagnostic.field();
+    let text = match diagnostic.kind() {
+        Kind::MalformedAuthservId => {
+            "the authserv-id is neither a token nor a quoted-string".to_owned()
+        }
+        Kind::MissingAuthservId => {
+            "there is no authserv-id: nobody says who made these checks".to_owned()
+        }
+        Kind::JunkAfterAuthservId => {
+            "passed over: something between the authserv-id and the first \";\"".to_owned()
+        }
+        Kind::BadResinfo(why) => {
+            format!(
+                "passed over: a result that cannot be read ({field}: {})",
+                why.name()
+            )
+        }
+        Kind::EmptyResinfo => "no result between two \";\"".to_owned(),
+        Kind::TrailingSemicolon => "a \";\" at the end, and no result behind it".to_owned(),
+        Kind::NoneMixed => "passed over: \"none\" beside results".to_owned(),
+        Kind::UnderscoreInKeyword => format!("an underscore in the keyword ({field})"),
+        Kind::KeywordEndsWithHyphen => format!("the keyword ends with a hyphen ({field})"),
+        Kind::UndottedPair => "key=value where ptype.property=value is due".to_owned(),
+        Kind::UnquotedTspecials => {
+            "special characters in a value without quotes; it is taken to end at the next blank, \
+             \";\", comment or quote"
+                .to_owned()
+        }
+        Kind::BareLfFold => "a line is folded with LF where CRLF is due".to_owned(),
+        Kind::NonAscii => format!("characters outside ASCII ({field})"),
+        _ => format!("let through: {diagnostic}"),
+    };
+    Finding {
+        severity: Severity::Warning,
+        code: diagnostic.kind().name(),
+        text,
+        at: byte(diagnostic.offset()),
+    }
+}
+
+fn tls_let_through(diagnostic: TlsDiagnostic) -> Finding {
+    use TlsDiagnosticKind as Kind;
+    let text = match diagnostic.kind() {
+        Kind::ResultAlias => {
+            "\"permererror\", as a table of the draft misspells it, taken for \"permerror\""
+                .to_owned()
+        }
+        Kind::UnknownResult => "not a result of the draft: to be treated as no result".to_owned(),
+        Kind::DuplicateProperty => {
+            "the property stands again: neither value can be relied on".to_owned()
+        }
+        Kind::DnWhitespace => "runs of blanks in a distinguished name, as folding leaves them; \
+                               each taken for one"
+            .to_owned(),
+        Kind::BadDn(why) => format!("not a distinguished name ({})", why.name()),
+        Kind::BadAltName(why) => format!("not a list of alternative names ({})", why.name()),
+        Kind::CertVerifCase => {
+            "cert.verif in another case than the draft's CA, DANE, LOCAL".to_owned()
+        }
+        Kind::TlsVSpelling => {
+            "the version in another spelling than the draft's, e.g. TLS1.2".to_owned()
+        }
+        Kind::CipherSuiteNotIanaName => {
+            "not a description of the IANA registry, e.g. TLS_AES_128_GCM_SHA256".to_owned()
+        }
+        Kind::FingerprintFolded => "blanks in a fingerprint, as folding leaves them".to_owned(),
+        Kind::BadFingerprint(why) => format!("not a fingerprint ({})", why.name()),
+        Kind::BadKeyLength(why) => format!("not a number of bits ({})", why.name()),
+        Kind::KeyStrengthCase => {
+            "key.strength in another case than the draft's low, medium, high".to_owned()
+        }
+        _ => format!("let through: {diagnostic}"),
+    };
+    Finding::new(
+        Severity::Warning,
+        diagnostic.kind().name(),
+        text,
+        diagnostic.span(),
+    )
+}
+
+fn contradiction(lint: TlsLint) -> Finding {
+    use TlsLintKind as Kind;
+    let text = match lint.kind() {
+        Kind::SeveralResults => "another tls result: which one holds cannot be told".to_owned(),
+        Kind::UnknownProperty => "the draft has no such property".to_owned(),
+        Kind::NoneWithProperties => {
+            "sent in clear, yet with properties of a TLS session".to_owned()
+        }
+        Kind::NoCipherSuite => {
+            "encrypted, but without key.ciphersuite, which is not optional".to_owned()
+        }
+        Kind::PassWithoutClient => {
+            "passed, but without cert.client, which is not optional".to_owned()
+        }
+        Kind::PassWithoutEncryption => "passed, but the cipher suite does not encrypt".to_owned(),
+        Kind::SuiteOfAnotherVersion => {
+            "the protocol version does not have this cipher suite".to_owned()
+        }
+        _ => lint.to_string(),
+    };
+    let severity = match lint.kind() {
+        Kind::UnknownProperty => Severity::Note,
+        _ => Severity::Warning,
+    };
+    Finding::new(severity, lint.kind().name(), text, lint.span())
+}
+
+/// Names that the registries do not have. Of `tls`, reading and lints say the same.
+fn of_registry(result: ResInfo<'_, '_>) -> Vec<Finding> {
+    let note = |code, text: String, span: Span| Finding::new(Severity::Note, code, text, span);
+    let mut findings = Vec::new();
+    let name = result.method().unfolded();
+    let Some(method) = Method::find(&name) else {
+        let text = format!("the method {} is not registered", Visible(&name));
+        return vec![note("unknown-method", text, result.method().span())];
+    };
+    if let Some(version) = result.method_version()
+        && version.value() != Some(1)
+    {
+        findings.push(Finding::new(
+            Severity::Warning,
+            "unsupported-method-version",
+            "a version of the method that is not known: the result is to be ignored",
+            version.span(),
+        ));
+    }
+    if !matches!(TlsResInfo::try_from(result), Err(NotTls::OtherMethod)) {
+        return findings;
+    }
+    let word = result.result();
+    if method.result(&word.unfolded()).is_none() {
+        let known: Vec<_> = method.results.iter().map(|it| it.name).collect();
+        let text = format!(
+            "not a result of {}, which has {}",
+            method.name,
+            known.join(", ")
+        );
+        findings.push(note("unknown-result", text, word.span()));
+    }
+    for property in result.properties() {
+        let ptype = property.ptype().map(|it| it.unfolded()).unwrap_or_default();
+        if method
+            .property(&ptype, &property.property().unfolded())
+            .is_none()
+        {
+            let text = format!("the property is not registered for {}", method.name);
+            findings.push(note("unknown-property", text, property.span()));
+        }
+    }
+    findings
+}

@@ -1,0 +1,323 @@
+//! `authres explain`
+
+use std::{fmt::Write as _, io};
+
+use anstyle::{AnsiColor, Style};
+use authres_tls::{
+    AuthenticationResults, Body, Comment, Element, Number, ParseError, Property, ResInfo, Text,
+    TlsResInfo, registry::Method,
+};
+
+use crate::{
+    Verdict,
+    analysis::Analysis,
+    arguments::{Kind, Shown},
+    finding,
+    input::{File, Found, LineEnds},
+    lint::plural,
+    tls_view::{View, tls_property},
+    visible::Visible,
+};
+
+pub(crate) const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default();
+
+pub(crate) fn run(arguments: &Shown) -> io::Result<(String, Verdict)> {
+    let read = &arguments.read;
+    let file = File::read(&read.file)?;
+    let kind = read.input.unwrap_or_else(|| file.kind());
+    let fields = file.found(kind);
+    let mut out = String::new();
+    preamble(&mut out, &file.name, &fields);
+    let mut refused = false;
+    for (place, found) in fields.iter().enumerate() {
+        if place > 0 {
+            out.push('\n');
+        }
+        let analysis = Analysis::of(found, read);
+        heading(&mut out, &file.name, found, kind);
+        verdicts(&mut out, &analysis);
+        match &analysis.tree {
+            Ok(tree) => self::tree(&mut out, tree),
+            Err(_) => refused = true,
+        }
+        let findings = analysis.findings_of_form();
+        if !findings.is_empty() {
+            out.push('\n');
+            finding::show(&mut out, &file.name, found, &findings, arguments.width);
+            // The last of them needs no line behind it.
+            out.pop();
+        }
+    }
+    Ok((out, Verdict::of(refused)))
+}
+
+/// What was done to the fields before they were read, and whether there are any.
+pub(crate) fn preamble(out: &mut String, file: &str, fields: &[Found<'_>]) {
+    if fields.is_empty() {
+        let _ = writeln!(out, "{file}: no Authentication-Results field");
+    }
+    if fields.iter().any(|found| found.line_ends == LineEnds::Lf) {
+        let _ = writeln!(out, "{DIM}{file}: lines end in LF, read as CRLF{DIM:#}\n");
+    }
+}
+
+/// Where a field stands.
+pub(crate) fn heading(out: &mut String, file: &str, found: &Found<'_>, kind: Kind) {
+    let name = found.name.unwrap_or("a value");
+    let line = found.line;
+    let _ = write!(out, "{BOLD}{file}:{line}: {name}{BOLD:#}");
+    if kind == Kind::Mbox {
+        let _ = write!(out, " of message {}", found.message);
+    }
+    out.push('\n');
+}
+
+/// What the readings that were asked for make of it.
+pub(crate) fn verdicts(out: &mut String, analysis: &Analysis<'_>) {
+    let mut verdict =
+        |reading, verdict: Option<Result<(), ParseError>>, let_through: usize| match verdict {
+            None => {}
+            Some(Err(error)) => {
+                let _ = writeln!(out, "{reading}  {BAD}refused{BAD:#}: {error}");
+            }
+            Some(Ok(())) if let_through > 0 => {
+                let things = plural(let_through, "thing");
+                let _ = writeln!(out, "{reading}  {GOOD}read{GOOD:#}, {things} let through");
+            }
+            Some(Ok(())) => {
+                let _ = writeln!(out, "{reading}  {GOOD}read{GOOD:#}");
+            }
+        };
+    let diagnostics = analysis
+        .tree
+        .as_ref()
+        .map(AuthenticationResults::diagnostics);
+    verdict("strictly ", analysis.strict, 0);
+    // What a strict reading takes, a lenient one takes without more.
+    if !matches!(analysis.strict, Some(Ok(()))) {
+        let let_through = diagnostics.map_or(0, <[_]>::len);
+        verdict("leniently", analysis.lenient, let_through);
+    }
+}
+
+/// Lines of names, and what there is to say of them beside.
+struct Table<'o> {
+    out: &'o mut String,
+    indent: &'static str,
+    width: usize,
+}
+
+impl Table<'_> {
+    fn row(&mut self, name: &str, text: impl std::fmt::Display) {
+        let Self { indent, width, .. } = *self;
+        let _ = writeln!(self.out, "{indent}{BOLD}{name:width$}{BOLD:#}  {text}");
+    }
+
+    /// A line below the last.
+    fn more(&mut self, sign: &str, style: Style, text: &str) {
+        let Self { indent, width, .. } = *self;
+        let _ = writeln!(
+            self.out,
+            "{indent}{:width$}  {style}{sign}{}{style:#}",
+            "",
+            Visible(text)
+        );
+    }
+}
+
+fn tree(out: &mut String, tree: &AuthenticationResults<'_>) {
+    out.push('\n');
+    let mut table = Table {
+        out,
+        indent: "",
+        width: "authserv-id".len(),
+    };
+    if let Some(instance) = tree.instance() {
+        table.row("instance", number(tree, instance));
+        table.more("", DIM, "which link of the ARC chain this is");
+    }
+    let id = tree.authserv_id().unfolded();
+    if id.is_empty() {
+        table.row("authserv-id", "none");
+    } else {
+        table.row("authserv-id", Visible(&id));
+    }
+    table.more(
+        "",
+        DIM,
+        "who made these checks; believe it only behind a border that removes forged fields",
+    );
+    match tree.version() {
+        Some(version) => table.row("version", number(tree, version)),
+        None => table.row("version", "1, as none is given"),
+    }
+    for it in tree.comments() {
+        comment(&mut table, it);
+    }
+    match tree.body() {
+        Body::NoResult => table.row("none", "no authentication was done"),
+        Body::UnsupportedVersion => table.more(
+            "",
+            BAD,
+            "not known: the field is not to be used, and nothing behind it was read",
+        ),
+        _ if tree.results().len() == 0 => table.row("results", "none that could be read"),
+        _ => {}
+    }
+    for it in tree.results() {
+        result(out, tree, it);
+    }
+}
+
+fn number(tree: &AuthenticationResults<'_>, number: Number) -> String {
+    let digits = tree.as_bytes().get(number.span().range());
+    String::from_utf8_lossy(digits.unwrap_or_default()).into_owned()
+}
+
+fn comment(table: &mut Table<'_>, comment: Comment<'_>) {
+    let text = comment.text().unfolded();
+    let place = match comment.after() {
+        Element::Start => "at the start".to_owned(),
+        after => format!("after {}", element(after)),
+    };
+    table.row(
+        "comment",
+        format_args!("({}) {DIM}{place}{DIM:#}", Visible(&text)),
+    );
+}
+
+/// A part of the grammar as it is called.
+pub(crate) const fn element(element: Element) -> &'static str {
+    match element {
+        Element::Start => "start",
+        Element::Instance => "instance",
+        Element::AuthservId => "authserv-id",
+        Element::Version => "authres-version",
+        Element::Semicolon => "semicolon",
+        Element::None => "none",
+        Element::Method => "method",
+        Element::Slash => "slash",
+        Element::MethodVersion => "method-version",
+        Element::MethodEquals => "method-equals",
+        Element::Result => "result",
+        Element::Reason => "reason",
+        Element::ReasonEquals => "reason-equals",
+        Element::ReasonValue => "reason-value",
+        Element::Ptype => "ptype",
+        Element::Dot => "dot",
+        Element::Property => "property",
+        Element::Equals => "equals",
+        Element::LocalPart => "local-part",
+        Element::Pvalue => "pvalue",
+        _ => "other",
+    }
+}
+
+/// A part of a result that has a row of its own.
+enum Part<'a> {
+    Comment(Comment<'a>),
+    Reason(Text<'a>),
+    Property(Property<'a>),
+}
+
+impl Part<'_> {
+    fn start(&self) -> usize {
+        match self {
+            Self::Comment(it) => it.text().span().start(),
+            Self::Reason(it) => it.span().start(),
+            Self::Property(it) => it.span().start(),
+        }
+    }
+}
+
+fn property_name(property: Property<'_>) -> String {
+    let name = property.property().unfolded();
+    let name = match property.ptype() {
+        Some(ptype) => format!("{}.{name}", ptype.unfolded()),
+        None => name.into_owned(),
+    };
+    Visible(&name).to_string()
+}
+
+fn result(out: &mut String, tree: &AuthenticationResults<'_>, result: ResInfo<'_, '_>) {
+    let (method_text, result_text) = (result.method().unfolded(), result.result().unfolded());
+    let version = result.method_version();
+    let version = version.map_or(String::new(), |it| format!("/{}", number(tree, it)));
+    let style = match &*result_text.to_ascii_lowercase() {
+        "pass" => GOOD,
+        "fail" | "softfail" | "invalidhost" | "selfsigned" | "permerror" => BAD,
+        _ => Style::new(),
+    };
+    let _ = writeln!(
+        out,
+        "\n{BOLD}{}{version}={style}{}{style:#}{BOLD:#}",
+        Visible(&method_text),
+        Visible(&result_text)
+    );
+    let names = result
+        .all_properties()
+        .map(|it| property_name(it).chars().count());
+    let mut table = Table {
+        out,
+        indent: "  ",
+        width: names.max().unwrap_or_default().clamp("comment".len(), 24),
+    };
+    let method = Method::find(&method_text);
+    match method {
+        Some(method) => {
+            table.row(
+                "method",
+                format_args!("{} ({})", method.meaning, method.defined),
+            );
+            let meaning = method.result(&result_text).map(|it| it.meaning);
+            let tls = TlsResInfo::try_from(result)
+                .ok()
+                .and_then(TlsResInfo::result);
+            let meaning = meaning.or_else(|| method.result(tls?.name()).map(|it| it.meaning));
+            table.row("result", meaning.unwrap_or("not a result of this method"));
+        }
+        None => table.row("method", "not registered"),
+    }
+    if !version.is_empty() && result.method_version().and_then(Number::value) != Some(1) {
+        table.more("", BAD, "a version that is not known: to be ignored");
+    }
+    let mut parts: Vec<_> = result.comments().map(Part::Comment).collect();
+    parts.extend(result.reason().map(Part::Reason));
+    parts.extend(result.all_properties().map(Part::Property));
+    parts.sort_by_key(Part::start);
+    for part in parts {
+        match part {
+            Part::Comment(it) => comment(&mut table, it),
+            Part::Reason(it) => table.row("reason", Visible(&it.unfolded())),
+            Part::Property(it) => property(&mut table, method, result, it),
+        }
+    }
+}
+
+fn property(
+    table: &mut Table<'_>,
+    method: Option<&Method>,
+    result: ResInfo<'_, '_>,
+    property: Property<'_>,
+) {
+    let value = property.value().unfolded();
+    table.row(&property_name(property), Visible(&value));
+    if let Some(method) = method {
+        let ptype = property.ptype().map(|it| it.unfolded());
+        let known = ptype.and_then(|it| method.property(&it, &property.property().unfolded()));
+        let meaning = known.map_or("not registered for this method", |it| it.meaning);
+        table.more("", DIM, meaning);
+    }
+    let tls = TlsResInfo::try_from(result).ok();
+    let view = tls
+        .zip(tls_property(property))
+        .and_then(|(tls, property)| View::of(tls, property));
+    for line in view.iter().flat_map(View::lines) {
+        if line != value {
+            table.more("= ", Style::new(), &line);
+        }
+    }
+}
