@@ -250,6 +250,8 @@ def build(*bindings, length=None, after=b""):
 
 
 class Suite:
+    source = SOURCE
+
     def __init__(self, name):
         self.name, self.cases, self.names = name, [], set()
 
@@ -263,7 +265,7 @@ class Suite:
         )
 
     def text(self):
-        head = {"suite": self.name, "source": SOURCE, "count": len(self.cases)}
+        head = {"suite": self.name, "source": self.source, "count": len(self.cases)}
         lines = json.dumps(head)[:-1] + ', "cases": [\n'
         return lines + ",\n".join(json.dumps(case) for case in self.cases) + "\n]}\n"
 
@@ -924,20 +926,20 @@ def suites():
 
 
 def check_requirements(suites_):
-    """Every requirement that a case names is in the ledger."""
-    ledger = REPOSITORY / "docs/requirements/draft-popov-token-binding-00.toml"
-    known = set(re.findall(r'^id = "(.*)"$', ledger.read_text(), re.MULTILINE))
+    """Every requirement that a case names is in a ledger."""
+    ledgers = (REPOSITORY / "docs/requirements").glob("*.toml")
+    known = {id_ for ledger in ledgers for id_ in re.findall(r'^id = "(.*)"$', ledger.read_text(), re.MULTILINE)}
     named = {id_ for suite in suites_ for case in suite.cases for id_ in case["requirements"]}
     assert named <= known, named - known
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates/tokenbind-wire/vectors")
+def main(description, crate, generated):
+    """What the script of a crate does with the suites it generated."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates" / crate / "vectors")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     stale = []
-    generated = suites()
     check_requirements(generated)
     for suite in generated:
         path = arguments.out / (suite.name.split("/")[1] + ".json")
@@ -953,4 +955,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "tokenbind-wire", suites())

@@ -9,6 +9,7 @@ mod python;
 mod report;
 mod run;
 mod suite;
+mod tokenbind_http;
 mod tokenbind_wire;
 mod vector;
 

@@ -10,6 +10,8 @@ use tokenbind_wire::{
     TokenBindingMessageRef, TokenBindingType, establish,
 };
 
+pub mod tokenbind_http;
+
 /// What was broken.
 pub type Broken = String;
 

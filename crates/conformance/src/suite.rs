@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    tokenbind_wire,
+    tokenbind_http, tokenbind_wire,
     vector::{Case, Expected},
 };
 
@@ -80,7 +80,8 @@ impl std::error::Error for MalformedCase {}
 /// All suites.
 #[must_use]
 pub fn suites() -> Vec<&'static Suite> {
-    tokenbind_wire::SUITES.iter().collect()
+    let suites = [tokenbind_wire::SUITES, tokenbind_http::SUITES];
+    suites.into_iter().flatten().collect()
 }
 
 /// The suite of this name.
