@@ -4,14 +4,16 @@
 use std::fmt;
 
 use tls_parser::{
-    TlsExtension, TlsMessage, TlsMessageHandshake, TlsRecordType, TlsVersion,
-    parse_tls_client_hello_extensions, parse_tls_message_handshake, parse_tls_raw_record,
+    TlsExtension, TlsRecordType, TlsVersion, parse_tls_client_hello_extensions,
+    parse_tls_handshake_client_hello, parse_tls_raw_record,
 };
 use tokenbind_wire::{ProtocolVersion, Selection, TlsFacts, TokenBindingAlpn, select};
 
 /// The longest ClientHello looked at, in bytes, as rustls has it for handshake messages.
 pub const MAX_CLIENT_HELLO_BYTES: usize = 0xffff;
 
+/// `HandshakeType.client_hello`.
+const CLIENT_HELLO: u8 = 1;
 const TLS12: TlsVersion = TlsVersion::Tls12;
 const TLS13: TlsVersion = TlsVersion::Tls13;
 
@@ -73,9 +75,10 @@ impl ClientOffer {
     }
 
     fn from_message(message: &[u8]) -> Result<Self, ClientOfferError> {
-        let Ok(([], TlsMessage::Handshake(TlsMessageHandshake::ClientHello(hello)))) =
-            parse_tls_message_handshake(message)
-        else {
+        let Some((&CLIENT_HELLO, [_, _, _, body @ ..])) = message.split_first() else {
+            return Err(ClientOfferError);
+        };
+        let Ok(([], hello)) = parse_tls_handshake_client_hello(body) else {
             return Err(ClientOfferError);
         };
         let mut offer = Self {
