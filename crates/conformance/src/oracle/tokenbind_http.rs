@@ -380,10 +380,10 @@ fn low_bits(signature: &[u8]) -> Result<(), SignatureInvalid> {
 
 /// A connection's requests from any bytes: the first byte chooses the identifier (bits 0, 1), the
 /// profile (2, 3), no Token Binding (4), padding (5) and requests without the header (6). Then
-/// requests, of two bytes and what they say: an operation (modulo 5) and a number n.
+/// requests, of an operation (one byte, modulo 5), a number n (two bytes), and what they say.
 ///
-/// 0: no header. 1: the next n bytes. 2, 3: the base64url of the next 8 n bytes, or of what is left;
-/// padded for 3. 4: the header of request n again, modulo their number; twice if n is 128 or more.
+/// 0: no header. 1: the next n bytes. 2: their base64url. 3: the same, padded. 4: what request n,
+/// modulo their number, had; twice if n is 32768 or more.
 ///
 /// # Errors
 /// What was broken.
@@ -401,18 +401,19 @@ pub fn requests(data: &[u8]) -> Result<(), Broken> {
     };
     let session = (choice & 16 == 0).then(|| session(alpn, 0)).transpose()?;
     let mut requests: Vec<Vec<Vec<u8>>> = Vec::new();
-    while let [operation, number, rest @ ..] = data
+    while let [operation, high, low, rest @ ..] = data
         && requests.len() < 24
     {
-        let length = usize::from(*number);
-        let length = if operation % 5 == 1 {
-            length
+        let operation = operation % 5;
+        let number = usize::from(u16::from_be_bytes([*high, *low]));
+        let length = if matches!(operation, 1..=3) {
+            number
         } else {
-            8 * length
+            0
         };
         let (taken, after) = rest.split_at(length.min(rest.len()));
         let mut encoded = encode_header(taken).into_bytes();
-        let request = match operation % 5 {
+        requests.push(match operation {
             0 => Vec::new(),
             1 => vec![taken.to_vec()],
             2 => vec![encoded],
@@ -421,18 +422,13 @@ pub fn requests(data: &[u8]) -> Result<(), Broken> {
                 vec![encoded]
             }
             _ => {
-                let again = usize::from(number & 127) % requests.len().max(1);
-                let values = requests.get(again).cloned().unwrap_or_default();
-                let times = 1 + usize::from(number >> 7);
-                vec![values; times].concat()
+                let earlier = (number & 0x7fff).checked_rem(requests.len());
+                let values = earlier.and_then(|earlier| requests.get(earlier));
+                let times = 1 + (number >> 15);
+                vec![values.cloned().unwrap_or_default(); times].concat()
             }
-        };
-        data = if matches!(operation % 5, 1..=3) {
-            after
-        } else {
-            rest
-        };
-        requests.push(request);
+        });
+        data = after;
     }
     request_sequence(session, options, &requests, &LowBits).map(drop)
 }
