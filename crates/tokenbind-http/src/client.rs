@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -135,7 +135,8 @@ impl ClientState {
             origin,
             session,
             generation: self.generation(),
-            header: Mutex::new(None),
+            header: OnceLock::new(),
+            writing: Mutex::new(()),
         }
     }
 
@@ -225,7 +226,9 @@ pub struct ClientBinding {
     origin: Origin,
     session: Option<Session>,
     generation: u64,
-    header: Mutex<Option<Arc<str>>>,
+    /// Without a referred binding. Read without waiting for whoever writes it.
+    header: OnceLock<Arc<str>>,
+    writing: Mutex<()>,
 }
 
 /// The header of one request.
@@ -284,11 +287,7 @@ impl ClientBinding {
     /// The header without a referred binding, if it was written already: it costs nothing.
     #[must_use]
     pub fn written_header(&self) -> Option<Arc<str>> {
-        self.slot().clone()
-    }
-
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<str>>> {
-        self.header.lock().unwrap_or_else(PoisonError::into_inner)
+        self.header.get().cloned()
     }
 
     /// The header of the next request. Without a referred binding it is written once and reused.
@@ -328,13 +327,21 @@ impl ClientBinding {
             let value = Some(self.write(state, session, Some(referral))?);
             return Ok(RequestHeader { value, disclosure });
         }
-        let mut slot = self.slot();
-        let value = match &*slot {
-            Some(value) => value.clone(),
-            None => slot.insert(self.write(state, session, None)?).clone(),
-        };
-        let value = Some(value);
+        let value = Some(self.plain(state, session)?);
         Ok(RequestHeader { value, disclosure })
+    }
+
+    /// The header without a referred binding.
+    fn plain(&self, state: &ClientState, session: &Session) -> Result<Arc<str>, ClientError> {
+        if let Some(value) = self.header.get() {
+            return Ok(value.clone());
+        }
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = self.header.get() {
+            return Ok(value.clone());
+        }
+        let value = self.write(state, session, None)?;
+        Ok(self.header.get_or_init(|| value).clone())
     }
 
     fn write(
