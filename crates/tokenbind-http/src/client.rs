@@ -36,7 +36,8 @@ pub struct ClientOptions {
 
 /// Cookies, as far as they go together with keys.
 pub trait ClearCookies {
-    /// Removes the cookies of these origins.
+    /// Removes the cookies of these origins; of all hosts of the domain where
+    /// `ScopeRule::RegistrableDomain` lets them share a key.
     ///
     /// # Errors
     /// When some may be left.
@@ -160,8 +161,10 @@ impl ClientState {
         with_referer_token_binding_id: bool,
         consumer: &Origin,
     ) -> Result<Permission, WithheldReason> {
+        // First, so that a reset in between outdates the permission.
+        let generation = self.generation();
         let permission = script_permission(with_referer_token_binding_id, &self.party(consumer))?;
-        Ok(permission.of_generation(self.generation()))
+        Ok(permission.of_generation(generation))
     }
 
     /// Section 4.2: resets keys and cookies together. Connections opened before are of no use
@@ -170,20 +173,16 @@ impl ClientState {
     /// # Errors
     /// When one of the two stores failed. The other was reset all the same; try again.
     pub fn reset(&self, which: &Reset, cookies: &dyn ClearCookies) -> Result<(), KeyStoreError> {
-        let mut known = self.known();
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        match which {
-            Reset::All => *known = Known::default(),
-            Reset::Origin(origin) => {
-                let scope = self.options.scope.scope(origin);
-                known.owners.retain(|_, owner| *owner != scope);
-                known.negotiated.remove(origin);
-            }
-        }
+        let rule = self.options.scope;
         let scope = match which {
             Reset::All => None,
-            Reset::Origin(origin) => Some(self.options.scope.scope(origin)),
+            Reset::Origin(origin) => Some(rule.scope(origin)),
         };
+        let is_kept = |of: &Scope| scope.as_ref().is_some_and(|scope| scope != of);
+        let mut known = self.known();
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        known.owners.retain(|_, owner| is_kept(owner));
+        known.negotiated.retain(|of, _| is_kept(&rule.scope(of)));
         let keys = self.keys.reset(scope.as_ref());
         cookies.clear(which).and(keys)
     }
