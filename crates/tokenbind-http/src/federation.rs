@@ -183,3 +183,67 @@ impl Permission {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(origin: &str, negotiated: Option<KeyParameters>) -> Party {
+        Party {
+            origin: origin.parse().expect("an origin"),
+            negotiated,
+        }
+    }
+
+    #[test]
+    fn of_all_statuses_two_permit() {
+        let consumer = party("https://rp.example", Some(KeyParameters::P256));
+        let permits = |status: &u16| match redirect_permission(*status, [&b"true"[..]], &consumer) {
+            Ok(permission) => permission.consumer == consumer.origin,
+            Err(reason) => {
+                assert_eq!(reason, WithheldReason::Status);
+                false
+            }
+        };
+        let permitting: Vec<_> = (0..=u16::MAX).filter(permits).collect();
+        assert_eq!(permitting, [301, 302]);
+    }
+
+    #[test]
+    fn a_permission_is_for_the_parameters_of_the_connection_that_gave_it() {
+        use KeyParameters::{P256, Rsa2048};
+        let provider = party("https://idp.example", Some(P256));
+        for parameters in [P256, Rsa2048] {
+            let consumer = party("https://rp.example", Some(parameters));
+            let by_redirect = redirect_permission(301, [&b"true"[..]], &consumer);
+            let by_script = script_permission(true, &consumer);
+            assert_eq!(by_redirect, by_script);
+            let referral = Referral {
+                consumer: consumer.origin,
+                parameters,
+            };
+            for permission in [by_redirect, by_script] {
+                let disclosure = permission.expect("permitted").disclose(&provider);
+                assert_eq!(disclosure, Disclosure::Reveal(referral.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_vectors() {
+        let reasons = [
+            WithheldReason::NotAsked,
+            WithheldReason::DuplicateHeader,
+            WithheldReason::HeaderValue,
+            WithheldReason::Status,
+            WithheldReason::ConsumerNotNegotiated,
+            WithheldReason::ProviderNotNegotiated,
+            WithheldReason::SameOrigin,
+            WithheldReason::KeysReset,
+        ];
+        let names = reasons.map(|reason| reason.to_string()).join(" ");
+        let expected = "not-asked duplicate-header header-value status consumer-not-negotiated \
+                        provider-not-negotiated same-origin keys-reset";
+        assert_eq!(names, expected);
+    }
+}

@@ -240,7 +240,7 @@ fn a_store_that_gives_two_origins_one_key_is_found_out() {
 #[test]
 fn a_store_that_fails_or_has_another_kind_of_key_sends_nothing() {
     for (answer, error) in [
-        (Ok(p256() as Key), ClientError::KeyParameters),
+        (Ok::<Key, _>(p256()), ClientError::KeyParameters),
         (
             Err(KeyStoreError::Locked),
             ClientError::KeyStore(KeyStoreError::Locked),

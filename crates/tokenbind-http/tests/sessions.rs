@@ -4,6 +4,7 @@
     dead_code,
     missing_docs,
     unreachable_pub,
+    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "shared by the tests"
 )]
