@@ -1,6 +1,8 @@
 //! One oracle per format: what must hold for any bytes. Vectors, property tests, fuzz targets and
 //! the replay of corpora all call these.
 
+mod sealed_token;
+
 use std::sync::LazyLock;
 
 use tokenbind_wire::{
@@ -9,6 +11,8 @@ use tokenbind_wire::{
     TokenBindingAlpn, TokenBindingId, TokenBindingIdRef, TokenBindingMessage,
     TokenBindingMessageRef, TokenBindingType, establish,
 };
+
+pub use sealed_token::{sealed_token, sealed_token_input};
 
 /// What was broken.
 pub type Broken = String;

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    tokenbind_wire,
+    sealed_token, tokenbind_wire,
     vector::{Case, Expected},
 };
 
@@ -80,7 +80,9 @@ impl std::error::Error for MalformedCase {}
 /// All suites.
 #[must_use]
 pub fn suites() -> Vec<&'static Suite> {
-    tokenbind_wire::SUITES.iter().collect()
+    let mut suites: Vec<&'static Suite> = tokenbind_wire::SUITES.iter().collect();
+    suites.extend(sealed_token::SUITES);
+    suites
 }
 
 /// The suite of this name.
