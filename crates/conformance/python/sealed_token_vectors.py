@@ -260,8 +260,8 @@ def bad_body(cases):
     refused("bearer-truncated", BEARER, "truncated", EXPIRES, 6)
     for number in (2, 0x20, 255):
         refused(f"binding-{number}", bytes([number]) + whole[1:], "unknown-binding", BINDING, 5, policy="honor")
-    refused("byte-after", whole + b"\0", "trailing-bytes", TEXT, 5 + len(whole))
-    refused("length-one-less", body(length=6), "trailing-bytes", TEXT, 4 + len(whole))
+    refused("byte-after", whole + b"\0", "trailing-bytes", PAYLOAD, 5 + len(whole))
+    refused("length-one-less", body(length=6), "trailing-bytes", PAYLOAD, 4 + len(whole))
     refused("length-one-more", body(length=8), "truncated", PAYLOAD, 48)
     refused("length-little-endian", body(length=7 << 8), "truncated", PAYLOAD, 48)
     for name, expires in (("after-9999", LAST_SECOND + 1), ("greatest", 2**64 - 1), ("milliseconds", NOW * 1000)):

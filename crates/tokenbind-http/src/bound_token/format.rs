@@ -207,7 +207,7 @@ pub(super) fn body<'a>(envelope: &Envelope<'a>) -> Result<Body<'a>, TokenRefusal
     let (rest, payload) = read.item(payload_start, PAYLOAD, actual, take(actual))?;
     if !rest.is_empty() {
         let kind = TokenRefusalKind::TrailingBytes { left: rest.len() };
-        return Err(read.refuse(kind, TOKEN, rest));
+        return Err(read.refuse(kind, PAYLOAD, rest));
     }
     Ok(Body {
         key_id_sha256,
