@@ -51,7 +51,8 @@ for case in json.loads(SEALED.read_text())["cases"]:
             ("once", f"{NAME}={token}"), ("between", f"a=b; {NAME}={token}; c=d"),
             ("in-the-second-header", f"a=b; c\n{NAME}={token}"), ("twice", f"{NAME}={token}; {NAME}={token}"),
             ("twice-in-two-headers", f"{NAME}={token}\n{NAME}="), ("quoted", f'{NAME}="{token}"'),
-            ("blanks", f" \t{NAME}={token}\t ;"), ("no-break-space", f"\u00a0{NAME}={token}"), ("absent", "a=b"),
+            ("blanks", f" \t{NAME}={token}\t ;"), ("no-break-space", f"\u00a0{NAME}={token}"), ("form-feed", f"\f{NAME}={token}"),
+            ("absent", "a=b"),
         ):
             write("sealed_token", "cookie-" + name, bytes([COOKIES | options]) + header.encode("latin-1"))
     bad_text = "reject" in case and case["reject"]["field"] == "SealedToken"

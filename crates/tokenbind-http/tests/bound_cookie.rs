@@ -14,11 +14,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use proptest::prelude::*;
 use tokenbind_http::{
     BoundCookie, BoundTokens, CookieAttributes, CookieError, IssueTo, MAX_COOKIE_BYTES,
     MAX_PAYLOAD_BYTES, SameSite, SealError, SealedTokenVerdict, TokenKeyId, TokenKeys,
 };
-use tokenbind_wire::{PointEncoding, TokenBindingId};
+use tokenbind_wire::{BearerPolicy, PointEncoding, TokenBindingId};
 
 const CLIENT: &str = "000403001741046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
 const NAME: &str = "__Host-session";
@@ -334,7 +335,6 @@ fn a_token_is_good_in_its_cookie_only() {
 
 #[test]
 fn a_cookie_for_nobody_is_refused_unless_the_policy_honors_bearers() {
-    use tokenbind_wire::BearerPolicy;
     let honoring = tokens().bearer_policy(BearerPolicy::Honor);
     let honoring = BoundCookie::try_new(&honoring, NAME, CookieAttributes::default());
     let issued = session().issue(IssueTo::Bearer, b"user 17", DAY, now());
@@ -346,4 +346,28 @@ fn a_cookie_for_nobody_is_refused_unless_the_policy_honors_bearers() {
         matches!(&verdict, Some(SealedTokenVerdict::HonorBearer(token)) if token.payload() == b"user 17"),
         "{verdict:?}"
     );
+}
+
+proptest! {
+    #[test]
+    fn purpose_and_name_of_a_cookie_do_not_flow_into_each_other(
+        text in "[a-c]{2,12}", first in any::<prop::sample::Index>(), second in any::<prop::sample::Index>(),
+    ) {
+        let cookie = |at: prop::sample::Index| {
+            let (purpose, name) = text.split_at(1 + at.index(text.len() - 1));
+            let keys = TokenKeys::try_new(TokenKeyId(1), &[1; 32]).expect("a key");
+            let tokens = BoundTokens::try_new(Arc::new(keys), purpose).expect("a purpose");
+            BoundCookie::try_new(&tokens, name, CookieAttributes::default()).expect("a cookie")
+        };
+        let (issuer, reader) = (cookie(first), cookie(second));
+        let issued = issue(&issuer, b"user 17");
+        let (_, value) = split(&issued).0.split_once('=').expect("a pair");
+        let header = format!("{}={value}", reader.name());
+        let outcome = open(&reader, &[header.as_bytes()]);
+        if issuer.name() == reader.name() {
+            prop_assert_eq!(outcome, Some(Ok(b"user 17".to_vec())));
+        } else {
+            prop_assert_eq!(outcome, Some(Err("mac-mismatch")));
+        }
+    }
 }

@@ -6,8 +6,8 @@ use std::{
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use hmac::{Hmac, KeyInit};
-use sha2::Sha256;
+use hmac::{Hmac, KeyInit, digest::zeroize::ZeroizeOnDrop};
+use sha2::{Sha256, block_api::Sha256VarCore};
 
 /// The shortest secret, in bytes: the length of the MAC (RFC 2104 section 3).
 pub const MIN_TOKEN_KEY_BYTES: usize = 32;
@@ -192,6 +192,11 @@ impl fmt::Debug for TokenKeys {
             .finish_non_exhaustive()
     }
 }
+
+const fn is_erased_on_drop<T: ZeroizeOnDrop>() {}
+
+/// What the state of an HMAC is made of.
+const _: () = is_erased_on_drop::<Sha256VarCore>();
 
 fn keyed(secret: &[u8]) -> Result<Box<Hmac<Sha256>>, TokenKeyError> {
     let actual = secret.len();
