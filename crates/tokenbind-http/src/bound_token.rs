@@ -319,6 +319,7 @@ impl BoundTokens {
             expires: body.expires,
             key: envelope.key,
         };
+        // popov-7-1, popov-7-2, popov-7-3
         match check_token(claim, connection, self.bearer_policy) {
             TokenVerdict::HonorBound => Ok(SealedTokenVerdict::HonorBound(opened())),
             TokenVerdict::HonorBearer => Ok(SealedTokenVerdict::HonorBearer(opened())),
