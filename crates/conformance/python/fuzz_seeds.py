@@ -7,6 +7,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CRATES = REPOSITORY / "crates"
+SEALED = CRATES / "tokenbind-http/vectors/sealed-token.json"
 SEEDS = REPOSITORY / "fuzz/seeds"
 # The orders of TokenBindingAlpn::ALL and EncodingProfile::ALL, which section_5's first byte indexes.
 ALPN = ["h2_tb_p256", "h2_tb_rsa2048", "http/1.1_tb_p256", "http/1.1_tb_rsa2048"]
@@ -104,3 +105,27 @@ for case in vectors("tokenbind-http", "client-hello"):
     data = bytes.fromhex(case["records"])
     if len(data) <= MOST_BYTES:
         write("client_hello", case["name"], data)
+# sealed_token's first byte: see the oracle of that name.
+MAC_LAST, TEXT, COOKIES = 0, 64, 128
+NAME = "__Host-session"
+for case in json.loads(SEALED.read_text())["cases"]:
+    token = case["input"]
+    if len(token) > MOST_BYTES:
+        continue
+    options = (case["bearer_policy"] == "honor") | (case["connection"] is None) << 1
+    if case["cookie"] == NAME:
+        for name, header in (
+            ("once", f"{NAME}={token}"), ("between", f"a=b; {NAME}={token}; c=d"),
+            ("in-the-second-header", f"a=b; c\n{NAME}={token}"), ("twice", f"{NAME}={token}; {NAME}={token}"),
+            ("twice-in-two-headers", f"{NAME}={token}\n{NAME}="), ("quoted", f'{NAME}="{token}"'),
+            ("blanks", f" \t{NAME}={token}\t ;"), ("no-break-space", f"\u00a0{NAME}={token}"), ("form-feed", f"\f{NAME}={token}"),
+            ("absent", "a=b"),
+        ):
+            write("sealed_token", "cookie-" + name, bytes([COOKIES | options]) + header.encode("latin-1"))
+    bad_text = "reject" in case and case["reject"]["field"] == "SealedToken"
+    if bad_text or "accept" in case:
+        write("sealed_token", "text-" + case["name"].removeprefix("text-"), bytes([TEXT | options]) + token.encode())
+    if not bad_text and not case["name"].startswith("mac-"):
+        octets = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        second_key = octets[1:5] == b"\xff" * 4
+        write("sealed_token", "octets-" + case["name"], bytes([MAC_LAST | options | second_key << 2]) + octets[:-32])

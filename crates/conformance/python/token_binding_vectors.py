@@ -860,6 +860,9 @@ def token_checks():
     def claim(kind, value):
         return {"kind": kind, "value": value.hex()}
 
+    def sha256(value):
+        return hashlib.sha256(value).digest()
+
     for policy in ("honor", "discard"):
         for connection, where in ((own, "bound"), (None, "unbound")):
             bearer = ("honor-bearer", None) if policy == "honor" else (None, "bearer-not-honored")
@@ -868,12 +871,21 @@ def token_checks():
         add(f"bound-id-{policy}", claim("id", own), own, policy, "honor-bound")
         add(f"bound-rsa-id-{policy}", claim("id", own_rsa), own_rsa, policy, "honor-bound")
         add(f"bound-key-id-{policy}", claim("key-id", own[1:]), own, policy, "honor-bound")
+        for name, id_ in (("", own), ("rsa-", own_rsa)):
+            hashed = claim("key-id-sha256", sha256(id_[1:]))
+            add(f"bound-{name}key-id-sha256-{policy}", hashed, id_, policy, "honor-bound")
+            add(f"no-binding-{name}key-id-sha256-{policy}", hashed, None, policy, None, "no-token-binding-established")
         for kind, value in (("id", own), ("key-id", own[1:]), ("id", b"")):
             label = f"{kind}-of-{len(value)}-bytes-{policy}"
             add(f"no-binding-{label}", claim(kind, value), None, policy, None, "no-token-binding-established")
         for name, kind, value in (
             ("other-key", "id", other), ("other-key-id", "key-id", other[1:]), ("rsa", "id", own_rsa),
             ("referred-id", "id", referred), ("id-as-key-id", "key-id", own), ("key-id-as-id", "id", own[1:]),
+            ("other-key-id-sha256", "key-id-sha256", sha256(other[1:])),
+            ("id-sha256-as-key-id-sha256", "key-id-sha256", sha256(own)),
+            ("key-id-as-its-sha256", "key-id-sha256", own[1:]),
+            ("key-id-sha256-as-key-id", "key-id", sha256(own[1:])),
+            ("key-id-sha256-prefix", "key-id-sha256", sha256(own[1:])[:-1]),
             ("empty-id", "id", b""), ("prefix", "id", own[:-1]), ("suffix", "id", own + b"\0"),
         ):
             add(f"mismatch-{name}-{policy}", claim(kind, value), own, policy, None, "mismatch")

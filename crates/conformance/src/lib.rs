@@ -8,6 +8,7 @@ pub mod oracle;
 mod python;
 mod report;
 mod run;
+mod sealed_token;
 mod suite;
 mod tokenbind_http;
 mod tokenbind_wire;

@@ -1,6 +1,9 @@
 //! One oracle per format: what must hold for any bytes. Vectors, property tests, fuzz targets and
 //! the replay of corpora all call these.
 
+mod sealed_token;
+pub mod tokenbind_http;
+
 use std::sync::LazyLock;
 
 use tokenbind_wire::{
@@ -10,7 +13,7 @@ use tokenbind_wire::{
     TokenBindingMessageRef, TokenBindingType, establish,
 };
 
-pub mod tokenbind_http;
+pub use sealed_token::{sealed_token, sealed_token_input};
 
 /// What was broken.
 pub type Broken = String;

@@ -57,7 +57,11 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
 }
 
 /// The independent sources.
-const SCRIPTS: [&str; 2] = ["token_binding_vectors.py", "tokenbind_http_vectors.py"];
+const SCRIPTS: [&str; 3] = [
+    "token_binding_vectors.py",
+    "tokenbind_http_vectors.py",
+    "sealed_token_vectors.py",
+];
 
 /// Generates the known answers again and compares them with the committed files: what became of each
 /// script.

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    tokenbind_http, tokenbind_wire,
+    sealed_token, tokenbind_http, tokenbind_wire,
     vector::{Case, Expected},
 };
 
@@ -80,7 +80,11 @@ impl std::error::Error for MalformedCase {}
 /// All suites.
 #[must_use]
 pub fn suites() -> Vec<&'static Suite> {
-    let suites = [tokenbind_wire::SUITES, tokenbind_http::SUITES];
+    let suites = [
+        tokenbind_wire::SUITES,
+        tokenbind_http::SUITES,
+        sealed_token::SUITES,
+    ];
     suites.into_iter().flatten().collect()
 }
 

@@ -350,6 +350,7 @@ enum Claim {
     Bearer,
     Id(String),
     KeyId(String),
+    KeyIdSha256(String),
     Unreadable,
 }
 
@@ -370,7 +371,7 @@ struct TokenCheckInput {
 
 fn token_check(input: Input) -> Ran {
     let case: TokenCheckInput = input.parse()?;
-    let (Claim::Id(hex) | Claim::KeyId(hex)) = &case.token else {
+    let (Claim::Id(hex) | Claim::KeyId(hex) | Claim::KeyIdSha256(hex)) = &case.token else {
         return verdict(&case, &[]);
     };
     verdict(&case, &bytes(hex)?)
@@ -387,6 +388,7 @@ fn verdict(case: &TokenCheckInput, claimed: &[u8]) -> Ran {
         Claim::Bearer => TokenClaim::Bearer,
         Claim::Id(_) => TokenClaim::Id(claimed),
         Claim::KeyId(_) => TokenClaim::KeyId(claimed),
+        Claim::KeyIdSha256(_) => TokenClaim::KeyIdSha256(claimed),
         Claim::Unreadable => TokenClaim::Unreadable,
     };
     let policy = match case.bearer_policy {

@@ -4,6 +4,10 @@
 mod acceptor;
 #[cfg(feature = "axum")]
 mod axum_listener;
+#[cfg(feature = "hmac")]
+mod bound_cookie;
+#[cfg(feature = "hmac")]
+mod bound_token;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "rustls")]
@@ -51,6 +55,15 @@ pub use hyper_client::{
 pub use hyper_server::serve_connection;
 #[cfg(feature = "tower")]
 pub use layer::{TokenBindingLayer, TokenBindingResponse, TokenBindingService};
+#[cfg(feature = "hmac")]
+pub use {
+    bound_cookie::{BoundCookie, CookieAttributes, CookieError, MAX_COOKIE_BYTES, SameSite},
+    bound_token::{
+        BoundTokens, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES,
+        MAX_TOKEN_KEY_BYTES, MIN_TOKEN_KEY_BYTES, OpenedToken, PurposeError, SealError,
+        SealedTokenVerdict, TokenKeyError, TokenKeyId, TokenKeys, TokenRefusal, TokenRefusalKind,
+    },
+};
 #[cfg(feature = "client")]
 pub use {
     client::{ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, RequestHeader},
