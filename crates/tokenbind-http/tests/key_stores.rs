@@ -425,8 +425,12 @@ fn callers_at_once_get_one_key_an_origin() {
     }
 }
 
-/// The kills; each comes after another number of keys, and at another point of a write.
-const KILLS: usize = 300;
+/// The kills in each of [`LANES`]; each comes after another number of keys, and at another point of
+/// a write.
+const KILLS: usize = 75;
+
+/// Stores that are written to at a time: most of the time is waiting for the disk.
+const LANES: usize = 4;
 
 /// This test runs itself as the process that is killed.
 const CHILD: &str = "TOKENBIND_HTTP_TEST_WRITES_TO";
@@ -436,64 +440,69 @@ fn a_writer_killed_at_any_time_leaves_a_file_with_every_key_it_gave_out() {
     if let Some(path) = std::env::var_os(CHILD) {
         write_until_killed(Path::new(&path));
     }
-    let path = place("killed");
-    let mut expected = BTreeMap::new();
-    let (mut killed, mut reported) = (0, 0);
+    std::thread::scope(|threads| {
+        for lane in 0..LANES {
+            threads.spawn(move || kill_writers(&place(&format!("killed_{lane}"))));
+        }
+    });
+}
+
+fn kill_writers(path: &Path) {
+    let mut given_out = BTreeMap::new();
+    let (mut killed, mut read) = (0, 0);
     for round in 0..KILLS {
-        if round % 10 == 0 {
+        if round % 15 == 0 {
             // Not for ever more keys: the file's cost grows with them.
-            open(&path).unwrap().reset(None).unwrap();
-            expected.clear();
+            open(path).unwrap().reset(None).unwrap();
+            given_out.clear();
         }
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--nocapture", "--test-threads=1"])
             .arg("a_writer_killed_at_any_time_leaves_a_file_with_every_key_it_gave_out")
-            .env(CHILD, &path)
+            .env(CHILD, path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut take = |until: usize| {
-            let mut taken = 0;
-            while taken < until {
+        let mut read_keys = |most: usize| {
+            let before = read;
+            while read < before + most {
                 let Some(Ok(line)) = lines.next() else { break };
                 if let ["key", origin, id] = line.split(' ').collect::<Vec<_>>()[..] {
-                    expected.insert(origin.to_owned(), id.to_owned());
-                    taken += 1;
+                    given_out.insert(origin.to_owned(), id.to_owned());
+                    read += 1;
                 }
             }
-            taken
         };
-        reported += take(round % 4);
-        if round % 50 == 3 {
-            assert_eq!(refusal(&path), Some(KeyStoreError::Locked));
+        read_keys(round % 4);
+        if round % 4 == 3 {
+            assert_eq!(refusal(path), Some(KeyStoreError::Locked));
         }
         // Somewhere in the next writes.
         let point = u64::try_from(round * 37 % 300).unwrap();
         std::thread::sleep(std::time::Duration::from_micros(point * 10));
         child.kill().unwrap();
         killed += usize::from(!child.wait().unwrap().success());
-        reported += take(usize::MAX);
+        read_keys(KILLS);
 
-        let store = open(&path).unwrap();
-        for (origin, id) in &expected {
+        let store = open(path).unwrap();
+        for (origin, id) in &given_out {
             assert_eq!(&p256(&store, origin), id, "{origin} after {round} kills");
         }
     }
     assert_eq!(killed, KILLS);
-    assert!(reported > KILLS, "{reported} keys");
-    drop(open(&path).unwrap());
-    assert_eq!(
-        beside(&path),
-        BTreeSet::from(["keys".into(), "keys.lock".into()])
-    );
+    assert!(read > KILLS, "{read} keys");
+    let expected = BTreeSet::from(["keys".into(), "keys.lock".into()]);
+    assert_eq!(beside(path), expected);
 }
 
 /// Makes keys for ever, and says which once it has them.
 fn write_until_killed(path: &Path) -> ! {
     let store = open(path).unwrap();
     let pid = std::process::id();
+    // Ends the line the test runner began.
+    println!();
     for n in 0_u64.. {
         let origin = format!("https://{n}-{pid}.example");
         let id = p256(&store, &origin);
