@@ -21,11 +21,18 @@ pub const SEC_UNSUPPORTED_REFERRED_TOKEN_BINDING: HeaderName =
 
 /// Whether a client's header of this name, or trailer, would speak with the proxy's voice, or is for
 /// the proxy only. Also names that a backend may take for one of ours, e.g. in a CGI environment,
-/// where `-` and `_` are the same.
+/// where `_` stands for `-`, and in some for every other sign, too.
 #[must_use]
 pub fn is_reserved(name: &HeaderName) -> bool {
-    let mut folded = name.as_str().replace('_', "-");
-    folded.make_ascii_lowercase();
+    let fold = |sign: char| {
+        if sign.is_ascii_alphanumeric() {
+            sign
+        } else {
+            '-'
+        }
+    };
+    // In lower case already.
+    let folded: String = name.as_str().chars().map(fold).collect();
     folded == "token-binding" || (folded.starts_with("sec-") && folded.contains("token-binding"))
 }
 
@@ -84,6 +91,9 @@ mod tests {
             "sec-unsupported-referred-token-binding",
             "token-binding",
             "Token_Binding",
+            "sec.provided.token.binding.id",
+            "sec-provided!token~binding-id",
+            "token.binding",
         ] {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
             headers.append(&name, HeaderValue::from_static("forged"));
