@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
@@ -63,6 +64,18 @@ impl Pki {
 
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.clone()).into()
+    }
+
+    /// The certificate and its key as PEM, for programs.
+    pub fn pem(&self) -> [String; 2] {
+        let pem = |label: &str, der: &[u8]| {
+            let text = STANDARD.encode(der);
+            format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+        };
+        [
+            pem("CERTIFICATE", &self.certificate),
+            pem("PRIVATE KEY", &self.key),
+        ]
     }
 
     pub fn acceptor(&self, alpn: &[TokenBindingAlpn]) -> TokenBindingAcceptor {
