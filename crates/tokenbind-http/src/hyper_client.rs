@@ -120,7 +120,7 @@ impl HttpsTokenBindingConnector {
         Self { tcp, tls }
     }
 
-    /// Over this one, e.g. with a resolver of one's own. It must not enforce `http`.
+    /// Over this one, e.g. with a local address or timeouts. It must not enforce `http`.
     #[must_use]
     pub const fn with_tcp(tcp: HttpConnector, tls: TokenBindingConnector) -> Self {
         Self { tcp, tls }

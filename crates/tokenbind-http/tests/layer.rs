@@ -27,7 +27,7 @@ use tokenbind_wire::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-/// A connection with Token Binding, told apart by its tls_unique.
+/// A connection with Token Binding, told apart by its `tls_unique`.
 fn session(tls_unique: &[u8; 12]) -> Session {
     let facts = TlsFacts {
         version: ProtocolVersion::TLS1_2,
@@ -56,7 +56,7 @@ fn client() -> ClientState {
     ClientState::new(MemoryKeyStore::new(), ClientOptions::default())
 }
 
-/// A header for the connection with this tls_unique, with a referred binding if asked for.
+/// A header for the connection with this `tls_unique`, with a referred binding if asked for.
 fn header(client: &ClientState, tls_unique: &[u8; 12], referred: bool) -> HeaderValue {
     let consumer = origin("https://consumer.example");
     let permission = referred.then(|| {
