@@ -21,8 +21,9 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
         AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
-        TRANSFER_ENCODING,
+        PROXY_AUTHORIZATION, TRANSFER_ENCODING,
     },
+    uri::Authority,
 };
 use http_body::Body;
 use http_body_util::Full;
@@ -119,7 +120,7 @@ impl HttpsTokenBindingConnector {
         Self { tcp, tls }
     }
 
-    /// Over this one, e.g. with a resolver of one's own. It must not enforce `http`.
+    /// Over this one, e.g. with a local address or timeouts. It must not enforce `http`.
     #[must_use]
     pub const fn with_tcp(tcp: HttpConnector, tls: TokenBindingConnector) -> Self {
         Self { tcp, tls }
@@ -215,14 +216,21 @@ impl Write for HttpsStream {
     }
 }
 
-/// What a client says of a request besides the request.
+/// What a client says of a request besides the request. Nothing reveals a binding by default.
 #[derive(Debug, Default)]
 pub struct RequestOptions {
-    /// A permission to reveal the binding with a token consumer.
+    /// A permission to reveal the binding with a token consumer, e.g. that of a redirect
+    /// ([`permission_of`]). If it is given, the next field does not count.
     pub permission: Option<Permission>,
+    /// Section 3.4: what the property `withRefererTokenBindingID` is to an `XmlHttpRequest`, set by a
+    /// page or script of this origin. The binding with this origin is revealed only if Token Binding
+    /// was negotiated both on the client's latest connection with it and on the request's own;
+    /// [`Disclosed`] tells.
+    pub with_referer_token_binding_id: Option<Origin>,
 }
 
-/// What became of a permission: an extension of the response, if there was one.
+/// What became of a permission, or why there was none: an extension of the response to a request
+/// with [`RequestOptions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disclosed(pub Disclosure);
 
@@ -291,7 +299,8 @@ where
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends one request, `https` with an absolute URI, and follows no redirect.
+    /// Sends one request, `https` with an absolute URI, and follows no redirect. `Host` is that of
+    /// the URI, without user and password.
     ///
     /// Also returned is the connection it went over, which tells what a redirect permits.
     ///
@@ -302,11 +311,13 @@ where
         mut request: Request<B>,
         options: RequestOptions,
     ) -> Result<(Response<Incoming>, Arc<ClientBinding>), RequestError> {
-        let uri = request.uri().clone();
+        let uri = without_userinfo(request.uri().clone())?;
         let origin: Origin = uri.to_string().parse().map_err(RequestError::Origin)?;
         let mut open = self.open(&origin, &uri).await?;
-        let header = self.header(&open.binding, options.permission).await?;
+        let (permission, withheld) = self.permission(options);
+        let header = self.header(&open.binding, permission).await?;
         request.headers_mut().remove(TOKEN_BINDING);
+        request.headers_mut().remove(HOST);
         if let Some(value) = &header.value {
             // base64url is always a header value.
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -318,6 +329,7 @@ where
             Sender::Http2(sender) => {
                 let mut sender = sender.clone();
                 *request.version_mut() = Version::HTTP_2;
+                *request.uri_mut() = uri;
                 sender.send_request(request).await
             }
             Sender::Http1(sender) => {
@@ -326,8 +338,7 @@ where
                 let path = uri.path_and_query().map_or("/", |path| path.as_str());
                 if let (Ok(path), Some(authority)) = (path.parse(), uri.authority()) {
                     *request.uri_mut() = path;
-                    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-                    if let Ok(host) = HeaderValue::from_str(host) {
+                    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
                         request.headers_mut().insert(HOST, host);
                     }
                 }
@@ -335,11 +346,31 @@ where
             }
         };
         let mut response = response.map_err(RequestError::Http)?;
-        if let Some(disclosure) = header.disclosure {
+        if let Some(disclosure) = header.disclosure.or(withheld) {
             response.extensions_mut().insert(Disclosed(disclosure));
         }
         self.keep(origin, open);
         Ok((response, binding))
+    }
+
+    /// What a request's options permit, or why they permit nothing.
+    fn permission(&self, options: RequestOptions) -> (Option<Permission>, Option<Disclosure>) {
+        let RequestOptions {
+            permission: None,
+            with_referer_token_binding_id: Some(consumer),
+        } = options
+        else {
+            return (options.permission, None);
+        };
+        match self
+            .connector
+            .tls
+            .state()
+            .script_permission(true, &consumer)
+        {
+            Ok(permission) => (Some(permission), None),
+            Err(reason) => (None, Some(Disclosure::Withhold(reason))),
+        }
     }
 
     /// The header of a request. Anything that may take long is done on a thread for that.
@@ -443,7 +474,7 @@ impl Client<Full<Bytes>> {
     /// Sends a request and follows redirects, carrying a token consumer's permission over the one
     /// hop it is for (section 3.3).
     ///
-    /// Across origins `Authorization` and `Cookie` are dropped. 301, 302 and 303 turn other methods
+    /// Across origins `Authorization`, `Proxy-Authorization` and `Cookie` are dropped. 301, 302 and 303 turn other methods
     /// than GET and HEAD into GET; 307 and 308 keep method and body.
     ///
     /// # Errors
@@ -454,27 +485,29 @@ impl Client<Full<Bytes>> {
         options: RequestOptions,
     ) -> Result<Response<Incoming>, RequestError> {
         let (mut parts, mut body) = request.into_parts();
-        let mut permission = options.permission;
+        let mut options = Some(options);
         for _ in 0..=MAX_REDIRECTS {
             let mut next = Request::new(body.clone());
             next.method_mut().clone_from(&parts.method);
             next.uri_mut().clone_from(&parts.uri);
             next.headers_mut().clone_from(&parts.headers);
-            let options = RequestOptions {
-                permission: permission.take(),
-            };
-            let (response, binding) = self.send(next, options).await?;
+            let (response, binding) = self.send(next, options.take().unwrap_or_default()).await?;
             let status = response.status();
             let Some(location) = location(&response) else {
                 return Ok(response);
             };
-            permission = permission_of(&response, &binding).ok();
+            options = permission_of(&response, &binding)
+                .ok()
+                .map(|permission| RequestOptions {
+                    permission: Some(permission),
+                    ..RequestOptions::default()
+                });
             let to = resolve(&parts.uri, location)?;
             if to.to_string().parse::<Origin>().ok().as_ref() != Some(binding.origin()) {
-                parts.headers.remove(AUTHORIZATION);
-                parts.headers.remove(COOKIE);
+                for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                    parts.headers.remove(name);
+                }
             }
-            parts.headers.remove(HOST);
             parts.uri = to;
             let keeps = matches!(
                 status,
@@ -501,6 +534,21 @@ pub fn permission_of<B>(
     let values = response.headers().get_all(INCLUDE_REFERER_TOKEN_BINDING_ID);
     let values = values.iter().map(HeaderValue::as_bytes);
     binding.redirect_permission(response.status().as_u16(), values)
+}
+
+fn without_userinfo(uri: Uri) -> Result<Uri, RequestError> {
+    let mut parts = uri.into_parts();
+    let host = |authority: &Authority| {
+        let (_, host) = authority.as_str().rsplit_once('@')?;
+        Some(host.parse())
+    };
+    let malformed = RequestError::Origin(OriginError::Url);
+    match parts.authority.as_ref().and_then(host) {
+        Some(Ok(host)) => parts.authority = Some(host),
+        Some(Err(_)) => return Err(malformed),
+        None => {}
+    }
+    Uri::from_parts(parts).map_err(|_| malformed)
 }
 
 fn location<B>(response: &Response<B>) -> Option<&HeaderValue> {

@@ -100,8 +100,15 @@ impl<S> TokenBindingService<S> {
 
 fn connection_of(extensions: &http::Extensions) -> Option<&TokenBindingConnection> {
     #[cfg(feature = "axum")]
-    if let Some(axum::extract::ConnectInfo(connection)) = extensions.get() {
-        return Some(connection);
+    {
+        use crate::axum_listener::TokenBindingPeer;
+        use axum::extract::ConnectInfo;
+        if let Some(ConnectInfo(connection)) = extensions.get() {
+            return Some(connection);
+        }
+        if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<TokenBindingPeer>>() {
+            return Some(&peer.connection);
+        }
     }
     extensions.get()
 }

@@ -41,7 +41,9 @@ mod tls_unique;
 #[cfg(feature = "tokio")]
 pub use acceptor::{TokenBindingAcceptor, TokenBindingStream};
 #[cfg(feature = "axum")]
-pub use axum_listener::{HANDSHAKE_TIMEOUT, MAX_HANDSHAKES, TokenBindingListener};
+pub use axum_listener::{
+    HANDSHAKE_TIMEOUT, MAX_HANDSHAKES, TokenBindingListener, TokenBindingPeer,
+};
 #[cfg(all(feature = "client", feature = "tokio"))]
 pub use connector::{ConnectedStream, TokenBindingConnector};
 #[cfg(feature = "chacha20poly1305")]
