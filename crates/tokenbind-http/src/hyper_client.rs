@@ -215,14 +215,21 @@ impl Write for HttpsStream {
     }
 }
 
-/// What a client says of a request besides the request.
+/// What a client says of a request besides the request. Nothing reveals a binding by default.
 #[derive(Debug, Default)]
 pub struct RequestOptions {
-    /// A permission to reveal the binding with a token consumer.
+    /// A permission to reveal the binding with a token consumer, e.g. that of a redirect
+    /// ([`permission_of`]). If it is given, the next field does not count.
     pub permission: Option<Permission>,
+    /// Section 3.4: what the property `withRefererTokenBindingID` is to an `XmlHttpRequest`, set by a
+    /// page or script of this origin. The binding with this origin is revealed only if Token Binding
+    /// was negotiated both on the client's latest connection with it and on the request's own;
+    /// [`Disclosed`] tells.
+    pub with_referer_token_binding_id: Option<Origin>,
 }
 
-/// What became of a permission: an extension of the response, if there was one.
+/// What became of a permission, or why there was none: an extension of the response to a request
+/// with [`RequestOptions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disclosed(pub Disclosure);
 
@@ -305,7 +312,8 @@ where
         let uri = request.uri().clone();
         let origin: Origin = uri.to_string().parse().map_err(RequestError::Origin)?;
         let mut open = self.open(&origin, &uri).await?;
-        let header = self.header(&open.binding, options.permission).await?;
+        let (permission, withheld) = self.permission(options);
+        let header = self.header(&open.binding, permission).await?;
         request.headers_mut().remove(TOKEN_BINDING);
         if let Some(value) = &header.value {
             // base64url is always a header value.
@@ -335,11 +343,31 @@ where
             }
         };
         let mut response = response.map_err(RequestError::Http)?;
-        if let Some(disclosure) = header.disclosure {
+        if let Some(disclosure) = header.disclosure.or(withheld) {
             response.extensions_mut().insert(Disclosed(disclosure));
         }
         self.keep(origin, open);
         Ok((response, binding))
+    }
+
+    /// What a request's options permit, or why they permit nothing.
+    fn permission(&self, options: RequestOptions) -> (Option<Permission>, Option<Disclosure>) {
+        let RequestOptions {
+            permission: None,
+            with_referer_token_binding_id: Some(consumer),
+        } = options
+        else {
+            return (options.permission, None);
+        };
+        match self
+            .connector
+            .tls
+            .state()
+            .script_permission(true, &consumer)
+        {
+            Ok(permission) => (Some(permission), None),
+            Err(reason) => (None, Some(Disclosure::Withhold(reason))),
+        }
     }
 
     /// The header of a request. Anything that may take long is done on a thread for that.
@@ -454,21 +482,23 @@ impl Client<Full<Bytes>> {
         options: RequestOptions,
     ) -> Result<Response<Incoming>, RequestError> {
         let (mut parts, mut body) = request.into_parts();
-        let mut permission = options.permission;
+        let mut options = Some(options);
         for _ in 0..=MAX_REDIRECTS {
             let mut next = Request::new(body.clone());
             next.method_mut().clone_from(&parts.method);
             next.uri_mut().clone_from(&parts.uri);
             next.headers_mut().clone_from(&parts.headers);
-            let options = RequestOptions {
-                permission: permission.take(),
-            };
-            let (response, binding) = self.send(next, options).await?;
+            let (response, binding) = self.send(next, options.take().unwrap_or_default()).await?;
             let status = response.status();
             let Some(location) = location(&response) else {
                 return Ok(response);
             };
-            permission = permission_of(&response, &binding).ok();
+            options = permission_of(&response, &binding)
+                .ok()
+                .map(|permission| RequestOptions {
+                    permission: Some(permission),
+                    ..RequestOptions::default()
+                });
             let to = resolve(&parts.uri, location)?;
             if to.to_string().parse::<Origin>().ok().as_ref() != Some(binding.origin()) {
                 parts.headers.remove(AUTHORIZATION);
