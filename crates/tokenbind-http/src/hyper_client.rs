@@ -21,8 +21,9 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
         AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
-        TRANSFER_ENCODING,
+        PROXY_AUTHORIZATION, TRANSFER_ENCODING,
     },
+    uri::Authority,
 };
 use http_body::Body;
 use http_body_util::Full;
@@ -298,7 +299,8 @@ where
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends one request, `https` with an absolute URI, and follows no redirect.
+    /// Sends one request, `https` with an absolute URI, and follows no redirect. `Host` is that of
+    /// the URI, without user and password.
     ///
     /// Also returned is the connection it went over, which tells what a redirect permits.
     ///
@@ -309,12 +311,13 @@ where
         mut request: Request<B>,
         options: RequestOptions,
     ) -> Result<(Response<Incoming>, Arc<ClientBinding>), RequestError> {
-        let uri = request.uri().clone();
+        let uri = without_userinfo(request.uri().clone())?;
         let origin: Origin = uri.to_string().parse().map_err(RequestError::Origin)?;
         let mut open = self.open(&origin, &uri).await?;
         let (permission, withheld) = self.permission(options);
         let header = self.header(&open.binding, permission).await?;
         request.headers_mut().remove(TOKEN_BINDING);
+        request.headers_mut().remove(HOST);
         if let Some(value) = &header.value {
             // base64url is always a header value.
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -326,6 +329,7 @@ where
             Sender::Http2(sender) => {
                 let mut sender = sender.clone();
                 *request.version_mut() = Version::HTTP_2;
+                *request.uri_mut() = uri;
                 sender.send_request(request).await
             }
             Sender::Http1(sender) => {
@@ -334,8 +338,7 @@ where
                 let path = uri.path_and_query().map_or("/", |path| path.as_str());
                 if let (Ok(path), Some(authority)) = (path.parse(), uri.authority()) {
                     *request.uri_mut() = path;
-                    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-                    if let Ok(host) = HeaderValue::from_str(host) {
+                    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
                         request.headers_mut().insert(HOST, host);
                     }
                 }
@@ -471,7 +474,7 @@ impl Client<Full<Bytes>> {
     /// Sends a request and follows redirects, carrying a token consumer's permission over the one
     /// hop it is for (section 3.3).
     ///
-    /// Across origins `Authorization` and `Cookie` are dropped. 301, 302 and 303 turn other methods
+    /// Across origins `Authorization`, `Proxy-Authorization` and `Cookie` are dropped. 301, 302 and 303 turn other methods
     /// than GET and HEAD into GET; 307 and 308 keep method and body.
     ///
     /// # Errors
@@ -501,10 +504,10 @@ impl Client<Full<Bytes>> {
                 });
             let to = resolve(&parts.uri, location)?;
             if to.to_string().parse::<Origin>().ok().as_ref() != Some(binding.origin()) {
-                parts.headers.remove(AUTHORIZATION);
-                parts.headers.remove(COOKIE);
+                for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                    parts.headers.remove(name);
+                }
             }
-            parts.headers.remove(HOST);
             parts.uri = to;
             let keeps = matches!(
                 status,
@@ -531,6 +534,21 @@ pub fn permission_of<B>(
     let values = response.headers().get_all(INCLUDE_REFERER_TOKEN_BINDING_ID);
     let values = values.iter().map(HeaderValue::as_bytes);
     binding.redirect_permission(response.status().as_u16(), values)
+}
+
+fn without_userinfo(uri: Uri) -> Result<Uri, RequestError> {
+    let mut parts = uri.into_parts();
+    let host = |authority: &Authority| {
+        let (_, host) = authority.as_str().rsplit_once('@')?;
+        Some(host.parse())
+    };
+    let malformed = RequestError::Origin(OriginError::Url);
+    match parts.authority.as_ref().and_then(host) {
+        Some(Ok(host)) => parts.authority = Some(host),
+        Some(Err(_)) => return Err(malformed),
+        None => {}
+    }
+    Uri::from_parts(parts).map_err(|_| malformed)
 }
 
 fn location<B>(response: &Response<B>) -> Option<&HeaderValue> {

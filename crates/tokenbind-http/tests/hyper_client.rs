@@ -584,6 +584,29 @@ async fn a_key_store_that_gives_two_origins_one_key_gets_no_request_sent() {
 }
 
 #[tokio::test]
+async fn many_requests_at_once_all_arrive_bound_to_one_key() {
+    for (alpn, version) in [(HTTP11, Version::HTTP_11), (H2, Version::HTTP_2)] {
+        let pki = Pki::new();
+        let server = Server::start(pki.acceptor(alpn), |_| ok()).await;
+        let client = pki.client();
+        let requests: Vec<_> = (0..50)
+            .map(|n| {
+                let (client, url) = (client.clone(), server.url(&format!("/{n}")));
+                tokio::spawn(async move { text(fetch(&client, &url).await).await })
+            })
+            .collect();
+        for request in requests {
+            assert_eq!(request.await.unwrap(), "ok");
+        }
+        let seen = server.seen();
+        let key = seen[0].key_id();
+        assert_eq!(seen.len(), 50);
+        assert!(seen.iter().all(|seen| seen.key_id() == key));
+        assert!(seen.iter().all(|seen| seen.version == version));
+    }
+}
+
+#[tokio::test]
 async fn a_kept_connection_that_the_server_closed_is_not_used() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(HTTP11), |_| {

@@ -4,6 +4,8 @@
     dead_code,
     missing_docs,
     unreachable_pub,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "shared by the tests"
 )]
@@ -123,8 +125,9 @@ pub struct Seen {
 
 impl Seen {
     pub fn path(&self) -> &str {
-        let path = self.uri.strip_prefix("https://").unwrap_or(&self.uri);
-        &path[path.find('/').unwrap_or(0)..]
+        let path = self.uri.find("://").map_or(0, |scheme| scheme + 3);
+        let path = &self.uri[path..];
+        &path[path.find('/').unwrap()..]
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
