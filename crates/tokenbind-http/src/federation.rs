@@ -164,6 +164,16 @@ impl Permission {
         self
     }
 
+    /// The same for the same request over another connection, after the first failed.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn for_another_attempt(&self) -> Self {
+        Self {
+            consumer: self.consumer.clone(),
+            parameters: self.parameters,
+            generation: self.generation,
+        }
+    }
+
     /// Sections 3.3 and 3.4, at the request: whether it reveals the binding to `provider`.
     pub fn disclose(self, provider: &Party) -> Disclosure {
         let Self {

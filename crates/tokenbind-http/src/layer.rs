@@ -1,5 +1,6 @@
 //! Feature `tower`: a layer that checks each request of a connection and hands the application the
-//! bindings as extensions, [`ProvidedTokenBinding`] and [`ReferredTokenBinding`].
+//! bindings as extensions, [`ProvidedTokenBinding`] and [`ReferredTokenBinding`], and both as
+//! [`TokenBindings`], which a proxy forwards.
 
 use std::{
     future::Future,
@@ -14,7 +15,7 @@ use tower_service::Service;
 use crate::{
     connection::TokenBindingConnection,
     header::TOKEN_BINDING,
-    server::{ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome},
+    server::{ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome, TokenBindings},
 };
 
 /// Makes a service token-binding aware.
@@ -82,6 +83,7 @@ impl<S> TokenBindingService<S> {
                 let extensions = request.extensions_mut();
                 extensions.remove::<ProvidedTokenBinding>();
                 extensions.remove::<ReferredTokenBinding>();
+                extensions.remove::<TokenBindings>();
                 Ok(())
             }
             RequestOutcome::Bound(bindings) => {
@@ -91,6 +93,7 @@ impl<S> TokenBindingService<S> {
                     Some(referred) => extensions.insert(referred.clone()),
                     None => extensions.remove::<ReferredTokenBinding>(),
                 };
+                extensions.insert(bindings);
                 Ok(())
             }
             RequestOutcome::Terminate(_) => Err(StatusCode::BAD_REQUEST),
