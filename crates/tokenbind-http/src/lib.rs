@@ -35,8 +35,12 @@ mod origin;
 #[cfg(feature = "http")]
 pub mod proxy;
 mod server;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod sqlx_token_store;
 #[cfg(feature = "rustls")]
 mod tls_unique;
+#[cfg(feature = "token-store")]
+mod token_store;
 
 #[cfg(feature = "tokio")]
 pub use acceptor::{TokenBindingAcceptor, TokenBindingStream};
@@ -57,6 +61,19 @@ pub use hyper_client::{
 pub use hyper_server::serve_connection;
 #[cfg(feature = "tower")]
 pub use layer::{TokenBindingLayer, TokenBindingResponse, TokenBindingService};
+#[cfg(feature = "sqlx-postgres")]
+pub use sqlx_token_store::PostgresTokenStore;
+#[cfg(feature = "sqlx-sqlite")]
+pub use sqlx_token_store::SqliteTokenStore;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+pub use sqlx_token_store::{SqlxBackend, SqlxOptions, SqlxTokenStore};
+#[cfg(feature = "token-store")]
+pub use token_store::{
+    MAX_TOKEN_DATA_BYTES, MAX_TOKEN_SUBJECT_BYTES, MemoryTokenStore, SecurityToken, StoreFuture,
+    StoredBinding, StoredTokenDiscardReason, StoredTokenVerdict, TOKENS_PER_BATCH, TokenCounts,
+    TokenDigest, TokenRecord, TokenRecordError, TokenStore, TokenStoreError, TokenStoreErrorKind,
+    TokensOf,
+};
 #[cfg(feature = "hmac")]
 pub use {
     bound_cookie::{BoundCookie, CookieAttributes, CookieError, MAX_COOKIE_BYTES, SameSite},
