@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full};
 use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring};
 use tokenbind_http::{
     Client, ClientBinding, ClientOptions, ClientState, Disclosed, Disclosure,
-    HttpsTokenBindingConnector, Key, KeyStore, MemoryKeyStore, Permission, RequestOptions,
+    HttpsTokenBindingConnector, Key, KeyStore, MemoryKeyStore, Origin, Permission, RequestOptions,
     ScopeRule, TokenBindingConnector, client_config,
 };
 use tokenbind_wire::{
@@ -68,30 +68,30 @@ impl Agent {
         Self::with(config, self.keys.clone())
     }
 
-    /// This agent's key for a site.
-    pub(super) fn key(&self, site: &Site, parameters: KeyParameters) -> Checked<Key> {
-        let scope = ScopeRule::Origin.scope(&site.origin()?);
+    /// This agent's key for an origin.
+    pub(super) fn key(&self, origin: &Origin, parameters: KeyParameters) -> Checked<Key> {
+        let scope = ScopeRule::Origin.scope(origin);
         Ok(self.keys.key(&scope, parameters)?)
     }
 
     /// Its identifier, in hex.
     pub(super) fn id(
         &self,
-        site: &Site,
+        origin: &Origin,
         parameters: KeyParameters,
         tokenbinding_type: TokenBindingType,
     ) -> Checked<String> {
-        let key = self.key(site, parameters)?;
+        let key = self.key(origin, parameters)?;
         let id = TokenBindingId::try_new(tokenbinding_type, key.public_key(), PointEncoding::X962)?;
         Ok(hex::encode(id.as_bytes()))
     }
 
-    pub(super) fn provided(&self, site: &Site, parameters: KeyParameters) -> Checked<String> {
-        self.id(site, parameters, TokenBindingType::PROVIDED)
+    pub(super) fn provided(&self, origin: &Origin, parameters: KeyParameters) -> Checked<String> {
+        self.id(origin, parameters, TokenBindingType::PROVIDED)
     }
 
-    pub(super) fn referred(&self, site: &Site, parameters: KeyParameters) -> Checked<String> {
-        self.id(site, parameters, TokenBindingType::REFERRED)
+    pub(super) fn referred(&self, origin: &Origin, parameters: KeyParameters) -> Checked<String> {
+        self.id(origin, parameters, TokenBindingType::REFERRED)
     }
 
     /// Sends a request and follows no redirect.
@@ -125,7 +125,7 @@ impl Agent {
         let stream = TcpStream::connect(("127.0.0.1", site.port())).await?;
         stream.set_nodelay(true)?;
         let tls = TokenBindingConnector::new(self.config.clone(), self.state.clone());
-        Ok(Raw::new(tls.connect(site.origin()?, stream).await?))
+        Ok(Raw::new(tls.connect(site.origin().clone(), stream).await?))
     }
 }
 

@@ -39,7 +39,7 @@ fn expected(
     Ok(Seen {
         path: path.to_owned(),
         version: version(alpn),
-        provided: Some(agent.provided(site, alpn.key_parameters())?),
+        provided: Some(agent.provided(site.origin(), alpn.key_parameters())?),
         referred: None,
         tls_unique: Some(tls_unique.to_owned()),
     })
@@ -80,7 +80,7 @@ pub(super) async fn full(alpn: TokenBindingAlpn) -> Checked {
             same(path, site.seen(), [seen])?;
         }
         let parameters = alpn.key_parameters();
-        let ids = |agent: &Agent| agent.provided(&site, parameters);
+        let ids = |agent: &Agent| agent.provided(site.origin(), parameters);
         different("identifiers of two agents", ids(&agent)?, ids(&other)?)?;
         same("refusals", site.refusals(), [])?;
     }

@@ -166,8 +166,8 @@ async fn redirect_between(
     let client = Agent::new(&TokenBindingAlpn::ALL)?;
     let thief = Agent::new(&TokenBindingAlpn::ALL)?;
     let parameters = of_consumer.key_parameters();
-    let referred = client.referred(&direct, parameters)?;
-    let provided = Some(client.provided(&issuer, of_provider.key_parameters())?);
+    let referred = client.referred(direct.origin(), parameters)?;
+    let provided = Some(client.provided(issuer.origin(), of_provider.key_parameters())?);
 
     for status in [301, 302] {
         let (token, disclosure) = follow(&client, &direct.url(&format!("/login/{status}"))).await?;
@@ -177,7 +177,7 @@ async fn redirect_between(
         match disclosure {
             Some(Disclosure::Reveal(referral)) => {
                 let revealed = (referral.consumer().clone(), referral.parameters());
-                same("revealed", revealed, (direct.origin()?, parameters))?;
+                same("revealed", revealed, (direct.origin().clone(), parameters))?;
             }
             other => return Err(Failure::new(format!("disclosure: {other:?}"))),
         }
@@ -210,7 +210,7 @@ async fn redirect_between(
         ("/hop", None),
         (
             "/permitting-hop",
-            Some(client.referred(&issuer, of_provider.key_parameters())?),
+            Some(client.referred(issuer.origin(), of_provider.key_parameters())?),
         ),
     ] {
         let site = Setup::new(of_consumer)
@@ -219,14 +219,14 @@ async fn redirect_between(
         let (token, _) = follow(&client, &site.url("/login/302")).await?;
         let unbound = "unbound:not-referred".to_owned();
         same(hop, token, second.as_deref().map_or(unbound, bound_to))?;
-        let first = Some(client.referred(&site, parameters)?);
+        let first = Some(client.referred(site.origin(), parameters)?);
         let seen: Vec<Option<String>> = issuer
             .seen()
             .into_iter()
             .map(|seen| seen.referred)
             .collect();
         same(hop, seen, [first])?;
-        let last = Some(client.provided(&further, parameters)?);
+        let last = Some(client.provided(further.origin(), parameters)?);
         same(hop, issued(&further)?, (last, second))?;
     }
     for site in [&direct, &issuer, &further] {
@@ -273,22 +273,22 @@ async fn script_between(
         .start(provider(String::new()).merge(consumer(String::new())))
         .await?;
     let client = Agent::new(&TokenBindingAlpn::ALL)?;
-    let provided = Some(client.provided(&issuer, of_provider.key_parameters())?);
-    let referred = client.referred(&page, of_consumer.key_parameters())?;
+    let provided = Some(client.provided(issuer.origin(), of_provider.key_parameters())?);
+    let referred = client.referred(page.origin(), of_consumer.key_parameters())?;
     let request = |site: &Site| http::Request::get(site.url("/issue")).body(Full::default());
 
     // No page of the origin was loaded yet.
-    let permission = client.state.script_permission(true, &page.origin()?);
+    let permission = client.state.script_permission(true, page.origin());
     same(
         "permission",
         permission,
         Err(WithheldReason::ConsumerNotNegotiated),
     )?;
     client.get(&page.url("/page")).await?;
-    let permission = client.state.script_permission(false, &page.origin()?);
+    let permission = client.state.script_permission(false, page.origin());
     same("permission", permission, Err(WithheldReason::NotAsked))?;
 
-    let permission = client.state.script_permission(true, &page.origin()?)?;
+    let permission = client.state.script_permission(true, page.origin())?;
     let answer = client.send(request(&issuer)?, Some(permission)).await?;
     same("token", answer.body, bound_to(&referred))?;
     same(
@@ -300,7 +300,7 @@ async fn script_between(
     same("the next request", answer.body, "unbound:not-referred")?;
     same("the next request", issued(&issuer)?, (provided, None))?;
 
-    let permission = client.state.script_permission(true, &page.origin()?)?;
+    let permission = client.state.script_permission(true, page.origin())?;
     let answer = client.send(request(&plain)?, Some(permission)).await?;
     let withheld = Disclosure::Withhold(WithheldReason::ProviderNotNegotiated);
     same("disclosure", answer.disclosure, Some(withheld))?;
@@ -308,7 +308,7 @@ async fn script_between(
     same("a provider without", issued(&plain)?, (None, None))?;
 
     client.get(&plain.url("/page")).await?;
-    let permission = client.state.script_permission(true, &plain.origin()?);
+    let permission = client.state.script_permission(true, plain.origin());
     same(
         "permission",
         permission,
@@ -370,7 +370,7 @@ async fn unsupported(of_provider: TokenBindingAlpn) -> Checked<()> {
     let rsa = Setup::new(TokenBindingAlpn::Http11Rsa2048);
     let direct = rsa.start(consumer(issuer.url("/issue"))).await?;
     let client = Agent::new(&TokenBindingAlpn::ALL)?;
-    let provided = Some(client.provided(&issuer, KeyParameters::P256)?);
+    let provided = Some(client.provided(issuer.origin(), KeyParameters::P256)?);
     let (issued_token, _) = follow(&client, &direct.url("/login/302")).await?;
     same("RSA", issued_token, "unbound:algorithm 4.1")?;
     let ids = (provided.clone(), Some("unsupported 4.1".to_owned()));
@@ -390,7 +390,7 @@ async fn unsupported(of_provider: TokenBindingAlpn) -> Checked<()> {
     ] {
         let mut raw = client.connect(&issuer).await?;
         let forge = Forge::new(raw.binding())?;
-        let own = client.key(&issuer, KeyParameters::P256)?;
+        let own = client.key(issuer.origin(), KeyParameters::P256)?;
         let message = forge::message(&[forge.binding(PROVIDED, &*own)?, referred]);
         let header = forge::header(&message);
         raw.get("/issue", &[("token-binding", &header)]).await?;

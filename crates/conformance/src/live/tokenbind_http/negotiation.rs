@@ -80,7 +80,7 @@ async fn served_with(agent: &Agent, site: &Site) -> Checked<()> {
         Some(parameters),
     )?;
     let bound = (
-        Some(agent.provided(site, parameters)?),
+        Some(agent.provided(site.origin(), parameters)?),
         Some(answer.tls_unique()?),
     );
     let seen: Vec<_> = site

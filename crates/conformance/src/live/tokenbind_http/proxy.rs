@@ -94,7 +94,7 @@ pub(super) async fn backend() -> Checked {
         };
         let front = setup.start(reverse_proxy(uri.clone())).await?;
         let agent = Agent::new(&[alpn])?;
-        let own = agent.key(&front, alpn.key_parameters())?;
+        let own = agent.key(front.origin(), alpn.key_parameters())?;
         let provided = forge::id(PROVIDED, &*own)?;
         let other = P256Key::generate()?;
         let name = |name: &str, value: String| (name.to_owned(), value);

@@ -55,7 +55,7 @@ async fn visit(agent: &Agent, sites: [&Site; 2]) -> Checked<[String; 2]> {
         let parameters = answer.binding.party().negotiated;
         let parameters =
             parameters.ok_or_else(|| crate::live::outcome::Failure::new("not bound"))?;
-        let id = agent.provided(site, parameters)?;
+        let id = agent.provided(site.origin(), parameters)?;
         let seen: Vec<_> = site.seen().into_iter().map(|seen| seen.provided).collect();
         same("identifier", seen, [Some(id.clone())])?;
         ids.push(id);
@@ -73,7 +73,7 @@ pub(super) async fn keys() -> Checked {
     let agent = Agent::new(&TokenBindingAlpn::ALL)?;
     let cookies = Cookies::default();
     for site in sites {
-        cookies.set(site.origin()?);
+        cookies.set(site.origin().clone());
     }
 
     let [first_one, first_other] = visit(&agent, sites).await?;
@@ -85,10 +85,12 @@ pub(super) async fn keys() -> Checked {
         &[first_one.clone(), first_other.clone()],
     )?;
     let kept = agent.connect(&one).await?;
-    let permission = agent.state.script_permission(true, &one.origin()?)?;
+    let permission = agent.state.script_permission(true, one.origin())?;
 
-    agent.state.reset(&Reset::Origin(one.origin()?), &cookies)?;
-    let left = BTreeMap::from([(other.origin()?, "a cookie")]);
+    agent
+        .state
+        .reset(&Reset::Origin(one.origin().clone()), &cookies)?;
+    let left = BTreeMap::from([(other.origin().clone(), "a cookie")]);
     same("cookies of one origin reset", cookies.all(), left)?;
     let of_kept = kept.binding().header(&agent.state, None);
     same(

@@ -100,6 +100,7 @@ pub(super) struct Log {
 /// A running site; it stops when dropped.
 pub(super) struct Site {
     port: u16,
+    origin: Origin,
     log: Arc<Log>,
     task: AbortHandle,
 }
@@ -149,7 +150,13 @@ impl Setup {
             Adapter::Axum => tokio::spawn(serve_with_axum(listener, acceptor, app)),
         };
         let task = task.abort_handle();
-        Ok(Site { port, log, task })
+        let origin = format!("https://localhost:{port}").parse()?;
+        Ok(Site {
+            port,
+            origin,
+            log,
+            task,
+        })
     }
 }
 
@@ -227,8 +234,8 @@ impl Site {
         format!("https://localhost:{}{path}", self.port)
     }
 
-    pub(super) fn origin(&self) -> Checked<Origin> {
-        Ok(self.url("/").parse()?)
+    pub(super) const fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// What the application saw since the last call.
