@@ -44,6 +44,7 @@ impl Origin {
     /// When it is not an `https` URL with a host.
     pub fn of(url: &Url) -> Result<Self, OriginError> {
         if url.scheme() != "https" {
+            // balfanz-1-2
             return Err(OriginError::Scheme);
         }
         let host = url.host_str().filter(|host| !host.is_empty());
