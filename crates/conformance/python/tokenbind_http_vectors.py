@@ -603,6 +603,8 @@ def client_hellos():
            suites=[0x0A0A, TLS13_SUITE, ECDHE, CBC])
     accept("unknown-extensions", records(client_hello(extension(0x1A1A) + both + extension(0x4469, b"\0\3\2h2"))), **whole)
     accept("unknown-extension-with-content", records(client_hello(extension(65000, bytes(300)) + both)), **whole)
+    for number in (15, 22, 49, 0xFFCE):
+        accept(f"extension-{number}-is-not-looked-into", records(client_hello(extension(number, b"odd") + both)), **whole)
     for name, legacy, tls12 in (("tls-1.0", 0x0301, False), ("tls-1.1", 0x0302, False), ("tls-1.2", 0x0303, True),
                                 ("ssl-3", 0x0300, False), ("tls-1.3", 0x0304, True)):
         accept(f"version-{name}", records(client_hello(both, legacy=legacy)), **whole, tls12=tls12)

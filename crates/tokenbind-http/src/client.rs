@@ -204,6 +204,7 @@ impl ClientState {
         let id = TokenBindingId::try_new(TokenBindingType::PROVIDED, public_key, point)
             .map_err(ClientError::Encode)?;
         let mut known = self.known();
+        // balfanz-4-2-3
         let owner = known.owners.entry(id.key_id_sha256());
         if *owner.or_insert_with(|| scope.clone()) != scope {
             return Err(ClientError::SharedKey);
@@ -319,6 +320,7 @@ impl ClientBinding {
             }
         });
         let Some(session) = &self.session else {
+            // popov-4-9
             let value = None;
             return Ok(RequestHeader { value, disclosure });
         };
@@ -349,7 +351,9 @@ impl ClientBinding {
         session: &Session,
         referral: Option<&Referral>,
     ) -> Result<Arc<str>, ClientError> {
+        // balfanz-2-4, balfanz-3-3-6
         let provided = state.key(&self.origin, session.negotiated.key_parameters())?;
+        // balfanz-3-3-5, balfanz-3-5-1
         let referred = referral
             .map(|referral| state.key(referral.consumer(), referral.parameters()))
             .transpose()?;

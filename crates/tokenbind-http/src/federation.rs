@@ -121,11 +121,13 @@ pub fn redirect_permission<'v>(
     consumer: &Party,
 ) -> Result<Permission, WithheldReason> {
     let mut values = values.into_iter();
+    // balfanz-3-3-2
     let value = values.next().ok_or(WithheldReason::NotAsked)?;
     if values.next().is_some() {
         return Err(WithheldReason::DuplicateHeader);
     }
     if !matches!(status, 301 | 302) {
+        // balfanz-3-3-3
         return Err(WithheldReason::Status);
     }
     if value != b"true" {
@@ -144,6 +146,7 @@ pub fn script_permission(
     consumer: &Party,
 ) -> Result<Permission, WithheldReason> {
     if !with_referer_token_binding_id {
+        // balfanz-3-4-1
         return Err(WithheldReason::NotAsked);
     }
     permission(consumer)
@@ -153,6 +156,7 @@ fn permission(consumer: &Party) -> Result<Permission, WithheldReason> {
     let negotiated = consumer.negotiated;
     Ok(Permission {
         consumer: consumer.origin.clone(),
+        // balfanz-3-3-4, balfanz-3-4-2, balfanz-3-5-1
         parameters: negotiated.ok_or(WithheldReason::ConsumerNotNegotiated)?,
         generation: 0,
     })
@@ -182,8 +186,10 @@ impl Permission {
             ..
         } = self;
         if provider.negotiated.is_none() {
+            // balfanz-3-3-4, balfanz-3-4-2
             Disclosure::Withhold(WithheldReason::ProviderNotNegotiated)
         } else if provider.origin == consumer {
+            // balfanz-4-2-3
             Disclosure::Withhold(WithheldReason::SameOrigin)
         } else {
             Disclosure::Reveal(Referral {

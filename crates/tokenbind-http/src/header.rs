@@ -129,6 +129,7 @@ pub fn decode_header<'a>(
     options: HeaderOptions,
 ) -> Result<Option<Vec<u8>>, HeaderError> {
     let mut values = values.into_iter();
+    // balfanz-2-2: one header, of one canonical value.
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(_), Some(_)) => Err(HeaderError::new(HeaderErrorKind::Duplicate, 0)),

@@ -91,7 +91,9 @@ pub enum UnboundReason {
 /// What a token provider issues, from the request's extension.
 pub fn token_to_issue(referred: Option<&ReferredTokenBinding>) -> TokenToIssue {
     match referred {
+        // balfanz-3-2-2
         Some(ReferredTokenBinding::Verified(id)) => TokenToIssue::BoundTo(id.clone()),
+        // balfanz-3-5-3
         Some(ReferredTokenBinding::Unsupported(algorithm)) => {
             TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(*algorithm))
         }
@@ -109,7 +111,7 @@ pub enum RefusalKind {
     Message(TerminateKind),
     /// balfanz-2-1: a later request without the header.
     MissingInLaterRequest,
-    /// A later request provides another key than the first.
+    /// balfanz-2-4: a later request provides another key than the first.
     ProvidedKeyChanged,
 }
 
@@ -308,6 +310,7 @@ impl ServerBinding {
             return Err(refusal);
         }
         if duplicate && self.session.is_some() {
+            // balfanz-2-2
             let kind = RefusalKind::Header(HeaderErrorKind::Duplicate);
             return Err(Refusal::header(kind, 0));
         }
@@ -322,6 +325,7 @@ impl ServerBinding {
                     let (provided, referred) = (latest.provided.clone(), None);
                     return Ok(Some(TokenBindings { provided, referred }));
                 }
+                // balfanz-2-1
                 None => return Err(Refusal::header(RefusalKind::MissingInLaterRequest, 0)),
                 Some(value) => {
                     if let Some(known) = verified.iter().find(|known| *known.header == *value) {
@@ -382,6 +386,7 @@ impl ServerBinding {
             } => {
                 let (old_id, new_id) = (latest.provided.id().view(), bindings.provided.id().view());
                 if !old_id.same_key(new_id) {
+                    // balfanz-2-4
                     return Err(Refusal::header(RefusalKind::ProvidedKeyChanged, 0));
                 }
                 *latest = bindings.clone();

@@ -731,18 +731,23 @@ fn chosen_party(choice: u8) -> Result<Party, Broken> {
 
 // --- what a ClientHello offers -------------------------------------------------------------------------
 
-/// The records a connection begins with, from any bytes: rustls, where it accepts them, sees the
-/// same identifiers and cipher suites; how the ClientHello is cut into records does not matter, nor
+/// The records a connection begins with, from any bytes: what rustls accepts can be read, and rustls
+/// sees the same identifiers and cipher suites; how the ClientHello is cut into records does not matter, nor
 /// what follows it, and without its last byte it cannot be read.
 ///
 /// # Errors
 /// What was broken.
 pub fn client_hello(records: &[u8]) -> Result<(), Broken> {
     let offer = ClientOffer::from_records(records);
-    if let (Ok(offer), Some((alpn, cipher_suites))) = (&offer, rustls_sees(records))
-        && (offer.alpn != alpn || offer.cipher_suites != cipher_suites)
-    {
-        return Err(format!("rustls sees {alpn:?} and {cipher_suites:?}"));
+    if let Some((alpn, cipher_suites)) = rustls_sees(records) {
+        match &offer {
+            Ok(offer) if offer.alpn == alpn && offer.cipher_suites == cipher_suites => {}
+            _ => {
+                return Err(format!(
+                    "{offer:?}, but rustls sees {alpn:?} and {cipher_suites:?}"
+                ));
+            }
+        }
     }
     let Ok(offer) = offer else {
         return Ok(());
