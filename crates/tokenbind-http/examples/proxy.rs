@@ -9,7 +9,11 @@
 //! Clients speak HTTP/1.1 or HTTP/2, the backend HTTP/1.1. Bodies and trailers are streamed both
 //! ways. SIGINT and SIGTERM end it once the requests under way are answered.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -34,7 +38,10 @@ use hyper_util::{
 };
 use rustls::{
     crypto::ring::default_provider,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject},
+    },
 };
 use tokenbind_http::{
     HeaderOptions, ProvidedTokenBinding, ServerConfigs, ServerOptions, TokenBindingAcceptor,
@@ -130,8 +137,12 @@ fn backend(url: &str) -> Result<Authority, String> {
 
 impl Arguments {
     fn acceptor(&self) -> Result<TokenBindingAcceptor, Error> {
-        let chain = CertificateDer::pem_file_iter(&self.cert)?.collect::<Result<Vec<_>, _>>()?;
-        let key = PrivateKeyDer::from_pem_file(&self.key)?;
+        let of = |path: &Path, error| format!("{}: {error}", path.display());
+        let chain = CertificateDer::pem_file_iter(&self.cert)
+            .and_then(Iterator::collect::<Result<Vec<_>, pem::Error>>)
+            .map_err(|error| of(&self.cert, error))?;
+        let key = PrivateKeyDer::from_pem_file(&self.key);
+        let key = key.map_err(|error| of(&self.key, error))?;
         let preference = match self.prefer {
             Prefer::TokenBinding => VersionPreference::TokenBinding,
             Prefer::Tls13 => VersionPreference::Tls13,
@@ -179,9 +190,10 @@ struct Proxy {
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let arguments = Arguments::parse();
+    let acceptor = arguments.acceptor()?;
     let listener = TcpListener::bind(arguments.listen).await?;
     println!("listening on https://{}", listener.local_addr()?);
-    let listener = TokenBindingListener::new(listener, arguments.acceptor()?)
+    let listener = TokenBindingListener::new(listener, acceptor)
         .handshake_timeout(Duration::from_secs(arguments.handshake_timeout));
 
     let mut connector = HttpConnector::new();

@@ -544,6 +544,35 @@ async fn a_backend_that_is_not_there_is_a_bad_gateway() {
     assert_eq!(response.status(), StatusCode::BAD_GATEWAY);
 }
 
+#[test]
+fn what_the_operator_got_wrong_is_said_and_ends_the_proxy() {
+    for (flags, status, said) in [
+        (
+            &["--backend", "http://127.0.0.1:1", "--cert", "missing.pem"][..],
+            1,
+            "missing.pem: ",
+        ),
+        (
+            &["--backend", "https://127.0.0.1:1", "--cert", "x"],
+            2,
+            "an http URL without a path is needed",
+        ),
+        (
+            &["--backend", "http://127.0.0.1:1/path", "--cert", "x"],
+            2,
+            "an http URL without a path is needed",
+        ),
+        (&["--cert", "x"], 2, "--backend <URL>"),
+    ] {
+        let mut command = Command::new(example("proxy"));
+        command.args(["--listen", "127.0.0.1:0", "--key", "key.pem"]);
+        let output = command.args(flags).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{flags:?}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains(said), "{errors}");
+    }
+}
+
 /// What the proxy answers to these octets on a connection of HTTP/1.1 with Token Binding; `HEADER`
 /// stands for the right header's value.
 async fn answer(setup: &Setup, request: &str) -> String {
