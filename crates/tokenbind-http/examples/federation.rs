@@ -2,7 +2,7 @@
 //! the key that the client uses with a token consumer, and nobody else can use it there.
 //!
 //! ```sh
-//! cargo run -p tokenbind-http --features client,hyper --example federation
+//! cargo run -p tokenbind-http --features client,hmac,hyper --example federation
 //! ```
 //!
 //! Three parties over TLS on loopback, the consumer with P-256 over HTTP/2, the provider with
@@ -12,8 +12,8 @@
 mod loopback;
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use http::{
@@ -23,43 +23,44 @@ use http::{
 use hyper::body::Incoming;
 use loopback::{Error, Localhost, Result, get, must, serve, short, text};
 use tokenbind_http::{
-    Client, Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, ProvidedTokenBinding,
-    ReferredTokenBinding, RequestOptions, TokenToIssue, permission_of, token_to_issue,
+    BoundTokens, Client, Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID,
+    ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, SealedTokenVerdict, TokenKeyId,
+    TokenKeys, permission_of, token_to_issue,
 };
-use tokenbind_wire::{
-    BearerPolicy, DiscardReason, TokenBindingAlpn, TokenClaim, TokenVerdict, check_token,
-};
+use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
 use tokio::net::TcpListener;
 
-/// What the provider issued: from the token to the key it is bound to, if it is bound. Both
-/// services know it, as they would both be able to read a sealed token.
-type Tokens = Arc<Mutex<HashMap<String, Option<Vec<u8>>>>>;
+/// How long a token is good for.
+const LIFETIME: Duration = Duration::from_secs(300);
+
+/// The tokens for this consumer: both services have the secret.
+type Tokens = Arc<BoundTokens>;
+
+fn tokens() -> Result<Tokens> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    let keys = TokenKeys::try_new(TokenKeyId(1), &secret)?;
+    Ok(Arc::new(BoundTokens::try_new(
+        Arc::new(keys),
+        "login at the consumer",
+    )?))
+}
 
 /// Section 3.5: bound to the key of the referred binding, or unbound where there is none that the
 /// provider can verify.
 fn issue(tokens: &Tokens, referred: Option<&ReferredTokenBinding>) -> Result<String> {
-    let bound_to = match token_to_issue(referred) {
-        TokenToIssue::BoundTo(id) => Some(id.key_id().to_vec()),
-        TokenToIssue::Unbound(_) => None,
-    };
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)?;
-    let token = hex::encode(random);
-    let mut tokens = tokens.lock().unwrap_or_else(PoisonError::into_inner);
-    tokens.insert(token.clone(), bound_to);
-    Ok(token)
+    let expires = SystemTime::now() + LIFETIME;
+    Ok(tokens.seal(&token_to_issue(referred), b"alice", expires)?)
 }
 
 /// Whether the token is good on a connection with this provided binding.
-fn check(tokens: &Tokens, token: &str, provided: Option<&ProvidedTokenBinding>) -> TokenVerdict {
-    let tokens = tokens.lock().unwrap_or_else(PoisonError::into_inner);
-    let claim = match tokens.get(token) {
-        Some(Some(key_id)) => TokenClaim::KeyId(key_id),
-        Some(None) => TokenClaim::Bearer,
-        None => TokenClaim::Unreadable,
-    };
+fn check(
+    tokens: &Tokens,
+    token: &str,
+    provided: Option<&ProvidedTokenBinding>,
+) -> SealedTokenVerdict {
     let connection = provided.map(|binding| binding.id().view());
-    check_token(claim, connection, BearerPolicy::Discard)
+    tokens.open(token.as_bytes(), connection, SystemTime::now())
 }
 
 /// The token consumer: who comes without a token is sent to the provider for one.
@@ -88,7 +89,7 @@ fn consumer(
                 .insert(INCLUDE_REFERER_TOKEN_BINDING_ID, permission);
         }
         Some(token) => match check(tokens, token, provided) {
-            TokenVerdict::HonorBound => {
+            SealedTokenVerdict::HonorBound(_) => {
                 println!("   consumer sees key {key}, and a token that is bound to it");
                 *response.body_mut() = "welcome".to_owned();
             }
@@ -96,7 +97,7 @@ fn consumer(
                 println!("   consumer sees key {key}, and a token: {verdict:?}");
                 *response.status_mut() = StatusCode::UNAUTHORIZED;
                 *response.body_mut() = match verdict {
-                    TokenVerdict::Discard(reason) => reason.name().to_owned(),
+                    SealedTokenVerdict::Discard(refusal) => refusal.kind().name().to_owned(),
                     _ => String::new(),
                 };
             }
@@ -169,7 +170,7 @@ async fn main() -> Result<()> {
         TokenBindingAlpn::Http11Rsa2048.as_str()
     );
 
-    let tokens = Tokens::default();
+    let tokens = tokens()?;
     let (known, to) = (tokens.clone(), provider_url.clone());
     serve(
         at_consumer,

@@ -1,8 +1,8 @@
 //! A service whose login cookie is bound to the client's key: a stolen one is worthless.
 //!
 //! ```sh
-//! cargo run -p tokenbind-http --features client,hyper --example protected_service
-//! cargo run -p tokenbind-http --features client,hyper --example protected_service -- --serve 127.0.0.1:8443
+//! cargo run -p tokenbind-http --features client,hmac,hyper --example protected_service
+//! cargo run -p tokenbind-http --features client,hmac,hyper --example protected_service -- --serve 127.0.0.1:8443
 //! ```
 //!
 //! Token Binding takes an acceptor in the place of tokio-rustls's, and `serve_connection`, which puts
@@ -12,10 +12,10 @@
 mod loopback;
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use clap::Parser;
@@ -28,12 +28,11 @@ use hyper::body::Incoming;
 use loopback::{Error, Localhost, Result, must, short, text};
 use rustls::crypto::ring::default_provider;
 use tokenbind_http::{
-    Client, HttpsTokenBindingConnector, ProvidedTokenBinding, RequestOptions, ServerConfigs,
-    TokenBindingAcceptor, VersionPreference, serve_connection,
+    BoundCookie, BoundTokens, Client, CookieAttributes, HttpsTokenBindingConnector,
+    ProvidedTokenBinding, RequestOptions, SealedTokenVerdict, ServerConfigs, TokenBindingAcceptor,
+    TokenKeyId, TokenKeys, TokenRefusal, VersionPreference, serve_connection,
 };
-use tokenbind_wire::{
-    BearerPolicy, DiscardReason, TokenBindingAlpn, TokenClaim, TokenVerdict, check_token,
-};
+use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -47,42 +46,41 @@ struct Arguments {
     serve: Option<SocketAddr>,
 }
 
-/// From a cookie to whose it is, and the identifier it is bound to.
-#[derive(Default)]
-struct Sessions(Mutex<HashMap<String, (String, Vec<u8>)>>);
+/// How long a login lasts.
+const LIFETIME: Duration = Duration::from_secs(3600);
 
-impl Sessions {
-    /// A cookie for this user, bound to the client's key.
-    fn issue(&self, user: &str, binding: &ProvidedTokenBinding) -> Result<String> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)?;
-        let cookie = hex::encode(random);
-        let session = (user.to_owned(), binding.id().as_bytes().to_vec());
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(cookie.clone(), session);
-        Ok(cookie)
-    }
+/// The session cookie. All it says is sealed in it: the service keeps nothing but the secret, which a
+/// fleet would share.
+fn session_cookie() -> Result<BoundCookie> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    let keys = TokenKeys::try_new(TokenKeyId(1), &secret)?;
+    let tokens = BoundTokens::try_new(Arc::new(keys), "session")?;
+    Ok(BoundCookie::try_new(
+        &tokens,
+        "__Host-session",
+        CookieAttributes::default(),
+    )?)
+}
 
-    /// Whose cookie it is, if it is good on a connection with this binding.
-    fn check(
-        &self,
-        cookie: &str,
-        binding: Option<&ProvidedTokenBinding>,
-    ) -> std::result::Result<String, DiscardReason> {
-        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((user, id)) = sessions.get(cookie) else {
-            return Err(DiscardReason::Unreadable);
-        };
-        let connection = binding.map(|binding| binding.id().view());
-        match check_token(TokenClaim::Id(id), connection, BearerPolicy::Discard) {
-            TokenVerdict::HonorBound | TokenVerdict::HonorBearer => Ok(user.clone()),
-            TokenVerdict::Discard(reason) => Err(reason),
+/// Whose cookie it is, if it is good on a connection with this binding; `None` without a cookie.
+fn check(
+    cookie: &BoundCookie,
+    headers: &HeaderMap,
+    binding: Option<&ProvidedTokenBinding>,
+) -> Option<std::result::Result<String, TokenRefusal>> {
+    let values = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let connection = binding.map(|binding| binding.id().view());
+    Some(match cookie.open(values, connection, SystemTime::now())? {
+        SealedTokenVerdict::HonorBound(token) | SealedTokenVerdict::HonorBearer(token) => {
+            Ok(String::from_utf8_lossy(token.payload()).into_owned())
         }
-    }
+        SealedTokenVerdict::Discard(refusal) => Err(refusal),
+    })
 }
 
 /// The service: `POST /login` gives a cookie, `GET /account` wants it. (It would ask for a password.)
-fn handle(sessions: &Sessions, request: &Request<Incoming>) -> Result<Response<String>> {
+fn handle(cookie: &BoundCookie, request: &Request<Incoming>) -> Result<Response<String>> {
     let binding = request.extensions().get::<ProvidedTokenBinding>();
     let key = binding.map_or_else(|| "none".to_owned(), |binding| short(binding.id()));
     let answer = |status, text: &str| {
@@ -98,8 +96,7 @@ fn handle(sessions: &Sessions, request: &Request<Incoming>) -> Result<Response<S
     Ok(match (request.method(), request.uri().path()) {
         (&Method::POST, "/login") => match binding {
             Some(binding) => {
-                let cookie = sessions.issue("alice", binding)?;
-                let cookie = format!("session={cookie}; Path=/; Secure; HttpOnly; SameSite=Lax");
+                let cookie = cookie.issue(binding, b"alice", LIFETIME, SystemTime::now())?;
                 let mut response = answer(StatusCode::OK, "logged in as alice");
                 let headers = response.headers_mut();
                 headers.insert(SET_COOKIE, HeaderValue::from_str(&cookie)?);
@@ -107,36 +104,28 @@ fn handle(sessions: &Sessions, request: &Request<Incoming>) -> Result<Response<S
             }
             None => answer(StatusCode::FORBIDDEN, "a login needs Token Binding"),
         },
-        (&Method::GET, "/account") => match session_cookie(request.headers()) {
-            Some(cookie) => match sessions.check(cookie, binding) {
-                Ok(user) => answer(StatusCode::OK, &format!("the account of {user}")),
-                Err(reason) => answer(
-                    StatusCode::UNAUTHORIZED,
-                    &format!("the cookie is discarded: {}", reason.name()),
-                ),
-            },
+        (&Method::GET, "/account") => match check(cookie, request.headers(), binding) {
+            Some(Ok(user)) => answer(StatusCode::OK, &format!("the account of {user}")),
+            Some(Err(refusal)) => answer(
+                StatusCode::UNAUTHORIZED,
+                &format!("the cookie is discarded: {}", refusal.kind().name()),
+            ),
             None => answer(StatusCode::UNAUTHORIZED, "not logged in"),
         },
         _ => answer(StatusCode::NOT_FOUND, "POST /login or GET /account"),
     })
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get(COOKIE)?.to_str().ok()?;
-    let mut cookies = cookies.split(';').map(str::trim);
-    cookies.find_map(|cookie| cookie.strip_prefix("session="))
-}
-
 /// What it takes to make a hyper service token-binding aware.
 async fn serve(listener: TcpListener, acceptor: TokenBindingAcceptor) -> Result<()> {
-    let sessions = Arc::new(Sessions::default());
+    let cookie = Arc::new(session_cookie()?);
     loop {
         let (stream, _) = listener.accept().await?;
-        let (acceptor, sessions) = (acceptor.clone(), sessions.clone());
+        let (acceptor, cookie) = (acceptor.clone(), cookie.clone());
         tokio::spawn(async move {
             let stream = acceptor.accept(stream).await?;
             let service = tower::service_fn(move |request| {
-                let response = handle(&sessions, &request).unwrap_or_else(|error| {
+                let response = handle(&cookie, &request).unwrap_or_else(|error| {
                     let mut response = Response::new(error.to_string());
                     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
                     response
