@@ -1,5 +1,5 @@
-//! The conformance suite as a library: vectors and their runners, oracles, the requirements ledger
-//! and the report. `cargo xtask conformance`, the tests and the fuzz targets all call it.
+//! The conformance suite as a library: vectors and their runners, oracles, live scenarios, the
+//! requirements ledger and the report. `cargo xtask conformance`, the tests and the fuzz targets all call it.
 
 mod evidence;
 mod ledger;

@@ -170,6 +170,9 @@ impl ClientState {
     /// Section 4.2: resets keys and cookies together. Connections opened before are of no use
     /// afterwards: [`ClientBinding::header`] refuses them.
     ///
+    /// TLS sessions are not reset: a server that resumes one knows the client again. Go on with a new
+    /// configuration, or one with a new `ClientConfig::resumption`.
+    ///
     /// # Errors
     /// When one of the two stores failed. The other was reset all the same; try again.
     pub fn reset(&self, which: &Reset, cookies: &dyn ClearCookies) -> Result<(), KeyStoreError> {

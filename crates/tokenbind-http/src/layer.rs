@@ -69,35 +69,43 @@ pub struct TokenBindingService<S> {
 impl<S> TokenBindingService<S> {
     /// Checks the request; the status to refuse it with, if it is.
     fn check<B>(&self, request: &mut Request<B>) -> Result<(), StatusCode> {
-        let extensions = request.extensions();
         let connection = match &self.connection {
             Some(connection) => Some(connection.clone()),
-            None => connection_of(extensions).cloned(),
+            None => connection_of(request.extensions()).cloned(),
         };
-        let Some(connection) = connection else {
-            return Err(StatusCode::INTERNAL_SERVER_ERROR);
-        };
-        let values = request.headers().get_all(TOKEN_BINDING);
-        match connection.request(values.iter().map(HeaderValue::as_bytes)) {
-            RequestOutcome::NotInUse => {
-                let extensions = request.extensions_mut();
-                extensions.remove::<ProvidedTokenBinding>();
-                extensions.remove::<ReferredTokenBinding>();
-                extensions.remove::<TokenBindings>();
-                Ok(())
-            }
-            RequestOutcome::Bound(bindings) => {
-                let extensions = request.extensions_mut();
-                extensions.insert(bindings.provided().clone());
-                match bindings.referred() {
-                    Some(referred) => extensions.insert(referred.clone()),
-                    None => extensions.remove::<ReferredTokenBinding>(),
-                };
-                extensions.insert(bindings);
-                Ok(())
-            }
-            RequestOutcome::Terminate(_) => Err(StatusCode::BAD_REQUEST),
+        match connection {
+            Some(connection) => check(&connection, request),
+            None => Err(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+}
+
+/// Checks a request of this connection, and hands it the bindings; the status to refuse it with, if it
+/// is refused.
+pub(crate) fn check<B>(
+    connection: &TokenBindingConnection,
+    request: &mut Request<B>,
+) -> Result<(), StatusCode> {
+    let values = request.headers().get_all(TOKEN_BINDING);
+    match connection.request(values.iter().map(HeaderValue::as_bytes)) {
+        RequestOutcome::NotInUse => {
+            let extensions = request.extensions_mut();
+            extensions.remove::<ProvidedTokenBinding>();
+            extensions.remove::<ReferredTokenBinding>();
+            extensions.remove::<TokenBindings>();
+            Ok(())
+        }
+        RequestOutcome::Bound(bindings) => {
+            let extensions = request.extensions_mut();
+            extensions.insert(bindings.provided().clone());
+            match bindings.referred() {
+                Some(referred) => extensions.insert(referred.clone()),
+                None => extensions.remove::<ReferredTokenBinding>(),
+            };
+            extensions.insert(bindings);
+            Ok(())
+        }
+        RequestOutcome::Terminate(_) => Err(StatusCode::BAD_REQUEST),
     }
 }
 
@@ -131,20 +139,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.check(&mut request) {
-            Ok(()) => TokenBindingResponse {
-                checked: Some(self.inner.call(request)),
-                refused: None,
-            },
-            Err(status) => {
-                let mut response = Response::new(R::default());
-                *response.status_mut() = status;
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(CONNECTION, close);
-                TokenBindingResponse {
-                    checked: None,
-                    refused: Some(response),
-                }
-            }
+            Ok(()) => TokenBindingResponse::checked(self.inner.call(request)),
+            Err(status) => TokenBindingResponse::refused(status),
         }
     }
 }
@@ -155,6 +151,29 @@ pin_project_lite::pin_project! {
         #[pin]
         checked: Option<F>,
         refused: Option<Response<R>>,
+    }
+}
+
+impl<F, R> TokenBindingResponse<F, R> {
+    pub(crate) const fn checked(response: F) -> Self {
+        Self {
+            checked: Some(response),
+            refused: None,
+        }
+    }
+
+    pub(crate) fn refused(status: StatusCode) -> Self
+    where
+        R: Default,
+    {
+        let mut response = Response::new(R::default());
+        *response.status_mut() = status;
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+        Self {
+            checked: None,
+            refused: Some(response),
+        }
     }
 }
 

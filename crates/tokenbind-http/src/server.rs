@@ -211,6 +211,9 @@ pub struct ServerOptions {
     pub header: HeaderOptions,
     /// A request after the first may come without the header; the connection's binding stands.
     /// draft-popov section 5 asks for the message in the first only, section 2 of this draft in all.
+    ///
+    /// Requests must be checked in the order of their arrival then. `serve_connection` does; below
+    /// `axum::serve` streams of HTTP/2 that arrive together may be checked in any order.
     pub allow_later_requests_without_header: bool,
 }
 

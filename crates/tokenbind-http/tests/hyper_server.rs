@@ -29,7 +29,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
     Client, ClientOptions, ClientState, ConnectedStream, MemoryKeyStore, ProvidedTokenBinding,
-    ReferredTokenBinding, Refusal, RefusalKind, RequestOptions, TOKEN_BINDING,
+    ReferredTokenBinding, Refusal, RefusalKind, RequestOptions, ServerOptions, TOKEN_BINDING,
     TokenBindingAcceptor, TokenBindingConnection, TokenBindingLayer, TokenBindingListener,
     TokenBindings, serve_connection,
 };
@@ -217,6 +217,43 @@ async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
     ends.sort_unstable();
     assert_eq!(ends, ["given up", "upload failed"]);
     assert_eq!(kinds(&refusals), [RefusalKind::MissingInLaterRequest]);
+}
+
+/// hyper serves each stream in a task of its own, and nothing says which task is first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_of_http_2_are_checked_in_the_order_of_their_arrival() {
+    const CONNECTIONS: usize = 30;
+    const REQUESTS: usize = 20;
+    let pki = Pki::new();
+    let options = ServerOptions {
+        allow_later_requests_without_header: true,
+        ..ServerOptions::default()
+    };
+    let (acceptor, refusals) = noting(pki.acceptor(H2).with_options(options));
+    let server = Server::start(acceptor, |_| ok()).await;
+    for _ in 0..CONNECTIONS {
+        let (connected, header) = connect(&pki, H2, &server.url("/")).await;
+        let io = TokioIo::new(connected.stream);
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
+        let (mut sender, connection) = handshake.await.unwrap();
+        tokio::spawn(connection);
+        // All are sent in one go, only the first one with the header.
+        let mut responses = Vec::new();
+        for n in 0..REQUESTS {
+            let mut request = get(&server.url("/"));
+            if n == 0 {
+                request.headers_mut().insert(TOKEN_BINDING, header.clone());
+            }
+            responses.push(tokio::spawn(sender.send_request(request)));
+        }
+        for response in responses {
+            assert_eq!(soon(response).await.unwrap().unwrap().status(), 200);
+        }
+    }
+    assert_eq!(kinds(&refusals), []);
+    let seen = server.seen();
+    assert!(seen.iter().all(|seen| seen.provided.is_some()));
+    assert_eq!(seen.len(), CONNECTIONS * REQUESTS);
 }
 
 /// An axum application on a port of loopback, until it is told to stop.

@@ -205,6 +205,18 @@ impl Raw {
         }
     }
 
+    /// Waits for the connection's end, whatever is said before.
+    pub(super) async fn ended(mut self) -> Checked<()> {
+        self.end().await
+    }
+
+    async fn end(&mut self) -> Checked<()> {
+        let end =
+            async { while matches!(self.stream.read_buf(&mut self.received).await, Ok(1..)) {} };
+        let ended = timeout(PATIENCE, end).await;
+        ended.map_err(|_| Failure::new("the connection is still open"))
+    }
+
     /// Waits for the connection's end, which must come at once and without a word of HTTP: no
     /// octet in HTTP/1.1, in HTTP/2 nothing but what the connection itself is managed with.
     pub(super) async fn terminated(mut self) -> Checked<()> {

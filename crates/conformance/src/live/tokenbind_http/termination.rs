@@ -547,6 +547,32 @@ async fn check(site: &Site, mut raw: Raw, case: &Case) -> Checked<()> {
     same("requests seen", site.seen().len(), requests - 1)
 }
 
+/// A good request and three bad ones in one go: the server is told of one reason, the first.
+async fn several_at_once(site: &Site, agent: &Agent, adapter: Adapter) -> Checked<()> {
+    let mut raw = agent.connect(site).await?;
+    let header = raw.header(&agent.state)?;
+    let mut octets = raw.request("/", &[("token-binding", &header)]);
+    for _ in 0..3 {
+        octets.extend(raw.request("/", &[]));
+    }
+    raw.write(&octets).await?;
+    raw.ended().await?;
+    let refusals: Vec<_> = site
+        .refusals()
+        .iter()
+        .map(|refusal| refusal.kind())
+        .collect();
+    let seen = site.seen().len();
+    match adapter {
+        Adapter::Hyper => {
+            same("refusals", refusals, [RefusalKind::MissingInLaterRequest])?;
+            same("requests seen", seen, 1)
+        }
+        // Streams that arrive together are checked in any order.
+        Adapter::Axum => same("number of refusals", refusals.len(), 1),
+    }
+}
+
 /// All cases, over both protocols and both adapters.
 pub(super) async fn reasons() -> Checked {
     let mut count = 0;
@@ -580,6 +606,9 @@ pub(super) async fn reasons() -> Checked {
                 .await
                 .map_err(|failure| failure.of(&what))?;
         }
+        several_at_once(&sites.site, &agent, adapter)
+            .await
+            .map_err(|failure| failure.of(&format!("{alpn:?}, {adapter:?}, several at once")))?;
         let kinds: Vec<_> = kinds.iter().map(String::as_str).collect();
         same("kinds", kinds.as_slice(), KINDS.as_slice())?;
     }
