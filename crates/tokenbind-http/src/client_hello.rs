@@ -4,8 +4,9 @@
 use std::fmt;
 
 use tls_parser::{
-    TlsExtension, TlsMessage, TlsMessageHandshake, TlsRecordType, TlsVersion,
-    parse_tls_client_hello_extensions, parse_tls_message_handshake, parse_tls_raw_record,
+    TlsExtension, TlsExtensionType, TlsMessage, TlsMessageHandshake, TlsRecordType, TlsVersion,
+    parse_tls_client_hello_extension, parse_tls_extension_unknown, parse_tls_message_handshake,
+    parse_tls_raw_record,
 };
 use tokenbind_wire::{ProtocolVersion, Selection, TlsFacts, TokenBindingAlpn, select};
 
@@ -14,6 +15,13 @@ pub const MAX_CLIENT_HELLO_BYTES: usize = 0xffff;
 
 const TLS12: TlsVersion = TlsVersion::Tls12;
 const TLS13: TlsVersion = TlsVersion::Tls13;
+
+/// The extensions that are read. The others are left to the TLS engine.
+const READ: [TlsExtensionType; 3] = [
+    TlsExtensionType::ApplicationLayerProtocolNegotiation,
+    TlsExtensionType::ExtendedMasterSecret,
+    TlsExtensionType::SupportedVersions,
+];
 
 /// What a client offers, as far as Token Binding goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,26 +91,35 @@ impl ClientOffer {
             cipher_suites: hello.ciphers.iter().map(|cipher| cipher.0).collect(),
             ..Self::default()
         };
-        let Some(extensions) = hello.ext else {
-            return Ok(offer);
-        };
-        let Ok(([], extensions)) = parse_tls_client_hello_extensions(extensions) else {
-            return Err(ClientOfferError);
-        };
-        for extension in extensions {
-            match extension {
-                TlsExtension::ALPN(identifiers) => {
-                    offer.alpn = identifiers.into_iter().map(<[u8]>::to_vec).collect();
-                }
-                TlsExtension::ExtendedMasterSecret => offer.extended_master_secret = true,
-                TlsExtension::SupportedVersions(versions) => {
-                    offer.tls12 = versions.contains(&TLS12);
-                    offer.tls13 = versions.contains(&TLS13);
-                }
-                _ => {}
+        let mut extensions = hello.ext.unwrap_or_default();
+        while !extensions.is_empty() {
+            let Ok((rest, TlsExtension::Unknown(kind, _))) =
+                parse_tls_extension_unknown(extensions)
+            else {
+                return Err(ClientOfferError);
+            };
+            if READ.contains(&kind) {
+                let extension = parse_tls_client_hello_extension(extensions);
+                let (_, extension) = extension.map_err(|_| ClientOfferError)?;
+                offer.take(extension);
             }
+            extensions = rest;
         }
         Ok(offer)
+    }
+
+    fn take(&mut self, extension: TlsExtension<'_>) {
+        match extension {
+            TlsExtension::ALPN(identifiers) => {
+                self.alpn = identifiers.into_iter().map(<[u8]>::to_vec).collect();
+            }
+            TlsExtension::ExtendedMasterSecret => self.extended_master_secret = true,
+            TlsExtension::SupportedVersions(versions) => {
+                self.tls12 = versions.contains(&TLS12);
+                self.tls13 = versions.contains(&TLS13);
+            }
+            _ => {}
+        }
     }
 }
 
