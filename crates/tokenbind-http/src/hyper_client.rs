@@ -20,8 +20,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
-        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
-        TRANSFER_ENCODING,
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName,
+        LOCATION, TRANSFER_ENCODING,
     },
 };
 use http_body::Body;
@@ -46,6 +46,9 @@ use crate::{
     header::TOKEN_BINDING,
     origin::{Origin, OriginError},
 };
+
+/// The header's name, so that no request parses it.
+static NAME: HeaderName = HeaderName::from_static(TOKEN_BINDING);
 
 /// How many redirects are followed.
 pub const MAX_REDIRECTS: usize = 10;
@@ -306,11 +309,11 @@ where
         let origin: Origin = uri.to_string().parse().map_err(RequestError::Origin)?;
         let mut open = self.open(&origin, &uri).await?;
         let header = self.header(&open.binding, options.permission).await?;
-        request.headers_mut().remove(TOKEN_BINDING);
+        request.headers_mut().remove(&NAME);
         if let Some(value) = &header.value {
             // base64url is always a header value.
             if let Ok(value) = HeaderValue::from_str(value) {
-                request.headers_mut().insert(TOKEN_BINDING, value);
+                request.headers_mut().insert(&NAME, value);
             }
         }
         let binding = open.binding.clone();
@@ -355,6 +358,9 @@ where
         {
             let disclosure = None;
             return Ok(RequestHeader { value, disclosure });
+        }
+        if binding.session().is_none() {
+            return Ok(binding.header(&state, permission)?);
         }
         let binding = binding.clone();
         let written = tokio::task::spawn_blocking(move || binding.header(&state, permission));
