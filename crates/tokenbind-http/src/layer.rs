@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
+use http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{CONNECTION, HeaderName},
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -16,6 +19,9 @@ use crate::{
     header::TOKEN_BINDING,
     server::{ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome},
 };
+
+/// The header's name, so that no request parses it.
+static NAME: HeaderName = HeaderName::from_static(TOKEN_BINDING);
 
 /// Makes a service token-binding aware.
 ///
@@ -76,7 +82,7 @@ impl<S> TokenBindingService<S> {
         let Some(connection) = connection else {
             return Err(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        let values = request.headers().get_all(TOKEN_BINDING);
+        let values = request.headers().get_all(&NAME);
         match connection.request(values.iter().map(HeaderValue::as_bytes)) {
             RequestOutcome::NotInUse => {
                 let extensions = request.extensions_mut();
