@@ -49,7 +49,8 @@ fn tokens() -> Result<Tokens> {
 /// Section 3.5: bound to the key of the referred binding, or unbound where there is none that the
 /// provider can verify.
 fn issue(tokens: &Tokens, referred: Option<&ReferredTokenBinding>) -> Result<String> {
-    let expires = SystemTime::now() + LIFETIME;
+    let expires = SystemTime::now().checked_add(LIFETIME);
+    let expires = expires.ok_or("the clock is at its end")?;
     Ok(tokens.seal(&token_to_issue(referred), b"alice", expires)?)
 }
 

@@ -20,8 +20,8 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
-        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
-        PROXY_AUTHORIZATION, TRANSFER_ENCODING,
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName,
+        LOCATION, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
     },
     uri::Authority,
 };
@@ -47,6 +47,9 @@ use crate::{
     header::TOKEN_BINDING,
     origin::{Origin, OriginError},
 };
+
+/// The header's name, so that no request parses it.
+static NAME: HeaderName = HeaderName::from_static(TOKEN_BINDING);
 
 /// How many redirects are followed.
 pub const MAX_REDIRECTS: usize = 10;
@@ -285,12 +288,12 @@ impl<B: Body + Send + Unpin + 'static> Open<B> {
         header: Option<&str>,
     ) -> Result<Response<Incoming>, TrySendError<Request<B>>> {
         let headers = request.headers_mut();
-        headers.remove(TOKEN_BINDING);
+        headers.remove(&NAME);
         headers.remove(HOST);
         if let Some(value) = header {
             // base64url is always a header value.
             if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(TOKEN_BINDING, value);
+                headers.insert(&NAME, value);
             }
         }
         request.uri_mut().clone_from(uri);

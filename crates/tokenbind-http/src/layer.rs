@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::CONNECTION};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -17,6 +17,9 @@ use crate::{
     header::TOKEN_BINDING,
     server::{ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome, TokenBindings},
 };
+
+/// The header's name, so that no request parses it.
+static NAME: HeaderName = HeaderName::from_static(TOKEN_BINDING);
 
 /// Makes a service token-binding aware.
 ///
@@ -86,7 +89,7 @@ pub(crate) fn check<B>(
     connection: &TokenBindingConnection,
     request: &mut Request<B>,
 ) -> Result<(), StatusCode> {
-    let values = request.headers().get_all(TOKEN_BINDING);
+    let values = request.headers().get_all(&NAME);
     match connection.request(values.iter().map(HeaderValue::as_bytes)) {
         RequestOutcome::NotInUse => {
             let extensions = request.extensions_mut();
