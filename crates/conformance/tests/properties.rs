@@ -13,6 +13,7 @@ fn keep_the_oracles(bytes: &[u8]) -> Result<(), String> {
     for point in [PointEncoding::X962, PointEncoding::Bare64] {
         oracle::id(bytes, point)?;
     }
+    oracle::sealed_token_input(bytes)?;
     oracle::section_5(bytes)
 }
 
