@@ -20,6 +20,7 @@ use crate::{
         keyword::{Strength, TlsProperty, TlsResult, Verification},
         version::ProtocolVersion,
     },
+    write::{ResInfoBuf, WriteError},
 };
 
 /// Which faults of a certificate DANE or a local policy outweigh, if it vouches for the certificate.
@@ -136,6 +137,23 @@ pub struct TlsReport {
     pub comment: Option<&'static str>,
     /// The properties, in the order of the draft's table, each at most once.
     pub properties: Vec<(TlsProperty, String)>,
+}
+
+impl TryFrom<TlsReport> for ResInfoBuf {
+    type Error = WriteError;
+
+    /// The result to be written. A report of [`evaluate`] can always be; one made by hand may have control
+    /// characters.
+    fn try_from(report: TlsReport) -> Result<Self, WriteError> {
+        let mut result = Self::try_new("tls", report.result.name())?;
+        if let Some(comment) = report.comment {
+            result = result.with_comment(comment)?;
+        }
+        for (property, value) in report.properties {
+            result = result.with_property(property.ptype(), property.property(), value)?;
+        }
+        Ok(result)
+    }
 }
 
 /// The result of the `tls` method for a session.

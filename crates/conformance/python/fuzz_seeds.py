@@ -129,3 +129,42 @@ for case in json.loads(SEALED.read_text())["cases"]:
         octets = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         second_key = octets[1:5] == b"\xff" * 4
         write("sealed_token", "octets-" + case["name"], bytes([MAC_LAST | options | second_key << 2]) + octets[:-32])
+
+
+# The targets of authres-tls; each oracle says what its first bytes choose.
+def given(value):
+    """A value, unless it is a recipe for a long one."""
+    return value.encode() if isinstance(value, str) and len(value) <= MOST_BYTES else None
+
+
+for suite in "header", "tls":
+    for case in vectors("authres-tls", suite):
+        value = given(case["value"])
+        if value is None:
+            continue
+        if suite == "tls":
+            write("authres_tls", case["name"], value)
+        elif case.get("mode") != "lenient" or not case["name"].endswith("-lenient"):
+            write("authres_header", case["name"], value)
+            if "accept" in case:
+                write("authres_edit", case["name"], (0x5555).to_bytes(8, "little") + value)
+for case in vectors("authres-tls", "strip"):
+    value = given(case["value"])
+    if value is not None:
+        choice = (not case.get("subdomains", True)) | 2 * case.get("all", False) | 6 * case.get("from_trusted", False)
+        fields = b"Received: x\r\nAuthentication-Results: " + value + b"\r\nSubject: y\r\n\r\nbody\r\n"
+        write("authres_strip", case["name"], bytes([choice]) + fields)
+SEEN = set()
+for case in vectors("authres-tls", "write"):
+    # One of each group of texts; the oracle tells by its length what a text is for.
+    texts = [case["model"]["authserv_id"]]
+    for result in case["model"].get("results", []):
+        texts += ["a", result["method"]]
+        texts += [text + " " * (-len(text.encode()) % 5 + 2) for text in result.get("comments", [])]
+        for _, name, text in result.get("props", []):
+            texts += [text, name]
+    data = b"\xff".join(text.encode() for text in ["\x02\x4e\x75\x00", *texts])
+    shape = (len(texts), case["name"].split("-")[0])
+    if shape not in SEEN and len(data) <= MOST_BYTES:
+        SEEN.add(shape)
+        write("authres_write", case["name"], data)

@@ -3,6 +3,8 @@
 //! `cargo xtask interop`, and may be skipped where the peer is not installed.
 
 #[cfg(feature = "live")]
+mod authres_tls;
+#[cfg(feature = "live")]
 mod outcome;
 #[cfg(feature = "live")]
 mod tokenbind_http;
@@ -42,7 +44,10 @@ pub fn scenarios() -> Vec<Scenario> {
     )]
     let mut scenarios = Vec::new();
     #[cfg(feature = "live")]
-    scenarios.extend(tokenbind_http::SCENARIOS);
+    {
+        scenarios.extend(tokenbind_http::SCENARIOS);
+        scenarios.extend(authres_tls::SCENARIOS);
+    }
     scenarios
 }
 
