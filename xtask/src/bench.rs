@@ -28,7 +28,8 @@ struct Declarations {
 #[serde(deny_unknown_fields)]
 struct Ratio {
     of: String,
-    to: String,
+    /// If there is none, `of` is a benchmark that measures a ratio itself.
+    to: Option<String>,
     at_most: Option<f64>,
 }
 
@@ -123,7 +124,11 @@ fn print(
     times
         .load_preset(UTF8_HORIZONTAL_ONLY)
         .set_header([package, "median ns"]);
-    for (id, median) in medians {
+    let is_ratio = |id: &String| {
+        let mut ratios = declarations.ratio.iter();
+        ratios.any(|ratio| ratio.to.is_none() && ratio.of == *id)
+    };
+    for (id, median) in medians.iter().filter(|(id, _)| !is_ratio(id)) {
         times.add_row([id, &format!("{median:.1}")]);
     }
     println!("{times}");
@@ -133,9 +138,12 @@ fn print(
         .set_header(["what", "measured", "at most", "reached"]);
     let reached = |measured: f64, at_most: f64| if measured <= at_most { "yes" } else { "NO" };
     for Ratio { of, to, at_most } in &declarations.ratio {
-        let measured = median(of)? / median(to)?;
+        let (what, measured) = match to {
+            Some(to) => (format!("{of} / {to}"), median(of)? / median(to)?),
+            None => (of.clone(), median(of)?),
+        };
         targets.add_row([
-            format!("{of} / {to}"),
+            what,
             format!("{measured:.3}"),
             at_most.map_or(String::new(), |at_most| format!("{at_most}")),
             at_most.map_or(String::new(), |at_most| reached(measured, at_most).into()),

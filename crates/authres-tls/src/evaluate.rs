@@ -139,17 +139,18 @@ pub struct TlsReport {
     pub properties: Vec<(TlsProperty, String)>,
 }
 
-/// The result as it stands in a header. What a certificate has that cannot stand there is an error.
-impl TryFrom<&TlsReport> for ResInfoBuf {
+impl TryFrom<TlsReport> for ResInfoBuf {
     type Error = WriteError;
 
-    fn try_from(report: &TlsReport) -> Result<Self, WriteError> {
+    /// The result to be written. A report of [`evaluate`] can always be; one made by hand may have control
+    /// characters.
+    fn try_from(report: TlsReport) -> Result<Self, WriteError> {
         let mut result = Self::try_new("tls", report.result.name())?;
         if let Some(comment) = report.comment {
             result = result.with_comment(comment)?;
         }
-        for (property, value) in &report.properties {
-            result = result.with_property(property.ptype(), property.property(), value.clone())?;
+        for (property, value) in report.properties {
+            result = result.with_property(property.ptype(), property.property(), value)?;
         }
         Ok(result)
     }

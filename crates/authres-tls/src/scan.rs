@@ -2,7 +2,7 @@
 
 use crate::{
     error::ParseError,
-    syntax::{Failure, Rules, token},
+    syntax::{Failure, Read, Rules, token},
     text::{Form, Span, Text},
 };
 
@@ -15,16 +15,26 @@ use crate::{
 /// When neither a token nor a quoted-string stands there, or something other than white space, a
 /// comment or `;` follows it.
 pub fn authserv_id(value: &[u8]) -> Result<Text<'_>, ParseError> {
-    scan(value).map_err(|error| match error {
+    let (rest, id) = scan(value).map_err(|error| match error {
         nom::Err::Error(failure) | nom::Err::Failure(failure) => failure.locate(value),
         // The rules are of `nom`'s complete kind, which never ask for more.
         nom::Err::Incomplete(_) => Failure::expected(FIELD, value).locate(value),
-    })
+    })?;
+    match rest.first() {
+        Some(b'=') => Err(Failure::expected(FIELD, rest).locate(value)),
+        _ => Ok(id),
+    }
+}
+
+/// The same, where a `=` may follow: what stands for the id then is the method of a result.
+#[cfg(feature = "idna")]
+pub(crate) fn id_or_method(value: &[u8]) -> Result<Text<'_>, ()> {
+    scan(value).map(|(_, id)| id).map_err(|_| ())
 }
 
 const FIELD: &str = "authserv-id";
 
-fn scan(value: &[u8]) -> Result<Text<'_>, nom::Err<Failure>> {
+fn scan(value: &[u8]) -> Read<'_, Text<'_>> {
     let rules = Rules::lenient();
     let (start, ()) = rules.cfws(value, |_, _, _| Ok(()))?;
     let (rest, form, plain) = if start.first() == Some(&b'"') {
@@ -44,7 +54,7 @@ fn scan(value: &[u8]) -> Result<Text<'_>, nom::Err<Failure>> {
         u32::try_from(offset).map_err(|_| Failure::expected(FIELD, at).error())
     };
     let span = Span::new(place(start)?, place(rest)?);
-    Ok(Text::new(value, span, form, plain))
+    Ok((rest, Text::new(value, span, form, plain)))
 }
 
 /// What stands behind the id, and the white space and comments behind that.

@@ -10,7 +10,7 @@ use core::fmt;
 
 use crate::{
     message::{Field, fields},
-    scan::{authserv_id, rest_after},
+    scan::{id_or_method, rest_after},
     syntax::is_supported_version,
 };
 
@@ -160,7 +160,7 @@ impl StripPolicy {
         if self.all {
             return StripVerdict::Remove(All);
         }
-        let Ok(id) = authserv_id(value) else {
+        let Ok(id) = id_or_method(value) else {
             return StripVerdict::Remove(UnreadableId);
         };
         let Ok(after) = rest_after(value, id) else {

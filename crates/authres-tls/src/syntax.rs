@@ -4,7 +4,7 @@
 mod parser;
 mod rules;
 
-pub(crate) use rules::{Failure, Rules, token};
+pub(crate) use rules::{Failure, Read, Rules, token};
 
 use alloc::vec::Vec;
 use core::{fmt, ops::Range};

@@ -250,6 +250,8 @@ def build(*bindings, length=None, after=b""):
 
 
 class Suite:
+    source = SOURCE
+
     def __init__(self, name):
         self.name, self.cases, self.names = name, [], set()
 
@@ -263,7 +265,7 @@ class Suite:
         )
 
     def text(self):
-        head = {"suite": self.name, "source": SOURCE, "count": len(self.cases)}
+        head = {"suite": self.name, "source": self.source, "count": len(self.cases)}
         lines = json.dumps(head)[:-1] + ', "cases": [\n'
         return lines + ",\n".join(json.dumps(case) for case in self.cases) + "\n]}\n"
 
@@ -858,6 +860,9 @@ def token_checks():
     def claim(kind, value):
         return {"kind": kind, "value": value.hex()}
 
+    def sha256(value):
+        return hashlib.sha256(value).digest()
+
     for policy in ("honor", "discard"):
         for connection, where in ((own, "bound"), (None, "unbound")):
             bearer = ("honor-bearer", None) if policy == "honor" else (None, "bearer-not-honored")
@@ -866,12 +871,21 @@ def token_checks():
         add(f"bound-id-{policy}", claim("id", own), own, policy, "honor-bound")
         add(f"bound-rsa-id-{policy}", claim("id", own_rsa), own_rsa, policy, "honor-bound")
         add(f"bound-key-id-{policy}", claim("key-id", own[1:]), own, policy, "honor-bound")
+        for name, id_ in (("", own), ("rsa-", own_rsa)):
+            hashed = claim("key-id-sha256", sha256(id_[1:]))
+            add(f"bound-{name}key-id-sha256-{policy}", hashed, id_, policy, "honor-bound")
+            add(f"no-binding-{name}key-id-sha256-{policy}", hashed, None, policy, None, "no-token-binding-established")
         for kind, value in (("id", own), ("key-id", own[1:]), ("id", b"")):
             label = f"{kind}-of-{len(value)}-bytes-{policy}"
             add(f"no-binding-{label}", claim(kind, value), None, policy, None, "no-token-binding-established")
         for name, kind, value in (
             ("other-key", "id", other), ("other-key-id", "key-id", other[1:]), ("rsa", "id", own_rsa),
             ("referred-id", "id", referred), ("id-as-key-id", "key-id", own), ("key-id-as-id", "id", own[1:]),
+            ("other-key-id-sha256", "key-id-sha256", sha256(other[1:])),
+            ("id-sha256-as-key-id-sha256", "key-id-sha256", sha256(own)),
+            ("key-id-as-its-sha256", "key-id-sha256", own[1:]),
+            ("key-id-sha256-as-key-id", "key-id", sha256(own[1:])),
+            ("key-id-sha256-prefix", "key-id-sha256", sha256(own[1:])[:-1]),
             ("empty-id", "id", b""), ("prefix", "id", own[:-1]), ("suffix", "id", own + b"\0"),
         ):
             add(f"mismatch-{name}-{policy}", claim(kind, value), own, policy, None, "mismatch")
@@ -924,20 +938,20 @@ def suites():
 
 
 def check_requirements(suites_):
-    """Every requirement that a case names is in the ledger."""
-    ledger = REPOSITORY / "docs/requirements/draft-popov-token-binding-00.toml"
-    known = set(re.findall(r'^id = "(.*)"$', ledger.read_text(), re.MULTILINE))
+    """Every requirement that a case names is in a ledger."""
+    ledgers = (REPOSITORY / "docs/requirements").glob("*.toml")
+    known = {id_ for ledger in ledgers for id_ in re.findall(r'^id = "(.*)"$', ledger.read_text(), re.MULTILINE)}
     named = {id_ for suite in suites_ for case in suite.cases for id_ in case["requirements"]}
     assert named <= known, named - known
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates/tokenbind-wire/vectors")
+def main(description, crate, generated):
+    """What the script of a crate does with the suites it generated."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates" / crate / "vectors")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     stale = []
-    generated = suites()
     check_requirements(generated)
     for suite in generated:
         path = arguments.out / (suite.name.split("/")[1] + ".json")
@@ -953,4 +967,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, "tokenbind-wire", suites())

@@ -1,5 +1,5 @@
-//! The conformance suite as a library: vectors and their runners, oracles, the requirements ledger
-//! and the report. `cargo xtask conformance`, the tests and the fuzz targets all call it.
+//! The conformance suite as a library: vectors and their runners, oracles, live scenarios, the
+//! requirements ledger and the report. `cargo xtask conformance`, the tests and the fuzz targets all call it.
 
 mod authres_tls;
 mod authres_tls_method;
@@ -10,7 +10,9 @@ pub mod oracle;
 mod python;
 mod report;
 mod run;
+mod sealed_token;
 mod suite;
+mod tokenbind_http;
 mod tokenbind_wire;
 mod vector;
 

@@ -2,9 +2,16 @@
 //! `cargo xtask conformance` and are evidence in the ledger; those with a foreign peer run in
 //! `cargo xtask interop`, and may be skipped where the peer is not installed.
 
+#[cfg(feature = "live")]
+mod authres_tls;
+#[cfg(feature = "live")]
+mod outcome;
+#[cfg(feature = "live")]
+mod tokenbind_http;
+
 use std::{panic, path::Path, time::Instant};
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
 
 /// How a scenario ended that did not fail.
@@ -31,10 +38,17 @@ pub struct Scenario {
 /// All scenarios. Empty without the feature `live`.
 #[must_use]
 pub fn scenarios() -> Vec<Scenario> {
+    #[cfg_attr(
+        not(feature = "live"),
+        expect(unused_mut, reason = "there are none to add")
+    )]
+    let mut scenarios = Vec::new();
     #[cfg(feature = "live")]
-    return Vec::new();
-    #[cfg(not(feature = "live"))]
-    return Vec::new();
+    {
+        scenarios.extend(tokenbind_http::SCENARIOS);
+        scenarios.extend(authres_tls::SCENARIOS);
+    }
+    scenarios
 }
 
 /// What became of a scenario.
@@ -103,11 +117,16 @@ impl Scenario {
     }
 }
 
+/// How wide the table is, in characters.
+const TABLE_WIDTH: u16 = 150;
+
 /// The reports for a terminal.
 #[must_use]
 pub fn live_table(reports: &[LiveReport]) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(TABLE_WIDTH);
     table.set_header(["scenario", "peer", "state", "seconds", "seen"]);
     for report in reports {
         table.add_row([

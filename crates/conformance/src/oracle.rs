@@ -3,6 +3,8 @@
 
 pub mod authres_tls;
 pub mod authres_tls_method;
+mod sealed_token;
+pub mod tokenbind_http;
 
 use std::sync::LazyLock;
 
@@ -12,6 +14,8 @@ use tokenbind_wire::{
     TokenBindingAlpn, TokenBindingId, TokenBindingIdRef, TokenBindingMessage,
     TokenBindingMessageRef, TokenBindingType, establish,
 };
+
+pub use sealed_token::{sealed_token, sealed_token_input};
 
 /// What was broken.
 pub type Broken = String;

@@ -56,18 +56,27 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
     }
 }
 
-/// Generates the known answers again and compares them with the committed files.
+/// The independent sources.
+const SCRIPTS: [&str; 3] = [
+    "token_binding_vectors.py",
+    "tokenbind_http_vectors.py",
+    "sealed_token_vectors.py",
+];
+
+/// Generates the known answers again and compares them with the committed files: what became of each
+/// script.
 ///
 /// # Errors
 /// When Python, or the package, is missing.
-pub fn known_answers(root: &Path) -> Result<Output, PythonError> {
+pub fn known_answers(root: &Path) -> Result<Vec<Output>, PythonError> {
     let python = python(root)?;
-    Command::new(&python)
-        .args([
-            "crates/conformance/python/token_binding_vectors.py",
-            "--check",
-        ])
-        .current_dir(root)
-        .output()
-        .map_err(|_| PythonError::Interpreter(python))
+    let check = |script| {
+        Command::new(&python)
+            .arg(Path::new("crates/conformance/python").join(script))
+            .arg("--check")
+            .current_dir(root)
+            .output()
+            .map_err(|_| PythonError::Interpreter(python.clone()))
+    };
+    SCRIPTS.into_iter().map(check).collect()
 }

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    authres_tls, authres_tls_method, tokenbind_wire,
+    authres_tls, authres_tls_method, sealed_token, tokenbind_http, tokenbind_wire,
     vector::{Case, Expected},
 };
 
@@ -80,11 +80,14 @@ impl std::error::Error for MalformedCase {}
 /// All suites.
 #[must_use]
 pub fn suites() -> Vec<&'static Suite> {
-    tokenbind_wire::SUITES
-        .iter()
-        .chain(authres_tls::SUITES)
-        .chain(authres_tls_method::SUITES)
-        .collect()
+    let suites = [
+        tokenbind_wire::SUITES,
+        tokenbind_http::SUITES,
+        sealed_token::SUITES,
+        authres_tls::SUITES,
+        authres_tls_method::SUITES,
+    ];
+    suites.into_iter().flatten().collect()
 }
 
 /// The suite of this name.

@@ -48,17 +48,17 @@ pub(crate) const SUITES: &[Suite] = &[
     },
 ];
 
-type Ran = Result<Outcome, MalformedCase>;
+pub(crate) type Ran = Result<Outcome, MalformedCase>;
 
-fn same(value: Value) -> Value {
+pub(crate) fn same(value: Value) -> Value {
     value
 }
 
-fn malformed(what: impl ToString) -> MalformedCase {
+pub(crate) fn malformed(what: impl ToString) -> MalformedCase {
     MalformedCase(what.to_string())
 }
 
-fn bytes(hex: &str) -> Result<Vec<u8>, MalformedCase> {
+pub(crate) fn bytes(hex: &str) -> Result<Vec<u8>, MalformedCase> {
     hex::decode(hex).map_err(malformed)
 }
 
@@ -84,7 +84,7 @@ enum SignatureForm {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Profile {
+pub(crate) struct Profile {
     #[serde(default)]
     point: Point,
     #[serde(default)]
@@ -108,7 +108,7 @@ impl From<Profile> for EncodingProfile {
 }
 
 /// The facts under which a case of suite `message` was negotiated.
-const FACTS: TlsFacts = TlsFacts {
+pub(crate) const FACTS: TlsFacts = TlsFacts {
     version: ProtocolVersion::TLS1_2,
     extended_master_secret: true,
 };
@@ -350,6 +350,7 @@ enum Claim {
     Bearer,
     Id(String),
     KeyId(String),
+    KeyIdSha256(String),
     Unreadable,
 }
 
@@ -370,7 +371,7 @@ struct TokenCheckInput {
 
 fn token_check(input: Input) -> Ran {
     let case: TokenCheckInput = input.parse()?;
-    let (Claim::Id(hex) | Claim::KeyId(hex)) = &case.token else {
+    let (Claim::Id(hex) | Claim::KeyId(hex) | Claim::KeyIdSha256(hex)) = &case.token else {
         return verdict(&case, &[]);
     };
     verdict(&case, &bytes(hex)?)
@@ -387,6 +388,7 @@ fn verdict(case: &TokenCheckInput, claimed: &[u8]) -> Ran {
         Claim::Bearer => TokenClaim::Bearer,
         Claim::Id(_) => TokenClaim::Id(claimed),
         Claim::KeyId(_) => TokenClaim::KeyId(claimed),
+        Claim::KeyIdSha256(_) => TokenClaim::KeyIdSha256(claimed),
         Claim::Unreadable => TokenClaim::Unreadable,
     };
     let policy = match case.bearer_policy {

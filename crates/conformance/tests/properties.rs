@@ -13,6 +13,12 @@ fn keep_the_oracles(bytes: &[u8]) -> Result<(), String> {
     for point in [PointEncoding::X962, PointEncoding::Bare64] {
         oracle::id(bytes, point)?;
     }
+    oracle::sealed_token_input(bytes)?;
+    oracle::authres_tls::header(bytes)?;
+    oracle::authres_tls::write_any(bytes)?;
+    oracle::authres_tls::edit_any(bytes)?;
+    oracle::authres_tls::strip(bytes)?;
+    oracle::authres_tls_method::any(bytes)?;
     oracle::section_5(bytes)
 }
 

@@ -28,7 +28,7 @@ pub const MAX_HANDSHAKES: usize = 1024;
 ///
 /// Serve `app.layer(TokenBindingLayer::new())` with
 /// `into_make_service_with_connect_info::<TokenBindingConnection>()`: that is how the layer learns
-/// the connection.
+/// the connection. With [`TokenBindingPeer`] in its place, handlers learn the client's address, too.
 pub struct TokenBindingListener {
     listener: TcpListener,
     acceptor: TokenBindingAcceptor,
@@ -94,6 +94,24 @@ impl Listener for TokenBindingListener {
 impl Connected<IncomingStream<'_, TokenBindingListener>> for TokenBindingConnection {
     fn connect_info(stream: IncomingStream<'_, TokenBindingListener>) -> Self {
         stream.io().connection().clone()
+    }
+}
+
+/// axum's `ConnectInfo` of a client: its connection and its address.
+#[derive(Clone, Debug)]
+pub struct TokenBindingPeer {
+    /// The connection's state.
+    pub connection: TokenBindingConnection,
+    /// Where the connection comes from.
+    pub address: SocketAddr,
+}
+
+impl Connected<IncomingStream<'_, TokenBindingListener>> for TokenBindingPeer {
+    fn connect_info(stream: IncomingStream<'_, TokenBindingListener>) -> Self {
+        Self {
+            connection: stream.io().connection().clone(),
+            address: *stream.remote_addr(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -36,7 +36,8 @@ pub struct ClientOptions {
 
 /// Cookies, as far as they go together with keys.
 pub trait ClearCookies {
-    /// Removes the cookies of these origins.
+    /// Removes the cookies of these origins; of all hosts of the domain where
+    /// `ScopeRule::RegistrableDomain` lets them share a key.
     ///
     /// # Errors
     /// When some may be left.
@@ -135,7 +136,8 @@ impl ClientState {
             origin,
             session,
             generation: self.generation(),
-            header: Mutex::new(None),
+            header: OnceLock::new(),
+            writing: Mutex::new(()),
         }
     }
 
@@ -159,30 +161,31 @@ impl ClientState {
         with_referer_token_binding_id: bool,
         consumer: &Origin,
     ) -> Result<Permission, WithheldReason> {
+        // First, so that a reset in between outdates the permission.
+        let generation = self.generation();
         let permission = script_permission(with_referer_token_binding_id, &self.party(consumer))?;
-        Ok(permission.of_generation(self.generation()))
+        Ok(permission.of_generation(generation))
     }
 
     /// Section 4.2: resets keys and cookies together. Connections opened before are of no use
     /// afterwards: [`ClientBinding::header`] refuses them.
     ///
+    /// TLS sessions are not reset: a server that resumes one knows the client again. Go on with a new
+    /// configuration, or one with a new `ClientConfig::resumption`.
+    ///
     /// # Errors
     /// When one of the two stores failed. The other was reset all the same; try again.
     pub fn reset(&self, which: &Reset, cookies: &dyn ClearCookies) -> Result<(), KeyStoreError> {
-        let mut known = self.known();
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        match which {
-            Reset::All => *known = Known::default(),
-            Reset::Origin(origin) => {
-                let scope = self.options.scope.scope(origin);
-                known.owners.retain(|_, owner| *owner != scope);
-                known.negotiated.remove(origin);
-            }
-        }
+        let rule = self.options.scope;
         let scope = match which {
             Reset::All => None,
-            Reset::Origin(origin) => Some(self.options.scope.scope(origin)),
+            Reset::Origin(origin) => Some(rule.scope(origin)),
         };
+        let is_kept = |of: &Scope| scope.as_ref().is_some_and(|scope| scope != of);
+        let mut known = self.known();
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        known.owners.retain(|_, owner| is_kept(owner));
+        known.negotiated.retain(|of, _| is_kept(&rule.scope(of)));
         let keys = self.keys.reset(scope.as_ref());
         cookies.clear(which).and(keys)
     }
@@ -204,6 +207,7 @@ impl ClientState {
         let id = TokenBindingId::try_new(TokenBindingType::PROVIDED, public_key, point)
             .map_err(ClientError::Encode)?;
         let mut known = self.known();
+        // balfanz-4-2-3
         let owner = known.owners.entry(id.key_id_sha256());
         if *owner.or_insert_with(|| scope.clone()) != scope {
             return Err(ClientError::SharedKey);
@@ -225,7 +229,9 @@ pub struct ClientBinding {
     origin: Origin,
     session: Option<Session>,
     generation: u64,
-    header: Mutex<Option<Arc<str>>>,
+    /// Without a referred binding. Read without waiting for whoever writes it.
+    header: OnceLock<Arc<str>>,
+    writing: Mutex<()>,
 }
 
 /// The header of one request.
@@ -284,11 +290,7 @@ impl ClientBinding {
     /// The header without a referred binding, if it was written already: it costs nothing.
     #[must_use]
     pub fn written_header(&self) -> Option<Arc<str>> {
-        self.slot().clone()
-    }
-
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<str>>> {
-        self.header.lock().unwrap_or_else(PoisonError::into_inner)
+        self.header.get().cloned()
     }
 
     /// The header of the next request. Without a referred binding it is written once and reused.
@@ -321,6 +323,7 @@ impl ClientBinding {
             }
         });
         let Some(session) = &self.session else {
+            // popov-4-9
             let value = None;
             return Ok(RequestHeader { value, disclosure });
         };
@@ -328,13 +331,21 @@ impl ClientBinding {
             let value = Some(self.write(state, session, Some(referral))?);
             return Ok(RequestHeader { value, disclosure });
         }
-        let mut slot = self.slot();
-        let value = match &*slot {
-            Some(value) => value.clone(),
-            None => slot.insert(self.write(state, session, None)?).clone(),
-        };
-        let value = Some(value);
+        let value = Some(self.plain(state, session)?);
         Ok(RequestHeader { value, disclosure })
+    }
+
+    /// The header without a referred binding.
+    fn plain(&self, state: &ClientState, session: &Session) -> Result<Arc<str>, ClientError> {
+        if let Some(value) = self.header.get() {
+            return Ok(value.clone());
+        }
+        let _one_writer = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = self.header.get() {
+            return Ok(value.clone());
+        }
+        let value = self.write(state, session, None)?;
+        Ok(self.header.get_or_init(|| value).clone())
     }
 
     fn write(
@@ -343,7 +354,9 @@ impl ClientBinding {
         session: &Session,
         referral: Option<&Referral>,
     ) -> Result<Arc<str>, ClientError> {
+        // balfanz-2-4, balfanz-3-3-6
         let provided = state.key(&self.origin, session.negotiated.key_parameters())?;
+        // balfanz-3-3-5, balfanz-3-5-1
         let referred = referral
             .map(|referral| state.key(referral.consumer(), referral.parameters()))
             .transpose()?;

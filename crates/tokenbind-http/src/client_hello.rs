@@ -4,14 +4,19 @@
 use std::fmt;
 
 use tls_parser::{
-    TlsExtension, TlsMessage, TlsMessageHandshake, TlsRecordType, TlsVersion,
-    parse_tls_client_hello_extensions, parse_tls_message_handshake, parse_tls_raw_record,
+    TlsExtension, TlsExtensionType, TlsRecordType, TlsVersion, parse_tls_client_hello_extension,
+    parse_tls_extension_unknown, parse_tls_handshake_client_hello, parse_tls_raw_record,
 };
 use tokenbind_wire::{ProtocolVersion, Selection, TlsFacts, TokenBindingAlpn, select};
 
 /// The longest ClientHello looked at, in bytes, as rustls has it for handshake messages.
 pub const MAX_CLIENT_HELLO_BYTES: usize = 0xffff;
 
+/// `HandshakeType.client_hello`.
+const CLIENT_HELLO: u8 = 1;
+const ALPN: TlsExtensionType = TlsExtensionType::ApplicationLayerProtocolNegotiation;
+const EXTENDED_MASTER_SECRET: TlsExtensionType = TlsExtensionType::ExtendedMasterSecret;
+const SUPPORTED_VERSIONS: TlsExtensionType = TlsExtensionType::SupportedVersions;
 const TLS12: TlsVersion = TlsVersion::Tls12;
 const TLS13: TlsVersion = TlsVersion::Tls13;
 
@@ -73,9 +78,10 @@ impl ClientOffer {
     }
 
     fn from_message(message: &[u8]) -> Result<Self, ClientOfferError> {
-        let Ok(([], TlsMessage::Handshake(TlsMessageHandshake::ClientHello(hello)))) =
-            parse_tls_message_handshake(message)
-        else {
+        let Some((&CLIENT_HELLO, [_, _, _, body @ ..])) = message.split_first() else {
+            return Err(ClientOfferError);
+        };
+        let Ok(([], hello)) = parse_tls_handshake_client_hello(body) else {
             return Err(ClientOfferError);
         };
         let mut offer = Self {
@@ -83,26 +89,37 @@ impl ClientOffer {
             cipher_suites: hello.ciphers.iter().map(|cipher| cipher.0).collect(),
             ..Self::default()
         };
-        let Some(extensions) = hello.ext else {
-            return Ok(offer);
-        };
-        let Ok(([], extensions)) = parse_tls_client_hello_extensions(extensions) else {
-            return Err(ClientOfferError);
-        };
-        for extension in extensions {
-            match extension {
-                TlsExtension::ALPN(identifiers) => {
-                    offer.alpn = identifiers.into_iter().map(<[u8]>::to_vec).collect();
-                }
-                TlsExtension::ExtendedMasterSecret => offer.extended_master_secret = true,
-                TlsExtension::SupportedVersions(versions) => {
-                    offer.tls12 = versions.contains(&TLS12);
-                    offer.tls13 = versions.contains(&TLS13);
-                }
-                _ => {}
+        let mut extensions = hello.ext.unwrap_or_default();
+        while !extensions.is_empty() {
+            // Into an extension of no interest here nobody needs to look: it may be newer than the
+            // parser.
+            let Ok((rest, TlsExtension::Unknown(number, _))) =
+                parse_tls_extension_unknown(extensions)
+            else {
+                return Err(ClientOfferError);
+            };
+            if matches!(number, ALPN | EXTENDED_MASTER_SECRET | SUPPORTED_VERSIONS) {
+                let (_, extension) =
+                    parse_tls_client_hello_extension(extensions).map_err(|_| ClientOfferError)?;
+                offer.take_in(extension);
             }
+            extensions = rest;
         }
         Ok(offer)
+    }
+
+    fn take_in(&mut self, extension: TlsExtension<'_>) {
+        match extension {
+            TlsExtension::ALPN(identifiers) => {
+                self.alpn = identifiers.into_iter().map(<[u8]>::to_vec).collect();
+            }
+            TlsExtension::ExtendedMasterSecret => self.extended_master_secret = true,
+            TlsExtension::SupportedVersions(versions) => {
+                self.tls12 = versions.contains(&TLS12);
+                self.tls13 = versions.contains(&TLS13);
+            }
+            _ => {}
+        }
     }
 }
 

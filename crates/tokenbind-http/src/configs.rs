@@ -90,6 +90,7 @@ impl ServerConfigs {
         let capturing = Arc::new(capturing(provider.clone()));
         let builder = ServerConfig::builder_with_provider(capturing);
         let mut token_binding = finish(builder.with_protocol_versions(&[&TLS12])?)?;
+        // balfanz-4-3-1
         token_binding.require_ems = true;
         token_binding.alpn_protocols = identifiers(alpn);
         let builder = ServerConfig::builder_with_provider(Arc::new(provider));
@@ -165,6 +166,7 @@ pub fn client_config(
 ) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::new(capturing(provider)));
     let mut config = finish(builder.with_protocol_versions(&[&TLS13, &TLS12])?);
+    // balfanz-4-3-1
     config.require_ems = true;
     config.alpn_protocols = identifiers(alpn);
     config.alpn_protocols.extend(plain_identifiers());

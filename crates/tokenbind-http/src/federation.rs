@@ -121,11 +121,13 @@ pub fn redirect_permission<'v>(
     consumer: &Party,
 ) -> Result<Permission, WithheldReason> {
     let mut values = values.into_iter();
+    // balfanz-3-3-2
     let value = values.next().ok_or(WithheldReason::NotAsked)?;
     if values.next().is_some() {
         return Err(WithheldReason::DuplicateHeader);
     }
     if !matches!(status, 301 | 302) {
+        // balfanz-3-3-3
         return Err(WithheldReason::Status);
     }
     if value != b"true" {
@@ -144,6 +146,7 @@ pub fn script_permission(
     consumer: &Party,
 ) -> Result<Permission, WithheldReason> {
     if !with_referer_token_binding_id {
+        // balfanz-3-4-1
         return Err(WithheldReason::NotAsked);
     }
     permission(consumer)
@@ -153,6 +156,7 @@ fn permission(consumer: &Party) -> Result<Permission, WithheldReason> {
     let negotiated = consumer.negotiated;
     Ok(Permission {
         consumer: consumer.origin.clone(),
+        // balfanz-3-3-4, balfanz-3-4-2, balfanz-3-5-1
         parameters: negotiated.ok_or(WithheldReason::ConsumerNotNegotiated)?,
         generation: 0,
     })
@@ -164,6 +168,16 @@ impl Permission {
         self
     }
 
+    /// The same for the same request over another connection, after the first failed.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn for_another_attempt(&self) -> Self {
+        Self {
+            consumer: self.consumer.clone(),
+            parameters: self.parameters,
+            generation: self.generation,
+        }
+    }
+
     /// Sections 3.3 and 3.4, at the request: whether it reveals the binding to `provider`.
     pub fn disclose(self, provider: &Party) -> Disclosure {
         let Self {
@@ -172,8 +186,10 @@ impl Permission {
             ..
         } = self;
         if provider.negotiated.is_none() {
+            // balfanz-3-3-4, balfanz-3-4-2
             Disclosure::Withhold(WithheldReason::ProviderNotNegotiated)
         } else if provider.origin == consumer {
+            // balfanz-4-2-3
             Disclosure::Withhold(WithheldReason::SameOrigin)
         } else {
             Disclosure::Reveal(Referral {
@@ -181,5 +197,69 @@ impl Permission {
                 parameters,
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(origin: &str, negotiated: Option<KeyParameters>) -> Party {
+        Party {
+            origin: origin.parse().expect("an origin"),
+            negotiated,
+        }
+    }
+
+    #[test]
+    fn of_all_statuses_two_permit() {
+        let consumer = party("https://rp.example", Some(KeyParameters::P256));
+        let permits = |status: &u16| match redirect_permission(*status, [&b"true"[..]], &consumer) {
+            Ok(permission) => permission.consumer == consumer.origin,
+            Err(reason) => {
+                assert_eq!(reason, WithheldReason::Status);
+                false
+            }
+        };
+        let permitting: Vec<_> = (0..=u16::MAX).filter(permits).collect();
+        assert_eq!(permitting, [301, 302]);
+    }
+
+    #[test]
+    fn a_permission_is_for_the_parameters_of_the_connection_that_gave_it() {
+        use KeyParameters::{P256, Rsa2048};
+        let provider = party("https://idp.example", Some(P256));
+        for parameters in [P256, Rsa2048] {
+            let consumer = party("https://rp.example", Some(parameters));
+            let by_redirect = redirect_permission(301, [&b"true"[..]], &consumer);
+            let by_script = script_permission(true, &consumer);
+            assert_eq!(by_redirect, by_script);
+            let referral = Referral {
+                consumer: consumer.origin,
+                parameters,
+            };
+            for permission in [by_redirect, by_script] {
+                let disclosure = permission.expect("permitted").disclose(&provider);
+                assert_eq!(disclosure, Disclosure::Reveal(referral.clone()));
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_vectors() {
+        let reasons = [
+            WithheldReason::NotAsked,
+            WithheldReason::DuplicateHeader,
+            WithheldReason::HeaderValue,
+            WithheldReason::Status,
+            WithheldReason::ConsumerNotNegotiated,
+            WithheldReason::ProviderNotNegotiated,
+            WithheldReason::SameOrigin,
+            WithheldReason::KeysReset,
+        ];
+        let names = reasons.map(|reason| reason.to_string()).join(" ");
+        let expected = "not-asked duplicate-header header-value status consumer-not-negotiated \
+                        provider-not-negotiated same-origin keys-reset";
+        assert_eq!(names, expected);
     }
 }

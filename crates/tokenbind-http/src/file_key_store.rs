@@ -4,11 +4,12 @@
 //! first line as associated data. It is replaced as a whole, atomically, before a new key is used.
 
 use std::{
+    ffi::OsStr,
     fmt, fs,
     fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use atomic_write_file::AtomicWriteFile;
@@ -36,7 +37,7 @@ pub struct FileKeyStore {
     encryption_key: Zeroizing<[u8; 32]>,
     slots: Mutex<Slots<Slot>>,
     /// Held as long as the store is open.
-    _lock: File,
+    _lock: Lock,
 }
 
 struct Slot {
@@ -80,7 +81,8 @@ impl FileKeyStore {
         encryption_key: Zeroizing<[u8; 32]>,
     ) -> Result<Self, KeyStoreError> {
         let path = path.into();
-        let lock = lock(&path)?;
+        let lock = Lock::of(&path)?;
+        remove_left_behind(&path)?;
         let slots = match fs::read(&path) {
             Ok(bytes) => slots(&unseal(&bytes, &encryption_key)?)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Slots::new(),
@@ -92,6 +94,10 @@ impl FileKeyStore {
             slots: Mutex::new(slots),
             _lock: lock,
         })
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots<Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self, slots: &Slots<Slot>) -> Result<(), KeyStoreError> {
@@ -137,12 +143,16 @@ impl FileKeyStore {
 
 impl KeyStore for FileKeyStore {
     fn key(&self, scope: &Scope, parameters: KeyParameters) -> Result<Key, KeyStoreError> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let name = (scope.clone(), parameters.name());
+        if let Some(slot) = self.slots().get(&name) {
+            return Ok(slot.key.clone());
+        }
+        // Not under the lock: an RSA key takes its time. The first of two made at once is kept.
+        let slot = Slot::generate(parameters).map_err(|_| KeyStoreError::Backend)?;
+        let mut slots = self.slots();
         if let Some(slot) = slots.get(&name) {
             return Ok(slot.key.clone());
         }
-        let slot = Slot::generate(parameters).map_err(|_| KeyStoreError::Backend)?;
         let key = slot.key.clone();
         slots.insert(name.clone(), slot);
         if let Err(error) = self.write(&slots) {
@@ -153,7 +163,7 @@ impl KeyStore for FileKeyStore {
     }
 
     fn reset(&self, scope: Option<&Scope>) -> Result<(), KeyStoreError> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots();
         forget(&mut slots, scope);
         self.write(&slots)
     }
@@ -247,19 +257,54 @@ fn unseal(bytes: &[u8], key: &[u8; 32]) -> Result<Zeroizing<Vec<u8>>, KeyStoreEr
         .map_err(|_| KeyStoreError::Sealed)
 }
 
-/// Locks a file beside the store: the store's own file is replaced.
-fn lock(path: &Path) -> Result<File, KeyStoreError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".lock");
-    let mut options = File::options();
-    let file = options
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path.with_file_name(name))?;
-    match fs4::FileExt::try_lock(&file) {
-        Ok(()) => Ok(file),
-        Err(fs4::TryLockError::WouldBlock) => Err(KeyStoreError::Locked),
-        Err(fs4::TryLockError::Error(error)) => Err(error.into()),
+/// The lock on a file beside the store: the store's own file is replaced.
+struct Lock(File);
+
+impl Lock {
+    fn of(path: &Path) -> Result<Self, KeyStoreError> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        let mut options = File::options();
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.with_file_name(name))?;
+        match fs4::FileExt::try_lock(&file) {
+            Ok(()) => Ok(Self(file)),
+            Err(fs4::TryLockError::WouldBlock) => Err(KeyStoreError::Locked),
+            Err(fs4::TryLockError::Error(error)) => Err(error.into()),
+        }
     }
+}
+
+impl Drop for Lock {
+    /// Closing is not enough: a process that this one is just starting has the file open, too.
+    fn drop(&mut self) {
+        // If it fails, closing has to do.
+        let _ = fs4::FileExt::unlock(&self.0);
+    }
+}
+
+/// Removes what a process left that was killed while it replaced the file: keys may be in there that
+/// were reset since. The names are those of `atomic-write-file`: a dot, the file's name, a dot, and
+/// six letters or digits.
+fn remove_left_behind(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let left_behind = |entry: &OsStr| {
+        let suffix = entry.as_encoded_bytes().strip_prefix(b".");
+        let suffix = suffix.and_then(|rest| rest.strip_prefix(name)?.strip_prefix(b"."));
+        suffix
+            .is_some_and(|suffix| suffix.len() == 6 && suffix.iter().all(u8::is_ascii_alphanumeric))
+    };
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    for entry in fs::read_dir(directory.unwrap_or(Path::new(".")))? {
+        let entry = entry?;
+        if left_behind(&entry.file_name()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }

@@ -129,6 +129,7 @@ pub fn decode_header<'a>(
     options: HeaderOptions,
 ) -> Result<Option<Vec<u8>>, HeaderError> {
     let mut values = values.into_iter();
+    // balfanz-2-2: one header, of one canonical value.
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(_), Some(_)) => Err(HeaderError::new(HeaderErrorKind::Duplicate, 0)),
@@ -147,37 +148,46 @@ fn decode_value(value: &[u8], options: HeaderOptions) -> Result<Vec<u8>, HeaderE
             MAX_HEADER_BYTES,
         ));
     }
-    let padded = value.ends_with(b"=") && options.allow_padding;
-    let decoded = if padded {
+    let padding = value.iter().rev().take_while(|octet| **octet == b'=');
+    let padding = if options.allow_padding {
+        padding.count()
+    } else {
+        0
+    };
+    let characters = actual.saturating_sub(padding);
+    // The engine looks at the last character first.
+    let offender = value
+        .iter()
+        .take(characters)
+        .enumerate()
+        .find_map(|(offset, octet)| Some((offset, octet_kind(*octet)?)));
+    if let Some((offset, kind)) = offender {
+        return Err(HeaderError::new(kind, offset));
+    }
+    let decoded = if padding > 0 {
         URL_SAFE.decode(value)
     } else {
         URL_SAFE_NO_PAD.decode(value)
     };
     decoded.map_err(|error| match error {
-        DecodeError::InvalidByte(offset, octet) => HeaderError::new(octet_kind(octet), offset),
         DecodeError::InvalidLastSymbol { .. } => {
-            let last = value.iter().rposition(|octet| *octet != b'=').unwrap_or(0);
-            HeaderError::new(HeaderErrorKind::TrailingBits, last)
+            HeaderError::new(HeaderErrorKind::TrailingBits, characters.saturating_sub(1))
         }
-        DecodeError::InvalidPadding => HeaderError::new(
-            HeaderErrorKind::Padding,
-            value
-                .iter()
-                .position(|octet| *octet == b'=')
-                .unwrap_or(actual),
-        ),
+        _ if padding > 0 => HeaderError::new(HeaderErrorKind::Padding, characters),
         _ => HeaderError::new(HeaderErrorKind::Length, actual),
     })
 }
 
-fn octet_kind(octet: u8) -> HeaderErrorKind {
-    match octet {
+/// What is wrong with a character that is not of the base64url alphabet.
+const fn octet_kind(octet: u8) -> Option<HeaderErrorKind> {
+    Some(match octet {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => return None,
         b',' => HeaderErrorKind::List,
         b'=' => HeaderErrorKind::Padding,
         b'+' | b'/' => HeaderErrorKind::StandardAlphabet,
         0..=b' ' | 0x7f => HeaderErrorKind::Whitespace,
         _ => HeaderErrorKind::Alphabet,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::{
     collections::HashMap,
     error::Error,
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
 };
@@ -20,15 +20,16 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
-        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, LOCATION,
-        TRANSFER_ENCODING,
+        AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HOST, HeaderName,
+        LOCATION, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
     },
+    uri::Authority,
 };
 use http_body::Body;
 use http_body_util::Full;
 use hyper::{
     body::Incoming,
-    client::conn::{http1, http2},
+    client::conn::{TrySendError, http1, http2},
     rt::{Read, ReadBufCursor, Write},
 };
 use hyper_util::{
@@ -46,6 +47,9 @@ use crate::{
     header::TOKEN_BINDING,
     origin::{Origin, OriginError},
 };
+
+/// The header's name, so that no request parses it.
+static NAME: HeaderName = HeaderName::from_static(TOKEN_BINDING);
 
 /// How many redirects are followed.
 pub const MAX_REDIRECTS: usize = 10;
@@ -119,7 +123,7 @@ impl HttpsTokenBindingConnector {
         Self { tcp, tls }
     }
 
-    /// Over this one, e.g. with a resolver of one's own. It must not enforce `http`.
+    /// Over this one, e.g. with a timeout or a local address. It must not enforce `http`.
     #[must_use]
     pub const fn with_tcp(tcp: HttpConnector, tls: TokenBindingConnector) -> Self {
         Self { tcp, tls }
@@ -215,14 +219,21 @@ impl Write for HttpsStream {
     }
 }
 
-/// What a client says of a request besides the request.
+/// What a client says of a request besides the request. Nothing reveals a binding by default.
 #[derive(Debug, Default)]
 pub struct RequestOptions {
-    /// A permission to reveal the binding with a token consumer.
+    /// A permission to reveal the binding with a token consumer, e.g. that of a redirect
+    /// ([`permission_of`]). If it is given, the next field does not count.
     pub permission: Option<Permission>,
+    /// Section 3.4: what the property `withRefererTokenBindingID` is to an `XmlHttpRequest`, set by a
+    /// page or script of this origin. The binding with this origin is revealed only if Token Binding
+    /// was negotiated both on the client's latest connection with it and on the request's own;
+    /// [`Disclosed`] tells.
+    pub with_referer_token_binding_id: Option<Origin>,
 }
 
-/// What became of a permission: an extension of the response, if there was one.
+/// What became of a permission, or why there was none: an extension of the response to a request
+/// with [`RequestOptions`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disclosed(pub Disclosure);
 
@@ -235,6 +246,76 @@ enum Sender<B> {
 struct Open<B> {
     sender: Sender<B>,
     binding: Arc<ClientBinding>,
+}
+
+/// A request without a response.
+struct Failed<B> {
+    error: RequestError,
+    /// The request, if nothing of it was sent.
+    unsent: Option<Request<B>>,
+}
+
+/// A connection that was kept.
+enum Kept<B> {
+    Ready(Open<B>),
+    /// Its response is still being read, or was just read to its end.
+    Busy(Open<B>),
+}
+
+impl<B> Open<B> {
+    fn is_closed(&self) -> bool {
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_closed(),
+            Sender::Http2(sender) => sender.is_closed(),
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        match &self.sender {
+            Sender::Http1(sender) => sender.is_ready(),
+            Sender::Http2(sender) => sender.is_ready(),
+        }
+    }
+}
+
+impl<B: Body + Send + Unpin + 'static> Open<B> {
+    /// Sends a request to `uri` with this header. One of which nothing was sent comes back with the
+    /// error.
+    async fn send(
+        &mut self,
+        mut request: Request<B>,
+        uri: &Uri,
+        header: Option<&str>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<B>>> {
+        let headers = request.headers_mut();
+        headers.remove(&NAME);
+        headers.remove(HOST);
+        if let Some(value) = header {
+            // base64url is always a header value.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(&NAME, value);
+            }
+        }
+        request.uri_mut().clone_from(uri);
+        match &mut self.sender {
+            Sender::Http2(sender) => {
+                *request.version_mut() = Version::HTTP_2;
+                sender.try_send_request(request).await
+            }
+            Sender::Http1(sender) => {
+                // HTTP/1.1 wants the path in the request line, and the authority in Host.
+                *request.version_mut() = Version::HTTP_11;
+                let path = uri.path_and_query().map_or("/", |path| path.as_str());
+                if let (Ok(path), Some(authority)) = (path.parse(), uri.authority()) {
+                    *request.uri_mut() = path;
+                    if let Ok(host) = HeaderValue::from_str(authority.as_str()) {
+                        request.headers_mut().insert(HOST, host);
+                    }
+                }
+                sender.try_send_request(request).await
+            }
+        }
+    }
 }
 
 /// Kept connections, by origin. Never shared between origins, also not in HTTP/2: keys are per
@@ -291,55 +372,99 @@ where
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends one request, `https` with an absolute URI, and follows no redirect.
+    /// Sends one request, `https` with an absolute URI, and follows no redirect. `Host` is that of
+    /// the URI, without user and password.
     ///
-    /// Also returned is the connection it went over, which tells what a redirect permits.
+    /// Also returned is the connection it went over, which tells what a redirect permits. If a kept
+    /// connection turns out to be closed before anything was sent, the request goes over a new one.
     ///
     /// # Errors
     /// When there is no response.
     pub async fn send(
         &self,
-        mut request: Request<B>,
+        request: Request<B>,
         options: RequestOptions,
     ) -> Result<(Response<Incoming>, Arc<ClientBinding>), RequestError> {
-        let uri = request.uri().clone();
+        self.send_or_again(request, None, options).await
+    }
+
+    /// As [`send`](Self::send). If a kept connection fails and it is not known whether the request was
+    /// processed, `again` is sent, if there is one.
+    async fn send_or_again(
+        &self,
+        request: Request<B>,
+        again: Option<Request<B>>,
+        options: RequestOptions,
+    ) -> Result<(Response<Incoming>, Arc<ClientBinding>), RequestError> {
+        let uri = without_userinfo(request.uri().clone())?;
         let origin: Origin = uri.to_string().parse().map_err(RequestError::Origin)?;
-        let mut open = self.open(&origin, &uri).await?;
-        let header = self.header(&open.binding, options.permission).await?;
-        request.headers_mut().remove(TOKEN_BINDING);
-        if let Some(value) = &header.value {
-            // base64url is always a header value.
-            if let Ok(value) = HeaderValue::from_str(value) {
-                request.headers_mut().insert(TOKEN_BINDING, value);
-            }
-        }
+        let (permission, withheld) = self.permission(options);
+        let (open, kept) = self.open(&origin, &uri).await?;
         let binding = open.binding.clone();
-        let response = match &mut open.sender {
-            Sender::Http2(sender) => {
-                let mut sender = sender.clone();
-                *request.version_mut() = Version::HTTP_2;
-                sender.send_request(request).await
+        let first = self.send_over(open, request, &uri, permission.as_ref());
+        let sent = match first.await {
+            Err(failed) if kept => {
+                self.forget(&binding);
+                let Some(request) = failed.unsent.or(again) else {
+                    return Err(failed.error);
+                };
+                let open = self.connect(&origin, &uri).await?;
+                self.send_over(open, request, &uri, permission.as_ref())
+                    .await
             }
-            Sender::Http1(sender) => {
-                // HTTP/1.1 wants the path in the request line, and the authority in Host.
-                *request.version_mut() = Version::HTTP_11;
-                let path = uri.path_and_query().map_or("/", |path| path.as_str());
-                if let (Ok(path), Some(authority)) = (path.parse(), uri.authority()) {
-                    *request.uri_mut() = path;
-                    let host = authority.as_str().rsplit('@').next().unwrap_or_default();
-                    if let Ok(host) = HeaderValue::from_str(host) {
-                        request.headers_mut().insert(HOST, host);
-                    }
-                }
-                sender.send_request(request).await
-            }
+            sent => sent,
         };
-        let mut response = response.map_err(RequestError::Http)?;
-        if let Some(disclosure) = header.disclosure {
+        let (mut response, binding, disclosure) = sent.map_err(|failed| failed.error)?;
+        if let Some(disclosure) = disclosure.or(withheld) {
             response.extensions_mut().insert(Disclosed(disclosure));
         }
-        self.keep(origin, open);
         Ok((response, binding))
+    }
+
+    async fn send_over(
+        &self,
+        mut open: Open<B>,
+        request: Request<B>,
+        uri: &Uri,
+        permission: Option<&Permission>,
+    ) -> Result<(Response<Incoming>, Arc<ClientBinding>, Option<Disclosure>), Failed<B>> {
+        let permission = permission.map(Permission::for_another_attempt);
+        let header = self.header(&open.binding, permission).await;
+        let header = header.map_err(|error| Failed {
+            error,
+            unsent: None,
+        })?;
+        match open.send(request, uri, header.value.as_deref()).await {
+            Ok(response) => {
+                let binding = open.binding.clone();
+                self.keep(open);
+                Ok((response, binding, header.disclosure))
+            }
+            Err(mut error) => Err(Failed {
+                unsent: error.take_message(),
+                error: RequestError::Http(error.into_error()),
+            }),
+        }
+    }
+
+    /// What a request's options permit, or why they permit nothing.
+    fn permission(&self, options: RequestOptions) -> (Option<Permission>, Option<Disclosure>) {
+        let RequestOptions {
+            permission: None,
+            with_referer_token_binding_id: Some(consumer),
+        } = options
+        else {
+            return (options.permission, None);
+        };
+        match self
+            .connector
+            .tls
+            .state()
+            .script_permission(true, &consumer)
+        {
+            Ok(permission) => (Some(permission), None),
+            Err(reason) => (None, Some(Disclosure::Withhold(reason))),
+        }
     }
 
     /// The header of a request. Anything that may take long is done on a thread for that.
@@ -364,12 +489,44 @@ where
         }
     }
 
-    async fn open(&self, origin: &Origin, uri: &Uri) -> Result<Open<B>, RequestError> {
-        if let Some(open) = self.kept(origin) {
-            return Ok(open);
+    /// A connection, and whether it is one that was kept.
+    async fn open(&self, origin: &Origin, uri: &Uri) -> Result<(Open<B>, bool), RequestError> {
+        let mut busy = match self.kept(origin) {
+            Some(Kept::Ready(open)) => return Ok((open, true)),
+            Some(Kept::Busy(open)) => Some(open),
+            None => None,
+        };
+        // A response that was just read to its end may keep its connection busy a moment longer:
+        // whichever is first, that or a new connection.
+        let mut connect = pin!(self.connect(origin, uri));
+        let new = poll_fn(|context| {
+            if let Some(Open { sender, .. }) = &mut busy
+                && let Sender::Http1(sender) = sender
+                && let Poll::Ready(ready) = sender.poll_ready(context)
+            {
+                match ready {
+                    Ok(()) => return Poll::Ready(None),
+                    Err(_) => busy = None,
+                }
+            }
+            connect.as_mut().poll(context).map(Some)
+        })
+        .await;
+        match (new, busy) {
+            (None, Some(open)) => Ok((open, true)),
+            (None, None) => Ok((self.connect(origin, uri).await?, false)),
+            (Some(new), busy) => {
+                if let Some(open) = busy {
+                    self.keep(open);
+                }
+                Ok((new?, false))
+            }
         }
+    }
+
+    async fn connect(&self, origin: &Origin, uri: &Uri) -> Result<Open<B>, RequestError> {
         let mut connector = self.connector.clone();
-        std::future::poll_fn(|context| connector.poll_ready(context)).await?;
+        poll_fn(|context| connector.poll_ready(context)).await?;
         let stream = connector.call(uri.clone()).await?;
         let binding = stream.binding.clone();
         let sender = if stream.http2 {
@@ -392,7 +549,8 @@ where
         Ok(Open { sender, binding })
     }
 
-    fn kept(&self, origin: &Origin) -> Option<Open<B>> {
+    /// A connection that was kept, and takes a request now or in a while.
+    fn kept(&self, origin: &Origin) -> Option<Kept<B>> {
         let state = self.connector.tls.state();
         let mut pool = self.pool();
         if let Some(open) = pool.http2.get(origin) {
@@ -400,36 +558,35 @@ where
                 && open.binding.is_current(state)
                 && !sender.is_closed()
             {
-                return Some(Open {
+                return Some(Kept::Ready(Open {
                     sender: Sender::Http2(sender.clone()),
                     binding: open.binding.clone(),
-                });
+                }));
             }
             pool.http2.remove(origin);
         }
-        let idle = pool.http1.get_mut(origin)?;
-        let (mut ready, mut busy) = (None, Vec::new());
-        for open in idle.drain(..) {
-            match &open.sender {
-                Sender::Http1(sender) if open.binding.is_current(state) && !sender.is_closed() => {
-                    // One whose response is still being read takes a request later.
-                    if sender.is_ready() && ready.is_none() {
-                        ready = Some(open);
-                    } else {
-                        busy.push(open);
-                    }
-                }
-                _ => {}
-            }
+        let kept = pool.http1.get_mut(origin)?;
+        kept.retain(|open| open.binding.is_current(state) && !open.is_closed());
+        match kept.iter().position(Open::is_ready) {
+            Some(ready) => Some(Kept::Ready(kept.swap_remove(ready))),
+            None => kept.pop().map(Kept::Busy),
         }
-        *idle = busy;
-        ready
     }
 
     /// Puts a connection of HTTP/1.1 back; it takes the next request once its response was read.
-    fn keep(&self, origin: Origin, open: Open<B>) {
+    fn keep(&self, open: Open<B>) {
         if matches!(open.sender, Sender::Http1(_)) {
+            let origin = open.binding.origin().clone();
             self.pool().http1.entry(origin).or_default().push(open);
+        }
+    }
+
+    /// Takes out a connection of HTTP/2 that turned out to be closed.
+    fn forget(&self, binding: &Arc<ClientBinding>) {
+        let mut pool = self.pool();
+        let kept = pool.http2.get(binding.origin());
+        if kept.is_some_and(|open| Arc::ptr_eq(&open.binding, binding)) {
+            pool.http2.remove(binding.origin());
         }
     }
 
@@ -441,9 +598,10 @@ where
 
 impl Client<Full<Bytes>> {
     /// Sends a request and follows redirects, carrying a token consumer's permission over the one
-    /// hop it is for (section 3.3).
+    /// hop it is for (section 3.3). If a kept connection fails, which the server may have closed
+    /// meanwhile, a request of an idempotent method goes over a new one.
     ///
-    /// Across origins `Authorization` and `Cookie` are dropped. 301, 302 and 303 turn other methods
+    /// Across origins `Authorization`, `Proxy-Authorization` and `Cookie` are dropped. 301, 302 and 303 turn other methods
     /// than GET and HEAD into GET; 307 and 308 keep method and body.
     ///
     /// # Errors
@@ -454,27 +612,32 @@ impl Client<Full<Bytes>> {
         options: RequestOptions,
     ) -> Result<Response<Incoming>, RequestError> {
         let (mut parts, mut body) = request.into_parts();
-        let mut permission = options.permission;
+        let mut options = Some(options);
         for _ in 0..=MAX_REDIRECTS {
             let mut next = Request::new(body.clone());
             next.method_mut().clone_from(&parts.method);
             next.uri_mut().clone_from(&parts.uri);
             next.headers_mut().clone_from(&parts.headers);
-            let options = RequestOptions {
-                permission: permission.take(),
-            };
-            let (response, binding) = self.send(next, options).await?;
+            let again = next.method().is_idempotent().then(|| next.clone());
+            let options_of_next = options.take().unwrap_or_default();
+            let sent = self.send_or_again(next, again, options_of_next);
+            let (response, binding) = sent.await?;
             let status = response.status();
             let Some(location) = location(&response) else {
                 return Ok(response);
             };
-            permission = permission_of(&response, &binding).ok();
+            options = permission_of(&response, &binding)
+                .ok()
+                .map(|permission| RequestOptions {
+                    permission: Some(permission),
+                    ..RequestOptions::default()
+                });
             let to = resolve(&parts.uri, location)?;
             if to.to_string().parse::<Origin>().ok().as_ref() != Some(binding.origin()) {
-                parts.headers.remove(AUTHORIZATION);
-                parts.headers.remove(COOKIE);
+                for name in [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION] {
+                    parts.headers.remove(name);
+                }
             }
-            parts.headers.remove(HOST);
             parts.uri = to;
             let keeps = matches!(
                 status,
@@ -501,6 +664,21 @@ pub fn permission_of<B>(
     let values = response.headers().get_all(INCLUDE_REFERER_TOKEN_BINDING_ID);
     let values = values.iter().map(HeaderValue::as_bytes);
     binding.redirect_permission(response.status().as_u16(), values)
+}
+
+fn without_userinfo(uri: Uri) -> Result<Uri, RequestError> {
+    let mut parts = uri.into_parts();
+    let host = |authority: &Authority| {
+        let (_, host) = authority.as_str().rsplit_once('@')?;
+        Some(host.parse())
+    };
+    let malformed = RequestError::Origin(OriginError::Url);
+    match parts.authority.as_ref().and_then(host) {
+        Some(Ok(host)) => parts.authority = Some(host),
+        Some(Err(_)) => return Err(malformed),
+        None => {}
+    }
+    Uri::from_parts(parts).map_err(|_| malformed)
 }
 
 fn location<B>(response: &Response<B>) -> Option<&HeaderValue> {

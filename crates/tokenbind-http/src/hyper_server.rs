@@ -7,13 +7,16 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    service::TowerToHyperService,
+    service::{TowerToHyperService, TowerToHyperServiceFuture},
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{acceptor::TokenBindingStream, layer::TokenBindingLayer};
+use crate::{
+    acceptor::TokenBindingStream,
+    connection::TokenBindingConnection,
+    layer::{TokenBindingResponse, check},
+};
 
 /// Serves a connection: each request is checked before `service` sees it. Returns when the
 /// connection is closed.
@@ -33,8 +36,10 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let layer = TokenBindingLayer::for_connection(stream.connection().clone());
-    let service = TowerToHyperService::new(layer.layer(service));
+    let service = InOrder {
+        connection: stream.connection().clone(),
+        service: TowerToHyperService::new(service),
+    };
     let http2 = stream.is_http2();
     let io = TokioIo::new(stream);
     if http2 {
@@ -48,5 +53,29 @@ where
             .serve_connection(io, service)
             .with_upgrades()
             .await
+    }
+}
+
+/// Checks a request when hyper hands it over, which is in the order of arrival: the tower service is
+/// not called before the stream's own task runs.
+struct InOrder<S> {
+    connection: TokenBindingConnection,
+    service: TowerToHyperService<S>,
+}
+
+impl<S, B> hyper::service::Service<Request<Incoming>> for InOrder<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Clone,
+    B: Default,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = TokenBindingResponse<TowerToHyperServiceFuture<S, Request<Incoming>>, B>;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        match check(&self.connection, &mut request) {
+            Ok(()) => TokenBindingResponse::checked(self.service.call(request)),
+            Err(status) => TokenBindingResponse::refused(status),
+        }
     }
 }

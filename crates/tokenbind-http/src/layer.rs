@@ -1,5 +1,6 @@
 //! Feature `tower`: a layer that checks each request of a connection and hands the application the
-//! bindings as extensions, [`ProvidedTokenBinding`] and [`ReferredTokenBinding`].
+//! bindings as extensions, [`ProvidedTokenBinding`] and [`ReferredTokenBinding`], and both as
+//! [`TokenBindings`], which a proxy forwards.
 
 use std::{
     future::Future,
@@ -7,15 +8,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::CONNECTION};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
     connection::TokenBindingConnection,
     header::TOKEN_BINDING,
-    server::{ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome},
+    server::{ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome, TokenBindings},
 };
+
+/// The header's name, so that no request parses it.
+static NAME: HeaderName = HeaderName::from_static(TOKEN_BINDING);
 
 /// Makes a service token-binding aware.
 ///
@@ -68,40 +72,57 @@ pub struct TokenBindingService<S> {
 impl<S> TokenBindingService<S> {
     /// Checks the request; the status to refuse it with, if it is.
     fn check<B>(&self, request: &mut Request<B>) -> Result<(), StatusCode> {
-        let extensions = request.extensions();
         let connection = match &self.connection {
             Some(connection) => Some(connection.clone()),
-            None => connection_of(extensions).cloned(),
+            None => connection_of(request.extensions()).cloned(),
         };
-        let Some(connection) = connection else {
-            return Err(StatusCode::INTERNAL_SERVER_ERROR);
-        };
-        let values = request.headers().get_all(TOKEN_BINDING);
-        match connection.request(values.iter().map(HeaderValue::as_bytes)) {
-            RequestOutcome::NotInUse => {
-                let extensions = request.extensions_mut();
-                extensions.remove::<ProvidedTokenBinding>();
-                extensions.remove::<ReferredTokenBinding>();
-                Ok(())
-            }
-            RequestOutcome::Bound(bindings) => {
-                let extensions = request.extensions_mut();
-                extensions.insert(bindings.provided().clone());
-                match bindings.referred() {
-                    Some(referred) => extensions.insert(referred.clone()),
-                    None => extensions.remove::<ReferredTokenBinding>(),
-                };
-                Ok(())
-            }
-            RequestOutcome::Terminate(_) => Err(StatusCode::BAD_REQUEST),
+        match connection {
+            Some(connection) => check(&connection, request),
+            None => Err(StatusCode::INTERNAL_SERVER_ERROR),
         }
+    }
+}
+
+/// Checks a request of this connection, and hands it the bindings; the status to refuse it with, if it
+/// is refused.
+pub(crate) fn check<B>(
+    connection: &TokenBindingConnection,
+    request: &mut Request<B>,
+) -> Result<(), StatusCode> {
+    let values = request.headers().get_all(&NAME);
+    match connection.request(values.iter().map(HeaderValue::as_bytes)) {
+        RequestOutcome::NotInUse => {
+            let extensions = request.extensions_mut();
+            extensions.remove::<ProvidedTokenBinding>();
+            extensions.remove::<ReferredTokenBinding>();
+            extensions.remove::<TokenBindings>();
+            Ok(())
+        }
+        RequestOutcome::Bound(bindings) => {
+            let extensions = request.extensions_mut();
+            extensions.insert(bindings.provided().clone());
+            match bindings.referred() {
+                Some(referred) => extensions.insert(referred.clone()),
+                None => extensions.remove::<ReferredTokenBinding>(),
+            };
+            extensions.insert(bindings);
+            Ok(())
+        }
+        RequestOutcome::Terminate(_) => Err(StatusCode::BAD_REQUEST),
     }
 }
 
 fn connection_of(extensions: &http::Extensions) -> Option<&TokenBindingConnection> {
     #[cfg(feature = "axum")]
-    if let Some(axum::extract::ConnectInfo(connection)) = extensions.get() {
-        return Some(connection);
+    {
+        use crate::axum_listener::TokenBindingPeer;
+        use axum::extract::ConnectInfo;
+        if let Some(ConnectInfo(connection)) = extensions.get() {
+            return Some(connection);
+        }
+        if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<TokenBindingPeer>>() {
+            return Some(&peer.connection);
+        }
     }
     extensions.get()
 }
@@ -121,20 +142,8 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.check(&mut request) {
-            Ok(()) => TokenBindingResponse {
-                checked: Some(self.inner.call(request)),
-                refused: None,
-            },
-            Err(status) => {
-                let mut response = Response::new(R::default());
-                *response.status_mut() = status;
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(CONNECTION, close);
-                TokenBindingResponse {
-                    checked: None,
-                    refused: Some(response),
-                }
-            }
+            Ok(()) => TokenBindingResponse::checked(self.inner.call(request)),
+            Err(status) => TokenBindingResponse::refused(status),
         }
     }
 }
@@ -145,6 +154,29 @@ pin_project_lite::pin_project! {
         #[pin]
         checked: Option<F>,
         refused: Option<Response<R>>,
+    }
+}
+
+impl<F, R> TokenBindingResponse<F, R> {
+    pub(crate) const fn checked(response: F) -> Self {
+        Self {
+            checked: Some(response),
+            refused: None,
+        }
+    }
+
+    pub(crate) fn refused(status: StatusCode) -> Self
+    where
+        R: Default,
+    {
+        let mut response = Response::new(R::default());
+        *response.status_mut() = status;
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
+        Self {
+            checked: None,
+            refused: Some(response),
+        }
     }
 }
 

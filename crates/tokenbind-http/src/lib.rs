@@ -4,6 +4,10 @@
 mod acceptor;
 #[cfg(feature = "axum")]
 mod axum_listener;
+#[cfg(feature = "hmac")]
+mod bound_cookie;
+#[cfg(feature = "hmac")]
+mod bound_token;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "rustls")]
@@ -31,13 +35,19 @@ mod origin;
 #[cfg(feature = "http")]
 pub mod proxy;
 mod server;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod sqlx_token_store;
 #[cfg(feature = "rustls")]
 mod tls_unique;
+#[cfg(feature = "token-store")]
+mod token_store;
 
 #[cfg(feature = "tokio")]
 pub use acceptor::{TokenBindingAcceptor, TokenBindingStream};
 #[cfg(feature = "axum")]
-pub use axum_listener::{HANDSHAKE_TIMEOUT, MAX_HANDSHAKES, TokenBindingListener};
+pub use axum_listener::{
+    HANDSHAKE_TIMEOUT, MAX_HANDSHAKES, TokenBindingListener, TokenBindingPeer,
+};
 #[cfg(all(feature = "client", feature = "tokio"))]
 pub use connector::{ConnectedStream, TokenBindingConnector};
 #[cfg(feature = "chacha20poly1305")]
@@ -51,6 +61,28 @@ pub use hyper_client::{
 pub use hyper_server::serve_connection;
 #[cfg(feature = "tower")]
 pub use layer::{TokenBindingLayer, TokenBindingResponse, TokenBindingService};
+#[cfg(feature = "sqlx-postgres")]
+pub use sqlx_token_store::PostgresTokenStore;
+#[cfg(feature = "sqlx-sqlite")]
+pub use sqlx_token_store::SqliteTokenStore;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+pub use sqlx_token_store::{SqlxBackend, SqlxOptions, SqlxTokenStore};
+#[cfg(feature = "token-store")]
+pub use token_store::{
+    MAX_KEY_ID_BYTES, MAX_TOKEN_DATA_BYTES, MAX_TOKEN_SUBJECT_BYTES, MemoryTokenStore,
+    SecurityToken, StoreFuture, StoredBinding, StoredTokenDiscardReason, StoredTokenVerdict,
+    TOKENS_PER_BATCH, TokenCounts, TokenDigest, TokenRecord, TokenRecordError, TokenStore,
+    TokenStoreError, TokenStoreErrorKind, TokensOf,
+};
+#[cfg(feature = "hmac")]
+pub use {
+    bound_cookie::{BoundCookie, CookieAttributes, CookieError, MAX_COOKIE_BYTES, SameSite},
+    bound_token::{
+        BoundTokens, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES,
+        MAX_TOKEN_KEY_BYTES, MIN_TOKEN_KEY_BYTES, OpenedToken, PurposeError, SealError,
+        SealedTokenVerdict, TokenKeyError, TokenKeyId, TokenKeys, TokenRefusal, TokenRefusalKind,
+    },
+};
 #[cfg(feature = "client")]
 pub use {
     client::{ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, RequestHeader},

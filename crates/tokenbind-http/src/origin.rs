@@ -44,6 +44,7 @@ impl Origin {
     /// When it is not an `https` URL with a host.
     pub fn of(url: &Url) -> Result<Self, OriginError> {
         if url.scheme() != "https" {
+            // balfanz-1-2
             return Err(OriginError::Scheme);
         }
         let host = url.host_str().filter(|host| !host.is_empty());
@@ -98,8 +99,8 @@ pub enum ScopeRule {
     #[default]
     Origin,
     /// The hosts of one registrable domain, whatever their ports, share one, so that cookies set for
-    /// the whole domain can be bound. A deviation from the draft, which RFC 8471 section 4.2.1 made
-    /// the rule. IP addresses, public suffixes, and names below no known suffix keep their own.
+    /// the whole domain can be bound. A deviation from the draft; RFC 8473 section 2.1 allows it.
+    /// IP addresses, public suffixes, and names below no known suffix keep their own.
     #[cfg(feature = "psl")]
     RegistrableDomain,
 }

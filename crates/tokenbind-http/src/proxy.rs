@@ -1,9 +1,9 @@
 //! A reverse proxy that terminates Token Binding and tells its backend the identifiers in headers.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
-use crate::server::{ReferredTokenBinding, TokenBindings};
+use crate::server::{ProvidedTokenBinding, ReferredTokenBinding, TokenBindings};
 
 /// The Provided Token Binding ID of the request's client, base64url. The name is that of
 /// draft-ietf-tokbind-ttrp, which backends know.
@@ -21,24 +21,54 @@ pub const SEC_UNSUPPORTED_REFERRED_TOKEN_BINDING: HeaderName =
 
 /// Whether a client's header of this name, or trailer, would speak with the proxy's voice, or is for
 /// the proxy only. Also names that a backend may take for one of ours, e.g. in a CGI environment,
-/// where `-` and `_` are the same.
+/// where `_` stands for `-`, and in some for every other sign, too.
 #[must_use]
 pub fn is_reserved(name: &HeaderName) -> bool {
-    let mut folded = name.as_str().replace('_', "-");
-    folded.make_ascii_lowercase();
+    let fold = |sign: char| {
+        if sign.is_ascii_alphanumeric() {
+            sign
+        } else {
+            '-'
+        }
+    };
+    // In lower case already.
+    let folded: String = name.as_str().chars().map(fold).collect();
     folded == "token-binding" || (folded.starts_with("sec-") && folded.contains("token-binding"))
 }
 
 /// Strips what the client said in these names, then says what was verified. `bindings` is `None` for
 /// a connection without Token Binding.
+///
+/// Remove hop-by-hop headers before: a client's `Connection` may name these headers, too.
 pub fn forward(headers: &mut HeaderMap, bindings: Option<&TokenBindings>) {
+    let provided = bindings.map(TokenBindings::provided);
+    say(
+        headers,
+        provided,
+        bindings.and_then(TokenBindings::referred),
+    );
+}
+
+/// [`forward`] for a request that passed a `TokenBindingLayer`, which left what was verified in the
+/// request's extensions.
+pub fn forward_request<B>(request: &mut Request<B>) {
+    let provided = request.extensions().get().cloned();
+    let referred = request.extensions().get().cloned();
+    say(request.headers_mut(), provided.as_ref(), referred.as_ref());
+}
+
+fn say(
+    headers: &mut HeaderMap,
+    provided: Option<&ProvidedTokenBinding>,
+    referred: Option<&ReferredTokenBinding>,
+) {
     strip(headers);
-    let Some(bindings) = bindings else { return };
+    let Some(provided) = provided else { return };
     let value = |bytes: &[u8]| HeaderValue::from_str(&URL_SAFE_NO_PAD.encode(bytes));
-    if let Ok(provided) = value(bindings.provided().id().as_bytes()) {
+    if let Ok(provided) = value(provided.id().as_bytes()) {
         headers.insert(SEC_PROVIDED_TOKEN_BINDING_ID, provided);
     }
-    match bindings.referred() {
+    match referred {
         Some(ReferredTokenBinding::Verified(id)) => {
             if let Ok(referred) = value(id.as_bytes()) {
                 headers.insert(SEC_REFERRED_TOKEN_BINDING_ID, referred);
@@ -84,6 +114,9 @@ mod tests {
             "sec-unsupported-referred-token-binding",
             "token-binding",
             "Token_Binding",
+            "sec.provided.token.binding.id",
+            "sec-provided!token~binding-id",
+            "token.binding",
         ] {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");
             headers.append(&name, HeaderValue::from_static("forged"));

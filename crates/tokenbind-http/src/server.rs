@@ -91,7 +91,9 @@ pub enum UnboundReason {
 /// What a token provider issues, from the request's extension.
 pub fn token_to_issue(referred: Option<&ReferredTokenBinding>) -> TokenToIssue {
     match referred {
+        // balfanz-3-2-2
         Some(ReferredTokenBinding::Verified(id)) => TokenToIssue::BoundTo(id.clone()),
+        // balfanz-3-5-3
         Some(ReferredTokenBinding::Unsupported(algorithm)) => {
             TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(*algorithm))
         }
@@ -109,7 +111,7 @@ pub enum RefusalKind {
     Message(TerminateKind),
     /// balfanz-2-1: a later request without the header.
     MissingInLaterRequest,
-    /// A later request provides another key than the first.
+    /// balfanz-2-4: a later request provides another key than the first.
     ProvidedKeyChanged,
 }
 
@@ -209,6 +211,9 @@ pub struct ServerOptions {
     pub header: HeaderOptions,
     /// A request after the first may come without the header; the connection's binding stands.
     /// draft-popov section 5 asks for the message in the first only, section 2 of this draft in all.
+    ///
+    /// Requests must be checked in the order of their arrival then. `serve_connection` does; below
+    /// `axum::serve` streams of HTTP/2 that arrive together may be checked in any order.
     pub allow_later_requests_without_header: bool,
 }
 
@@ -308,6 +313,7 @@ impl ServerBinding {
             return Err(refusal);
         }
         if duplicate && self.session.is_some() {
+            // balfanz-2-2
             let kind = RefusalKind::Header(HeaderErrorKind::Duplicate);
             return Err(Refusal::header(kind, 0));
         }
@@ -322,6 +328,7 @@ impl ServerBinding {
                     let (provided, referred) = (latest.provided.clone(), None);
                     return Ok(Some(TokenBindings { provided, referred }));
                 }
+                // balfanz-2-1
                 None => return Err(Refusal::header(RefusalKind::MissingInLaterRequest, 0)),
                 Some(value) => {
                     if let Some(known) = verified.iter().find(|known| *known.header == *value) {
@@ -382,6 +389,7 @@ impl ServerBinding {
             } => {
                 let (old_id, new_id) = (latest.provided.id().view(), bindings.provided.id().view());
                 if !old_id.same_key(new_id) {
+                    // balfanz-2-4
                     return Err(Refusal::header(RefusalKind::ProvidedKeyChanged, 0));
                 }
                 *latest = bindings.clone();

@@ -10,11 +10,15 @@
 
 mod peers;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use peers::{Pair, Versions, client_config, server_config};
-use rustls::{ClientConnection, HandshakeKind, ServerConnection};
-use tokenbind_http::{Capture, CaptureError, CaptureFuture};
+use rustls::{
+    CipherSuiteCommon, ClientConnection, Error, HandshakeKind, ServerConnection,
+    SupportedCipherSuite, Tls12CipherSuite,
+    crypto::{ActiveKeyExchange, CryptoProvider, tls12::Prf},
+};
+use tokenbind_http::{Capture, CaptureError, CaptureFuture, capturing};
 use tokenbind_wire::{NegotiationError, ProtocolVersion, TlsUniqueError};
 
 #[test]
@@ -44,6 +48,104 @@ fn both_sides_of_a_resumed_handshake_see_the_same_value() {
             );
             assert_eq!(client.0.unwrap(), server.0.unwrap());
             assert_ne!(client.0.unwrap(), first.0.unwrap());
+        }
+    }
+}
+
+/// The label of each PRF call of one side, and how many bytes it gave.
+type Calls = Arc<Mutex<Vec<(String, usize)>>>;
+
+struct Spy {
+    prf: &'static dyn Prf,
+    calls: Calls,
+}
+
+impl Spy {
+    fn called(&self, label: &[u8], output: &[u8]) {
+        let label = String::from_utf8(label.to_vec()).unwrap();
+        self.calls.lock().unwrap().push((label, output.len()));
+    }
+}
+
+impl Prf for Spy {
+    fn for_key_exchange(
+        &self,
+        output: &mut [u8; 48],
+        kx: Box<dyn ActiveKeyExchange>,
+        peer_pub_key: &[u8],
+        label: &[u8],
+        seed: &[u8],
+    ) -> Result<(), Error> {
+        self.called(label, output);
+        self.prf
+            .for_key_exchange(output, kx, peer_pub_key, label, seed)
+    }
+
+    fn for_secret(&self, output: &mut [u8], secret: &[u8], label: &[u8], seed: &[u8]) {
+        self.called(label, output);
+        self.prf.for_secret(output, secret, label, seed);
+    }
+}
+
+/// ring's provider, wrapped for the capture, whose PRF calls are listed.
+fn spied() -> (CryptoProvider, Calls) {
+    let calls = Calls::default();
+    let mut provider = rustls::crypto::ring::default_provider();
+    for suite in &mut provider.cipher_suites {
+        if let SupportedCipherSuite::Tls12(original) = *suite {
+            *suite = SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
+                common: CipherSuiteCommon {
+                    suite: original.common.suite,
+                    hash_provider: original.common.hash_provider,
+                    confidentiality_limit: original.common.confidentiality_limit,
+                },
+                prf_provider: Box::leak(Box::new(Spy {
+                    prf: original.prf_provider,
+                    calls: calls.clone(),
+                })),
+                kx: original.kx,
+                sign: original.sign,
+                aead_alg: original.aead_alg,
+            })));
+        }
+    }
+    (capturing(provider), calls)
+}
+
+/// What `Capture` relies on. If an update of rustls calls the PRF in another way, this says how.
+#[test]
+fn rustls_calls_the_prf_in_the_order_the_capture_relies_on() {
+    /// Of AES-256-GCM, which is negotiated: two keys, two implicit nonces, an explicit one.
+    const KEY_BLOCK: usize = 2 * (32 + 4) + 8;
+    let (certificate, key) = peers::certificate();
+    let (client_provider, client_calls) = spied();
+    let (server_provider, server_calls) = spied();
+    let pair = Pair {
+        client: client_config(client_provider, Versions::Tls12, &certificate).into(),
+        server: server_config(server_provider, Versions::Tls12, &certificate, &key).into(),
+    };
+    let full = [
+        ("extended master secret", 48),
+        ("key expansion", KEY_BLOCK),
+        ("client finished", 12),
+        ("server finished", 12),
+    ];
+    let resumed = [
+        ("key expansion", KEY_BLOCK),
+        ("server finished", 12),
+        ("client finished", 12),
+    ];
+    for (kind, expected) in [
+        (HandshakeKind::Full, full.as_slice()),
+        (HandshakeKind::Resumed, resumed.as_slice()),
+    ] {
+        let (client, server) = pair.handshake();
+        assert_eq!((client.1, server.1), (kind, kind));
+        assert_eq!(client.0.unwrap(), server.0.unwrap());
+        for (side, calls) in [("client", &client_calls), ("server", &server_calls)] {
+            let calls = std::mem::take(&mut *calls.lock().unwrap());
+            let calls: Vec<_> = calls.iter().map(|(l, n)| (l.as_str(), *n)).collect();
+            assert_eq!(calls, expected, "{side}, {kind:?}");
         }
     }
 }
@@ -124,15 +226,15 @@ fn a_handshake_outside_the_capture_or_without_the_provider_gives_no_value() {
 
 #[test]
 fn wrapping_twice_wraps_once() {
-    let once = tokenbind_http::capturing(rustls::crypto::ring::default_provider());
-    let twice = tokenbind_http::capturing(once.clone());
-    let again = tokenbind_http::capturing(rustls::crypto::ring::default_provider());
-    let addresses = |provider: &rustls::crypto::CryptoProvider| -> Vec<_> {
+    let once = capturing(rustls::crypto::ring::default_provider());
+    let twice = capturing(once.clone());
+    let again = capturing(rustls::crypto::ring::default_provider());
+    let addresses = |provider: &CryptoProvider| -> Vec<_> {
         let tls12 = provider
             .cipher_suites
             .iter()
             .filter_map(|suite| match suite {
-                rustls::SupportedCipherSuite::Tls12(suite) => Some(*suite),
+                SupportedCipherSuite::Tls12(suite) => Some(*suite),
                 _ => None,
             });
         tls12

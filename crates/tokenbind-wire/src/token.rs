@@ -13,6 +13,8 @@ pub enum TokenClaim<'a> {
     Id(&'a [u8]),
     /// The identifier without its type: the token was issued for a referred binding.
     KeyId(&'a [u8]),
+    /// SHA-256 of the identifier without its type: 32 bytes, whatever the key.
+    KeyIdSha256(&'a [u8]),
     /// Something that could not be read. Such a token may have been bound.
     Unreadable,
 }
@@ -79,6 +81,7 @@ pub fn check_token(
 ) -> TokenVerdict {
     use DiscardReason::{BearerNotHonored, Mismatch, NoTokenBindingEstablished, Unreadable};
 
+    let digest;
     let (claimed, established) = match (token, connection) {
         (TokenClaim::Bearer, _) => {
             return match bearer_policy {
@@ -90,6 +93,10 @@ pub fn check_token(
         (_, None) => return TokenVerdict::Discard(NoTokenBindingEstablished),
         (TokenClaim::Id(id), Some(connection)) => (id, connection.as_bytes()),
         (TokenClaim::KeyId(key_id), Some(connection)) => (key_id, connection.key_id()),
+        (TokenClaim::KeyIdSha256(sha256), Some(connection)) => {
+            digest = connection.key_id_sha256();
+            (sha256, digest.as_slice())
+        }
     };
     if claimed.ct_eq(established).into() {
         TokenVerdict::HonorBound

@@ -1,23 +1,38 @@
 //! What must hold for any bytes as an `Authentication-Results` value.
 
+mod strip;
 mod write;
 
-use authres_tls::{AuthenticationResults, Body, Options, Text};
+use authres_tls::{AuthenticationResults, Body, DiagnosticKind, Options, Text, authserv_id};
 
-pub use self::write::{edit, write, write_any};
+pub use self::{
+    strip::strip,
+    write::{edit, edit_any, write, write_any},
+};
 
 use super::Broken;
 
 /// What strict reads, lenient reads alike and without a word; what lenient refuses, strict refuses.
 /// Every part is where it says it is, parts follow each other, and errors point into the value or
-/// just behind it.
+/// just behind it. The id that is read alone is the one that the whole reading finds.
 ///
 /// # Errors
 /// What was broken.
 pub fn header(value: &[u8]) -> Result<(), Broken> {
+    read_with(value, false)?;
+    read_with(value, true)?;
     for utf8 in [false, true] {
-        let strict = AuthenticationResults::parse(value, &Options::strict().with_utf8(utf8));
-        let lenient = AuthenticationResults::parse(value, &Options::lenient().with_utf8(utf8));
+        for options in [Options::strict(), Options::lenient()] {
+            id_alone(value, &options.with_utf8(utf8))?;
+        }
+    }
+    Ok(())
+}
+
+fn read_with(value: &[u8], arc: bool) -> Result<(), Broken> {
+    for utf8 in [false, true] {
+        let strict = write::parse(value, &Options::strict().with_utf8(utf8), arc);
+        let lenient = write::parse(value, &Options::lenient().with_utf8(utf8), arc);
         for error in [&strict, &lenient]
             .into_iter()
             .filter_map(|read| read.as_ref().err())
@@ -41,6 +56,25 @@ pub fn header(value: &[u8]) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+fn id_alone(value: &[u8], options: &Options) -> Result<(), Broken> {
+    let Ok(header) = AuthenticationResults::parse(value, options) else {
+        return Ok(());
+    };
+    let noted = |kind| header.diagnostics().iter().any(|it| it.kind() == kind);
+    // Behind white space a result may follow, which the id alone does not tell.
+    if noted(DiagnosticKind::MissingAuthservId) {
+        return Ok(());
+    }
+    match authserv_id(value) {
+        Ok(id) if id == header.authserv_id() => Ok(()),
+        Err(_) if noted(DiagnosticKind::MalformedAuthservId) => Ok(()),
+        other => Err(format!(
+            "{other:?} alone, {:?} of all",
+            header.authserv_id()
+        )),
+    }
 }
 
 fn places(value: &[u8], header: &AuthenticationResults<'_>) -> Result<(), Broken> {

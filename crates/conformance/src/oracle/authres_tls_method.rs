@@ -2,8 +2,9 @@
 //! results, and for any report.
 
 use authres_tls::{
-    AltName, AltNames, AttributeValue, AuthenticationResults, DistinguishedName, Fingerprint,
-    Options, PropertyError, TlsDiagnosticKind, TlsProperty, TlsReport, TlsResInfo, ValueError,
+    AltName, AltNames, AttributeValue, AuthenticationResults, AuthenticationResultsBuf,
+    DistinguishedName, Fingerprint, Options, PropertyError, ResInfoBuf, TlsDiagnosticKind,
+    TlsProperty, TlsReport, TlsResInfo, ValueError, WriteOptions,
 };
 
 use super::Broken;
@@ -162,6 +163,12 @@ pub fn tls(value: &[u8]) -> Result<(), Broken> {
         check(unknown == tls.result().is_none(), || {
             "result and diagnostics differ".into()
         })?;
+        // A result is read without regard to case, and in one wrong spelling.
+        let spelt = tls.res_info().result().unfolded().to_ascii_lowercase();
+        let spelt = spelt.replace("permererror", "permerror");
+        check(tls.result().is_none_or(|it| it.name() == spelt), || {
+            format!("{spelt} is {:?}", tls.result())
+        })?;
         let mut conflicts = false;
         let mut bad = false;
         let mut note = |error: Option<PropertyError>| match error {
@@ -217,6 +224,38 @@ pub fn tls(value: &[u8]) -> Result<(), Broken> {
     Ok(())
 }
 
+/// Any bytes: as a field, and as the value of each kind of property. What is said of
+/// them is said again when asked again.
+///
+/// # Errors
+/// What was broken.
+pub fn any(data: &[u8]) -> Result<(), Broken> {
+    if let Ok(text) = std::str::from_utf8(data) {
+        distinguished_name(text)?;
+        alt_names(text)?;
+        fingerprint(text)?;
+    }
+    tls(data)?;
+    let (first, second) = (said(data), said(data));
+    check(first == second, || format!("{first:?}, then {second:?}"))
+}
+
+/// All that is noted of a field, and the result.
+fn said(value: &[u8]) -> Vec<String> {
+    let Ok(header) = AuthenticationResults::parse(value, &Options::lenient()) else {
+        return Vec::new();
+    };
+    let lints = TlsResInfo::lint_all(&header).map(|it| it.to_string());
+    let results = TlsResInfo::all(&header).map(|tls| match tls {
+        Err(error) => error.to_string(),
+        Ok(tls) => {
+            let noted: Vec<_> = tls.diagnostics().map(|it| it.to_string()).collect();
+            format!("{:?} {noted:?} {:?}", tls.result(), tls.cert_client())
+        }
+    });
+    lints.chain(results).collect()
+}
+
 /// A report as the value of a field, by the simplest of all writers.
 #[must_use]
 pub fn field_of(report: &TlsReport) -> String {
@@ -231,12 +270,20 @@ pub fn field_of(report: &TlsReport) -> String {
     value
 }
 
-/// A report reads back as what it says, with nothing to note.
+/// A report reads back as what it says, with nothing to note, by whatever writer.
 ///
 /// # Errors
 /// What was broken.
 pub fn report(report: &TlsReport) -> Result<(), Broken> {
-    let value = field_of(report);
+    let result = ResInfoBuf::try_from(report.clone()).map_err(|error| error.to_string())?;
+    let written = AuthenticationResultsBuf::try_new("mx.example.net")
+        .and_then(|it| it.with_result(result).write(&WriteOptions::default()))
+        .map_err(|error| error.to_string())?;
+    reads_back(&field_of(report), report)?;
+    reads_back(&written, report)
+}
+
+fn reads_back(value: &str, report: &TlsReport) -> Result<(), Broken> {
     let header = AuthenticationResults::parse(value.as_bytes(), &Options::strict())
         .map_err(|error| format!("{value}: {error}"))?;
     let read: Result<Vec<_>, _> = TlsResInfo::all(&header).collect();

@@ -70,7 +70,7 @@ fn lines(text: &str, first_line: usize, options: &WriteOptions) -> Result<(), Br
     Ok(())
 }
 
-fn parse<'a>(
+pub(super) fn parse<'a>(
     value: &'a [u8],
     options: &Options,
     arc: bool,
@@ -332,6 +332,17 @@ pub fn edit(value: &[u8], choice: u64) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+/// The same, the first eight bytes being the choice.
+///
+/// # Errors
+/// What was broken.
+pub fn edit_any(data: &[u8]) -> Result<(), Broken> {
+    let Some((choice, value)) = data.split_first_chunk() else {
+        return Ok(());
+    };
+    edit(value, u64::from_le_bytes(*choice))
 }
 
 /// All that was read, but for places: first two lines of what is of no result, then one a result.

@@ -1,0 +1,85 @@
+//! How a live scenario is written: as an asynchronous function that says what it saw, or what was
+//! not as it must be.
+
+use std::{error::Error, fmt, future::Future, time::Duration};
+
+use tokio::{runtime::Builder, time::timeout};
+
+use super::Live;
+
+/// A scenario that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a check gives, or what was not as it must be.
+pub(super) type Checked<T = Live> = Result<T, Failure>;
+
+/// What was not as it must be; any error is one.
+#[derive(Debug)]
+pub(super) struct Failure(String);
+
+impl Failure {
+    pub(super) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+
+    /// The same, and of what.
+    pub(super) fn of(self, what: &str) -> Self {
+        Self(format!("{what}: {}", self.0))
+    }
+}
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            text += &format!(": {error}");
+            source = error.source();
+        }
+        Self(text)
+    }
+}
+
+/// Runs a scenario to its end on a runtime of its own.
+pub(super) fn run(scenario: impl Future<Output = Checked>) -> Result<Live, String> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let outcome = runtime.block_on(async { timeout(LIMIT, scenario).await });
+    // What still runs, e.g. a server, ends here.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(outcome) => outcome.map_err(|failure| failure.0),
+        Err(_) => Err(format!("not done after {} s", LIMIT.as_secs())),
+    }
+}
+
+pub(super) fn passed(seen: impl Into<String>) -> Checked {
+    Ok(Live::Passed(seen.into()))
+}
+
+/// Both values are the same.
+pub(super) fn same<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
+    what: &str,
+    actual: T,
+    expected: U,
+) -> Checked<()> {
+    if actual == expected {
+        Ok(())
+    } else {
+        Err(Failure(format!(
+            "{what}: {actual:?} instead of {expected:?}"
+        )))
+    }
+}
+
+/// The values differ.
+pub(super) fn different<T: PartialEq + fmt::Debug>(what: &str, one: T, other: T) -> Checked<()> {
+    if one == other {
+        Err(Failure(format!("{what}: {one:?} both times")))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! A web site on loopback: TLS with Token Binding, over hyper or axum, and a log of what its
+//! application saw.
+
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use axum::{
+    Extension, Router,
+    extract::{ConnectInfo, Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+};
+use http::{Extensions, Version};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{
+    HandshakeKind, ServerConfig,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+use tokenbind_http::{
+    Origin, ProvidedTokenBinding, ReferredTokenBinding, Refusal, ServerConfigs, ServerOptions,
+    TokenBindingAcceptor, TokenBindingConnection, TokenBindingLayer, TokenBindingListener,
+    VersionPreference, serve_connection,
+};
+use tokenbind_wire::{TokenBindingAlpn, Verify};
+use tokio::{net::TcpListener, task::AbortHandle};
+use tower_layer::Layer;
+
+use crate::live::outcome::Checked;
+
+/// The certificate of all sites, and its key in PKCS#8.
+pub(super) static IDENTITY: LazyLock<(CertificateDer<'static>, Vec<u8>)> = LazyLock::new(|| {
+    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(names).expect("a certificate");
+    (cert.into(), signing_key.serialize_der())
+});
+
+/// Which adapter serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Adapter {
+    /// `serve_connection`.
+    Hyper,
+    /// `axum::serve` on a `TokenBindingListener`.
+    Axum,
+}
+
+impl Adapter {
+    pub(super) const BOTH: [Self; 2] = [Self::Hyper, Self::Axum];
+}
+
+/// How sessions are resumed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resumption {
+    SessionIds,
+    Tickets,
+}
+
+/// How a site is set up.
+#[derive(Clone)]
+pub(super) struct Setup {
+    pub(super) alpn: Vec<TokenBindingAlpn>,
+    pub(super) preference: VersionPreference,
+    pub(super) resumption: Resumption,
+    pub(super) adapter: Adapter,
+    pub(super) options: ServerOptions,
+    pub(super) verifier: Option<Arc<dyn Verify + Send + Sync>>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            alpn: TokenBindingAlpn::ALL.to_vec(),
+            preference: VersionPreference::default(),
+            resumption: Resumption::SessionIds,
+            adapter: Adapter::Hyper,
+            options: ServerOptions::default(),
+            verifier: None,
+        }
+    }
+}
+
+/// What the application saw of a request. Identifiers and `tls_unique` in hex.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) path: String,
+    pub(super) version: Version,
+    pub(super) provided: Option<String>,
+    pub(super) referred: Option<String>,
+    pub(super) tls_unique: Option<String>,
+}
+
+/// What became of a site so far.
+#[derive(Default)]
+pub(super) struct Log {
+    seen: Mutex<Vec<Seen>>,
+    refusals: Mutex<Vec<Refusal>>,
+    handshakes: Mutex<Vec<Option<HandshakeKind>>>,
+}
+
+/// A running site; it stops when dropped.
+pub(super) struct Site {
+    port: u16,
+    origin: Origin,
+    log: Arc<Log>,
+    task: AbortHandle,
+}
+
+impl Setup {
+    pub(super) fn new(alpn: TokenBindingAlpn) -> Self {
+        let alpn = vec![alpn];
+        Self {
+            alpn,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<TokenBindingAcceptor> {
+        let provider = ring::default_provider();
+        let finish = |builder: rustls::ConfigBuilder<ServerConfig, _>| {
+            let (certificate, key) = &*IDENTITY;
+            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
+            let mut config = builder
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.clone()], key)?;
+            if self.resumption == Resumption::Tickets {
+                config.ticketer = ring::Ticketer::new()?;
+            }
+            Ok(config)
+        };
+        let configs = ServerConfigs::build(provider, &self.alpn, self.preference, finish)?;
+        let log = log.clone();
+        let acceptor = TokenBindingAcceptor::new(configs)
+            .with_options(self.options)
+            .on_terminate(move |refusal| locked(&log.refusals).push(refusal));
+        Ok(match &self.verifier {
+            Some(verifier) => acceptor.with_verifier(verifier.clone()),
+            None => acceptor,
+        })
+    }
+
+    /// Starts a site that serves `routes`.
+    pub(super) async fn start(&self, routes: Router) -> Checked<Site> {
+        let log = Arc::new(Log::default());
+        let acceptor = self.acceptor(&log)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let port = listener.local_addr()?.port();
+        let app = routes.layer(from_fn_with_state(log.clone(), record));
+        let task = match self.adapter {
+            Adapter::Hyper => tokio::spawn(serve_with_hyper(listener, acceptor, app, log.clone())),
+            Adapter::Axum => tokio::spawn(serve_with_axum(listener, acceptor, app)),
+        };
+        let task = task.abort_handle();
+        let origin = format!("https://localhost:{port}").parse()?;
+        Ok(Site {
+            port,
+            origin,
+            log,
+            task,
+        })
+    }
+}
+
+async fn serve_with_hyper(
+    listener: TcpListener,
+    acceptor: TokenBindingAcceptor,
+    app: Router,
+    log: Arc<Log>,
+) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let (acceptor, app, log) = (acceptor.clone(), app.clone(), log.clone());
+        tokio::spawn(async move {
+            // A handshake that fails, and a connection that is terminated, are the client's to see.
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
+            let kind = stream.get_ref().1.handshake_kind();
+            locked(&log.handshakes).push(kind);
+            let app = Extension(stream.connection().clone()).layer(app);
+            let _ended = serve_connection(stream, app).await;
+        });
+    }
+}
+
+async fn serve_with_axum(listener: TcpListener, acceptor: TokenBindingAcceptor, app: Router) {
+    let app = app
+        .layer(TokenBindingLayer::new())
+        .into_make_service_with_connect_info::<TokenBindingConnection>();
+    let _stopped = axum::serve(TokenBindingListener::new(listener, acceptor), app).await;
+}
+
+/// Notes what the application below sees.
+async fn record(State(log): State<Arc<Log>>, request: Request, next: Next) -> Response {
+    let extensions = request.extensions();
+    let seen = Seen {
+        path: request.uri().path().to_owned(),
+        version: request.version(),
+        provided: provided(extensions),
+        referred: extensions.get().map(referred),
+        tls_unique: connection(extensions)
+            .and_then(TokenBindingConnection::session)
+            .map(|session| hex::encode(session.tls_unique.as_bytes())),
+    };
+    locked(&log.seen).push(seen);
+    next.run(request).await
+}
+
+pub(super) fn provided(extensions: &Extensions) -> Option<String> {
+    let provided = extensions.get::<ProvidedTokenBinding>()?;
+    Some(hex::encode(provided.id().as_bytes()))
+}
+
+fn referred(referred: &ReferredTokenBinding) -> String {
+    match referred {
+        ReferredTokenBinding::Verified(id) => hex::encode(id.as_bytes()),
+        ReferredTokenBinding::Unsupported(algorithm) => {
+            format!("unsupported {}.{}", algorithm.hash.0, algorithm.signature.0)
+        }
+    }
+}
+
+fn connection(extensions: &Extensions) -> Option<&TokenBindingConnection> {
+    let of_axum = extensions.get::<ConnectInfo<TokenBindingConnection>>();
+    of_axum
+        .map(|ConnectInfo(connection)| connection)
+        .or_else(|| extensions.get())
+}
+
+impl Site {
+    pub(super) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+
+    pub(super) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What the application saw since the last call.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut locked(&self.log.seen))
+    }
+
+    /// Why connections were terminated since the last call.
+    pub(super) fn refusals(&self) -> Vec<Refusal> {
+        std::mem::take(&mut locked(&self.log.refusals))
+    }
+
+    /// The handshakes since the last call; [`Adapter::Hyper`] only.
+    pub(super) fn handshakes(&self) -> Vec<Option<HandshakeKind>> {
+        std::mem::take(&mut locked(&self.log.handshakes))
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,255 @@
+//! What `tls_unique` costs a TLS 1.2 handshake: with the same rustls, configuration and peer, without
+//! a network.
+
+#![allow(missing_docs, reason = "criterion_group! makes public items")]
+#![allow(
+    dead_code,
+    clippy::expect_used,
+    clippy::panic,
+    unreachable_pub,
+    reason = "a benchmark that cannot begin stops"
+)]
+
+mod paired;
+
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use paired::{Ratio, compare, ratios};
+use rustls::{
+    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
+    client::Resumption,
+    crypto::{CryptoProvider, ring::default_provider},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    version::TLS12,
+};
+use tokenbind_http::{Capture, ServerConfigs, TokenBindingAcceptor, VersionPreference, capturing};
+use tokenbind_wire::TokenBindingAlpn;
+use tokio::{io::DuplexStream, runtime};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+const ALPN: TokenBindingAlpn = TokenBindingAlpn::Http11P256;
+
+/// A server's certificate, of P-256, and its key.
+struct Identity {
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+        let made = made.expect("a certificate");
+        Self {
+            certificate: made.cert.into(),
+            key: made.signing_key.serialize_der(),
+        }
+    }
+
+    fn key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()))
+    }
+
+    fn server(&self, provider: CryptoProvider) -> ServerConfig {
+        let mut config = ServerConfig::builder_with_provider(provider.into())
+            .with_protocol_versions(&[&TLS12])
+            .expect("it has TLS 1.2")
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate.clone()], self.key())
+            .expect("its key");
+        config.require_ems = true;
+        config.alpn_protocols = vec![ALPN.as_str().into()];
+        config
+    }
+
+    fn client(&self, provider: CryptoProvider, kind: HandshakeKind) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).expect("a root");
+        let mut config = ClientConfig::builder_with_provider(provider.into())
+            .with_protocol_versions(&[&TLS12])
+            .expect("it has TLS 1.2")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.require_ems = true;
+        config.alpn_protocols = vec![ALPN.as_str().into()];
+        if kind == HandshakeKind::Full {
+            config.resumption = Resumption::disabled();
+        }
+        config
+    }
+}
+
+/// Both sides of a connection, without a network.
+struct Peers {
+    client: Arc<ClientConfig>,
+    server: Arc<ServerConfig>,
+    kind: HandshakeKind,
+}
+
+impl Peers {
+    fn new(identity: &Identity, provider: &CryptoProvider, kind: HandshakeKind) -> Self {
+        let peers = Self {
+            client: identity.client(provider.clone(), kind).into(),
+            server: identity.server(provider.clone()).into(),
+            kind,
+        };
+        // The session to resume.
+        let (mut client, mut server) = peers.connections();
+        while client.is_handshaking() || server.is_handshaking() {
+            to_server(&mut client, &mut server);
+            to_client(&mut server, &mut client);
+        }
+        peers
+    }
+
+    fn connections(&self) -> (ClientConnection, ServerConnection) {
+        let name = "localhost".try_into().expect("a name");
+        let client = ClientConnection::new(self.client.clone(), name).expect("a client");
+        let server = ServerConnection::new(self.server.clone()).expect("a server");
+        (client, server)
+    }
+
+    fn handshake(&self) {
+        let (mut client, mut server) = self.connections();
+        while client.is_handshaking() || server.is_handshaking() {
+            to_server(&mut client, &mut server);
+            to_client(&mut server, &mut client);
+        }
+        assert_eq!(client.handshake_kind(), Some(self.kind));
+    }
+
+    /// The same on each side inside a capture, which is asked for the value.
+    fn captured_handshake(&self) {
+        let (mut client, mut server) = self.connections();
+        let (mut client_capture, mut server_capture) = (Capture::new(), Capture::new());
+        while client.is_handshaking() || server.is_handshaking() {
+            server_capture.scope(|| to_server(&mut client, &mut server));
+            client_capture.scope(|| to_client(&mut server, &mut client));
+        }
+        assert_eq!(client.handshake_kind(), Some(self.kind));
+        let client = client_capture.client(&client, &self.client);
+        let server = server_capture.server(&server, &self.server);
+        assert!(client.is_ok() && client == server);
+    }
+}
+
+fn to_server(client: &mut ClientConnection, server: &mut ServerConnection) {
+    let mut flight = Vec::with_capacity(4096);
+    while client.wants_write() {
+        client.write_tls(&mut flight).expect("written");
+    }
+    server.read_tls(&mut flight.as_slice()).expect("read");
+    server.process_new_packets().expect("processed");
+}
+
+fn to_client(server: &mut ServerConnection, client: &mut ClientConnection) {
+    let mut flight = Vec::with_capacity(4096);
+    while server.wants_write() {
+        server.write_tls(&mut flight).expect("written");
+    }
+    client.read_tls(&mut flight.as_slice()).expect("read");
+    client.process_new_packets().expect("processed");
+}
+
+/// Both sides capture, against neither.
+fn capture(c: &mut Criterion<Ratio>) {
+    let identity = Identity::new();
+    for (name, kind, turn) in [
+        ("full", HandshakeKind::Full, 1),
+        ("resumed", HandshakeKind::Resumed, 4),
+    ] {
+        let with = Peers::new(&identity, &capturing(default_provider()), kind);
+        let without = Peers::new(&identity, &default_provider(), kind);
+        compare(
+            c,
+            &format!("capture-{name}/to-stock"),
+            turn,
+            |times| (0..times).for_each(|_| with.captured_handshake()),
+            |times| (0..times).for_each(|_| without.handshake()),
+        );
+    }
+}
+
+/// The acceptor, which reads the ClientHello, chooses, captures, and makes the connection's state,
+/// against tokio-rustls's. The client is tokio-rustls's in both.
+fn acceptor(c: &mut Criterion<Ratio>) {
+    let identity = Identity::new();
+    let runtime = runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime");
+    for (name, kind, turn) in [
+        ("full", HandshakeKind::Full, 1),
+        ("resumed", HandshakeKind::Resumed, 4),
+    ] {
+        let configs = ServerConfigs::build(
+            default_provider(),
+            &[ALPN],
+            VersionPreference::TokenBinding,
+            |builder| {
+                builder
+                    .with_no_client_auth()
+                    .with_single_cert(vec![identity.certificate.clone()], identity.key())
+            },
+        );
+        let ours = TokenBindingAcceptor::new(configs.expect("configurations"));
+        let stock = TlsAcceptor::from(Arc::new(identity.server(default_provider())));
+        let connectors = [(); 2]
+            .map(|()| TlsConnector::from(Arc::new(identity.client(default_provider(), kind))));
+        let [to_ours, to_stock] = &connectors;
+        let with = async || {
+            let (near, far) = tokio::io::duplex(1 << 14);
+            let (kind, stream) = tokio::join!(connect(to_ours, near), ours.accept(far));
+            assert!(stream.expect("accepted").connection().session().is_some());
+            kind
+        };
+        let without = async || {
+            let (near, far) = tokio::io::duplex(1 << 14);
+            let (kind, stream) = tokio::join!(connect(to_stock, near), stock.accept(far));
+            assert!(
+                stream
+                    .expect("accepted")
+                    .get_ref()
+                    .1
+                    .alpn_protocol()
+                    .is_some()
+            );
+            kind
+        };
+        runtime.block_on(async {
+            with().await;
+            without().await;
+        });
+        compare(
+            c,
+            &format!("acceptor-{name}/to-tokio-rustls"),
+            turn,
+            |times| {
+                runtime.block_on(async {
+                    for _ in 0..times {
+                        assert_eq!(with().await, Some(kind));
+                    }
+                });
+            },
+            |times| {
+                runtime.block_on(async {
+                    for _ in 0..times {
+                        assert_eq!(without().await, Some(kind));
+                    }
+                });
+            },
+        );
+    }
+}
+
+async fn connect(connector: &TlsConnector, stream: DuplexStream) -> Option<HandshakeKind> {
+    let name = "localhost".try_into().expect("a name");
+    let stream = connector.connect(name, stream).await.expect("connected");
+    stream.get_ref().1.handshake_kind()
+}
+
+criterion_group! {
+    name = benches;
+    config = ratios();
+    targets = capture, acceptor
+}
+criterion_main!(benches);

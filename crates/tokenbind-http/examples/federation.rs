@@ -1,0 +1,253 @@
+//! Federation (draft-balfanz-https-token-binding-00 section 3.3): a token provider binds a token to
+//! the key that the client uses with a token consumer, and nobody else can use it there.
+//!
+//! ```sh
+//! cargo run -p tokenbind-http --features client,hmac,hyper --example federation
+//! ```
+//!
+//! Three parties over TLS on loopback, the consumer with P-256 over HTTP/2, the provider with
+//! RSA-2048 over HTTP/1.1 (section 3.5: each binding keeps its own algorithm). Ends with an error if
+//! anything is not as it must be.
+
+mod loopback;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use http::{
+    Request, Response, StatusCode,
+    header::{HeaderValue, LOCATION},
+};
+use hyper::body::Incoming;
+use loopback::{Error, Localhost, Result, get, must, serve, short, text};
+use tokenbind_http::{
+    BoundTokens, Client, Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID,
+    ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, SealedTokenVerdict, TokenKeyId,
+    TokenKeys, permission_of, token_to_issue,
+};
+use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
+use tokio::net::TcpListener;
+
+/// How long a token is good for.
+const LIFETIME: Duration = Duration::from_secs(300);
+
+/// The tokens for this consumer: both services have the secret.
+type Tokens = Arc<BoundTokens>;
+
+fn tokens() -> Result<Tokens> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    let keys = TokenKeys::try_new(TokenKeyId(1), &secret)?;
+    Ok(Arc::new(BoundTokens::try_new(
+        Arc::new(keys),
+        "login at the consumer",
+    )?))
+}
+
+/// Section 3.5: bound to the key of the referred binding, or unbound where there is none that the
+/// provider can verify.
+fn issue(tokens: &Tokens, referred: Option<&ReferredTokenBinding>) -> Result<String> {
+    let expires = SystemTime::now().checked_add(LIFETIME);
+    let expires = expires.ok_or("the clock is at its end")?;
+    Ok(tokens.seal(&token_to_issue(referred), b"alice", expires)?)
+}
+
+/// Whether the token is good on a connection with this provided binding.
+fn check(
+    tokens: &Tokens,
+    token: &str,
+    provided: Option<&ProvidedTokenBinding>,
+) -> SealedTokenVerdict {
+    let connection = provided.map(|binding| binding.id().view());
+    tokens.open(token.as_bytes(), connection, SystemTime::now())
+}
+
+/// The token consumer: who comes without a token is sent to the provider for one.
+fn consumer(
+    request: &Request<Incoming>,
+    tokens: &Tokens,
+    provider: &str,
+) -> Result<Response<String>> {
+    let provided = request.extensions().get::<ProvidedTokenBinding>();
+    let key = provided.map_or_else(|| "none".into(), |binding| short(binding.id()));
+    let token = request
+        .uri()
+        .query()
+        .and_then(|query| query.strip_prefix("token="));
+    let mut response = Response::new(String::new());
+    match token {
+        None => {
+            println!("   consumer sees key {key}, and no token");
+            *response.status_mut() = StatusCode::FOUND;
+            let location = HeaderValue::from_str(&format!("{provider}/token"))?;
+            response.headers_mut().insert(LOCATION, location);
+            // Section 3.3: the client may reveal its binding with us to where it is sent.
+            let permission = HeaderValue::from_static("true");
+            response
+                .headers_mut()
+                .insert(INCLUDE_REFERER_TOKEN_BINDING_ID, permission);
+        }
+        Some(token) => match check(tokens, token, provided) {
+            SealedTokenVerdict::HonorBound(_) => {
+                println!("   consumer sees key {key}, and a token that is bound to it");
+                *response.body_mut() = "welcome".to_owned();
+            }
+            verdict => {
+                println!("   consumer sees key {key}, and a token: {verdict:?}");
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+                *response.body_mut() = match verdict {
+                    SealedTokenVerdict::Discard(refusal) => refusal.kind().name().to_owned(),
+                    _ => String::new(),
+                };
+            }
+        },
+    }
+    Ok(response)
+}
+
+/// The token provider: whoever comes gets a token for the consumer. (It would ask for a password
+/// first.)
+fn provider(
+    request: &Request<Incoming>,
+    tokens: &Tokens,
+    consumer: &str,
+) -> Result<Response<String>> {
+    let provided = request.extensions().get::<ProvidedTokenBinding>();
+    let referred = request.extensions().get::<ReferredTokenBinding>();
+    let key = provided.map_or_else(|| "none".into(), |binding| short(binding.id()));
+    let referred_key = match referred {
+        Some(ReferredTokenBinding::Verified(id)) => short(id),
+        Some(ReferredTokenBinding::Unsupported(algorithm)) => format!("{algorithm:?}"),
+        None => "none".to_owned(),
+    };
+    println!("   provider sees key {key}, and referred key {referred_key}");
+    let token = issue(tokens, referred)?;
+    let mut response = Response::new(String::new());
+    *response.status_mut() = StatusCode::FOUND;
+    let location = HeaderValue::from_str(&format!("{consumer}/?token={token}"))?;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+fn answer(response: Result<Response<String>>) -> Response<String> {
+    response.unwrap_or_else(|error| {
+        let mut response = Response::new(error.to_string());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    })
+}
+
+fn location<B>(response: &Response<B>) -> Result<String> {
+    let location = response.headers().get(LOCATION).ok_or("no redirect")?;
+    Ok(location.to_str()?.to_owned())
+}
+
+/// What the consumer answers to a client that comes with this URL.
+async fn try_token(client: &Client, url: &str) -> Result<(StatusCode, String)> {
+    let response = client.request(get(url)?, RequestOptions::default()).await?;
+    Ok((response.status(), text(response).await?))
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let localhost = Localhost::new()?;
+    let (at_consumer, at_provider) = (
+        TcpListener::bind(("127.0.0.1", 0)).await?,
+        TcpListener::bind(("127.0.0.1", 0)).await?,
+    );
+    let url = |listener: &TcpListener| {
+        let port = listener.local_addr()?.port();
+        Ok::<_, Error>(format!("https://localhost:{port}"))
+    };
+    let (consumer_url, provider_url) = (url(&at_consumer)?, url(&at_provider)?);
+    println!(
+        "token consumer {consumer_url}, {}",
+        TokenBindingAlpn::H2P256.as_str()
+    );
+    println!(
+        "token provider {provider_url}, {}",
+        TokenBindingAlpn::Http11Rsa2048.as_str()
+    );
+
+    let tokens = tokens()?;
+    let (known, to) = (tokens.clone(), provider_url.clone());
+    serve(
+        at_consumer,
+        localhost.acceptor(&[TokenBindingAlpn::H2P256])?,
+        move |request| answer(consumer(&request, &known, &to)),
+    );
+    let (known, to) = (tokens.clone(), consumer_url.clone());
+    serve(
+        at_provider,
+        localhost.acceptor(&[TokenBindingAlpn::Http11Rsa2048])?,
+        move |request| answer(provider(&request, &known, &to)),
+    );
+
+    // `Client::request` would do all three steps by itself; one by one they can be looked at.
+    let client = localhost.client(&TokenBindingAlpn::ALL)?;
+    println!("\n1. client to consumer: GET {consumer_url}/");
+    let request = get(&consumer_url)?;
+    let (response, connection) = client.send(request, RequestOptions::default()).await?;
+    let permission = permission_of(&response, &connection)?;
+    let redirect = location(&response)?;
+    println!("   client is sent to {redirect}");
+    println!("   with {INCLUDE_REFERER_TOKEN_BINDING_ID}: true");
+    text(response).await?;
+
+    println!("\n2. client to provider: GET {redirect}");
+    let options = RequestOptions {
+        permission: Some(permission),
+        ..RequestOptions::default()
+    };
+    let (response, connection) = client.send(get(&redirect)?, options).await?;
+    let disclosed = response.extensions().get::<Disclosed>();
+    let Some(Disclosed(Disclosure::Reveal(referral))) = disclosed else {
+        return Err(format!("the binding was not revealed: {disclosed:?}").into());
+    };
+    println!(
+        "   client revealed its binding with {}",
+        referral.consumer()
+    );
+    must(
+        permission_of(&response, &connection).is_err(),
+        "the provider's redirect permits nothing",
+    )?;
+    let redirect = location(&response)?;
+    println!("   client is sent to {redirect}");
+    text(response).await?;
+
+    println!("\n3. client to consumer: GET {redirect}");
+    let (status, body) = try_token(&client, &redirect).await?;
+    println!("   client reads {status}: {body}");
+    must(
+        status == StatusCode::OK && body == "welcome",
+        "the token is good",
+    )?;
+
+    println!("\n4. thief to consumer, with the stolen token and a key of its own: GET {redirect}");
+    let thief = localhost.client(&TokenBindingAlpn::ALL)?;
+    let (status, body) = try_token(&thief, &redirect).await?;
+    println!("   thief reads {status}: {body}");
+    let mismatch = DiscardReason::Mismatch.name();
+    must(
+        status == StatusCode::UNAUTHORIZED && body == mismatch,
+        "the theft fails",
+    )?;
+
+    println!(
+        "\n5. thief to consumer, with the stolen token and without Token Binding: GET {redirect}"
+    );
+    let thief = localhost.client(&[])?;
+    let (status, body) = try_token(&thief, &redirect).await?;
+    println!("   thief reads {status}: {body}");
+    let not_bound = DiscardReason::NoTokenBindingEstablished.name();
+    must(
+        status == StatusCode::UNAUTHORIZED && body == not_bound,
+        "the theft fails",
+    )?;
+
+    println!("\nAll as it must be.");
+    Ok(())
+}

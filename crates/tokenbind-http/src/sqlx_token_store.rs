@@ -1,0 +1,335 @@
+//! Features `sqlx-sqlite` and `sqlx-postgres`: the tokens in an SQL database.
+//!
+//! One implementation, generic over the database: both understand all statements, with `$1` as the
+//! placeholder, and each operation is one statement, hence atomic without a transaction. sqlx's own
+//! `Any` would choose at run time, but connects by URL only, wants its drivers in a global, and
+//! hides what makes SQLite durable.
+
+#[cfg(feature = "sqlx-postgres")]
+mod postgres;
+#[cfg(feature = "sqlx-sqlite")]
+mod sqlite;
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use sqlx::{
+    ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
+    migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
+    pool::PoolOptions,
+    query, query_as,
+};
+
+#[cfg(feature = "sqlx-postgres")]
+pub use postgres::PostgresTokenStore;
+#[cfg(feature = "sqlx-sqlite")]
+pub use sqlite::SqliteTokenStore;
+
+use crate::token_store::{
+    StoreFuture, StoredBinding, TOKENS_PER_BATCH, TokenCounts, TokenDigest, TokenRecord,
+    TokenStore, TokenStoreError, TokenStoreErrorKind, TokensOf, from_seconds, to_seconds,
+};
+
+const INSERT: &str = "INSERT INTO tokenbind_tokens \
+    (digest, bound, key_id, subject, data, issued_at, expires_at, revoked_at) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (digest) DO NOTHING";
+const LOOK_UP: &str = "SELECT digest, bound, key_id, subject, data, issued_at, expires_at, revoked_at \
+    FROM tokenbind_tokens WHERE digest = $1";
+const REVOKE: &str =
+    "UPDATE tokenbind_tokens SET revoked_at = $2 WHERE digest = $1 AND revoked_at IS NULL";
+const REVOKE_KEY: &str =
+    "UPDATE tokenbind_tokens SET revoked_at = $2 WHERE key_id = $1 AND revoked_at IS NULL";
+const REVOKE_SUBJECT: &str =
+    "UPDATE tokenbind_tokens SET revoked_at = $2 WHERE subject = $1 AND revoked_at IS NULL";
+const LIST_KEY: &str = "SELECT digest, bound, key_id, subject, data, issued_at, expires_at, revoked_at \
+    FROM tokenbind_tokens WHERE key_id = $1 AND digest > $2 ORDER BY digest LIMIT $3";
+const LIST_SUBJECT: &str = "SELECT digest, bound, key_id, subject, data, issued_at, expires_at, revoked_at \
+    FROM tokenbind_tokens WHERE subject = $1 AND digest > $2 ORDER BY digest LIMIT $3";
+const PURGE: &str = "DELETE FROM tokenbind_tokens WHERE digest IN \
+    (SELECT digest FROM tokenbind_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)";
+const COUNT: &str = "SELECT COUNT(*), \
+    COUNT(CASE WHEN expires_at <= $1 THEN 1 END), \
+    COUNT(CASE WHEN expires_at > $1 AND revoked_at IS NOT NULL THEN 1 END) \
+    FROM tokenbind_tokens";
+
+/// A row, in the order of the statements' columns.
+type Row = (
+    Vec<u8>,
+    bool,
+    Option<Vec<u8>>,
+    Vec<u8>,
+    Vec<u8>,
+    i64,
+    i64,
+    Option<i64>,
+);
+
+/// How a store uses its database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqlxOptions {
+    /// How many connections are open at most. SQLite writes through one more.
+    pub max_connections: u32,
+    /// How long a call waits for a free connection, and for other writers of an SQLite database.
+    pub timeout: Duration,
+    /// A PostgreSQL server on another host is used though the connection does not verify its
+    /// certificate and name. Whoever is between can then make any token good.
+    pub allow_unverified_server: bool,
+}
+
+impl Default for SqlxOptions {
+    fn default() -> Self {
+        Self {
+            max_connections: 8,
+            timeout: Duration::from_secs(10),
+            allow_unverified_server: false,
+        }
+    }
+}
+
+/// A database of sqlx that a store can be in: `sqlx::Sqlite`, `sqlx::Postgres`.
+pub trait SqlxBackend: Database {
+    /// How many rows a statement changed: sqlx has it for each database, and for none in general.
+    fn rows_affected(result: &Self::QueryResult) -> u64;
+}
+
+/// Tokens in an SQL database. A token is there before [`issue`](TokenStore::issue) returns it, and
+/// stays there if the process, or the machine, dies the next moment.
+pub struct SqlxTokenStore<DB: SqlxBackend> {
+    reader: Pool<DB>,
+    /// The same pool where many can write at once.
+    writer: Pool<DB>,
+}
+
+impl<DB: SqlxBackend> SqlxTokenStore<DB> {
+    /// Closes all connections, and waits until they are.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl<DB> TokenStore for SqlxTokenStore<DB>
+where
+    DB: SqlxBackend,
+    DB::Arguments: IntoArguments<DB>,
+    for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    for<'q> i64: Encode<'q, DB> + Decode<'q, DB> + Type<DB>,
+    for<'q> bool: Encode<'q, DB> + Decode<'q, DB> + Type<DB>,
+    for<'q> Vec<u8>: Decode<'q, DB> + Type<DB>,
+    for<'q> &'q [u8]: Encode<'q, DB> + Type<DB>,
+    for<'q> Option<i64>: Encode<'q, DB> + Decode<'q, DB> + Type<DB>,
+    for<'q> Option<&'q [u8]>: Encode<'q, DB> + Type<DB>,
+    for<'q> Option<Vec<u8>>: Decode<'q, DB> + Type<DB>,
+    usize: ColumnIndex<DB::Row>,
+{
+    fn insert<'a>(
+        &'a self,
+        digest: TokenDigest,
+        record: &'a TokenRecord,
+    ) -> StoreFuture<'a, Result<(), TokenStoreError>> {
+        Box::pin(async move {
+            let key_id = match &record.binding {
+                StoredBinding::KeyId(key_id) => Some(&**key_id),
+                StoredBinding::Unbound => None,
+            };
+            let revoked_at = record.revoked_at.map(seconds).transpose()?;
+            let inserted = query(INSERT)
+                .bind(digest.as_bytes().as_slice())
+                .bind(key_id.is_some())
+                .bind(key_id)
+                .bind(&*record.subject)
+                .bind(&*record.data)
+                .bind(seconds(record.issued_at)?)
+                .bind(seconds(record.expires_at)?)
+                .bind(revoked_at)
+                .execute(&self.writer)
+                .await
+                .map_err(failed)?;
+            match DB::rows_affected(&inserted) {
+                0 => Err(TokenStoreErrorKind::Conflict.into()),
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn look_up(
+        &self,
+        digest: TokenDigest,
+    ) -> StoreFuture<'_, Result<Option<TokenRecord>, TokenStoreError>> {
+        Box::pin(async move {
+            let row: Option<Row> = query_as(LOOK_UP)
+                .bind(digest.as_bytes().as_slice())
+                .fetch_optional(&self.reader)
+                .await
+                .map_err(failed)?;
+            Ok(row.map(record).transpose()?.map(|(_, record)| record))
+        })
+    }
+
+    fn revoke(
+        &self,
+        digest: TokenDigest,
+        now: SystemTime,
+    ) -> StoreFuture<'_, Result<bool, TokenStoreError>> {
+        Box::pin(async move {
+            let revoked = query(REVOKE)
+                .bind(digest.as_bytes().as_slice())
+                .bind(seconds(now)?)
+                .execute(&self.writer)
+                .await
+                .map_err(failed)?;
+            Ok(DB::rows_affected(&revoked) != 0)
+        })
+    }
+
+    fn revoke_all<'a>(
+        &'a self,
+        of: TokensOf<'a>,
+        now: SystemTime,
+    ) -> StoreFuture<'a, Result<u64, TokenStoreError>> {
+        let (sql, value) = match of {
+            TokensOf::KeyId(key_id) => (REVOKE_KEY, key_id),
+            TokensOf::Subject(subject) => (REVOKE_SUBJECT, subject),
+        };
+        Box::pin(async move {
+            let revoked = query(sql)
+                .bind(value)
+                .bind(seconds(now)?)
+                .execute(&self.writer)
+                .await
+                .map_err(failed)?;
+            Ok(DB::rows_affected(&revoked))
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        of: TokensOf<'a>,
+        after: Option<TokenDigest>,
+    ) -> StoreFuture<'a, Result<Vec<(TokenDigest, TokenRecord)>, TokenStoreError>> {
+        let (sql, value) = match of {
+            TokensOf::KeyId(key_id) => (LIST_KEY, key_id),
+            TokensOf::Subject(subject) => (LIST_SUBJECT, subject),
+        };
+        Box::pin(async move {
+            // All digests come after no bytes.
+            let after = after
+                .as_ref()
+                .map(|after| after.as_bytes().as_slice())
+                .unwrap_or_default();
+            let rows: Vec<Row> = query_as(sql)
+                .bind(value)
+                .bind(after)
+                .bind(limit())
+                .fetch_all(&self.reader)
+                .await
+                .map_err(failed)?;
+            rows.into_iter().map(record).collect()
+        })
+    }
+
+    fn purge(&self, expired_by: SystemTime) -> StoreFuture<'_, Result<u64, TokenStoreError>> {
+        Box::pin(async move {
+            let purged = query(PURGE)
+                .bind(seconds(expired_by)?)
+                .bind(limit())
+                .execute(&self.writer)
+                .await
+                .map_err(failed)?;
+            Ok(DB::rows_affected(&purged))
+        })
+    }
+
+    fn count(&self, now: SystemTime) -> StoreFuture<'_, Result<TokenCounts, TokenStoreError>> {
+        Box::pin(async move {
+            let (all, expired, revoked): (i64, i64, i64) = query_as(COUNT)
+                .bind(seconds(now)?)
+                .fetch_one(&self.reader)
+                .await
+                .map_err(failed)?;
+            let number = |count| u64::try_from(count).map_err(|_| TokenStoreErrorKind::Unreadable);
+            Ok(TokenCounts {
+                live: number(all.saturating_sub(expired).saturating_sub(revoked))?,
+                revoked: number(revoked)?,
+                expired: number(expired)?,
+            })
+        })
+    }
+}
+
+impl<DB: SqlxBackend> fmt::Debug for SqlxTokenStore<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlxTokenStore").finish_non_exhaustive()
+    }
+}
+
+/// What became of a statement or a connection.
+fn failed(error: sqlx::Error) -> TokenStoreError {
+    let kind = match &error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            TokenStoreErrorKind::Unreadable
+        }
+        _ => TokenStoreErrorKind::Unavailable,
+    };
+    TokenStoreError::new(kind, error)
+}
+
+/// What all pools have in common.
+fn pool<DB: Database>(options: SqlxOptions) -> PoolOptions<DB> {
+    PoolOptions::new()
+        .max_connections(options.max_connections)
+        .acquire_timeout(options.timeout)
+}
+
+/// Brings the schema up to this crate's version. One that is newer, or was changed, is refused.
+async fn migrate(
+    connection: &mut impl Migrate,
+    versions: &[(&'static str, &'static str)],
+) -> Result<(), TokenStoreError> {
+    let migrations = (1..).zip(versions).map(|(version, (description, sql))| {
+        let sql = sqlx::SqlSafeStr::into_sql_str(*sql);
+        let kind = MigrationType::Simple;
+        Migration::new(version, (*description).into(), kind, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    // The application may migrate tables of its own in the same database.
+    migrator.dangerous_set_table_name("tokenbind_migrations");
+    let migrated = migrator.run_direct(None, connection, false).await;
+    migrated.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failed(error),
+        error => TokenStoreError::new(TokenStoreErrorKind::Version, error),
+    })
+}
+
+fn seconds(time: SystemTime) -> Result<i64, TokenStoreErrorKind> {
+    to_seconds(time).ok_or(TokenStoreErrorKind::Time)
+}
+
+fn limit() -> i64 {
+    i64::try_from(TOKENS_PER_BATCH).unwrap_or(i64::MAX)
+}
+
+/// The token of a row. The schema's constraints hold for it too, so that nothing else gets through.
+fn record(row: Row) -> Result<(TokenDigest, TokenRecord), TokenStoreError> {
+    let (digest, bound, key_id, subject, data, issued_at, expires_at, revoked_at) = row;
+    let binding = match (bound, key_id) {
+        (true, Some(key_id)) => StoredBinding::KeyId(key_id.into()),
+        (false, None) => StoredBinding::Unbound,
+        _ => return Err(TokenStoreErrorKind::Unreadable.into()),
+    };
+    let time = |seconds| from_seconds(seconds).ok_or(TokenStoreErrorKind::Unreadable);
+    let digest = digest
+        .try_into()
+        .map_err(|_| TokenStoreErrorKind::Unreadable)?;
+    let record = TokenRecord {
+        binding,
+        subject: subject.into(),
+        data: data.into(),
+        issued_at: time(issued_at)?,
+        expires_at: time(expires_at)?,
+        revoked_at: revoked_at.map(time).transpose()?,
+    };
+    Ok((TokenDigest::from_bytes(digest), record))
+}

@@ -1,0 +1,421 @@
+//! The servers, over hyper and axum: what the application gets, what a bad request ends, shutdown,
+//! clients that go away or hang.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod loopback;
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{Router, routing};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use loopback::{Pki, Server, get, ok, soon, text};
+use tokenbind_http::{
+    Client, ClientOptions, ClientState, ConnectedStream, MemoryKeyStore, ProvidedTokenBinding,
+    ReferredTokenBinding, Refusal, RefusalKind, RequestOptions, ServerOptions, TOKEN_BINDING,
+    TokenBindingAcceptor, TokenBindingConnection, TokenBindingLayer, TokenBindingListener,
+    TokenBindings, serve_connection,
+};
+use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
+use tower::service_fn;
+
+const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
+const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
+
+type Refusals = Arc<Mutex<Vec<Refusal>>>;
+
+/// Remembers why connections are terminated.
+fn noting(acceptor: TokenBindingAcceptor) -> (TokenBindingAcceptor, Refusals) {
+    let refusals = Refusals::default();
+    let noted = refusals.clone();
+    let acceptor = acceptor.on_terminate(move |refusal| noted.lock().unwrap().push(refusal));
+    (acceptor, refusals)
+}
+
+fn kinds(refusals: &Refusals) -> Vec<RefusalKind> {
+    let refusals = refusals.lock().unwrap();
+    refusals.iter().map(|refusal| refusal.kind()).collect()
+}
+
+/// A client's connection and the header of its requests.
+async fn connect(
+    pki: &Pki,
+    alpn: &[TokenBindingAlpn],
+    url: &str,
+) -> (ConnectedStream<TcpStream>, HeaderValue) {
+    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = Arc::new(state);
+    let connector = pki.connector(alpn, state.clone());
+    let uri: http::Uri = url.parse().unwrap();
+    let port = uri.port_u16().unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let connected = connector.connect(url.parse().unwrap(), stream).await;
+    let connected = connected.unwrap();
+    let header = connected.binding.header(&state, None).unwrap().value;
+    (connected, header.unwrap().parse().unwrap())
+}
+
+async fn fetch(client: &Client, url: &str) -> String {
+    let response = client.request(get(url), RequestOptions::default());
+    text(soon(response).await.unwrap()).await
+}
+
+#[tokio::test]
+async fn the_application_gets_the_bindings_each_alone_and_both_together() {
+    let pki = Pki::new();
+    let consumer = Server::start(pki.acceptor(H2), |_| ok()).await;
+    let acceptor = pki.acceptor(HTTP11);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let stream = acceptor.accept(stream).await.unwrap();
+        let service = service_fn(|request: Request<Incoming>| async move {
+            let extensions = request.extensions();
+            let provided = extensions.get::<ProvidedTokenBinding>().unwrap();
+            let referred = extensions.get::<ReferredTokenBinding>();
+            let both = extensions.get::<TokenBindings>().unwrap();
+            assert_eq!(both.provided(), provided);
+            assert_eq!(both.referred(), referred);
+            let said = format!("referred: {}", referred.is_some());
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(said)))
+        });
+        let _ended = serve_connection(stream, service).await;
+    });
+    let client = pki.client();
+    fetch(&client, &consumer.url("/")).await;
+    let url = format!("https://127.0.0.1:{port}/");
+    for (page, said) in [
+        (None, "referred: false"),
+        (Some(consumer.origin), "referred: true"),
+    ] {
+        let options = RequestOptions {
+            with_referer_token_binding_id: page,
+            ..RequestOptions::default()
+        };
+        let response = soon(client.request(get(&url), options)).await.unwrap();
+        assert_eq!(text(response).await, said);
+    }
+}
+
+/// A body of which a first part comes, and no more.
+struct Unfinished(Option<Bytes>);
+
+impl Body for Unfinished {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.0.take() {
+            Some(part) => Poll::Ready(Some(Ok(Frame::data(part)))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+/// Tells when it is dropped.
+struct Dropped(mpsc::UnboundedSender<&'static str>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let _ = self.0.send("given up");
+    }
+}
+
+/// One stream waits for its request's body, one for its response; a third one is bad.
+#[tokio::test]
+async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
+    let pki = Pki::new();
+    let (acceptor, refusals) = noting(pki.acceptor(H2));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let stream = acceptor.accept(stream).await.unwrap();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let tell = tell.clone();
+            async move {
+                let path = request.uri().path().to_owned();
+                match path.as_str() {
+                    "/upload" => {
+                        let mut body = request.into_body();
+                        let first = body.frame().await.unwrap().unwrap();
+                        assert_eq!(first.into_data().unwrap(), "part");
+                        tell.send("upload begun").unwrap();
+                        // It must not look like the end of the body.
+                        assert!(matches!(body.frame().await, Some(Err(_))));
+                        tell.send("upload failed").unwrap();
+                    }
+                    "/pending" => {
+                        let _dropped = Dropped(tell.clone());
+                        tell.send("pending").unwrap();
+                        std::future::pending::<()>().await;
+                    }
+                    path => panic!("{path} was served"),
+                }
+                Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("too late")))
+            }
+        });
+        serve_connection(stream, service).await
+    });
+
+    let url = format!("https://127.0.0.1:{port}/");
+    let (connected, header) = connect(&pki, H2, &url).await;
+    let io = TokioIo::new(connected.stream);
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
+    let (mut sender, connection) = handshake.await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut send = |path: &str, header: Option<&HeaderValue>, body| {
+        let mut request = Request::post(format!("{url}{path}"));
+        if let Some(header) = header {
+            request = request.header(TOKEN_BINDING, header);
+        }
+        tokio::spawn(sender.send_request(request.body(Unfinished(body)).unwrap()))
+    };
+    let upload = send("upload", Some(&header), Some(Bytes::from("part")));
+    assert_eq!(soon(told.recv()).await, Some("upload begun"));
+    let pending = send("pending", Some(&header), None);
+    assert_eq!(soon(told.recv()).await, Some("pending"));
+    let bad = send("bad", None, None);
+
+    for stream in [upload, pending, bad] {
+        assert!(soon(stream).await.unwrap().is_err());
+    }
+    assert!(soon(server).await.unwrap().is_err());
+    let _ended = soon(connection).await.unwrap();
+    let mut ends = [
+        soon(told.recv()).await.unwrap(),
+        soon(told.recv()).await.unwrap(),
+    ];
+    ends.sort_unstable();
+    assert_eq!(ends, ["given up", "upload failed"]);
+    assert_eq!(kinds(&refusals), [RefusalKind::MissingInLaterRequest]);
+}
+
+/// hyper serves each stream in a task of its own, and nothing says which task is first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_of_http_2_are_checked_in_the_order_of_their_arrival() {
+    const CONNECTIONS: usize = 30;
+    const REQUESTS: usize = 20;
+    let pki = Pki::new();
+    let options = ServerOptions {
+        allow_later_requests_without_header: true,
+        ..ServerOptions::default()
+    };
+    let (acceptor, refusals) = noting(pki.acceptor(H2).with_options(options));
+    let server = Server::start(acceptor, |_| ok()).await;
+    for _ in 0..CONNECTIONS {
+        let (connected, header) = connect(&pki, H2, &server.url("/")).await;
+        let io = TokioIo::new(connected.stream);
+        let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io);
+        let (mut sender, connection) = handshake.await.unwrap();
+        tokio::spawn(connection);
+        // All are sent in one go, only the first one with the header.
+        let mut responses = Vec::new();
+        for n in 0..REQUESTS {
+            let mut request = get(&server.url("/"));
+            if n == 0 {
+                request.headers_mut().insert(TOKEN_BINDING, header.clone());
+            }
+            responses.push(tokio::spawn(sender.send_request(request)));
+        }
+        for response in responses {
+            assert_eq!(soon(response).await.unwrap().unwrap().status(), 200);
+        }
+    }
+    assert_eq!(kinds(&refusals), []);
+    let seen = server.seen();
+    assert!(seen.iter().all(|seen| seen.provided.is_some()));
+    assert_eq!(seen.len(), CONNECTIONS * REQUESTS);
+}
+
+/// An axum application on a port of loopback, until it is told to stop.
+struct App {
+    port: u16,
+    stop: Arc<Notify>,
+    stopped: JoinHandle<std::io::Result<()>>,
+}
+
+async fn serve(acceptor: TokenBindingAcceptor, app: Router, handshake: Duration) -> App {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let listener = TokenBindingListener::new(listener, acceptor).handshake_timeout(handshake);
+    let app = app
+        .layer(TokenBindingLayer::new())
+        .into_make_service_with_connect_info::<TokenBindingConnection>();
+    let stop = Arc::new(Notify::new());
+    let told = stop.clone();
+    let stopped = tokio::spawn(async move {
+        let told = async move { told.notified().await };
+        axum::serve(listener, app)
+            .with_graceful_shutdown(told)
+            .await
+    });
+    App {
+        port,
+        stop,
+        stopped,
+    }
+}
+
+impl App {
+    fn url(&self, path: &str) -> String {
+        format!("https://127.0.0.1:{}{path}", self.port)
+    }
+}
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_graceful_shutdown_answers_what_was_asked_and_closes_idle_connections() {
+    for alpn in [HTTP11, H2] {
+        let pki = Pki::new();
+        let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (tell, wait) = (asked.clone(), answer.clone());
+        let slow = move || async move {
+            tell.notify_one();
+            wait.notified().await;
+            "slow"
+        };
+        let app = Router::new()
+            .route("/slow", routing::get(slow))
+            .route("/", routing::get(|| async { "ok" }));
+        let app = serve(pki.acceptor(alpn), app, A_MINUTE).await;
+        let (idle, busy) = (pki.client(), pki.client());
+        assert_eq!(fetch(&idle, &app.url("/")).await, "ok");
+        let url = app.url("/slow");
+        let slow = tokio::spawn(async move { fetch(&busy, &url).await });
+        soon(asked.notified()).await;
+        app.stop.notify_one();
+        answer.notify_one();
+        assert_eq!(soon(slow).await.unwrap(), "slow");
+        let url = app.url("/");
+        soon(app.stopped).await.unwrap().unwrap();
+        let late = idle.request(get(&url), RequestOptions::default());
+        assert!(soon(late).await.is_err(), "{alpn:?}");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_axum_routes_nowhere_are_checked_too() {
+    for (request, good) in [
+        ("GET / HTTP/1.1", false),
+        ("GET /nowhere HTTP/1.1", false),
+        ("DELETE / HTTP/1.1", false),
+        ("GET /nowhere HTTP/1.1", true),
+    ] {
+        let pki = Pki::new();
+        let (acceptor, refusals) = noting(pki.acceptor(HTTP11));
+        let app = Router::new().route("/", routing::get(|| async { "ok" }));
+        let app = serve(acceptor, app, A_MINUTE).await;
+        let (connected, header) = connect(&pki, HTTP11, &app.url("/")).await;
+        let mut stream = connected.stream;
+        let mut head = format!("{request}\r\nHost: localhost\r\nConnection: close\r\n");
+        if good {
+            head += &format!("Token-Binding: {}\r\n", header.to_str().unwrap());
+        }
+        stream
+            .write_all(format!("{head}\r\n").as_bytes())
+            .await
+            .unwrap();
+        stream.flush().await.unwrap();
+        let mut answer = Vec::new();
+        // A terminated connection ends without close_notify.
+        let _ended = soon(stream.read_to_end(&mut answer)).await;
+        let missing = RefusalKind::Message(TerminateKind::MissingMessage);
+        if good {
+            assert!(
+                answer.starts_with(b"HTTP/1.1 404 "),
+                "{}",
+                answer.escape_ascii()
+            );
+            assert_eq!(kinds(&refusals), []);
+        } else {
+            assert_eq!(answer.escape_ascii().to_string(), "", "{request}");
+            assert_eq!(kinds(&refusals), [missing]);
+        }
+    }
+}
+
+/// The records a TLS client of these tests begins with.
+fn client_hello(pki: &Pki) -> Vec<u8> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(pki.certificate.clone()).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    let config = tokenbind_http::client_config(provider, HTTP11, |builder| {
+        builder.with_root_certificates(roots).with_no_client_auth()
+    });
+    let name = "localhost".try_into().unwrap();
+    let mut connection = rustls::ClientConnection::new(config.unwrap().into(), name).unwrap();
+    let mut records = Vec::new();
+    connection.write_tls(&mut records).unwrap();
+    records
+}
+
+#[tokio::test]
+async fn clients_that_go_away_in_the_handshake_or_are_none_hinder_no_other() {
+    let pki = Pki::new();
+    let app = Router::new().route("/", routing::get(|| async { "ok" }));
+    let app = serve(pki.acceptor(HTTP11), app, A_MINUTE).await;
+    let hello = client_hello(&pki);
+    let mut hanging = Vec::new();
+    for octets in [
+        &b""[..],
+        &hello[..3],
+        &hello[..hello.len() / 2],
+        &hello,
+        b"GET / HTTP/1.1\r\n\r\n",
+        &[0x16, 3, 1, 0, 0],
+        &[0x16, 3, 1, 0xff, 0xff],
+    ] {
+        for hangs in [false, true] {
+            let mut stream = TcpStream::connect(("127.0.0.1", app.port)).await.unwrap();
+            stream.write_all(octets).await.unwrap();
+            if hangs {
+                hanging.push(stream);
+            }
+        }
+    }
+    assert_eq!(fetch(&pki.client(), &app.url("/")).await, "ok");
+    drop(hanging);
+    assert_eq!(fetch(&pki.client(), &app.url("/")).await, "ok");
+}
+
+#[tokio::test]
+async fn a_handshake_that_takes_too_long_ends() {
+    let pki = Pki::new();
+    let app = Router::new().route("/", routing::get(|| async { "ok" }));
+    let app = serve(pki.acceptor(HTTP11), app, Duration::from_millis(300)).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", app.port)).await.unwrap();
+    stream.write_all(&[0x16, 3, 1]).await.unwrap();
+    // Its end, or a reset: the server did not read all.
+    let mut octet = [0];
+    assert!(!matches!(soon(stream.read(&mut octet)).await, Ok(1)));
+}

@@ -1,0 +1,528 @@
+//! Key stores: one key an origin, and a file that always opens with every key that was given out.
+
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use chacha20poly1305::{
+    Key as AeadKey, KeyInit, XChaCha20Poly1305, XNonce,
+    aead::{Aead, Payload},
+};
+use tokenbind_http::{
+    FileKeyStore, Key, KeyStore, KeyStoreError, MemoryKeyStore, Origin, Scope, ScopeRule,
+};
+use tokenbind_wire::{
+    EncodingProfile, KeyParameters, Negotiated, Outcome, PointEncoding, Position, ProtocolVersion,
+    RustCrypto, Session, TlsFacts, TlsUnique, TokenBindingAlpn, TokenBindingId, TokenBindingType,
+    establish, message,
+};
+use zeroize::Zeroizing;
+
+const SECRET: [u8; 32] = [7; 32];
+const MAGIC: &[u8] = b"tokenbind-http keys 1\n";
+
+/// An empty directory for one test, and the store's path in it.
+fn place(test: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("key_stores")
+        .join(test);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap();
+    directory.join("keys")
+}
+
+fn open(path: &Path) -> Result<FileKeyStore, KeyStoreError> {
+    FileKeyStore::open(path, Zeroizing::new(SECRET))
+}
+
+/// Another file in the store's place. Made anew: some file systems wait for the disk after a
+/// truncation.
+fn put(path: &Path, bytes: &[u8]) {
+    let _ = fs::remove_file(path);
+    fs::write(path, bytes).unwrap();
+}
+
+/// Why it does not open; `None` if it does.
+fn refusal(path: &Path) -> Option<KeyStoreError> {
+    open(path).err()
+}
+
+/// The names in the store's directory.
+fn beside(path: &Path) -> BTreeSet<std::ffi::OsString> {
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap();
+    entries.map(|entry| entry.unwrap().file_name()).collect()
+}
+
+fn scope(origin: &str) -> Scope {
+    ScopeRule::Origin.scope(&origin.parse().unwrap())
+}
+
+fn key_id(key: &Key) -> String {
+    let id = TokenBindingId::try_new(
+        TokenBindingType::PROVIDED,
+        key.public_key(),
+        PointEncoding::default(),
+    );
+    hex::encode(id.unwrap().key_id_sha256())
+}
+
+fn p256(store: &dyn KeyStore, origin: &str) -> String {
+    key_id(&store.key(&scope(origin), KeyParameters::P256).unwrap())
+}
+
+/// Whether what the key signs verifies under its public key.
+fn signs(key: &Key, alpn: TokenBindingAlpn) -> bool {
+    let facts = TlsFacts {
+        version: ProtocolVersion::TLS1_2,
+        extended_master_secret: true,
+    };
+    let session = Session {
+        negotiated: Negotiated::try_new(alpn, facts).unwrap(),
+        tls_unique: TlsUnique::from_engine(b"Finished 123", facts).unwrap(),
+    };
+    let profile = EncodingProfile::default();
+    let sent = message(
+        session.negotiated,
+        &session.tls_unique,
+        &**key,
+        None,
+        profile,
+    );
+    let sent = sent.unwrap().to_vec().unwrap();
+    let outcome = establish(
+        Some(&session),
+        Position::First,
+        Some(&sent),
+        &RustCrypto,
+        profile,
+    );
+    matches!(outcome, Outcome::Established(_))
+}
+
+/// A store's file with this content, as the store itself seals it.
+fn sealed(json: &str) -> Vec<u8> {
+    let nonce = [9; 24];
+    let payload = Payload {
+        msg: json.as_bytes(),
+        aad: MAGIC,
+    };
+    let cipher = XChaCha20Poly1305::new(&AeadKey::from(SECRET));
+    let sealed = cipher.encrypt(&XNonce::from(nonce), payload).unwrap();
+    [MAGIC, &nonce, &sealed].concat()
+}
+
+#[test]
+fn a_file_opens_again_with_the_same_keys_of_both_kinds_that_sign() {
+    let path = place("round_trip");
+    let (one, two) = (scope("https://one.example"), scope("https://two.example"));
+    let asked = [
+        (&one, KeyParameters::P256, TokenBindingAlpn::H2P256),
+        (&two, KeyParameters::P256, TokenBindingAlpn::Http11P256),
+        (&one, KeyParameters::Rsa2048, TokenBindingAlpn::H2Rsa2048),
+    ];
+    let store = open(&path).unwrap();
+    let ids = |store: &FileKeyStore| {
+        asked.map(|(scope, parameters, alpn)| {
+            let key = store.key(scope, parameters).unwrap();
+            assert!(signs(&key, alpn), "{scope:?} {parameters:?}");
+            assert_eq!(key.public_key().parameters(), parameters);
+            key_id(&key)
+        })
+    };
+    let made = ids(&store);
+    assert_eq!(ids(&store), made);
+    let kept = fs::read(&path).unwrap();
+    drop(store);
+    assert_eq!(ids(&open(&path).unwrap()), made);
+    assert_eq!(fs::read(&path).unwrap(), kept, "reading changes nothing");
+    assert_eq!(made.iter().collect::<HashSet<_>>().len(), 3);
+}
+
+#[test]
+fn a_file_holds_no_readable_scope_or_key() {
+    let path = place("nothing_readable");
+    let store = open(&path).unwrap();
+    p256(&store, "https://secret-destination.example");
+    let bytes = fs::read(&path).unwrap();
+    let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+    assert!(holds(b"tokenbind-http keys 1\n"));
+    for text in [&b"secret-destination"[..], b"scope", b"p256", b"MIG"] {
+        assert!(!holds(text), "{}", text.escape_ascii());
+    }
+    assert!(!format!("{store:?}").contains("keys:"));
+}
+
+#[test]
+fn a_file_under_another_encryption_key_does_not_open_and_stays_as_it_is() {
+    let path = place("wrong_key");
+    let before = p256(&open(&path).unwrap(), "https://one.example");
+    let bytes = fs::read(&path).unwrap();
+    for bit in 0..256 {
+        let mut wrong = SECRET;
+        wrong[bit / 8] ^= 1 << (bit % 8);
+        let error = FileKeyStore::open(&path, Zeroizing::new(wrong)).err();
+        assert_eq!(error, Some(KeyStoreError::Sealed));
+    }
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    assert_eq!(p256(&open(&path).unwrap(), "https://one.example"), before);
+}
+
+#[test]
+fn a_damaged_file_is_an_error_and_never_an_empty_store() {
+    let path = place("damaged");
+    let store = open(&path).unwrap();
+    p256(&store, "https://one.example");
+    p256(&store, "https://two.example");
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    // What ends in its version's number is a file of another version, as far as can be told.
+    let of_another_version = 20..MAGIC.len();
+    for length in 0..whole.len() {
+        put(&path, &whole[..length]);
+        let expected = if of_another_version.contains(&length) {
+            KeyStoreError::Version
+        } else {
+            KeyStoreError::Sealed
+        };
+        assert_eq!(refusal(&path), Some(expected), "{length} bytes");
+    }
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            put(&path, &flipped);
+            let expected = if of_another_version.contains(&at) {
+                KeyStoreError::Version
+            } else {
+                KeyStoreError::Sealed
+            };
+            assert_eq!(refusal(&path), Some(expected), "bit {bit} of byte {at}");
+        }
+    }
+    put(&path, &[&whole[..], b"\0"].concat());
+    assert_eq!(refusal(&path), Some(KeyStoreError::Sealed));
+    put(&path, &whole);
+    assert_eq!(refusal(&path), None);
+}
+
+#[test]
+fn a_file_of_another_version_or_of_another_content_is_not_opened() {
+    let path = place("version");
+    let one = |parameters: &str, pkcs8: &str| {
+        format!(r#"{{"keys":[{{"scope":"a","parameters":"{parameters}","pkcs8":"{pkcs8}"}}]}}"#)
+    };
+    put(&path, &sealed(r#"{"keys":[]}"#));
+    assert_eq!(refusal(&path), None);
+    for json in [
+        "",
+        "{}",
+        "[]",
+        r#"{"keys":[],"more":1}"#,
+        r#"{"keys":[{"scope":"a","parameters":"p256"}]}"#,
+        &one("p384", "AAAA"),
+        &one("p256", "AAAA"),
+        &one("p256", "not base64"),
+        &one("rsa2048", "AAAA"),
+    ] {
+        put(&path, &sealed(json));
+        assert_eq!(refusal(&path), Some(KeyStoreError::Version), "{json}");
+    }
+    let mut later = sealed(r#"{"keys":[]}"#);
+    later[20] = b'2';
+    put(&path, &later);
+    assert_eq!(refusal(&path), Some(KeyStoreError::Version));
+}
+
+#[test]
+fn a_store_that_is_open_is_locked_until_it_is_dropped() {
+    let path = place("lock");
+    let store = open(&path).unwrap();
+    assert_eq!(refusal(&path), Some(KeyStoreError::Locked));
+    p256(&store, "https://one.example");
+    assert_eq!(refusal(&path), Some(KeyStoreError::Locked));
+    drop(store);
+    assert_eq!(refusal(&path), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_process_that_is_being_started_does_not_keep_the_lock() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let path = place("fork");
+    let done = AtomicBool::new(false);
+    let start = || Command::new("true").status().unwrap();
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                start();
+            }
+        });
+        let refusals: Vec<_> = (0..2000).filter_map(|_| refusal(&path)).collect();
+        fs::write(&path, "damaged").unwrap();
+        let damaged: BTreeSet<_> = (0..2000).map(|_| format!("{:?}", refusal(&path))).collect();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(refusals, []);
+        assert_eq!(damaged, BTreeSet::from(["Some(Sealed)".to_owned()]));
+    });
+}
+
+#[test]
+fn what_a_killed_process_left_is_removed_and_nothing_else() {
+    let path = place("left_behind");
+    let left = [".keys.a1B2c3", ".keys.ZZZZZZ"];
+    let others = [
+        ".keys.a1B2c",
+        ".keys.a1B2c34",
+        ".keys.a1B2c-",
+        "keys.a1B2c3",
+        ".key.a1B2c3",
+        ".keys",
+        ".other.a1B2c3",
+    ];
+    for name in left.iter().chain(&others) {
+        fs::write(path.with_file_name(name), "x").unwrap();
+    }
+    p256(&open(&path).unwrap(), "https://one.example");
+    let mut expected: BTreeSet<_> = others.map(Into::into).into();
+    expected.extend(["keys".into(), "keys.lock".into()]);
+    assert_eq!(beside(&path), expected);
+}
+
+#[test]
+fn a_place_that_cannot_be_read_is_an_error() {
+    use std::io::ErrorKind;
+    let path = place("no_place");
+    let error = refusal(&path.with_file_name("missing").join("keys"));
+    assert_eq!(error, Some(KeyStoreError::Io(ErrorKind::NotFound)));
+    fs::create_dir(&path).unwrap();
+    let error = refusal(&path);
+    assert_eq!(error, Some(KeyStoreError::Io(ErrorKind::IsADirectory)));
+}
+
+#[test]
+fn a_key_that_cannot_be_kept_is_not_given_out() {
+    let path = place("not_kept");
+    let store = open(&path).unwrap();
+    let kept = p256(&store, "https://one.example");
+    fs::remove_dir_all(path.parent().unwrap()).unwrap();
+    for _ in 0..2 {
+        let key = store.key(&scope("https://two.example"), KeyParameters::P256);
+        let error = KeyStoreError::Io(std::io::ErrorKind::NotFound);
+        assert_eq!(key.err(), Some(error));
+    }
+    assert_eq!(p256(&store, "https://one.example"), kept);
+}
+
+#[test]
+fn a_reset_forgets_one_scope_or_all_in_the_file_too() {
+    let path = place("reset");
+    let origins = ["https://one.example", "https://one.example:444"];
+    let store = open(&path).unwrap();
+    let before = origins.map(|origin| p256(&store, origin));
+    store.reset(Some(&scope(origins[0]))).unwrap();
+    drop(store);
+    let store = open(&path).unwrap();
+    let one_new = origins.map(|origin| p256(&store, origin));
+    assert_ne!(one_new[0], before[0]);
+    assert_eq!(one_new[1], before[1]);
+    store.reset(None).unwrap();
+    assert_eq!(
+        fs::read(&path).unwrap().len(),
+        sealed(r#"{"keys":[]}"#).len()
+    );
+    drop(store);
+    let store = open(&path).unwrap();
+    let all_new = origins.map(|origin| p256(&store, origin));
+    let ids: HashSet<_> = before.iter().chain(&one_new).chain(&all_new).collect();
+    assert_eq!(ids.len(), 5);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_the_file() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let path = place("mode");
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    let store = open(&path).unwrap();
+    p256(&store, "https://one.example");
+    assert_eq!(mode(&path), 0o600);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    p256(&store, "https://two.example");
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn no_two_origins_have_one_key_and_one_origin_has_one_whatever_its_spelling() {
+    let origins: [&[&str]; 14] = [
+        &["https://example.com", "https://EXAMPLE.com:443/path?q#f"],
+        &["https://example.com."],
+        &["https://example.com:8443"],
+        &["https://example.com:80"],
+        &["https://www.example.com"],
+        &["https://com"],
+        &["https://localhost"],
+        &["https://localhost:8443"],
+        &["https://127.0.0.1", "https://0x7f.1", "https://2130706433"],
+        &["https://127.0.0.1:8443"],
+        &["https://[::1]", "https://[0:0:0:0:0:0:0:1]:443"],
+        &["https://[::ffff:127.0.0.1]", "https://[::ffff:7f00:1]"],
+        &[
+            "https://b\u{fc}cher.example",
+            "https://xn--bcher-kva.example",
+        ],
+        &["https://bucher.example"],
+    ];
+    let stores: [Box<dyn KeyStore>; 2] = [
+        Box::new(MemoryKeyStore::new()),
+        Box::new(open(&place("origins")).unwrap()),
+    ];
+    for store in stores {
+        let mut keys = BTreeSet::new();
+        for spellings in origins {
+            let of_one: BTreeSet<_> = spellings.iter().map(|text| p256(&*store, text)).collect();
+            assert_eq!(of_one.len(), 1, "{spellings:?}");
+            keys.extend(of_one);
+        }
+        assert_eq!(keys.len(), origins.len());
+    }
+}
+
+#[test]
+fn callers_at_once_get_one_key_an_origin() {
+    let file = open(&place("at_once")).unwrap();
+    let memory = MemoryKeyStore::new();
+    let stores: [&dyn KeyStore; 2] = [&file, &memory];
+    for store in stores {
+        let keys: Vec<_> = std::thread::scope(|threads| {
+            let started: Vec<_> = (0..16)
+                .map(|n| threads.spawn(move || p256(store, &format!("https://{}.example", n % 4))))
+                .collect();
+            started.into_iter().map(|key| key.join().unwrap()).collect()
+        });
+        let origins: BTreeMap<usize, BTreeSet<&String>> =
+            keys.iter()
+                .enumerate()
+                .fold(BTreeMap::new(), |mut origins, (n, key)| {
+                    let of_one: &mut BTreeSet<_> = origins.entry(n % 4).or_default();
+                    of_one.insert(key);
+                    origins
+                });
+        assert!(origins.values().all(|keys| keys.len() == 1));
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), 4);
+    }
+}
+
+/// The kills in each of [`LANES`]; each comes after another number of keys, and at another point of
+/// a write.
+const KILLS: usize = 75;
+
+/// Stores that are written to at a time: most of the time is waiting for the disk.
+const LANES: usize = 4;
+
+/// This test runs itself as the process that is killed.
+const CHILD: &str = "TOKENBIND_HTTP_TEST_WRITES_TO";
+
+#[test]
+fn a_writer_killed_at_any_time_leaves_a_file_with_every_key_it_gave_out() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        write_until_killed(Path::new(&path));
+    }
+    std::thread::scope(|threads| {
+        for lane in 0..LANES {
+            threads.spawn(move || kill_writers(&place(&format!("killed_{lane}"))));
+        }
+    });
+}
+
+fn kill_writers(path: &Path) {
+    let mut given_out = BTreeMap::new();
+    let (mut killed, mut read) = (0, 0);
+    for round in 0..KILLS {
+        if round % 15 == 0 {
+            // Not for ever more keys: the file's cost grows with them.
+            open(path).unwrap().reset(None).unwrap();
+            given_out.clear();
+        }
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", "--test-threads=1"])
+            .arg("a_writer_killed_at_any_time_leaves_a_file_with_every_key_it_gave_out")
+            .env(CHILD, path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut read_keys = |most: usize| {
+            let before = read;
+            while read < before + most {
+                let Some(Ok(line)) = lines.next() else { break };
+                if let ["key", origin, id] = line.split(' ').collect::<Vec<_>>()[..] {
+                    given_out.insert(origin.to_owned(), id.to_owned());
+                    read += 1;
+                }
+            }
+        };
+        read_keys(round % 4);
+        if round % 4 == 3 {
+            assert_eq!(refusal(path), Some(KeyStoreError::Locked));
+        }
+        // Somewhere in the next writes.
+        let point = u64::try_from(round * 37 % 300).unwrap();
+        std::thread::sleep(std::time::Duration::from_micros(point * 10));
+        child.kill().unwrap();
+        killed += usize::from(!child.wait().unwrap().success());
+        read_keys(KILLS);
+
+        let store = open(path).unwrap();
+        for (origin, id) in &given_out {
+            assert_eq!(&p256(&store, origin), id, "{origin} after {round} kills");
+        }
+    }
+    assert_eq!(killed, KILLS);
+    assert!(read > KILLS, "{read} keys");
+    let expected = BTreeSet::from(["keys".into(), "keys.lock".into()]);
+    assert_eq!(beside(path), expected);
+}
+
+/// Makes keys for ever, and says which once it has them.
+fn write_until_killed(path: &Path) -> ! {
+    let store = open(path).unwrap();
+    let pid = std::process::id();
+    // Ends the line the test runner began.
+    println!();
+    for n in 0_u64.. {
+        let origin = format!("https://{n}-{pid}.example");
+        let id = p256(&store, &origin);
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "key {origin} {id}").unwrap();
+        out.flush().unwrap();
+    }
+    std::process::exit(1)
+}
+
+#[test]
+fn scopes_and_origins_of_other_kinds_cannot_be_mistaken_for_each_other() {
+    let origin: Origin = "https://example.com".parse().unwrap();
+    assert_eq!(
+        ScopeRule::Origin.scope(&origin).as_str(),
+        "https://example.com"
+    );
+    #[cfg(feature = "psl")]
+    assert_eq!(
+        ScopeRule::RegistrableDomain.scope(&origin).as_str(),
+        "domain:example.com"
+    );
+}

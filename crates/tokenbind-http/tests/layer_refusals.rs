@@ -1,0 +1,256 @@
+//! The tower layer: what reaches a service, and what does not.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::{HeaderValue, Request, Response, StatusCode};
+use tokenbind_http::{
+    ClientOptions, ClientState, MemoryKeyStore, Origin, ProvidedTokenBinding, ReferredTokenBinding,
+    Refusal, RefusalKind, ServerOptions, TokenBindingConnection, TokenBindingLayer,
+};
+use tokenbind_wire::{
+    Negotiated, ProtocolVersion, RustCrypto, Session, TerminateKind, TlsFacts, TlsUnique,
+    TokenBindingAlpn,
+};
+use tower::{Layer, ServiceExt, service_fn};
+
+/// A connection with Token Binding, told apart by its `tls_unique`.
+fn session(tls_unique: &[u8; 12]) -> Session {
+    let facts = TlsFacts {
+        version: ProtocolVersion::TLS1_2,
+        extended_master_secret: true,
+    };
+    Session {
+        negotiated: Negotiated::try_new(TokenBindingAlpn::H2P256, facts).unwrap(),
+        tls_unique: TlsUnique::from_engine(tls_unique, facts).unwrap(),
+    }
+}
+
+fn connection(session: Option<Session>) -> TokenBindingConnection {
+    TokenBindingConnection::new(
+        session,
+        Arc::new(RustCrypto),
+        ServerOptions::default(),
+        None,
+    )
+}
+
+fn origin(text: &str) -> Origin {
+    text.parse().unwrap()
+}
+
+fn client() -> ClientState {
+    ClientState::new(MemoryKeyStore::new(), ClientOptions::default())
+}
+
+/// A header for the connection with this `tls_unique`, with a referred binding if asked for.
+fn header(client: &ClientState, tls_unique: &[u8; 12], referred: bool) -> HeaderValue {
+    let consumer = origin("https://consumer.example");
+    let permission = referred.then(|| {
+        let _visited = client.connection(consumer.clone(), Some(session(b"consumer....")));
+        client.script_permission(true, &consumer).unwrap()
+    });
+    let binding = client.connection(origin("https://here.example"), Some(session(tls_unique)));
+    let header = binding.header(client, permission).unwrap();
+    HeaderValue::from_str(&header.value.unwrap()).unwrap()
+}
+
+fn request(headers: &[HeaderValue]) -> Request<()> {
+    let mut request = Request::new(());
+    for header in headers {
+        request
+            .headers_mut()
+            .append("token-binding", header.clone());
+    }
+    request
+}
+
+/// What the service saw of a request.
+type Seen = (Option<ProvidedTokenBinding>, Option<ReferredTokenBinding>);
+
+/// Runs a request through the layer; the response, and what the service saw if it was called.
+async fn run(layer: TokenBindingLayer, request: Request<()>) -> (Response<String>, Option<Seen>) {
+    let seen: Arc<Mutex<Option<Seen>>> = Arc::default();
+    let record = seen.clone();
+    let service = layer.layer(service_fn(move |request: Request<()>| {
+        let extensions = request.extensions();
+        let saw = (extensions.get().cloned(), extensions.get().cloned());
+        *record.lock().unwrap() = Some(saw);
+        async { Ok::<_, Infallible>(Response::new("served".to_owned())) }
+    }));
+    let response = service.oneshot(request).await.unwrap();
+    let saw = seen.lock().unwrap().take();
+    (response, saw)
+}
+
+fn refused_with(status: StatusCode, (response, seen): &(Response<String>, Option<Seen>)) {
+    assert_eq!(response.status(), status);
+    let close = HeaderValue::from_static("close");
+    assert_eq!(response.headers().get("connection"), Some(&close));
+    assert_eq!((response.body().as_str(), seen), ("", &None));
+}
+
+/// The extensions of somebody else's request, as an earlier layer may leave them.
+async fn of_somebody_else() -> (ProvidedTokenBinding, ReferredTokenBinding) {
+    let connection = connection(Some(session(b"somebody els")));
+    let header = header(&client(), b"somebody els", true);
+    let layer = TokenBindingLayer::for_connection(connection);
+    let (_, seen) = run(layer, request(&[header])).await;
+    let (provided, referred) = seen.unwrap();
+    (provided.unwrap(), referred.unwrap())
+}
+
+#[tokio::test]
+async fn without_a_connection_everything_is_refused_with_500() {
+    let client = client();
+    for headers in [vec![], vec![header(&client, b"0123456789ab", false)]] {
+        let answer = run(TokenBindingLayer::new(), request(&headers)).await;
+        refused_with(StatusCode::INTERNAL_SERVER_ERROR, &answer);
+    }
+}
+
+#[tokio::test]
+async fn a_bound_request_reaches_the_service_with_its_bindings() {
+    let client = client();
+    let here = session(b"0123456789ab");
+    for referred in [false, true] {
+        let header = header(&client, b"0123456789ab", referred);
+        let mut with_extension = request(std::slice::from_ref(&header));
+        with_extension
+            .extensions_mut()
+            .insert(connection(Some(here)));
+        let answers = [
+            run(TokenBindingLayer::new(), with_extension).await,
+            run(
+                TokenBindingLayer::for_connection(connection(Some(here))),
+                request(&[header]),
+            )
+            .await,
+        ];
+        for (response, seen) in answers {
+            assert_eq!(response.body(), "served");
+            let (provided, with_referred) = seen.unwrap();
+            assert!(provided.is_some());
+            let verified = matches!(with_referred, Some(ReferredTokenBinding::Verified(_)));
+            assert_eq!(verified, referred);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_earlier_layer_says_of_bindings_does_not_reach_the_service() {
+    let (provided, referred) = of_somebody_else().await;
+    let spoof = |mut request: Request<()>| {
+        request.extensions_mut().insert(provided.clone());
+        request.extensions_mut().insert(referred.clone());
+        request
+    };
+
+    let layer = TokenBindingLayer::for_connection(connection(None));
+    let (_, seen) = run(layer, spoof(request(&[]))).await;
+    assert_eq!(seen, Some((None, None)));
+
+    let client = client();
+    let header = header(&client, b"0123456789ab", false);
+    let layer = TokenBindingLayer::for_connection(connection(Some(session(b"0123456789ab"))));
+    let (_, seen) = run(layer, spoof(request(&[header]))).await;
+    let (own, none) = seen.unwrap();
+    assert_ne!(own.unwrap(), provided);
+    assert_eq!(none, None);
+}
+
+#[tokio::test]
+async fn the_layers_own_connection_counts_and_not_the_requests_extension() {
+    let client = client();
+    let header = header(&client, b"0123456789ab", false);
+    let mut with_extension = request(&[header]);
+    let other = connection(Some(session(b"0123456789ab")));
+    with_extension.extensions_mut().insert(other.clone());
+    // The header is good on the other connection only.
+    let own = connection(Some(session(b"ba9876543210")));
+    let answer = run(
+        TokenBindingLayer::for_connection(own.clone()),
+        with_extension,
+    )
+    .await;
+    refused_with(StatusCode::BAD_REQUEST, &answer);
+    assert_eq!((own.is_terminated(), other.is_terminated()), (true, false));
+}
+
+#[tokio::test]
+async fn after_a_refusal_good_requests_of_the_connection_are_refused_too_and_told_once() {
+    let client = client();
+    let good = header(&client, b"0123456789ab", false);
+    let told: Arc<Mutex<Vec<Refusal>>> = Arc::default();
+    let (count, tell) = (Arc::new(AtomicUsize::new(0)), told.clone());
+    let counted = count.clone();
+    let connection = TokenBindingConnection::new(
+        Some(session(b"0123456789ab")),
+        Arc::new(RustCrypto),
+        ServerOptions::default(),
+        Some(Arc::new(move |refusal| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tell.lock().unwrap().push(refusal);
+        })),
+    );
+    let layer = || TokenBindingLayer::for_connection(connection.clone());
+    let (response, _) = run(layer(), request(std::slice::from_ref(&good))).await;
+    assert_eq!(response.body(), "served");
+    for headers in [vec![], vec![good.clone()], vec![good.clone(), good]] {
+        let answer = run(layer(), request(&headers)).await;
+        refused_with(StatusCode::BAD_REQUEST, &answer);
+    }
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+    let kinds: Vec<_> = told
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|told| told.kind())
+        .collect();
+    assert_eq!(kinds, [RefusalKind::MissingInLaterRequest]);
+    let refusal = connection.refusal().map(Refusal::kind);
+    assert_eq!(refusal, Some(RefusalKind::MissingInLaterRequest));
+}
+
+#[tokio::test]
+async fn a_header_on_a_connection_without_token_binding_is_refused() {
+    let client = client();
+    let header = header(&client, b"0123456789ab", false);
+    let plain = connection(None);
+    let layer = TokenBindingLayer::for_connection(plain.clone());
+    let answer = run(layer, request(&[header])).await;
+    refused_with(StatusCode::BAD_REQUEST, &answer);
+    let kind = plain.refusal().map(Refusal::kind);
+    assert_eq!(
+        kind,
+        Some(RefusalKind::Message(TerminateKind::NotNegotiated))
+    );
+}
+
+#[tokio::test]
+async fn two_layers_on_one_connection_agree() {
+    let client = client();
+    let header = header(&client, b"0123456789ab", true);
+    let connection = connection(Some(session(b"0123456789ab")));
+    let outer = TokenBindingLayer::for_connection(connection.clone());
+    let inner = TokenBindingLayer::for_connection(connection);
+    let service = outer.layer(inner.layer(service_fn(|request: Request<()>| async move {
+        let bound = request.extensions().get::<ProvidedTokenBinding>().is_some();
+        Ok::<_, Infallible>(Response::new(bound.to_string()))
+    })));
+    let response = service.oneshot(request(&[header])).await.unwrap();
+    assert_eq!(response.body(), "true");
+}

@@ -1,0 +1,368 @@
+//! The server's side: what each request of a connection costs, and why a connection ends.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod sessions;
+
+use std::sync::{Arc, Mutex};
+
+use sessions::{Counting, P256, RSA, header, id, octets, p256, rsa, server, session};
+use tokenbind_http::{
+    HeaderErrorKind, HeaderOptions, MAX_VERIFIED_MESSAGES, ReferredTokenBinding, Refusal,
+    RefusalKind, RequestOutcome, ServerBinding, ServerOptions, TokenBindingConnection,
+    TokenBindings, TokenToIssue, UnboundReason, encode_header, token_to_issue,
+};
+use tokenbind_wire::{
+    BearerPolicy, DiscardReason, ErrorKind, KeyParameters, RustCrypto, Session, Sign,
+    TerminateKind, TokenBindingType, TokenClaim, TokenVerdict, check_token,
+};
+
+const LENIENT: ServerOptions = ServerOptions {
+    allow_later_requests_without_header: true,
+    header: HeaderOptions {
+        allow_padding: true,
+    },
+    decode: tokenbind_wire::DecodeOptions {
+        profile: tokenbind_wire::EncodingProfile::ALL[0],
+        limits: tokenbind_wire::Limits {
+            message_bytes: 4096,
+            token_bindings: 2,
+            extension_bytes: 4096,
+        },
+    },
+};
+
+fn bound(outcome: RequestOutcome) -> TokenBindings {
+    match outcome {
+        RequestOutcome::Bound(bindings) => bindings,
+        other => panic!("not bound: {other:?}"),
+    }
+}
+
+fn refused(outcome: RequestOutcome) -> Refusal {
+    match outcome {
+        RequestOutcome::Terminate(refusal) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn a_repeated_header_costs_a_comparison_only() {
+    let (session, verifier) = (session(P256, 1), Counting::default());
+    let mut binding = server(session);
+    let (provided, consumer) = (p256(), rsa(0));
+    let plain = header(&session, &*provided, None);
+    let federated = header(&session, &*provided, Some(&*consumer));
+    let mut costs = Vec::new();
+    let mut seen = Vec::new();
+    for value in [&plain, &plain, &federated, &plain, &federated, &federated] {
+        seen.push(bound(binding.request([value.as_bytes()], &verifier)));
+        costs.push(verifier.taken());
+    }
+    assert_eq!(costs, [1, 0, 2, 0, 0, 0]);
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(seen[2], seen[5]);
+    assert_eq!(seen[0].referred(), None);
+    let expected = id(TokenBindingType::REFERRED, &*consumer);
+    assert_eq!(
+        seen[2].referred(),
+        Some(&ReferredTokenBinding::Verified(expected.into()))
+    );
+    assert_eq!(
+        *seen[2].provided().id(),
+        id(TokenBindingType::PROVIDED, &*provided)
+    );
+}
+
+#[test]
+fn the_oldest_message_is_forgotten_first() {
+    let (session, verifier) = (session(P256, 1), Counting::default());
+    let mut binding = server(session);
+    let provided = p256();
+    let values: Vec<_> = (0..=MAX_VERIFIED_MESSAGES)
+        .map(|_| header(&session, &*provided, Some(&*p256())))
+        .collect();
+    let mut cost = |number: usize| {
+        let _ = bound(binding.request([values[number].as_bytes()], &verifier));
+        verifier.taken()
+    };
+    let fill: Vec<_> = (0..MAX_VERIFIED_MESSAGES).map(&mut cost).collect();
+    assert_eq!(fill, [2; MAX_VERIFIED_MESSAGES]);
+    let known: Vec<_> = (0..MAX_VERIFIED_MESSAGES).map(&mut cost).collect();
+    assert_eq!(known, [0; MAX_VERIFIED_MESSAGES]);
+    assert_eq!(cost(MAX_VERIFIED_MESSAGES), 2, "takes the place of 0");
+    assert_eq!([1, 2, 3, 4].map(&mut cost), [0; 4]);
+    assert_eq!(cost(0), 2, "takes the place of 1");
+    assert_eq!([2, 3, 4, 0].map(&mut cost), [0; 4]);
+    assert_eq!(cost(1), 2, "takes the place of 2");
+    assert_eq!(cost(3), 0);
+}
+
+#[test]
+fn nothing_is_remembered_across_connections() {
+    let verifier = Counting::default();
+    let (one, other) = (session(P256, 1), session(P256, 2));
+    let key = p256();
+    let value = header(&one, &*key, None);
+    let _ = bound(server(one).request([value.as_bytes()], &verifier));
+    let refusal = refused(server(other).request([value.as_bytes()], &verifier));
+    let kind = RefusalKind::Message(TerminateKind::SignatureInvalid);
+    assert_eq!(
+        (refusal.kind(), refusal.field(), refusal.offset()),
+        (kind, "TokenBinding.signature", 75)
+    );
+    assert_eq!(
+        verifier.taken(),
+        2,
+        "verified on each connection for itself"
+    );
+}
+
+/// Every kind but those of one wire error each, with its field, offset and text.
+#[test]
+fn each_reason_to_terminate_is_told_and_stands() {
+    use HeaderErrorKind as Header;
+    let session = session(P256, 1);
+    let (key, other) = (p256(), p256());
+    let good = header(&session, &*key, None);
+    let referred_only = {
+        let whole = octets(&session, &*key, Some(&*other));
+        let body = &whole[2..];
+        let first = octets(&session, &*key, None).len() - 2;
+        let rest = &body[first..];
+        let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
+        encode_header(&[&length, rest].concat())
+    };
+    let by_rsa = header(&sessions::session(RSA, 1), &*rsa(0), None);
+    let text = |value: &str| vec![value.to_owned()];
+    let h = RefusalKind::Header;
+    let m = RefusalKind::Message;
+    let negotiated = KeyParameters::P256;
+    let (padded, end) = (format!("{good}="), good.len());
+    type Case<'a> = (Vec<String>, RefusalKind, &'a str, usize, String);
+    let tb = |kind: &str, at: usize| format!("Token-Binding: {kind} at byte {at}");
+    #[rustfmt::skip]
+    let cases: Vec<Case<'_>> = vec![
+        (vec![good.clone(), good.clone()], h(Header::Duplicate), "Token-Binding", 0, tb("duplicate", 0)),
+        (text(""), h(Header::Empty), "Token-Binding", 0, tb("empty", 0)),
+        (text(&"A".repeat(8193)), h(Header::TooLong { actual: 8193 }), "Token-Binding", 8192, tb("too-long", 8192)),
+        (text("AAAA,"), h(Header::List), "Token-Binding", 4, tb("list", 4)),
+        (text("AA A"), h(Header::Whitespace), "Token-Binding", 2, tb("whitespace", 2)),
+        (text("+AAA"), h(Header::StandardAlphabet), "Token-Binding", 0, tb("standard-alphabet", 0)),
+        (text("AAA."), h(Header::Alphabet), "Token-Binding", 3, tb("alphabet", 3)),
+        (text(&padded), h(Header::Padding), "Token-Binding", end, tb("padding", end)),
+        (text("AAAAA"), h(Header::Length), "Token-Binding", 5, tb("length", 5)),
+        (text("AB"), h(Header::TrailingBits), "Token-Binding", 1, tb("trailing-bits", 1)),
+        (vec![], m(TerminateKind::MissingMessage), "TokenBindingMessage", 0,
+            "TokenBindingMessage: negotiated but not sent at byte 0".into()),
+        (text("AAA"), m(TerminateKind::Malformed(ErrorKind::NoTokenBinding)), "TokenBindingMessage.tokenbindings", 2,
+            "TokenBindingMessage.tokenbindings: no TokenBinding at byte 2".into()),
+        (text(&referred_only), m(TerminateKind::MissingProvided), "TokenBindingMessage.tokenbindings", 2,
+            "TokenBindingMessage.tokenbindings: no provided_token_binding at byte 2".into()),
+        (text(&by_rsa), m(TerminateKind::KeyParametersMismatch { negotiated }), "TokenBindingID.algorithm", 3,
+            "TokenBindingID.algorithm: p256 was negotiated at byte 3".into()),
+    ];
+    for (values, kind, field, offset, text) in cases {
+        let mut binding = server(session);
+        let values: Vec<_> = values.iter().map(String::as_bytes).collect();
+        let refusal = refused(binding.request(values, &RustCrypto));
+        let seen = (refusal.kind(), refusal.field(), refusal.offset());
+        assert_eq!(seen, (kind, field, offset), "{text}");
+        assert_eq!(refusal.to_string(), text);
+        assert_eq!(format!("{refusal:?}"), format!("Refusal({text})"));
+        assert_eq!(binding.refusal(), Some(refusal));
+        // Whatever comes now.
+        let verifier = Counting::default();
+        for later in [vec![good.as_bytes()], vec![], vec![b"".as_slice(); 2]] {
+            assert_eq!(refused(binding.request(later, &verifier)), refusal);
+        }
+        assert_eq!(verifier.taken(), 0);
+    }
+}
+
+#[test]
+fn a_later_request_must_have_the_header_and_the_same_key() {
+    let session = session(P256, 1);
+    let (key, other) = (p256(), p256());
+    let good = header(&session, &*key, None);
+    let first = |options| {
+        let mut binding = ServerBinding::new(Some(session), options);
+        let bindings = bound(binding.request([good.as_bytes()], &RustCrypto));
+        (binding, bindings)
+    };
+    let (mut binding, _) = first(ServerOptions::default());
+    let refusal = refused(binding.request([], &RustCrypto));
+    assert_eq!(refusal.kind(), RefusalKind::MissingInLaterRequest);
+    assert_eq!(
+        refusal.to_string(),
+        "Token-Binding: missing-in-later-request at byte 0"
+    );
+
+    let changed = header(&session, &*other, Some(&*key));
+    for options in [ServerOptions::default(), LENIENT] {
+        let (mut binding, _) = first(options);
+        let refusal = refused(binding.request([changed.as_bytes()], &RustCrypto));
+        assert_eq!(refusal.kind(), RefusalKind::ProvidedKeyChanged);
+        assert_eq!(
+            refusal.to_string(),
+            "Token-Binding: provided-key-changed at byte 0"
+        );
+        assert_eq!(refused(binding.request([], &RustCrypto)), refusal);
+    }
+
+    let (mut binding, bindings) = first(LENIENT);
+    let federated = header(&session, &*key, Some(&*other));
+    let _ = bound(binding.request([federated.as_bytes()], &RustCrypto));
+    let verifier = Counting::default();
+    let without = bound(binding.request([], &verifier));
+    assert_eq!((without, verifier.taken()), (bindings, 0));
+}
+
+#[test]
+fn without_token_binding_any_header_ends_the_connection() {
+    let session = session(P256, 1);
+    let good = header(&session, &*p256(), None);
+    for options in [ServerOptions::default(), LENIENT] {
+        for values in [
+            vec![good.as_bytes()],
+            vec![b"".as_slice()],
+            vec![good.as_bytes(); 2],
+        ] {
+            let mut binding = ServerBinding::new(None, options);
+            for _ in 0..3 {
+                let outcome = binding.request([], &RustCrypto);
+                assert_eq!(outcome, RequestOutcome::NotInUse);
+            }
+            let verifier = Counting::default();
+            let refusal = refused(binding.request(values, &verifier));
+            let kind = RefusalKind::Message(TerminateKind::NotNegotiated);
+            assert_eq!(
+                (refusal.kind(), refusal.field(), refusal.offset()),
+                (kind, "TokenBindingMessage", 0)
+            );
+            assert_eq!(refused(binding.request([], &verifier)), refusal);
+            assert_eq!(verifier.taken(), 0);
+        }
+    }
+}
+
+#[test]
+fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
+    let session = session(P256, 1);
+    let verifier = Counting {
+        without: Some(KeyParameters::Rsa2048),
+        ..Counting::default()
+    };
+    let value = header(&session, &*p256(), Some(&*rsa(0)));
+    let bindings = bound(server(session).request([value.as_bytes()], &verifier));
+    let algorithm = KeyParameters::Rsa2048.algorithm();
+    let referred = ReferredTokenBinding::Unsupported(algorithm);
+    assert_eq!(bindings.referred(), Some(&referred));
+    assert_eq!(verifier.taken(), 1);
+    assert_eq!(
+        token_to_issue(bindings.referred()),
+        TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(algorithm))
+    );
+
+    let session = sessions::session(RSA, 1);
+    let value = header(&session, &*rsa(0), None);
+    let refusal = refused(server(session).request([value.as_bytes()], &verifier));
+    let negotiated = KeyParameters::Rsa2048;
+    let kind = RefusalKind::Message(TerminateKind::VerifierUnsupported { negotiated });
+    assert_eq!(
+        (refusal.kind(), refusal.field(), refusal.offset()),
+        (kind, "TokenBindingID.algorithm", 3)
+    );
+}
+
+#[test]
+fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
+    let (provider, consumer) = (session(P256, 1), session(RSA, 2));
+    let (at_provider, at_consumer, thief) = (p256(), rsa(0), rsa(1));
+    let request = |session: Session, key: &dyn Sign, referred: Option<&dyn Sign>| {
+        let value = header(&session, key, referred);
+        bound(server(session).request([value.as_bytes()], &RustCrypto))
+    };
+    let bindings = request(provider, &*at_provider, Some(&*at_consumer));
+    let TokenToIssue::BoundTo(token) = token_to_issue(bindings.referred()) else {
+        panic!("unbound");
+    };
+    assert_eq!(*token, id(TokenBindingType::REFERRED, &*at_consumer));
+    let verdict = |claim, bindings: &TokenBindings| {
+        let connection = Some(bindings.provided().id().view());
+        check_token(claim, connection, BearerPolicy::Discard)
+    };
+    let own = request(consumer, &*at_consumer, None);
+    let stolen = request(consumer, &*thief, None);
+    let by_key = TokenClaim::KeyId(token.key_id());
+    assert_eq!(verdict(by_key, &own), TokenVerdict::HonorBound);
+    let mismatch = TokenVerdict::Discard(DiscardReason::Mismatch);
+    assert_eq!(verdict(by_key, &stolen), mismatch);
+    assert_eq!(verdict(by_key, &bindings), mismatch);
+    // The literal ID says `referred`, which no consumer sees.
+    let literal = TokenClaim::Id(token.as_bytes());
+    assert_eq!(verdict(literal, &own), mismatch);
+}
+
+#[test]
+fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
+    let session = session(P256, 1);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = told.clone();
+    let verifier = Arc::new(Counting::default());
+    let connection = TokenBindingConnection::new(
+        Some(session),
+        verifier.clone(),
+        ServerOptions::default(),
+        Some(Arc::new(move |refusal| tell.lock().unwrap().push(refusal))),
+    );
+    let other = connection.clone();
+    let value = header(&session, &*p256(), None);
+    let bindings = bound(connection.request([value.as_bytes()]));
+    assert_eq!(bound(other.request([value.as_bytes()])), bindings);
+    assert_eq!(verifier.taken(), 1);
+    assert_eq!(connection.session(), Some(&session));
+    assert_eq!(
+        (connection.is_terminated(), connection.refusal()),
+        (false, None)
+    );
+    assert_eq!(*told.lock().unwrap(), []);
+
+    let refusal = refused(other.request([]));
+    for handle in [&connection, &other] {
+        assert_eq!(refused(handle.request([value.as_bytes()])), refusal);
+        assert_eq!(
+            (handle.is_terminated(), handle.refusal()),
+            (true, Some(refusal))
+        );
+    }
+    assert_eq!(*told.lock().unwrap(), [refusal]);
+    assert_eq!(verifier.taken(), 0);
+    let text = format!("{connection:?}");
+    assert!(text.contains("terminated: true"), "{text}");
+}
+
+#[test]
+fn requests_on_many_threads_verify_a_header_once() {
+    let session = session(P256, 1);
+    let verifier = Arc::new(Counting::default());
+    let options = ServerOptions::default();
+    let connection = TokenBindingConnection::new(Some(session), verifier.clone(), options, None);
+    let value = header(&session, &*p256(), None);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let _ = bound(connection.request([value.as_bytes()]));
+                }
+            });
+        }
+    });
+    assert_eq!(verifier.taken(), 1);
+}

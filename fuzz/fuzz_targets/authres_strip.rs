@@ -1,0 +1,6 @@
+//! A message, and what a border removes from it.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    conformance::oracle::authres_tls::strip(data).unwrap();
+});

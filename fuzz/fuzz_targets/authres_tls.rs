@@ -1,0 +1,6 @@
+//! A value with results of the `tls` method, and the values of its properties.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    conformance::oracle::authres_tls_method::any(data).unwrap();
+});
