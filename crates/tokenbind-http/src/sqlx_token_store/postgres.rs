@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use sqlx::{
-    Connection, Pool,
+    Pool,
     postgres::{PgConnectOptions, PgQueryResult, PgSslMode, Postgres},
     query_scalar,
 };
@@ -47,10 +47,9 @@ impl PostgresTokenStore {
             return Err(TokenStoreErrorKind::UnverifiedServer.into());
         }
         let pool: Pool<Postgres> = pool(options).connect_with(server).await.map_err(failed)?;
-        // Out of the pool, so that the migrator's lock goes with the connection if there is an error.
-        let mut connection = pool.acquire().await.map_err(failed)?.detach();
+        // If there is an error, the pool goes, and with its connection the migrator's lock.
         let durable: bool = query_scalar(DURABLE)
-            .fetch_one(&mut connection)
+            .fetch_one(&pool)
             .await
             .map_err(failed)?;
         if !durable {
@@ -59,8 +58,9 @@ impl PostgresTokenStore {
                 "fsync or synchronous_commit is off",
             ));
         }
-        migrate(&mut connection, VERSIONS).await?;
-        connection.close().await.map_err(failed)?;
+        let mut connection = pool.acquire().await.map_err(failed)?;
+        migrate(&mut *connection, VERSIONS).await?;
+        drop(connection);
         Ok(Self {
             reader: pool.clone(),
             writer: pool,

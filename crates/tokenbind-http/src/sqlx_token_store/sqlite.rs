@@ -1,6 +1,11 @@
 //! Feature `sqlx-sqlite`: how an SQLite database is opened so that nothing is lost.
 
-use std::path::{Path, absolute};
+use std::{
+    error::Error,
+    fs,
+    path::{Path, absolute},
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     Connection, SqliteConnection, query_scalar,
@@ -8,6 +13,7 @@ use sqlx::{
         Sqlite, SqliteConnectOptions, SqlitePoolOptions, SqliteQueryResult, SqliteSynchronous,
     },
 };
+use tokio::time::sleep;
 
 use super::{SqlxBackend, SqlxOptions, SqlxTokenStore, failed, migrate, pool};
 use crate::token_store::{TokenStoreError, TokenStoreErrorKind};
@@ -51,7 +57,14 @@ impl SqliteTokenStore {
             .synchronous(SqliteSynchronous::Full)
             .pragma("fullfsync", "on")
             .pragma("checkpoint_fullfsync", "on");
-        set_up(&path, &file).await?;
+        let deadline = Instant::now().checked_add(options.timeout);
+        while let Err(error) = set_up(&path, &file).await {
+            // To make a database a WAL one takes all of it, and SQLite does not wait for that.
+            if !is_busy(&error) || deadline.is_none_or(|deadline| deadline < Instant::now()) {
+                return Err(error);
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
         // One writer: it waits in turn for the pool, not by polling for SQLite's lock.
         let pool = || -> SqlitePoolOptions { pool(options).test_before_acquire(false) };
         Ok(Self {
@@ -66,17 +79,17 @@ impl SqliteTokenStore {
 }
 
 async fn set_up(path: &Path, file: &SqliteConnectOptions) -> Result<(), TokenStoreError> {
-    let new = !path.exists();
+    let new = fs::metadata(path).map_or(true, |file| file.len() == 0);
     let file = file.clone().create_if_missing(new);
     let mut connection = SqliteConnection::connect_with(&file)
         .await
         .map_err(failed)?;
     #[cfg(unix)]
     if new {
-        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+        use std::os::unix::fs::PermissionsExt;
         // By name: to close the file a second time would undo SQLite's locks on it. It is empty yet,
         // and SQLite's other files get the permissions of this one.
-        std::fs::set_permissions(path, Permissions::from_mode(0o600))
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
             .map_err(|error| TokenStoreError::new(TokenStoreErrorKind::Unavailable, error))?;
     }
     let version: String = query_scalar("SELECT sqlite_version()")
@@ -110,6 +123,15 @@ async fn set_up(path: &Path, file: &SqliteConnectOptions) -> Result<(), TokenSto
     Ok(())
 }
 
+fn is_busy(error: &TokenStoreError) -> bool {
+    let error = error.source().and_then(|source| source.downcast_ref());
+    let code = error
+        .and_then(sqlx::Error::as_database_error)
+        .and_then(|error| error.code());
+    // The primary code, or an extended one: SQLITE_BUSY_RECOVERY, SQLITE_BUSY_SNAPSHOT.
+    code.is_some_and(|code| ["5", "261", "517"].contains(&&*code))
+}
+
 fn parse(version: &str) -> Option<(u32, u32, u32)> {
     let mut numbers = version.split('.').map(str::parse);
     let mut next = || numbers.next()?.ok();
@@ -130,5 +152,33 @@ mod tests {
         );
         assert_eq!(parse("3.52"), None);
         assert_eq!(parse("3.52.x"), None);
+    }
+
+    #[tokio::test]
+    async fn every_commit_is_on_the_disk_before_it_returns() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokens.db");
+        // The second time it is there already.
+        for _ in 0..2 {
+            let store = SqliteTokenStore::open(&path, SqlxOptions::default());
+            let store = store.await.unwrap();
+            for pool in [&store.reader, &store.writer] {
+                let mode: String = query_scalar("PRAGMA journal_mode")
+                    .fetch_one(pool)
+                    .await
+                    .unwrap();
+                assert_eq!(mode, "wal");
+                let full = [
+                    ("PRAGMA synchronous", 2),
+                    ("PRAGMA fullfsync", 1),
+                    ("PRAGMA checkpoint_fullfsync", 1),
+                ];
+                for (pragma, expected) in full {
+                    let value: i64 = query_scalar(pragma).fetch_one(pool).await.unwrap();
+                    assert_eq!(value, expected, "{pragma}");
+                }
+            }
+            store.close().await;
+        }
     }
 }
