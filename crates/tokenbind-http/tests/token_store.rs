@@ -652,8 +652,7 @@ async fn only_the_digest_of_a_token_is_kept_and_nothing_of_it_is_printed() {
 #[tokio::test]
 async fn an_sqlite_database_is_its_owners_alone_and_keeps_the_permissions_it_is_given() {
     let directory = tempfile::tempdir().unwrap();
-    // Names that SQLite would take for something else.
-    for name in ["tokens.db", ":memory:", "file:tokens?mode=memory", "%20"] {
+    for name in ["tokens.db", "tokens?mode=memory", "%20"] {
         let path = directory.path().join(name);
         let mode = |suffix: &str| {
             let file = fs::metadata(directory.path().join(format!("{name}{suffix}")));
@@ -674,43 +673,85 @@ async fn an_sqlite_database_is_its_owners_alone_and_keeps_the_permissions_it_is_
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// What eight who begin at once open, each with a token of its own in it.
+async fn opened_at_once<S, F>(open: impl Fn() -> F) -> Vec<S>
+where
+    S: TokenStore + 'static,
+    F: Future<Output = S> + Send + 'static,
+{
+    let begin = Arc::new(tokio::sync::Barrier::new(8));
+    let opened = (0..8).map(|number| {
+        let (begin, store) = (begin.clone(), open());
+        tokio::spawn(async move {
+            begin.wait().await;
+            let store = store.await;
+            store.insert(digest(number), &bearer()).await.unwrap();
+            store
+        })
+    });
+    let mut stores = Vec::new();
+    for opened in opened.collect::<Vec<_>>() {
+        stores.push(opened.await.unwrap());
+    }
+    let counts = TokenCounts {
+        live: 8,
+        revoked: 0,
+        expired: 0,
+    };
+    for store in &stores {
+        assert_eq!(store.count(at(1)).await.unwrap(), counts);
+    }
+    stores
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn servers_that_open_a_new_database_at_once_all_can_use_it() {
-    let server = PostgresServer::shared();
-    for round in 0..10 {
+    for _ in 0..20 {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokens.db");
-        let database = server.database(&format!("new{round}")).await;
-        let opened = (0..8).map(|number| {
-            let (path, database) = (path.clone(), database.clone());
-            tokio::spawn(async move {
-                let sqlite = open(&path).await;
-                sqlite.insert(digest(number), &bearer()).await.unwrap();
-                let mut options = SqlxOptions::default();
-                options.max_connections = 1;
-                let postgres = PostgresTokenStore::connect(database, options)
-                    .await
-                    .unwrap();
-                postgres.insert(digest(number), &bearer()).await.unwrap();
-                (sqlite, postgres)
-            })
+        let opened = opened_at_once(|| {
+            let path = path.clone();
+            async move { open(&path).await }
         });
-        let mut stores = Vec::new();
-        for opened in opened.collect::<Vec<_>>() {
-            stores.push(opened.await.unwrap());
-        }
-        let counts = TokenCounts {
-            live: 8,
-            revoked: 0,
-            expired: 0,
-        };
-        for (sqlite, postgres) in stores {
-            assert_eq!(sqlite.count(at(1)).await.unwrap(), counts);
-            assert_eq!(postgres.count(at(1)).await.unwrap(), counts);
-            sqlite.close().await;
-            postgres.close().await;
+        for store in opened.await {
+            store.close().await;
         }
     }
+    let server = PostgresServer::shared();
+    for round in 0..5 {
+        let database = server.database(&format!("new{round}")).await;
+        let opened = opened_at_once(|| {
+            let mut options = SqlxOptions::default();
+            options.max_connections = 1;
+            let store = PostgresTokenStore::connect(database.clone(), options);
+            async move { store.await.unwrap() }
+        });
+        for store in opened.await {
+            store.close().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_database_is_opened_as_soon_as_another_lets_go_of_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokens.db");
+    let file = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let mut other = SqliteConnection::connect_with(&file).await.unwrap();
+    // SQLite does not wait for this one of itself.
+    let hold = "CREATE TABLE other (number); BEGIN IMMEDIATE";
+    other.execute(sqlx::raw_sql(hold)).await.unwrap();
+    let mut options = SqlxOptions::default();
+    options.timeout = Duration::from_millis(100);
+    let refused = SqliteTokenStore::open(&path, options).await.unwrap_err();
+    assert_eq!(refused.kind(), TokenStoreErrorKind::Unavailable);
+    let opening = tokio::spawn(async move { open(&path).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    other.execute("COMMIT").await.unwrap();
+    let store = opening.await.unwrap();
+    store.insert(digest(0), &bearer()).await.unwrap();
 }
 
 /// A database of each kind and, for each, a connection that goes around the store.
@@ -1052,6 +1093,10 @@ struct Writer {
 impl Writer {
     /// This test binary, told to run the test [`a_writer_prints_each_token_it_has_issued`].
     fn start(database: &str) -> Self {
+        Self::start_in(Path::new("."), database)
+    }
+
+    fn start_in(directory: &Path, database: &str) -> Self {
         let mut process = Command::new(env::current_exe().unwrap())
             .args([
                 "--exact",
@@ -1059,6 +1104,7 @@ impl Writer {
                 "--nocapture",
             ])
             .env(WRITE_TO, database)
+            .current_dir(directory)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -1177,6 +1223,17 @@ async fn all_there(store: &dyn TokenStore) -> BTreeSet<TokenDigest> {
 fn digests(tokens: &[String]) -> BTreeSet<TokenDigest> {
     let digest = |token: &String| TokenDigest::of(token.as_bytes());
     tokens.iter().map(digest).collect()
+}
+
+#[tokio::test]
+async fn a_name_that_sqlite_takes_for_something_else_is_that_of_a_file() {
+    for name in [":memory:", "file:tokens?mode=memory"] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = Writer::start_in(directory.path(), &format!("sqlite:{name}"));
+        assert!(writer.token());
+        let tokens = writer.kill();
+        assert_all_there(&open(&directory.path().join(name)).await, &tokens).await;
+    }
 }
 
 #[tokio::test]
