@@ -63,10 +63,10 @@ pub use sqlx_token_store::SqliteTokenStore;
 pub use sqlx_token_store::{SqlxBackend, SqlxOptions, SqlxTokenStore};
 #[cfg(feature = "token-store")]
 pub use token_store::{
-    MAX_TOKEN_DATA_BYTES, MAX_TOKEN_SUBJECT_BYTES, MemoryTokenStore, SecurityToken, StoreFuture,
-    StoredBinding, StoredTokenDiscardReason, StoredTokenVerdict, TOKENS_PER_BATCH, TokenCounts,
-    TokenDigest, TokenRecord, TokenRecordError, TokenStore, TokenStoreError, TokenStoreErrorKind,
-    TokensOf,
+    MAX_KEY_ID_BYTES, MAX_TOKEN_DATA_BYTES, MAX_TOKEN_SUBJECT_BYTES, MemoryTokenStore,
+    SecurityToken, StoreFuture, StoredBinding, StoredTokenDiscardReason, StoredTokenVerdict,
+    TOKENS_PER_BATCH, TokenCounts, TokenDigest, TokenRecord, TokenRecordError, TokenStore,
+    TokenStoreError, TokenStoreErrorKind, TokensOf,
 };
 #[cfg(feature = "client")]
 pub use {

@@ -67,8 +67,7 @@ type Row = (
 );
 
 /// How a store uses its database.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqlxOptions {
     /// How many connections are open at most. SQLite writes through one more.
     pub max_connections: u32,

@@ -20,6 +20,10 @@ use zeroize::Zeroizing;
 
 use crate::server::TokenToIssue;
 
+/// The longest key of a Token Binding ID that is kept, in bytes. Those of the draft's algorithms have
+/// 516 at most.
+pub const MAX_KEY_ID_BYTES: usize = 1024;
+
 /// The longest subject, in bytes: that of `sub` in an ID token.
 pub const MAX_TOKEN_SUBJECT_BYTES: usize = 255;
 
@@ -133,6 +137,8 @@ impl fmt::Debug for StoredBinding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenRecordError {
+    /// The key is empty, or longer than [`MAX_KEY_ID_BYTES`].
+    KeyIdLength,
     /// The subject is longer than [`MAX_TOKEN_SUBJECT_BYTES`].
     SubjectTooLong,
     /// The data are longer than [`MAX_TOKEN_DATA_BYTES`].
@@ -146,6 +152,7 @@ pub enum TokenRecordError {
 impl fmt::Display for TokenRecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::KeyIdLength => write!(f, "key of no or more than {MAX_KEY_ID_BYTES} bytes"),
             Self::SubjectTooLong => {
                 write!(f, "subject of more than {MAX_TOKEN_SUBJECT_BYTES} bytes")
             }
@@ -186,6 +193,11 @@ impl TokenRecord {
         now: SystemTime,
         lifetime: Duration,
     ) -> Result<Self, TokenRecordError> {
+        if let StoredBinding::KeyId(key_id) = &binding
+            && !(1..=MAX_KEY_ID_BYTES).contains(&key_id.len())
+        {
+            return Err(TokenRecordError::KeyIdLength);
+        }
         if subject.len() > MAX_TOKEN_SUBJECT_BYTES {
             return Err(TokenRecordError::SubjectTooLong);
         }
@@ -584,6 +596,30 @@ pub trait TokenStore: Send + Sync {
 /// Tokens in memory: gone with the process, and not shared with another. For tests, and for
 /// servers that may forget; [`list`](TokenStore::list) and [`revoke_all`](TokenStore::revoke_all)
 /// look at each token.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use tokenbind_http::{
+///     MemoryTokenStore, StoredBinding, StoredTokenDiscardReason, StoredTokenVerdict, TokenRecord,
+///     TokenStore,
+/// };
+/// use tokenbind_wire::BearerPolicy;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (store, now) = (MemoryTokenStore::new(), SystemTime::now());
+/// let hour = Duration::from_secs(3600);
+/// let record = TokenRecord::try_new(StoredBinding::Unbound, b"alice", now, hour)?;
+/// let token = store.issue(&record).await?;
+/// let check = |now| store.check(token.as_str().as_bytes(), None, BearerPolicy::Honor, now);
+/// assert_eq!(check(now).await, StoredTokenVerdict::HonorBearer(record));
+/// assert_eq!(
+///     check(now + hour).await,
+///     StoredTokenVerdict::Discard(StoredTokenDiscardReason::Expired)
+/// );
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Default)]
 pub struct MemoryTokenStore {
     tokens: Mutex<BTreeMap<TokenDigest, TokenRecord>>,

@@ -39,8 +39,8 @@ use sqlx::{
 };
 use tempfile::TempDir;
 use tokenbind_http::{
-    MAX_TOKEN_DATA_BYTES, MAX_TOKEN_SUBJECT_BYTES, MemoryTokenStore, PostgresTokenStore,
-    SecurityToken, SqliteTokenStore, SqlxOptions, StoredBinding,
+    MAX_KEY_ID_BYTES, MAX_TOKEN_DATA_BYTES, MAX_TOKEN_SUBJECT_BYTES, MemoryTokenStore,
+    PostgresTokenStore, SecurityToken, SqliteTokenStore, SqlxOptions, StoredBinding,
     StoredTokenDiscardReason::{self, Binding, Expired, Revoked, Store, Unknown},
     StoredTokenVerdict::{self, Discard, HonorBearer, HonorBound},
     TOKENS_PER_BATCH, TokenCounts, TokenDigest, TokenRecord, TokenRecordError, TokenStore,
@@ -482,6 +482,13 @@ async fn what_is_at_a_limit_comes_back_whole_and_what_is_over_it_is_refused() {
         let largest = largest.unwrap().with_data(data).unwrap();
         store.insert(digest(0), &largest).await.unwrap();
         assert_eq!(store.look_up(digest(0)).await.unwrap(), Some(largest));
+        for (number, length) in [(1, 1), (2, MAX_KEY_ID_BYTES)] {
+            let binding = StoredBinding::KeyId(every_byte[1..=length].into());
+            let record = TokenRecord::try_new(binding, subject, at(0), HOUR).unwrap();
+            store.insert(digest(number), &record).await.unwrap();
+            let kept = store.look_up(digest(number)).await.unwrap();
+            assert_eq!(kept, Some(record));
+        }
         let before = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
         let errors = [
             store.revoke(digest(0), before).await.unwrap_err(),
@@ -497,6 +504,14 @@ async fn what_is_at_a_limit_comes_back_whole_and_what_is_over_it_is_refused() {
         }
     })
     .await;
+    let of_key = |length| {
+        let binding = StoredBinding::KeyId(vec![0; length].into());
+        TokenRecord::try_new(binding, b"", at(0), HOUR).map(drop)
+    };
+    assert_eq!(of_key(MAX_KEY_ID_BYTES), Ok(()));
+    for length in [0, MAX_KEY_ID_BYTES + 1] {
+        assert_eq!(of_key(length), Err(TokenRecordError::KeyIdLength));
+    }
     let too_long = &every_byte[..MAX_TOKEN_SUBJECT_BYTES + 1];
     assert_eq!(
         new(too_long, at(0), HOUR),
@@ -518,42 +533,54 @@ async fn what_is_at_a_limit_comes_back_whole_and_what_is_over_it_is_refused() {
     assert_eq!(new(b"", before, HOUR), Err(TokenRecordError::Time));
 }
 
+/// Each writes all the while the others do.
+async fn write_at_once(stores: [Arc<dyn TokenStore>; 8]) {
+    const TOKENS: usize = 100;
+    let [store, ..] = &stores;
+    let writers = (0..).zip(&stores).map(|(writer, store)| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let record = bound(&key(), &format!("writer {writer}"));
+            let mut tokens = Vec::new();
+            for _ in 0..TOKENS {
+                tokens.push(store.issue(&record).await.unwrap());
+            }
+            (record, tokens)
+        })
+    });
+    let connection = provided(&key());
+    let mut digests = Vec::new();
+    for writer in writers.collect::<Vec<_>>() {
+        let (record, tokens) = writer.await.unwrap();
+        for token in tokens {
+            let verdict = verdict(&**store, &token, Some(&connection), at(1)).await;
+            assert_eq!(verdict, HonorBound(record.clone()));
+            digests.push(token.digest());
+        }
+    }
+    digests.sort();
+    let of = TokensOf::KeyId(connection.key_id());
+    let listed = store.list(of, None).await.unwrap();
+    let listed: Vec<_> = listed.into_iter().map(|(digest, _)| digest).collect();
+    assert_eq!(listed, digests);
+    assert_eq!(listed.len(), 8 * TOKENS);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_eight_writers_at_once_nothing_is_lost() {
-    const TOKENS: usize = 100;
     on_each("writers", async |store| {
-        let writers = (0..8).map(|writer| {
-            let store = store.clone();
-            tokio::spawn(async move {
-                let record = bound(&key(), &format!("writer {writer}"));
-                let mut tokens = Vec::new();
-                for _ in 0..TOKENS {
-                    tokens.push(store.issue(&record).await.unwrap());
-                }
-                (record, tokens)
-            })
-        });
-        let connection = provided(&key());
-        let mut digests = Vec::new();
-        for writer in writers.collect::<Vec<_>>() {
-            let (record, tokens) = writer.await.unwrap();
-            for token in tokens {
-                let verdict = verdict(&*store, &token, Some(&connection), at(1)).await;
-                assert_eq!(verdict, HonorBound(record.clone()));
-                digests.push(token.digest());
-            }
-        }
-        digests.sort();
-        let listed = store.list(TokensOf::KeyId(connection.key_id()), None).await;
-        let listed: Vec<_> = listed
-            .unwrap()
-            .into_iter()
-            .map(|(digest, _)| digest)
-            .collect();
-        assert_eq!(listed, digests);
-        assert_eq!(listed.len(), 8 * TOKENS);
+        write_at_once(std::array::from_fn(|_| store.clone())).await;
     })
     .await;
+
+    println!("eight servers' SQLite");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tokens.db");
+    let mut stores: Vec<Arc<dyn TokenStore>> = Vec::new();
+    for _ in 0..8 {
+        stores.push(Arc::new(open(&path).await));
+    }
+    write_at_once(stores.try_into().ok().unwrap()).await;
 }
 
 /// Checks a token over one store all the while it is revoked over another.
@@ -721,8 +748,10 @@ async fn servers_that_open_a_new_database_at_once_all_can_use_it() {
     for round in 0..5 {
         let database = server.database(&format!("new{round}")).await;
         let opened = opened_at_once(|| {
-            let mut options = SqlxOptions::default();
-            options.max_connections = 1;
+            let options = SqlxOptions {
+                max_connections: 1,
+                ..SqlxOptions::default()
+            };
             let store = PostgresTokenStore::connect(database.clone(), options);
             async move { store.await.unwrap() }
         });
@@ -743,8 +772,10 @@ async fn a_new_database_is_opened_as_soon_as_another_lets_go_of_it() {
     // SQLite does not wait for this one of itself.
     let hold = "CREATE TABLE other (number); BEGIN IMMEDIATE";
     other.execute(sqlx::raw_sql(hold)).await.unwrap();
-    let mut options = SqlxOptions::default();
-    options.timeout = Duration::from_millis(100);
+    let options = SqlxOptions {
+        timeout: Duration::from_millis(100),
+        ..SqlxOptions::default()
+    };
     let refused = SqliteTokenStore::open(&path, options).await.unwrap_err();
     assert_eq!(refused.kind(), TokenStoreErrorKind::Unavailable);
     let opening = tokio::spawn(async move { open(&path).await });
@@ -980,8 +1011,10 @@ async fn a_postgresql_server_elsewhere_must_be_verified() {
     }
     let verified = server.clone().ssl_mode(PgSslMode::VerifyFull);
     assert_eq!(refusal(verified).await, TokenStoreErrorKind::Unavailable);
-    let mut options = SqlxOptions::default();
-    options.allow_unverified_server = true;
+    let options = SqlxOptions {
+        allow_unverified_server: true,
+        ..SqlxOptions::default()
+    };
     let allowed = PostgresTokenStore::connect(server, options)
         .await
         .unwrap_err();
@@ -1061,8 +1094,10 @@ async fn a_store_that_does_not_answer_honors_nothing() {
     );
 
     let mut server = PostgresServer::start();
-    let mut options = SqlxOptions::default();
-    options.timeout = Duration::from_secs(1);
+    let options = SqlxOptions {
+        timeout: Duration::from_secs(1),
+        ..SqlxOptions::default()
+    };
     let database = server.database("silent").await;
     let postgres = PostgresTokenStore::connect(database, options)
         .await
