@@ -12,11 +12,12 @@ mod sqlite;
 
 use std::{
     fmt,
+    ops::Deref,
     time::{Duration, SystemTime},
 };
 
 use sqlx::{
-    ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
+    Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
     migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
     pool::PoolOptions,
     query, query_as,
@@ -284,10 +285,16 @@ fn pool<DB: Database>(options: SqlxOptions) -> PoolOptions<DB> {
 }
 
 /// Brings the schema up to this crate's version. One that is newer, or was changed, is refused.
-async fn migrate(
-    connection: &mut impl Migrate,
-    versions: &[(&'static str, &'static str)],
-) -> Result<(), TokenStoreError> {
+///
+/// Boxed, since the compiler cannot see otherwise that the future is `Send`.
+fn migrate<'a, A>(
+    connection: A,
+    versions: &'static [(&'static str, &'static str)],
+) -> StoreFuture<'a, Result<(), TokenStoreError>>
+where
+    A: Acquire<'a> + Send + 'a,
+    <A::Connection as Deref>::Target: Migrate + Send,
+{
     let migrations = (1..).zip(versions).map(|(version, (description, sql))| {
         let sql = sqlx::SqlSafeStr::into_sql_str(*sql);
         let kind = MigrationType::Simple;
@@ -296,10 +303,13 @@ async fn migrate(
     let mut migrator = Migrator::with_migrations(migrations.collect());
     // The application may migrate tables of its own in the same database.
     migrator.dangerous_set_table_name("tokenbind_migrations");
-    let migrated = migrator.run_direct(None, connection, false).await;
-    migrated.map_err(|error| match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => failed(error),
-        error => TokenStoreError::new(TokenStoreErrorKind::Version, error),
+    Box::pin(async move {
+        migrator.run(connection).await.map_err(|error| match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                failed(error)
+            }
+            error => TokenStoreError::new(TokenStoreErrorKind::Version, error),
+        })
     })
 }
 
