@@ -246,6 +246,25 @@ mod tests {
     }
 
     #[test]
+    fn within_one_origin_there_is_nothing_to_reveal() {
+        let consumer = party("https://rp.example", Some(KeyParameters::P256));
+        for (provider, reason) in [
+            (consumer.clone(), WithheldReason::SameOrigin),
+            (
+                party("https://rp.example:443/x", Some(KeyParameters::Rsa2048)),
+                WithheldReason::SameOrigin,
+            ),
+            (
+                party("https://rp.example", None),
+                WithheldReason::ProviderNotNegotiated,
+            ),
+        ] {
+            let permission = script_permission(true, &consumer).expect("permitted");
+            assert_eq!(permission.disclose(&provider), Disclosure::Withhold(reason));
+        }
+    }
+
+    #[test]
     fn names_are_those_of_the_vectors() {
         let reasons = [
             WithheldReason::NotAsked,

@@ -473,9 +473,13 @@ fn a_permission_does_not_outlive_a_reset() {
         assert_eq!(header.disclosure, Some(withheld));
         assert_eq!(verified(&mut server, &header).referred(), None);
     }
+    // Those given since hold.
     let again = state.connection(origin(RP), Some(session(P256, 3)));
-    let header = provider.header(&state, Some(redirect(&again))).unwrap();
-    assert!(verified(&mut server, &header).referred().is_some());
+    let scripted = state.script_permission(true, &origin(RP)).unwrap();
+    for permission in [redirect(&again), scripted] {
+        let header = provider.header(&state, Some(permission)).unwrap();
+        assert!(verified(&mut server, &header).referred().is_some());
+    }
 }
 
 /// A store that is reset, by the client's other thread, while a key is fetched.
