@@ -10,10 +10,13 @@ use proptest::{
 };
 
 /// What the generator meant to say: results as method, result and properties.
+/// Method, result, and properties.
+type BuiltResult = (String, String, Vec<(String, String, String)>);
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Meant {
     authserv_id: String,
-    results: Vec<(String, String, Vec<(String, String, String)>)>,
+    results: Vec<BuiltResult>,
 }
 
 /// `[CFWS]`
@@ -94,7 +97,7 @@ fn property() -> impl Strategy<Value = Built<(String, String, String)>> {
     })
 }
 
-fn result() -> impl Strategy<Value = Built<(String, String, Vec<(String, String, String)>)>> {
+fn result() -> impl Strategy<Value = Built<BuiltResult>> {
     let version = prop::option::of(0_u32..3);
     let reason = prop::option::of(value());
     let properties = vec((some_cfws(), property()), 0..4);
