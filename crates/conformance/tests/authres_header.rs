@@ -9,10 +9,10 @@ use proptest::{
     sample::{Index, select},
 };
 
-/// What the generator meant to say: results as method, result and properties.
 /// Method, result, and properties.
 type BuiltResult = (String, String, Vec<(String, String, String)>);
 
+/// What the generator meant to say: results as method, result and properties.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Meant {
     authserv_id: String,
