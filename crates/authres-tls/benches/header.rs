@@ -13,7 +13,9 @@ use std::{
     time::Duration,
 };
 
-use authres_tls::{AuthenticationResults, Options, authserv_id};
+use authres_tls::{
+    AuthenticationResults, AuthenticationResultsBuf, Options, WriteOptions, authserv_id,
+};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mail_parser::HeaderValue;
 
@@ -51,6 +53,35 @@ fn parse(c: &mut Criterion) {
                     black_box(msg_auth_status::alloc_yes::AuthenticationResults::from(
                         black_box(text),
                     ));
+                }
+            });
+        });
+        group.finish();
+    }
+}
+
+fn write(c: &mut Criterion) {
+    let options = WriteOptions::default();
+    for (name, values) in values() {
+        let headers: Vec<_> = values
+            .iter()
+            .map(|value| {
+                let read = AuthenticationResults::parse(value.as_bytes(), &Options::strict());
+                let read = read.expect("a value that strict accepts");
+                AuthenticationResultsBuf::try_from(&read).expect("a value that can be written")
+            })
+            .collect();
+        let mut group = c.benchmark_group(format!("write-{name}"));
+        group.throughput(Throughput::Elements(10));
+        group.bench_function("ours", |b| {
+            let mut out = String::new();
+            b.iter(|| {
+                for header in &headers {
+                    out.clear();
+                    black_box(header)
+                        .write_to(&options, &mut out)
+                        .expect("a value that can be written");
+                    black_box(&out);
                 }
             });
         });
@@ -191,6 +222,6 @@ fn peers(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    targets = parse, scan, adversarial, peers
+    targets = parse, write, scan, adversarial, peers
 }
 criterion_main!(benches);
