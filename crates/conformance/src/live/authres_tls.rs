@@ -65,7 +65,9 @@ fn the_field(message: &str) -> Checked<&str> {
 }
 
 /// What was read of the field: the result, its comments, its properties.
-fn read(value: &str) -> Checked<(String, Vec<String>, Vec<(String, String)>)> {
+type WasRead = (String, Vec<String>, Vec<(String, String)>);
+
+fn read(value: &str) -> Checked<WasRead> {
     let header = AuthenticationResults::parse(value.as_bytes(), &Options::strict())?;
     same("authserv-id", &*header.authserv_id().unfolded(), SERVER)?;
     same("results", header.results().len(), 1)?;
