@@ -332,6 +332,7 @@ impl<'a> Parser<'a, '_> {
     fn results(&mut self, mut input: &'a [u8]) -> Result<(), nom::Err<Failure>> {
         const FIELD: &str = "resinfo";
         let mut none = None;
+        let mut comments_of_none = Vec::new();
         loop {
             let Some((b';', body)) = input.split_first() else {
                 if ends_value(input) {
@@ -364,7 +365,8 @@ impl<'a> Parser<'a, '_> {
                 if none.is_some() {
                     self.note(DiagnosticKind::NoneMixed, FIELD, self.offset(start))?;
                 }
-                none = Some((self.offset(start), comments..self.tree.comments.len()));
+                none = Some(self.offset(start));
+                comments_of_none.push(comments..self.tree.comments.len());
                 self.tree.none = Some(self.span(input, rest));
                 input = rest;
                 continue;
@@ -373,13 +375,15 @@ impl<'a> Parser<'a, '_> {
             self.tree.comments.truncate(comments);
             input = self.result_or_recover(input, body)?;
         }
-        if let Some((offset, comments)) = none {
+        if let Some(offset) = none {
             if self.tree.results.is_empty() {
                 self.tree.body = Body::NoResult;
                 self.tree.header_comments = self.tree.comments.len();
             } else {
                 self.note(DiagnosticKind::NoneMixed, FIELD, offset)?;
-                self.forget_comments(comments);
+                for comments in comments_of_none.into_iter().rev() {
+                    self.forget_comments(comments);
+                }
             }
         }
         Ok(())
