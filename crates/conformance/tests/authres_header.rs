@@ -219,7 +219,7 @@ fn message(data: &[u8], choice: u8, name: &str) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn what_the_grammar_makes_is_read_as_it_was_meant((value, meant) in header()) {
