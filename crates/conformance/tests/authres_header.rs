@@ -9,15 +9,18 @@ use proptest::{
     sample::{Index, select},
 };
 
-/// Method, result, and properties.
-type BuiltResult = (String, String, Vec<(String, String, String)>);
-
-/// What the generator meant to say: results as method, result and properties.
+/// What the generator meant to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Meant {
     authserv_id: String,
-    results: Vec<BuiltResult>,
+    results: Vec<MeantResult>,
 }
+
+/// Method, result, reason and properties.
+type MeantResult = (String, String, Option<String>, Vec<MeantProperty>);
+
+/// ptype, property and value.
+type MeantProperty = (String, String, String);
 
 /// `[CFWS]`
 fn cfws() -> impl Strategy<Value = String> {
@@ -87,7 +90,7 @@ fn pvalue() -> impl Strategy<Value = (String, String)> {
 
 type Built<T> = (String, T);
 
-fn property() -> impl Strategy<Value = Built<(String, String, String)>> {
+fn property() -> impl Strategy<Value = Built<MeantProperty>> {
     (keyword(), keyword(), pvalue(), vec(cfws(), 4)).prop_map(|(ptype, property, value, gaps)| {
         let raw = format!(
             "{ptype}{}.{}{property}{}={}{}",
@@ -97,7 +100,7 @@ fn property() -> impl Strategy<Value = Built<(String, String, String)>> {
     })
 }
 
-fn result() -> impl Strategy<Value = Built<BuiltResult>> {
+fn result() -> impl Strategy<Value = Built<MeantResult>> {
     let version = prop::option::of(0_u32..3);
     let reason = prop::option::of(value());
     let properties = vec((some_cfws(), property()), 0..4);
@@ -118,7 +121,7 @@ fn result() -> impl Strategy<Value = Built<BuiltResult>> {
                 "{}{method}{version}{}={}{result}",
                 gaps[2], gaps[3], gaps[4]
             );
-            if let Some((reason, _)) = reason {
+            if let Some((reason, _)) = &reason {
                 raw += &format!("{gap}reason{}={}{reason}", gaps[5], gaps[6]);
             }
             let mut meant = Vec::new();
@@ -128,7 +131,8 @@ fn result() -> impl Strategy<Value = Built<BuiltResult>> {
                 meant.push(of);
             }
             raw += &gaps[7];
-            (raw, (method, result, meant))
+            let reason = reason.map(|(_, meant)| meant);
+            (raw, (method, result, reason, meant))
         })
 }
 
@@ -197,6 +201,7 @@ fn read(value: &str) -> Result<Meant, TestCaseError> {
                 (
                     text(result.method()),
                     text(result.result()),
+                    result.reason().map(text),
                     properties.collect(),
                 )
             })
@@ -214,7 +219,7 @@ fn message(data: &[u8], choice: u8, name: &str) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn what_the_grammar_makes_is_read_as_it_was_meant((value, meant) in header()) {

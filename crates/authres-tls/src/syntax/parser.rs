@@ -303,12 +303,12 @@ impl<'a> Parser<'a, '_> {
             }
             let (after, number) = self.number(rest, FIELD)?;
             self.tree.version = Some(number);
-            rest = self.cfws(after, Element::Version)?;
             if number.value != Some(VERSION) {
                 self.tree.body = Body::UnsupportedVersion;
                 self.tree.header_comments = self.tree.comments.len();
                 return Ok(None);
             }
+            rest = self.cfws(after, Element::Version)?;
         }
         if rest.first() == Some(&b';') {
             return Ok(Some(rest));
@@ -332,6 +332,7 @@ impl<'a> Parser<'a, '_> {
     fn results(&mut self, mut input: &'a [u8]) -> Result<(), nom::Err<Failure>> {
         const FIELD: &str = "resinfo";
         let mut none = None;
+        let mut comments_of_none = Vec::new();
         loop {
             let Some((b';', body)) = input.split_first() else {
                 if ends_value(input) {
@@ -364,7 +365,8 @@ impl<'a> Parser<'a, '_> {
                 if none.is_some() {
                     self.note(DiagnosticKind::NoneMixed, FIELD, self.offset(start))?;
                 }
-                none = Some((self.offset(start), comments..self.tree.comments.len()));
+                none = Some(self.offset(start));
+                comments_of_none.push(comments..self.tree.comments.len());
                 self.tree.none = Some(self.span(input, rest));
                 input = rest;
                 continue;
@@ -373,13 +375,15 @@ impl<'a> Parser<'a, '_> {
             self.tree.comments.truncate(comments);
             input = self.result_or_recover(input, body)?;
         }
-        if let Some((offset, comments)) = none {
+        if let Some(offset) = none {
             if self.tree.results.is_empty() {
                 self.tree.body = Body::NoResult;
                 self.tree.header_comments = self.tree.comments.len();
             } else {
                 self.note(DiagnosticKind::NoneMixed, FIELD, offset)?;
-                self.forget_comments(comments);
+                for comments in comments_of_none.into_iter().rev() {
+                    self.forget_comments(comments);
+                }
             }
         }
         Ok(())
@@ -667,20 +671,27 @@ impl<'a> Parser<'a, '_> {
         if !self.lenient {
             return Ok(());
         }
+        // Behind a version that is not known nothing was read.
+        let read = match (self.tree.body, self.tree.version) {
+            (Body::UnsupportedVersion, Some(version)) => {
+                self.input.get(..version.span.end()).unwrap_or_default()
+            }
+            _ => self.input,
+        };
         let mut found = Vec::new();
         let mut before = 0;
-        for (offset, octet) in self.input.iter().enumerate() {
+        for (offset, octet) in read.iter().enumerate() {
             if *octet == b'\n' && before != b'\r' {
                 found.push((DiagnosticKind::BareLfFold, offset));
             }
             before = *octet;
         }
         let non_ascii = if self.options.utf8 {
-            core::str::from_utf8(self.input)
+            core::str::from_utf8(read)
                 .err()
                 .map(|error| error.valid_up_to())
         } else {
-            self.input.iter().position(|octet| !octet.is_ascii())
+            read.iter().position(|octet| !octet.is_ascii())
         };
         found.extend(non_ascii.map(|offset| (DiagnosticKind::NonAscii, offset)));
         let input = self.input;

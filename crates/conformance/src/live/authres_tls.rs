@@ -64,11 +64,10 @@ fn the_field(message: &str) -> Checked<&str> {
     }
 }
 
-/// What was read of a field: the result, its comments, its properties by name.
-type ReadBack = (String, Vec<String>, Vec<(String, String)>);
+/// What was read of the field: the result, its comments, its properties.
+type WasRead = (String, Vec<String>, Vec<(String, String)>);
 
-/// Reads the field strictly.
-fn read(value: &str) -> Checked<ReadBack> {
+fn read(value: &str) -> Checked<WasRead> {
     let header = AuthenticationResults::parse(value.as_bytes(), &Options::strict())?;
     same("authserv-id", &*header.authserv_id().unfolded(), SERVER)?;
     same("results", header.results().len(), 1)?;

@@ -124,6 +124,15 @@ fn places(value: &[u8], header: &AuthenticationResults<'_>) -> Result<(), Broken
             }
         }
     }
+    let of_parts = header
+        .comments()
+        .chain(header.results().flat_map(|it| it.comments()));
+    if !of_parts
+        .map(|it| it.text())
+        .eq(header.all_comments().map(|it| it.text()))
+    {
+        return Err("a comment is of nothing, or of two parts".into());
+    }
     if header.body() != Body::Results && header.results().len() != 0 {
         return Err("results beside none".into());
     }
