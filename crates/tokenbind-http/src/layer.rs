@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
+use http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{CONNECTION, HeaderName},
+};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -16,6 +19,9 @@ use crate::{
     header::TOKEN_BINDING,
     server::{ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome},
 };
+
+/// The header's name, so that no request parses it.
+static NAME: HeaderName = HeaderName::from_static(TOKEN_BINDING);
 
 /// Makes a service token-binding aware.
 ///
@@ -68,15 +74,11 @@ pub struct TokenBindingService<S> {
 impl<S> TokenBindingService<S> {
     /// Checks the request; the status to refuse it with, if it is.
     fn check<B>(&self, request: &mut Request<B>) -> Result<(), StatusCode> {
-        let extensions = request.extensions();
-        let connection = match &self.connection {
-            Some(connection) => Some(connection.clone()),
-            None => connection_of(extensions).cloned(),
-        };
-        let Some(connection) = connection else {
+        let connection = self.connection.as_ref();
+        let Some(connection) = connection.or_else(|| connection_of(request.extensions())) else {
             return Err(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        let values = request.headers().get_all(TOKEN_BINDING);
+        let values = request.headers().get_all(&NAME);
         match connection.request(values.iter().map(HeaderValue::as_bytes)) {
             RequestOutcome::NotInUse => {
                 let extensions = request.extensions_mut();
