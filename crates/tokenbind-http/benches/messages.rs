@@ -15,7 +15,7 @@
 
 mod paired;
 
-use std::{hint::black_box, iter, sync::Arc};
+use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paired::{Ratio, compare, ratios, times};
@@ -154,84 +154,113 @@ fn first(c: &mut Criterion<Ratio>) {
     }
 }
 
-/// The longest header that is read, with all that costs: as many bindings as are read, a curve check
-/// each, extensions in what room is left, a provided and at the end a referred binding, whose
-/// signatures are verified.
-fn longest(session: &Session, keys: [&P256Key; 3], referred_signature: &Signature) -> String {
-    let octets = session.tls_unique.signed_octets();
-    let [provided, referred, other] = keys;
+/// What costs a client nothing to vary: an extension that is not signed.
+fn extensions(number: usize, data: u8) -> Vec<Extension> {
     let extension = Extension {
-        extension_type: ExtensionType(0),
+        extension_type: ExtensionType(data),
         extension_data: Vec::new(),
     };
-    let with_extensions = |number: usize| {
-        let binding = |kind: u8, key: &P256Key, signature: Signature, extensions: usize| {
-            let kind = TokenBindingType(kind);
-            let id = TokenBindingId::try_new(kind, key.public_key(), PROFILE.point);
-            TokenBinding::new(
-                id.expect("a key"),
-                signature.to_vec(PROFILE.signature),
-                vec![extension.clone(); extensions],
-            )
+    vec![extension; number]
+}
+
+fn binding(kind: u8, key: &P256Key, signature: &Signature, data: Vec<Extension>) -> TokenBinding {
+    let kind = TokenBindingType(kind);
+    let id = TokenBindingId::try_new(kind, key.public_key(), PROFILE.point).expect("a key");
+    TokenBinding::new(id, signature.to_vec(PROFILE.signature), data)
+}
+
+fn written(bindings: Vec<TokenBinding>) -> String {
+    let message = TokenBindingMessage::try_new(bindings, PROFILE).expect("a message");
+    encode_header(&message.to_vec().expect("it fits"))
+}
+
+/// The keys of a client that means harm, and what it signs with them.
+struct Adversary {
+    provided: P256Key,
+    referred: P256Key,
+    other: P256Key,
+    octets: SignedOctets,
+}
+
+impl Adversary {
+    fn new(session: &Session) -> Self {
+        let key = || P256Key::generate().expect("random source");
+        Self {
+            provided: key(),
+            referred: key(),
+            other: key(),
+            octets: session.tls_unique.signed_octets(),
+        }
+    }
+
+    fn sign(&self, key: &P256Key) -> Signature {
+        key.sign(&self.octets).expect("signs")
+    }
+
+    /// A header with two bindings; each `variant` is another one.
+    fn header(&self, variant: u8) -> String {
+        let [provided, referred] = [&self.provided, &self.referred];
+        written(vec![
+            binding(0, provided, &self.sign(provided), extensions(1, variant)),
+            binding(1, referred, &self.sign(referred), Vec::new()),
+        ])
+    }
+
+    /// The longest header that is read, with all that costs: as many bindings as are read, a curve
+    /// check each, extensions in what room is left, a provided and at the end a referred binding.
+    fn longest(&self, variant: u8, signer_of_referred: &P256Key) -> String {
+        let [provided, referred] = [&self.provided, &self.referred];
+        let signature = self.sign(provided);
+        let with = |number| {
+            let filler = extensions(number, variant);
+            let mut bindings = vec![binding(0, provided, &signature, filler)];
+            let others = 2..16;
+            bindings.extend(others.map(|kind| binding(kind, &self.other, &signature, Vec::new())));
+            let signature = self.sign(signer_of_referred);
+            bindings.push(binding(1, referred, &signature, Vec::new()));
+            written(bindings)
         };
-        let mut bindings = vec![binding(
-            0,
-            provided,
-            provided.sign(&octets).expect("signs"),
-            0,
-        )];
-        bindings.extend((2..16).map(|kind| {
-            let extensions = if kind == 2 { number } else { 0 };
-            binding(kind, other, referred_signature.clone(), extensions)
-        }));
-        bindings.push(binding(1, referred, referred_signature.clone(), 0));
-        let message = TokenBindingMessage::try_new(bindings, PROFILE).expect("a message");
-        encode_header(&message.to_vec().expect("it fits"))
-    };
-    // Three bytes an extension are four characters; the DER signatures take more or less.
-    let room = MAX_HEADER_BYTES - with_extensions(0).len();
-    let value = with_extensions(room / 4 - 4);
-    assert!((MAX_HEADER_BYTES - 64..=MAX_HEADER_BYTES).contains(&value.len()));
-    value
+        // Three bytes an extension are four characters.
+        let room = MAX_HEADER_BYTES - with(0).len();
+        let value = with(room / 4);
+        assert!((MAX_HEADER_BYTES - 4..=MAX_HEADER_BYTES).contains(&value.len()));
+        value
+    }
 }
 
 /// What a client can do to make each request cost as much as it can, against two verifications: more
-/// are never made. Both a connection that goes on, with more headers than are remembered, and the
+/// are never made. First a connection that goes on, with more headers than are remembered; then the
 /// one header after which there is none.
 fn adversarial(c: &mut Criterion<Ratio>) {
     let session = session(TokenBindingAlpn::Http11P256);
-    let keys = [(); 3].map(|()| P256Key::generate().expect("random source"));
-    let [provided, referred, other] = &keys;
-    let verifier = verifier();
-    let octets = session.tls_unique.signed_octets();
-    let alternating = |values: Vec<String>| {
-        let mut binding = ServerBinding::new(Some(session), ServerOptions::default());
+    let adversary = Adversary::new(&session);
+    let two = || {
+        let mut one = verification(&session, &adversary.provided);
+        move |times| one(2 * times)
+    };
+    let alternating = |header: &dyn Fn(u8) -> String| {
+        let variants = 0..=u8::try_from(MAX_VERIFIED_MESSAGES).expect("a few");
+        let values: Vec<_> = variants.map(header).collect();
         let mut values = values.into_iter().cycle();
+        let mut connection = ServerBinding::new(Some(session), ServerOptions::default());
+        let verifier = verifier();
         move |times| {
             for value in values.by_ref().take(usize::try_from(times).expect("few")) {
-                assert!(bound(&binding.request([value.as_bytes()], &verifier)));
+                assert!(bound(&connection.request([value.as_bytes()], &verifier)));
             }
         }
     };
-    let two = || {
-        let mut one = verification(&session, provided);
-        move |times| one(2 * times)
-    };
-    let values = iter::repeat_with(|| header(&session, provided, Some(referred)));
-    let values = values.take(MAX_VERIFIED_MESSAGES + 1).collect();
-    compare(c, "alternating/to-two", 2, alternating(values), two());
+    let short = alternating(&|variant| adversary.header(variant));
+    compare(c, "alternating/to-two", 2, short, two());
+    let long = alternating(&|variant| adversary.longest(variant, &adversary.referred));
+    compare(c, "alternating-8-kb/to-two", 2, long, two());
 
-    let signed = || referred.sign(&octets).expect("signs");
-    let values = iter::repeat_with(|| longest(&session, [provided, referred, other], &signed()));
-    let values = values.take(MAX_VERIFIED_MESSAGES + 1).collect();
-    compare(c, "alternating-8-kb/to-two", 2, alternating(values), two());
-
-    let wrong = provided.sign(&octets).expect("signs");
-    let value = longest(&session, [provided, referred, other], &wrong);
+    let value = adversary.longest(0, &adversary.other);
+    let verifier = verifier();
     let refused = |times| {
         for _ in 0..times {
-            let mut binding = ServerBinding::new(Some(session), ServerOptions::default());
-            let outcome = binding.request([black_box(value.as_bytes())], &verifier);
+            let mut connection = ServerBinding::new(Some(session), ServerOptions::default());
+            let outcome = connection.request([black_box(value.as_bytes())], &verifier);
             let RequestOutcome::Terminate(refusal) = outcome else {
                 panic!("a wrong signature is refused");
             };
@@ -248,14 +277,8 @@ fn garbage(session: &Session, length: usize) -> [(&'static str, Vec<u8>); 2] {
     // One binding whose extensions go on to the end, and there are wrong.
     let key = P256Key::generate().expect("random source");
     let signature = key.sign(&session.tls_unique.signed_octets());
-    let signature = signature.expect("signs").to_vec(PROFILE.signature);
-    let id = TokenBindingId::try_new(TokenBindingType::PROVIDED, key.public_key(), PROFILE.point);
-    let extension = Extension {
-        extension_type: ExtensionType(0),
-        extension_data: Vec::new(),
-    };
-    let extensions = vec![extension; (length * 3 / 4 - 160) / 3];
-    let binding = TokenBinding::new(id.expect("a key"), signature, extensions);
+    let filler = extensions((length * 3 / 4 - 160) / 3, 0);
+    let binding = binding(0, &key, &signature.expect("signs"), filler);
     let message = TokenBindingMessage::try_new(vec![binding], PROFILE).expect("a message");
     let mut message = message.to_vec().expect("it fits");
     *message.last_mut().expect("a byte") = 1;

@@ -18,7 +18,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use http::{HeaderValue, Request, Response, StatusCode, header::HOST};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::HOST};
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::{
     body::Incoming,
@@ -167,10 +167,11 @@ async fn bound_server(identity: &Identity, alpn: TokenBindingAlpn) -> SocketAddr
     address
 }
 
-/// hyper's client connection, with the value of the header.
+/// hyper's client connection, the value of the header, and whether the server takes it as bound.
 struct Connection {
     sender: Sender,
     header: Option<HeaderValue>,
+    bound: bool,
 }
 
 enum Sender {
@@ -183,6 +184,7 @@ impl Connection {
         stream: tokio_rustls::client::TlsStream<TcpStream>,
         protocol: ApplicationProtocol,
         header: Option<HeaderValue>,
+        bound: bool,
     ) -> Self {
         let tls = stream.get_ref().1;
         let suite = tls.negotiated_cipher_suite().map(|suite| suite.suite());
@@ -203,12 +205,21 @@ impl Connection {
             tokio::spawn(connection);
             Sender::Http1(sender)
         };
-        let mut connection = Self { sender, header };
+        let mut connection = Self {
+            sender,
+            header,
+            bound,
+        };
         connection.exchange().await;
         connection
     }
 
-    async fn stock(identity: &Identity, protocol: ApplicationProtocol) -> Self {
+    /// Without this crate; a `header` is sent, but nobody reads it.
+    async fn stock(
+        identity: &Identity,
+        protocol: ApplicationProtocol,
+        header: Option<HeaderValue>,
+    ) -> Self {
         let address = stock_server(identity, protocol).await;
         let mut config = ClientConfig::builder_with_provider(default_provider().into())
             .with_protocol_versions(&[&TLS12])
@@ -219,7 +230,7 @@ impl Connection {
         let connector = TlsConnector::from(Arc::new(config));
         let name = "localhost".try_into().expect("a name");
         let stream = connector.connect(name, connect(address).await);
-        Self::new(stream.await.expect("a handshake"), protocol, None).await
+        Self::new(stream.await.expect("a handshake"), protocol, header, false).await
     }
 
     async fn bound(identity: &Identity, alpn: TokenBindingAlpn) -> Self {
@@ -232,14 +243,15 @@ impl Connection {
         let value = header.expect("a header").value.expect("negotiated");
         let value = HeaderValue::from_str(&value).expect("base64url");
         let protocol = alpn.application_protocol();
-        Self::new(connected.stream, protocol, Some(value)).await
+        Self::new(connected.stream, protocol, Some(value), true).await
     }
 
     /// One request and its response.
     async fn exchange(&mut self) {
         let mut request = Request::new(Empty::new());
         if let Some(value) = &self.header {
-            request.headers_mut().insert(TOKEN_BINDING, value.clone());
+            let name = HeaderName::from_static(TOKEN_BINDING);
+            request.headers_mut().insert(name, value.clone());
         }
         let response = match &mut self.sender {
             Sender::Http1(sender) => {
@@ -254,7 +266,7 @@ impl Connection {
                 sender.send_request(request).await
             }
         };
-        read(response.expect("a response"), self.header.is_some()).await;
+        read(response.expect("a response"), self.bound).await;
     }
 }
 
@@ -288,32 +300,32 @@ fn runtime() -> Runtime {
     builder.enable_all().build().expect("a runtime")
 }
 
-/// hyper's connection with this crate's server and a header, against the same without.
+/// hyper's connection with this crate's server and a header, against the same without both, and
+/// against the same without this crate's server: what checking the header costs, and not its bytes.
 fn connections(c: &mut Criterion<Ratio>) {
     let (runtime, identity) = (runtime(), Identity::new());
+    let exchanges = |connection: &mut Connection, times| {
+        runtime.block_on(async {
+            for _ in 0..times {
+                connection.exchange().await;
+            }
+        });
+    };
     for (name, alpn) in ALPN {
         let protocol = alpn.application_protocol();
-        let mut with = runtime.block_on(Connection::bound(&identity, alpn));
-        let mut without = runtime.block_on(Connection::stock(&identity, protocol));
-        compare(
-            c,
-            &format!("{name}/to-stock"),
-            6,
-            |times| {
-                runtime.block_on(async {
-                    for _ in 0..times {
-                        with.exchange().await;
-                    }
-                });
-            },
-            |times| {
-                runtime.block_on(async {
-                    for _ in 0..times {
-                        without.exchange().await;
-                    }
-                });
-            },
-        );
+        let mut bound = runtime.block_on(Connection::bound(&identity, alpn));
+        let header = bound.header.clone();
+        for (what, header) in [("stock", None), ("unchecked", header)] {
+            let stock = Connection::stock(&identity, protocol, header);
+            let mut stock = runtime.block_on(stock);
+            compare(
+                c,
+                &format!("{name}/to-{what}"),
+                6,
+                |times| exchanges(&mut bound, times),
+                |times| exchanges(&mut stock, times),
+            );
+        }
     }
 }
 
@@ -369,7 +381,7 @@ fn requests(c: &mut Criterion) {
         ("http1-stock", ApplicationProtocol::Http11),
         ("http2-stock", ApplicationProtocol::Http2),
     ] {
-        let mut connection = runtime.block_on(Connection::stock(&identity, protocol));
+        let mut connection = runtime.block_on(Connection::stock(&identity, protocol, None));
         measure(name, &mut connection);
     }
     for (name, alpn) in ALPN {
