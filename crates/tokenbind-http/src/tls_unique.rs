@@ -114,19 +114,26 @@ enum MasterSecret {
     Other,
 }
 
+/// The length of `verify_data` under every cipher suite of TLS 1.2 that rustls has (RFC 5246
+/// section 7.4.9).
+const VERIFY_DATA_BYTES: usize = 12;
+
 /// What the PRF of one connection did.
 #[derive(Default)]
 struct Seen {
     master_secret: MasterSecret,
     /// The Finished values in the order of their computation.
-    finished: Vec<(Side, Vec<u8>)>,
+    finished: Vec<(Side, [u8; VERIFY_DATA_BYTES])>,
 }
 
 impl Seen {
-    /// More than two can be only if calls of other connections came in: [`Capture::read`] refuses.
+    /// More than two can be only if calls of other connections came in, and another length only if
+    /// rustls changed: [`Capture::read`] refuses both.
     fn finished(&mut self, side: Side, verify_data: &[u8]) {
-        if self.finished.len() <= 2 {
-            self.finished.push((side, verify_data.to_vec()));
+        match verify_data.try_into() {
+            Ok(verify_data) if self.finished.len() <= 2 => self.finished.push((side, verify_data)),
+            Ok(_) => {}
+            Err(_) => self.finished = vec![(side, [0; VERIFY_DATA_BYTES]); 3],
         }
     }
 }
