@@ -481,6 +481,9 @@ where
             let disclosure = None;
             return Ok(RequestHeader { value, disclosure });
         }
+        if binding.session().is_none() {
+            return Ok(binding.header(&state, permission)?);
+        }
         let binding = binding.clone();
         let written = tokio::task::spawn_blocking(move || binding.header(&state, permission));
         match written.await {
