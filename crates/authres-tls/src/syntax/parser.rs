@@ -57,6 +57,7 @@ pub(super) fn parse<'a>(
         input: value,
         options,
         lenient,
+        end: value.len(),
         rules: Rules {
             high: options.utf8 || lenient,
             bare_lf: lenient,
@@ -100,6 +101,8 @@ struct Parser<'a, 'o> {
     options: &'o Options,
     lenient: bool,
     rules: Rules,
+    /// Where reading ended: behind an unsupported version nothing is looked at.
+    end: usize,
     tree: AuthenticationResults<'a>,
 }
 
@@ -306,6 +309,7 @@ impl<'a> Parser<'a, '_> {
             rest = self.cfws(after, Element::Version)?;
             if number.value != Some(VERSION) {
                 self.tree.body = Body::UnsupportedVersion;
+                self.end = self.offset(rest);
                 self.tree.header_comments = self.tree.comments.len();
                 return Ok(None);
             }
@@ -671,23 +675,24 @@ impl<'a> Parser<'a, '_> {
         if !self.lenient {
             return Ok(());
         }
+        let input = self.input;
+        let looked_at = input.get(..self.end).unwrap_or(input);
         let mut found = Vec::new();
         let mut before = 0;
-        for (offset, octet) in self.input.iter().enumerate() {
+        for (offset, octet) in looked_at.iter().enumerate() {
             if *octet == b'\n' && before != b'\r' {
                 found.push((DiagnosticKind::BareLfFold, offset));
             }
             before = *octet;
         }
         let non_ascii = if self.options.utf8 {
-            core::str::from_utf8(self.input)
+            core::str::from_utf8(looked_at)
                 .err()
                 .map(|error| error.valid_up_to())
         } else {
-            self.input.iter().position(|octet| !octet.is_ascii())
+            looked_at.iter().position(|octet| !octet.is_ascii())
         };
         found.extend(non_ascii.map(|offset| (DiagnosticKind::NonAscii, offset)));
-        let input = self.input;
         for (kind, offset) in found {
             let noted = self.note(kind, "authres-payload", offset);
             if let Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) = noted {
