@@ -411,7 +411,22 @@ impl Rules {
     /// stops between, but not with a full stop glued to the word before: `smtp.helo=evil.
     /// smtp.mailfrom=a@b.example` would be one address, and the client that chose its HELO name would
     /// make the next property vanish.
+    #[inline]
     fn address<'a>(
+        &self,
+        start: &'a [u8],
+        rest: &'a [u8],
+        plain: IsPlain,
+    ) -> Option<(&'a [u8], (Form, IsPlain))> {
+        match rest {
+            // What mostly follows: the end, or a blank or a fold and the next keyword.
+            [] | [b';', ..] => None,
+            [b' ', next, ..] | [b'\r', b'\n', b' ' | b'\t', next, ..] if is(*next, LDH) => None,
+            _ => self.address_behind(start, rest, plain),
+        }
+    }
+
+    fn address_behind<'a>(
         &self,
         mut start: &'a [u8],
         mut rest: &'a [u8],
