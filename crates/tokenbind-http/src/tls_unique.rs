@@ -130,8 +130,10 @@ impl Seen {
     /// More than two can be only if calls of other connections came in, and another length only if
     /// rustls changed: [`Capture::read`] refuses both.
     fn finished(&mut self, side: Side, verify_data: &[u8]) {
-        if let (0..=2, Ok(verify_data)) = (self.finished.len(), verify_data.try_into()) {
-            self.finished.push((side, verify_data));
+        match verify_data.try_into() {
+            Ok(verify_data) if self.finished.len() <= 2 => self.finished.push((side, verify_data)),
+            Ok(_) => {}
+            Err(_) => self.finished = vec![(side, [0; VERIFY_DATA_BYTES]); 3],
         }
     }
 }
