@@ -155,26 +155,26 @@ fn decode_value(value: &[u8], options: HeaderOptions) -> Result<Vec<u8>, HeaderE
         0
     };
     let characters = actual.saturating_sub(padding);
-    // The engine looks at the last character first.
-    let offender = value
-        .iter()
-        .take(characters)
-        .enumerate()
-        .find_map(|(offset, octet)| Some((offset, octet_kind(*octet)?)));
-    if let Some((offset, kind)) = offender {
-        return Err(HeaderError::new(kind, offset));
-    }
     let decoded = if padding > 0 {
         URL_SAFE.decode(value)
     } else {
         URL_SAFE_NO_PAD.decode(value)
     };
-    decoded.map_err(|error| match error {
-        DecodeError::InvalidLastSymbol { .. } => {
-            HeaderError::new(HeaderErrorKind::TrailingBits, characters.saturating_sub(1))
+    decoded.map_err(|error| {
+        // The engine looks at the last character first.
+        let offender = value
+            .iter()
+            .take(characters)
+            .enumerate()
+            .find_map(|(offset, octet)| Some((offset, octet_kind(*octet)?)));
+        match (offender, error) {
+            (Some((offset, kind)), _) => HeaderError::new(kind, offset),
+            (None, DecodeError::InvalidLastSymbol { .. }) => {
+                HeaderError::new(HeaderErrorKind::TrailingBits, characters.saturating_sub(1))
+            }
+            (None, _) if padding > 0 => HeaderError::new(HeaderErrorKind::Padding, characters),
+            (None, _) => HeaderError::new(HeaderErrorKind::Length, actual),
         }
-        _ if padding > 0 => HeaderError::new(HeaderErrorKind::Padding, characters),
-        _ => HeaderError::new(HeaderErrorKind::Length, actual),
     })
 }
 
