@@ -138,6 +138,8 @@ impl ClientState {
             generation: self.generation(),
             header: OnceLock::new(),
             writing: Mutex::new(()),
+            #[cfg(feature = "hyper")]
+            header_value: OnceLock::new(),
         }
     }
 
@@ -232,6 +234,9 @@ pub struct ClientBinding {
     /// Without a referred binding. Read without waiting for whoever writes it.
     header: OnceLock<Arc<str>>,
     writing: Mutex<()>,
+    /// The first header as `http` has it: most often the one that repeats.
+    #[cfg(feature = "hyper")]
+    pub(crate) header_value: OnceLock<http::HeaderValue>,
 }
 
 /// The header of one request.

@@ -290,11 +290,8 @@ impl<B: Body + Send + Unpin + 'static> Open<B> {
         let headers = request.headers_mut();
         headers.remove(&NAME);
         headers.remove(HOST);
-        if let Some(value) = header {
-            // base64url is always a header value.
-            if let Ok(value) = HeaderValue::from_str(value) {
-                headers.insert(&NAME, value);
-            }
+        if let Some(value) = header.and_then(|value| header_value(&self.binding, value)) {
+            headers.insert(&NAME, value);
         }
         request.uri_mut().clone_from(uri);
         match &mut self.sender {
@@ -316,6 +313,19 @@ impl<B: Body + Send + Unpin + 'static> Open<B> {
             }
         }
     }
+}
+
+/// The header as `http` has it, taken from the request before where it is the same.
+fn header_value(binding: &ClientBinding, value: &str) -> Option<HeaderValue> {
+    if let Some(kept) = binding.header_value.get()
+        && kept == value
+    {
+        return Some(kept.clone());
+    }
+    // base64url is always a header value.
+    let made = HeaderValue::from_str(value).ok()?;
+    let _ = binding.header_value.set(made.clone());
+    Some(made)
 }
 
 /// Kept connections, by origin. Never shared between origins, also not in HTTP/2: keys are per
