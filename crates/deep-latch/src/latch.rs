@@ -1,0 +1,546 @@
+//! The latch state machine, draft-newman-email-deep-02 sections 5.1 to 5.4: what a client requires of a
+//! connection, when it goes on, what it latches, and how it fails.
+
+use alloc::{vec, vec::Vec};
+use core::fmt;
+
+use crate::{
+    facility::{Achievement, Authentication, Facilities, Initial},
+    facts::{Login, ProtocolVersion, SessionFacts, TlsFacts},
+    host::Host,
+    record::LatchRecord,
+    status::{DeepStatus, StatusUrl},
+    tag::SecurityTag,
+};
+
+/// What the latches of a host require of a connection to it, before there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// TLS, from the beginning or by STARTTLS.
+    pub tls: bool,
+    /// No earlier version: for the TLS engine, so that it does not even offer one.
+    pub min_version: Option<ProtocolVersion>,
+    /// A certificate that PKIX verifies, of this host.
+    pub pkix: bool,
+    /// A certificate that DANE verifies, of this host.
+    pub dane: bool,
+}
+
+/// What happens on a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// The server does not offer TLS, or refuses STARTTLS.
+    NoTls,
+    /// The TLS handshake failed, or there was no connection for it.
+    HandshakeFailed,
+    /// The TLS handshake is complete.
+    Handshake(TlsFacts),
+    /// The server advertised its status, in clear or over TLS: as the connection is at this moment.
+    Status(&'a DeepStatus<'a>),
+    /// The server advertises no status, or one that cannot be read.
+    NoStatus,
+    /// The client logged in.
+    LoggedIn(Login),
+}
+
+/// What the client does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// Go on.
+    Continue,
+    /// Begin TLS before anything else: do not log in, and take what the server said so far for nothing.
+    StartTls,
+    /// Do not go on: a latched facility is not there. Over TLS the failure may be reported to the server
+    /// ([`LatchFailure::may_report`]); then the connection is closed.
+    Refuse(LatchFailure),
+    /// The connection failed, and no latch was involved.
+    Over,
+}
+
+/// When a failure was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Before connecting: a latched tag means nothing to this client.
+    Connecting,
+    /// There is no TLS, or the client went on without the TLS that it was to begin.
+    NoTls,
+    /// The TLS handshake failed.
+    HandshakeFailed,
+    /// The TLS session has not what is latched.
+    Handshake,
+    /// The login has not brought what is latched.
+    Login,
+}
+
+/// What a user may be offered after a failure (sections 3.1 and 5.4). To connect all the same is not among
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// "work offline"
+    WorkOffline,
+    /// "try again later"
+    TryAgainLater,
+    /// "open service provider status web page": the URL that was recorded earlier.
+    OpenStatusPage(StatusUrl<'static>),
+}
+
+/// A latched facility is not there (section 5.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LatchFailure {
+    host: Host,
+    tags: Vec<SecurityTag<'static>>,
+    url: Option<StatusUrl<'static>>,
+    stage: Stage,
+    over_tls: bool,
+}
+
+impl LatchFailure {
+    /// Of which host.
+    #[must_use]
+    pub const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The latched tags that were not achieved.
+    #[must_use]
+    pub fn tags(&self) -> &[SecurityTag<'static>] {
+        &self.tags
+    }
+
+    /// When it was found.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Whether the connection is over TLS, so that `latch-fail` can be sent before it is closed
+    /// (section 7.1). Nothing else may be sent, no credentials above all.
+    #[must_use]
+    pub const fn may_report(&self) -> bool {
+        self.over_tls
+    }
+
+    /// What the user may be offered. There is a URL only if one was recorded before this connection, which
+    /// cannot be trusted.
+    #[must_use]
+    pub fn actions(&self) -> Vec<Action> {
+        let mut actions = vec![Action::WorkOffline, Action::TryAgainLater];
+        actions.extend(self.url.clone().map(Action::OpenStatusPage));
+        actions
+    }
+}
+
+impl fmt::Display for LatchFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: the connection has not what was latched:", self.host)?;
+        self.tags.iter().try_for_each(|tag| write!(f, " {tag}"))
+    }
+}
+
+impl core::error::Error for LatchFailure {}
+
+/// Why a tag was latched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Basis {
+    /// The server advertised it after this was negotiated; nothing vouches for the server. Only tls10 and
+    /// tls12.
+    Negotiated,
+    /// The server was authenticated.
+    Authenticated(Authentication),
+}
+
+/// Why an advertised tag was not latched, or a status not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// It was advertised in clear.
+    InClear,
+    /// The server is not authenticated.
+    ServerNotAuthenticated,
+    /// The connection does not achieve it.
+    NotAchieved,
+    /// It means nothing to this client.
+    Unknown,
+    /// The connection is refused already (example 2 of section 7.1).
+    Refused,
+}
+
+/// What a step changed, or why it did not: for a log, and for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// A tag is latched from now on.
+    Latched(SecurityTag<'static>, Basis),
+    /// A tag was advertised, and is not latched.
+    NotLatched(SecurityTag<'static>, Reason),
+    /// The status is recorded with the host.
+    Recorded(DeepStatus<'static>),
+    /// A status was advertised, and is not recorded.
+    NotRecorded(Reason),
+    /// The host, authenticated, advertises no status any more. What was latched and recorded stays.
+    Withdrawn,
+    /// The connection is refused for these latched tags.
+    Refused(Stage, Vec<SecurityTag<'static>>),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InClear => "advertised in clear",
+            Self::ServerNotAuthenticated => "the server is not authenticated",
+            Self::NotAchieved => "not achieved",
+            Self::Unknown => "not known to this client",
+            Self::Refused => "the connection is refused",
+        })
+    }
+}
+
+impl fmt::Display for Transition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Latched(tag, Basis::Negotiated) => write!(f, "{tag} latched: negotiated"),
+            Self::Latched(tag, Basis::Authenticated(by)) => {
+                let by = match by {
+                    Authentication::Pkix => "PKIX",
+                    Authentication::Dane => "DANE",
+                    Authentication::ScramPlus => "SCRAM with channel binding",
+                };
+                write!(f, "{tag} latched: server authenticated by {by}")
+            }
+            Self::NotLatched(tag, reason) => write!(f, "{tag} not latched: {reason}"),
+            Self::Recorded(status) => write!(f, "status recorded: {status}"),
+            Self::NotRecorded(reason) => write!(f, "status not recorded: {reason}"),
+            Self::Withdrawn => f.write_str("no status advertised any more; latches stay"),
+            Self::Refused(stage, tags) => {
+                let stage = match stage {
+                    Stage::Connecting => "before connecting",
+                    Stage::NoTls => "no TLS",
+                    Stage::HandshakeFailed => "the handshake failed",
+                    Stage::Handshake => "after the handshake",
+                    Stage::Login => "after login",
+                };
+                write!(f, "refused ({stage}):")?;
+                tags.iter().try_for_each(|tag| write!(f, " {tag}"))
+            }
+        }
+    }
+}
+
+/// What came of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What to do.
+    pub outcome: Outcome,
+    /// What changed. When a tag was latched or a status recorded, the record is to be stored before the
+    /// connection is used further.
+    pub transitions: Vec<Transition>,
+}
+
+impl Step {
+    const fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            transitions: Vec::new(),
+        }
+    }
+
+    /// Whether the record changed and is to be stored.
+    #[must_use]
+    pub fn changes_record(&self) -> bool {
+        let changes = |transition: &Transition| {
+            matches!(
+                transition,
+                Transition::Latched(..) | Transition::Recorded(_)
+            )
+        };
+        self.transitions.iter().any(changes)
+    }
+}
+
+/// Where a connection is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No TLS, and none is due. The client may go on in clear if its account allows that.
+    Clear,
+    /// No TLS, and TLS is due.
+    TlsDue,
+    /// Over TLS.
+    Tls,
+    /// Refused, for good.
+    Refused(LatchFailure),
+    /// It failed before it was one.
+    Over,
+}
+
+/// One connection to a host, from before it is opened: a pure function of its record and the events, with no
+/// clock. What it decides is in its [`Step`]s; what it learnt is in [`record`](Self::record).
+#[derive(Clone, Debug)]
+pub struct LatchSession {
+    record: LatchRecord,
+    /// From before this connection: what this server says now is not to be trusted in a failure.
+    url: Option<StatusUrl<'static>>,
+    facilities: Facilities,
+    facts: SessionFacts,
+    /// The last status over TLS: more of it may be latched after login.
+    advertised: Option<DeepStatus<'static>>,
+    phase: Phase,
+}
+
+impl LatchSession {
+    /// Begins before there is a connection. The outcome is [`Outcome::StartTls`] when TLS is due (from the
+    /// beginning, or by STARTTLS), [`Outcome::Continue`] when nothing is latched, and
+    /// [`Outcome::Refuse`] when a tag is latched that means nothing to this client: then do not connect.
+    pub fn begin(record: LatchRecord, facilities: Facilities) -> (Self, Step) {
+        let phase = match record.latched().next() {
+            Some(_) => Phase::TlsDue,
+            None => Phase::Clear,
+        };
+        let mut session = Self {
+            url: record.url().map(StatusUrl::into_owned),
+            record,
+            facilities,
+            facts: SessionFacts::default(),
+            advertised: None,
+            phase,
+        };
+        let known = |tag: &&SecurityTag<'static>| !session.facilities.knows(tag);
+        let unknown: Vec<_> = session.record.latched().filter(known).cloned().collect();
+        let step = if unknown.is_empty() {
+            Step::new(session.outcome())
+        } else {
+            session.refuse(Stage::Connecting, unknown)
+        };
+        (session, step)
+    }
+
+    /// What the latches require, for the TLS engine.
+    #[must_use]
+    pub fn requirements(&self) -> Requirements {
+        let mut requirements = Requirements::default();
+        for tag in self.record.latched() {
+            requirements.tls = true;
+            let least = match Initial::of(tag) {
+                Some(Initial::Tls10) => Some(ProtocolVersion::TLS1_0),
+                Some(Initial::Tls12) => Some(ProtocolVersion::TLS1_2),
+                _ => None,
+            };
+            requirements.min_version = requirements.min_version.max(least);
+            requirements.pkix |= Initial::of(tag) == Some(Initial::TlsCert);
+            requirements.dane |= Initial::of(tag) == Some(Initial::TlsDaneTlsa);
+        }
+        requirements
+    }
+
+    /// What is kept of the host, with what this connection has added.
+    #[must_use]
+    pub const fn record(&self) -> &LatchRecord {
+        &self.record
+    }
+
+    /// What is known of the connection.
+    #[must_use]
+    pub const fn facts(&self) -> &SessionFacts {
+        &self.facts
+    }
+
+    /// What vouches for the server, if anything does.
+    #[must_use]
+    pub fn authentication(&self) -> Option<Authentication> {
+        self.facilities.authentication(&self.facts)
+    }
+
+    /// The tags that this client knows and has not latched: `security-tags` of section 7.1.
+    pub fn not_latched(&self) -> impl Iterator<Item = SecurityTag<'_>> {
+        let latched = |tag: &SecurityTag<'_>| !self.record.is_latched(tag);
+        self.facilities.tags().filter(latched)
+    }
+
+    /// What the client does now: the outcome of the last step.
+    pub fn outcome(&self) -> Outcome {
+        match &self.phase {
+            Phase::Clear | Phase::Tls => Outcome::Continue,
+            Phase::TlsDue => Outcome::StartTls,
+            Phase::Refused(failure) => Outcome::Refuse(failure.clone()),
+            Phase::Over => Outcome::Over,
+        }
+    }
+
+    /// Takes one event. A connection that is refused, or over, stays so whatever comes.
+    #[must_use]
+    pub fn step(&mut self, event: Event<'_>) -> Step {
+        match (&self.phase, event) {
+            (Phase::Refused(_) | Phase::Over, event) => {
+                let mut step = Step::new(self.outcome());
+                if let Event::Status(_) = event {
+                    step.transitions
+                        .push(Transition::NotRecorded(Reason::Refused));
+                }
+                step
+            }
+            (_, Event::Handshake(tls)) => self.handshake(tls),
+            (_, Event::HandshakeFailed) => self.without_tls(Stage::HandshakeFailed),
+            (Phase::Clear, Event::NoTls) => Step::new(Outcome::Continue),
+            // Of a server that advertised tls10 or tls12 in clear too: there is no TLS to be had.
+            (Phase::TlsDue, Event::NoTls) => self.without_tls(Stage::NoTls),
+            (Phase::Tls, Event::NoTls) => Step::new(Outcome::Continue),
+            (Phase::Clear | Phase::TlsDue, Event::Status(status)) => self.status_in_clear(status),
+            (Phase::Tls, Event::Status(status)) => self.status(status),
+            (Phase::Clear | Phase::TlsDue, Event::NoStatus) => Step::new(self.outcome()),
+            (Phase::Tls, Event::NoStatus) => self.no_status(),
+            (Phase::Clear, Event::LoggedIn(login)) => {
+                self.facts.login = Some(login);
+                Step::new(Outcome::Continue)
+            }
+            (Phase::TlsDue, Event::LoggedIn(_)) => self.without_tls(Stage::NoTls),
+            (Phase::Tls, Event::LoggedIn(login)) => self.logged_in(login),
+        }
+    }
+
+    /// Section 5.1: all subsequent connections require what is latched.
+    fn handshake(&mut self, tls: TlsFacts) -> Step {
+        // What was said before, in clear or in an earlier TLS session, counts for nothing.
+        self.facts = SessionFacts {
+            tls: Some(tls),
+            login: None,
+        };
+        self.advertised = None;
+        self.phase = Phase::Tls;
+        match self.missing() {
+            missing if missing.is_empty() => Step::new(Outcome::Continue),
+            missing => self.refuse(Stage::Handshake, missing),
+        }
+    }
+
+    /// The latched tags that this connection has not.
+    fn missing(&self) -> Vec<SecurityTag<'static>> {
+        let missing = |tag: &&SecurityTag<'static>| {
+            self.facilities.achieves(&self.facts, tag) == Achievement::NotAchieved
+        };
+        self.record.latched().filter(missing).cloned().collect()
+    }
+
+    /// No TLS where it is due: every latched tag is missing. Where nothing is latched, it is over.
+    fn without_tls(&mut self, stage: Stage) -> Step {
+        self.facts = SessionFacts::default();
+        self.advertised = None;
+        let missing = self.missing();
+        if missing.is_empty() {
+            self.phase = Phase::Over;
+            return Step::new(Outcome::Over);
+        }
+        self.refuse(stage, missing)
+    }
+
+    fn refuse(&mut self, stage: Stage, tags: Vec<SecurityTag<'static>>) -> Step {
+        let failure = LatchFailure {
+            host: self.record.host().clone(),
+            tags: tags.clone(),
+            url: self.url.clone(),
+            stage,
+            over_tls: self.facts.tls.is_some(),
+        };
+        self.phase = Phase::Refused(failure);
+        Step {
+            outcome: self.outcome(),
+            transitions: vec![Transition::Refused(stage, tags)],
+        }
+    }
+
+    /// Section 5.1: a server that advertises tls10 or tls12 in clear is not used without that. Nothing is
+    /// latched of what is advertised in clear.
+    fn status_in_clear(&mut self, status: &DeepStatus<'_>) -> Step {
+        let tls = |tag: &SecurityTag<'_>| {
+            Initial::of(tag).is_some_and(|initial| !initial.needs_authentication())
+        };
+        if status.tags().any(|tag| tls(&tag)) {
+            self.phase = Phase::TlsDue;
+        }
+        let mut step = Step::new(self.outcome());
+        for tag in status.tags().filter(|tag| !self.record.is_latched(tag)) {
+            step.transitions
+                .push(Transition::NotLatched(tag.into_owned(), Reason::InClear));
+        }
+        step.transitions
+            .push(Transition::NotRecorded(Reason::InClear));
+        step
+    }
+
+    fn no_status(&mut self) -> Step {
+        let mut step = Step::new(Outcome::Continue);
+        self.advertised = None;
+        if self.authentication().is_some() && self.record.status().is_some() {
+            step.transitions.push(Transition::Withdrawn);
+        }
+        step
+    }
+
+    /// Sections 5.1 and 5.3: what is latched and recorded of a status that is advertised over TLS.
+    fn status(&mut self, status: &DeepStatus<'_>) -> Step {
+        self.advertised = Some(status.clone().into_owned());
+        let mut step = Step::new(Outcome::Continue);
+        let authentication = self.authentication();
+        for tag in status.tags() {
+            if self.record.is_latched(&tag) {
+                continue;
+            }
+            let tag = tag.into_owned();
+            match self.may_latch(&tag, authentication) {
+                Ok(basis) => {
+                    self.record.latch(tag.clone());
+                    step.transitions.push(Transition::Latched(tag, basis));
+                }
+                Err(reason) => {
+                    let repeated = Transition::NotLatched(tag, reason);
+                    if !step.transitions.contains(&repeated) {
+                        step.transitions.push(repeated);
+                    }
+                }
+            }
+        }
+        if authentication.is_none() {
+            step.transitions
+                .push(Transition::NotRecorded(Reason::ServerNotAuthenticated));
+        } else if self
+            .record
+            .status()
+            .is_none_or(|recorded| recorded.as_str() != status.as_str())
+        {
+            let status = status.clone().into_owned();
+            self.record.record(status.clone());
+            step.transitions.push(Transition::Recorded(status));
+        }
+        step
+    }
+
+    fn may_latch(
+        &self,
+        tag: &SecurityTag<'_>,
+        authentication: Option<Authentication>,
+    ) -> Result<Basis, Reason> {
+        if !self.facilities.knows(tag) {
+            return Err(Reason::Unknown);
+        }
+        let needs = Initial::of(tag).is_none_or(Initial::needs_authentication);
+        let basis = match (authentication, needs) {
+            (Some(by), _) => Basis::Authenticated(by),
+            (None, false) => Basis::Negotiated,
+            (None, true) => return Err(Reason::ServerNotAuthenticated),
+        };
+        match self.facilities.achieves(&self.facts, tag) {
+            Achievement::Achieved => Ok(basis),
+            Achievement::NotAchieved | Achievement::AfterLogin => Err(Reason::NotAchieved),
+        }
+    }
+
+    /// What login brought: what is known after it only is judged now, and a status that was advertised
+    /// before counts for more if it authenticated the server.
+    fn logged_in(&mut self, login: Login) -> Step {
+        self.facts.login = Some(login);
+        match self.missing() {
+            missing if missing.is_empty() => match self.advertised.take() {
+                Some(status) => self.status(&status),
+                None => Step::new(Outcome::Continue),
+            },
+            missing => self.refuse(Stage::Login, missing),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! `security-tag`, draft-newman-email-deep-02 section 5.1, and lists of them.
+
+use alloc::{borrow::Cow, string::String, vec::Vec};
+use core::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+use crate::{
+    error::{ErrorKind, ParseError},
+    rules,
+};
+
+/// The longest `security-tag`, in bytes: `ALPHA *63(...)`.
+pub const MAX_TAG_BYTES: usize = 64;
+
+/// How many tags a list may have. The registry has four; a longer list is an attack on the reader.
+pub const MAX_TAGS: usize = 64;
+
+/// `security-tag`, draft-newman-email-deep-02 section 5.1: the name of a security facility.
+///
+/// Names are equal without regard to the case of letters, as all keywords of IMAP, POP and SMTP are;
+/// the spelling is kept.
+#[derive(Clone, Debug)]
+pub struct SecurityTag<'a>(Cow<'a, str>);
+
+impl<'a> SecurityTag<'a> {
+    /// TLS 1.0 or later with a key of at least 128 bits.
+    pub const TLS10: SecurityTag<'static> = SecurityTag(Cow::Borrowed("tls10"));
+    /// TLS 1.2 or later with a key of at least 128 bits.
+    pub const TLS12: SecurityTag<'static> = SecurityTag(Cow::Borrowed("tls12"));
+    /// The server's certificate was verified with PKIX, and its identity.
+    pub const TLS_CERT: SecurityTag<'static> = SecurityTag(Cow::Borrowed("tls-cert"));
+    /// The server's certificate was verified with DANE, and its identity.
+    pub const TLS_DANE_TLSA: SecurityTag<'static> = SecurityTag(Cow::Borrowed("tls-dane-tlsa"));
+
+    /// Reads a tag that is the whole of `text`.
+    ///
+    /// # Errors
+    /// When it is not a `security-tag`; the offset is that of the first byte that cannot be.
+    pub fn parse(text: &'a str) -> Result<Self, ParseError> {
+        rules::whole(text, "security-tag", rules::security_tag).map(Self::trusted)
+    }
+
+    /// A tag that the grammar has let through.
+    pub(crate) const fn trusted(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
+    /// The tag as it is spelt.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same tag, independent of the text it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> SecurityTag<'static> {
+        SecurityTag(Cow::Owned(self.0.into_owned()))
+    }
+
+    /// The same tag without a copy.
+    #[must_use]
+    pub fn borrowed(&self) -> SecurityTag<'_> {
+        SecurityTag(Cow::Borrowed(&self.0))
+    }
+}
+
+impl PartialEq for SecurityTag<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for SecurityTag<'_> {}
+
+impl PartialOrd for SecurityTag<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SecurityTag<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let lower = |octet: u8| octet.to_ascii_lowercase();
+        (self.0.bytes().map(lower)).cmp(other.0.bytes().map(lower))
+    }
+}
+
+impl Hash for SecurityTag<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for octet in self.0.bytes() {
+            state.write_u8(octet.to_ascii_lowercase());
+        }
+        // What ends a tag, as with str: so that lists of tags do not run into each other.
+        state.write_u8(0xff);
+    }
+}
+
+impl fmt::Display for SecurityTag<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What stands between the tags of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Separator {
+    /// A space: IMAP, section 7.1.
+    Space,
+    /// A comma: SMTP, section 7.3.
+    Comma,
+}
+
+impl Separator {
+    pub(crate) const fn octet(self) -> u8 {
+        match self {
+            Self::Space => b' ',
+            Self::Comma => b',',
+        }
+    }
+}
+
+/// Reads a list of one or more tags that is the whole of `text`: the value of `latch`, `latch-fail` or
+/// `security-tags`. `field` is which, for the error. Order and repetitions are kept.
+///
+/// # Errors
+/// When it is not such a list, or has more than [`MAX_TAGS`].
+pub fn parse_tags<'a>(
+    text: &'a str,
+    separator: Separator,
+    field: &'static str,
+) -> Result<Vec<SecurityTag<'a>>, ParseError> {
+    let mut tags = Vec::new();
+    let mut offset = 0_usize;
+    if text.is_empty() {
+        return Err(ParseError::new(ErrorKind::Empty, field, 0));
+    }
+    for part in text.split(char::from(separator.octet())) {
+        if tags.len() == MAX_TAGS {
+            let kind = ErrorKind::Limit { limit: MAX_TAGS };
+            return Err(ParseError::new(kind, field, offset));
+        }
+        tags.push(SecurityTag::parse(part).map_err(|error| error.moved(offset))?);
+        offset = offset.saturating_add(part.len()).saturating_add(1);
+    }
+    Ok(tags)
+}
+
+/// Writes a list as [`parse_tags`] reads it; nothing for no tags.
+#[must_use]
+pub fn join_tags<'a>(
+    tags: impl IntoIterator<Item = &'a SecurityTag<'a>>,
+    separator: Separator,
+) -> String {
+    let mut text = String::new();
+    for tag in tags {
+        if !text.is_empty() {
+            text.push(char::from(separator.octet()));
+        }
+        text.push_str(tag.as_str());
+    }
+    text
+}
