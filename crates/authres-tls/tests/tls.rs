@@ -388,6 +388,28 @@ fn appendix_a1_is_written_again_as_the_grammar_and_the_table_have_it() {
 
 #[cfg(feature = "tls-parser")]
 #[test]
+fn each_spelling_that_is_read_is_written_again_as_the_draft_has_it() {
+    let value = "mx.example.net; TLS=PermErerror Key.Length=0128 key.strength=HIGH \
+        key.ciphersuite=AES128-SHA cert.serveralt=\"dns:a.example,IP:192.0.2.1\" tls.v=TLSv1.2 \
+        cert.server=\"C=b,  CN=a\" cert.verif=dane key.fingerprint=sha1:\
+        000102030405060708090a0b0c0d0e0f10111213";
+    // A value with a colon is not strictly one.
+    let header = AuthenticationResults::parse(value.as_bytes(), &Options::lenient()).unwrap();
+    let again = AuthenticationResultsBuf::try_new("mx.example.net")
+        .unwrap()
+        .with_result(only(&header).to_canonical().unwrap());
+    assert_eq!(
+        again.write(&WriteOptions::unfolded()).unwrap(),
+        "mx.example.net; tls=permerror cert.server=\"C=b,CN=a\" \
+         cert.serveralt=\"DNS:a.example, IP Address:192.0.2.1\" cert.verif=DANE tls.v=TLS1.2 \
+         key.ciphersuite=TLS_RSA_WITH_AES_128_CBC_SHA \
+         key.fingerprint=\"00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13\" \
+         key.length=128 key.strength=high"
+    );
+}
+
+#[cfg(feature = "tls-parser")]
+#[test]
 fn what_cannot_be_read_is_written_again_as_it_is() {
     let value = "mx.example.net; tls/1=strange (c) reason=r x.y=z key.length=many \
         cert.client=\"no name\" Key.Strength=utmost tls.v=TLS9.9 key.ciphersuite=x \
