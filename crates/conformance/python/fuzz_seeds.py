@@ -137,7 +137,7 @@ def given(value):
     return value.encode() if isinstance(value, str) and len(value) <= MOST_BYTES else None
 
 
-for suite in "header", "tls":
+for suite in "header", "lenient", "tls":
     for case in vectors("authres-tls", suite):
         value = given(case["value"])
         if value is None:
