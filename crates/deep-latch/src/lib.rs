@@ -13,6 +13,7 @@ mod imap;
 mod latch;
 mod pop;
 mod record;
+mod registry;
 mod report;
 mod rules;
 mod smtp;
@@ -44,6 +45,7 @@ pub use {
     },
     pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
     record::LatchRecord,
+    registry::{DEEP, Finding, IntendedUsage, Origin, Registration, Registry},
     report::{ClientReport, FieldNames},
     smtp::{
         MAX_CLIENT_COMMAND_BYTES, MAX_EHLO_LINE_BYTES, ehlo_keyword, parse_client,
