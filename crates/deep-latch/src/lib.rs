@@ -6,20 +6,25 @@ extern crate alloc;
 extern crate std;
 
 mod cipher;
+mod dsn;
 mod error;
 mod facility;
 mod facts;
 #[cfg(feature = "serde")]
 mod file_latch_store;
 mod host;
+mod imap;
 mod latch;
 #[cfg(feature = "latch-store")]
 mod latch_store;
+mod pop;
 mod record;
+mod registry;
 mod report;
 mod rules;
 #[cfg(feature = "rustls")]
 mod rustls_facts;
+mod smtp;
 #[cfg(feature = "sqlx-sqlite")]
 mod sqlx_latch_store;
 mod status;
@@ -28,8 +33,11 @@ mod strength;
 mod tag;
 
 pub use {
-    cipher::TlsCipher,
-    error::{ErrorKind, ParseError},
+    cipher::{TlsCipher, parse_tls_clause, split_tls_clause, tls_clause},
+    dsn::{
+        SECURITY_LATCH_FIELD, parse_security_latch, parse_security_latch_body, security_latch_field,
+    },
+    error::{EncodeError, ErrorKind, ParseError},
     facility::{
         Achievement, AlreadyKnown, Authentication, DaneIdentity, Facilities, MIN_STRENGTH_BITS,
         Rule,
@@ -39,12 +47,22 @@ pub use {
         SessionFacts, TlsFacts,
     },
     host::{Host, MAX_HOST_BYTES, NotAHost},
+    imap::{
+        Capabilities, IdParameters, MAX_ID_FIELD_BYTES, MAX_ID_PAIRS, MAX_ID_VALUE_BYTES,
+        report_of, status_of, status_parameters,
+    },
     latch::{
         Action, Basis, Event, LatchFailure, LatchSession, Outcome, Reason, Requirements, Stage,
         Step, Transition,
     },
+    pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
     record::LatchRecord,
+    registry::{DEEP, Finding, IntendedUsage, Origin, Registration, Registry},
     report::{ClientReport, FieldNames},
+    smtp::{
+        MAX_CLIENT_COMMAND_BYTES, MAX_EHLO_LINE_BYTES, ehlo_keyword, parse_client,
+        parse_ehlo_keyword, parse_ehlo_keyword_with,
+    },
     status::{DeepStatus, DeepTag, Diagnostic, MAX_STATUS_BYTES, StatusOptions, StatusUrl},
     tag::{MAX_TAG_BYTES, MAX_TAGS, SecurityTag, Separator, join_tags, parse_tags},
 };
