@@ -50,8 +50,8 @@ impl WhatBreaks {
                 date(row.last_failure),
             ]
         });
-        text += &table(header, rows);
-        text + &left_off(self.rows_left_off)
+        text.extend([table(header, rows), left_off(self.rows_left_off)]);
+        text
     }
 }
 
@@ -67,8 +67,9 @@ impl SoftwareCounts {
                 date(Some(row.last_seen)),
             ]
         });
-        let text = table(["client", "version", "clients", "last seen"], rows);
-        text + &left_off(self.rows_left_off)
+        let mut text = table(["client", "version", "clients", "last seen"], rows);
+        text.push_str(&left_off(self.rows_left_off));
+        text
     }
 }
 
