@@ -1,4 +1,4 @@
-//! Why text of the peer is refused, and what a lenient reading let through.
+//! Why text of the peer is refused, what a lenient reading let through, and why a value cannot be written.
 
 use core::fmt;
 
@@ -50,6 +50,24 @@ impl ErrorKind {
             Self::Character => "character",
             Self::Limit { .. } => "limit",
         }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expected => "something else stands there",
+            Self::Empty => "nothing there",
+            Self::Trailing => "more follows",
+            Self::ExtraSpace => "a blank too many",
+            Self::NotUri => "not a URI",
+            Self::NotHttps => "the scheme is not https",
+            Self::NoHost => "no host",
+            Self::Duplicate => "twice",
+            Self::Conflict => "two spellings that differ",
+            Self::Character => "character outside the allowed ones",
+            Self::Limit { limit } => return write!(f, "more than {limit}"),
+        })
     }
 }
 
@@ -106,21 +124,42 @@ impl fmt::Display for ParseError {
             field,
             offset,
         } = self;
-        match kind {
-            ErrorKind::Expected => write!(f, "{field} expected")?,
-            ErrorKind::Empty => write!(f, "{field}: nothing there")?,
-            ErrorKind::Trailing => write!(f, "{field}: more follows")?,
-            ErrorKind::ExtraSpace => write!(f, "{field}: a blank too many")?,
-            ErrorKind::NotUri => write!(f, "{field}: not a URI")?,
-            ErrorKind::NotHttps => write!(f, "{field}: the scheme is not https")?,
-            ErrorKind::NoHost => write!(f, "{field}: no host")?,
-            ErrorKind::Duplicate => write!(f, "{field}: twice")?,
-            ErrorKind::Conflict => write!(f, "{field}: two spellings that differ")?,
-            ErrorKind::Character => write!(f, "{field}: character outside the allowed ones")?,
-            ErrorKind::Limit { limit } => write!(f, "{field}: more than {limit}")?,
-        }
-        write!(f, " at byte {offset}")
+        write!(f, "{field}: {kind} at byte {offset}")
     }
 }
 
 impl core::error::Error for ParseError {}
+
+/// The caller's own value cannot be written: kind, and the field as the draft spells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodeError {
+    kind: ErrorKind,
+    field: &'static str,
+}
+
+impl EncodeError {
+    pub(crate) const fn new(kind: ErrorKind, field: &'static str) -> Self {
+        Self { kind, field }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub const fn kind(self) -> ErrorKind {
+        self.kind
+    }
+
+    /// In which field, in the draft's spelling.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        self.field
+    }
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, field } = self;
+        write!(f, "{field}: {kind}")
+    }
+}
+
+impl core::error::Error for EncodeError {}

@@ -4,20 +4,27 @@
 extern crate alloc;
 
 mod cipher;
+mod dsn;
 mod error;
 mod facility;
 mod facts;
 mod host;
+mod imap;
 mod latch;
+mod pop;
 mod record;
 mod report;
 mod rules;
+mod smtp;
 mod status;
 mod tag;
 
 pub use {
-    cipher::TlsCipher,
-    error::{ErrorKind, ParseError},
+    cipher::{TlsCipher, parse_tls_clause, split_tls_clause, tls_clause},
+    dsn::{
+        SECURITY_LATCH_FIELD, parse_security_latch, parse_security_latch_body, security_latch_field,
+    },
+    error::{EncodeError, ErrorKind, ParseError},
     facility::{
         Achievement, AlreadyKnown, Authentication, DaneIdentity, Facilities, MIN_STRENGTH_BITS,
         Rule,
@@ -27,12 +34,21 @@ pub use {
         SessionFacts, TlsFacts,
     },
     host::{Host, MAX_HOST_BYTES, NotAHost},
+    imap::{
+        Capabilities, IdParameters, MAX_ID_FIELD_BYTES, MAX_ID_PAIRS, MAX_ID_VALUE_BYTES,
+        report_of, status_of, status_parameters,
+    },
     latch::{
         Action, Basis, Event, LatchFailure, LatchSession, Outcome, Reason, Requirements, Stage,
         Step, Transition,
     },
+    pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
     record::LatchRecord,
     report::{ClientReport, FieldNames},
+    smtp::{
+        MAX_CLIENT_COMMAND_BYTES, MAX_EHLO_LINE_BYTES, ehlo_keyword, parse_client,
+        parse_ehlo_keyword, parse_ehlo_keyword_with,
+    },
     status::{DeepStatus, DeepTag, Diagnostic, MAX_STATUS_BYTES, StatusOptions, StatusUrl},
     tag::{MAX_TAG_BYTES, MAX_TAGS, SecurityTag, Separator, join_tags, parse_tags},
 };

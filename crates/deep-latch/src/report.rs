@@ -1,9 +1,12 @@
 //! What a client reports to a server: the fields of IMAP ID and the parameters of CLIENT,
 //! draft-newman-email-deep-02 sections 7.1 and 7.3.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
-use crate::{cipher::TlsCipher, tag::SecurityTag};
+use crate::{
+    cipher::TlsCipher,
+    tag::{SecurityTag, Separator, join_tags},
+};
 
 /// What a client reports: who it is, what it has latched, and what it could not achieve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +25,36 @@ pub struct ClientReport {
     pub tls: Option<TlsCipher<'static>>,
 }
 
+impl ClientReport {
+    /// What is not empty, under the names of the fields, in the order of the draft's list.
+    pub(crate) fn fields(
+        &self,
+        names: FieldNames,
+        separator: Separator,
+    ) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
+        let tags = |tags: &Vec<SecurityTag<'_>>| {
+            (!tags.is_empty()).then(|| Cow::Owned(join_tags(tags, separator)))
+        };
+        let fail = |written: bool| tags(&self.latch_fail).filter(|_| written);
+        [
+            ("name", self.name.as_deref().map(Cow::Borrowed)),
+            ("version", self.version.as_deref().map(Cow::Borrowed)),
+            ("latch", tags(&self.latch)),
+            ("latch-fail", fail(names.text())),
+            ("latch-failure", fail(names.examples())),
+            ("security-tags", tags(&self.security_tags)),
+            (
+                "tls",
+                self.tls
+                    .as_ref()
+                    .map(|cipher| Cow::Borrowed(cipher.as_str())),
+            ),
+        ]
+        .into_iter()
+        .filter_map(|(field, value)| Some((field, value?)))
+    }
+}
+
 /// Which names of the fields are written. The text of section 7.1 has `deep` and `latch-fail`, its examples
 /// have `deep-status` and `latch-failure`. Both are read always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,4 +66,16 @@ pub enum FieldNames {
     Examples,
     /// Both, with the same value.
     Both,
+}
+
+impl FieldNames {
+    /// Whether the names of the text are written.
+    pub(crate) const fn text(self) -> bool {
+        matches!(self, Self::Text | Self::Both)
+    }
+
+    /// Whether the names of the examples are written.
+    pub(crate) const fn examples(self) -> bool {
+        matches!(self, Self::Examples | Self::Both)
+    }
 }

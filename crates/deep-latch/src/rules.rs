@@ -1,4 +1,5 @@
-//! The rules of the draft's ABNF that have no structure: one function a rule, named after it, over `nom`.
+//! The rules of the draft's ABNF that have no structure, and those of RFC 5321 and RFC 5322 that it refers
+//! to: one function a rule, named after it, over `nom`.
 
 use nom::{
     IResult, Parser,
@@ -63,9 +64,20 @@ pub(crate) fn whole<'a, O>(
     field: &'static str,
     rule: impl FnOnce(&'a str) -> Read<'a, O>,
 ) -> Result<O, ParseError> {
+    match prefix(input, field, rule)? {
+        (value, "") => Ok(value),
+        (_, rest) => Err(Failure::new(ErrorKind::Trailing, field, rest).locate(input)),
+    }
+}
+
+/// Reads what `input` begins with, with a rule; with it comes what is left.
+pub(crate) fn prefix<'a, O>(
+    input: &'a str,
+    field: &'static str,
+    rule: impl FnOnce(&'a str) -> Read<'a, O>,
+) -> Result<(O, &'a str), ParseError> {
     match rule(input) {
-        Ok(("", value)) => Ok(value),
-        Ok((rest, _)) => Err(Failure::new(ErrorKind::Trailing, field, rest).locate(input)),
+        Ok((rest, value)) => Ok((value, rest)),
         Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) => Err(failure.locate(input)),
         // The rules are of nom's `complete` kind.
         Err(nom::Err::Incomplete(_)) => Err(Failure::expected(field, "").locate(input)),
@@ -145,4 +157,80 @@ pub(crate) fn tls_cipher_hex(input: &str) -> Read<'_> {
             Failure::expected(FIELD, read).error()
         })?;
     Ok(split(input, rest))
+}
+
+/// `FWS`, RFC 5322 section 3.2.2 with `obs-FWS` as erratum 1908 has it: `1*([CRLF] WSP)`.
+pub(crate) fn fws<'a>(input: &'a str, field: &'static str) -> Read<'a, ()> {
+    match folds(input) {
+        rest if rest.len() < input.len() => Ok((rest, ())),
+        _ => Err(Failure::expected(field, input).error()),
+    }
+}
+
+/// `CFWS`, RFC 5322 section 3.2.2: at least one fold or comment.
+pub(crate) fn cfws<'a>(input: &'a str, field: &'static str) -> Read<'a, ()> {
+    let mut rest = folds(input);
+    while rest.starts_with('(') {
+        rest = folds(comment(rest)?.0);
+    }
+    match rest.len() < input.len() {
+        true => Ok((rest, ())),
+        false => Err(Failure::expected(field, input).error()),
+    }
+}
+
+/// `[FWS]`: what is left after it.
+fn folds(mut input: &str) -> &str {
+    loop {
+        input = input.trim_start_matches([' ', '\t']);
+        match input.strip_prefix("\r\n") {
+            Some(rest) if rest.starts_with([' ', '\t']) => input = rest,
+            _ => return input,
+        }
+    }
+}
+
+/// `comment`, RFC 5322 section 3.2.2, without the obsolete control characters. Nesting is counted.
+fn comment(start: &str) -> Read<'_, ()> {
+    const FIELD: &str = "comment";
+    let text = |next: char| next.is_ascii_graphic() && !matches!(next, '(' | ')' | '\\');
+    let mut depth = 0_usize;
+    let mut input = start;
+    loop {
+        let at = folds(take_while(text).parse(input)?.0);
+        let mut next = at.chars();
+        match next.next() {
+            Some('(') => depth = depth.saturating_add(1),
+            Some(')') if depth <= 1 => return Ok((next.as_str(), ())),
+            Some(')') => depth = depth.saturating_sub(1),
+            // quoted-pair = "\\" (VCHAR / WSP)
+            Some('\\') => {
+                let pair = next.as_str();
+                if !matches!(next.next(), Some(' '..='~' | '\t')) {
+                    return Err(Failure::expected("quoted-pair", pair).error());
+                }
+            }
+            None => return Err(Failure::expected(FIELD, at).error()),
+            // More text behind a fold.
+            Some(_) if at.len() < input.len() => next = at.chars(),
+            Some(_) => return Err(Failure::new(ErrorKind::Character, FIELD, at).error()),
+        }
+        input = next.as_str();
+    }
+}
+
+/// `esmtp-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")`, RFC 5321 section 4.1.2
+pub(crate) fn esmtp_keyword(input: &str) -> Read<'_> {
+    let more = |next: char| next.is_ascii_alphanumeric() || next == '-';
+    let first = |first: char| first.is_ascii_alphanumeric();
+    word(input, "esmtp-param", first, more)
+}
+
+/// `esmtp-value = 1*(%d33-60 / %d62-126)`, RFC 5321 section 4.1.2
+pub(crate) fn esmtp_value(input: &str) -> Read<'_> {
+    word(input, "esmtp-value", is_esmtp_value, is_esmtp_value)
+}
+
+pub(crate) const fn is_esmtp_value(next: char) -> bool {
+    next.is_ascii_graphic() && next != '='
 }

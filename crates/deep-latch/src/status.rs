@@ -6,7 +6,7 @@ use core::fmt;
 use fluent_uri::Uri;
 
 use crate::{
-    error::{ErrorKind, ParseError},
+    error::{EncodeError, ErrorKind, ParseError},
     rules::{self, Failure, Read},
     tag::SecurityTag,
 };
@@ -14,6 +14,9 @@ use crate::{
 /// The longest `deep-status`, in bytes: that of a value in IMAP ID (RFC 2971 section 3.3). A line of POP
 /// and SMTP holds less.
 pub const MAX_STATUS_BYTES: usize = 1024;
+
+/// The capability's name in IMAP, POP and SMTP, draft-newman-email-deep-02 sections 7.1 to 7.3.
+pub(crate) const KEYWORD: &str = "DEEP";
 
 /// What a reading of `deep-status` lets through beyond the grammar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -219,6 +222,54 @@ impl<'a> DeepStatus<'a> {
 impl fmt::Display for DeepStatus<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// A line of a capability list: a keyword that is or is not `DEEP`, and what follows the space behind it.
+/// POP's `capability` (RFC 2449 section 3) and SMTP's `ehlo-line` (RFC 5321 section 4.1.1.1) are the same
+/// here. The line may have as many bytes as `limit` says.
+pub(crate) fn parse_keyword_line<'a>(
+    line: &'a str,
+    limit: usize,
+    options: StatusOptions,
+    mut diagnostic: impl FnMut(Diagnostic),
+) -> Result<Option<DeepStatus<'a>>, ParseError> {
+    const FIELD: &str = "deep-status";
+    let (keyword, text) = match line.split_once(' ') {
+        Some((keyword, text)) => (keyword, Some(text)),
+        None => (line, None),
+    };
+    if !keyword.eq_ignore_ascii_case(KEYWORD) {
+        return Ok(None);
+    }
+    if line.len() > limit {
+        return Err(ParseError::new(ErrorKind::Limit { limit }, FIELD, limit));
+    }
+    let before = keyword.len().saturating_add(1);
+    match text {
+        None => Ok(Some(DeepStatus::default())),
+        Some("") if !options.allow_extra_spaces => {
+            Err(ParseError::new(ErrorKind::ExtraSpace, FIELD, before))
+        }
+        Some("") => {
+            diagnostic(ParseError::new(ErrorKind::ExtraSpace, FIELD, before));
+            Ok(Some(DeepStatus::default()))
+        }
+        Some(text) => {
+            DeepStatus::parse_with(text, options, |error| diagnostic(error.moved(before)))
+                .map(Some)
+                .map_err(|error| error.moved(before))
+        }
+    }
+}
+
+/// Writes such a line.
+pub(crate) fn keyword_line(status: &DeepStatus<'_>, limit: usize) -> Result<String, EncodeError> {
+    let space = if status.as_str().is_empty() { "" } else { " " };
+    let line = alloc::format!("{KEYWORD}{space}{status}");
+    match line.len() > limit {
+        true => Err(EncodeError::new(ErrorKind::Limit { limit }, "deep-status")),
+        false => Ok(line),
     }
 }
 

@@ -1,0 +1,584 @@
+//! The DEEP extension of IMAP, draft-newman-email-deep-02 section 7.1: the parameters of ID (RFC 2971), and
+//! the capability.
+
+use alloc::{borrow::Cow, string::String, vec::Vec};
+use core::fmt;
+
+use nom::{Parser, bytes::complete::take_while};
+
+use crate::{
+    cipher::TlsCipher,
+    error::{EncodeError, ErrorKind, ParseError},
+    report::{ClientReport, FieldNames},
+    rules::{self, Failure, Read},
+    status::{DeepStatus, Diagnostic, KEYWORD, StatusOptions},
+    tag::{SecurityTag, Separator, parse_tags},
+};
+
+/// How many field-value pairs ID may have, RFC 2971 section 3.3.
+pub const MAX_ID_PAIRS: usize = 30;
+
+/// The longest name of a field of ID, in bytes, RFC 2971 section 3.3.
+pub const MAX_ID_FIELD_BYTES: usize = 30;
+
+/// The longest value of a field of ID, in bytes, RFC 2971 section 3.3.
+pub const MAX_ID_VALUE_BYTES: usize = 1024;
+
+const LIST: &str = "id_params_list";
+const STRING: &str = "string";
+
+/// `id_params_list`, RFC 2971 section 4: the argument of the ID command, and of the response to it. Names of
+/// fields are equal without regard to the case of letters.
+///
+/// `NIL` and `()` are the same, and so are a quoted string and a literal. [`Display`](fmt::Display) writes
+/// quoted strings, and a literal where a value has line breaks.
+///
+/// ```
+/// # use deep_latch::{IdParameters, StatusOptions, status_of};
+/// let list = br#"("name" "Demo Server" "deep-status" "tls10 <https://www.example.com/>")"#;
+/// let parameters = IdParameters::parse(list)?;
+/// assert_eq!(parameters.value("NAME"), Some("Demo Server"));
+/// let status = status_of(&parameters, StatusOptions::default(), |_| {})?;
+/// assert_eq!(status.map(|status| status.tags().count()), Some(1));
+/// # Ok::<(), deep_latch::ParseError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct IdParameters<'a> {
+    /// What it was read from, for the places in it.
+    source: &'a str,
+    pairs: Vec<Pair<'a>>,
+}
+
+#[derive(Clone, Debug)]
+struct Pair<'a> {
+    field: Cow<'a, str>,
+    value: Option<Cow<'a, str>>,
+    /// Where field and value begin in the source.
+    field_at: usize,
+    value_at: usize,
+}
+
+impl<'a> IdParameters<'a> {
+    /// No parameters yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            source: "",
+            pairs: Vec::new(),
+        }
+    }
+
+    /// Reads a list that is the whole of `list`: quoted strings, literals (also those of RFC 7888 section 3,
+    /// which do not wait) and NIL; the octets of a literal follow its line.
+    ///
+    /// # Errors
+    /// When it is not such a list; a name is given twice, which RFC 2971 section 3.3 forbids, as it does more
+    /// than [`MAX_ID_PAIRS`], [`MAX_ID_FIELD_BYTES`] and [`MAX_ID_VALUE_BYTES`]; or it is not UTF-8 (RFC 9051
+    /// section 4.3; in RFC 3501 other octets than ASCII's mean nothing without a charset).
+    pub fn parse(list: &'a [u8]) -> Result<Self, ParseError> {
+        let source = core::str::from_utf8(list)
+            .map_err(|error| ParseError::new(ErrorKind::Character, LIST, error.valid_up_to()))?;
+        let pairs = rules::whole(source, LIST, |input| id_params_list(source, input))?;
+        Ok(Self { source, pairs })
+    }
+
+    /// Adds a pair.
+    ///
+    /// # Errors
+    /// When the name is there already; name or value has a NUL or is longer than RFC 2971 allows; or there
+    /// are [`MAX_ID_PAIRS`] already.
+    pub fn try_push(
+        &mut self,
+        field: impl Into<Cow<'a, str>>,
+        value: Option<impl Into<Cow<'a, str>>>,
+    ) -> Result<(), EncodeError> {
+        let refuse = |kind| Err(EncodeError::new(kind, LIST));
+        let (field, value) = (field.into(), value.map(Into::into));
+        let text = value.as_deref().unwrap_or_default();
+        let limits = [
+            (self.pairs.len().saturating_add(1), MAX_ID_PAIRS),
+            (field.len(), MAX_ID_FIELD_BYTES),
+            (text.len(), MAX_ID_VALUE_BYTES),
+        ];
+        if let Some((_, limit)) = limits.into_iter().find(|(length, limit)| length > limit) {
+            return refuse(ErrorKind::Limit { limit });
+        }
+        if self.position(&field).is_some() {
+            return refuse(ErrorKind::Duplicate);
+        }
+        if field.contains('\0') || text.contains('\0') {
+            return refuse(ErrorKind::Character);
+        }
+        self.pairs.push(Pair {
+            field,
+            value,
+            field_at: 0,
+            value_at: 0,
+        });
+        Ok(())
+    }
+
+    /// The pairs in their order; a value may be NIL.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let pairs = self.pairs.iter();
+        pairs.map(|pair| (&*pair.field, pair.value.as_deref()))
+    }
+
+    /// The value of a field; nothing when it is not there or NIL.
+    #[must_use]
+    pub fn value(&self, field: &str) -> Option<&str> {
+        self.pair(field)?.value.as_deref()
+    }
+
+    fn position(&self, field: &str) -> Option<usize> {
+        let mut pairs = self.pairs.iter();
+        pairs.position(|pair| pair.field.eq_ignore_ascii_case(field))
+    }
+
+    fn pair(&self, field: &str) -> Option<&Pair<'a>> {
+        self.pairs.get(self.position(field)?)
+    }
+
+    /// The pair that one of two names has. When both have one they must be equal.
+    fn either(&self, text: &str, example: &'static str) -> Result<Option<&Pair<'a>>, ParseError> {
+        match (self.pair(text), self.pair(example)) {
+            (Some(pair), Some(other)) if pair.value != other.value => Err(ParseError::new(
+                ErrorKind::Conflict,
+                example,
+                pair.field_at.max(other.field_at),
+            )),
+            (pair, other) => Ok(pair.or(other)),
+        }
+    }
+
+    /// An error in a value, as one in the source.
+    fn moved(&self, pair: &Pair<'_>, error: ParseError) -> ParseError {
+        match &pair.value {
+            // A quoted string with backslashes.
+            Some(Cow::Owned(_)) => {
+                let quoted = self.source.get(pair.value_at..).unwrap_or_default();
+                let mut place = 0_usize;
+                let mut octets = quoted.bytes();
+                for _ in 0..error.offset() {
+                    place = match octets.next() {
+                        Some(b'\\') => {
+                            octets.next();
+                            place.saturating_add(2)
+                        }
+                        _ => place.saturating_add(1),
+                    };
+                }
+                let at = pair.value_at.saturating_add(place);
+                ParseError::new(error.kind(), error.field(), at)
+            }
+            _ => error.moved(pair.value_at),
+        }
+    }
+}
+
+impl PartialEq for IdParameters<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.pairs().eq(other.pairs())
+    }
+}
+
+impl Eq for IdParameters<'_> {}
+
+impl fmt::Display for IdParameters<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pairs.is_empty() {
+            return f.write_str("NIL");
+        }
+        let mut before = "(";
+        for (field, value) in self.pairs() {
+            f.write_str(before)?;
+            write_string(f, field)?;
+            f.write_str(" ")?;
+            match value {
+                Some(value) => write_string(f, value)?,
+                None => f.write_str("NIL")?,
+            }
+            before = " ";
+        }
+        f.write_str(")")
+    }
+}
+
+fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    if !text
+        .chars()
+        .all(|next| is_quoted(next) || matches!(next, '"' | '\\'))
+    {
+        return write!(f, "{{{}}}\r\n{text}", text.len());
+    }
+    f.write_str("\"")?;
+    for part in text.split_inclusive(['"', '\\']) {
+        match part.strip_suffix(['"', '\\']) {
+            Some(plain) if part.ends_with('"') => write!(f, "{plain}\\\"")?,
+            Some(plain) => write!(f, "{plain}\\\\")?,
+            None => f.write_str(part)?,
+        }
+    }
+    f.write_str("\"")
+}
+
+/// The status that a server's ID response has, draft-newman-email-deep-02 section 7.1: `deep` in the text,
+/// `deep-status` in the examples. Nothing when it has neither, or NIL.
+///
+/// # Errors
+/// When it is no `deep-status`, or both are given and differ. Offsets are those in the list that `parameters`
+/// was read from, those of what a lenient reading lets through too.
+pub fn status_of<'p>(
+    parameters: &'p IdParameters<'_>,
+    options: StatusOptions,
+    mut diagnostic: impl FnMut(Diagnostic),
+) -> Result<Option<DeepStatus<'p>>, ParseError> {
+    let Some(pair) = parameters.either("deep", "deep-status")? else {
+        return Ok(None);
+    };
+    let Some(value) = pair.value.as_deref() else {
+        return Ok(None);
+    };
+    DeepStatus::parse_with(value, options, |error| {
+        diagnostic(parameters.moved(pair, error));
+    })
+    .map(Some)
+    .map_err(|error| parameters.moved(pair, error))
+}
+
+/// What a client's ID command reports, draft-newman-email-deep-02 section 7.1. `latch-failure` of the examples
+/// is read as `latch-fail` of the text is. Fields that are not there or NIL are empty, and so are `latch` and
+/// `security-tags` when they are an empty string; other fields are passed over.
+///
+/// ```
+/// # use deep_latch::{IdParameters, SecurityTag, report_of};
+/// let list = br#"("name" "Demo Mail" "latch" "tls10 tls-cert" "security-tags" "tls12")"#;
+/// let report = report_of(&IdParameters::parse(list)?)?;
+/// assert_eq!(report.latch, [SecurityTag::TLS10, SecurityTag::TLS_CERT]);
+/// assert_eq!(report.security_tags, [SecurityTag::TLS12]);
+/// # Ok::<(), deep_latch::ParseError>(())
+/// ```
+///
+/// # Errors
+/// When a value has not the form of its field, `name` or `version` have control characters, or both spellings
+/// are given and differ. Offsets are those in the list that `parameters` was read from.
+pub fn report_of(parameters: &IdParameters<'_>) -> Result<ClientReport, ParseError> {
+    let text = |field: &'static str| {
+        let Some(pair) = parameters.pair(field) else {
+            return Ok(None);
+        };
+        let value = pair.value.as_deref();
+        match value.and_then(|value| value.find(char::is_control)) {
+            Some(offset) => {
+                let error = ParseError::new(ErrorKind::Character, field, offset);
+                Err(parameters.moved(pair, error))
+            }
+            None => Ok(value.map(String::from)),
+        }
+    };
+    let tags = |field, pair: Option<&Pair<'_>>, may_be_empty: bool| {
+        let Some((pair, value)) = pair.and_then(|pair| Some((pair, pair.value.as_deref()?))) else {
+            return Ok(Vec::new());
+        };
+        if value.is_empty() && may_be_empty {
+            return Ok(Vec::new());
+        }
+        let tags = parse_tags(value, Separator::Space, field)
+            .map_err(|error| parameters.moved(pair, error))?;
+        Ok(tags.into_iter().map(SecurityTag::into_owned).collect())
+    };
+    let tls = match parameters
+        .pair("tls")
+        .map(|pair| (pair, pair.value.as_deref()))
+    {
+        Some((pair, Some(value))) => {
+            let cipher = TlsCipher::parse(value).map_err(|error| parameters.moved(pair, error))?;
+            Some(cipher.into_owned())
+        }
+        _ => None,
+    };
+    Ok(ClientReport {
+        name: text("name")?,
+        version: text("version")?,
+        latch: tags("latch", parameters.pair("latch"), true)?,
+        latch_fail: {
+            // Section 7.1: "one or more security tag".
+            let pair = parameters.either("latch-fail", "latch-failure")?;
+            tags("latch-fail", pair, false)?
+        },
+        security_tags: tags("security-tags", parameters.pair("security-tags"), true)?,
+        tls,
+    })
+}
+
+/// The parameters of a server's ID response, draft-newman-email-deep-02 section 7.1.
+///
+/// ```
+/// # use deep_latch::{DeepStatus, FieldNames, status_parameters};
+/// let status = DeepStatus::parse("tls10 <https://www.example.com/>")?;
+/// let parameters = status_parameters(&status, FieldNames::Text, Some("Demo Server"), None)?;
+/// assert_eq!(
+///     parameters.to_string(),
+///     r#"("name" "Demo Server" "deep" "tls10 <https://www.example.com/>")"#
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// When name or version have a NUL or are longer than RFC 2971 allows.
+pub fn status_parameters<'a>(
+    status: &'a DeepStatus<'_>,
+    names: FieldNames,
+    name: Option<&'a str>,
+    version: Option<&'a str>,
+) -> Result<IdParameters<'a>, EncodeError> {
+    let mut parameters = IdParameters::new();
+    let status = status.as_str();
+    let fields = [
+        ("name", name),
+        ("version", version),
+        ("deep", names.text().then_some(status)),
+        ("deep-status", names.examples().then_some(status)),
+    ];
+    for (field, value) in fields {
+        if let Some(value) = value {
+            parameters.try_push(field, Some(value))?;
+        }
+    }
+    Ok(parameters)
+}
+
+impl ClientReport {
+    /// The parameters of the ID command, draft-newman-email-deep-02 section 7.1. What is empty is left out.
+    /// They are written as quoted strings alone, so that the command is one line.
+    ///
+    /// ```
+    /// # use deep_latch::{ClientReport, FieldNames, SecurityTag};
+    /// let report = ClientReport {
+    ///     name: Some("Demo Mail".into()),
+    ///     latch_fail: vec![SecurityTag::TLS_CERT],
+    ///     ..ClientReport::default()
+    /// };
+    /// let parameters = report.to_id_parameters(FieldNames::Examples)?;
+    /// assert_eq!(parameters.to_string(), r#"("name" "Demo Mail" "latch-failure" "tls-cert")"#);
+    /// # Ok::<(), deep_latch::EncodeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When name or version have other characters than the printable ones of ASCII, or a value is longer than
+    /// [`MAX_ID_VALUE_BYTES`].
+    pub fn to_id_parameters(&self, names: FieldNames) -> Result<IdParameters<'_>, EncodeError> {
+        let mut parameters = IdParameters::new();
+        for (field, value) in self.fields(names, Separator::Space) {
+            if !value.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+                return Err(EncodeError::new(ErrorKind::Character, field));
+            }
+            (parameters.try_push(field, Some(value)))
+                .map_err(|error| EncodeError::new(error.kind(), field))?;
+        }
+        Ok(parameters)
+    }
+}
+
+/// `capability-data`, RFC 3501 section 9: what a server can do, from an untagged response or a response code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities<'a>(&'a str);
+
+impl<'a> Capabilities<'a> {
+    /// Reads a list that is the whole of `text`, beginning with `CAPABILITY`: an untagged response without
+    /// the asterisk, or what a response code has within its brackets.
+    ///
+    /// ```
+    /// # use deep_latch::Capabilities;
+    /// let capabilities = Capabilities::parse("CAPABILITY IMAP4rev1 DEEP ID AUTH=PLAIN")?;
+    /// assert!(capabilities.has_deep() && !capabilities.contains("STARTTLS"));
+    /// # Ok::<(), deep_latch::ParseError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it is not such a list.
+    pub fn parse(text: &'a str) -> Result<Self, ParseError> {
+        const FIELD: &str = "capability-data";
+        let (keyword, list) = match text.split_once(' ') {
+            Some((keyword, list)) => (keyword, Some(list)),
+            None => (text, None),
+        };
+        if !keyword.eq_ignore_ascii_case("CAPABILITY") {
+            return Err(ParseError::new(ErrorKind::Expected, FIELD, 0));
+        }
+        let Some(list) = list else {
+            return Err(ParseError::new(ErrorKind::Empty, FIELD, text.len()));
+        };
+        let mut offset = keyword.len().saturating_add(1);
+        for capability in list.split(' ') {
+            if capability.is_empty() {
+                return Err(ParseError::new(ErrorKind::ExtraSpace, FIELD, offset));
+            }
+            if let Some(place) = capability.find(|next| !is_atom(next)) {
+                let place = offset.saturating_add(place);
+                return Err(ParseError::new(ErrorKind::Character, FIELD, place));
+            }
+            offset = offset.saturating_add(capability.len()).saturating_add(1);
+        }
+        Ok(Self(list))
+    }
+
+    /// The capabilities in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> {
+        self.0.split(' ')
+    }
+
+    /// Whether a capability is there; the case of letters does not matter.
+    #[must_use]
+    pub fn contains(&self, capability: &str) -> bool {
+        self.iter()
+            .any(|name| name.eq_ignore_ascii_case(capability))
+    }
+
+    /// Whether `DEEP` is there, which says that ID is there too and has the status (section 7.1).
+    #[must_use]
+    pub fn has_deep(&self) -> bool {
+        self.contains(KEYWORD)
+    }
+}
+
+/// `ATOM-CHAR`, RFC 3501 section 9.
+const fn is_atom(next: char) -> bool {
+    next.is_ascii_graphic() && !matches!(next, '(' | ')' | '{' | '%' | '*' | '"' | '\\' | ']')
+}
+
+/// `TEXT-CHAR` but for `quoted-specials`, RFC 3501 section 9, and UTF-8 as RFC 9051 section 9 adds it.
+const fn is_quoted(next: char) -> bool {
+    !matches!(next, '\0' | '\r' | '\n' | '"' | '\\')
+}
+
+/// `id_params_list = "(" #(string SPACE nstring) ")" / nil`, RFC 2971 section 4
+fn id_params_list<'a>(source: &'a str, input: &'a str) -> Read<'a, Vec<Pair<'a>>> {
+    let mut pairs: Vec<Pair<'a>> = Vec::new();
+    if let Some(rest) = nil(input) {
+        return Ok((rest, pairs));
+    }
+    let mut rest = octet(input, '(', LIST)?;
+    if let Some(rest) = rest.strip_prefix(')') {
+        return Ok((rest, pairs));
+    }
+    loop {
+        let at = rest;
+        if pairs.len() == MAX_ID_PAIRS {
+            let limit = MAX_ID_PAIRS;
+            return Err(Failure::new(ErrorKind::Limit { limit }, LIST, at).error());
+        }
+        let (field, value);
+        (rest, field) = string(rest, MAX_ID_FIELD_BYTES)?;
+        let repeated = |pair: &Pair<'_>| pair.field.eq_ignore_ascii_case(&field.text);
+        if pairs.iter().any(repeated) {
+            return Err(Failure::new(ErrorKind::Duplicate, LIST, at).error());
+        }
+        rest = octet(rest, ' ', LIST)?;
+        (rest, value) = match nil(rest) {
+            Some(rest) => (rest, None),
+            None => string(rest, MAX_ID_VALUE_BYTES).map(|(rest, value)| (rest, Some(value)))?,
+        };
+        let place = |left: usize| source.len().saturating_sub(left);
+        pairs.push(Pair {
+            field: field.text,
+            field_at: place(at.len()),
+            value_at: place(value.as_ref().map_or(rest.len(), |value| value.left)),
+            value: value.map(|value| value.text),
+        });
+        if let Some(rest) = rest.strip_prefix(')') {
+            return Ok((rest, pairs));
+        }
+        rest = octet(rest, ' ', LIST)?;
+    }
+}
+
+fn octet<'a>(
+    input: &'a str,
+    octet: char,
+    field: &'static str,
+) -> Result<&'a str, nom::Err<Failure>> {
+    let rest = input.strip_prefix(octet);
+    rest.ok_or_else(|| Failure::expected(field, input).error())
+}
+
+/// What follows NIL.
+fn nil(input: &str) -> Option<&str> {
+    let (nil, rest) = input.split_at_checked(3)?;
+    nil.eq_ignore_ascii_case("NIL").then_some(rest)
+}
+
+/// A string, and how much was left where its text begins.
+struct Text<'a> {
+    text: Cow<'a, str>,
+    left: usize,
+}
+
+/// `string = quoted / literal`, RFC 3501 section 9
+fn string(input: &str, limit: usize) -> Read<'_, Text<'_>> {
+    match input.strip_prefix('{') {
+        Some(rest) => literal(input, rest, limit),
+        None => quoted(input, octet(input, '"', STRING)?, limit),
+    }
+}
+
+fn quoted<'a>(start: &'a str, behind: &'a str, limit: usize) -> Read<'a, Text<'a>> {
+    let left = behind.len();
+    let mut text = Cow::Borrowed("");
+    let mut input = behind;
+    loop {
+        let (at, plain) = take_while(is_quoted).parse(input)?;
+        match &mut text {
+            Cow::Borrowed("") => text = Cow::Borrowed(plain),
+            text => text.to_mut().push_str(plain),
+        }
+        if text.len() > limit {
+            return Err(Failure::new(ErrorKind::Limit { limit }, STRING, start).error());
+        }
+        let mut next = at.chars();
+        match (next.next(), next.clone().next()) {
+            (Some('"'), _) => return Ok((next.as_str(), Text { text, left })),
+            (Some('\\'), Some(special @ ('"' | '\\'))) => {
+                text.to_mut().push(special);
+                next.next();
+                input = next.as_str();
+            }
+            (Some('\\'), _) => return Err(Failure::expected(STRING, next.as_str()).error()),
+            (None, _) => return Err(Failure::expected(STRING, at).error()),
+            _ => return Err(Failure::new(ErrorKind::Character, STRING, at).error()),
+        }
+    }
+}
+
+/// `literal = "{" number ["+"] "}" CRLF *CHAR8`
+fn literal<'a>(start: &'a str, behind: &'a str, limit: usize) -> Read<'a, Text<'a>> {
+    const FIELD: &str = "literal";
+    let (rest, digits) = take_while(|next: char| next.is_ascii_digit()).parse(behind)?;
+    if digits.is_empty() {
+        return Err(Failure::expected(FIELD, behind).error());
+    }
+    let at = rest.strip_prefix('+').unwrap_or(rest);
+    let Some(octets) = at.strip_prefix("}\r\n") else {
+        return Err(Failure::expected(FIELD, at).error());
+    };
+    // A number that does not fit is past the limit too.
+    let length = digits.parse().unwrap_or(usize::MAX);
+    if length > limit {
+        return Err(Failure::new(ErrorKind::Limit { limit }, STRING, start).error());
+    }
+    if octets.len() < length {
+        return Err(Failure::expected(FIELD, "").error());
+    }
+    // It ends within a character of UTF-8.
+    let Some((text, rest)) = octets.split_at_checked(length) else {
+        return Err(Failure::new(ErrorKind::Character, FIELD, octets).error());
+    };
+    if let Some((_, at)) = text
+        .find('\0')
+        .and_then(|place| octets.split_at_checked(place))
+    {
+        return Err(Failure::new(ErrorKind::Character, FIELD, at).error());
+    }
+    let (text, left) = (Cow::Borrowed(text), octets.len());
+    Ok((rest, Text { text, left }))
+}
