@@ -6,7 +6,7 @@ use core::{fmt, mem};
 
 use crate::{
     error::{ErrorKind, ParseError},
-    facts::{Login, TlsFacts},
+    facts::{DaneVerdict, Login, TlsFacts},
     latch::{Event, LatchFailure, LatchSession, Outcome, Transition},
     report::{ClientReport, FieldNames},
     status::{DeepStatus, Diagnostic, StatusOptions},
@@ -176,10 +176,20 @@ pub trait Dialogue {
     fn logged_in(&mut self, core: &mut Core) -> Result<(), ClientError>;
 }
 
+/// The status that a server advertises; none; or one that cannot be read.
+pub(crate) type Advertised = Result<Option<DeepStatus<'static>>, ParseError>;
+
+/// A reader of one line of the answer to CAPA or EHLO.
+type KeywordReader = for<'a> fn(
+    &'a str,
+    StatusOptions,
+    &mut dyn FnMut(Diagnostic),
+) -> Result<Option<DeepStatus<'a>>, ParseError>;
+
 /// One connection of a client, from before its first byte until the caller logs in, and, if the caller comes
 /// back, from after that until all is latched that may be.
 ///
-/// It does what [`next`](Self::next) demands, until that is [`Demand::Ready`], [`Demand::Refused`] or an
+/// It does what [`demand`](Self::demand) demands, until that is [`Demand::Ready`], [`Demand::Refused`] or an
 /// error. How the server's bytes are cut makes no difference. Nothing is sent after a failure but the
 /// report of it (draft-newman-email-deep-02 section 7.1), and that only over TLS.
 #[derive(Clone, Debug)]
@@ -196,8 +206,10 @@ pub struct Core {
     phase: Phase,
     queue: VecDeque<Queued>,
     events: Vec<ClientEvent>,
-    /// What stands behind the last response that was read.
-    leftover: Vec<u8>,
+    /// What was read and is not looked at yet: that waits until what came before it is answered.
+    input: VecDeque<u8>,
+    /// Nothing more will be read.
+    ended: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -216,10 +228,6 @@ enum Phase {
     Failed(ClientError),
 }
 
-#[expect(
-    private_bounds,
-    reason = "`Dialogue` seals `Protocol`, and is nobody else's"
-)]
 impl<P: Protocol> Client<P> {
     pub(crate) fn start(session: LatchSession, options: ClientOptions, protocol: P) -> Self {
         let implicit = options.tls == TlsStart::Implicit;
@@ -236,7 +244,8 @@ impl<P: Protocol> Client<P> {
                 phase,
                 queue: VecDeque::new(),
                 events: Vec::new(),
-                leftover: Vec::new(),
+                input: VecDeque::new(),
+                ended: false,
             },
             protocol,
         };
@@ -252,66 +261,63 @@ impl<P: Protocol> Client<P> {
     ///
     /// # Errors
     /// When the connection is of no use. To try again, begin another.
-    pub fn next(&mut self) -> Result<Demand, ClientError> {
-        match self.core.queue.pop_front() {
-            Some(Queued::Send(bytes)) => return Ok(Demand::Send(bytes)),
-            Some(Queued::Store) => return Ok(Demand::Store),
-            None => {}
-        }
-        match self.core.phase {
-            Phase::Receiving => Ok(Demand::Receive),
-            Phase::StartTls => Ok(Demand::StartTls),
-            Phase::LogIn => Ok(Demand::LogIn),
-            Phase::Ready => Ok(Demand::Ready),
-            Phase::Failed(error) => Err(error),
-            Phase::Refused => match self.core.session.outcome() {
-                Outcome::Refuse(failure) => Ok(Demand::Refused(failure)),
-                // Of a session that was over before it came here.
-                _ => Err(ClientError::Misuse),
-            },
+    pub fn demand(&mut self) -> Result<Demand, ClientError> {
+        loop {
+            match self.core.queue.pop_front() {
+                Some(Queued::Send(bytes)) => return Ok(Demand::Send(bytes)),
+                Some(Queued::Store) => return Ok(Demand::Store),
+                None => {}
+            }
+            match self.core.phase {
+                Phase::Failed(error) => return Err(error),
+                Phase::Refused => {
+                    return match self.core.session.outcome() {
+                        Outcome::Refuse(failure) => Ok(Demand::Refused(failure)),
+                        // Of a session that was over before it came here.
+                        _ => Err(ClientError::Misuse),
+                    };
+                }
+                Phase::Receiving => match self.core.input.pop_front() {
+                    Some(octet) => {
+                        let received = self.protocol.receive(&mut self.core, octet);
+                        self.core.check(received);
+                    }
+                    None if self.core.ended => self.core.fail(ClientError::EndOfInput),
+                    None => return Ok(Demand::Receive),
+                },
+                Phase::StartTls if !self.core.input.is_empty() => {
+                    self.core.fail(ClientError::Injected);
+                }
+                Phase::StartTls if self.core.ended => self.handshake_failed(),
+                Phase::StartTls => return Ok(Demand::StartTls),
+                Phase::LogIn | Phase::Ready if self.core.ended => {
+                    self.core.fail(ClientError::EndOfInput);
+                }
+                Phase::LogIn => return Ok(Demand::LogIn),
+                Phase::Ready => return Ok(Demand::Ready),
+            }
         }
     }
 
     /// Takes what was read, however it was cut. What stands behind the last response that is due is for
     /// [`take_leftover`](Self::take_leftover).
     pub fn receive(&mut self, bytes: &[u8]) {
-        let mut octets = bytes.iter();
         match self.core.phase {
-            Phase::Receiving => {}
+            Phase::Receiving => self.core.input.extend(bytes),
             _ if bytes.is_empty() => {}
-            Phase::StartTls => return self.core.fail(ClientError::Injected),
-            _ => return self.core.out_of_turn(),
-        }
-        while let Some(octet) = octets.next() {
-            let received = self.protocol.receive(&mut self.core, *octet);
-            self.core.check(received);
-            match self.core.phase {
-                Phase::Receiving => {}
-                Phase::StartTls if octets.len() > 0 => {
-                    return self.core.fail(ClientError::Injected);
-                }
-                Phase::LogIn | Phase::Ready => {
-                    return self.core.leftover.extend_from_slice(octets.as_slice());
-                }
-                Phase::StartTls | Phase::Refused | Phase::Failed(_) => return,
-            }
+            Phase::StartTls => self.core.fail(ClientError::Injected),
+            _ => self.core.out_of_turn(),
         }
     }
 
     /// The server closed the connection. That is an error always.
-    pub fn end_of_input(&mut self) {
-        match self.core.phase {
-            Phase::Receiving => self.core.fail(ClientError::EndOfInput),
-            // Where TLS was due, there is none: that is for the latch machine.
-            Phase::StartTls => self.handshake_failed(),
-            Phase::LogIn | Phase::Ready => self.core.fail(ClientError::EndOfInput),
-            Phase::Refused | Phase::Failed(_) => {}
-        }
+    pub const fn end_of_input(&mut self) {
+        self.core.ended = true;
     }
 
     /// The TLS handshake is complete.
     pub fn handshake(&mut self, facts: TlsFacts) {
-        if self.core.phase != Phase::StartTls {
+        if self.core.phase != Phase::StartTls || !self.core.input.is_empty() {
             return self.core.out_of_turn();
         }
         let outcome = self.core.step(Event::Handshake(facts));
@@ -343,7 +349,7 @@ impl<P: Protocol> Client<P> {
 
     /// The caller logged in, and leaves the connection to this client once more.
     pub fn logged_in(&mut self, login: Login) {
-        if self.core.phase != Phase::LogIn || !self.core.leftover.is_empty() {
+        if self.core.phase != Phase::LogIn || !self.core.input.is_empty() {
             return self.core.out_of_turn();
         }
         let outcome = self.core.step(Event::LoggedIn(login));
@@ -364,7 +370,10 @@ impl<P: Protocol> Client<P> {
     /// reached: they come before what is read next. Mostly there are none.
     #[must_use]
     pub fn take_leftover(&mut self) -> Vec<u8> {
-        mem::take(&mut self.core.leftover)
+        match self.core.phase {
+            Phase::LogIn | Phase::Ready => mem::take(&mut self.core.input).into(),
+            _ => Vec::new(),
+        }
     }
 
     /// The latch machine of the connection: its record is what is to be stored, its requirements are for the
@@ -447,11 +456,35 @@ impl Core {
         }
     }
 
+    /// One line of the answer to CAPA or EHLO. Two lines of DEEP are none that can be read.
+    pub(crate) fn keyword(&mut self, line: &[u8], status: &mut Advertised, read: KeywordReader) {
+        let options = self.options.status;
+        let read = match core::str::from_utf8(line) {
+            Ok(line) => read(line, options, &mut |what| {
+                self.events.push(ClientEvent::Leniency(what));
+            })
+            .map(|status| status.map(DeepStatus::into_owned)),
+            Err(error) => {
+                let deep = line.get(..4).unwrap_or_default();
+                match deep.eq_ignore_ascii_case(b"DEEP") {
+                    true => {
+                        let at = error.valid_up_to();
+                        Err(ParseError::new(ErrorKind::Character, "deep-status", at))
+                    }
+                    // Of another capability.
+                    false => Ok(None),
+                }
+            }
+        };
+        match (&status, read) {
+            (_, Ok(None)) => {}
+            (Ok(None), read) => *status = read,
+            _ => *status = Err(ParseError::new(ErrorKind::Duplicate, "DEEP", 0)),
+        }
+    }
+
     /// What the server advertises is known. Whether the connection goes on.
-    pub(crate) fn status(
-        &mut self,
-        status: Result<Option<DeepStatus<'_>>, ParseError>,
-    ) -> Result<bool, ClientError> {
+    pub(crate) fn status(&mut self, status: Advertised) -> Result<bool, ClientError> {
         let outcome = match &status {
             Ok(Some(status)) => self.step(Event::Status(status)),
             Ok(None) => self.step(Event::NoStatus),
@@ -493,7 +526,11 @@ impl Core {
             Outcome::Refuse(failure) => report.latch_fail = failure.tags().to_vec(),
             _ => {
                 report.latch = self.session.record().latched().cloned().collect();
-                let not_latched = self.session.not_latched();
+                // A client that does not look for TLSA records does not support what they bring.
+                let tls = self.session.facts().tls;
+                let dane = tls.is_some_and(|tls| tls.dane != DaneVerdict::NotChecked);
+                let supported = |tag: &SecurityTag<'_>| dane || *tag != SecurityTag::TLS_DANE_TLSA;
+                let not_latched = self.session.not_latched().filter(supported);
                 report.security_tags = not_latched.map(SecurityTag::into_owned).collect();
             }
         }

@@ -6,9 +6,12 @@
 use alloc::{format, string::String, vec::Vec};
 
 use crate::{
-    client::{Client, ClientError, ClientEvent, ClientOptions, Core, Dialogue, LineReader, Protocol},
+    client::{
+        Advertised, Client, ClientError, ClientEvent, ClientOptions, Core, Dialogue, LineReader,
+        Protocol,
+    },
     error::{ErrorKind, ParseError},
-    imap::{self, IdParameters},
+    imap::{self, Capabilities, IdParameters},
     latch::LatchSession,
     status::DeepStatus,
 };
@@ -37,9 +40,9 @@ pub struct Imap {
     /// The number of the last command.
     command: u32,
     untagged: usize,
-    capabilities: Option<Capabilities>,
+    offered: Option<Offered>,
     /// What the server said of its status in answer to the last ID.
-    status: Result<Option<DeepStatus<'static>>, ParseError>,
+    status: Advertised,
     identified: bool,
 }
 
@@ -51,24 +54,26 @@ enum Awaited {
     Id,
 }
 
+/// What of the capabilities matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Capabilities {
+struct Offered {
     deep: bool,
     id: bool,
     starttls: bool,
 }
 
-impl Capabilities {
-    fn parse(list: &[u8]) -> Self {
-        let has = |name: &str| {
-            let mut names = list.split(|octet| *octet == b' ');
-            names.any(|listed| listed.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        Self {
-            deep: has("DEEP"),
-            id: has("ID"),
-            starttls: has("STARTTLS"),
-        }
+impl Offered {
+    /// Of `CAPABILITY` and the list.
+    fn parse(data: &[u8]) -> Result<Self, ParseError> {
+        let text = core::str::from_utf8(data).map_err(|error| {
+            ParseError::new(ErrorKind::Character, "capability-data", error.valid_up_to())
+        })?;
+        let capabilities = Capabilities::parse(text)?;
+        Ok(Self {
+            deep: capabilities.has_deep(),
+            id: capabilities.contains("ID"),
+            starttls: capabilities.contains("STARTTLS"),
+        })
     }
 }
 
@@ -83,7 +88,7 @@ impl Client<Imap> {
             awaited: Awaited::Greeting,
             command: 0,
             untagged: 0,
-            capabilities: None,
+            offered: None,
             status: Ok(None),
             identified: false,
         };
@@ -94,7 +99,7 @@ impl Client<Imap> {
 impl Dialogue for Imap {
     fn begin(&mut self, core: &mut Core, greeting: bool) -> Result<(), ClientError> {
         // A list from before TLS is not to be used (RFC 3501 section 6.2.1).
-        self.capabilities = None;
+        self.offered = None;
         self.reader = ResponseReader::default();
         self.untagged = 0;
         if greeting {
@@ -179,8 +184,9 @@ impl Imap {
             // When that refuses the connection, the rest is the report.
             let _ = core.logged_in_already()?;
         }
-        self.capabilities = code_capability(text).map(Capabilities::parse);
-        match self.capabilities {
+        // What cannot be read of it is asked for.
+        self.offered = code(text).and_then(|code| Offered::parse(code).ok());
+        match self.offered {
             Some(_) => self.have_capabilities(core),
             None => {
                 self.ask_capability(core);
@@ -200,7 +206,9 @@ impl Imap {
             return Err(ClientError::Closing);
         }
         if self.awaited == Awaited::Capability && name.eq_ignore_ascii_case(b"CAPABILITY") {
-            self.capabilities = Some(Capabilities::parse(rest));
+            const BEFORE: usize = "* ".len();
+            let offered = Offered::parse(response).map_err(|error| error.moved(BEFORE));
+            self.offered = Some(offered.map_err(ClientError::Malformed)?);
         }
         if self.awaited == Awaited::Id && name.eq_ignore_ascii_case(b"ID") {
             const BEFORE: usize = "* ID ".len();
@@ -249,14 +257,14 @@ impl Imap {
     }
 
     fn have_capabilities(&mut self, core: &mut Core) -> Result<(), ClientError> {
-        let Some(capabilities) = self.capabilities else {
+        let Some(offered) = self.offered else {
             // OK, and no list.
             return Err(malformed(ErrorKind::Empty, "capability-data", 0));
         };
         if core.over_tls() || core.is_logged_in() {
             return self.ask_status(core);
         }
-        if capabilities.starttls {
+        if offered.starttls {
             self.send(core, Awaited::StartTls, "STARTTLS");
             return Ok(());
         }
@@ -273,7 +281,7 @@ impl Imap {
 
     /// ID, if the server has DEEP; of a refusal, if it has ID at all.
     fn ask_status(&mut self, core: &mut Core) -> Result<(), ClientError> {
-        let has = |of: fn(Capabilities) -> bool| self.capabilities.is_some_and(of);
+        let has = |of: fn(Offered) -> bool| self.offered.is_some_and(of);
         let asks = has(|it| it.deep) || core.is_refused() && has(|it| it.id);
         if !asks {
             let goes_on = core.status(Ok(None))?;
@@ -319,11 +327,11 @@ fn word(text: &[u8]) -> (&[u8], &[u8]) {
     (first, parts.next().unwrap_or_default())
 }
 
-/// The list of a response code `[CAPABILITY ...]` that `text` begins with.
-fn code_capability(text: &[u8]) -> Option<&[u8]> {
-    let code = text.strip_prefix(b"[")?.split(|octet| *octet == b']').next()?;
-    let (name, list) = word(code);
-    name.eq_ignore_ascii_case(b"CAPABILITY").then_some(list)
+/// The response code that `text` begins with, without its brackets.
+fn code(text: &[u8]) -> Option<&[u8]> {
+    let inside = text.strip_prefix(b"[")?;
+    let end = inside.iter().position(|octet| *octet == b']')?;
+    inside.get(..end)
 }
 
 /// Reads responses: lines, and the literals that stand in them.

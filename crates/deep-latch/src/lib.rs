@@ -4,23 +4,28 @@
 extern crate alloc;
 
 mod cipher;
+mod client;
 mod dsn;
 mod error;
 mod facility;
 mod facts;
 mod host;
 mod imap;
+mod imap_client;
 mod latch;
 mod pop;
+mod pop_client;
 mod record;
 mod report;
 mod rules;
 mod smtp;
+mod smtp_client;
 mod status;
 mod tag;
 
 pub use {
     cipher::{TlsCipher, parse_tls_clause, split_tls_clause, tls_clause},
+    client::{Client, ClientError, ClientEvent, ClientOptions, Demand, Protocol, TlsStart},
     dsn::{
         SECURITY_LATCH_FIELD, parse_security_latch, parse_security_latch_body, security_latch_field,
     },
@@ -38,17 +43,23 @@ pub use {
         Capabilities, IdParameters, MAX_ID_FIELD_BYTES, MAX_ID_PAIRS, MAX_ID_VALUE_BYTES,
         report_of, status_of, status_parameters,
     },
+    imap_client::{
+        Imap, ImapClient, MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES, MAX_IMAP_RESPONSE_BYTES,
+        MAX_IMAP_UNTAGGED,
+    },
     latch::{
         Action, Basis, Event, LatchFailure, LatchSession, Outcome, Reason, Requirements, Stage,
         Step, Transition,
     },
     pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
+    pop_client::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES, Pop, PopClient},
     record::LatchRecord,
     report::{ClientReport, FieldNames},
     smtp::{
         MAX_CLIENT_COMMAND_BYTES, MAX_EHLO_LINE_BYTES, ehlo_keyword, parse_client,
         parse_ehlo_keyword, parse_ehlo_keyword_with,
     },
+    smtp_client::{MAX_SMTP_LINE_BYTES, MAX_SMTP_LINES, NotADomain, Smtp, SmtpClient},
     status::{DeepStatus, DeepTag, Diagnostic, MAX_STATUS_BYTES, StatusOptions, StatusUrl},
     tag::{MAX_TAG_BYTES, MAX_TAGS, SecurityTag, Separator, join_tags, parse_tags},
 };

@@ -2,14 +2,13 @@
 //!
 //! Greeting, CAPA, STLS and CAPA again. POP has no command to report with.
 
-use alloc::vec::Vec;
-
 use crate::{
-    client::{Client, ClientError, ClientEvent, ClientOptions, Core, Dialogue, LineReader, Protocol},
+    client::{
+        Advertised, Client, ClientError, ClientOptions, Core, Dialogue, LineReader, Protocol,
+    },
     error::{ErrorKind, ParseError},
     latch::LatchSession,
     pop::parse_capa_line_with,
-    status::DeepStatus,
 };
 
 /// The longest line of a response, in bytes with CR LF (RFC 2449 section 4).
@@ -29,7 +28,7 @@ pub struct Pop {
     /// The lines of the answer to CAPA that were read.
     lines: usize,
     starttls: bool,
-    status: Result<Option<DeepStatus<'static>>, ParseError>,
+    status: Advertised,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,15 +139,18 @@ impl Pop {
             let kind = ErrorKind::Limit {
                 limit: MAX_CAPA_LINES,
             };
-            return Err(ClientError::Malformed(ParseError::new(kind, "capa-resp", 0)));
+            return Err(ClientError::Malformed(ParseError::new(
+                kind,
+                "capa-resp",
+                0,
+            )));
         }
         if line.eq_ignore_ascii_case(b"STLS") {
             self.starttls = true;
         }
-        let read = read_keyword(line, |line, note| {
-            parse_capa_line_with(line, core.options().status, note)
+        core.keyword(line, &mut self.status, |line, options, mut note| {
+            parse_capa_line_with(line, options, &mut note)
         });
-        read.into_status(core, &mut self.status);
         Ok(())
     }
 
@@ -182,64 +184,16 @@ impl Pop {
 
 /// `+OK` or `-ERR`, RFC 1939 section 3, in any case.
 fn is_ok(line: &[u8]) -> Result<bool, ClientError> {
-    let indicator = line.split(|octet| *octet == b' ').next().unwrap_or_default();
+    let indicator = line
+        .split(|octet| *octet == b' ')
+        .next()
+        .unwrap_or_default();
     match indicator {
         _ if indicator.eq_ignore_ascii_case(b"+OK") => Ok(true),
         _ if indicator.eq_ignore_ascii_case(b"-ERR") => Ok(false),
         _ => {
             let error = ParseError::new(ErrorKind::Expected, "status indicator", 0);
             Err(ClientError::Malformed(error))
-        }
-    }
-}
-
-/// One line of a list of capabilities, as CAPA and EHLO have them.
-pub(crate) struct KeywordRead {
-    status: Result<Option<DeepStatus<'static>>, ParseError>,
-    let_through: Vec<ParseError>,
-}
-
-/// Reads a line with a reader that knows that of DEEP.
-pub(crate) fn read_keyword(
-    line: &[u8],
-    read: impl FnOnce(&str, &mut dyn FnMut(ParseError)) -> Result<Option<DeepStatus<'_>>, ParseError>,
-) -> KeywordRead {
-    let mut let_through = Vec::new();
-    let status = match core::str::from_utf8(line) {
-        Ok(line) => read(line, &mut |what| let_through.push(what))
-            .map(|status| status.map(DeepStatus::into_owned)),
-        Err(error) => {
-            let deep = line.get(..4).unwrap_or_default();
-            match deep.eq_ignore_ascii_case(b"DEEP") {
-                true => {
-                    let at = error.valid_up_to();
-                    Err(ParseError::new(ErrorKind::Character, "deep-status", at))
-                }
-                // Of another capability.
-                false => Ok(None),
-            }
-        }
-    };
-    KeywordRead {
-        status,
-        let_through,
-    }
-}
-
-impl KeywordRead {
-    /// Adds what was read to what was read before: two lines of DEEP are none that can be read.
-    pub(crate) fn into_status(
-        self,
-        core: &mut Core,
-        status: &mut Result<Option<DeepStatus<'static>>, ParseError>,
-    ) {
-        for what in self.let_through {
-            core.note(ClientEvent::Leniency(what));
-        }
-        match (&status, self.status) {
-            (_, Ok(None)) => {}
-            (Ok(None), read) => *status = read,
-            _ => *status = Err(ParseError::new(ErrorKind::Duplicate, "DEEP", 0)),
         }
     }
 }

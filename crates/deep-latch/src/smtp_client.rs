@@ -5,12 +5,13 @@
 use alloc::{format, string::String};
 
 use crate::{
-    client::{Client, ClientError, ClientEvent, ClientOptions, Core, Dialogue, LineReader, Protocol},
+    client::{
+        Advertised, Client, ClientError, ClientEvent, ClientOptions, Core, Dialogue, LineReader,
+        Protocol,
+    },
     error::{ErrorKind, ParseError},
     latch::LatchSession,
-    pop_client::read_keyword,
     smtp::parse_ehlo_keyword_with,
-    status::DeepStatus,
 };
 
 /// The longest line of a reply, in bytes with CR LF. RFC 5321 section 4.5.3.1.5 has 512, and would rather
@@ -34,7 +35,7 @@ pub struct Smtp {
     reply: Option<(u16, usize)>,
     starttls: bool,
     deep: bool,
-    status: Result<Option<DeepStatus<'static>>, ParseError>,
+    status: Advertised,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +72,8 @@ impl Client<Smtp> {
         domain: &str,
     ) -> Result<Self, NotADomain> {
         let allowed = |octet: u8| {
-            octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'-' | b'_' | b':' | b'[' | b']')
+            octet.is_ascii_alphanumeric()
+                || matches!(octet, b'.' | b'-' | b'_' | b':' | b'[' | b']')
         };
         if domain.is_empty() || domain.len() > 255 || !domain.bytes().all(allowed) {
             return Err(NotADomain);
@@ -136,8 +138,13 @@ impl Smtp {
     /// `Reply-line` of RFC 5321 section 4.2: a code, and text behind a space; behind a hyphen if more lines
     /// follow.
     fn line(&mut self, core: &mut Core, line: &[u8]) -> Result<(), ClientError> {
-        let malformed =
-            |kind, offset| Err(ClientError::Malformed(ParseError::new(kind, "Reply-line", offset)));
+        let malformed = |kind, offset| {
+            Err(ClientError::Malformed(ParseError::new(
+                kind,
+                "Reply-line",
+                offset,
+            )))
+        };
         let (code, rest) = match line {
             [
                 first @ b'2'..=b'5',
@@ -188,10 +195,9 @@ impl Smtp {
         }
         let keyword = line.split(|octet| *octet == b' ').next();
         self.deep |= keyword.is_some_and(|it| it.eq_ignore_ascii_case(b"DEEP"));
-        let read = read_keyword(line, |line, note| {
-            parse_ehlo_keyword_with(line, core.options().status, note)
+        core.keyword(line, &mut self.status, |line, options, mut note| {
+            parse_ehlo_keyword_with(line, options, &mut note)
         });
-        read.into_status(core, &mut self.status);
     }
 
     fn replied(&mut self, core: &mut Core, code: u16) -> Result<(), ClientError> {
