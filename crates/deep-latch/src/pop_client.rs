@@ -148,8 +148,8 @@ impl Pop {
         if line.eq_ignore_ascii_case(b"STLS") {
             self.starttls = true;
         }
-        core.keyword(line, &mut self.status, |line, options, mut note| {
-            parse_capa_line_with(line, options, &mut note)
+        core.keyword(line, &mut self.status, |line, options, note| {
+            parse_capa_line_with(line, options, note)
         });
         Ok(())
     }

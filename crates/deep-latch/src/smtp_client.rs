@@ -195,8 +195,8 @@ impl Smtp {
         }
         let keyword = line.split(|octet| *octet == b' ').next();
         self.deep |= keyword.is_some_and(|it| it.eq_ignore_ascii_case(b"DEEP"));
-        core.keyword(line, &mut self.status, |line, options, mut note| {
-            parse_ehlo_keyword_with(line, options, &mut note)
+        core.keyword(line, &mut self.status, |line, options, note| {
+            parse_ehlo_keyword_with(line, options, note)
         });
     }
 
