@@ -95,7 +95,8 @@ pub enum ClientError {
     /// More followed in clear behind the answer to STARTTLS or STLS: somebody put it there, for the client to
     /// read it as if it came over TLS.
     Injected,
-    /// There is no TLS to be had, and no tag was latched yet.
+    /// There is no TLS to be had, or none as the server itself advertised it in clear; and no tag was latched
+    /// yet.
     NoTls,
     /// The TLS handshake failed, and no tag was latched yet.
     HandshakeFailed,
@@ -331,7 +332,8 @@ impl<P: Protocol> Client<P> {
                 self.core.phase = Phase::Refused;
                 Ok(())
             }
-            _ => Err(ClientError::Misuse),
+            // Not what the server advertised in clear.
+            _ => Err(ClientError::NoTls),
         };
         self.core.check(begun);
     }
@@ -483,17 +485,26 @@ impl Core {
         }
     }
 
-    /// What the server advertises is known. Whether the connection goes on.
-    pub(crate) fn status(&mut self, status: Advertised) -> Result<bool, ClientError> {
-        let outcome = match &status {
+    /// What the server advertises in clear, before STARTTLS: it may demand that.
+    pub(crate) fn status_in_clear(&mut self, status: Advertised) {
+        // When there is no TLS to be had, `no_tls` says what that comes to.
+        let _ = self.advertised(&status);
+    }
+
+    fn advertised(&mut self, status: &Advertised) -> Outcome {
+        match status {
             Ok(Some(status)) => self.step(Event::Status(status)),
             Ok(None) => self.step(Event::NoStatus),
             Err(error) => {
                 self.note(ClientEvent::UnreadableStatus(*error));
                 self.step(Event::NoStatus)
             }
-        };
-        match outcome {
+        }
+    }
+
+    /// What the server advertises is known. Whether the connection goes on.
+    pub(crate) fn status(&mut self, status: Advertised) -> Result<bool, ClientError> {
+        match self.advertised(&status) {
             Outcome::Continue => Ok(true),
             Outcome::Refuse(_) => Ok(false),
             // Advertised in clear, and there is no TLS to be had.

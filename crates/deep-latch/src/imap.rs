@@ -9,9 +9,10 @@ use nom::{Parser, bytes::complete::take_while};
 use crate::{
     cipher::TlsCipher,
     error::{EncodeError, ErrorKind, ParseError},
+    registry::DEEP,
     report::{ClientReport, FieldNames},
     rules::{self, Failure, Read},
-    status::{DeepStatus, Diagnostic, KEYWORD, StatusOptions},
+    status::{DeepStatus, Diagnostic, StatusOptions},
     tag::{SecurityTag, Separator, parse_tags},
 };
 
@@ -438,7 +439,7 @@ impl<'a> Capabilities<'a> {
     /// Whether `DEEP` is there, which says that ID is there too and has the status (section 7.1).
     #[must_use]
     pub fn has_deep(&self) -> bool {
-        self.contains(KEYWORD)
+        self.contains(DEEP)
     }
 }
 

@@ -22,6 +22,7 @@ mod latch_store;
 mod pop;
 mod pop_client;
 mod record;
+mod registry;
 mod report;
 mod rules;
 #[cfg(feature = "rustls")]
@@ -66,6 +67,7 @@ pub use {
     pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
     pop_client::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES, Pop, PopClient},
     record::LatchRecord,
+    registry::{DEEP, Finding, IntendedUsage, Origin, Registration, Registry},
     report::{ClientReport, FieldNames},
     smtp::{
         MAX_CLIENT_COMMAND_BYTES, MAX_EHLO_LINE_BYTES, ehlo_keyword, parse_client,

@@ -122,7 +122,7 @@ impl Pop {
                 core.start_tls();
                 Ok(())
             }
-            Awaited::Stls => self.without_tls(core),
+            Awaited::Stls => without_tls(core),
             Awaited::CapaLines => Err(ClientError::Unexpected),
         }
     }
@@ -155,31 +155,27 @@ impl Pop {
     }
 
     fn have_capabilities(&mut self, core: &mut Core) -> Result<(), ClientError> {
+        let status = core::mem::replace(&mut self.status, Ok(None));
         if core.over_tls() {
-            return self.take_status(core);
+            if core.status(status)? {
+                core.hand_over();
+            }
+            return Ok(());
         }
+        core.status_in_clear(status);
         if self.starttls {
             self.send(core, Awaited::Stls, "STLS\r\n");
             return Ok(());
         }
-        self.without_tls(core)
+        without_tls(core)
     }
+}
 
-    fn without_tls(&mut self, core: &mut Core) -> Result<(), ClientError> {
-        if core.no_tls()? {
-            self.take_status(core)
-        } else {
-            Ok(())
-        }
+fn without_tls(core: &mut Core) -> Result<(), ClientError> {
+    if core.no_tls()? {
+        core.hand_over();
     }
-
-    fn take_status(&mut self, core: &mut Core) -> Result<(), ClientError> {
-        let status = core::mem::replace(&mut self.status, Ok(None));
-        if core.status(status)? {
-            core.hand_over();
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// `+OK` or `-ERR`, RFC 1939 section 3, in any case.

@@ -218,7 +218,7 @@ impl Smtp {
                 core.start_tls();
                 Ok(())
             }
-            (Awaited::StartTls, 400..) => self.without_tls(core),
+            (Awaited::StartTls, 400..) => without_tls(core),
             (Awaited::Client, _) => {
                 let accepted = (200..300).contains(&code);
                 core.note(ClientEvent::Reported { accepted });
@@ -230,33 +230,19 @@ impl Smtp {
     }
 
     fn have_extensions(&mut self, core: &mut Core) -> Result<(), ClientError> {
+        let status = core::mem::replace(&mut self.status, Ok(None));
         if core.over_tls() {
-            return self.take_status(core);
+            // Of a connection that is refused the rest is the report.
+            let _ = core.status(status)?;
+            self.report(core);
+            return Ok(());
         }
+        core.status_in_clear(status);
         if self.starttls {
             self.send(core, Awaited::StartTls, "STARTTLS");
             return Ok(());
         }
-        self.without_tls(core)
-    }
-
-    fn without_tls(&mut self, core: &mut Core) -> Result<(), ClientError> {
-        if core.no_tls()? {
-            self.take_status(core)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn take_status(&mut self, core: &mut Core) -> Result<(), ClientError> {
-        let status = core::mem::replace(&mut self.status, Ok(None));
-        let goes_on = core.status(status)?;
-        if core.over_tls() {
-            self.report(core);
-        } else if goes_on {
-            core.hand_over();
-        }
-        Ok(())
+        without_tls(core)
     }
 
     /// CLIENT, if the server has it.
@@ -280,4 +266,11 @@ impl Smtp {
             core.hand_over();
         }
     }
+}
+
+fn without_tls(core: &mut Core) -> Result<(), ClientError> {
+    if core.no_tls()? {
+        core.hand_over();
+    }
+    Ok(())
 }

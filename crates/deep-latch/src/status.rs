@@ -7,6 +7,7 @@ use fluent_uri::Uri;
 
 use crate::{
     error::{EncodeError, ErrorKind, ParseError},
+    registry::DEEP,
     rules::{self, Failure, Read},
     tag::SecurityTag,
 };
@@ -14,9 +15,6 @@ use crate::{
 /// The longest `deep-status`, in bytes: that of a value in IMAP ID (RFC 2971 section 3.3). A line of POP
 /// and SMTP holds less.
 pub const MAX_STATUS_BYTES: usize = 1024;
-
-/// The capability's name in IMAP, POP and SMTP, draft-newman-email-deep-02 sections 7.1 to 7.3.
-pub(crate) const KEYWORD: &str = "DEEP";
 
 /// What a reading of `deep-status` lets through beyond the grammar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -239,7 +237,7 @@ pub(crate) fn parse_keyword_line<'a>(
         Some((keyword, text)) => (keyword, Some(text)),
         None => (line, None),
     };
-    if !keyword.eq_ignore_ascii_case(KEYWORD) {
+    if !keyword.eq_ignore_ascii_case(DEEP) {
         return Ok(None);
     }
     if line.len() > limit {
@@ -266,7 +264,7 @@ pub(crate) fn parse_keyword_line<'a>(
 /// Writes such a line.
 pub(crate) fn keyword_line(status: &DeepStatus<'_>, limit: usize) -> Result<String, EncodeError> {
     let space = if status.as_str().is_empty() { "" } else { " " };
-    let line = alloc::format!("{KEYWORD}{space}{status}");
+    let line = alloc::format!("{DEEP}{space}{status}");
     match line.len() > limit {
         true => Err(EncodeError::new(ErrorKind::Limit { limit }, "deep-status")),
         false => Ok(line),
