@@ -35,6 +35,10 @@ mod status;
 #[cfg(feature = "tls-parser")]
 mod strength;
 mod tag;
+#[cfg(feature = "tokio")]
+mod tokio_client;
+#[cfg(feature = "tokio-rustls")]
+mod tokio_rustls_client;
 
 pub use {
     cipher::{TlsCipher, parse_tls_clause, split_tls_clause, tls_clause},
@@ -94,3 +98,7 @@ pub use rustls_facts::{
 pub use sqlx_latch_store::{SqliteLatchStore, SqliteOptions};
 #[cfg(feature = "tls-parser")]
 pub use strength::strength_bits;
+#[cfg(feature = "tokio")]
+pub use tokio_client::{Pause, Rewound, RunError, run};
+#[cfg(feature = "tokio-rustls")]
+pub use tokio_rustls_client::{Dane, LatchConnector, MailStream};
