@@ -2,7 +2,7 @@
 //! those an application adds.
 
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, ptr};
 
 use crate::{
     facts::{
@@ -53,6 +53,21 @@ impl Default for Facilities {
         Self::new()
     }
 }
+
+/// Equal are those that decide alike: they know the same tags in the same order, by the same rules.
+impl PartialEq for Facilities {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |((tag, rule), (other_tag, other_rule)): (
+            &(SecurityTag<'static>, Rule),
+            &(SecurityTag<'static>, Rule),
+        )| tag == other_tag && ptr::fn_addr_eq(*rule, *other_rule);
+        self.dane_identity == other.dane_identity
+            && self.added.len() == other.added.len()
+            && self.added.iter().zip(&other.added).all(same)
+    }
+}
+
+impl Eq for Facilities {}
 
 /// The tag has a meaning already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,9 +163,9 @@ impl Facilities {
     }
 
     /// Whether a connection achieves a tag. A tag that means nothing here is never achieved, and none is
-    /// without TLS.
+    /// without TLS: SSL is no TLS.
     pub fn achieves(&self, facts: &SessionFacts, tag: &SecurityTag<'_>) -> Achievement {
-        let Some(tls) = &facts.tls else {
+        let Some(tls) = tls(facts) else {
             return Achievement::NotAchieved;
         };
         let holds = match Initial::of(tag) {
@@ -177,10 +192,16 @@ impl Facilities {
 
     /// What vouches for the server of a connection, if anything does (section 5.3). That a TLS session is
     /// too weak for tls10 does not matter: the certificate is verified all the same.
+    ///
+    /// Where TLSA records contradict the certificate, nothing vouches for the server, whatever PKIX says:
+    /// "if none of the certificate associations matches the certificate given by the TLS server, the TLS
+    /// client MUST abort the handshake" (RFC 6698 section 4.1).
     #[must_use]
     pub fn authentication(&self, facts: &SessionFacts) -> Option<Authentication> {
-        let tls = facts.tls.as_ref()?;
-        if is_pkix(tls) {
+        let tls = tls(facts)?;
+        if tls.dane == DaneVerdict::Differs {
+            None
+        } else if is_pkix(tls) {
             Some(Authentication::Pkix)
         } else if self.is_dane(tls) {
             Some(Authentication::Dane)
@@ -204,6 +225,14 @@ impl Facilities {
             DaneVerdict::NotChecked | DaneVerdict::NoRecords | DaneVerdict::Differs => false,
         }
     }
+}
+
+/// The TLS session, if it is one of TLS, 1.0 or later: not of SSL, and not of a version that is encoded in
+/// another way, as DTLS's are.
+fn tls(facts: &SessionFacts) -> Option<&TlsFacts> {
+    let is_tls =
+        |tls: &&TlsFacts| tls.version >= ProtocolVersion::TLS1_0 && tls.version.0 <= 0x03ff;
+    facts.tls.as_ref().filter(is_tls)
 }
 
 /// Section 11.2, tls10 and tls12.

@@ -1,6 +1,6 @@
 //! The host that latches are recorded with, draft-newman-email-deep-02 sections 5.1 and 5.3.
 
-use alloc::{borrow::ToOwned, boxed::Box};
+use alloc::boxed::Box;
 use core::{fmt, net::IpAddr};
 
 /// The longest name of a host, in bytes (RFC 1035 section 2.3.4, as text without the final full stop).
@@ -53,7 +53,7 @@ impl Host {
         {
             return Err(NotAHost);
         }
-        Ok(Self(name.to_owned().to_ascii_lowercase().into_boxed_str()))
+        Ok(Self(name.to_ascii_lowercase().into_boxed_str()))
     }
 
     /// The name, or the address.

@@ -1,7 +1,7 @@
 //! The latch state machine, draft-newman-email-deep-02 sections 5.1 to 5.4: what a client requires of a
 //! connection, when it goes on, what it latches, and how it fails.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 use core::fmt;
 
 use crate::{
@@ -39,7 +39,7 @@ pub enum Event<'a> {
     Status(&'a DeepStatus<'a>),
     /// The server advertises no status, or one that cannot be read.
     NoStatus,
-    /// The client logged in.
+    /// The client logged in, or was taken for logged in by its certificate (`PREAUTH` in IMAP).
     LoggedIn(Login),
 }
 
@@ -54,7 +54,8 @@ pub enum Outcome {
     /// Do not go on: a latched facility is not there. Over TLS the failure may be reported to the server
     /// ([`LatchFailure::may_report`]); then the connection is closed.
     Refuse(LatchFailure),
-    /// The connection failed, and no latch was involved.
+    /// The connection failed, or is not used for what the server itself advertised in clear; no latch was
+    /// involved.
     Over,
 }
 
@@ -180,6 +181,9 @@ pub enum Transition {
     Withdrawn,
     /// The connection is refused for these latched tags.
     Refused(Stage, Vec<SecurityTag<'static>>),
+    /// The server advertised these of tls10 and tls12 in clear, and they were not negotiated: the
+    /// connection is not used (section 5.1).
+    NotNegotiated(Vec<SecurityTag<'static>>),
 }
 
 impl fmt::Display for Reason {
@@ -219,6 +223,10 @@ impl fmt::Display for Transition {
                     Stage::Login => "after login",
                 };
                 write!(f, "refused ({stage}):")?;
+                tags.iter().try_for_each(|tag| write!(f, " {tag}"))
+            }
+            Self::NotNegotiated(tags) => {
+                f.write_str("advertised in clear, and not negotiated:")?;
                 tags.iter().try_for_each(|tag| write!(f, " {tag}"))
             }
         }
@@ -273,7 +281,7 @@ enum Phase {
 
 /// One connection to a host, from before it is opened: a pure function of its record and the events, with no
 /// clock. What it decides is in its [`Step`]s; what it learnt is in [`record`](Self::record).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatchSession {
     record: LatchRecord,
     /// From before this connection: what this server says now is not to be trusted in a failure.
@@ -282,6 +290,8 @@ pub struct LatchSession {
     facts: SessionFacts,
     /// The last status over TLS: more of it may be latched after login.
     advertised: Option<DeepStatus<'static>>,
+    /// Those of tls10 and tls12 that were advertised in clear: TLS is to have them.
+    demanded: BTreeSet<SecurityTag<'static>>,
     phase: Phase,
 }
 
@@ -300,6 +310,7 @@ impl LatchSession {
             facilities,
             facts: SessionFacts::default(),
             advertised: None,
+            demanded: BTreeSet::new(),
             phase,
         };
         let known = |tag: &&SecurityTag<'static>| !session.facilities.knows(tag);
@@ -395,7 +406,8 @@ impl LatchSession {
         }
     }
 
-    /// Section 5.1: all subsequent connections require what is latched.
+    /// Section 5.1: all subsequent connections require what is latched; and one with a server that
+    /// advertised tls10 or tls12 in clear, that.
     fn handshake(&mut self, tls: TlsFacts) -> Step {
         // What was said before, in clear or in an earlier TLS session, counts for nothing.
         self.facts = SessionFacts {
@@ -404,30 +416,47 @@ impl LatchSession {
         };
         self.advertised = None;
         self.phase = Phase::Tls;
-        match self.missing() {
+        let missing = self.missing(self.record.latched());
+        if !missing.is_empty() {
+            return self.refuse(Stage::Handshake, missing);
+        }
+        let demanded = core::mem::take(&mut self.demanded);
+        match self.missing(demanded.iter()) {
             missing if missing.is_empty() => Step::new(Outcome::Continue),
-            missing => self.refuse(Stage::Handshake, missing),
+            missing => self.over(missing),
         }
     }
 
-    /// The latched tags that this connection has not.
-    fn missing(&self) -> Vec<SecurityTag<'static>> {
+    /// Those of some tags that this connection has not.
+    fn missing<'t>(
+        &self,
+        tags: impl Iterator<Item = &'t SecurityTag<'static>>,
+    ) -> Vec<SecurityTag<'static>> {
         let missing = |tag: &&SecurityTag<'static>| {
             self.facilities.achieves(&self.facts, tag) == Achievement::NotAchieved
         };
-        self.record.latched().filter(missing).cloned().collect()
+        tags.filter(missing).cloned().collect()
     }
 
     /// No TLS where it is due: every latched tag is missing. Where nothing is latched, it is over.
     fn without_tls(&mut self, stage: Stage) -> Step {
         self.facts = SessionFacts::default();
         self.advertised = None;
-        let missing = self.missing();
+        let missing = self.missing(self.record.latched());
         if missing.is_empty() {
-            self.phase = Phase::Over;
-            return Step::new(Outcome::Over);
+            let demanded = core::mem::take(&mut self.demanded);
+            return self.over(demanded.into_iter().collect());
         }
         self.refuse(stage, missing)
+    }
+
+    fn over(&mut self, demanded: Vec<SecurityTag<'static>>) -> Step {
+        self.phase = Phase::Over;
+        let mut step = Step::new(Outcome::Over);
+        if !demanded.is_empty() {
+            step.transitions.push(Transition::NotNegotiated(demanded));
+        }
+        step
     }
 
     fn refuse(&mut self, stage: Stage, tags: Vec<SecurityTag<'static>>) -> Step {
@@ -451,13 +480,16 @@ impl LatchSession {
         let tls = |tag: &SecurityTag<'_>| {
             Initial::of(tag).is_some_and(|initial| !initial.needs_authentication())
         };
-        if status.tags().any(|tag| tls(&tag)) {
+        for tag in status.tags().filter(tls) {
+            self.demanded.insert(tag.into_owned());
             self.phase = Phase::TlsDue;
         }
         let mut step = Step::new(self.outcome());
-        for tag in status.tags().filter(|tag| !self.record.is_latched(tag)) {
-            step.transitions
-                .push(Transition::NotLatched(tag.into_owned(), Reason::InClear));
+        for tag in each_once(status) {
+            if !self.record.is_latched(&tag) {
+                step.transitions
+                    .push(Transition::NotLatched(tag, Reason::InClear));
+            }
         }
         step.transitions
             .push(Transition::NotRecorded(Reason::InClear));
@@ -478,23 +510,18 @@ impl LatchSession {
         self.advertised = Some(status.clone().into_owned());
         let mut step = Step::new(Outcome::Continue);
         let authentication = self.authentication();
-        for tag in status.tags() {
+        for tag in each_once(status) {
             if self.record.is_latched(&tag) {
                 continue;
             }
-            let tag = tag.into_owned();
-            match self.may_latch(&tag, authentication) {
-                Ok(basis) => {
-                    self.record.latch(tag.clone());
-                    step.transitions.push(Transition::Latched(tag, basis));
-                }
-                Err(reason) => {
-                    let repeated = Transition::NotLatched(tag, reason);
-                    if !step.transitions.contains(&repeated) {
-                        step.transitions.push(repeated);
+            step.transitions
+                .push(match self.may_latch(&tag, authentication) {
+                    Ok(basis) => {
+                        self.record.latch(tag.clone());
+                        Transition::Latched(tag, basis)
                     }
-                }
-            }
+                    Err(reason) => Transition::NotLatched(tag, reason),
+                });
         }
         if authentication.is_none() {
             step.transitions
@@ -535,12 +562,25 @@ impl LatchSession {
     /// before counts for more if it authenticated the server.
     fn logged_in(&mut self, login: Login) -> Step {
         self.facts.login = Some(login);
-        match self.missing() {
-            missing if missing.is_empty() => match self.advertised.take() {
+        match self.missing(self.record.latched()) {
+            missing if missing.is_empty() => match self.advertised.clone() {
                 Some(status) => self.status(&status),
                 None => Step::new(Outcome::Continue),
             },
             missing => self.refuse(Stage::Login, missing),
         }
     }
+}
+
+/// The tags of a status in their order, each where it comes first.
+fn each_once(status: &DeepStatus<'_>) -> Vec<SecurityTag<'static>> {
+    let mut seen = BTreeSet::new();
+    let mut tags = Vec::new();
+    for tag in status.tags() {
+        let tag = tag.into_owned();
+        if seen.insert(tag.clone()) {
+            tags.push(tag);
+        }
+    }
+    tags
 }

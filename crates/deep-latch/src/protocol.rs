@@ -4,7 +4,7 @@ use core::fmt;
 
 /// A protocol of mail, draft-newman-email-deep-02 section 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
+pub enum MailProtocol {
     /// IMAP, section 7.1.
     Imap,
     /// POP, section 7.2.
@@ -13,7 +13,7 @@ pub enum Protocol {
     Smtp,
 }
 
-impl Protocol {
+impl MailProtocol {
     /// The protocol's name in lower case, for logs and databases.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -25,7 +25,7 @@ impl Protocol {
     }
 }
 
-impl fmt::Display for Protocol {
+impl fmt::Display for MailProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

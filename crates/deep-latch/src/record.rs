@@ -13,12 +13,23 @@ use crate::{
 ///
 /// A latch is set by a [`LatchSession`](crate::LatchSession), or before the first connection with
 /// [`preset`](Self::preset). Nothing removes one: that takes deleting the account (section 5.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LatchRecord {
     host: Host,
     latched: BTreeSet<SecurityTag<'static>>,
     status: Option<DeepStatus<'static>>,
+    /// Whether a session has recorded the status, so that it is newer than one that was loaded.
+    status_is_new: bool,
 }
+
+/// Equal are those that keep the same of the same host, whether it was learnt now or earlier.
+impl PartialEq for LatchRecord {
+    fn eq(&self, other: &Self) -> bool {
+        self.host == other.host && self.latched == other.latched && self.status == other.status
+    }
+}
+
+impl Eq for LatchRecord {}
 
 impl LatchRecord {
     /// Of a host that was never connected to.
@@ -28,6 +39,7 @@ impl LatchRecord {
             host,
             latched: BTreeSet::new(),
             status: None,
+            status_is_new: false,
         }
     }
 
@@ -52,6 +64,7 @@ impl LatchRecord {
             host,
             latched,
             status,
+            status_is_new: false,
         }
     }
 
@@ -84,14 +97,25 @@ impl LatchRecord {
         self.status.as_ref()?.url()
     }
 
-    /// Adds what another session of the same account has learnt meanwhile: its latches, and its status,
-    /// which is taken for the newer one. A record of another host changes nothing.
-    pub fn merge(&mut self, newer: &Self) {
-        if self.host == newer.host {
-            self.latched.extend(newer.latched.iter().cloned());
-            if newer.status.is_some() {
-                self.status.clone_from(&newer.status);
+    /// Adds what another session of the same account has learnt meanwhile: its latches; and its status, if
+    /// that session recorded it, or there is none here. A status that the other had only been given at its
+    /// beginning does not replace a newer one. A record of another host changes nothing.
+    pub fn merge(&mut self, other: &Self) {
+        if self.host == other.host {
+            self.latched.extend(other.latched.iter().cloned());
+            if other.status.is_some() && (other.status_is_new || self.status.is_none()) {
+                self.status.clone_from(&other.status);
+                self.status_is_new |= other.status_is_new;
             }
+        }
+    }
+
+    /// As a store has it: the status is none that a session has just recorded.
+    #[cfg(feature = "latch-store")]
+    pub(crate) fn settled(self) -> Self {
+        Self {
+            status_is_new: false,
+            ..self
         }
     }
 
@@ -101,5 +125,6 @@ impl LatchRecord {
 
     pub(crate) fn record(&mut self, status: DeepStatus<'static>) {
         self.status = Some(status);
+        self.status_is_new = true;
     }
 }

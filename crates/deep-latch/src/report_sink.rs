@@ -18,10 +18,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{host::Host, protocol::Protocol, report::ClientReport, tag::SecurityTag};
+use crate::{host::Host, protocol::MailProtocol, report::ClientReport, tag::SecurityTag};
 
 /// The longest account, or other name of whom a report is from, in bytes.
-pub const MAX_ACCOUNT_BYTES: usize = 255;
+pub const MAX_REPORT_ACCOUNT_BYTES: usize = 255;
 
 /// The longest name, and the longest version, of client software that is kept, in bytes. IMAP's ID may have
 /// 1024; what identifies a program is shorter, and each account can send as many as it likes.
@@ -45,7 +45,7 @@ pub const CLIENTS_PER_BATCH: usize = 1000;
 pub struct ReceivedReport<'a> {
     pub(crate) account: &'a str,
     pub(crate) host: &'a Host,
-    pub(crate) protocol: Protocol,
+    pub(crate) protocol: MailProtocol,
     pub(crate) seconds: i64,
     pub(crate) name: &'a str,
     pub(crate) version: &'a str,
@@ -64,7 +64,7 @@ pub(crate) struct Mention {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportRefusal {
-    /// The account is empty, or longer than [`MAX_ACCOUNT_BYTES`].
+    /// The account is empty, or longer than [`MAX_REPORT_ACCOUNT_BYTES`].
     AccountLength,
     /// The client's name is longer than [`MAX_SOFTWARE_BYTES`].
     NameTooLong,
@@ -82,7 +82,10 @@ impl fmt::Display for ReportRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AccountLength => {
-                write!(f, "account of no or more than {MAX_ACCOUNT_BYTES} bytes")
+                write!(
+                    f,
+                    "account of no or more than {MAX_REPORT_ACCOUNT_BYTES} bytes"
+                )
             }
             Self::NameTooLong => write!(f, "name of more than {MAX_SOFTWARE_BYTES} bytes"),
             Self::VersionTooLong => write!(f, "version of more than {MAX_SOFTWARE_BYTES} bytes"),
@@ -108,13 +111,13 @@ impl<'a> ReceivedReport<'a> {
     pub fn try_new(
         account: &'a str,
         host: &'a Host,
-        protocol: Protocol,
+        protocol: MailProtocol,
         at: SystemTime,
         report: &'a ClientReport,
     ) -> Result<Self, ReportRefusal> {
         let name = report.name.as_deref().unwrap_or_default();
         let version = report.version.as_deref().unwrap_or_default();
-        if !(1..=MAX_ACCOUNT_BYTES).contains(&account.len()) {
+        if !(1..=MAX_REPORT_ACCOUNT_BYTES).contains(&account.len()) {
             return Err(ReportRefusal::AccountLength);
         }
         if name.len() > MAX_SOFTWARE_BYTES {
@@ -406,7 +409,7 @@ pub trait ReportSink: Send + Sync {
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use deep_latch::{
-///     ClientReport, Clients, Host, MemoryReportSink, Protocol, ReceivedReport, ReportSink, SecurityTag,
+///     ClientReport, Clients, Host, MemoryReportSink, MailProtocol, ReceivedReport, ReportSink, SecurityTag,
 /// };
 ///
 /// # #[tokio::main]
@@ -421,7 +424,7 @@ pub trait ReportSink: Send + Sync {
 ///     security_tags: vec![SecurityTag::TLS12],
 ///     ..ClientReport::default()
 /// };
-/// sink.record(&ReceivedReport::try_new("alice", &host, Protocol::Imap, now, &report)?).await?;
+/// sink.record(&ReceivedReport::try_new("alice", &host, MailProtocol::Imap, now, &report)?).await?;
 ///
 /// let last_month = Clients::since(now - Duration::from_secs(30 * 86_400));
 /// let breaks = sink.what_breaks_if_dropped(&SecurityTag::TLS_CERT, last_month).await?;

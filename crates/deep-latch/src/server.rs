@@ -15,7 +15,7 @@ use crate::{
     imap::{report_of, status_parameters},
     imap_server::IdCommand,
     pop::capa_line,
-    protocol::Protocol,
+    protocol::MailProtocol,
     report::{ClientReport, FieldNames},
     smtp::{ehlo_keyword, parse_client},
     status::{DeepStatus, DeepTag},
@@ -35,7 +35,7 @@ pub struct AdvertisementConfig {
     /// The names of fields in IMAP's ID response.
     pub field_names: FieldNames,
     /// By which protocols. The lines of POP and SMTP are shorter than IMAP's.
-    pub protocols: Vec<Protocol>,
+    pub protocols: Vec<MailProtocol>,
 }
 
 /// What a server advertises: a status that it can keep, and that its protocols can carry.
@@ -54,7 +54,7 @@ pub enum NotAdvertisable {
     /// not connect again.
     NotKept(Vec<SecurityTag<'static>>),
     /// The protocol cannot carry it.
-    Protocol(Protocol, EncodeError),
+    Protocol(MailProtocol, EncodeError),
 }
 
 impl fmt::Display for NotAdvertisable {
@@ -134,7 +134,7 @@ impl Advertisement {
     /// ```
     /// use deep_latch::{
     ///     Advertisement, AdvertisementConfig, ChainVerdict, DaneVerdict, DeepStatus, Facilities,
-    ///     IdentityVerdict, NotAdvertisable, Protocol, ProtocolVersion, SecurityTag, SessionFacts, TlsFacts,
+    ///     IdentityVerdict, NotAdvertisable, MailProtocol, ProtocolVersion, SecurityTag, SessionFacts, TlsFacts,
     /// };
     ///
     /// let probe = SessionFacts {
@@ -149,7 +149,7 @@ impl Advertisement {
     /// };
     /// let mut config = AdvertisementConfig {
     ///     status: DeepStatus::parse("tls10 tls12 <https://www.example.com/privacy-support.html>")?,
-    ///     protocols: vec![Protocol::Pop],
+    ///     protocols: vec![MailProtocol::Pop],
     ///     ..AdvertisementConfig::default()
     /// };
     /// let advertisement = Advertisement::try_new(&config, &Facilities::new(), &probe)?;
@@ -188,9 +188,9 @@ impl Advertisement {
         };
         Ok(Self {
             status: status.clone(),
-            id: by(Protocol::Imap, id_line(config))?,
-            capa: by(Protocol::Pop, capa_line(status))?,
-            ehlo: by(Protocol::Smtp, ehlo_keyword(status))?,
+            id: by(MailProtocol::Imap, id_line(config))?,
+            capa: by(MailProtocol::Pop, capa_line(status))?,
+            ehlo: by(MailProtocol::Smtp, ehlo_keyword(status))?,
         })
     }
 
@@ -262,11 +262,11 @@ impl Advertisement {
     /// command".
     ///
     /// ```
-    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, Protocol, SessionFacts};
+    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, MailProtocol, SessionFacts};
     /// use deep_latch::{IdCommand, SecurityTag, TlsField};
     /// # let config = AdvertisementConfig {
     /// #     name: Some("Demo Server".into()),
-    /// #     protocols: vec![Protocol::Imap],
+    /// #     protocols: vec![MailProtocol::Imap],
     /// #     ..AdvertisementConfig::default()
     /// # };
     /// # let facts = SessionFacts::default();
@@ -302,9 +302,9 @@ impl Advertisement {
     /// `enhanced`: the server advertises ENHANCEDSTATUSCODES (RFC 2034).
     ///
     /// ```
-    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, Protocol, SessionFacts, TlsField};
+    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, MailProtocol, SessionFacts, TlsField};
     /// # let config = AdvertisementConfig {
-    /// #     protocols: vec![Protocol::Smtp],
+    /// #     protocols: vec![MailProtocol::Smtp],
     /// #     ..AdvertisementConfig::default()
     /// # };
     /// # let facts = SessionFacts::default();

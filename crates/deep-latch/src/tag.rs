@@ -150,8 +150,8 @@ pub fn parse_tags<'a>(
 
 /// Writes a list as [`parse_tags`] reads it; nothing for no tags.
 #[must_use]
-pub fn join_tags<'a>(
-    tags: impl IntoIterator<Item = &'a SecurityTag<'a>>,
+pub fn join_tags<'a, 't: 'a>(
+    tags: impl IntoIterator<Item = &'a SecurityTag<'t>>,
     separator: Separator,
 ) -> String {
     let mut text = String::new();

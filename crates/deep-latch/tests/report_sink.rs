@@ -27,11 +27,11 @@ use std::{
 };
 
 use deep_latch::{
-    Broken, CLIENTS_PER_BATCH, ClientReport, Clients, Host, MAX_ACCOUNT_BYTES,
-    MAX_CLIENTS_PER_ACCOUNT, MAX_ROWS, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT, MemoryReportSink,
-    PostgresReportSink, Protocol, ReceivedReport, ReportRefusal, ReportSink, ReportSinkErrorKind,
-    ReportSinkOptions, SecurityTag, SoftwareCount, SoftwareCounts, SqliteReportSink, TagCount,
-    WhatBreaks,
+    Broken, CLIENTS_PER_BATCH, ClientReport, Clients, Host, MAX_CLIENTS_PER_ACCOUNT,
+    MAX_REPORT_ACCOUNT_BYTES, MAX_ROWS, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT, MailProtocol,
+    MemoryReportSink, PostgresReportSink, ReceivedReport, ReportRefusal, ReportSink,
+    ReportSinkErrorKind, ReportSinkOptions, SecurityTag, SoftwareCount, SoftwareCounts,
+    SqliteReportSink, TagCount, WhatBreaks,
 };
 use postgres_server::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -101,7 +101,7 @@ async fn record_at(
     report: &ClientReport,
 ) {
     let host = host(on);
-    let report = ReceivedReport::try_new(account, &host, Protocol::Imap, at, report).unwrap();
+    let report = ReceivedReport::try_new(account, &host, MailProtocol::Imap, at, report).unwrap();
     sink.record(&report).await.unwrap();
 }
 
@@ -459,13 +459,16 @@ async fn failures_are_counted_and_the_last_one_is_dated() {
 async fn what_is_over_a_limit_is_refused_and_nothing_is_cut_off() {
     let here = host("imap.example.com");
     let refused = |account: &str, at, report: &ClientReport| {
-        ReceivedReport::try_new(account, &here, Protocol::Smtp, at, report).map(drop)
+        ReceivedReport::try_new(account, &here, MailProtocol::Smtp, at, report).map(drop)
     };
     let long = |length: usize| "é".repeat(length / 2) + &"x".repeat(length % 2);
     let plain = software("Mail", "1");
-    assert_eq!(refused(&long(MAX_ACCOUNT_BYTES), at(0), &plain), Ok(()));
     assert_eq!(
-        refused(&long(MAX_ACCOUNT_BYTES + 1), at(0), &plain),
+        refused(&long(MAX_REPORT_ACCOUNT_BYTES), at(0), &plain),
+        Ok(())
+    );
+    assert_eq!(
+        refused(&long(MAX_REPORT_ACCOUNT_BYTES + 1), at(0), &plain),
         Err(ReportRefusal::AccountLength)
     );
     assert_eq!(
@@ -514,7 +517,7 @@ async fn what_is_over_a_limit_is_refused_and_nothing_is_cut_off() {
 
     on_each("limits", async |sink| {
         let sink = &*sink;
-        let account = long(MAX_ACCOUNT_BYTES);
+        let account = long(MAX_REPORT_ACCOUNT_BYTES);
         let longest = ClientReport {
             name: Some(long(MAX_SOFTWARE_BYTES)),
             version: Some("z".repeat(MAX_SOFTWARE_BYTES)),
@@ -537,7 +540,7 @@ async fn what_is_over_a_limit_is_refused_and_nothing_is_cut_off() {
             ..longest.clone()
         };
         let report =
-            ReceivedReport::try_new(&account, &here, Protocol::Imap, at(9), &more).unwrap();
+            ReceivedReport::try_new(&account, &here, MailProtocol::Imap, at(9), &more).unwrap();
         let error = sink.record(&report).await.unwrap_err();
         assert_eq!(error.kind(), ReportSinkErrorKind::TooManyTags);
         let tags_after = sink.clients_by_tag(Clients::since(at(0))).await.unwrap();
@@ -574,7 +577,7 @@ async fn one_account_cannot_fill_the_sink() {
     on_each("flood", async |sink| {
         let here = host("imap.example.com");
         let received = async |account, report: &ClientReport| {
-            let report = ReceivedReport::try_new(account, &here, Protocol::Imap, at(0), report);
+            let report = ReceivedReport::try_new(account, &here, MailProtocol::Imap, at(0), report);
             sink.record(&report.unwrap()).await
         };
         for number in 0..MAX_CLIENTS_PER_ACCOUNT {
@@ -1021,7 +1024,7 @@ async fn the_schema_itself_refuses_what_is_no_report() {
     let long = |length: usize| format!("'{}'", "x".repeat(length));
     let clients = [
         ("account", "''".to_owned()),
-        ("account", long(MAX_ACCOUNT_BYTES + 1)),
+        ("account", long(MAX_REPORT_ACCOUNT_BYTES + 1)),
         ("host", long(254)),
         ("host", "NULL".to_owned()),
         ("name", long(MAX_SOFTWARE_BYTES + 1)),
@@ -1121,7 +1124,8 @@ async fn a_postgresql_server_elsewhere_must_be_verified() {
 async fn a_sink_that_does_not_answer_says_so_and_is_used_again_when_it_does() {
     let here = host("imap.example.com");
     let report = example_1();
-    let report = ReceivedReport::try_new("alice", &here, Protocol::Imap, at(0), &report).unwrap();
+    let report =
+        ReceivedReport::try_new("alice", &here, MailProtocol::Imap, at(0), &report).unwrap();
     let directory = tempfile::tempdir().unwrap();
     let sqlite = open(&directory.path().join("reports.db")).await;
     sqlite.close().await;
@@ -1240,7 +1244,7 @@ async fn write(arguments: &str) -> Result<(), Box<dyn Error>> {
     for number in 0.. {
         let report = written(number);
         let received =
-            ReceivedReport::try_new(account, &host, Protocol::Imap, at(number), &report)?;
+            ReceivedReport::try_new(account, &host, MailProtocol::Imap, at(number), &report)?;
         sink.record(&received).await?;
         let line = format!("\nreport {number}\n");
         std::io::stdout().lock().write_all(line.as_bytes())?;
@@ -1415,7 +1419,7 @@ async fn answer(sink: &dyn ReportSink, step: &Step) -> String {
             let account = account.to_string();
             let host = &hosts[usize::from(host)];
             let received =
-                ReceivedReport::try_new(&account, host, Protocol::Smtp, at(seconds), &report);
+                ReceivedReport::try_new(&account, host, MailProtocol::Smtp, at(seconds), &report);
             format!("{:?}", sink.record(&received.unwrap()).await)
         }
         Step::Purge(before) => format!("{:?}", sink.purge(at(before)).await),

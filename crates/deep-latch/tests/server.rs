@@ -13,14 +13,14 @@ use deep_latch::{
     Achievement, Advertisement, AdvertisementConfig, Advice, CertificateUsage, ChainVerdict,
     ClientReport, DaneVerdict, DeepStatus, EncodeError, ErrorKind, Facilities, FieldNames,
     ForwardError, Forwarded, Host, IdCommand, IdParameters, IdentityVerdict, InboundTls, Login,
-    MAX_ID_COMMAND_BYTES, NotAdvertisable, ParseError, Protocol, ProtocolVersion, Received,
+    MAX_ID_COMMAND_BYTES, MailProtocol, NotAdvertisable, ParseError, ProtocolVersion, Received,
     SecurityTag, SessionFacts, TlsCipher, TlsFacts, TlsField, forward_client, forward_id,
     parse_client, receive_command, report_of,
 };
 use proptest::prelude::*;
 
 const STATUS: &str = "tls10 tls-cert <https://www.example.com/support.html>";
-const ALL: [Protocol; 3] = [Protocol::Imap, Protocol::Pop, Protocol::Smtp];
+const ALL: [MailProtocol; 3] = [MailProtocol::Imap, MailProtocol::Pop, MailProtocol::Smtp];
 
 fn status(text: &str) -> DeepStatus<'static> {
     DeepStatus::parse(text).unwrap().into_owned()
@@ -84,8 +84,8 @@ fn each_protocol_advertises_as_in_the_drafts_examples() {
         let advertisement =
             Advertisement::try_new(&config, &Facilities::new(), &probe(tls())).unwrap();
         let command = IdCommand::parse(b"a ID NIL\r\n").unwrap().unwrap();
-        let imap = protocol == Protocol::Imap;
-        let smtp = protocol == Protocol::Smtp;
+        let imap = protocol == MailProtocol::Imap;
+        let smtp = protocol == MailProtocol::Smtp;
         assert_eq!(advertisement.imap_capabilities().is_some(), imap);
         assert_eq!(
             advertisement.answer_id(&command, TlsField::Trust).is_some(),
@@ -93,7 +93,7 @@ fn each_protocol_advertises_as_in_the_drafts_examples() {
         );
         assert_eq!(
             advertisement.capa_line().is_some(),
-            protocol == Protocol::Pop
+            protocol == MailProtocol::Pop
         );
         assert_eq!(advertisement.ehlo_line().is_some(), smtp);
         let answer = advertisement.answer_client(b"CLIENT a=b", TlsField::Trust, true);
@@ -182,11 +182,17 @@ fn a_status_that_a_protocol_cannot_carry_is_not_advertised_by_it() {
         })
     };
     let limit = |limit| ErrorKind::Limit { limit };
-    assert_eq!(made(505, Protocol::Pop), Ok(()));
-    assert_eq!(made(506, Protocol::Pop), Err((Protocol::Pop, limit(510))));
-    assert_eq!(made(501, Protocol::Smtp), Ok(()));
-    assert_eq!(made(502, Protocol::Smtp), Err((Protocol::Smtp, limit(506))));
-    assert_eq!(made(1024, Protocol::Imap), Ok(()));
+    assert_eq!(made(505, MailProtocol::Pop), Ok(()));
+    assert_eq!(
+        made(506, MailProtocol::Pop),
+        Err((MailProtocol::Pop, limit(510)))
+    );
+    assert_eq!(made(501, MailProtocol::Smtp), Ok(()));
+    assert_eq!(
+        made(502, MailProtocol::Smtp),
+        Err((MailProtocol::Smtp, limit(506)))
+    );
+    assert_eq!(made(1024, MailProtocol::Imap), Ok(()));
     let named = |name: &str, version: &str| {
         let config = AdvertisementConfig {
             name: Some(name.to_owned()),
@@ -199,7 +205,7 @@ fn a_status_that_a_protocol_cannot_carry_is_not_advertised_by_it() {
             error => panic!("{error}"),
         })
     };
-    let imap = Protocol::Imap;
+    let imap = MailProtocol::Imap;
     assert_eq!(named("a\"b\\c", &"1".repeat(1024)), Ok(()));
     assert_eq!(
         named("a", &"1".repeat(1025)),
@@ -223,7 +229,7 @@ fn named_error() -> EncodeError {
         ..config("")
     };
     match Advertisement::try_new(&config, &Facilities::new(), &SessionFacts::default()) {
-        Err(NotAdvertisable::Protocol(Protocol::Imap, error)) => error,
+        Err(NotAdvertisable::Protocol(MailProtocol::Imap, error)) => error,
         other => panic!("{other:?}"),
     }
 }

@@ -1,0 +1,531 @@
+//! Feature `serde`: the latches of one user in a file, which is replaced as a whole.
+//!
+//! The file is two lines of JSON, each with a line feed behind it:
+//!
+//! ```text
+//! {"format":"deep-latch latches","version":1,"bytes":101,"sha256":"…64 digits…"}
+//! {"alice@example.com":{"imap.example.com":{"latched":"tls-cert tls10","status":"tls10 tls-cert"}}}
+//! ```
+//!
+//! The second has the accounts; in each its hosts; of each the latched tags in alphabetical order, with a
+//! space between them, and the status that was recorded last, or `null`. The first says what the second is:
+//! its length in bytes and its SHA-256, in lower-case hexadecimal, both without the line feed. A file that
+//! is not so, to the last byte, is refused.
+
+use alloc::{
+    borrow::Cow, boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec,
+};
+use core::{fmt, marker::PhantomData};
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use atomic_write_file::AtomicWriteFile;
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    host::Host,
+    latch_store::{
+        Account, LatchStore, LatchStoreError, LatchStoreErrorKind, Records, StoreFuture, count,
+        find, first_after, from_text, merged, to_text,
+    },
+    record::LatchRecord,
+};
+
+const FORMAT: &str = "deep-latch latches";
+const VERSION: u32 = 1;
+
+/// The largest file, in bytes: more than a million hosts. It is read as a whole.
+pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// The longest first line, in bytes.
+const MAX_HEADER_BYTES: usize = 256;
+
+/// Latches of one user's accounts in a file.
+///
+/// Several processes may use the file at once: each change takes a lock beside it (`NAME.lock`), reads it
+/// again if another has replaced it, and replaces it as a whole; the change is on the disk, and its
+/// directory too, before the call returns. A change costs as much as there are hosts: for one user's that
+/// is nothing; for many accounts there is `SqliteLatchStore`.
+///
+/// Calls work on the thread that polls them, and wait there for the disk.
+///
+/// ```
+/// use deep_latch::{
+///     Account, FileLatchStore, Host, LatchRecord, LatchStore, LatchStoreErrorKind, SecurityTag,
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("latches");
+/// let (account, host) = (Account::try_new("alice@example.com")?, Host::try_new("imap.example.com")?);
+/// // When the first account is set up:
+/// let store = FileLatchStore::open_or_create(&path)?;
+/// store.merge(&account, &LatchRecord::preset(host.clone(), [SecurityTag::TLS12])).await?;
+/// // From then on: a file that is lost is not a store without latches.
+/// let store = FileLatchStore::open(&path)?;
+/// assert!(store.load(&account, &host).await?.is_latched(&SecurityTag::TLS12));
+/// std::fs::remove_file(&path)?;
+/// let error = store.load(&account, &host).await.map_err(|error| error.kind());
+/// assert_eq!(error, Err(LatchStoreErrorKind::Missing));
+/// # Ok(())
+/// # }
+/// ```
+pub struct FileLatchStore {
+    path: PathBuf,
+    cached: Mutex<Option<Content>>,
+}
+
+/// What was read of the file, and the file itself: as long as it is open, no other has its number.
+struct Content {
+    file: File,
+    seen: Option<Seen>,
+    records: Arc<Records>,
+}
+
+impl FileLatchStore {
+    /// Opens the store in the file at `path`.
+    ///
+    /// # Errors
+    /// When there is none, or it is damaged: never an empty store instead.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, LatchStoreError> {
+        let store = Self {
+            path: path.into(),
+            cached: Mutex::new(None),
+        };
+        let _lock = Lock::of(&store.path)?;
+        remove_left_behind(&store.path).map_err(unavailable)?;
+        store.records(&mut store.cached())?;
+        Ok(store)
+    }
+
+    /// Opens the store in the file at `path`, and makes one without latches if there is no file. The
+    /// directory must exist. It is for the moment when the first account is set up: later, it would not
+    /// notice that the file was lost.
+    ///
+    /// # Errors
+    /// When the file is damaged, an empty file included, or cannot be made.
+    pub fn open_or_create(path: impl Into<PathBuf>) -> Result<Self, LatchStoreError> {
+        let path = path.into();
+        {
+            let _lock = Lock::of(&path)?;
+            match fs::symlink_metadata(&path) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    write(&path, &Records::new())?;
+                }
+                Err(error) => return Err(unavailable(error)),
+            }
+        }
+        Self::open(path)
+    }
+
+    fn cached(&self) -> MutexGuard<'_, Option<Content>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is in the file now.
+    fn records(&self, cached: &mut Option<Content>) -> Result<Arc<Records>, LatchStoreError> {
+        if let Some(content) = &cached
+            && content.seen.is_some()
+            && content.seen == Seen::of(fs::metadata(&self.path))
+        {
+            return Ok(content.records.clone());
+        }
+        *cached = None;
+        let mut file = match File::open(&self.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(LatchStoreErrorKind::Missing.into());
+            }
+            Err(error) => return Err(unavailable(error)),
+        };
+        let seen = Seen::of(file.metadata());
+        let mut bytes = Vec::new();
+        let limited = &mut Read::by_ref(&mut file).take(MAX_FILE_BYTES.saturating_add(1));
+        limited.read_to_end(&mut bytes).map_err(unavailable)?;
+        let records = Arc::new(decode(&bytes)?);
+        *cached = Some(Content {
+            file,
+            seen,
+            records: records.clone(),
+        });
+        Ok(records)
+    }
+
+    /// Reads the file, and replaces it if that is asked for, while no other process does.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Arc<Records>) -> Result<(T, bool), LatchStoreError>,
+    ) -> Result<T, LatchStoreError> {
+        let mut cached = self.cached();
+        let _lock = Lock::of(&self.path)?;
+        let mut records = self.records(&mut cached)?;
+        // So that there is one copy of them only, and they are not copied to be changed. If anything
+        // fails from here on, the file is read again.
+        let before = cached.take().map(|content| (content.file, content.seen));
+        let (answer, changed) = change(&mut records)?;
+        let now = if changed {
+            let file = write(&self.path, &records)?;
+            let seen = Seen::of(file.metadata());
+            Some((file, seen))
+        } else {
+            before
+        };
+        *cached = now.map(|(file, seen)| Content {
+            file,
+            seen,
+            records,
+        });
+        Ok(answer)
+    }
+
+    fn load_now(&self, account: &Account, host: &Host) -> Result<LatchRecord, LatchStoreError> {
+        Ok(find(&*self.records(&mut self.cached())?, account, host))
+    }
+
+    fn merge_now(
+        &self,
+        account: &Account,
+        record: &LatchRecord,
+    ) -> Result<LatchRecord, LatchStoreError> {
+        self.change(|records| {
+            let kept = records
+                .get(account)
+                .and_then(|hosts| hosts.get(record.host()));
+            let merged = merged(find(records, account, record.host()), record)?;
+            let changed = kept != Some(&merged);
+            if changed {
+                let hosts = Arc::make_mut(records).entry(account.clone()).or_default();
+                hosts.insert(record.host().clone(), merged.clone());
+            }
+            Ok((merged, changed))
+        })
+    }
+
+    fn delete_now(&self, account: &Account) -> Result<u64, LatchStoreError> {
+        self.change(|records| {
+            let removed = Arc::make_mut(records).remove(account);
+            let changed = removed.is_some();
+            Ok((count(removed), changed))
+        })
+    }
+}
+
+impl LatchStore for FileLatchStore {
+    fn load<'a>(
+        &'a self,
+        account: &'a Account,
+        host: &'a Host,
+    ) -> StoreFuture<'a, Result<LatchRecord, LatchStoreError>> {
+        Box::pin(async move { self.load_now(account, host) })
+    }
+
+    fn merge<'a>(
+        &'a self,
+        account: &'a Account,
+        record: &'a LatchRecord,
+    ) -> StoreFuture<'a, Result<LatchRecord, LatchStoreError>> {
+        Box::pin(async move { self.merge_now(account, record) })
+    }
+
+    fn delete_account<'a>(
+        &'a self,
+        account: &'a Account,
+    ) -> StoreFuture<'a, Result<u64, LatchStoreError>> {
+        Box::pin(async move { self.delete_now(account) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        account: &'a Account,
+        after: Option<&'a Host>,
+    ) -> StoreFuture<'a, Result<Vec<LatchRecord>, LatchStoreError>> {
+        Box::pin(async move {
+            Ok(first_after(
+                &*self.records(&mut self.cached())?,
+                account,
+                after,
+            ))
+        })
+    }
+}
+
+impl fmt::Debug for FileLatchStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileLatchStore").finish_non_exhaustive()
+    }
+}
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    format: Cow<'a, str>,
+    version: u32,
+    bytes: u64,
+    sha256: Cow<'a, str>,
+}
+
+/// What another version's first line has in common with this one's.
+#[derive(Deserialize)]
+struct AnyHeader<'a> {
+    #[serde(borrow)]
+    format: Cow<'a, str>,
+    version: u32,
+}
+
+/// What is kept of a host, as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    latched: String,
+    status: Option<&'a str>,
+}
+
+/// As it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    latched: String,
+    /// `null` is written, and not left out.
+    #[serde(deserialize_with = "Option::deserialize")]
+    status: Option<String>,
+}
+
+struct Accounts<'a>(&'a Records);
+
+impl Serialize for Accounts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let accounts = self.0.iter();
+        serializer.collect_map(accounts.map(|(account, hosts)| (account.as_str(), Hosts(hosts))))
+    }
+}
+
+struct Hosts<'a>(&'a BTreeMap<Host, LatchRecord>);
+
+impl Serialize for Hosts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(host, record)| {
+            let (latched, status) = to_text(record);
+            (host.as_str(), Written { latched, status })
+        }))
+    }
+}
+
+/// An object's members in their order, repeated ones too: a map would keep the last of them.
+struct Members<V>(Vec<(String, V)>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Members<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members_<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Members_<V> {
+            type Value = Vec<(String, V)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
+            }
+        }
+        deserializer
+            .deserialize_map(Members_(PhantomData))
+            .map(Self)
+    }
+}
+
+fn encode(records: &Records) -> Result<Vec<u8>, LatchStoreError> {
+    let failed = |_| LatchStoreErrorKind::Unavailable;
+    let body = serde_json::to_vec(&Accounts(records)).map_err(failed)?;
+    let header = Header {
+        format: FORMAT.into(),
+        version: VERSION,
+        bytes: u64::try_from(body.len()).map_err(|_| LatchStoreErrorKind::Limit)?,
+        sha256: digest(&body).into(),
+    };
+    let header = serde_json::to_vec(&header).map_err(failed)?;
+    let bytes = [&header, &b"\n"[..], &body, b"\n"].concat();
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= MAX_FILE_BYTES => Ok(bytes),
+        _ => Err(LatchStoreErrorKind::Limit.into()),
+    }
+}
+
+/// Reads a file, all of it.
+fn decode(bytes: &[u8]) -> Result<Records, LatchStoreError> {
+    let unreadable = || LatchStoreError::from(LatchStoreErrorKind::Unreadable);
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE_BYTES) {
+        return Err(LatchStoreErrorKind::Limit.into());
+    }
+    let mut lines = bytes.splitn(2, |octet| *octet == b'\n');
+    let header = lines.next().unwrap_or_default();
+    let body = lines.next().and_then(|rest| rest.strip_suffix(b"\n"));
+    if header.len() > MAX_HEADER_BYTES {
+        return Err(unreadable());
+    }
+    let any: AnyHeader<'_> = serde_json::from_slice(header).map_err(|_| unreadable())?;
+    if any.format != FORMAT {
+        return Err(unreadable());
+    }
+    if any.version != VERSION {
+        return Err(LatchStoreErrorKind::Version.into());
+    }
+    let header: Header<'_> = serde_json::from_slice(header).map_err(|_| unreadable())?;
+    let body = body.ok_or_else(unreadable)?;
+    if u64::try_from(body.len()) != Ok(header.bytes) || digest(body) != header.sha256 {
+        return Err(unreadable());
+    }
+    let accounts: Members<Members<Stored>> =
+        serde_json::from_slice(body).map_err(|_| unreadable())?;
+    let mut records = Records::new();
+    for (account, hosts) in accounts.0 {
+        let account = Account::try_new(&account).map_err(|_| unreadable())?;
+        let mut kept = BTreeMap::new();
+        for (name, stored) in hosts.0 {
+            let host = Host::try_new(&name).map_err(|_| unreadable())?;
+            let record = from_text(host.clone(), &stored.latched, stored.status.as_deref());
+            let record = record.ok_or_else(unreadable)?;
+            // In the spelling it has here, and once.
+            if host.as_str() != name || kept.insert(host, record).is_some() {
+                return Err(unreadable());
+            }
+        }
+        if records.insert(account, kept).is_some() {
+            return Err(unreadable());
+        }
+    }
+    Ok(records)
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Replaces the file, and opens it.
+fn write(path: &Path, records: &Records) -> Result<File, LatchStoreError> {
+    let bytes = encode(records)?;
+    let mut options = AtomicWriteFile::options();
+    #[cfg(unix)]
+    {
+        use atomic_write_file::unix::OpenOptionsExt as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options
+            .mode(0o600)
+            .preserve_mode(false)
+            .preserve_owner(false);
+    }
+    let mut file = options.open(path).map_err(unavailable)?;
+    file.write_all(&bytes).map_err(unavailable)?;
+    let same = file.as_file().try_clone().map_err(unavailable)?;
+    // That brings the file and its directory to the disk, too.
+    file.commit().map_err(unavailable)?;
+    Ok(same)
+}
+
+fn unavailable(error: io::Error) -> LatchStoreError {
+    LatchStoreError::new(LatchStoreErrorKind::Unavailable, error)
+}
+
+/// Which file it is. Files are replaced and not changed, so it has the content that was read, if its number
+/// cannot have been given to another one since.
+#[derive(PartialEq, Eq)]
+#[cfg(unix)]
+struct Seen {
+    device: u64,
+    number: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+#[cfg(unix)]
+impl Seen {
+    fn of(metadata: io::Result<fs::Metadata>) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let metadata = metadata.ok()?;
+        Some(Self {
+            device: metadata.dev(),
+            number: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+}
+
+/// Where files have no numbers, the file is read each time.
+#[derive(PartialEq, Eq)]
+#[cfg(not(unix))]
+struct Seen;
+
+#[cfg(not(unix))]
+impl Seen {
+    fn of(_: io::Result<fs::Metadata>) -> Option<Self> {
+        None
+    }
+}
+
+/// The lock on a file beside the store: the store's own file is replaced.
+struct Lock(File);
+
+impl Lock {
+    /// Waits until no other process has it.
+    fn of(path: &Path) -> Result<Self, LatchStoreError> {
+        let mut name = OsString::from(path.file_name().unwrap_or_default());
+        name.push(".lock");
+        let mut options = File::options();
+        let file = options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            file.mode(0o600);
+        }
+        let file = file.open(path.with_file_name(name)).map_err(unavailable)?;
+        fs4::FileExt::lock(&file).map_err(unavailable)?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Lock {
+    /// Closing is not enough: a process that this one is just starting has the file open, too.
+    fn drop(&mut self) {
+        // If it fails, closing has to do.
+        let _ = fs4::FileExt::unlock(&self.0);
+    }
+}
+
+/// Removes what a process left that was killed while it replaced the file. The lock is held, so no process
+/// is at it. The names are those of `atomic-write-file`: a dot, the file's name, a dot, and six letters or
+/// digits.
+fn remove_left_behind(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let left_behind = |entry: &OsStr| {
+        let suffix = entry.as_encoded_bytes().strip_prefix(b".");
+        let suffix = suffix.and_then(|rest| rest.strip_prefix(name)?.strip_prefix(b"."));
+        suffix
+            .is_some_and(|suffix| suffix.len() == 6 && suffix.iter().all(u8::is_ascii_alphanumeric))
+    };
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    for entry in fs::read_dir(directory.unwrap_or(Path::new(".")))? {
+        let entry = entry?;
+        if left_behind(&entry.file_name()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}

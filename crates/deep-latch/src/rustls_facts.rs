@@ -1,0 +1,276 @@
+//! Feature `rustls`: what a client's connection knows of its server, and a verifier that can leave the
+//! verdict on the server's certificate to the latch machine, so that a failure can be reported
+//! (draft-newman-email-deep-02 section 7.1, example 2).
+
+use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
+
+use rustls::{
+    ALL_VERSIONS, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
+    DistinguishedName, Error, SignatureScheme, SupportedProtocolVersion,
+    client::{
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
+};
+
+use crate::{
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, TlsFacts},
+    host::Host,
+    latch::Requirements,
+    strength::strength_bits,
+};
+
+/// The handshake is not finished: nothing is known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StillHandshaking;
+
+impl fmt::Display for StillHandshaking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("handshake: not finished")
+    }
+}
+
+impl core::error::Error for StillHandshaking {}
+
+/// What becomes of a handshake with a certificate that is not verified, when no latch requires one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnCertificateFailure {
+    /// It fails: for accounts of high privacy assurance. "User agents MUST abort a TLS session if [...] the
+    /// server's certificate or identity fails to verify" (section 3.1).
+    #[default]
+    Abort,
+    /// It goes on: for accounts of low privacy assurance (section 3.3), or with pinned certificates (section
+    /// 3.2), whose pin the application then checks. Nothing vouches for the server.
+    GoOn,
+}
+
+/// A verifier that wraps a PKIX verifier, e.g. rustls's `WebPkiServerVerifier`. Where a latch requires a
+/// verified certificate, the handshake goes on without: the latch machine is given the facts, refuses the
+/// connection, and the client can tell the server why before it closes it. That the server has the
+/// certificate's key is verified always.
+///
+/// So the end of the handshake is no permission: nothing may be sent before
+/// [`LatchSession::step`](crate::LatchSession::step) has been given the facts and has answered. It answers
+/// [`Outcome::Refuse`](crate::Outcome::Refuse) where a latched facility is not there.
+///
+/// The facts are found out from the certificates of the connection, after its handshake: a session that is
+/// resumed is judged anew. The wrapped verifier is asked then too; what the server stapled is not shown to
+/// it that time. It must be one of PKIX: a pinned certificate that it lets through would pass for verified.
+///
+/// ```
+/// # use std::{error::Error, sync::Arc};
+/// use deep_latch::{
+///     DaneVerdict, DeferredServerVerifier, Event, Facilities, Host, LatchRecord, LatchSession,
+///     OnCertificateFailure, Outcome, client_config,
+/// };
+/// use rustls::{ClientConnection, client::WebPkiServerVerifier, crypto::ring, pki_types::UnixTime};
+///
+/// # fn f(
+/// #     roots: Arc<rustls::RootCertStore>,
+/// #     record: LatchRecord,
+/// #     host: Host,
+/// #     handshake: impl Fn(&mut ClientConnection),
+/// # ) -> Result<(), Box<dyn Error>> {
+/// let (mut latches, _) = LatchSession::begin(record, Facilities::new());
+/// let provider = Arc::new(ring::default_provider());
+/// let webpki = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build()?;
+/// let requirements = latches.requirements();
+/// let verifier = DeferredServerVerifier::new(webpki, &requirements, OnCertificateFailure::Abort);
+/// let verifier = Arc::new(verifier);
+/// let config = client_config(provider, &requirements, verifier.clone())?;
+/// let name = host.as_str().to_owned().try_into()?;
+/// let mut connection = ClientConnection::new(Arc::new(config), name)?;
+/// handshake(&mut connection);
+/// let facts = verifier.facts(&connection, &host, UnixTime::now(), DaneVerdict::NotChecked)?;
+/// match latches.step(Event::Handshake(facts)).outcome {
+///     Outcome::Continue => {} // log in
+///     Outcome::Refuse(failure) => assert!(failure.may_report()), // report, and close
+///     Outcome::StartTls | Outcome::Over => {} // close
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct DeferredServerVerifier {
+    inner: Arc<dyn ServerCertVerifier>,
+    goes_on: bool,
+}
+
+impl DeferredServerVerifier {
+    /// Wraps a PKIX verifier, for connections to a host with these latches. One that has tls-dane-tlsa
+    /// latched need not have a certificate that PKIX verifies, so the handshake goes on for it, too.
+    #[must_use]
+    pub fn new(
+        inner: Arc<dyn ServerCertVerifier>,
+        requirements: &Requirements,
+        on_failure: OnCertificateFailure,
+    ) -> Self {
+        let goes_on = on_failure == OnCertificateFailure::GoOn;
+        Self {
+            inner,
+            goes_on: goes_on || requirements.pkix || requirements.dane,
+        }
+    }
+
+    /// What the connection knows of the server, as the server of this host, at this time. DANE's verdict is
+    /// the caller's: on [`ClientConnection::peer_certificates`].
+    ///
+    /// # Errors
+    /// When the handshake is not finished.
+    pub fn facts(
+        &self,
+        connection: &ClientConnection,
+        host: &Host,
+        now: UnixTime,
+        dane: DaneVerdict,
+    ) -> Result<TlsFacts, StillHandshaking> {
+        let version = connection.protocol_version().ok_or(StillHandshaking)?;
+        if connection.is_handshaking() {
+            return Err(StillHandshaking);
+        }
+        let suite = connection.negotiated_cipher_suite();
+        let (chain, identity) = match connection.peer_certificates() {
+            Some([end_entity, intermediates @ ..]) => {
+                self.verdicts(end_entity, intermediates, host, now)
+            }
+            _ => Default::default(),
+        };
+        Ok(TlsFacts {
+            version: ProtocolVersion(version.into()),
+            strength_bits: suite.and_then(|suite| strength_bits(suite.suite().into())),
+            chain,
+            identity,
+            dane,
+        })
+    }
+
+    /// PKIX's verdict, and whether the certificate is of this host. rustls's verifier says that a name
+    /// differs only of a certificate that leads to a trust anchor.
+    #[must_use]
+    pub fn verdicts(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &Host,
+        now: UnixTime,
+    ) -> (ChainVerdict, IdentityVerdict) {
+        let Ok(name) = ServerName::try_from(host.as_str()) else {
+            return Default::default();
+        };
+        let identity = identity(end_entity, &name);
+        let verified = self
+            .inner
+            .verify_server_cert(end_entity, intermediates, &name, &[], now);
+        let chain = match verified {
+            Ok(_) => ChainVerdict::Trusted,
+            Err(error) if is_of_another(&error) && identity == IdentityVerdict::Differs => {
+                ChainVerdict::Trusted
+            }
+            Err(_) => ChainVerdict::Refused,
+        };
+        (chain, identity)
+    }
+}
+
+/// By the names of the certificate's subjectAltName: RFC 7817 without SRV-IDs and common names, which it
+/// allows.
+fn identity(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> IdentityVerdict {
+    let parsed = ParsedCertificate::try_from(certificate);
+    match parsed.and_then(|certificate| verify_server_name(&certificate, name)) {
+        Ok(()) => IdentityVerdict::Matches,
+        Err(error) if is_of_another(&error) => IdentityVerdict::Differs,
+        Err(_) => IdentityVerdict::NotChecked,
+    }
+}
+
+const fn is_of_another(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        )
+    )
+}
+
+impl ServerCertVerifier for DeferredServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.goes_on {
+            // The verdict is that of `facts`.
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.inner
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        self.inner.requires_raw_public_keys()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        self.inner.root_hint_subjects()
+    }
+}
+
+/// The versions of TLS that latches allow, the latest first. rustls has 1.2 and later only, so tls10 and
+/// tls12 take nothing away; of versions that rustls has not, there is none.
+#[must_use]
+pub fn protocol_versions(requirements: &Requirements) -> Vec<&'static SupportedProtocolVersion> {
+    let allowed = |version: &&&SupportedProtocolVersion| {
+        let version = ProtocolVersion(version.version.into());
+        Some(version) >= requirements.min_version
+    };
+    ALL_VERSIONS.iter().filter(allowed).copied().collect()
+}
+
+/// A configuration for connections to a host with these latches: the versions that they allow, no early
+/// data, no client certificate. Sessions are resumed within the configuration.
+///
+/// # Errors
+/// When the provider has no version that the latches allow.
+pub fn client_config(
+    provider: Arc<CryptoProvider>,
+    requirements: &Requirements,
+    verifier: Arc<DeferredServerVerifier>,
+) -> Result<ClientConfig, Error> {
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&protocol_versions(requirements))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    // What is sent before the handshake is complete is sent to anybody.
+    config.enable_early_data = false;
+    Ok(config)
+}
