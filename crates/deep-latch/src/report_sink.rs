@@ -20,8 +20,9 @@ use std::{
 
 use crate::{host::Host, protocol::MailProtocol, report::ClientReport, tag::SecurityTag};
 
-/// The longest account, or other name of whom a report is from, in bytes.
-pub const MAX_REPORT_ACCOUNT_BYTES: usize = 255;
+/// The longest account, or other name of whom a report is from, in bytes: a local part of 64, `@`, and a
+/// domain of 255 (RFC 5321 section 4.5.3.1).
+pub const MAX_REPORT_ACCOUNT_BYTES: usize = 320;
 
 /// The longest name, and the longest version, of client software that is kept, in bytes. IMAP's ID may have
 /// 1024; what identifies a program is shorter, and each account can send as many as it likes.

