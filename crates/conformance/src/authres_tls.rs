@@ -36,7 +36,7 @@ type Ran = Result<Outcome, MalformedCase>;
 /// How the value is given: as text, or too long to write out.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+pub(crate) enum Written {
     Text(String),
     Recipe(Recipe),
 }
@@ -44,7 +44,7 @@ enum Written {
 /// `prefix`, `repeat` so many times, and so on.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Recipe {
+pub(crate) struct Recipe {
     #[serde(default)]
     prefix: String,
     repeat: String,

@@ -3,6 +3,7 @@
 
 mod authres_tls;
 mod authres_tls_method;
+mod deep_latch;
 mod evidence;
 mod ledger;
 mod live;

@@ -3,6 +3,7 @@
 
 pub mod authres_tls;
 pub mod authres_tls_method;
+pub mod deep_latch;
 mod sealed_token;
 pub mod tokenbind_http;
 

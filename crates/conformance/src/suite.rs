@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    authres_tls, authres_tls_method, sealed_token, tokenbind_http, tokenbind_wire,
+    authres_tls, authres_tls_method, deep_latch, sealed_token, tokenbind_http, tokenbind_wire,
     vector::{Case, Expected},
 };
 
@@ -86,6 +86,7 @@ pub fn suites() -> Vec<&'static Suite> {
         sealed_token::SUITES,
         authres_tls::SUITES,
         authres_tls_method::SUITES,
+        deep_latch::SUITES,
     ];
     suites.into_iter().flatten().collect()
 }

@@ -1,0 +1,336 @@
+//! The suites of `deep-latch`: the grammars of draft-newman-email-deep-02, and its registry.
+
+use deep_latch::{
+    Capabilities, ClientReport, DeepStatus, DeepTag, Diagnostic, IdParameters, Origin, ParseError,
+    Registration, Registry, SecurityTag, Separator, StatusOptions, TlsCipher, parse_capa_line_with,
+    parse_client, parse_ehlo_keyword_with, parse_security_latch, parse_security_latch_body,
+    parse_tags, parse_tls_clause, report_of, split_tls_clause, status_of,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    authres_tls::Written,
+    oracle::deep_latch as oracle,
+    suite::{Input, MalformedCase, Outcome, Suite},
+};
+
+/// The suites.
+pub(crate) const SUITES: &[Suite] = &[
+    suite("deep-latch/tag", tag),
+    suite("deep-latch/status", status),
+    suite("deep-latch/tls-cipher", tls_cipher),
+    suite("deep-latch/imap-capability", imap_capability),
+    suite("deep-latch/imap-id", imap_id),
+    suite("deep-latch/pop-capa", pop_capa),
+    suite("deep-latch/smtp-ehlo", smtp_ehlo),
+    suite("deep-latch/smtp-client", smtp_client),
+    suite("deep-latch/security-latch", security_latch),
+    suite("deep-latch/registration", registration),
+];
+
+type Ran = Result<Outcome, MalformedCase>;
+
+const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
+    Suite {
+        name,
+        run,
+        normalise_accept: |value| value,
+    }
+}
+
+fn outcome(read: Result<Value, ParseError>) -> Outcome {
+    match read {
+        Ok(value) => Outcome::Accept(value),
+        Err(error) => Outcome::reject(error.kind().name(), error.field(), error.offset()),
+    }
+}
+
+fn spelt<'t>(tags: impl IntoIterator<Item = &'t SecurityTag<'t>>) -> Vec<String> {
+    tags.into_iter().map(SecurityTag::to_string).collect()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TagInput {
+    text: Written,
+    list: Option<ListName>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ListName {
+    Space,
+    Comma,
+}
+
+fn tag(input: Input) -> Ran {
+    let TagInput { text, list } = input.parse()?;
+    let text = String::from(text);
+    oracle::tag(&text).map_err(MalformedCase)?;
+    let separator = match list {
+        None => {
+            let tag = SecurityTag::parse(&text).map(|tag| json!({"tag": tag.as_str()}));
+            return Ok(outcome(tag));
+        }
+        Some(ListName::Space) => Separator::Space,
+        Some(ListName::Comma) => Separator::Comma,
+    };
+    let tags = parse_tags(&text, separator, "latch").map(|tags| json!({"tags": spelt(&tags)}));
+    Ok(outcome(tags))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatusInput {
+    text: Written,
+    #[serde(default)]
+    allow_extra_spaces: bool,
+    #[serde(default)]
+    allow_malformed_elements: bool,
+}
+
+type ReadStatus = for<'t> fn(
+    &'t str,
+    StatusOptions,
+    &mut dyn FnMut(Diagnostic),
+) -> Result<Option<DeepStatus<'t>>, ParseError>;
+
+/// Reads with what a case allows, and gives the elements and what was let through.
+fn status_input(input: Input, read: ReadStatus) -> Ran {
+    let case: StatusInput = input.parse()?;
+    let text = String::from(case.text);
+    oracle::status(text.as_bytes()).map_err(MalformedCase)?;
+    let options = StatusOptions {
+        allow_extra_spaces: case.allow_extra_spaces,
+        allow_malformed_elements: case.allow_malformed_elements,
+    };
+    let mut noted = Vec::new();
+    let read = read(&text, options, &mut |diagnostic| {
+        noted.push(json!([
+            diagnostic.kind().name(),
+            diagnostic.field(),
+            diagnostic.offset()
+        ]));
+    });
+    Ok(outcome(read.map(|status| match status {
+        Some(status) => json!({"elements": elements(&status), "diagnostics": noted}),
+        None => Value::Null,
+    })))
+}
+
+fn elements(status: &DeepStatus<'_>) -> Value {
+    let element = |element: DeepTag<'_>| match element {
+        DeepTag::Tag(tag) => json!({"tag": tag.as_str()}),
+        DeepTag::Https(url) => json!({"https": url.as_str()}),
+        DeepTag::Extension(text) => json!({"extension": text}),
+    };
+    status.elements().map(element).collect()
+}
+
+fn status(input: Input) -> Ran {
+    status_input(input, |text, options, note| {
+        DeepStatus::parse_with(text, options, note).map(Some)
+    })
+}
+
+fn pop_capa(input: Input) -> Ran {
+    status_input(input, |line, options, note| {
+        parse_capa_line_with(line, options, note)
+    })
+}
+
+fn smtp_ehlo(input: Input) -> Ran {
+    status_input(input, |line, options, note| {
+        parse_ehlo_keyword_with(line, options, note)
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CipherInput {
+    text: Written,
+    #[serde(default)]
+    form: CipherForm,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum CipherForm {
+    #[default]
+    Value,
+    Clause,
+    Split,
+}
+
+fn tls_cipher(input: Input) -> Ran {
+    let case: CipherInput = input.parse()?;
+    let text = String::from(case.text);
+    oracle::security_latch(text.as_bytes()).map_err(MalformedCase)?;
+    let value =
+        |cipher: TlsCipher<'_>| json!({"cipher": cipher.as_str(), "number": cipher.number()});
+    Ok(outcome(match case.form {
+        CipherForm::Value => TlsCipher::parse(&text).map(value),
+        CipherForm::Clause => parse_tls_clause(&text).map(value),
+        CipherForm::Split => split_tls_clause(&text).map(|(cipher, rest)| {
+            let mut value = value(cipher);
+            value["rest"] = rest.into();
+            value
+        }),
+    }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TextInput {
+    text: Written,
+}
+
+fn imap_capability(input: Input) -> Ran {
+    let TextInput { text } = input.parse()?;
+    let text = String::from(text);
+    oracle::capabilities(&text).map_err(MalformedCase)?;
+    Ok(outcome(Capabilities::parse(&text).map(|capabilities| {
+        let list: Vec<_> = capabilities.iter().collect();
+        json!({"capabilities": list, "deep": capabilities.has_deep()})
+    })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdInput {
+    text: Option<Written>,
+    hex: Option<String>,
+    from: Option<Side>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Side {
+    Server,
+    Client,
+}
+
+fn imap_id(input: Input) -> Ran {
+    let IdInput { text, hex, from } = input.parse()?;
+    let list = match (text, hex) {
+        (Some(text), None) => String::from(text).into_bytes(),
+        (None, Some(octets)) => {
+            hex::decode(octets).map_err(|error| MalformedCase(error.to_string()))?
+        }
+        _ => return Err(MalformedCase("one of text and hex".into())),
+    };
+    oracle::imap_id(&list).map_err(MalformedCase)?;
+    let read = IdParameters::parse(&list);
+    Ok(outcome(read.and_then(|parameters| match from {
+        None => {
+            let pairs: Vec<_> = parameters.pairs().collect();
+            Ok(json!({"pairs": pairs}))
+        }
+        Some(Side::Server) => {
+            let status = status_of(&parameters, StatusOptions::default(), |_| {})?;
+            Ok(json!({"status": status.as_ref().map(DeepStatus::as_str)}))
+        }
+        Some(Side::Client) => report_of(&parameters).map(|report| reported(&report)),
+    })))
+}
+
+/// What is not empty.
+fn reported(report: &ClientReport) -> Value {
+    let mut fields = Map::new();
+    let tags = [
+        ("latch", &report.latch),
+        ("latch-fail", &report.latch_fail),
+        ("security-tags", &report.security_tags),
+    ];
+    for (field, tags) in tags {
+        if !tags.is_empty() {
+            fields.insert(field.into(), json!(spelt(tags)));
+        }
+    }
+    let texts = [
+        ("name", report.name.as_deref()),
+        ("version", report.version.as_deref()),
+        ("tls", report.tls.as_ref().map(TlsCipher::as_str)),
+    ];
+    for (field, text) in texts {
+        if let Some(text) = text {
+            fields.insert(field.into(), text.into());
+        }
+    }
+    json!({"report": fields})
+}
+
+fn smtp_client(input: Input) -> Ran {
+    let TextInput { text } = input.parse()?;
+    let line = String::from(text);
+    oracle::smtp_client(line.as_bytes()).map_err(MalformedCase)?;
+    Ok(outcome(parse_client(&line).map(|report| reported(&report))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LatchInput {
+    text: Written,
+    #[serde(default)]
+    body: bool,
+}
+
+fn security_latch(input: Input) -> Ran {
+    let LatchInput { text, body } = input.parse()?;
+    let text = String::from(text);
+    oracle::security_latch(text.as_bytes()).map_err(MalformedCase)?;
+    let read = match body {
+        true => parse_security_latch_body(&text),
+        false => parse_security_latch(&text),
+    };
+    Ok(outcome(read.map(|tags| json!({"tags": spelt(&tags)}))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistrationInput {
+    registration: RegistrationFields,
+    #[serde(default)]
+    ietf: bool,
+    update_by: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RegistrationFields {
+    name: Written,
+    description: String,
+    intended_usage: String,
+    reference: Option<String>,
+    submitter: String,
+    change_controller: String,
+}
+
+fn registration(input: Input) -> Ran {
+    let case: RegistrationInput = input.parse()?;
+    let fields = case.registration;
+    let registration = Registration {
+        name: String::from(fields.name).into(),
+        description: fields.description.into(),
+        intended_usage: fields.intended_usage.into(),
+        reference: fields.reference.map(Into::into),
+        submitter: fields.submitter.into(),
+        change_controller: fields.change_controller.into(),
+    };
+    let origin = if case.ietf {
+        Origin::Ietf
+    } else {
+        Origin::Other
+    };
+    let registry = Registry::initial();
+    let findings = match case.update_by {
+        Some(by) => registry.review_update(&registration, origin, &by),
+        None => registry.review(&registration, origin),
+    };
+    let refused = findings.iter().any(|finding| finding.is_refusal());
+    let findings: Vec<_> = findings.iter().map(|finding| finding.name()).collect();
+    Ok(Outcome::Accept(
+        json!({"findings": findings, "refused": refused}),
+    ))
+}
