@@ -3,7 +3,7 @@
 //! The file is two lines of JSON, each with a line feed behind it:
 //!
 //! ```text
-//! {"format":"deep-latch latches","version":1,"bytes":101,"sha256":"…64 digits…"}
+//! {"format":"deep-latch latches","version":1,"bytes":97,"sha256":"…64 digits…"}
 //! {"alice@example.com":{"imap.example.com":{"latched":"tls-cert tls10","status":"tls10 tls-cert"}}}
 //! ```
 //!
