@@ -17,7 +17,7 @@ mod setup;
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    setup: setup::Arguments,
+    setup: setup::Common,
     /// The mailbox to look into
     #[arg(long, default_value = "INBOX")]
     mailbox: String,

@@ -36,7 +36,7 @@ mod setup;
 #[derive(Parser)]
 struct Arguments {
     #[command(flatten)]
-    setup: setup::Arguments,
+    setup: setup::Common,
     /// The sender
     #[arg(long)]
     from: String,
@@ -70,7 +70,7 @@ async fn send_mail(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let stream = Box::new(Stream(stream, arguments.setup.server));
     let hello = ClientId::Domain(DOMAIN.to_owned());
     let mut smtp = AsyncSmtpConnection::connect_with_transport(stream, &hello).await?;
-    let setup::Arguments { user, password, .. } = &arguments.setup;
+    let setup::Common { user, password, .. } = &arguments.setup;
     let credentials = Credentials::new(user.clone(), password.clone());
     smtp.auth(&[Mechanism::Plain], &credentials).await?;
 

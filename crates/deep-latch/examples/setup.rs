@@ -20,7 +20,7 @@ use tokio::{net::TcpStream, time::timeout};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Common {
     /// Where the server is
     #[arg(long)]
     pub(crate) server: SocketAddr,
@@ -57,7 +57,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    pub(crate) fn try_new(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn try_new(arguments: &Common) -> Result<Self, Box<dyn Error>> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(&arguments.ca)? {
             roots.add(certificate?)?;

@@ -285,7 +285,7 @@ async fn nginx_latches() -> Checked {
     let [_, rest @ ..] = latching();
     // It answers CLIENT with 500.
     let not_accepted = "reported, but not accepted".to_owned();
-    let by_smtp = [&rest[..], &[not_accepted.clone()]].concat();
+    let by_smtp = [&rest[..], std::slice::from_ref(&not_accepted)].concat();
     for (speaks, port, tls, expected) in [
         (Speaks::Pop, nginx.pop3s, TlsStart::Implicit, rest.to_vec()),
         (

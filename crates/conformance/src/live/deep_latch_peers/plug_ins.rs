@@ -161,7 +161,7 @@ pub(super) async fn async_imap(root: &Path) -> Checked {
 }
 
 /// What `deep_latch_msa.py` prints.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "said", rename_all = "lowercase", deny_unknown_fields)]
 enum Said {
     Listening,
@@ -243,8 +243,6 @@ pub(super) async fn lettre(root: &Path) -> Checked {
     same("latches", latches(&first), true)?;
     let second = program.run(msa.submission, &["--starttls"]).await?;
     second.good("sent: 250")?;
-    let seen =
-        |said: &[Said]| -> Vec<String> { said.iter().map(|said| format!("{said:?}")).collect() };
     let client = |parameters: &str| Said::Client {
         parameters: format!("name=lettre version=0.1.0 {parameters}"),
         accepted: true,
@@ -266,13 +264,13 @@ pub(super) async fn lettre(root: &Path) -> Checked {
         login(),
         message(),
     ];
-    same("what the server saw", seen(&msa.said()?), seen(&expected))?;
+    same("what the server saw", msa.said()?, expected)?;
     drop(msa);
     for shown in super::SWAPPED {
         let msa = Msa::start(root, &authorities, shown).await?;
         program.run(msa.submissions, &[]).await?.refused()?;
         let expected = [client("latch-fail=tls-cert")];
-        same("what the server saw", seen(&msa.said()?), seen(&expected))?;
+        same("what the server saw", msa.said()?, expected)?;
     }
     passed(
         "AUTH and a message by lettre, at once and by STARTTLS; CLIENT answered with 250; with another \
