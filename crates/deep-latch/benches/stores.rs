@@ -1,1 +1,3 @@
+//! Benchmarks of the latch stores and of the latch machine.
+
 fn main() {}
