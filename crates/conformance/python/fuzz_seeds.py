@@ -168,3 +168,12 @@ for case in vectors("authres-tls", "write"):
     if shape not in SEEN and len(data) <= MOST_BYTES:
         SEEN.add(shape)
         write("authres_write", case["name"], data)
+
+# The targets of deep-latch: texts as they are.
+for suite, target in (("status", "deep_status"), ("pop-capa", "deep_status"), ("imap-id", "deep_imap_id"),
+                      ("smtp-client", "deep_smtp_client"), ("security-latch", "deep_security_latch"), ("tls-cipher", "deep_security_latch")):
+    for case in vectors("deep-latch", suite):
+        value = given(case.get("text"))
+        # One of each of the octets that an extension may begin with is enough.
+        if value is not None and (not case["name"].startswith("octet-") or case["name"] in ("octet-3d", "octet-3c-within")):
+            write(target, f"{suite}-{case['name']}", value)
