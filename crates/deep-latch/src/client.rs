@@ -193,6 +193,50 @@ type KeywordReader = for<'a> fn(
 /// It does what [`demand`](Self::demand) demands, until that is [`Demand::Ready`], [`Demand::Refused`] or an
 /// error. How the server's bytes are cut makes no difference. Nothing is sent after a failure but the
 /// report of it (draft-newman-email-deep-02 section 7.1), and that only over TLS.
+///
+/// Features `tokio` and `tokio-rustls` do what it demands; this is how another stream or TLS engine does:
+///
+/// ```
+/// use deep_latch::{Client, Demand, LatchFailure, LatchRecord, Login, Protocol, TlsFacts};
+/// # use std::error::Error;
+///
+/// /// What an application has.
+/// trait Connection {
+///     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Box<dyn Error>>;
+///     fn write(&mut self, bytes: &[u8]) -> Result<(), Box<dyn Error>>;
+///     fn start_tls(&mut self) -> Result<TlsFacts, Box<dyn Error>>;
+///     fn log_in(&mut self, already_read: Vec<u8>) -> Result<Login, Box<dyn Error>>;
+///     fn store(&mut self, record: &LatchRecord) -> Result<(), Box<dyn Error>>;
+/// }
+///
+/// /// Brings a connection to where it can be used; or says why not, and what the user may be offered.
+/// fn establish<P: Protocol>(
+///     client: &mut Client<P>,
+///     connection: &mut impl Connection,
+/// ) -> Result<Result<(), LatchFailure>, Box<dyn Error>> {
+///     let mut buffer = [0; 4096];
+///     loop {
+///         match client.demand()? {
+///             Demand::Receive => match connection.read(&mut buffer)? {
+///                 0 => client.end_of_input(),
+///                 length => client.receive(&buffer[..length]),
+///             },
+///             Demand::Send(bytes) => connection.write(&bytes)?,
+///             Demand::Store => connection.store(client.session().record())?,
+///             Demand::StartTls => match connection.start_tls() {
+///                 Ok(facts) => client.handshake(facts),
+///                 Err(_) => client.handshake_failed(),
+///             },
+///             Demand::LogIn => {
+///                 let login = connection.log_in(client.take_leftover())?;
+///                 client.logged_in(login);
+///             }
+///             Demand::Ready => return Ok(Ok(())),
+///             Demand::Refused(failure) => return Ok(Err(failure)),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client<P> {
     core: Core,

@@ -81,6 +81,33 @@ impl Protocol for Imap {}
 
 impl Client<Imap> {
     /// A client on a connection that is to be opened.
+    ///
+    /// ```
+    /// use deep_latch::{
+    ///     ChainVerdict, ClientOptions, DaneVerdict, Demand, Facilities, Host, IdentityVerdict, ImapClient,
+    ///     LatchRecord, LatchSession, ProtocolVersion, SecurityTag, TlsFacts,
+    /// };
+    ///
+    /// let record = LatchRecord::new(Host::try_new("imap.example.com")?);
+    /// let (session, _) = LatchSession::begin(record, Facilities::new());
+    /// let mut client = ImapClient::new(session, ClientOptions::default());
+    /// assert_eq!(client.demand()?, Demand::StartTls);
+    /// client.handshake(TlsFacts {
+    ///     version: ProtocolVersion::TLS1_3,
+    ///     strength_bits: Some(256),
+    ///     chain: ChainVerdict::Trusted,
+    ///     identity: IdentityVerdict::Matches,
+    ///     dane: DaneVerdict::NotChecked,
+    /// });
+    /// client.receive(b"* OK [CAPABILITY IMAP4rev1 DEEP ID] hello\r\n");
+    /// let said = b"deep1 ID (\"security-tags\" \"tls10 tls12 tls-cert\")\r\n";
+    /// assert_eq!(client.demand()?, Demand::Send(said.to_vec()));
+    /// client.receive(b"* ID (\"deep\" \"tls12 tls-cert\")\r\ndeep1 OK done\r\n");
+    /// assert_eq!(client.demand()?, Demand::Store);
+    /// assert!(client.session().record().is_latched(&SecurityTag::TLS_CERT));
+    /// assert_eq!(client.demand()?, Demand::LogIn);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(session: LatchSession, options: ClientOptions) -> Self {
         let imap = Imap {

@@ -43,6 +43,26 @@ impl Protocol for Pop {}
 
 impl Client<Pop> {
     /// A client on a connection that is to be opened.
+    ///
+    /// ```
+    /// use deep_latch::{
+    ///     ClientError, ClientOptions, Demand, Facilities, Host, LatchRecord, LatchSession, PopClient, TlsStart,
+    /// };
+    ///
+    /// let record = LatchRecord::new(Host::try_new("pop.example.com")?);
+    /// let (session, _) = LatchSession::begin(record, Facilities::new());
+    /// let options = ClientOptions {
+    ///     tls: TlsStart::StartTls,
+    ///     ..ClientOptions::default()
+    /// };
+    /// let mut client = PopClient::new(session, options);
+    /// client.receive(b"+OK hello\r\n");
+    /// assert_eq!(client.demand()?, Demand::Send(b"CAPA\r\n".to_vec()));
+    /// client.receive(b"+OK\r\nUSER\r\n.\r\n");
+    /// // Somebody has taken STLS away.
+    /// assert_eq!(client.demand(), Err(ClientError::NoTls));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(session: LatchSession, options: ClientOptions) -> Self {
         let pop = Pop {

@@ -64,6 +64,33 @@ impl Client<Smtp> {
     /// A client on a connection that is to be opened. `domain` is what it calls itself in EHLO: its domain
     /// name, or its address in square brackets (RFC 5321 section 4.1.1.1).
     ///
+    /// ```
+    /// # use deep_latch::{
+    /// #     ChainVerdict, ClientOptions, DaneVerdict, Demand, Facilities, Host, IdentityVerdict, LatchRecord,
+    /// #     LatchSession, ProtocolVersion, SecurityTag, SmtpClient, TlsFacts,
+    /// # };
+    /// # let facts = TlsFacts {
+    /// #     version: ProtocolVersion::TLS1_3,
+    /// #     strength_bits: Some(256),
+    /// #     chain: ChainVerdict::Trusted,
+    /// #     identity: IdentityVerdict::Matches,
+    /// #     dane: DaneVerdict::NotChecked,
+    /// # };
+    /// let record = LatchRecord::preset(Host::try_new("smtp.example.com")?, [SecurityTag::TLS10]);
+    /// let (session, _) = LatchSession::begin(record, Facilities::new());
+    /// let mut client = SmtpClient::try_new(session, ClientOptions::default(), "client.example.com")?;
+    /// client.handshake(facts);
+    /// client.receive(b"220 hello\r\n");
+    /// assert_eq!(client.demand()?, Demand::Send(b"EHLO client.example.com\r\n".to_vec()));
+    /// client.receive(b"250-smtp.example.com\r\n250 DEEP tls10\r\n");
+    /// assert_eq!(client.demand()?, Demand::Store);
+    /// let said = b"CLIENT latch=tls10 security-tags=tls12,tls-cert\r\n";
+    /// assert_eq!(client.demand()?, Demand::Send(said.to_vec()));
+    /// client.receive(b"250 OK\r\n");
+    /// assert_eq!(client.demand()?, Demand::LogIn);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// When `domain` is neither.
     pub fn try_new(
