@@ -189,6 +189,7 @@ fn a_latch_failure_sends_nothing() {
         };
         assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
         assert_eq!(played.sent, ["", "", ""]);
+        assert_eq!(played.events.last().unwrap(), "not reported");
     }
     let clear = Script {
         clear: BEFORE_TLS.as_bytes(),
@@ -356,6 +357,20 @@ fn limits_are_errors() {
         let expected = (ErrorKind::Limit { limit }, field);
         assert_eq!((error.kind(), error.field()), expected);
     }
+}
+
+#[test]
+fn each_list_may_be_as_long_as_the_other() {
+    let lines = "X\r\n".repeat(MAX_CAPA_LINES - 1);
+    let clear = format!("+OK hi\r\n+OK\r\n{lines}STLS\r\n.\r\n+OK\r\n");
+    let tls = format!("+OK\r\n{lines}X\r\n.\r\n");
+    let script = Script {
+        clear: clear.as_bytes(),
+        tls: tls.as_bytes(),
+        ..Script::default()
+    };
+    let played = play(&client(&[], TlsStart::StartTls), &script);
+    assert_eq!(played.end, End::LogIn);
 }
 
 /// What a real server says: nginx's mail proxy.
