@@ -57,11 +57,12 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
 }
 
 /// The independent sources.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     "token_binding_vectors.py",
     "tokenbind_http_vectors.py",
     "sealed_token_vectors.py",
     "deep_latch_vectors.py",
+    "deep_latch_trace_vectors.py",
 ];
 
 /// Generates the known answers again and compares them with the committed files: what became of each

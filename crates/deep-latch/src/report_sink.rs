@@ -491,7 +491,17 @@ impl ReportSink for MemoryReportSink {
                 name: report.name.to_owned(),
                 version: report.version.to_owned(),
             };
+            // The first that a client of this account on this host can be.
+            let first = Key {
+                name: String::new(),
+                version: String::new(),
+                ..key.clone()
+            };
             let of_account = |other: &&Key| other.account == key.account && other.host == key.host;
+            let of_account = || {
+                let from_first = clients.range(&first..).map(|(other, _)| other);
+                from_first.take_while(of_account).count()
+            };
             match clients.get(&key) {
                 Some(client) => {
                     let new = |tag: &&String| !client.tags.contains_key(*tag);
@@ -500,7 +510,7 @@ impl ReportSink for MemoryReportSink {
                         return Err(ReportSinkErrorKind::TooManyTags.into());
                     }
                 }
-                None if clients.keys().filter(of_account).count() >= MAX_CLIENTS_PER_ACCOUNT => {
+                None if of_account() >= MAX_CLIENTS_PER_ACCOUNT => {
                     return Err(ReportSinkErrorKind::TooManyClients.into());
                 }
                 None => {}

@@ -109,12 +109,11 @@ pub(super) async fn what_breaks() -> Checked {
     same("the table", breaks.to_table(), expected)?;
     let tags = TagCount::to_table(&sink.clients_by_tag(of).await?);
     let expected = "\
-| tag           | latched | not latched | failing | failures | last failure         |
-|---------------|---------|-------------|---------|----------|----------------------|
-| tls-cert      |       2 |           0 |       1 |        2 | 2014-11-24T01:00:00Z |
-| tls10         |       2 |           0 |       0 |        0 |                      |
-| tls12         |       2 |           0 |       0 |        0 |                      |
-| tls-dane-tlsa |       0 |           2 |       0 |        0 |                      |
+| tag      | latched | not latched | failing | failures | last failure         |
+|----------|---------|-------------|---------|----------|----------------------|
+| tls-cert |       2 |           0 |       1 |        2 | 2014-11-24T01:00:00Z |
+| tls10    |       2 |           0 |       0 |        0 |                      |
+| tls12    |       2 |           0 |       0 |        0 |                      |
 ";
     same("the tags", tags, expected)?;
     let dropped = sink

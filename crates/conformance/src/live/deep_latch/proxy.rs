@@ -37,7 +37,7 @@ async fn proxy(
         let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_server, mut to_server) = server.into_split();
         let (mut client_said, mut server_said) = (Vec::new(), vec![0; 4096]);
-        let mut octets = vec![0; 4096];
+        let (mut octets, mut client_is_there) = (vec![0; 4096], true);
         loop {
             tokio::select! {
                 length = from_server.read(&mut server_said) => match length? {
@@ -47,8 +47,11 @@ async fn proxy(
                         to_client.flush().await?;
                     }
                 },
-                length = from_client.read(&mut octets) => match length? {
-                    0 => to_server.shutdown().await?,
+                length = from_client.read(&mut octets), if client_is_there => match length? {
+                    0 => {
+                        client_is_there = false;
+                        to_server.shutdown().await?;
+                    }
                     length => client_said.extend_from_slice(&octets[..length]),
                 },
             }

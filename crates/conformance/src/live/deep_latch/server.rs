@@ -129,8 +129,10 @@ impl Server {
         Ok(())
     }
 
-    fn greeting(&self) -> &'static str {
+    fn greeting(&self, starttls: bool) -> &'static str {
         match (self.protocol, &self.advertisement) {
+            // The capabilities are asked for.
+            (MailProtocol::Imap, _) if starttls => "* OK hello\r\n",
             (MailProtocol::Imap, Some(_)) => {
                 "* OK [CAPABILITY IMAP4rev1 DEEP ID AUTH=PLAIN AUTH=SCRAM-SHA-1] hello\r\n"
             }
@@ -264,8 +266,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     async fn say(&mut self, heard: &mut Heard, text: &str) -> Checked<()> {
         note(heard, "S", text);
-        self.stream.write_all(text.as_bytes()).await?;
-        Ok(self.stream.flush().await?)
+        // A client that refuses the connection has gone; the reading notices.
+        if self.stream.write_all(text.as_bytes()).await.is_ok() {
+            let _ = self.stream.flush().await;
+        }
+        Ok(())
     }
 
     /// A command; nothing when the client has gone.
@@ -299,7 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         starttls: bool,
     ) -> Checked<bool> {
         if greets {
-            self.say(heard, server.greeting()).await?;
+            self.say(heard, server.greeting(starttls)).await?;
         }
         while let Some(command) = self.command(heard).await? {
             note(heard, "C", &String::from_utf8_lossy(&command));

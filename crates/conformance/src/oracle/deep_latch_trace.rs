@@ -1,0 +1,417 @@
+//! What must hold of `deep-latch`'s latch machine whatever happens on a connection: any bytes are a host's
+//! record and a sequence of events.
+
+use deep_latch::{
+    Achievement, Action, CertificateUsage, ChainVerdict, DaneIdentity, DaneVerdict, DeepStatus,
+    Event, Facilities, Host, IdentityVerdict, LatchRecord, LatchSession, Login, Outcome,
+    ProtocolVersion, SecurityTag, SessionFacts, StatusOptions, Step, TlsFacts, Transition,
+};
+
+use super::Broken;
+
+fn check(holds: bool, what: &str) -> Result<(), Broken> {
+    if holds { Ok(()) } else { Err(what.to_owned()) }
+}
+
+/// What the bytes say, and nothing behind their end.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn next(&mut self) -> u8 {
+        match self.0.split_first() {
+            Some((&first, rest)) => {
+                self.0 = rest;
+                first
+            }
+            None => 0,
+        }
+    }
+
+    /// After its length, in one byte.
+    fn take(&mut self) -> &'a [u8] {
+        let length = usize::from(self.next()).min(self.0.len());
+        let (taken, rest) = self.0.split_at(length);
+        self.0 = rest;
+        taken
+    }
+
+    /// A status: by bits, or as text, read with leniency; nothing for what is none.
+    fn status(&mut self) -> Option<DeepStatus<'static>> {
+        let bits = self.next();
+        if bits & 0x80 != 0 {
+            let text = std::str::from_utf8(self.take()).ok()?;
+            let options = StatusOptions {
+                allow_extra_spaces: true,
+                allow_malformed_elements: true,
+            };
+            let status = DeepStatus::parse_with(text, options, |_| {}).ok()?;
+            return Some(status.into_owned());
+        }
+        let words = (0..7)
+            .filter(|bit| bits >> bit & 1 == 1)
+            .map(|bit| WORDS[bit]);
+        let text = words.collect::<Vec<_>>().join(" ");
+        DeepStatus::parse(&text).ok().map(DeepStatus::into_owned)
+    }
+
+    fn facts(&mut self) -> TlsFacts {
+        let (first, second) = (usize::from(self.next()), usize::from(self.next()));
+        let versions = [
+            0x0300, 0x0301, 0x0302, 0x0303, 0x0304, 0x0305, 0xfefd, 0x7f1c,
+        ];
+        let strengths = [None, Some(0), Some(112), Some(127), Some(128), Some(256)];
+        let chains = [
+            ChainVerdict::NotChecked,
+            ChainVerdict::Trusted,
+            ChainVerdict::Refused,
+        ];
+        let identities = [
+            IdentityVerdict::NotChecked,
+            IdentityVerdict::Matches,
+            IdentityVerdict::Differs,
+        ];
+        let danes = [
+            DaneVerdict::NotChecked,
+            DaneVerdict::NoRecords,
+            DaneVerdict::Differs,
+            DaneVerdict::Matches(CertificateUsage::PkixTa),
+            DaneVerdict::Matches(CertificateUsage::PkixEe),
+            DaneVerdict::Matches(CertificateUsage::DaneTa),
+            DaneVerdict::Matches(CertificateUsage::DaneEe),
+        ];
+        TlsFacts {
+            version: ProtocolVersion(versions[first & 7]),
+            strength_bits: strengths[(first >> 3) % strengths.len()],
+            chain: chains[second % 3],
+            identity: identities[second / 3 % 3],
+            dane: danes[second / 9 % 7],
+        }
+    }
+}
+
+const WORDS: [&str; 7] = [
+    "tls10",
+    "tls12",
+    "tls-cert",
+    "tls-dane-tlsa",
+    "x-bound",
+    "y-unknown",
+    "<https://now.example/>",
+];
+
+/// `x-bound`: a login with channel binding.
+fn bound(facts: &SessionFacts) -> Achievement {
+    match facts.login {
+        None => Achievement::AfterLogin,
+        Some(Login::Done) => Achievement::NotAchieved,
+        Some(Login::ScramPlus) => Achievement::Achieved,
+    }
+}
+
+/// What the draft's section 11.2 says of a tag, written here a second time.
+fn achieved(tag: &SecurityTag<'_>, facts: &SessionFacts, dane_identity: DaneIdentity) -> bool {
+    let Some(tls) = facts.tls.filter(is_tls) else {
+        return false;
+    };
+    let strong = tls.strength_bits.is_some_and(|bits| bits >= 128);
+    match tag.as_str().to_ascii_lowercase().as_str() {
+        "tls10" => strong,
+        "tls12" => strong && tls.version >= ProtocolVersion::TLS1_2,
+        "tls-cert" => has_pkix(&tls),
+        "tls-dane-tlsa" => has_dane(&tls, dane_identity),
+        "x-bound" => facts.login == Some(Login::ScramPlus),
+        _ => false,
+    }
+}
+
+/// Major version 3, and not SSL 3.0.
+fn is_tls(tls: &TlsFacts) -> bool {
+    let [major, minor] = tls.version.0.to_be_bytes();
+    major == 3 && minor >= 1
+}
+
+fn has_pkix(tls: &TlsFacts) -> bool {
+    (tls.chain, tls.identity) == (ChainVerdict::Trusted, IdentityVerdict::Matches)
+}
+
+fn has_dane(tls: &TlsFacts, dane_identity: DaneIdentity) -> bool {
+    let named = tls.identity == IdentityVerdict::Matches;
+    match tls.dane {
+        DaneVerdict::Matches(CertificateUsage::PkixTa | CertificateUsage::PkixEe) => has_pkix(tls),
+        DaneVerdict::Matches(CertificateUsage::DaneTa) => named,
+        DaneVerdict::Matches(CertificateUsage::DaneEe) => {
+            named || dane_identity == DaneIdentity::Rfc7671
+        }
+        _ => false,
+    }
+}
+
+fn authenticated(facts: &SessionFacts, dane_identity: DaneIdentity) -> bool {
+    let Some(tls) = facts.tls.filter(is_tls) else {
+        return false;
+    };
+    let scram = facts.login == Some(Login::ScramPlus);
+    tls.dane != DaneVerdict::Differs && (has_pkix(&tls) || has_dane(&tls, dane_identity) || scram)
+}
+
+fn negotiated_only(tag: &SecurityTag<'_>) -> bool {
+    *tag == SecurityTag::TLS10 || *tag == SecurityTag::TLS12
+}
+
+/// A connection: the first bytes are the host's record and the client's facilities, the rest events. At each
+/// of them: nothing un-latches; what is latched is achieved, was advertised over this TLS session, and is but
+/// tls10 and tls12 where nothing vouches for the server; nothing is recorded then; a failure is for good, and
+/// offers what was recorded before; who goes on has what is latched; who has it is not refused; transitions say
+/// what changed, and nothing else.
+///
+/// # Errors
+/// What was broken.
+pub fn events(data: &[u8]) -> Result<(), Broken> {
+    let mut bytes = Bytes(data);
+    let Ok(host) = Host::try_new("imap.example.com") else {
+        return Err("no host".into());
+    };
+    let (latched, options) = (bytes.next(), bytes.next());
+    let latched = (0..6).filter(|bit| latched >> bit & 1 == 1);
+    let latched = latched.filter_map(|bit| SecurityTag::parse(WORDS[bit]).ok());
+    let mut record = LatchRecord::preset(host.clone(), latched);
+    if options & 1 != 0
+        && let Some(status) = bytes.status()
+    {
+        // Nothing is achieved by this server but that it is authenticated.
+        let (mut session, _) = LatchSession::begin(LatchRecord::new(host), Facilities::new());
+        let facts = TlsFacts {
+            version: ProtocolVersion::TLS1_0,
+            strength_bits: None,
+            chain: ChainVerdict::Refused,
+            identity: IdentityVerdict::NotChecked,
+            dane: DaneVerdict::NotChecked,
+        };
+        let _ = session.step(Event::Handshake(facts));
+        let _ = session.step(Event::LoggedIn(Login::ScramPlus));
+        let _ = session.step(Event::Status(&status));
+        record.merge(session.record());
+    }
+    let dane_identity = match options & 2 {
+        0 => DaneIdentity::AsPkix,
+        _ => DaneIdentity::Rfc7671,
+    };
+    let mut facilities = Facilities::new().with_dane_identity(dane_identity);
+    if options & 4 != 0 {
+        let added = SecurityTag::parse("x-bound").map_err(|error| error.to_string())?;
+        facilities
+            .add(added, bound)
+            .map_err(|error| error.to_string())?;
+    }
+    let knows = |tag: &SecurityTag<'_>| facilities.knows(tag);
+    let before_all = record.clone();
+    let (mut session, begun) = LatchSession::begin(record, facilities.clone());
+    let unknown = before_all.latched().any(|tag| !knows(tag));
+    check(
+        matches!(begun.outcome, Outcome::Refuse(_)) == unknown,
+        "refused before connecting, though all that is latched is known; or the other way round",
+    )?;
+    check(*session.record() == before_all, "begin changes the record")?;
+    let mut last: Option<DeepStatus<'static>> = None;
+    let mut in_clear = Vec::new();
+    while !bytes.0.is_empty() {
+        let before = session.clone();
+        let what = bytes.next();
+        let status;
+        let event = match what % 8 {
+            0 => Event::NoTls,
+            1 => Event::HandshakeFailed,
+            2 | 3 => Event::Handshake(bytes.facts()),
+            4 | 5 => match bytes.status() {
+                Some(advertised) => {
+                    status = advertised;
+                    Event::Status(&status)
+                }
+                None => Event::NoStatus,
+            },
+            6 => Event::NoStatus,
+            _ if what & 8 == 0 => Event::LoggedIn(Login::Done),
+            _ => Event::LoggedIn(Login::ScramPlus),
+        };
+        let step = session.step(event.clone());
+        check(
+            step.outcome == session.outcome(),
+            "the outcome is not that of the step",
+        )?;
+        if matches!(before.outcome(), Outcome::Refuse(_) | Outcome::Over) {
+            check(session == before, "something follows a failure")?;
+            continue;
+        }
+        match &event {
+            Event::Handshake(_) | Event::HandshakeFailed | Event::NoStatus => last = None,
+            Event::Status(status) if before.facts().tls.is_some() => {
+                last = Some((*status).clone().into_owned())
+            }
+            Event::Status(status) => in_clear.extend(status.tags().map(SecurityTag::into_owned)),
+            Event::NoTls | Event::LoggedIn(_) => {}
+        }
+        one(
+            &before,
+            &event,
+            &step,
+            &session,
+            last.as_ref(),
+            dane_identity,
+        )?;
+        goes_on(&before, &step, &session, &in_clear, dane_identity)?;
+        if let Outcome::Refuse(failure) = &step.outcome {
+            let url = before_all.url();
+            let offered = failure
+                .actions()
+                .into_iter()
+                .find_map(|action| match action {
+                    Action::OpenStatusPage(url) => Some(url),
+                    Action::WorkOffline | Action::TryAgainLater => None,
+                });
+            check(
+                offered == url,
+                "a failure offers another URL than the recorded one",
+            )?;
+            check(!failure.tags().is_empty(), "refused for nothing")?;
+            let latched = |tag: &SecurityTag<'_>| session.record().is_latched(tag);
+            check(
+                failure.tags().iter().all(latched),
+                "refused for what is not latched",
+            )?;
+            let missing = |tag: &SecurityTag<'_>| !achieved(tag, session.facts(), dane_identity);
+            check(
+                failure.tags().iter().all(missing),
+                "refused for what is achieved",
+            )?;
+            let over_tls = session.facts().tls.is_some();
+            check(
+                failure.may_report() == over_tls,
+                "a report without TLS, or none over it",
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// What an event may latch and record.
+fn one(
+    before: &LatchSession,
+    event: &Event<'_>,
+    step: &Step,
+    after: &LatchSession,
+    last: Option<&DeepStatus<'_>>,
+    dane_identity: DaneIdentity,
+) -> Result<(), Broken> {
+    let (was, is) = (before.record(), after.record());
+    check(
+        was.latched().all(|tag| is.is_latched(tag)),
+        "a latch is gone",
+    )?;
+    let vouched = authenticated(after.facts(), dane_identity);
+    check(
+        after.authentication().is_some() == vouched,
+        "the server is authenticated by something else",
+    )?;
+    let new: Vec<_> = is.latched().filter(|tag| !was.is_latched(tag)).collect();
+    let advertised =
+        |tag: &SecurityTag<'_>| last.is_some_and(|last| last.tags().any(|it| it == *tag));
+    for tag in &new {
+        check(
+            achieved(tag, after.facts(), dane_identity),
+            "latched and not achieved",
+        )?;
+        check(advertised(tag), "latched and not advertised over TLS")?;
+        check(
+            vouched || negotiated_only(tag),
+            "latched by a server nothing vouches for",
+        )?;
+    }
+    let told: Vec<_> = step
+        .transitions
+        .iter()
+        .filter_map(|transition| match transition {
+            Transition::Latched(tag, _) => Some(tag),
+            _ => None,
+        })
+        .collect();
+    check(
+        told.len() == new.len() && new.iter().all(|tag| told.contains(tag)),
+        "what is told to be latched is not what is",
+    )?;
+    let recorded = step
+        .transitions
+        .iter()
+        .any(|transition| matches!(transition, Transition::Recorded(_)));
+    let changed = was.status().map(DeepStatus::as_str) != is.status().map(DeepStatus::as_str);
+    check(
+        recorded == changed,
+        "what is told to be recorded is not what is",
+    )?;
+    check(
+        step.changes_record() == (was != is),
+        "changes_record is wrong",
+    )?;
+    if changed {
+        check(vouched, "recorded of a server nothing vouches for")?;
+        check(
+            is.status() == last,
+            "recorded what was not advertised over TLS",
+        )?;
+    }
+    // What may be latched is, and what may be recorded.
+    if let (Event::Status(_) | Event::LoggedIn(_), Some(last), Outcome::Continue) =
+        (event, last, &step.outcome)
+    {
+        for tag in last.tags() {
+            let may = achieved(&tag, after.facts(), dane_identity)
+                && after.not_latched().any(|known| known == tag)
+                && (vouched || negotiated_only(&tag));
+            check(!may, "not latched, though it could be")?;
+        }
+        check(
+            !vouched || is.status() == Some(last),
+            "not recorded, though it could be",
+        )?;
+    }
+    Ok(())
+}
+
+/// Who goes on, and who must not.
+fn goes_on(
+    before: &LatchSession,
+    step: &Step,
+    after: &LatchSession,
+    in_clear: &[SecurityTag<'static>],
+    dane_identity: DaneIdentity,
+) -> Result<(), Broken> {
+    let facts = after.facts();
+    let has = |tag: &SecurityTag<'_>| achieved(tag, facts, dane_identity);
+    let waits = |tag: &SecurityTag<'_>| {
+        tag.as_str().eq_ignore_ascii_case("x-bound")
+            && facts.login.is_none()
+            && facts.tls.is_some_and(|tls| is_tls(&tls))
+    };
+    match &step.outcome {
+        Outcome::Continue => {
+            let kept = |tag: &SecurityTag<'_>| has(tag) || waits(tag);
+            check(
+                before.record().latched().all(kept),
+                "goes on without what is latched",
+            )?;
+            let demanded = |tag: &SecurityTag<'_>| negotiated_only(tag) && facts.tls.is_none();
+            check(
+                !in_clear.iter().any(demanded),
+                "goes on in clear with a server that advertised TLS",
+            )
+        }
+        Outcome::StartTls => check(facts.tls.is_none(), "TLS is due over TLS"),
+        Outcome::Refuse(_) => check(
+            !before.record().latched().all(has) || facts.tls.is_none(),
+            "refused, though all that is latched is there",
+        ),
+        Outcome::Over => {
+            let weak = in_clear.iter().any(|tag| negotiated_only(tag) && !has(tag));
+            check(facts.tls.is_none() || weak, "over, though nothing failed")
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! A host's record, and what happens on a connection to it.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    conformance::oracle::deep_latch_trace::events(data).unwrap();
+});
