@@ -73,7 +73,7 @@ fn example_1_reports_what_is_latched_and_records_the_url() {
     assert_eq!(played.latched(), ["tls-cert", "tls10"]);
     let url = "<https://www.example.com/privacy-support.html>";
     assert_eq!(played.status(), Some(url));
-    assert_eq!(played.stored, [played.record.clone()]);
+    assert_eq!(played.stored, std::slice::from_ref(&played.record));
     let recorded = format!("status recorded: {url}");
     assert_eq!(played.events, ["reported", &recorded]);
 }
@@ -139,7 +139,7 @@ fn what_is_latched_of_a_status_is_stored_before_login() {
     let played = implicit(&[], &answer);
     assert_eq!(played.end, End::LogIn);
     assert_eq!(played.latched(), ["tls-cert", "tls10"]);
-    assert_eq!(played.stored, [played.record.clone()]);
+    assert_eq!(played.stored, std::slice::from_ref(&played.record));
     let events = [
         "reported",
         "tls10 latched: server authenticated by PKIX",

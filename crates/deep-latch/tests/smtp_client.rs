@@ -66,7 +66,7 @@ fn the_example_latches_records_and_reports() {
     assert_eq!(played.latched(), ["tls-cert", "tls10"]);
     let status = "tls10 tls-cert <https://www.example.com/status.html>";
     assert_eq!(played.status(), Some(status));
-    assert_eq!(played.stored, [played.record.clone()]);
+    assert_eq!(played.stored, std::slice::from_ref(&played.record));
     assert_eq!(played.events.last().unwrap(), "reported");
     truncated_at_each_byte(&client, &script);
 }
