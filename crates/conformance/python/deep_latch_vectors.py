@@ -134,6 +134,7 @@ def statuses():
     status("tag-of-64-bytes", long("a", 64, "tls10 ", " tls12"))
     status("tag-of-65-bytes", long("a", 65, "tls10 ", " tls12"), ("limit", "security-tag", 70))
     status("tag-of-65-bytes-allowed", long("a", 65, "tls10 ", " tls12"), diagnostics=[("limit", "security-tag", 70)], **loose_elements)
+    status("bad-tag-behind-many", "tls10 tls12 tls-cert tls-dane-tlsa t,x", ("trailing", "security-tag", 36))
     status("tags-with-commas", "tls10,tls12", ("trailing", "security-tag", 5))
     status("of-1024-bytes", long("t ", 511, suffix="aa"))
     status("of-1025-bytes", long("t ", 511, suffix="aaa"), ("limit", "deep-status", 1024))

@@ -144,7 +144,8 @@ pub enum ClientEvent {
         /// Whether it answered OK, or 250.
         accepted: bool,
     },
-    /// The server was not told, or it is not known whether it was.
+    /// The server was not told what failed, or it is not known whether it was; or it was told nothing because
+    /// the client's name or version cannot be said in this protocol.
     NotReported,
 }
 
@@ -467,8 +468,9 @@ impl Core {
         self.phase = Phase::Refused;
     }
 
-    /// Closes without a word.
-    pub(crate) const fn close(&mut self) {
+    /// Closes without a word: there is no way to tell the server.
+    pub(crate) fn close_untold(&mut self) {
+        self.note(ClientEvent::NotReported);
         self.phase = Phase::Refused;
     }
 

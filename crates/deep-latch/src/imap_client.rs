@@ -311,6 +311,9 @@ impl Imap {
         let has = |of: fn(Offered) -> bool| self.offered.is_some_and(of);
         let asks = has(|it| it.deep) || core.is_refused() && has(|it| it.id);
         if !asks {
+            if core.is_refused() {
+                core.note(ClientEvent::NotReported);
+            }
             let goes_on = core.status(Ok(None))?;
             return self.after_status(core, goes_on);
         }

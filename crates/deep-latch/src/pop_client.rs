@@ -80,8 +80,7 @@ impl Dialogue for Pop {
     fn begin(&mut self, core: &mut Core, greeting: bool) -> Result<(), ClientError> {
         self.reader = LineReader::default();
         if core.is_refused() {
-            // There is nobody to tell.
-            core.close();
+            core.close_untold();
         } else if greeting {
             self.awaited = Awaited::Greeting;
         } else {
@@ -99,7 +98,7 @@ impl Dialogue for Pop {
 
     fn logged_in(&mut self, core: &mut Core) -> Result<(), ClientError> {
         if core.is_refused() {
-            core.close();
+            core.close_untold();
         } else {
             core.hand_over();
         }
@@ -116,7 +115,6 @@ impl Pop {
     fn ask_capa(&mut self, core: &mut Core) {
         // A list from before TLS is not to be used (RFC 2595 section 4).
         self.lines = 0;
-        self.starttls = false;
         self.status = Ok(None);
         self.send(core, Awaited::Capa, "CAPA\r\n");
     }

@@ -155,7 +155,6 @@ impl Smtp {
 
     fn say_ehlo(&mut self, core: &mut Core) {
         // A list from before TLS is not to be used (RFC 3207 section 4.2).
-        self.starttls = false;
         self.deep = false;
         self.status = Ok(None);
         let command = format!("EHLO {}", self.domain);
@@ -278,11 +277,12 @@ impl Smtp {
         let command = report.map(|report| report.to_client_command(core.options().field_names));
         match command {
             Some(Ok(command)) if self.deep => self.send(core, Awaited::Client, &command),
-            Some(_) => {
+            // It cannot be said in CLIENT; or the server has not DEEP, which matters when something failed.
+            Some(_) if self.deep || core.is_refused() => {
                 core.note(ClientEvent::NotReported);
                 self.reported(core);
             }
-            None => self.reported(core),
+            _ => self.reported(core),
         }
     }
 

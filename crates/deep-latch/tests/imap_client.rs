@@ -73,7 +73,7 @@ fn example_1_reports_what_is_latched_and_records_the_url() {
     assert_eq!(played.latched(), ["tls-cert", "tls10"]);
     let url = "<https://www.example.com/privacy-support.html>";
     assert_eq!(played.status(), Some(url));
-    assert_eq!(played.stored, [played.record.clone()]);
+    assert_eq!(played.stored, std::slice::from_ref(&played.record));
     let recorded = format!("status recorded: {url}");
     assert_eq!(played.events, ["reported", &recorded]);
 }
@@ -139,7 +139,7 @@ fn what_is_latched_of_a_status_is_stored_before_login() {
     let played = implicit(&[], &answer);
     assert_eq!(played.end, End::LogIn);
     assert_eq!(played.latched(), ["tls-cert", "tls10"]);
-    assert_eq!(played.stored, [played.record.clone()]);
+    assert_eq!(played.stored, std::slice::from_ref(&played.record));
     let events = [
         "reported",
         "tls10 latched: server authenticated by PKIX",
@@ -289,6 +289,28 @@ fn leniency_is_told() {
     assert_eq!(played.events[0], event);
 }
 
+/// What real servers say.
+#[test]
+fn dovecot_and_nginx_are_understood() {
+    let dovecot = concat!(
+        "* OK [CAPABILITY IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE DEEP LITERAL+ AUTH=PLAIN ",
+        "AUTH=LOGIN AUTH=SCRAM-SHA-256 AUTH=EXTERNAL] Dovecot (Debian) ready.\r\n",
+        "* ID (\"name\" \"Demo Server\" \"version\" \"1.7\" \"deep-status\" \"tls10 tls-cert ",
+        "<https://www.example.com/privacy-support.html>\")\r\ndeep1 OK ID completed.\r\n"
+    );
+    let played = implicit(&[], dovecot);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.latched(), ["tls-cert", "tls10"]);
+    let nginx = concat!(
+        "* OK IMAP4 ready\r\n",
+        "* CAPABILITY IMAP4rev1 ID DEEP UIDPLUS AUTH=PLAIN AUTH=LOGIN\r\ndeep1 OK completed\r\n",
+        "deep2 BAD invalid command\r\n"
+    );
+    let played = implicit(&[], nginx);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.events, ["reported, but not accepted"]);
+}
+
 const BEFORE_TLS: &str = concat!(
     "* OK [CAPABILITY IMAP4rev1 STARTTLS DEEP LOGINDISABLED] hi\r\n",
     "deep1 OK begin\r\n"
@@ -316,7 +338,15 @@ fn starttls_forgets_what_was_said_before_it_and_asks_again() {
     assert!(tls.starts_with("deep2 CAPABILITY\r\ndeep3 ID (\"name\" \"Demo Mail\""));
     assert_eq!(played.latched(), ["tls-cert", "tls12"]);
     truncated_at_each_byte(&client, &script);
-    // Capabilities of before TLS are not used: this server has DEEP in clear only.
+    // Capabilities of before TLS are not used, also where none follow.
+    let tls = "deep2 OK done\r\n";
+    let without = Script {
+        tls: tls.as_bytes(),
+        ..script.clone()
+    };
+    let expected = (ErrorKind::Empty, "capability-data", 0);
+    assert_eq!(malformed(&play(&client, &without)), expected);
+    // This server has DEEP in clear only.
     let tls = "* CAPABILITY IMAP4rev1\r\ndeep2 OK done\r\n";
     let script = Script {
         tls: tls.as_bytes(),
@@ -458,6 +488,33 @@ fn a_failure_stays_one_whatever_the_server_makes_of_the_report() {
         });
         assert_eq!(commands.count(), 0, "{:?}", played.sent);
     }
+}
+
+#[test]
+fn a_failure_is_told_a_server_that_has_id_and_not_deep() {
+    let report =
+        "deep1 ID (\"name\" \"Demo Mail\" \"version\" \"1.5\" \"latch-fail\" \"tls-cert\")\r\n";
+    for (has, sent, event) in [
+        ("ID", [report, "deep2 LOGOUT\r\n"].concat(), "reported"),
+        ("IDLE", "deep1 LOGOUT\r\n".to_owned(), "not reported"),
+    ] {
+        let server = format!("* OK [CAPABILITY IMAP4rev1 {has}] hi\r\ndeep1 OK\r\n");
+        let script = Script {
+            tls: server.as_bytes(),
+            facts: Some(UNVERIFIED),
+            ..Script::default()
+        };
+        let played = play(&client(&["tls-cert"], TlsStart::Implicit), &script);
+        assert_eq!(failure(&played).tags(), [SecurityTag::TLS_CERT]);
+        assert_eq!(played.sent[1], sent);
+        assert_eq!(played.events[1], event);
+    }
+}
+
+#[test]
+fn text_for_people_has_no_literals() {
+    let server = "* OK [CAPABILITY IMAP4rev1 DEEP] hi {9}\r\n* NO {9}\r\ndeep1 OK done {9}\r\n";
+    assert_eq!(implicit(&[], server).end, End::LogIn);
 }
 
 #[test]
@@ -645,6 +702,13 @@ fn limits_are_errors() {
         (ErrorKind::Limit { limit }, "response-data", 0)
     );
 
+    // For each command anew.
+    let twice = format!(
+        "* OK hi\r\n{untagged}* CAPABILITY DEEP\r\ndeep1 OK\r\n{untagged}deep2 OK\r\n",
+        untagged = "* 1 EXISTS\r\n".repeat(limit - 1)
+    );
+    assert_eq!(implicit(&[], &twice).end, End::LogIn);
+
     let literal = |length: usize| {
         let octets = "x".repeat(length);
         format!("{GREETING}* X {{{length}}}\r\n{octets}\r\ndeep1 OK\r\n")
@@ -686,6 +750,15 @@ fn what_is_called_out_of_turn_is_an_error() {
     assert_eq!(client.demand(), Err(ClientError::Injected));
 
     let mut client = start();
+    client.handshake(GOOD);
+    client.handshake(GOOD);
+    assert_eq!(client.demand(), Err(ClientError::Misuse));
+
+    // And nothing is sent any more.
+    let mut client = self::client(&[], TlsStart::StartTls);
+    client.receive(b"* OK [CAPABILITY STARTTLS] hi\r\ndeep1 OK\r\n");
+    assert!(matches!(client.demand(), Ok(deep_latch::Demand::Send(_))));
+    assert_eq!(client.demand(), Ok(deep_latch::Demand::StartTls));
     client.handshake(GOOD);
     client.handshake(GOOD);
     assert_eq!(client.demand(), Err(ClientError::Misuse));

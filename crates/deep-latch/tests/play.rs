@@ -4,6 +4,9 @@
     dead_code,
     missing_docs,
     unreachable_pub,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::unwrap_used,
     clippy::panic,
     reason = "shared by the tests"

@@ -56,7 +56,7 @@ fn the_example_latches_and_records() {
     assert_eq!(played.latched(), ["tls10", "tls12"]);
     let status = "tls10 tls12 <https://www.example.com/privacy-support.html>";
     assert_eq!(played.status(), Some(status));
-    assert_eq!(played.stored, [played.record.clone()]);
+    assert_eq!(played.stored, std::slice::from_ref(&played.record));
     // After login nothing more is asked.
     assert_eq!(played.left, b"+OK 0 messages\r\n");
     truncated_at_each_byte(
@@ -181,15 +181,13 @@ fn a_latch_failure_sends_nothing() {
         login: Some(Login::Done),
         ..Script::default()
     };
-    for session in [session(&["tls-cert"])] {
-        let client = PopClient::new(session, ClientOptions::default());
-        let played = play(&client, &script);
-        let End::Refused(failure) = &played.end else {
-            panic!("{:?}", played.end);
-        };
-        assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
-        assert_eq!(played.sent, ["", "", ""]);
-    }
+    let played = play(&client(&["tls-cert"], TlsStart::Implicit), &script);
+    let End::Refused(failure) = &played.end else {
+        panic!("{:?}", played.end);
+    };
+    assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
+    assert_eq!(played.sent, ["", "", ""]);
+    assert_eq!(played.events.last().unwrap(), "not reported");
     let clear = Script {
         clear: BEFORE_TLS.as_bytes(),
         ..script
@@ -356,6 +354,20 @@ fn limits_are_errors() {
         let expected = (ErrorKind::Limit { limit }, field);
         assert_eq!((error.kind(), error.field()), expected);
     }
+}
+
+#[test]
+fn each_list_may_be_as_long_as_the_other() {
+    let lines = "X\r\n".repeat(MAX_CAPA_LINES - 1);
+    let clear = format!("+OK hi\r\n+OK\r\n{lines}STLS\r\n.\r\n+OK\r\n");
+    let tls = format!("+OK\r\n{lines}X\r\n.\r\n");
+    let script = Script {
+        clear: clear.as_bytes(),
+        tls: tls.as_bytes(),
+        ..Script::default()
+    };
+    let played = play(&client(&[], TlsStart::StartTls), &script);
+    assert_eq!(played.end, End::LogIn);
 }
 
 /// What a real server says: nginx's mail proxy.
