@@ -140,6 +140,22 @@ impl Facilities {
     /// Adds a tag. It is latched only when the server is authenticated, as section 5.1 says of all but
     /// tls10 and tls12.
     ///
+    /// ```
+    /// use deep_latch::{Achievement, Facilities, ProtocolVersion, SecurityTag, SessionFacts};
+    ///
+    /// fn tls13(facts: &SessionFacts) -> Achievement {
+    ///     match facts.tls {
+    ///         Some(tls) if tls.version >= ProtocolVersion::TLS1_3 => Achievement::Achieved,
+    ///         _ => Achievement::NotAchieved,
+    ///     }
+    /// }
+    ///
+    /// let mut facilities = Facilities::new();
+    /// facilities.add(SecurityTag::parse("tls13")?, tls13)?;
+    /// assert!(facilities.knows(&SecurityTag::parse("TLS13")?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// When the tag has a meaning already.
     pub fn add(&mut self, tag: SecurityTag<'static>, rule: Rule) -> Result<(), AlreadyKnown> {

@@ -281,6 +281,48 @@ enum Phase {
 
 /// One connection to a host, from before it is opened: a pure function of its record and the events, with no
 /// clock. What it decides is in its [`Step`]s; what it learnt is in [`record`](Self::record).
+///
+/// ```
+/// use deep_latch::{
+///     ChainVerdict, DaneVerdict, DeepStatus, Event, Facilities, Host, IdentityVerdict, LatchRecord,
+///     LatchSession, Login, Outcome, ProtocolVersion, SecurityTag, TlsFacts,
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // The first connection: nothing is known of the host.
+/// let record = LatchRecord::new(Host::try_new("imap.example.com")?);
+/// let (mut session, begun) = LatchSession::begin(record, Facilities::new());
+/// assert_eq!(begun.outcome, Outcome::Continue);
+/// let tls = TlsFacts {
+///     version: ProtocolVersion::TLS1_3,
+///     strength_bits: Some(256),
+///     chain: ChainVerdict::Trusted,
+///     identity: IdentityVerdict::Matches,
+///     dane: DaneVerdict::NotChecked,
+/// };
+/// assert_eq!(session.step(Event::Handshake(tls)).outcome, Outcome::Continue);
+/// let status = DeepStatus::parse("tls12 tls-cert <https://www.example.com/support.html>")?;
+/// let step = session.step(Event::Status(&status));
+/// for transition in &step.transitions {
+///     println!("{transition}"); // tls12 latched: server authenticated by PKIX
+/// }
+/// assert!(step.changes_record()); // store it now
+/// assert_eq!(session.step(Event::LoggedIn(Login::Done)).outcome, Outcome::Continue);
+/// let record = session.record().clone();
+///
+/// // A later connection, whose certificate is that of somebody between.
+/// let (mut session, begun) = LatchSession::begin(record, Facilities::new());
+/// assert_eq!(begun.outcome, Outcome::StartTls);
+/// let forged = TlsFacts { chain: ChainVerdict::Refused, ..tls };
+/// let Outcome::Refuse(failure) = session.step(Event::Handshake(forged)).outcome else {
+///     return Err("a forged certificate was let through".into());
+/// };
+/// assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
+/// assert!(failure.may_report());
+/// assert_eq!(failure.actions().len(), 3); // among them the URL that was recorded
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LatchSession {
     record: LatchRecord,

@@ -1,0 +1,251 @@
+//! What the enumeration in `latch_model.rs` does not reach: rules that break their contract, names of hosts,
+//! and what a log is told.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use deep_latch::{
+    Achievement, AlreadyKnown, Authentication, Basis, ChainVerdict, DaneVerdict, DeepStatus, Event,
+    Facilities, Host, IdentityVerdict, LatchRecord, LatchSession, Login, MAX_HOST_BYTES, NotAHost,
+    Outcome, ProtocolVersion, Reason, SecurityTag, SessionFacts, Stage, TlsFacts, Transition,
+};
+
+fn host() -> Host {
+    Host::try_new("imap.example.com").unwrap()
+}
+
+fn tag(name: &'static str) -> SecurityTag<'static> {
+    SecurityTag::parse(name).unwrap()
+}
+
+fn good() -> TlsFacts {
+    TlsFacts {
+        version: ProtocolVersion::TLS1_3,
+        strength_bits: Some(128),
+        chain: ChainVerdict::Trusted,
+        identity: IdentityVerdict::Matches,
+        dane: DaneVerdict::NotChecked,
+    }
+}
+
+fn never_ready(_: &SessionFacts) -> Achievement {
+    Achievement::AfterLogin
+}
+
+fn always(_: &SessionFacts) -> Achievement {
+    Achievement::Achieved
+}
+
+#[test]
+fn a_rule_that_still_waits_after_login_is_not_achieved() {
+    let mut facilities = Facilities::new();
+    facilities.add(tag("x-late"), never_ready).unwrap();
+    for login in [Login::Done, Login::ScramPlus] {
+        let record = LatchRecord::preset(host(), [tag("x-late")]);
+        let (mut session, _) = LatchSession::begin(record, facilities.clone());
+        let step = session.step(Event::Handshake(good()));
+        assert_eq!(step.outcome, Outcome::Continue);
+        let step = session.step(Event::LoggedIn(login));
+        let refused = Transition::Refused(Stage::Login, vec![tag("x-late")]);
+        assert_eq!(step.transitions, [refused]);
+        // Nor is it latched.
+        let record = LatchRecord::new(host());
+        let (mut session, _) = LatchSession::begin(record, facilities.clone());
+        let _ = session.step(Event::Handshake(good()));
+        let _ = session.step(Event::LoggedIn(login));
+        let status = DeepStatus::parse("x-late").unwrap();
+        let step = session.step(Event::Status(&status));
+        let not = Transition::NotLatched(tag("x-late"), Reason::NotAchieved);
+        assert_eq!(
+            step.transitions,
+            [not, Transition::Recorded(status.into_owned())]
+        );
+    }
+}
+
+#[test]
+fn a_rule_is_not_asked_without_tls() {
+    let mut facilities = Facilities::new();
+    facilities.add(tag("x-any"), always).unwrap();
+    let achieves = |tls: Option<TlsFacts>| {
+        let login = Some(Login::ScramPlus);
+        facilities.achieves(&SessionFacts { tls, login }, &tag("x-any"))
+    };
+    assert_eq!(achieves(None), Achievement::NotAchieved);
+    let ssl = TlsFacts {
+        version: ProtocolVersion::SSL3,
+        ..good()
+    };
+    assert_eq!(achieves(Some(ssl)), Achievement::NotAchieved);
+    assert_eq!(achieves(Some(good())), Achievement::Achieved);
+}
+
+#[test]
+fn a_meaning_is_given_once() {
+    let mut facilities = Facilities::new();
+    let twice = ["tls10", "TLS12", "tls-cert", "Tls-Dane-Tlsa"];
+    for name in twice {
+        assert_eq!(facilities.add(tag(name), always), Err(AlreadyKnown));
+    }
+    assert_eq!(facilities.add(tag("x"), never_ready), Ok(()));
+    for name in ["x", "X"] {
+        assert_eq!(facilities.add(tag(name), always), Err(AlreadyKnown));
+    }
+    let tags: Vec<_> = facilities.tags().map(|tag| tag.to_string()).collect();
+    assert_eq!(tags, ["tls10", "tls12", "tls-cert", "tls-dane-tlsa", "x"]);
+    // Equal are those that decide alike.
+    let mut other = Facilities::new();
+    assert_ne!(facilities, other);
+    other.add(tag("x"), always).unwrap();
+    assert_ne!(facilities, other);
+    let mut same = Facilities::new();
+    same.add(tag("X"), never_ready).unwrap();
+    assert_eq!(facilities, same);
+}
+
+#[test]
+fn hosts_have_one_spelling() {
+    let spelling = |name| Host::try_new(name).map(|host| host.as_str().to_owned());
+    let good = [
+        ("IMAP.Example.COM", "imap.example.com"),
+        ("imap.example.com.", "imap.example.com"),
+        ("localhost", "localhost"),
+        ("a_b.example", "a_b.example"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("3com.example", "3com.example"),
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:0DB8::0:1", "2001:db8::1"),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+    ];
+    for (name, expected) in good {
+        assert_eq!(spelling(name).as_deref(), Ok(expected));
+    }
+    let longest = format!("{0}.{0}.{0}.{1}", "a".repeat(63), "b".repeat(61));
+    assert_eq!(longest.len(), MAX_HOST_BYTES);
+    assert_eq!(spelling(&longest), Ok(longest.clone()));
+    let label = "a".repeat(64);
+    let too_long = format!("{longest}c");
+    let bad = [
+        "",
+        ".",
+        "a..b",
+        ".a",
+        "a..",
+        "-a.example",
+        "a-.example",
+        "a b",
+        "a/b",
+        "a:1",
+        "[::1]",
+        "bücher.example",
+        "a.example:993",
+        "127.1",
+        "1.2.3.4.",
+        "1.2.3.256",
+        "fe80::1%eth0",
+        "a\0",
+        &label,
+        &too_long,
+    ];
+    for name in bad {
+        assert_eq!(spelling(name), Err(NotAHost), "{name}");
+    }
+}
+
+#[test]
+fn a_record_takes_nothing_from_another_hosts() {
+    let mut record = LatchRecord::preset(host(), [tag("tls10")]);
+    let before = record.clone();
+    let other = Host::try_new("smtp.example.com").unwrap();
+    record.merge(&LatchRecord::preset(other, [tag("tls12")]));
+    assert_eq!(record, before);
+    record.merge(&LatchRecord::preset(host(), [tag("tls12"), tag("TLS10")]));
+    assert_eq!(
+        record,
+        LatchRecord::preset(host(), [tag("tls10"), tag("tls12")])
+    );
+}
+
+#[test]
+fn a_log_is_told_what_changed_and_why() {
+    let tags = || vec![tag("tls10"), tag("tls-cert")];
+    let status = || DeepStatus::parse("tls10 <https://a.example/>").unwrap();
+    let by = |by| Transition::Latched(tag("tls12"), Basis::Authenticated(by));
+    let told = [
+        (
+            Transition::Latched(tag("tls12"), Basis::Negotiated),
+            "tls12 latched: negotiated",
+        ),
+        (
+            by(Authentication::Pkix),
+            "tls12 latched: server authenticated by PKIX",
+        ),
+        (
+            by(Authentication::Dane),
+            "tls12 latched: server authenticated by DANE",
+        ),
+        (
+            by(Authentication::ScramPlus),
+            "tls12 latched: server authenticated by SCRAM with channel binding",
+        ),
+        (
+            Transition::NotLatched(tag("x"), Reason::Unknown),
+            "x not latched: not known to this client",
+        ),
+        (
+            Transition::NotLatched(tag("x"), Reason::NotAchieved),
+            "x not latched: not achieved",
+        ),
+        (
+            Transition::Recorded(status()),
+            "status recorded: tls10 <https://a.example/>",
+        ),
+        (
+            Transition::NotRecorded(Reason::InClear),
+            "status not recorded: advertised in clear",
+        ),
+        (
+            Transition::NotRecorded(Reason::ServerNotAuthenticated),
+            "status not recorded: the server is not authenticated",
+        ),
+        (
+            Transition::NotRecorded(Reason::Refused),
+            "status not recorded: the connection is refused",
+        ),
+        (
+            Transition::Withdrawn,
+            "no status advertised any more; latches stay",
+        ),
+        (
+            Transition::NotNegotiated(tags()),
+            "advertised in clear, and not negotiated: tls10 tls-cert",
+        ),
+    ];
+    for (transition, expected) in told {
+        assert_eq!(transition.to_string(), expected);
+    }
+    for (stage, expected) in [
+        (Stage::Connecting, "before connecting"),
+        (Stage::NoTls, "no TLS"),
+        (Stage::HandshakeFailed, "the handshake failed"),
+        (Stage::Handshake, "after the handshake"),
+        (Stage::Login, "after login"),
+    ] {
+        let transition = Transition::Refused(stage, tags());
+        let expected = format!("refused ({expected}): tls10 tls-cert");
+        assert_eq!(transition.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_user_is_told_what_failed_without_a_word_of_the_server() {
+    let record = LatchRecord::preset(host(), [tag("tls10"), tag("tls-cert")]);
+    let (mut session, _) = LatchSession::begin(record, Facilities::new());
+    let Outcome::Refuse(failure) = session.step(Event::NoTls).outcome else {
+        panic!("not refused");
+    };
+    assert_eq!(*failure.host(), host());
+    assert_eq!(
+        failure.to_string(),
+        "imap.example.com: the connection has not what was latched: tls-cert tls10"
+    );
+}
