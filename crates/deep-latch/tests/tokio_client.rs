@@ -7,6 +7,7 @@ mod play;
 use std::{
     io::ErrorKind as IoErrorKind,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use deep_latch::{
@@ -25,9 +26,12 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer},
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    io::{
+        AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufStream,
+    },
     net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -486,4 +490,45 @@ async fn what_cannot_be_stored_ends_the_connection_before_login() {
         other => panic!("{other:?}"),
     }
     assert_eq!(served.await.unwrap().unwrap().lines.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_sent_is_flushed() {
+    let store = MemoryLatchStore::default();
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    let mut stream = BufStream::new(ours);
+    let mut client = PopClient::new(session(&store).await, options(TlsStart::Implicit));
+    client.handshake(play::GOOD);
+    theirs.write_all(b"+OK hi\r\n").await.unwrap();
+    let served = tokio::spawn(async move {
+        let mut said = [0; 6];
+        theirs.read_exact(&mut said).await.unwrap();
+        theirs.write_all(b"+OK\r\n.\r\n").await.unwrap();
+        said
+    });
+    let account = account();
+    let pause = run(&mut client, &mut stream, &store, &account);
+    let pause = timeout(Duration::from_secs(20), pause).await.unwrap();
+    assert_eq!(pause.unwrap(), Pause::LogIn);
+    assert_eq!(&served.await.unwrap(), b"CAPA\r\n");
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_sent_is_a_refusal_all_the_same() {
+    let store = latched(&["tls-cert"]).await;
+    let (ours, mut theirs) = tokio::io::duplex(1024);
+    theirs.write_all(b"220 hi\r\n").await.unwrap();
+    drop(theirs);
+    let session = session(&store).await;
+    let options = options(TlsStart::Implicit);
+    let mut client = SmtpClient::try_new(session, options, "client.example.com").unwrap();
+    client.handshake(play::UNVERIFIED);
+    let mut stream = ours;
+    match run(&mut client, &mut stream, &store, &account()).await {
+        Err(RunError::Refused { failure, handshake }) => {
+            assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
+            assert!(handshake.is_none());
+        }
+        other => panic!("{other:?}"),
+    }
 }

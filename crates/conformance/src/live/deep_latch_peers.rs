@@ -27,36 +27,40 @@ use super::{
 /// All of them.
 pub(super) const SCENARIOS: &[Scenario] = &[
     with(DOVECOT, "deep-latch/dovecot-latches-over-imap", |_| {
-        run(dovecot_latches())
+        unless(dovecot::missing(), || run(dovecot_latches()))
     }),
     with(DOVECOT, "deep-latch/dovecot-certificate-swapped", |_| {
-        run(dovecot_certificate_swapped())
+        unless(dovecot::missing(), || run(dovecot_certificate_swapped()))
     }),
     with(DOVECOT, "deep-latch/dovecot-starttls-stripped", |_| {
-        run(dovecot_starttls_stripped())
+        unless(dovecot::missing(), || run(dovecot_starttls_stripped()))
     }),
     with(DOVECOT, "deep-latch/dovecot-status-withdrawn", |_| {
-        run(dovecot_status_withdrawn())
+        unless(dovecot::missing(), || run(dovecot_status_withdrawn()))
     }),
     with(NGINX, "deep-latch/nginx-latches-over-imap-pop-smtp", |_| {
-        run(nginx_latches())
+        unless(nginx::missing(), || run(nginx_latches()))
     }),
     with(NGINX, "deep-latch/nginx-certificate-swapped", |_| {
-        run(nginx_certificate_swapped())
+        unless(nginx::missing(), || run(nginx_certificate_swapped()))
     }),
     with(NGINX, "deep-latch/nginx-tls-version-lowered", |_| {
-        run(nginx_version_lowered())
+        unless(nginx::missing(), || run(nginx_version_lowered()))
     }),
     with(NGINX, "deep-latch/nginx-starttls-stripped", |_| {
-        run(nginx_starttls_stripped())
+        unless(nginx::missing(), || run(nginx_starttls_stripped()))
     }),
     with(DOVECOT, "deep-latch/async-imap-over-dovecot", |root| {
-        plug_ins::built(root)?;
-        run(plug_ins::async_imap(root))
+        unless(dovecot::missing(), || {
+            plug_ins::built(root)?;
+            run(plug_ins::async_imap(root))
+        })
     }),
     with("aiosmtpd", "deep-latch/lettre-over-aiosmtpd", |root| {
-        plug_ins::built(root)?;
-        run(plug_ins::lettre(root))
+        unless(plug_ins::no_aiosmtpd(root), || {
+            plug_ins::built(root)?;
+            run(plug_ins::lettre(root))
+        })
     }),
 ];
 
@@ -73,6 +77,14 @@ const fn with(
         peer: Some(peer),
         run,
     }
+}
+
+/// Runs a scenario unless something is missing.
+fn unless(
+    missing: Option<String>,
+    run: impl FnOnce() -> Result<Live, String>,
+) -> Result<Live, String> {
+    missing.map_or_else(run, |missing| Ok(Live::Skipped(missing)))
 }
 
 const PAGE: &str = "https://www.example.com/privacy-support.html";
@@ -101,9 +113,6 @@ fn latching() -> [String; 4] {
 }
 
 async fn dovecot_latches() -> Checked {
-    if let Some(missing) = dovecot::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     // By the name of the examples, and by that of the text.
     let by_text = "deep \"tls12 tls-cert <https://www.example.com/privacy-support.html>\"";
@@ -169,9 +178,6 @@ const SWAPPED: [Shown; 3] = [
 ];
 
 async fn dovecot_certificate_swapped() -> Checked {
-    if let Some(missing) = dovecot::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     let agent = latched_agent(&authorities).await?;
     for shown in SWAPPED {
@@ -209,9 +215,6 @@ async fn dovecot_certificate_swapped() -> Checked {
 }
 
 async fn dovecot_starttls_stripped() -> Checked {
-    if let Some(missing) = dovecot::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     let agent = latched_agent(&authorities).await?;
     let setup = dovecot::Setup { tls: false, ..GOOD };
@@ -239,9 +242,6 @@ async fn dovecot_starttls_stripped() -> Checked {
 }
 
 async fn dovecot_status_withdrawn() -> Checked {
-    if let Some(missing) = dovecot::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     let agent = latched_agent(&authorities).await?;
     // Without DEEP, and with DEEP but no status.
@@ -277,9 +277,6 @@ const PROXY: nginx::Setup = nginx::Setup {
 };
 
 async fn nginx_latches() -> Checked {
-    if let Some(missing) = nginx::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     let nginx = Nginx::start(&authorities, &PROXY).await?;
     let [_, rest @ ..] = latching();
@@ -341,9 +338,6 @@ async fn latched_at_nginx(authorities: &Authorities, speaks: Speaks) -> Checked<
 }
 
 async fn nginx_certificate_swapped() -> Checked {
-    if let Some(missing) = nginx::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     for speaks in [Speaks::Pop, Speaks::Smtp] {
         let agent = latched_at_nginx(&authorities, speaks).await?;
@@ -375,9 +369,6 @@ async fn nginx_certificate_swapped() -> Checked {
 }
 
 async fn nginx_version_lowered() -> Checked {
-    if let Some(missing) = nginx::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     for speaks in [Speaks::Pop, Speaks::Smtp] {
         let agent = latched_at_nginx(&authorities, speaks).await?;
@@ -432,9 +423,6 @@ async fn openssl_speaks_tls11(port: u16) -> Checked<bool> {
 }
 
 async fn nginx_starttls_stripped() -> Checked {
-    if let Some(missing) = nginx::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     for speaks in [Speaks::Pop, Speaks::Smtp] {
         let agent = latched_at_nginx(&authorities, speaks).await?;

@@ -17,12 +17,22 @@ use super::{
     server::{Server, directory, ports},
 };
 use crate::{
-    live::{
-        Live,
-        outcome::{Checked, Failure, passed, same},
-    },
+    live::outcome::{Checked, Failure, passed, same},
     python,
 };
+
+/// Why there is no aiosmtpd.
+pub(super) fn no_aiosmtpd(root: &Path) -> Option<String> {
+    let interpreter = match python(root) {
+        Ok(interpreter) => interpreter,
+        Err(error) => return Some(error.to_string()),
+    };
+    let mut probe = std::process::Command::new(interpreter);
+    let probe = probe.args(["-c", "import aiosmtpd"]).output();
+    let how = "pip install -r crates/conformance/python/requirements.txt";
+    (!probe.is_ok_and(|probe| probe.status.success()))
+        .then(|| format!("aiosmtpd is not installed: {how}"))
+}
 
 /// Builds the examples, which may take longer than a scenario.
 pub(super) fn built(root: &Path) -> Result<(), String> {
@@ -127,9 +137,6 @@ fn latches(ended: &Ended) -> bool {
 }
 
 pub(super) async fn async_imap(root: &Path) -> Checked {
-    if let Some(missing) = dovecot::missing() {
-        return Ok(Live::Skipped(missing));
-    }
     let authorities = Authorities::new()?;
     let program = Program::new(root, "async_imap", &authorities, &[])?;
     let dovecot = Dovecot::start(&authorities, &GOOD).await?;
@@ -222,18 +229,6 @@ impl Msa {
 }
 
 pub(super) async fn lettre(root: &Path) -> Checked {
-    let interpreter = match python(root) {
-        Ok(interpreter) => interpreter,
-        Err(error) => return Ok(Live::Skipped(error.to_string())),
-    };
-    let probe = Command::new(&interpreter)
-        .args(["-c", "import aiosmtpd"])
-        .output()
-        .await?;
-    if !probe.status.success() {
-        let how = "pip install -r crates/conformance/python/requirements.txt";
-        return Ok(Live::Skipped(format!("aiosmtpd is not installed: {how}")));
-    }
     let authorities = Authorities::new()?;
     let addresses = ["--from", "alice@example.com", "--to", "bob@example.net"];
     let program = Program::new(root, "lettre", &authorities, &addresses)?;
