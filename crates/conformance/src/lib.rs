@@ -4,6 +4,7 @@
 mod authres_tls;
 mod authres_tls_method;
 mod deep_latch;
+mod deep_latch_server;
 mod deep_latch_trace;
 mod evidence;
 mod ledger;
