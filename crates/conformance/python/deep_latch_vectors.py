@@ -349,6 +349,7 @@ def identifiers():
     for name, text, kind, field, offset in (
         ("both-differ", '("deep" "tls10" "deep-status" "tls12")', "conflict", "deep-status", 16), ("both-differ-the-other-way", '("deep-status" "tls10" "deep" "tls12")', "conflict", "deep", 23),
         ("both-differ-in-case", '("deep" "tls10" "deep-status" "TLS10")', "conflict", "deep-status", 16), ("both-one-nil", '("deep" "tls10" "deep-status" NIL)', "conflict", "deep-status", 16),
+        ("both-the-other-nil", '("deep" NIL "deep-status" "tls10")', "conflict", "deep-status", 12),
         ("bad-tag", '("name" "a" "deep" "tls10 t,x")', "trailing", "security-tag", 27), ("two-spaces", '("deep" "tls10  tls12")', "extra-space", "deep-status", 15),
         ("quote", '("deep" "tls10 \\"")', "expected", "deep-extend", 15), ("backslash", '("deep" "=\\\\")', "trailing", "deep-extend", 10),
         ("unclosed-url-behind-escapes", '("deep" "<a\\"\\\\\\"b")', "empty", "deep-https", 18), ("url-behind-escapes", '("deep" "=\\" tls10")', "trailing", "deep-extend", 10),

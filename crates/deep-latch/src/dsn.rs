@@ -37,6 +37,12 @@ pub fn parse_security_latch(field: &str) -> Result<Vec<SecurityTag<'_>>, ParseEr
 /// The same without the name and the colon: what a reader of fields gives as the field's body. It must be the
 /// body as it is in the message, with the white space that it begins with.
 ///
+/// ```
+/// # use deep_latch::{SecurityTag, parse_security_latch_body};
+/// assert_eq!(parse_security_latch_body(" tls12")?, [SecurityTag::TLS12]);
+/// # Ok::<(), deep_latch::ParseError>(())
+/// ```
+///
 /// # Errors
 /// As [`parse_security_latch`].
 pub fn parse_security_latch_body(body: &str) -> Result<Vec<SecurityTag<'_>>, ParseError> {

@@ -85,6 +85,15 @@ impl<'a> IdParameters<'a> {
 
     /// Adds a pair.
     ///
+    /// ```
+    /// # use deep_latch::IdParameters;
+    /// let mut parameters = IdParameters::new();
+    /// parameters.try_push("name", Some("Demo \"Mail\""))?;
+    /// parameters.try_push("vendor", None::<&str>)?;
+    /// assert_eq!(parameters.to_string(), r#"("name" "Demo \"Mail\"" "vendor" NIL)"#);
+    /// # Ok::<(), deep_latch::EncodeError>(())
+    /// ```
+    ///
     /// # Errors
     /// When the name is there already; name or value has a NUL or is longer than RFC 2971 allows; or there
     /// are [`MAX_ID_PAIRS`] already.
@@ -228,6 +237,14 @@ fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 
 /// The status that a server's ID response has, draft-newman-email-deep-02 section 7.1: `deep` in the text,
 /// `deep-status` in the examples. Nothing when it has neither, or NIL.
+///
+/// ```
+/// # use deep_latch::{IdParameters, SecurityTag, StatusOptions, status_of};
+/// let parameters = IdParameters::parse(br#"("deep" "tls10 tls-cert")"#)?;
+/// let status = status_of(&parameters, StatusOptions::default(), |_| {})?.unwrap_or_default();
+/// assert!(status.tags().eq([SecurityTag::TLS10, SecurityTag::TLS_CERT]));
+/// # Ok::<(), deep_latch::ParseError>(())
+/// ```
 ///
 /// # Errors
 /// When it is no `deep-status`, or both are given and differ. Offsets are those in the list that `parameters`

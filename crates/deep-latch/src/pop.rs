@@ -30,6 +30,19 @@ pub fn parse_capa_line(line: &str) -> Result<Option<DeepStatus<'_>>, ParseError>
 
 /// The same with leniency; tells what it let through.
 ///
+/// ```
+/// # use deep_latch::{StatusOptions, parse_capa_line_with};
+/// let options = StatusOptions {
+///     allow_extra_spaces: true,
+///     ..StatusOptions::default()
+/// };
+/// let mut offsets = Vec::new();
+/// let status = parse_capa_line_with("DEEP  tls10", options, |it| offsets.push(it.offset()))?;
+/// assert_eq!(status.map(|status| status.tags().count()), Some(1));
+/// assert_eq!(offsets, [5]);
+/// # Ok::<(), deep_latch::ParseError>(())
+/// ```
+///
 /// # Errors
 /// As [`parse_capa_line`], for what is not let through.
 pub fn parse_capa_line_with(

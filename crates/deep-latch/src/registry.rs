@@ -280,6 +280,14 @@ impl Registry {
 
     /// Adds a registration that an expert has approved.
     ///
+    /// ```
+    /// # use deep_latch::{Finding, Origin, Registry};
+    /// let mut registry = Registry::initial();
+    /// let again = registry.entries().next().cloned().ok_or("an entry")?;
+    /// assert_eq!(registry.register(again, Origin::Ietf), Err(vec![Finding::AlreadyRegistered]));
+    /// # Ok::<(), &str>(())
+    /// ```
+    ///
     /// # Errors
     /// With the findings that are refusals; nothing is added.
     pub fn register(

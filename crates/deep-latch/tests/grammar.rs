@@ -2,8 +2,8 @@
 //! vectors.
 
 use deep_latch::{
-    Capabilities, ClientReport, DeepStatus, ErrorKind, FieldNames, IdParameters, SecurityTag,
-    StatusOptions, TlsCipher, capa_line, ehlo_keyword, parse_capa_line, parse_client,
+    Capabilities, ClientReport, DeepStatus, EncodeError, ErrorKind, FieldNames, IdParameters,
+    SecurityTag, StatusOptions, TlsCipher, capa_line, ehlo_keyword, parse_capa_line, parse_client,
     parse_ehlo_keyword, parse_security_latch, parse_tls_clause, report_of, security_latch_field,
     status_of, status_parameters,
 };
@@ -165,5 +165,137 @@ fn a_clause_and_a_field_with_comments_are_read_and_written_without() -> Outcome 
     let folded = security_latch_field(&many)?;
     assert!(folded.split("\r\n").all(|line| line.len() <= 78));
     assert_eq!(parse_security_latch(&folded)?, many);
+    Ok(())
+}
+
+fn kind_and_field<T: std::fmt::Debug>(
+    written: Result<T, EncodeError>,
+) -> Result<(ErrorKind, &'static str), String> {
+    match written {
+        Ok(written) => Err(format!("{written:?}")),
+        Err(error) => Ok((error.kind(), error.field())),
+    }
+}
+
+#[test]
+fn a_command_of_510_bytes_is_written_and_one_of_511_is_not() -> Outcome {
+    let named = |length| ClientReport {
+        name: Some("n".repeat(length)),
+        ..ClientReport::default()
+    };
+    let longest = named(498).to_client_command(FieldNames::Text)?;
+    assert_eq!(longest.len(), 510);
+    assert_eq!(parse_client(&longest)?, named(498));
+    assert_eq!(
+        kind_and_field(named(499).to_client_command(FieldNames::Text))?,
+        (ErrorKind::Limit { limit: 510 }, "deep-cmd")
+    );
+    Ok(())
+}
+
+#[test]
+fn what_a_command_cannot_say_is_refused_before_it_is_written() -> Outcome {
+    let empty = ClientReport::default();
+    assert_eq!(
+        kind_and_field(empty.to_client_command(FieldNames::Text))?,
+        (ErrorKind::Empty, "deep-cmd")
+    );
+    assert_eq!(
+        kind_and_field(report().to_client_command(FieldNames::Text))?,
+        (ErrorKind::Character, "name")
+    );
+    let nameless = ClientReport {
+        version: Some(String::new()),
+        ..ClientReport::default()
+    };
+    assert_eq!(
+        kind_and_field(nameless.to_client_command(FieldNames::Text))?,
+        (ErrorKind::Empty, "version")
+    );
+    for text in ["\u{fc}", "a\nb", "a\u{7f}"] {
+        let foreign = ClientReport {
+            version: Some(text.into()),
+            ..ClientReport::default()
+        };
+        assert_eq!(
+            kind_and_field(foreign.to_id_parameters(FieldNames::Text))?,
+            (ErrorKind::Character, "version")
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_line_of_a_capability_is_written_up_to_its_limit() -> Outcome {
+    let status = |length: usize| "=".repeat(length.saturating_sub("DEEP ".len()));
+    let (longest, longer) = (status(510), status(511));
+    let (longest, longer) = (DeepStatus::parse(&longest)?, DeepStatus::parse(&longer)?);
+    assert_eq!(capa_line(&longest)?.len(), 510);
+    let limit = |limit| (ErrorKind::Limit { limit }, "deep-status");
+    assert_eq!(kind_and_field(capa_line(&longer))?, limit(510));
+    let (longest, longer) = (status(506), status(507));
+    let (longest, longer) = (DeepStatus::parse(&longest)?, DeepStatus::parse(&longer)?);
+    assert_eq!(ehlo_keyword(&longest)?.len(), 506);
+    assert_eq!(kind_and_field(ehlo_keyword(&longer))?, limit(506));
+    Ok(())
+}
+
+#[test]
+fn parameters_are_added_as_rfc_2971_allows_them() -> Outcome {
+    let mut parameters = IdParameters::new();
+    let mut add = |field: &str, value: &str| {
+        kind_and_field(parameters.try_push(field.to_owned(), Some(value.to_owned())))
+    };
+    let refused = |kind| Ok((kind, "id_params_list"));
+    assert_eq!(add("Name", "a"), Err("()".into()));
+    assert_eq!(add("nAME", "b"), refused(ErrorKind::Duplicate));
+    assert_eq!(add(&"f".repeat(30), &"v".repeat(1024)), Err("()".into()));
+    assert_eq!(
+        add(&"f".repeat(31), ""),
+        refused(ErrorKind::Limit { limit: 30 })
+    );
+    let long = "v".repeat(1025);
+    assert_eq!(
+        add("long", &long),
+        refused(ErrorKind::Limit { limit: 1024 })
+    );
+    assert_eq!(add("nul", "\0"), refused(ErrorKind::Character));
+    assert_eq!(add("\0", "nul"), refused(ErrorKind::Character));
+    for number in 2..30 {
+        assert_eq!(add(&number.to_string(), ""), Err("()".into()));
+    }
+    assert_eq!(add("31", ""), refused(ErrorKind::Limit { limit: 30 }));
+    assert_eq!(parameters.pairs().count(), 30);
+    assert_eq!(
+        IdParameters::parse(parameters.to_string().as_bytes())?,
+        parameters
+    );
+    Ok(())
+}
+
+#[test]
+fn a_field_has_from_1_to_64_tags_in_lines_of_at_most_78_bytes() -> Outcome {
+    let name = "smtp-security-latch";
+    assert_eq!(
+        kind_and_field(security_latch_field(&[]))?,
+        (ErrorKind::Empty, name)
+    );
+    let many = vec![SecurityTag::TLS10; 65];
+    assert_eq!(
+        kind_and_field(security_latch_field(&many))?,
+        (ErrorKind::Limit { limit: 64 }, name)
+    );
+    for (length, folded) in [(51, false), (52, true)] {
+        let long = "t".repeat(length);
+        let tags = [SecurityTag::TLS10, SecurityTag::parse(&long)?];
+        let fold = if folded { "\r\n " } else { " " };
+        let field = format!("SMTP-Security-Latch: tls10{fold}{long}");
+        assert_eq!(security_latch_field(&tags)?, field);
+        assert_eq!(parse_security_latch(&field)?, tags);
+    }
+    // The first tag is not folded away from the name.
+    let longest = "t".repeat(64);
+    let field = security_latch_field(&[SecurityTag::parse(&longest)?])?;
+    assert_eq!(field, format!("SMTP-Security-Latch: {longest}"));
     Ok(())
 }
