@@ -16,6 +16,8 @@ use std::{
 use authres_tls::{
     AuthenticationResults, AuthenticationResultsBuf, Options, WriteOptions, authserv_id,
 };
+#[cfg(feature = "idna")]
+use authres_tls::{AuthservId, StripPolicy};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mail_parser::HeaderValue;
 
@@ -150,6 +152,50 @@ fn adversarial(c: &mut Criterion) {
     group.finish();
 }
 
+/// 64 kB of names that are dear to compare: as one value, and as a message of many fields.
+#[cfg(feature = "idna")]
+fn strip(c: &mut Criterion) {
+    const SIZE: usize = 65536;
+    let own = AuthservId::try_new("example.com").expect("a name");
+    let policy = StripPolicy::new([own]);
+    let fill = |text: &str| text.repeat(SIZE.checked_div(text.len()).unwrap_or_default());
+    let ideographs: String = ('\u{4e00}'..'\u{9fa5}').step_by(23).collect();
+    let ligatures = "\u{fdfa}".repeat(55);
+    let mut group = c.benchmark_group("strip-64-kb");
+    let values = [
+        ("value/a-labels", fill(&format!("xn--{}.", "b".repeat(995)))),
+        (
+            "value/ideographs",
+            format!("\"{}\"", fill(&format!("{ideographs}."))),
+        ),
+        (
+            "value/ligatures",
+            format!("\"{}\"", fill(&format!("{ligatures}."))),
+        ),
+        ("value/long-name", fill("example.com.")),
+    ];
+    for (name, value) in values {
+        group.bench_function(name, |b| {
+            b.iter(|| policy.verdict(black_box(value.as_bytes())));
+        });
+    }
+    let messages = [
+        ("message/plain-ids", "mx.other.example".to_owned()),
+        ("message/a-labels", format!("xn--{}", "b".repeat(59))),
+        ("message/ligatures", format!("\"{ligatures}\"")),
+    ];
+    for (name, id) in messages {
+        let message = fill(&format!("Authentication-Results: {id}; none\r\n"));
+        group.bench_function(name, |b| {
+            b.iter(|| policy.removals(black_box(message.as_bytes())));
+        });
+    }
+    group.finish();
+}
+
+#[cfg(not(feature = "idna"))]
+const fn strip(_: &mut Criterion) {}
+
 /// A peer in another language, which measures itself.
 struct Peer {
     child: Child,
@@ -222,6 +268,6 @@ fn peers(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    targets = parse, write, scan, adversarial, peers
+    targets = parse, write, scan, adversarial, strip, peers
 }
 criterion_main!(benches);

@@ -414,7 +414,7 @@ fn properties(
 }
 
 /// The name in ASCII that no fold harms. The one-line form stays, lest its order be taken for RFC 4514's.
-fn name_text(name: &DistinguishedName<'_>) -> String {
+pub(crate) fn name_text(name: &DistinguishedName<'_>) -> String {
     match name.form() {
         DnForm::Rfc4514 => name.to_rfc4514(),
         DnForm::Oneline => name.to_string(),
@@ -422,7 +422,7 @@ fn name_text(name: &DistinguishedName<'_>) -> String {
 }
 
 /// The same of alternative names, but for those of a kind that only their writer knows.
-fn alt_names_text(names: &AltNames<'_>) -> String {
+pub(crate) fn alt_names_text(names: &AltNames<'_>) -> String {
     AltNames::from_names(names.iter()).map_or_else(|_| names.to_string(), |names| names.to_string())
 }
 

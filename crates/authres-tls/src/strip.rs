@@ -17,11 +17,17 @@ use crate::{
 /// The field's name.
 pub const AUTHENTICATION_RESULTS: &str = "Authentication-Results";
 
+/// Characters of a domain name, and of a label of one: as A-labels they take at least as many octets
+/// (RFC 1035 section 2.3.4, and a full stop at the end). The time that Punycode takes grows faster than
+/// the label.
+const LONGEST_NAME: usize = 254;
+const LONGEST_LABEL: usize = 63;
+
 /// An authserv-id as it compares: letters without case, without a trailing dot, U-labels as A-labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AuthservId(String);
 
-/// A name cannot be compared: it has labels that are no domain labels.
+/// A name cannot be compared: it has labels that are no domain labels, or is too long for a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthservIdError;
 
@@ -37,11 +43,14 @@ impl AuthservId {
     /// An authserv-id, unquoted: a host or domain name, or whatever else one's servers write.
     ///
     /// # Errors
-    /// When it is empty, or has characters outside ASCII and is no domain name.
+    /// When it is empty, or has A-labels or characters outside ASCII and is no domain name: longer
+    /// than 254 characters or a label than 63, for one.
     pub fn try_new(text: &str) -> Result<Self, AuthservIdError> {
         let text = text.trim();
         let name = if text.is_ascii() && !has_a_label(text) {
             Cow::Borrowed(text)
+        } else if is_too_long(text) {
+            return Err(AuthservIdError);
         } else {
             idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::EMPTY)
                 .map_err(|_| AuthservIdError)?
@@ -79,6 +88,15 @@ fn has_a_label(text: &str) -> bool {
     text.as_bytes()
         .windows(4)
         .any(|four| four.eq_ignore_ascii_case(b"xn--"))
+}
+
+fn is_too_long(text: &str) -> bool {
+    let is_full_stop = |character| matches!(character, '.' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}');
+    let is_longer = |text: &str, limit| text.chars().nth(limit).is_some();
+    is_longer(text, LONGEST_NAME)
+        || text
+            .split(is_full_stop)
+            .any(|label| is_longer(label, LONGEST_LABEL))
 }
 
 /// Whose fields are one's own, and where the message comes from.

@@ -1,6 +1,8 @@
 //! The `tls` method: a typed view of its results (draft-martin-authentication-results-tls-03
 //! section 2). Nothing is read before it is asked for.
 
+#[cfg(feature = "tls-parser")]
+mod canonical;
 pub(crate) mod cipher_suite;
 pub(crate) mod error;
 pub(crate) mod fingerprint;

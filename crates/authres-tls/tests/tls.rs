@@ -18,6 +18,8 @@ use authres_tls::{
     Fingerprint, FingerprintAlgorithm, NotTls, Options, PropertyError, TlsDiagnosticKind,
     TlsLintKind, TlsProperty, TlsResInfo, TlsResult, ValueErrorKind, Word,
 };
+#[cfg(feature = "tls-parser")]
+use authres_tls::{AuthenticationResultsBuf, WriteOptions};
 
 fn parse(value: &str) -> AuthenticationResults<'_> {
     AuthenticationResults::parse(value.as_bytes(), &Options::strict()).unwrap()
@@ -335,4 +337,92 @@ fn a_fingerprint_is_written_as_the_draft_shows_it() {
         let named = format!("{}:{}", algorithm.to_uppercase(), "00".repeat(octets));
         assert_eq!(Fingerprint::parse(&named).unwrap().algorithm(), guess);
     }
+}
+
+/// Folded as it stands in the draft, with its semicolon at the end.
+#[cfg(feature = "tls-parser")]
+const APPENDIX_A1: &str = "mail-router.example.net;\r\n  \
+    dkim=pass (good signature) header.d=newyork.example.com\r\n  \
+    header.b=oINEO8hg;\r\n  \
+    tls=pass (verified, expires 20140505)\r\n  \
+    cert.verif=CA\r\n  \
+    cert.client=\"CN=smtp.example.com,O=ACME,L=ToonTown,\r\n  \
+    ST=CA,C=US\"\r\n  \
+    cert.clientalt=\"DNS:smtp.example.com, DNS:newyork.example.com\"\r\n  \
+    cert.clientissuer=\"C=US, O=AcmeCert Inc, CN=AcmeCert CA\"\r\n  \
+    key.ciphersuite=TLS_RSA_WITH_RC4_128_SHA\r\n  \
+    tls.v=TLS1.0\r\n  \
+    key.fingerprint=\"68:B3:29:DA:98:93:E3:40:99:C7:D8:\r\n  \
+    AD:5C:B9:C9:40\"\r\n  \
+    key.length=128\r\n  \
+    key.strength=MEDIUM;";
+
+#[cfg(feature = "tls-parser")]
+#[test]
+fn appendix_a1_is_written_again_as_the_grammar_and_the_table_have_it() {
+    let header = AuthenticationResults::parse(APPENDIX_A1.as_bytes(), &Options::lenient()).unwrap();
+    let mut again = AuthenticationResultsBuf::try_from(&header).unwrap();
+    for (place, read) in again.results.iter_mut().zip(header.results()) {
+        if let Ok(tls) = TlsResInfo::try_from(read) {
+            *place = tls.to_canonical().unwrap();
+        }
+    }
+    let written = again.write(&WriteOptions::default()).unwrap();
+    assert_eq!(
+        written,
+        "mail-router.example.net;\r\n\
+         \tdkim=pass (good signature) header.d=newyork.example.com header.b=oINEO8hg;\r\n\
+         \ttls=pass (verified, expires 20140505)\r\n\
+         \tcert.client=\"CN=smtp.example.com,O=ACME,L=ToonTown,ST=CA,C=US\"\r\n\
+         \tcert.clientalt=\"DNS:smtp.example.com, DNS:newyork.example.com\"\r\n\
+         \tcert.clientissuer=\"C=US,O=AcmeCert Inc,CN=AcmeCert CA\" cert.verif=CA\r\n\
+         \ttls.v=TLS1.0 key.ciphersuite=TLS_RSA_WITH_RC4_128_SHA\r\n\
+         \tkey.fingerprint=\"68:B3:29:DA:98:93:E3:40:99:C7:D8:AD:5C:B9:C9:40\"\r\n\
+         \tkey.length=128 key.strength=medium"
+    );
+    let read = parse(&written);
+    let tls = only(&read);
+    assert_eq!(tls.diagnostics().next(), None);
+    assert_eq!(TlsResInfo::lint_all(&read).next(), None);
+}
+
+#[cfg(feature = "tls-parser")]
+#[test]
+fn each_spelling_that_is_read_is_written_again_as_the_draft_has_it() {
+    let value = "mx.example.net; TLS=PermErerror Key.Length=0128 key.strength=HIGH \
+        key.ciphersuite=AES128-SHA cert.serveralt=\"dns:a.example,IP:192.0.2.1\" tls.v=TLSv1.2 \
+        cert.server=\"C=b,  CN=a\" cert.verif=dane key.fingerprint=sha1:\
+        000102030405060708090a0b0c0d0e0f10111213";
+    // A value with a colon is not strictly one.
+    let header = AuthenticationResults::parse(value.as_bytes(), &Options::lenient()).unwrap();
+    let again = AuthenticationResultsBuf::try_new("mx.example.net")
+        .unwrap()
+        .with_result(only(&header).to_canonical().unwrap());
+    assert_eq!(
+        again.write(&WriteOptions::unfolded()).unwrap(),
+        "mx.example.net; tls=permerror cert.server=\"C=b,CN=a\" \
+         cert.serveralt=\"DNS:a.example, IP Address:192.0.2.1\" cert.verif=DANE tls.v=TLS1.2 \
+         key.ciphersuite=TLS_RSA_WITH_AES_128_CBC_SHA \
+         key.fingerprint=\"00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13\" \
+         key.length=128 key.strength=high"
+    );
+}
+
+#[cfg(feature = "tls-parser")]
+#[test]
+fn what_cannot_be_read_is_written_again_as_it_is() {
+    let value = "mx.example.net; tls/1=strange (c) reason=r x.y=z key.length=many \
+        cert.client=\"no name\" Key.Strength=utmost tls.v=TLS9.9 key.ciphersuite=x \
+        key.fingerprint=xx cert.verif=other key.length=1 tls.v=tls1_2";
+    let header = parse(value);
+    let again = only(&header).to_canonical().unwrap();
+    let again = AuthenticationResultsBuf::try_new("mx.example.net")
+        .unwrap()
+        .with_result(again);
+    assert_eq!(
+        again.write(&WriteOptions::unfolded()).unwrap(),
+        "mx.example.net; tls/1=strange (c) reason=r cert.client=\"no name\" cert.verif=other \
+         tls.v=TLS9.9 tls.v=TLS1.2 key.ciphersuite=x key.fingerprint=xx key.length=many \
+         key.length=1 key.strength=utmost x.y=z"
+    );
 }

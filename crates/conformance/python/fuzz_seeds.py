@@ -137,7 +137,7 @@ def given(value):
     return value.encode() if isinstance(value, str) and len(value) <= MOST_BYTES else None
 
 
-for suite in "header", "tls":
+for suite in "header", "lenient", "tls":
     for case in vectors("authres-tls", suite):
         value = given(case["value"])
         if value is None:
@@ -169,6 +169,14 @@ for case in vectors("authres-tls", "write"):
         SEEN.add(shape)
         write("authres_write", case["name"], data)
 
+# The targets of deep-latch: texts as they are.
+for suite, target in (("status", "deep_status"), ("pop-capa", "deep_status"), ("imap-id", "deep_imap_id"),
+                      ("smtp-client", "deep_smtp_client"), ("security-latch", "deep_security_latch"), ("tls-cipher", "deep_security_latch")):
+    for case in vectors("deep-latch", suite):
+        value = given(case.get("text"))
+        # One of each of the octets that an extension may begin with is enough.
+        if value is not None and (not case["name"].startswith("octet-") or case["name"] in ("octet-3d", "octet-3c-within")):
+            write(target, f"{suite}-{case['name']}", value)
 
 # oracle::deep_latch_trace reads a host's record, options, and events.
 WORDS = ["tls10", "tls12", "tls-cert", "tls-dane-tlsa", "x-bound", "y-unknown", "<https://now.example/>"]

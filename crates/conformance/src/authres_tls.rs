@@ -3,7 +3,10 @@
 mod strip;
 mod write;
 
-use authres_tls::{AuthenticationResults, Body, Mode, Number, Options, ParseError, ResInfo};
+use authres_tls::{
+    AuthenticationResults, Body, Diagnostic, DiagnosticKind, Mode, Number, Options, ParseError,
+    ResInfo,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +21,11 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "authres-tls/header",
         run: header,
         normalise_accept: normalise_header,
+    },
+    Suite {
+        name: "authres-tls/lenient",
+        run: lenient,
+        normalise_accept: |value| value,
     },
     Suite {
         name: "authres-tls/strip",
@@ -116,6 +124,42 @@ fn header(input: Input) -> Ran {
     })
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LenientInput {
+    value: Written,
+    #[serde(default)]
+    eai: bool,
+}
+
+fn lenient(input: Input) -> Ran {
+    let case: LenientInput = input.parse()?;
+    let value = String::from(case.value);
+    let options = Options::lenient().with_utf8(case.eai);
+    Ok(
+        match AuthenticationResults::parse(value.as_bytes(), &options) {
+            Ok(header) => {
+                let diagnostics: Vec<_> = header.diagnostics().iter().map(diagnostic).collect();
+                Outcome::Accept(json!({"diagnostics": diagnostics}))
+            }
+            Err(error) => rejected(error),
+        },
+    )
+}
+
+fn diagnostic(diagnostic: &Diagnostic) -> Value {
+    let kind = diagnostic.kind();
+    let mut out = json!({
+        "kind": kind.name(),
+        "field": diagnostic.field(),
+        "offset": diagnostic.offset(),
+    });
+    if let (DiagnosticKind::BadResinfo(why), Some(out)) = (kind, out.as_object_mut()) {
+        out.insert("why".into(), why.name().into());
+    }
+    out
+}
+
 fn rejected(error: ParseError) -> Outcome {
     Outcome::reject(error.kind().name(), error.field(), error.offset())
 }
@@ -198,7 +242,7 @@ fn result_of(result: ResInfo<'_, '_>, value: &[u8]) -> Value {
     out.into()
 }
 
-/// What may be left out: empty lists, and the diagnostics.
+/// What may be left out: empty lists.
 fn normalise_header(mut expected: Value) -> Value {
     let empty = || Value::Array(Vec::new());
     if let Some(results) = expected

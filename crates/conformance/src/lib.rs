@@ -31,3 +31,8 @@ pub use {
     suite::{Input, MalformedCase, Outcome, Suite, suite, suites},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
 };
+
+/// The workspace's README: its examples are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -5,6 +5,10 @@
 #[cfg(feature = "live")]
 mod authres_tls;
 #[cfg(feature = "live")]
+mod deep_latch;
+#[cfg(feature = "live")]
+mod deep_latch_peers;
+#[cfg(feature = "live")]
 mod outcome;
 #[cfg(feature = "live")]
 mod tokenbind_http;
@@ -47,6 +51,8 @@ pub fn scenarios() -> Vec<Scenario> {
     {
         scenarios.extend(tokenbind_http::SCENARIOS);
         scenarios.extend(authres_tls::SCENARIOS);
+        scenarios.extend(deep_latch::SCENARIOS);
+        scenarios.extend(deep_latch_peers::SCENARIOS);
     }
     scenarios
 }

@@ -57,10 +57,11 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
 }
 
 /// The independent sources.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     "token_binding_vectors.py",
     "tokenbind_http_vectors.py",
     "sealed_token_vectors.py",
+    "deep_latch_vectors.py",
     "deep_latch_trace_vectors.py",
 ];
 

@@ -19,6 +19,7 @@ fn keep_the_oracles(bytes: &[u8]) -> Result<(), String> {
     oracle::authres_tls::edit_any(bytes)?;
     oracle::authres_tls::strip(bytes)?;
     oracle::authres_tls_method::any(bytes)?;
+    oracle::deep_latch::any(bytes)?;
     oracle::section_5(bytes)
 }
 

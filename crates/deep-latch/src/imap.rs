@@ -141,13 +141,16 @@ impl<'a> IdParameters<'a> {
     }
 
     /// The pair that one of two names has. When both have one they must be equal.
-    fn either(&self, text: &str, example: &'static str) -> Result<Option<&Pair<'a>>, ParseError> {
+    fn either(
+        &self,
+        text: &'static str,
+        example: &'static str,
+    ) -> Result<Option<&Pair<'a>>, ParseError> {
         match (self.pair(text), self.pair(example)) {
-            (Some(pair), Some(other)) if pair.value != other.value => Err(ParseError::new(
-                ErrorKind::Conflict,
-                example,
-                pair.field_at.max(other.field_at),
-            )),
+            (Some(pair), Some(other)) if pair.value != other.value => {
+                let second = (pair.field_at, text).max((other.field_at, example));
+                Err(ParseError::new(ErrorKind::Conflict, second.1, second.0))
+            }
             (pair, other) => Ok(pair.or(other)),
         }
     }

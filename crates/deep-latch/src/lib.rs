@@ -2,10 +2,11 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(any(feature = "latch-store", feature = "rustls"))]
+#[cfg(any(feature = "latch-store", feature = "report-sink", feature = "rustls"))]
 extern crate std;
 
 mod cipher;
+mod client;
 mod dsn;
 mod error;
 mod facility;
@@ -14,26 +15,44 @@ mod facts;
 mod file_latch_store;
 mod host;
 mod imap;
+mod imap_client;
+mod imap_server;
 mod latch;
 #[cfg(feature = "latch-store")]
 mod latch_store;
 mod pop;
+mod pop_client;
+mod protocol;
+mod proxy;
+mod recipient_block;
 mod record;
 mod registry;
+mod relay;
 mod report;
+#[cfg(feature = "report-sink")]
+mod report_sink;
 mod rules;
 #[cfg(feature = "rustls")]
 mod rustls_facts;
+mod server;
 mod smtp;
+mod smtp_client;
 #[cfg(feature = "sqlx-sqlite")]
 mod sqlx_latch_store;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod sqlx_report_sink;
 mod status;
 #[cfg(feature = "tls-parser")]
 mod strength;
 mod tag;
+#[cfg(feature = "tokio")]
+mod tokio_client;
+#[cfg(feature = "tokio-rustls")]
+mod tokio_rustls_client;
 
 pub use {
     cipher::{TlsCipher, parse_tls_clause, split_tls_clause, tls_clause},
+    client::{Client, ClientError, ClientEvent, ClientOptions, Demand, Protocol, TlsStart},
     dsn::{
         SECURITY_LATCH_FIELD, parse_security_latch, parse_security_latch_body, security_latch_field,
     },
@@ -51,18 +70,30 @@ pub use {
         Capabilities, IdParameters, MAX_ID_FIELD_BYTES, MAX_ID_PAIRS, MAX_ID_VALUE_BYTES,
         report_of, status_of, status_parameters,
     },
+    imap_client::{
+        Imap, ImapClient, MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES, MAX_IMAP_RESPONSE_BYTES,
+        MAX_IMAP_UNTAGGED,
+    },
+    imap_server::{IdCommand, MAX_ID_COMMAND_BYTES, Received, receive_command},
     latch::{
         Action, Basis, Event, LatchFailure, LatchSession, Outcome, Reason, Requirements, Stage,
         Step, Transition,
     },
     pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
+    pop_client::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES, Pop, PopClient},
+    protocol::MailProtocol,
+    proxy::{ForwardError, Forwarded, InboundTls, forward_client, forward_id},
+    recipient_block::{add_security_latch, delivery_status_blocks, security_latch_of},
     record::LatchRecord,
     registry::{DEEP, Finding, IntendedUsage, Origin, Registration, Registry},
+    relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
     report::{ClientReport, FieldNames},
+    server::{Advertisement, AdvertisementConfig, Advice, Answer, NotAdvertisable, TlsField},
     smtp::{
         MAX_CLIENT_COMMAND_BYTES, MAX_EHLO_LINE_BYTES, ehlo_keyword, parse_client,
         parse_ehlo_keyword, parse_ehlo_keyword_with,
     },
+    smtp_client::{MAX_SMTP_LINE_BYTES, MAX_SMTP_LINES, NotADomain, Smtp, SmtpClient},
     status::{DeepStatus, DeepTag, Diagnostic, MAX_STATUS_BYTES, StatusOptions, StatusUrl},
     tag::{MAX_TAG_BYTES, MAX_TAGS, SecurityTag, Separator, join_tags, parse_tags},
 };
@@ -74,6 +105,13 @@ pub use latch_store::{
     Account, LatchStore, LatchStoreError, LatchStoreErrorKind, MAX_ACCOUNT_BYTES, MemoryLatchStore,
     NotAnAccount, RECORDS_PER_BATCH, StoreFuture,
 };
+#[cfg(feature = "report-sink")]
+pub use report_sink::{
+    Broken, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_REPORT_ACCOUNT_BYTES,
+    MAX_ROWS, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT, MemoryReportSink, ReceivedReport,
+    ReportRefusal, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture, SoftwareCount,
+    SoftwareCounts, TagCount, WhatBreaks,
+};
 #[cfg(feature = "rustls")]
 pub use rustls_facts::{
     DeferredServerVerifier, OnCertificateFailure, StillHandshaking, client_config,
@@ -81,5 +119,15 @@ pub use rustls_facts::{
 };
 #[cfg(feature = "sqlx-sqlite")]
 pub use sqlx_latch_store::{SqliteLatchStore, SqliteOptions};
+#[cfg(feature = "sqlx-postgres")]
+pub use sqlx_report_sink::PostgresReportSink;
+#[cfg(feature = "sqlx-sqlite")]
+pub use sqlx_report_sink::SqliteReportSink;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+pub use sqlx_report_sink::{ReportSinkBackend, ReportSinkOptions, SqlxReportSink};
 #[cfg(feature = "tls-parser")]
 pub use strength::strength_bits;
+#[cfg(feature = "tokio")]
+pub use tokio_client::{Pause, Rewound, RunError, run};
+#[cfg(feature = "tokio-rustls")]
+pub use tokio_rustls_client::{Dane, LatchConnector, MailStream};

@@ -98,7 +98,7 @@ pub fn parse_client(line: &str) -> Result<ClientReport, ParseError> {
         return Err(ParseError::new(ErrorKind::Empty, FIELD, line.len()));
     }
     let mut report = ClientReport::default();
-    let mut latch_failure = None;
+    let mut latch_fail = None;
     let mut keywords = Vec::new();
     while let Some(text) = rest {
         let offset = line.len().saturating_sub(text.len());
@@ -134,21 +134,21 @@ pub fn parse_client(line: &str) -> Result<ClientReport, ParseError> {
             Parameter::Name => report.name = Some(value.into()),
             Parameter::Version => report.version = Some(value.into()),
             Parameter::Latch => report.latch = tags()?,
-            Parameter::LatchFail => report.latch_fail = tags()?,
-            Parameter::LatchFailure => latch_failure = Some((offset, tags()?)),
+            Parameter::LatchFail | Parameter::LatchFailure => {
+                report.latch_fail = tags()?;
+                if latch_fail
+                    .replace(value)
+                    .is_some_and(|other| other != value)
+                {
+                    return Err(ParseError::new(ErrorKind::Conflict, field.name(), offset));
+                }
+            }
             Parameter::SecurityTags => report.security_tags = tags()?,
             Parameter::Tls => {
                 let cipher = TlsCipher::parse(value).map_err(|error| error.moved(before))?;
                 report.tls = Some(cipher.into_owned());
             }
         }
-    }
-    if let Some((offset, tags)) = latch_failure {
-        if !report.latch_fail.is_empty() && report.latch_fail != tags {
-            let field = Parameter::LatchFailure.name();
-            return Err(ParseError::new(ErrorKind::Conflict, field, offset));
-        }
-        report.latch_fail = tags;
     }
     Ok(report)
 }

@@ -365,13 +365,13 @@ impl<'a> Parser<'a, '_> {
                 if none.is_some() {
                     self.note(DiagnosticKind::NoneMixed, FIELD, self.offset(start))?;
                 }
-                none = Some(self.offset(start));
+                none = none.or(Some(self.offset(start)));
                 comments_of_none.push(comments..self.tree.comments.len());
                 self.tree.none = Some(self.span(input, rest));
                 input = rest;
                 continue;
             }
-            // The comments before the method are of the result.
+            // The comments met so far are of the result, and read again with it.
             self.tree.comments.truncate(comments);
             input = self.result_or_recover(input, body)?;
         }
@@ -413,13 +413,8 @@ impl<'a> Parser<'a, '_> {
         if !word.eq_ignore_ascii_case(b"none") {
             return Ok(None);
         }
-        let comments = self.tree.comments.len();
         let rest = self.cfws(rest, Element::None)?;
-        if ends_result(rest) {
-            return Ok(Some(rest));
-        }
-        self.tree.comments.truncate(comments);
-        Ok(None)
+        Ok(ends_result(rest).then_some(rest))
     }
 
     /// Reads a result; a lenient reading passes over one that cannot be read. `whole` begins at the

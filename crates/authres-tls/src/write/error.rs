@@ -88,7 +88,7 @@ impl WriteError {
     }
 
     /// In this property or comment.
-    pub(super) const fn at_index(mut self, index: usize) -> Self {
+    pub(crate) const fn at_index(mut self, index: usize) -> Self {
         self.index = Some(index);
         self
     }

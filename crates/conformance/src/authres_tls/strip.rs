@@ -12,16 +12,11 @@ use crate::suite::{Input, MalformedCase, Outcome};
 struct StripInput {
     value: Written,
     own: Vec<String>,
-    #[serde(default = "yes")]
-    subdomains: bool,
+    subdomains: Option<bool>,
     #[serde(default)]
     from_trusted: bool,
     #[serde(default)]
     all: bool,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 pub(super) fn strip(input: Input) -> Ran {
@@ -32,12 +27,12 @@ pub(super) fn strip(input: Input) -> Ran {
         .map(|own| AuthservId::try_new(own))
         .collect();
     let own = own.map_err(|error| MalformedCase(error.to_string()))?;
-    let policy = StripPolicy {
-        subdomains: case.subdomains,
+    let mut policy = StripPolicy {
         from_trusted: case.from_trusted,
         all: case.all,
         ..StripPolicy::new(own)
     };
+    policy.subdomains = case.subdomains.unwrap_or(policy.subdomains);
     let value = String::from(case.value);
     Ok(Outcome::Accept(match policy.verdict(value.as_bytes()) {
         StripVerdict::Keep => json!({"remove": false}),

@@ -3,8 +3,8 @@
 
 use authres_tls::{
     AltName, AltNames, AttributeValue, AuthenticationResults, AuthenticationResultsBuf,
-    DistinguishedName, Fingerprint, Options, PropertyError, ResInfoBuf, TlsDiagnosticKind,
-    TlsProperty, TlsReport, TlsResInfo, ValueError, WriteOptions,
+    CipherSuite, DistinguishedName, Fingerprint, Options, Property, PropertyError, ResInfoBuf,
+    TlsDiagnosticKind, TlsProperty, TlsReport, TlsResInfo, ValueError, Word, WriteOptions,
 };
 
 use super::Broken;
@@ -210,6 +210,7 @@ pub fn tls(value: &[u8]) -> Result<(), Broken> {
         check(bad == noted_bad || conflicts && noted_bad, || {
             format!("a bad value, or none, beside {kinds:?}")
         })?;
+        canonical(tls)?;
         for property in TlsProperty::ALL {
             for text in tls
                 .values(property)
@@ -222,6 +223,122 @@ pub fn tls(value: &[u8]) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+/// The place of a property in the table of the draft.
+fn place(property: Property<'_>) -> Option<usize> {
+    let mut all = TlsProperty::ALL.into_iter();
+    all.position(|it| property.is(it.ptype(), it.property()))
+}
+
+/// What a result says, but for its spelling; of what cannot be read, the text.
+fn meaning(tls: TlsResInfo<'_, '_>) -> Vec<String> {
+    let suites = tls.values(TlsProperty::KeyCiphersuite).map(|it| {
+        let text = it.unfolded();
+        CipherSuite::from_name(&text).map_or(text.into_owned(), |suite| suite.to_string())
+    });
+    let verif = tls.cert_verif().ok().flatten().map(Word::known);
+    let version = tls.tls_v().ok().flatten().map(Word::known);
+    let strength = tls.key_strength().ok().flatten().map(Word::known);
+    let name =
+        |name: Result<Option<DistinguishedName<'_>>, _>| name.ok().map(|it| it.map(|it| rdns(&it)));
+    let names = |names: Result<Option<AltNames<'_>>, _>| {
+        names
+            .ok()
+            .map(|it| it.map(|it| it.iter().map(|it| it.to_string()).collect::<Vec<_>>()))
+    };
+    let octets = tls
+        .key_fingerprint()
+        .ok()
+        .flatten()
+        .map(|it| it.as_bytes().to_vec());
+    let read = tls.res_info();
+    let others: Vec<_> = read
+        .properties()
+        .filter(|it| place(*it).is_none())
+        .map(|it| {
+            format!(
+                "{:?}.{}={}",
+                it.ptype().map(|it| it.unfolded().to_ascii_lowercase()),
+                it.property().unfolded().to_ascii_lowercase(),
+                it.value()
+            )
+        })
+        .collect();
+    vec![
+        format!(
+            "{:?} {:?}",
+            tls.result(),
+            read.reason().map(|it| it.unfolded())
+        ),
+        format!("{:?}", suites.collect::<Vec<_>>()),
+        format!(
+            "{verif:?} {version:?} {strength:?} {octets:?} {:?}",
+            tls.key_length().ok()
+        ),
+        format!(
+            "{:?} {:?}",
+            name(tls.cert_client()),
+            name(tls.cert_server())
+        ),
+        format!(
+            "{:?} {:?}",
+            name(tls.cert_client_issuer()),
+            name(tls.cert_server_issuer())
+        ),
+        format!(
+            "{:?} {:?}",
+            names(tls.cert_client_alt()),
+            names(tls.cert_server_alt())
+        ),
+        format!("{} {others:?}", read.all_properties().count()),
+    ]
+}
+
+/// A result that is written as the draft has it says what it said, with nothing to note but what cannot
+/// be read and what stands twice; written so again it is the same.
+fn canonical(tls: TlsResInfo<'_, '_>) -> Result<(), Broken> {
+    // What a lenient reading let through may not be one that is written.
+    let Ok(again) = tls.to_canonical() else {
+        return Ok(());
+    };
+    let header =
+        AuthenticationResultsBuf::try_new("mx.example.net").map_err(|it| it.to_string())?;
+    let written = header.with_result(again.clone());
+    let written = written.write(&WriteOptions::unfolded().with_utf8(true));
+    let written = written.map_err(|error| format!("{again:?}: {error}"))?;
+    let header =
+        AuthenticationResults::parse(written.as_bytes(), &Options::strict().with_utf8(true));
+    let header = header.map_err(|error| format!("{written}: {error}"))?;
+    let read: Vec<_> = TlsResInfo::all(&header).filter_map(Result::ok).collect();
+    let ([read], 1) = (read.as_slice(), header.results().len()) else {
+        return Err(format!("{written}: not one result"));
+    };
+    check(meaning(*read) == meaning(tls), || {
+        format!("{:?} became {:?}", meaning(tls), meaning(*read))
+    })?;
+    let spelling = read.diagnostics().find(|it| {
+        use TlsDiagnosticKind as Kind;
+        matches!(
+            it.kind(),
+            Kind::ResultAlias
+                | Kind::DnWhitespace
+                | Kind::CertVerifCase
+                | Kind::TlsVSpelling
+                | Kind::FingerprintFolded
+                | Kind::KeyStrengthCase
+        )
+    });
+    check(spelling.is_none(), || format!("{written}: {spelling:?}"))?;
+    let places: Vec<_> = read
+        .res_info()
+        .properties()
+        .map(|it| place(it).unwrap_or(usize::MAX))
+        .collect();
+    check(places.is_sorted(), || format!("{written}: out of order"))?;
+    check(read.to_canonical().as_ref() == Ok(&again), || {
+        format!("{written} is not final")
+    })
 }
 
 /// Any bytes: as a field, and as the value of each kind of property. What is said of

@@ -237,11 +237,9 @@ fn line(line: &str) -> Result<(), Broken> {
         if let Ok(Some(status)) = &capa {
             let written = encoded(capa_line(status))?;
             // The space that a lenient reading lets through behind the keyword.
-            let same = written.eq_ignore_ascii_case(line.strip_suffix("DEEP ").unwrap_or(line));
             let blank = status.as_str().is_empty() && line.len() == "DEEP ".len();
-            check(same && line.ends_with(status.as_str()) || blank, || {
-                format!("{line:?} became {written:?}")
-            })?;
+            let same = written.eq_ignore_ascii_case(line) && line.ends_with(status.as_str());
+            check(same || blank, || format!("{line:?} became {written:?}"))?;
         }
         read.push((capa, noted));
     }

@@ -1,0 +1,262 @@
+//! The provider's host with its certificates, good and bad, and a client's machine: its trust anchors, its
+//! account, its store of latches.
+
+use std::sync::Arc;
+
+use deep_latch::{
+    Account, Client, ClientEvent, ClientOptions, Facilities, Host, ImapClient, LatchConnector,
+    LatchFailure, LatchRecord, LatchSession, LatchStore, MailProtocol, MailStream,
+    MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Rewound, RunError, SecurityTag,
+    SmtpClient, TlsStart,
+};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    client::WebPkiServerVerifier,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+
+use super::super::outcome::{Checked, Failure};
+
+/// The host that the account's configuration has.
+pub(super) const HOST: &str = "mail.example.com";
+
+/// What the provider's host presents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Certificate {
+    /// Of this host, by the trusted authority.
+    Good,
+    /// Of this host, by an authority that the client does not trust: an attacker's, or a renewal gone wrong.
+    AnotherAuthority,
+    /// By the trusted authority, of another host.
+    AnotherName,
+    /// Of this host, by the trusted authority, until 2001.
+    Expired,
+}
+
+/// The versions of TLS of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Versions {
+    All,
+    Tls12,
+}
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+pub(super) struct World {
+    trusted: Authority,
+    other: Authority,
+    roots: Arc<RootCertStore>,
+}
+
+fn authority(name: &str) -> Checked<Authority> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+}
+
+impl World {
+    pub(super) fn new() -> Checked<Self> {
+        let (trusted, other) = (authority("Trusted CA")?, authority("Other CA")?);
+        let mut roots = RootCertStore::empty();
+        roots.add(trusted.der().clone())?;
+        let roots = Arc::new(roots);
+        Ok(Self {
+            trusted,
+            other,
+            roots,
+        })
+    }
+
+    /// The server's side of TLS.
+    pub(super) fn acceptor(
+        &self,
+        certificate: Certificate,
+        versions: Versions,
+    ) -> Checked<TlsAcceptor> {
+        let name = match certificate {
+            Certificate::AnotherName => "mail.example.net",
+            _ => HOST,
+        };
+        let mut params = CertificateParams::new([name.to_owned()])?;
+        if certificate == Certificate::Expired {
+            params.not_before = date_time_ymd(2000, 1, 1);
+            params.not_after = date_time_ymd(2001, 1, 1);
+        }
+        let issuer = match certificate {
+            Certificate::AnotherAuthority => &self.other,
+            _ => &self.trusted,
+        };
+        let key = KeyPair::generate()?;
+        let chain: Vec<CertificateDer<'static>> =
+            vec![params.signed_by(&key, issuer)?.der().clone()];
+        let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(Failure::new)?;
+        let versions = match versions {
+            Versions::All => rustls::ALL_VERSIONS,
+            Versions::Tls12 => &[&rustls::version::TLS12],
+        };
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions)?
+            .with_no_client_auth()
+            .with_single_cert(chain, private)?;
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    pub(super) fn good(&self) -> Checked<TlsAcceptor> {
+        self.acceptor(Certificate::Good, Versions::All)
+    }
+
+    /// The client's side of TLS, for clients that are not deep-latch's.
+    pub(super) fn trusting(&self) -> Checked<ClientConfig> {
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        Ok(config)
+    }
+
+    pub(super) fn connector(&self) -> Checked<LatchConnector> {
+        let provider = Arc::new(ring::default_provider());
+        let pkix =
+            WebPkiServerVerifier::builder_with_provider(self.roots.clone(), provider.clone());
+        Ok(LatchConnector::new(provider, pkix.build()?))
+    }
+}
+
+/// A client's machine: one account, whose latches are kept between connections.
+pub(super) struct Machine {
+    pub(super) store: MemoryLatchStore,
+    pub(super) account: Account,
+    pub(super) host: Host,
+    pub(super) connector: LatchConnector,
+    pub(super) facilities: Facilities,
+    pub(super) tls: TlsStart,
+}
+
+/// What came of a connection.
+pub(super) struct Connected {
+    pub(super) outcome: Result<(), RunError>,
+    pub(super) events: Vec<ClientEvent>,
+}
+
+impl Machine {
+    pub(super) fn new(world: &World) -> Checked<Self> {
+        Ok(Self {
+            store: MemoryLatchStore::default(),
+            account: Account::try_new("alice@example.com")?,
+            host: Host::try_new(HOST)?,
+            connector: world.connector()?,
+            facilities: Facilities::new(),
+            tls: TlsStart::Implicit,
+        })
+    }
+
+    /// That of a user who once chose low privacy assurance (section 3.3).
+    pub(super) fn careless(world: &World) -> Checked<Self> {
+        let machine = Self::new(world)?;
+        let connector = machine
+            .connector
+            .on_certificate_failure(OnCertificateFailure::GoOn);
+        Ok(Self {
+            connector,
+            ..machine
+        })
+    }
+
+    pub(super) async fn record(&self) -> Checked<LatchRecord> {
+        Ok(self.store.load(&self.account, &self.host).await?)
+    }
+
+    /// The latched tags.
+    pub(super) async fn latched(&self) -> Checked<Vec<String>> {
+        let record = self.record().await?;
+        Ok(record
+            .latched()
+            .map(|tag| tag.as_str().to_owned())
+            .collect())
+    }
+
+    pub(super) async fn session(&self) -> Checked<LatchSession> {
+        Ok(LatchSession::begin(self.record().await?, self.facilities.clone()).0)
+    }
+
+    fn options(&self) -> ClientOptions {
+        ClientOptions {
+            tls: self.tls,
+            name: Some("DemoMail".to_owned()),
+            version: Some("1.5".to_owned()),
+            ..ClientOptions::default()
+        }
+    }
+
+    /// Connects until login, logs in if the server lets it, and takes leave.
+    pub(super) async fn connect(
+        &self,
+        protocol: MailProtocol,
+        tcp: TcpStream,
+    ) -> Checked<Connected> {
+        let (session, options) = (self.session().await?, self.options());
+        match protocol {
+            MailProtocol::Imap => self.run(ImapClient::new(session, options), tcp).await,
+            MailProtocol::Pop => self.run(PopClient::new(session, options), tcp).await,
+            MailProtocol::Smtp => {
+                let client = SmtpClient::try_new(session, options, "client.example.com")?;
+                self.run(client, tcp).await
+            }
+        }
+    }
+
+    async fn run<P: deep_latch::Protocol>(
+        &self,
+        mut client: Client<P>,
+        tcp: TcpStream,
+    ) -> Checked<Connected> {
+        let run = self
+            .connector
+            .connect(&mut client, tcp, &self.store, &self.account)
+            .await;
+        let outcome = match run {
+            Ok((Pause::LogIn, stream)) => {
+                close(stream).await?;
+                Ok(())
+            }
+            Ok((pause, _)) => return Err(Failure::new(format!("{pause:?} instead of login"))),
+            Err(error) => Err(error),
+        };
+        let events = client.take_events();
+        Ok(Connected { outcome, events })
+    }
+}
+
+async fn close(mut stream: Rewound<MailStream<TcpStream>>) -> Checked<()> {
+    // Without another word: the scenarios look at what was said before login.
+    Ok(tokio::io::AsyncWriteExt::shutdown(&mut stream).await?)
+}
+
+impl Connected {
+    /// It was refused for these tags.
+    pub(super) fn refused(&self, tags: &[SecurityTag<'_>]) -> Checked<&LatchFailure> {
+        match &self.outcome {
+            Err(RunError::Refused { failure, .. }) if failure.tags() == tags => Ok(failure),
+            Err(error) => Err(Failure::new(format!(
+                "{error:?} instead of a refusal for {tags:?}"
+            ))),
+            Ok(()) => Err(Failure::new("a session instead of a refusal")),
+        }
+    }
+
+    /// It came to login.
+    pub(super) fn accepted(&self) -> Checked<()> {
+        match &self.outcome {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Failure::new(format!("{error:?} instead of a session"))),
+        }
+    }
+}

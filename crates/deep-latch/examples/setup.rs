@@ -1,0 +1,153 @@
+//! What the examples share: where the server is, whom to trust, and where latches are kept.
+
+use std::{
+    error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
+};
+
+use deep_latch::{
+    Account, Action, Client, ClientOptions, Facilities, FileLatchStore, Host, LatchConnector,
+    LatchSession, LatchStore, MailStream, Pause, Protocol, Rewound, RunError, TlsStart,
+};
+use rustls::{
+    RootCertStore,
+    client::WebPkiServerVerifier,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use tokio::{net::TcpStream, time::timeout};
+
+/// How long the way to the login may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(clap::Args)]
+pub(crate) struct Common {
+    /// Where the server is
+    #[arg(long)]
+    pub(crate) server: SocketAddr,
+    /// The server's name, which its certificate must have
+    #[arg(long)]
+    host: String,
+    /// Certificates of the authorities to trust, in PEM
+    #[arg(long)]
+    ca: PathBuf,
+    /// The file that keeps latches
+    #[arg(long)]
+    latches: PathBuf,
+    /// Make that file if it is not there
+    #[arg(long)]
+    create: bool,
+    /// TLS by STARTTLS instead of at once
+    #[arg(long)]
+    starttls: bool,
+    /// Whom to log in
+    #[arg(long)]
+    pub(crate) user: String,
+    /// The password
+    #[arg(long)]
+    pub(crate) password: String,
+}
+
+pub(crate) struct Setup {
+    server: SocketAddr,
+    host: Host,
+    starttls: bool,
+    connector: LatchConnector,
+    store: FileLatchStore,
+    account: Account,
+}
+
+impl Setup {
+    pub(crate) fn try_new(arguments: &Common) -> Result<Self, Box<dyn Error>> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(&arguments.ca)? {
+            roots.add(certificate?)?;
+        }
+        let provider = Arc::new(ring::default_provider());
+        let pkix = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+            .build()?;
+        Ok(Self {
+            server: arguments.server,
+            host: Host::try_new(&arguments.host)?,
+            starttls: arguments.starttls,
+            connector: LatchConnector::new(provider, pkix),
+            store: match arguments.create {
+                true => FileLatchStore::open_or_create(&arguments.latches)?,
+                // A file that was lost is no file without latches.
+                false => FileLatchStore::open(&arguments.latches)?,
+            },
+            account: Account::try_new(&arguments.user)?,
+        })
+    }
+
+    pub(crate) fn store(&self) -> &dyn LatchStore {
+        &self.store
+    }
+
+    pub(crate) const fn account(&self) -> &Account {
+        &self.account
+    }
+
+    pub(crate) fn options(&self) -> ClientOptions {
+        ClientOptions {
+            tls: match self.starttls {
+                true => TlsStart::StartTls,
+                false => TlsStart::Implicit,
+            },
+            name: Some(env!("CARGO_CRATE_NAME").to_owned()),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            ..ClientOptions::default()
+        }
+    }
+
+    /// Begins with what was kept. A store that cannot tell is no reason to go on without.
+    pub(crate) async fn session(&self) -> Result<LatchSession, Box<dyn Error>> {
+        let record = self.store.load(&self.account, &self.host).await?;
+        Ok(LatchSession::begin(record, Facilities::new()).0)
+    }
+
+    pub(crate) async fn connect<P: Protocol>(
+        &self,
+        client: &mut Client<P>,
+    ) -> Result<(Pause, Rewound<MailStream<TcpStream>>), Box<dyn Error>> {
+        let way = async {
+            let tcp = TcpStream::connect(self.server)
+                .await
+                .map_err(RunError::Io)?;
+            let connector = &self.connector;
+            connector
+                .connect(client, tcp, &self.store, &self.account)
+                .await
+        };
+        Ok(timeout(PATIENCE, way).await??)
+    }
+}
+
+/// Shows what happened.
+pub(crate) fn print<P: Protocol>(client: &mut Client<P>) {
+    for event in client.take_events() {
+        println!("{}: {event}", client.session().record().host());
+    }
+}
+
+/// What a user is told, and offered, in the end. To connect all the same is not among it.
+pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("error: {error}");
+    let Some(RunError::Refused { failure, handshake }) = error.downcast_ref() else {
+        return ExitCode::from(2);
+    };
+    if let Some(handshake) = handshake {
+        eprintln!("the TLS handshake failed: {handshake}");
+    }
+    eprintln!("Somebody may be reading your mail, or the provider made a mistake. You can");
+    for action in failure.actions() {
+        match action {
+            Action::WorkOffline => eprintln!("- work offline"),
+            Action::TryAgainLater => eprintln!("- try again later"),
+            Action::OpenStatusPage(url) => eprintln!("- read {url}"),
+        }
+    }
+    ExitCode::FAILURE
+}

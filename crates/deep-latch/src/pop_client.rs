@@ -1,0 +1,213 @@
+//! The client's side of POP, draft-newman-email-deep-02 section 7.2, over RFC 1939, RFC 2449 and RFC 2595.
+//!
+//! Greeting, CAPA, STLS and CAPA again. POP has no command to report with.
+
+use crate::{
+    client::{
+        Advertised, Client, ClientError, ClientOptions, Core, Dialogue, LineReader, Protocol,
+    },
+    error::{ErrorKind, ParseError},
+    latch::LatchSession,
+    pop::parse_capa_line_with,
+};
+
+/// The longest line of a response, in bytes with CR LF (RFC 2449 section 4).
+pub const MAX_POP_LINE_BYTES: usize = 512;
+
+/// How many lines an answer to CAPA may have.
+pub const MAX_CAPA_LINES: usize = 128;
+
+/// The client's side of POP.
+pub type PopClient = Client<Pop>;
+
+/// POP, as a [`Client`] speaks it.
+#[derive(Clone, Debug)]
+pub struct Pop {
+    reader: LineReader,
+    awaited: Awaited,
+    /// The lines of the answer to CAPA that were read.
+    lines: usize,
+    starttls: bool,
+    status: Advertised,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaited {
+    Greeting,
+    Capa,
+    CapaLines,
+    Stls,
+}
+
+impl Protocol for Pop {}
+
+impl Client<Pop> {
+    /// A client on a connection that is to be opened.
+    ///
+    /// ```
+    /// use deep_latch::{
+    ///     ClientError, ClientOptions, Demand, Facilities, Host, LatchRecord, LatchSession, PopClient, TlsStart,
+    /// };
+    ///
+    /// let record = LatchRecord::new(Host::try_new("pop.example.com")?);
+    /// let (session, _) = LatchSession::begin(record, Facilities::new());
+    /// let options = ClientOptions {
+    ///     tls: TlsStart::StartTls,
+    ///     ..ClientOptions::default()
+    /// };
+    /// let mut client = PopClient::new(session, options);
+    /// client.receive(b"+OK hello\r\n");
+    /// assert_eq!(client.demand()?, Demand::Send(b"CAPA\r\n".to_vec()));
+    /// client.receive(b"+OK\r\nUSER\r\n.\r\n");
+    /// // Somebody has taken STLS away.
+    /// assert_eq!(client.demand(), Err(ClientError::NoTls));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn new(session: LatchSession, options: ClientOptions) -> Self {
+        let pop = Pop {
+            reader: LineReader::default(),
+            awaited: Awaited::Greeting,
+            lines: 0,
+            starttls: false,
+            status: Ok(None),
+        };
+        Self::start(session, options, pop)
+    }
+}
+
+impl Dialogue for Pop {
+    fn begin(&mut self, core: &mut Core, greeting: bool) -> Result<(), ClientError> {
+        self.reader = LineReader::default();
+        if core.is_refused() {
+            core.close_untold();
+        } else if greeting {
+            self.awaited = Awaited::Greeting;
+        } else {
+            self.ask_capa(core);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, core: &mut Core, octet: u8) -> Result<(), ClientError> {
+        match self.reader.push(octet, "response", MAX_POP_LINE_BYTES)? {
+            Some(line) => self.respond(core, &line),
+            None => Ok(()),
+        }
+    }
+
+    fn logged_in(&mut self, core: &mut Core) -> Result<(), ClientError> {
+        if core.is_refused() {
+            core.close_untold();
+        } else {
+            core.hand_over();
+        }
+        Ok(())
+    }
+}
+
+impl Pop {
+    fn send(&mut self, core: &mut Core, awaited: Awaited, command: &str) {
+        self.awaited = awaited;
+        core.send(command);
+    }
+
+    fn ask_capa(&mut self, core: &mut Core) {
+        // A list from before TLS is not to be used (RFC 2595 section 4).
+        self.lines = 0;
+        self.status = Ok(None);
+        self.send(core, Awaited::Capa, "CAPA\r\n");
+    }
+
+    fn respond(&mut self, core: &mut Core, line: &[u8]) -> Result<(), ClientError> {
+        if self.awaited == Awaited::CapaLines {
+            return self.capa_line(core, line);
+        }
+        let ok = is_ok(line)?;
+        match self.awaited {
+            Awaited::Greeting if !ok => Err(ClientError::Rejected),
+            Awaited::Greeting => {
+                self.ask_capa(core);
+                Ok(())
+            }
+            Awaited::Capa if ok => {
+                self.awaited = Awaited::CapaLines;
+                Ok(())
+            }
+            // A server without extensions.
+            Awaited::Capa => self.have_capabilities(core),
+            Awaited::Stls if ok => {
+                core.start_tls();
+                Ok(())
+            }
+            Awaited::Stls => without_tls(core),
+            Awaited::CapaLines => Err(ClientError::Unexpected),
+        }
+    }
+
+    fn capa_line(&mut self, core: &mut Core, line: &[u8]) -> Result<(), ClientError> {
+        let line = match line.strip_prefix(b".") {
+            Some(b"") => return self.have_capabilities(core),
+            // RFC 1939 section 3: the octet of termination, doubled.
+            Some(line) => line,
+            None => line,
+        };
+        self.lines = self.lines.saturating_add(1);
+        if self.lines > MAX_CAPA_LINES {
+            let kind = ErrorKind::Limit {
+                limit: MAX_CAPA_LINES,
+            };
+            return Err(ClientError::Malformed(ParseError::new(
+                kind,
+                "capa-resp",
+                0,
+            )));
+        }
+        if line.eq_ignore_ascii_case(b"STLS") {
+            self.starttls = true;
+        }
+        core.keyword(line, &mut self.status, |line, options, note| {
+            parse_capa_line_with(line, options, note)
+        });
+        Ok(())
+    }
+
+    fn have_capabilities(&mut self, core: &mut Core) -> Result<(), ClientError> {
+        let status = core::mem::replace(&mut self.status, Ok(None));
+        if core.over_tls() {
+            if core.status(status)? {
+                core.hand_over();
+            }
+            return Ok(());
+        }
+        core.status_in_clear(status);
+        if self.starttls {
+            self.send(core, Awaited::Stls, "STLS\r\n");
+            return Ok(());
+        }
+        without_tls(core)
+    }
+}
+
+fn without_tls(core: &mut Core) -> Result<(), ClientError> {
+    if core.no_tls()? {
+        core.hand_over();
+    }
+    Ok(())
+}
+
+/// `+OK` or `-ERR`, RFC 1939 section 3, in any case.
+fn is_ok(line: &[u8]) -> Result<bool, ClientError> {
+    let indicator = line
+        .split(|octet| *octet == b' ')
+        .next()
+        .unwrap_or_default();
+    match indicator {
+        _ if indicator.eq_ignore_ascii_case(b"+OK") => Ok(true),
+        _ if indicator.eq_ignore_ascii_case(b"-ERR") => Ok(false),
+        _ => {
+            let error = ParseError::new(ErrorKind::Expected, "status indicator", 0);
+            Err(ClientError::Malformed(error))
+        }
+    }
+}

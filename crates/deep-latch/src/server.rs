@@ -1,0 +1,372 @@
+//! The server's side, draft-newman-email-deep-02 sections 5.3, 7.1 to 7.3 and 10.6: what it advertises, and
+//! what it answers to a client's report.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::fmt;
+
+use crate::{
+    error::{EncodeError, ErrorKind, ParseError},
+    facility::{Achievement, Facilities},
+    facts::SessionFacts,
+    imap::{report_of, status_parameters},
+    imap_server::IdCommand,
+    pop::capa_line,
+    protocol::MailProtocol,
+    report::{ClientReport, FieldNames},
+    smtp::{ehlo_keyword, parse_client},
+    status::{DeepStatus, DeepTag},
+    tag::SecurityTag,
+};
+
+/// What a server is to advertise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdvertisementConfig {
+    /// The status. Each tag of it is "a commitment to support that security facility indefinitely"
+    /// (section 5.1).
+    pub status: DeepStatus<'static>,
+    /// The name of the server's software, for IMAP's ID. It need not be given.
+    pub name: Option<String>,
+    /// The version of the server's software, for IMAP's ID.
+    pub version: Option<String>,
+    /// The names of fields in IMAP's ID response.
+    pub field_names: FieldNames,
+    /// By which protocols. The lines of POP and SMTP are shorter than IMAP's.
+    pub protocols: Vec<MailProtocol>,
+}
+
+/// What a server advertises: a status that it can keep, and that its protocols can carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Advertisement {
+    status: DeepStatus<'static>,
+    id: Option<String>,
+    capa: Option<String>,
+    ehlo: Option<String>,
+}
+
+/// Why a status is not advertised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotAdvertisable {
+    /// The server does not keep these tags, or it is not known whether it does. Clients that latch them could
+    /// not connect again.
+    NotKept(Vec<SecurityTag<'static>>),
+    /// The protocol cannot carry it.
+    Protocol(MailProtocol, EncodeError),
+}
+
+impl fmt::Display for NotAdvertisable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotKept(tags) => {
+                f.write_str("the server does not keep:")?;
+                tags.iter().try_for_each(|tag| write!(f, " {tag}"))
+            }
+            Self::Protocol(protocol, error) => write!(f, "{protocol}: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for NotAdvertisable {}
+
+/// What a provider should see to in what it advertises, though nothing breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// "MSPs SHOULD advertise a DEEP status that includes tls10", section 10.6.
+    NoTls10,
+    /// And tls-cert, section 10.6.
+    NoTlsCert,
+    /// And an https URL, section 10.6.
+    NoUrl,
+    /// The URL cannot be reached when it is needed if it is at the host whose TLS fails (section 10.6: "to
+    /// inform clients of service outages").
+    UrlAtThisHost,
+    /// A tag stands twice.
+    Repeated(SecurityTag<'static>),
+    /// There is more than one URL; section 5.3 speaks of one, and clients keep the first.
+    MoreUrls,
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoTls10 => "tls10 should be advertised",
+            Self::NoTlsCert => "tls-cert should be advertised",
+            Self::NoUrl => "an https URL should be advertised",
+            Self::UrlAtThisHost => "the URL is at the host itself",
+            Self::Repeated(tag) => return write!(f, "{tag} stands twice"),
+            Self::MoreUrls => "there is more than one URL",
+        })
+    }
+}
+
+/// Whether `tls` of a report is believed: the cipher suite of the client's connection to a proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TlsField {
+    /// It is not: the peer may be anybody, and is taken out of the report.
+    #[default]
+    Ignore,
+    /// It is: the peer is our own proxy, "over a fully private secure network" (section 7.1), which removes
+    /// what clients send ([`forward_id`](crate::forward_id)).
+    Trust,
+}
+
+/// What a server answers, and what it learnt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Answer {
+    /// The response or reply, each line with its CRLF.
+    pub response: String,
+    /// What the client reports, for a [`ReportSink`](crate::ReportSink); or why it is not read.
+    pub report: Result<ClientReport, ParseError>,
+}
+
+impl Advertisement {
+    /// Checks that a status can be advertised.
+    ///
+    /// `facts` are those of a connection to this very service that an up-to-date client makes, e.g. of a
+    /// probe; they say which tags the server keeps. What the server logs in with counts too. A tag that means
+    /// nothing to `facilities` is refused: nobody knows whether the server keeps it.
+    ///
+    /// ```
+    /// use deep_latch::{
+    ///     Advertisement, AdvertisementConfig, ChainVerdict, DaneVerdict, DeepStatus, Facilities,
+    ///     IdentityVerdict, NotAdvertisable, MailProtocol, ProtocolVersion, SecurityTag, SessionFacts, TlsFacts,
+    /// };
+    ///
+    /// let probe = SessionFacts {
+    ///     tls: Some(TlsFacts {
+    ///         version: ProtocolVersion::TLS1_3,
+    ///         strength_bits: Some(256),
+    ///         chain: ChainVerdict::Trusted,
+    ///         identity: IdentityVerdict::Matches,
+    ///         dane: DaneVerdict::NoRecords,
+    ///     }),
+    ///     login: None,
+    /// };
+    /// let mut config = AdvertisementConfig {
+    ///     status: DeepStatus::parse("tls10 tls12 <https://www.example.com/privacy-support.html>")?,
+    ///     protocols: vec![MailProtocol::Pop],
+    ///     ..AdvertisementConfig::default()
+    /// };
+    /// let advertisement = Advertisement::try_new(&config, &Facilities::new(), &probe)?;
+    /// let line = "DEEP tls10 tls12 <https://www.example.com/privacy-support.html>";
+    /// assert_eq!(advertisement.capa_line(), Some(line));
+    ///
+    /// config.status = DeepStatus::parse("tls-cert tls-dane-tlsa")?;
+    /// let refused = Advertisement::try_new(&config, &Facilities::new(), &probe);
+    /// let not_kept = NotAdvertisable::NotKept(vec![SecurityTag::TLS_DANE_TLSA]);
+    /// assert_eq!(refused, Err(not_kept));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the server does not keep a tag, or one of the protocols cannot carry the status.
+    pub fn try_new(
+        config: &AdvertisementConfig,
+        facilities: &Facilities,
+        facts: &SessionFacts,
+    ) -> Result<Self, NotAdvertisable> {
+        let not_kept =
+            |tag: &SecurityTag<'_>| facilities.achieves(facts, tag) != Achievement::Achieved;
+        let not_kept: Vec<_> = config.status.tags().filter(not_kept).collect();
+        if !not_kept.is_empty() {
+            let not_kept = not_kept.into_iter().map(SecurityTag::into_owned);
+            return Err(NotAdvertisable::NotKept(not_kept.collect()));
+        }
+        let status = &config.status;
+        let by = |protocol, line: Result<String, EncodeError>| {
+            config
+                .protocols
+                .contains(&protocol)
+                .then_some(line)
+                .transpose()
+                .map_err(|error| NotAdvertisable::Protocol(protocol, error))
+        };
+        Ok(Self {
+            status: status.clone(),
+            id: by(MailProtocol::Imap, id_line(config))?,
+            capa: by(MailProtocol::Pop, capa_line(status))?,
+            ehlo: by(MailProtocol::Smtp, ehlo_keyword(status))?,
+        })
+    }
+
+    /// The status.
+    #[must_use]
+    pub const fn status(&self) -> &DeepStatus<'static> {
+        &self.status
+    }
+
+    /// What the provider should see to, for a server of this name.
+    #[must_use]
+    pub fn advice(&self, host: &crate::Host) -> Vec<Advice> {
+        let mut advice = Vec::new();
+        let mut tags: Vec<SecurityTag<'_>> = Vec::new();
+        let mut urls = 0_usize;
+        for element in self.status.elements() {
+            match element {
+                DeepTag::Tag(tag) if tags.contains(&tag) => {
+                    advice.push(Advice::Repeated(tag.into_owned()));
+                }
+                DeepTag::Tag(tag) => tags.push(tag),
+                DeepTag::Https(url) => {
+                    urls = urls.saturating_add(1);
+                    if urls == 1 && url_host(url.as_str()).eq_ignore_ascii_case(host.as_str()) {
+                        advice.push(Advice::UrlAtThisHost);
+                    }
+                }
+                DeepTag::Extension(_) => {}
+            }
+        }
+        let has = |tag| tags.contains(&tag);
+        let found = [
+            (!has(SecurityTag::TLS10), Advice::NoTls10),
+            (!has(SecurityTag::TLS_CERT), Advice::NoTlsCert),
+            (urls == 0, Advice::NoUrl),
+            (urls > 1, Advice::MoreUrls),
+        ];
+        let found = found.into_iter().filter(|(is, _)| *is);
+        advice.extend(found.map(|(_, advice)| advice));
+        advice
+    }
+
+    /// What IMAP adds to the list of capabilities, if it is one of the protocols: `DEEP`, and `ID`, without
+    /// which there is no DEEP.
+    #[must_use]
+    pub const fn imap_capabilities(&self) -> Option<&'static str> {
+        match self.id {
+            Some(_) => Some("DEEP ID"),
+            None => None,
+        }
+    }
+
+    /// The line that POP adds to the answer to CAPA, without CRLF, if it is one of the protocols.
+    #[must_use]
+    pub fn capa_line(&self) -> Option<&str> {
+        self.capa.as_deref()
+    }
+
+    /// The line that SMTP adds to the answer to EHLO, without code and CRLF, if it is one of the protocols.
+    #[must_use]
+    pub fn ehlo_line(&self) -> Option<&str> {
+        self.ehlo.as_deref()
+    }
+
+    /// Answers IMAP's ID command (section 7.1), if IMAP is one of the protocols.
+    ///
+    /// `BAD` is for what is not of the command's syntax. A value that this draft gives a form, and that is not
+    /// of it, loses the report and nothing else: "servers MUST provide this information in response to an ID
+    /// command".
+    ///
+    /// ```
+    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, MailProtocol, SessionFacts};
+    /// use deep_latch::{IdCommand, SecurityTag, TlsField};
+    /// # let config = AdvertisementConfig {
+    /// #     name: Some("Demo Server".into()),
+    /// #     protocols: vec![MailProtocol::Imap],
+    /// #     ..AdvertisementConfig::default()
+    /// # };
+    /// # let facts = SessionFacts::default();
+    /// # let advertisement = Advertisement::try_new(&config, &Facilities::new(), &facts)?;
+    ///
+    /// let command = b"a001 ID (\"latch\" \"tls10\")\r\n";
+    /// let command = IdCommand::parse(command)?.ok_or("another command")?;
+    /// let answer = advertisement.answer_id(&command, TlsField::Ignore).ok_or("no IMAP")?;
+    /// let response = "* ID (\"name\" \"Demo Server\" \"deep\" \"\")\r\na001 OK ID completed\r\n";
+    /// assert_eq!(answer.response, response);
+    /// assert_eq!(answer.report?.latch, [SecurityTag::TLS10]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn answer_id(&self, command: &IdCommand<'_>, tls: TlsField) -> Option<Answer> {
+        let id = self.id.as_deref()?;
+        let tag = command.tag();
+        Some(match command.parameters() {
+            Err(error) => Answer {
+                response: format!("{tag} BAD ID: {error}\r\n"),
+                report: Err(error),
+            },
+            Ok(parameters) => Answer {
+                response: format!("{id}{tag} OK ID completed\r\n"),
+                report: report_of(&parameters)
+                    .map_err(|error| command.moved(error))
+                    .map(|report| tls.applied(report)),
+            },
+        })
+    }
+
+    /// Answers SMTP's CLIENT command (section 7.3), a line without its CRLF, if SMTP is one of the protocols.
+    /// `enhanced`: the server advertises ENHANCEDSTATUSCODES (RFC 2034).
+    ///
+    /// ```
+    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, MailProtocol, SessionFacts, TlsField};
+    /// # let config = AdvertisementConfig {
+    /// #     protocols: vec![MailProtocol::Smtp],
+    /// #     ..AdvertisementConfig::default()
+    /// # };
+    /// # let facts = SessionFacts::default();
+    /// # let advertisement = Advertisement::try_new(&config, &Facilities::new(), &facts)?;
+    /// let line = b"CLIENT name=demo_submit version=1.5 latch=tls10,tls-cert";
+    /// let answer = advertisement.answer_client(line, TlsField::Ignore, false).ok_or("no SMTP")?;
+    /// assert_eq!(answer.response, "250 OK\r\n");
+    /// let answer = advertisement.answer_client(b"CLIENT latch=", TlsField::Ignore, true).ok_or("no SMTP")?;
+    /// assert_eq!(answer.response, "501 5.5.4 Syntax error in parameters\r\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn answer_client(&self, line: &[u8], tls: TlsField, enhanced: bool) -> Option<Answer> {
+        self.ehlo.as_deref()?;
+        // RFC 5321 section 4.1.1: white space at the end is tolerated.
+        let end = line
+            .iter()
+            .rposition(|octet| !matches!(octet, b' ' | b'\t'));
+        let line = line.get(..end.map_or(0, |end| end.saturating_add(1)));
+        let report = core::str::from_utf8(line.unwrap_or_default())
+            .map_err(|error| ParseError::new(ErrorKind::Character, "deep-cmd", error.valid_up_to()))
+            .and_then(parse_client)
+            .map(|report| tls.applied(report));
+        let response = match (&report, enhanced) {
+            (Ok(_), false) => "250 OK\r\n",
+            (Ok(_), true) => "250 2.0.0 OK\r\n",
+            (Err(_), false) => "501 Syntax error in parameters\r\n",
+            (Err(_), true) => "501 5.5.4 Syntax error in parameters\r\n",
+        };
+        Some(Answer {
+            response: response.to_string(),
+            report,
+        })
+    }
+}
+
+impl TlsField {
+    fn applied(self, mut report: ClientReport) -> ClientReport {
+        if self == Self::Ignore {
+            report.tls = None;
+        }
+        report
+    }
+}
+
+/// `* ID (...)`, with its CRLF.
+fn id_line(config: &AdvertisementConfig) -> Result<String, EncodeError> {
+    for (field, text) in [("name", &config.name), ("version", &config.version)] {
+        // A line break would be written as a literal, which some clients cannot read.
+        let text = text.as_deref().unwrap_or_default();
+        if !text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
+            return Err(EncodeError::new(ErrorKind::Character, field));
+        }
+    }
+    let (name, version) = (config.name.as_deref(), config.version.as_deref());
+    let parameters = status_parameters(&config.status, config.field_names, name, version)?;
+    Ok(format!("* ID {parameters}\r\n"))
+}
+
+/// The host of a URL that was read.
+fn url_host(url: &str) -> &str {
+    let uri = fluent_uri::Uri::parse(url).ok();
+    let authority = uri.and_then(|uri| uri.authority());
+    authority.map_or("", |authority| authority.host())
+}

@@ -1,0 +1,221 @@
+//! Feature `tokio`: runs a [`Client`] over a stream, and keeps what it learns in a [`LatchStore`].
+
+use alloc::vec::Vec;
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use std::{error::Error, io};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use crate::{
+    client::{Client, ClientError, Demand, Protocol},
+    latch::{LatchFailure, Outcome},
+    latch_store::{Account, LatchStore, LatchStoreError},
+};
+
+/// How much is read at once, in bytes.
+const READ_BYTES: usize = 4096;
+
+/// Where a client has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Pause {
+    /// The TLS handshake is due: then [`Client::handshake`], and [`run`] again over the TLS stream.
+    StartTls,
+    /// The caller logs in: then [`Client::logged_in`], and [`run`] again.
+    LogIn,
+    /// The connection is the caller's.
+    Ready,
+}
+
+/// Why a connection came to nothing.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A latched facility is not there. What the user may be offered is in the failure.
+    Refused {
+        /// The failure.
+        failure: LatchFailure,
+        /// What the TLS engine said, if it was the handshake that failed. It comes from an unverified server.
+        handshake: Option<io::Error>,
+    },
+    /// The server did what it must not, or nothing could be had of it.
+    Client(ClientError),
+    /// The handshake failed, and no tag was latched.
+    Handshake(io::Error),
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// What was learnt could not be stored: the connection is not to be used.
+    Store(LatchStoreError),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { failure, .. } => failure.fmt(f),
+            Self::Client(error) => error.fmt(f),
+            Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
+            Self::Io(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused { handshake, .. } => Some(handshake.as_ref()?),
+            Self::Client(error) => Some(error),
+            Self::Handshake(error) | Self::Io(error) => Some(error),
+            Self::Store(error) => Some(error),
+        }
+    }
+}
+
+/// Does what a client demands, until that is for somebody else. A refused connection is closed: a failure is
+/// reported first, then TLS takes leave (section 4.4).
+///
+/// There is no timeout here: use `tokio::time::timeout` around it. When it is over, ask
+/// [`Client::session`] for its outcome: a server that is slow to take the report of a failure does not undo
+/// the failure.
+///
+/// ```
+/// # use deep_latch::{Account, ImapClient, LatchStore, Login, Pause, RunError, TlsFacts, run};
+/// # async fn f<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(
+/// #     mut client: ImapClient,
+/// #     store: &dyn LatchStore,
+/// #     account: &Account,
+/// #     mut stream: S,
+/// #     handshake: impl AsyncFnOnce(&mut S) -> TlsFacts,
+/// #     log_in: impl AsyncFnOnce(&mut S),
+/// # ) -> Result<(), RunError> {
+/// // TLS begins with the connection.
+/// assert_eq!(run(&mut client, &mut stream, store, account).await?, Pause::StartTls);
+/// client.handshake(handshake(&mut stream).await);
+/// assert_eq!(run(&mut client, &mut stream, store, account).await?, Pause::LogIn);
+/// log_in(&mut stream).await;
+/// client.logged_in(Login::Done);
+/// assert_eq!(run(&mut client, &mut stream, store, account).await?, Pause::Ready);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// When the connection is of no use.
+pub async fn run<P, S>(
+    client: &mut Client<P>,
+    stream: &mut S,
+    store: &dyn LatchStore,
+    account: &Account,
+) -> Result<Pause, RunError>
+where
+    P: Protocol,
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut buffer = Vec::new();
+    loop {
+        let done = match client.demand().map_err(RunError::Client)? {
+            Demand::StartTls => return Ok(Pause::StartTls),
+            Demand::LogIn => return Ok(Pause::LogIn),
+            Demand::Ready => return Ok(Pause::Ready),
+            Demand::Refused(failure) => {
+                // Whether that succeeds makes no difference.
+                let _ = stream.shutdown().await;
+                let handshake = None;
+                return Err(RunError::Refused { failure, handshake });
+            }
+            Demand::Store => {
+                let stored = store.merge(account, client.session().record());
+                stored.await.map_err(RunError::Store)?;
+                continue;
+            }
+            Demand::Send(bytes) => send(stream, &bytes).await,
+            Demand::Receive => {
+                buffer.resize(READ_BYTES, 0);
+                stream.read(&mut buffer).await.map(|length| {
+                    client.receive(buffer.get(..length).unwrap_or_default());
+                    if length == 0 {
+                        client.end_of_input();
+                    }
+                })
+            }
+        };
+        if let Err(error) = done {
+            // A report that cannot be sent changes nothing.
+            return Err(match client.session().outcome() {
+                Outcome::Refuse(failure) => RunError::Refused {
+                    failure,
+                    handshake: None,
+                },
+                _ => RunError::Io(error),
+            });
+        }
+    }
+}
+
+async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+/// A stream with bytes that come before what is read of it: [`Client::take_leftover`], or a greeting that the
+/// client has read and that a library which is given the connection next waits for.
+#[derive(Debug)]
+pub struct Rewound<S> {
+    before: io::Cursor<Vec<u8>>,
+    stream: S,
+}
+
+impl<S> Rewound<S> {
+    /// The stream with these bytes before it.
+    #[must_use]
+    pub const fn new(before: Vec<u8>, stream: S) -> Self {
+        Self {
+            before: io::Cursor::new(before),
+            stream,
+        }
+    }
+
+    /// The stream. Bytes that come before it and were not read are not to be had of it.
+    #[must_use]
+    pub const fn get_ref(&self) -> &S {
+        &self.stream
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { before, stream } = &mut *self;
+        let filled = buffer.filled().len();
+        let read = Pin::new(before).poll_read(context, buffer);
+        if buffer.filled().len() > filled || buffer.remaining() == 0 {
+            return read;
+        }
+        Pin::new(stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,224 @@
+//! Feature `tokio-rustls`: brings a connection to where the caller logs in, over TLS of rustls, whether that
+//! begins at once or by STARTTLS.
+
+use alloc::sync::Arc;
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use std::io;
+
+use rustls::{
+    client::danger::ServerCertVerifier,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::{
+    client::{Client, ClientError, Protocol},
+    facts::{DaneVerdict, TlsFacts},
+    latch::Outcome,
+    latch_store::{Account, LatchStore},
+    rustls_facts::{DeferredServerVerifier, OnCertificateFailure, client_config},
+    tokio_client::{Pause, Rewound, RunError, run},
+};
+
+/// What TLSA records say of a server's certificates, the first of which is its own: the caller's to find out
+/// before the connection (RFC 6698, DNSSEC).
+pub type Dane = Arc<dyn Fn(&[CertificateDer<'_>]) -> DaneVerdict + Send + Sync>;
+
+/// Connects clients over TLS of rustls, with what the latches of each host require.
+#[derive(Clone)]
+pub struct LatchConnector {
+    provider: Arc<CryptoProvider>,
+    pkix: Arc<dyn ServerCertVerifier>,
+    on_failure: OnCertificateFailure,
+    dane: Option<Dane>,
+}
+
+impl fmt::Debug for LatchConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LatchConnector").finish_non_exhaustive()
+    }
+}
+
+/// A stream that may be over TLS.
+#[derive(Debug)]
+pub enum MailStream<S> {
+    /// In clear: only with [`TlsStart::StartTlsIfOffered`](crate::TlsStart::StartTlsIfOffered).
+    Clear(S),
+    /// Over TLS.
+    Tls(alloc::boxed::Box<TlsStream<S>>),
+}
+
+impl LatchConnector {
+    /// With this provider, and this verifier of PKIX, e.g. rustls's `WebPkiServerVerifier`.
+    #[must_use]
+    pub const fn new(provider: Arc<CryptoProvider>, pkix: Arc<dyn ServerCertVerifier>) -> Self {
+        Self {
+            provider,
+            pkix,
+            on_failure: OnCertificateFailure::Abort,
+            dane: None,
+        }
+    }
+
+    /// What becomes of a certificate that is not verified, when no latch requires that it is.
+    #[must_use]
+    pub const fn on_certificate_failure(mut self, on_failure: OnCertificateFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
+    /// With TLSA records. Without, DANE counts as not checked.
+    #[must_use]
+    pub fn dane(mut self, dane: Dane) -> Self {
+        self.dane = Some(dane);
+        self
+    }
+
+    /// Runs a client over a TCP connection to its host until the caller is to log in, or, of a server that
+    /// did that itself (`PREAUTH`), until the connection is ready. What comes back is where it is, and the
+    /// stream to go on with. After login: [`Client::logged_in`], and [`run`] once more over the same stream.
+    ///
+    /// There is no timeout here, as with [`run`].
+    ///
+    /// ```no_run
+    /// # use deep_latch::{
+    /// #     Account, ClientOptions, Facilities, Host, ImapClient, LatchConnector, LatchSession, LatchStore,
+    /// #     Login, Pause, run,
+    /// # };
+    /// # async fn log_in(stream: &mut (impl tokio::io::AsyncWrite + Unpin)) {}
+    /// # async fn f(
+    /// #     connector: LatchConnector,
+    /// #     store: &dyn LatchStore,
+    /// #     account: &Account,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let host = Host::try_new("imap.example.com")?;
+    /// let (session, _) = LatchSession::begin(store.load(account, &host).await?, Facilities::new());
+    /// let mut client = ImapClient::new(session, ClientOptions::default());
+    /// let tcp = tokio::net::TcpStream::connect((host.as_str(), 993)).await?;
+    /// let (pause, mut stream) = connector.connect(&mut client, tcp, store, account).await?;
+    /// if pause == Pause::LogIn {
+    ///     log_in(&mut stream).await;
+    ///     client.logged_in(Login::Done);
+    ///     assert_eq!(run(&mut client, &mut stream, store, account).await?, Pause::Ready);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When the connection is of no use.
+    pub async fn connect<P, S>(
+        &self,
+        client: &mut Client<P>,
+        mut tcp: S,
+        store: &dyn LatchStore,
+        account: &Account,
+    ) -> Result<(Pause, Rewound<MailStream<S>>), RunError>
+    where
+        P: Protocol,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut pause = run(client, &mut tcp, store, account).await?;
+        let mut stream = MailStream::Clear(tcp);
+        if pause == Pause::StartTls {
+            let tls = self.handshake(client, stream).await;
+            let (tls, facts) = match tls {
+                Ok(tls) => tls,
+                Err(error) => {
+                    client.handshake_failed();
+                    return Err(failed(client, error));
+                }
+            };
+            client.handshake(facts);
+            stream = MailStream::Tls(tls.into());
+            pause = run(client, &mut stream, store, account).await?;
+        }
+        if pause == Pause::StartTls {
+            return Err(RunError::Client(ClientError::Misuse));
+        }
+        Ok((pause, Rewound::new(client.take_leftover(), stream)))
+    }
+
+    async fn handshake<P: Protocol, S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        client: &Client<P>,
+        stream: MailStream<S>,
+    ) -> io::Result<(TlsStream<S>, TlsFacts)> {
+        let MailStream::Clear(tcp) = stream else {
+            return Err(io::Error::other("TLS within TLS"));
+        };
+        let session = client.session();
+        let host = session.record().host();
+        let requirements = session.requirements();
+        let pkix = self.pkix.clone();
+        let verifier = DeferredServerVerifier::new(pkix, &requirements, self.on_failure);
+        let verifier = Arc::new(verifier);
+        let config = client_config(self.provider.clone(), &requirements, verifier.clone())
+            .map_err(io::Error::other)?;
+        let name = ServerName::try_from(host.as_str()).map_err(io::Error::other)?;
+        let connector = TlsConnector::from(Arc::new(config));
+        let tls = connector.connect(name.to_owned(), tcp).await?;
+        let (_, connection) = tls.get_ref();
+        let certificates = connection.peer_certificates().unwrap_or_default();
+        let dane = self.dane.as_ref();
+        let dane = dane.map_or(DaneVerdict::NotChecked, |dane| dane(certificates));
+        let facts = verifier.facts(connection, host, UnixTime::now(), dane);
+        Ok((tls, facts.map_err(io::Error::other)?))
+    }
+}
+
+fn failed<P: Protocol>(client: &Client<P>, error: io::Error) -> RunError {
+    match client.session().outcome() {
+        Outcome::Refuse(failure) => RunError::Refused {
+            failure,
+            handshake: Some(error),
+        },
+        _ => RunError::Handshake(error),
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for MailStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Clear(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for MailStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Clear(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Clear(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Clear(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

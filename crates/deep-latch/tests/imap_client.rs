@@ -1,0 +1,793 @@
+//! The client's side of IMAP, played against scripts.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod play;
+
+use deep_latch::{
+    Action, ClientError, ClientOptions, DaneVerdict, ErrorKind, FieldNames, ImapClient,
+    LatchFailure, Login, MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES, MAX_IMAP_UNTAGGED,
+    SecurityTag, Stage, StatusOptions, TlsFacts, TlsStart,
+};
+use play::{
+    End, GOOD, Played, Script, UNVERIFIED, play, session, session_with_status,
+    truncated_at_each_byte,
+};
+
+const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 DEEP ID AUTH=PLAIN AUTH=SCRAM-SHA-1] hello\r\n";
+
+fn demo(tls: TlsStart) -> ClientOptions {
+    ClientOptions {
+        tls,
+        name: Some("Demo Mail".into()),
+        version: Some("1.5".into()),
+        ..ClientOptions::default()
+    }
+}
+
+fn client(tags: &[&'static str], tls: TlsStart) -> ImapClient {
+    ImapClient::new(session(tags), demo(tls))
+}
+
+/// Over TLS from the beginning, with a certificate that is verified.
+fn implicit(tags: &[&'static str], tls: &str) -> Played {
+    let script = Script {
+        tls: tls.as_bytes(),
+        ..Script::default()
+    };
+    play(&client(tags, TlsStart::Implicit), &script)
+}
+
+fn answered(id: &str) -> String {
+    format!("{GREETING}* ID {id}\r\ndeep1 OK ID completed\r\n")
+}
+
+fn failure(played: &Played) -> &LatchFailure {
+    match &played.end {
+        End::Refused(failure) => failure,
+        end => panic!("{end:?}"),
+    }
+}
+
+fn malformed(played: &Played) -> (ErrorKind, &'static str, usize) {
+    match played.end {
+        End::Failed(ClientError::Malformed(error)) => (error.kind(), error.field(), error.offset()),
+        ref end => panic!("{end:?}"),
+    }
+}
+
+#[test]
+fn example_1_reports_what_is_latched_and_records_the_url() {
+    let answer = answered(concat!(
+        r#"("name" "Demo Server" "version" "1.7" "deep-status" "#,
+        r#""<https://www.example.com/privacy-support.html>")"#
+    ));
+    let played = implicit(&["tls10", "tls-cert"], &answer);
+    let said = concat!(
+        r#"deep1 ID ("name" "Demo Mail" "version" "1.5" "latch" "tls-cert tls10" "#,
+        r#""security-tags" "tls12")"#,
+        "\r\n"
+    );
+    assert_eq!(played.sent, ["", said, ""]);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.latched(), ["tls-cert", "tls10"]);
+    let url = "<https://www.example.com/privacy-support.html>";
+    assert_eq!(played.status(), Some(url));
+    assert_eq!(played.stored, std::slice::from_ref(&played.record));
+    let recorded = format!("status recorded: {url}");
+    assert_eq!(played.events, ["reported", &recorded]);
+}
+
+#[test]
+fn a_client_that_looks_for_tlsa_records_says_so() {
+    let script = Script {
+        tls: GREETING.as_bytes(),
+        facts: Some(TlsFacts {
+            dane: DaneVerdict::NoRecords,
+            ..GOOD
+        }),
+        ..Script::default()
+    };
+    let played = play(&client(&["tls10"], TlsStart::Implicit), &script);
+    let tags = r#""latch" "tls10" "security-tags" "tls12 tls-cert tls-dane-tlsa")"#;
+    assert!(played.sent[1].contains(tags));
+}
+
+#[test]
+fn example_2_reports_the_failure_ignores_the_status_and_leaves() {
+    let answer = answered(concat!(
+        r#"("name" "Demo Server" "version" "1.7" "deep-status" "#,
+        r#""tls10 <https://www.example.com/privacy-support.html>")"#
+    ));
+    let options = ClientOptions {
+        field_names: FieldNames::Examples,
+        ..demo(TlsStart::Implicit)
+    };
+    let script = Script {
+        tls: answer.as_bytes(),
+        facts: Some(UNVERIFIED),
+        login: Some(Login::Done),
+        ..Script::default()
+    };
+    let client = ImapClient::new(session(&["tls-cert"]), options);
+    let played = play(&client, &script);
+    let said = concat!(
+        r#"deep1 ID ("name" "Demo Mail" "version" "1.5" "latch-failure" "tls-cert")"#,
+        "\r\ndeep2 LOGOUT\r\n"
+    );
+    assert_eq!(played.sent, ["", said, ""]);
+    assert_eq!(failure(&played).tags(), [SecurityTag::TLS_CERT]);
+    assert_eq!(failure(&played).stage(), Stage::Handshake);
+    // The URL of this server is not to be trusted.
+    let actions = [Action::WorkOffline, Action::TryAgainLater];
+    assert_eq!(failure(&played).actions(), actions);
+    assert_eq!(played.latched(), ["tls-cert"]);
+    assert_eq!(played.status(), None);
+    assert!(played.stored.is_empty());
+    let events = [
+        "refused (after the handshake): tls-cert",
+        "reported",
+        "status not recorded: the connection is refused",
+    ];
+    assert_eq!(played.events, events);
+    truncated_at_each_byte(&client, &script);
+}
+
+#[test]
+fn what_is_latched_of_a_status_is_stored_before_login() {
+    let answer = answered(r#"("deep" "tls10 tls-cert tls-dane-tlsa x-new <https://a.example/>")"#);
+    let played = implicit(&[], &answer);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.latched(), ["tls-cert", "tls10"]);
+    assert_eq!(played.stored, std::slice::from_ref(&played.record));
+    let events = [
+        "reported",
+        "tls10 latched: server authenticated by PKIX",
+        "tls-cert latched: server authenticated by PKIX",
+        "tls-dane-tlsa not latched: not achieved",
+        "x-new not latched: not known to this client",
+        "status recorded: tls10 tls-cert tls-dane-tlsa x-new <https://a.example/>",
+    ];
+    assert_eq!(played.events, events);
+}
+
+#[test]
+fn capabilities_that_the_greeting_has_not_are_asked_for() {
+    let server = concat!(
+        "* OK ready\r\n",
+        "* CAPABILITY IMAP4rev1 deep\r\n",
+        "deep1 OK done\r\n",
+        "* ID (\"deep\" \"tls12\")\r\n",
+        "deep2 ok\r\n"
+    );
+    let played = implicit(&[], server);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.latched(), ["tls12"]);
+    assert!(played.sent[1].starts_with("deep1 CAPABILITY\r\ndeep2 ID (\"name\""));
+    let script = Script {
+        tls: server.as_bytes(),
+        ..Script::default()
+    };
+    truncated_at_each_byte(&client(&[], TlsStart::Implicit), &script);
+}
+
+#[test]
+fn a_code_of_the_greeting_that_is_not_read_is_asked_for() {
+    for code in ["[CAPABILITY]", "[CAPABILITY  IMAP4rev1 DEEP]", "[ALERT]"] {
+        let played = implicit(&[], &format!("* OK {code} hi\r\n"));
+        assert_eq!(played.sent[1], "deep1 CAPABILITY\r\n", "{code}");
+    }
+}
+
+#[test]
+fn a_status_may_come_as_literals_and_after_responses_of_other_kinds() {
+    for literal in ["{5}", "{5+}"] {
+        let server = format!(
+            "{GREETING}* 3 EXISTS\r\n* NO [ALERT] careful {{7}}\r\n* LIST () \"/\" {literal}\r\na\r\nbc\r\n\
+             * ID ({{4}}\r\nDEEP {literal}\r\ntls12 \"name\" NIL)\r\n* 4 EXISTS\r\ndeep1 OK done\r\n"
+        );
+        let played = implicit(&[], &server);
+        assert_eq!(played.end, End::LogIn);
+        assert_eq!(played.latched(), ["tls12"]);
+    }
+}
+
+#[test]
+fn a_server_without_deep_is_asked_nothing_and_latches_stay() {
+    let script = Script {
+        tls: b"* OK [CAPABILITY IMAP4rev1 ID] hi\r\n",
+        ..Script::default()
+    };
+    let session = session_with_status("tls12 <https://a.example/>");
+    let client = ImapClient::new(session, demo(TlsStart::Implicit));
+    let played = play(&client, &script);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.sent, ["", "", ""]);
+    let event = "no status advertised any more; latches stay";
+    assert_eq!(played.events, [event]);
+    assert_eq!(played.latched(), ["tls12"]);
+    assert_eq!(played.status(), Some("tls12 <https://a.example/>"));
+}
+
+#[test]
+fn a_server_that_refuses_id_has_no_status() {
+    for refusal in ["NO", "BAD"] {
+        let server =
+            format!("{GREETING}* ID (\"deep\" \"tls12\")\r\ndeep1 {refusal} what is that?\r\n");
+        let played = implicit(&[], &server);
+        assert_eq!(played.end, End::LogIn);
+        assert!(played.latched().is_empty());
+        assert_eq!(played.events, ["reported, but not accepted"]);
+    }
+}
+
+#[test]
+fn id_without_a_status_has_none() {
+    for id in ["NIL", "()", r#"("name" "x")"#, r#"("deep" NIL)"#] {
+        let played = implicit(&[], &answered(id));
+        assert_eq!(played.end, End::LogIn, "{id}");
+        assert_eq!(played.events, ["reported"], "{id}");
+    }
+}
+
+#[test]
+fn a_status_that_cannot_be_read_counts_as_none() {
+    for (id, why) in [
+        (
+            r#"("deep" "tls12  tls-cert")"#,
+            "deep-status: a blank too many at byte 20",
+        ),
+        (
+            r#"("deep" "tls12" "deep-status" "tls10")"#,
+            "deep-status: two spellings that differ at byte 21",
+        ),
+        (
+            r#"("deep" "tls12" "deep" "tls12")"#,
+            "id_params_list: twice at byte 21",
+        ),
+        (
+            r#"("deep" "tls12""#,
+            "id_params_list: nothing there at byte 20",
+        ),
+    ] {
+        let played = implicit(&[], &answered(id));
+        assert_eq!(played.end, End::LogIn, "{id}");
+        assert_eq!(
+            played.events,
+            ["reported", &format!("status not read: {why}")]
+        );
+        assert!(played.latched().is_empty());
+    }
+}
+
+#[test]
+fn two_answers_to_id_are_none_that_can_be_read() {
+    let id = "(\"deep\" \"tls12\")\r\n* ID (\"deep\" \"tls12\")";
+    let played = implicit(&[], &answered(id));
+    let event = "status not read: id_response: twice at byte 0";
+    assert_eq!(played.events, ["reported", event]);
+    assert!(played.latched().is_empty());
+}
+
+#[test]
+fn leniency_is_told() {
+    let options = ClientOptions {
+        status: StatusOptions {
+            allow_extra_spaces: true,
+            ..StatusOptions::default()
+        },
+        ..demo(TlsStart::Implicit)
+    };
+    let answer = answered(r#"("deep" "tls12  tls-cert")"#);
+    let script = Script {
+        tls: answer.as_bytes(),
+        ..Script::default()
+    };
+    let played = play(&ImapClient::new(session(&[]), options), &script);
+    assert_eq!(played.latched(), ["tls-cert", "tls12"]);
+    let event = "let through: deep-status: a blank too many at byte 20";
+    assert_eq!(played.events[0], event);
+}
+
+/// What real servers say.
+#[test]
+fn dovecot_and_nginx_are_understood() {
+    let dovecot = concat!(
+        "* OK [CAPABILITY IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE DEEP LITERAL+ AUTH=PLAIN ",
+        "AUTH=LOGIN AUTH=SCRAM-SHA-256 AUTH=EXTERNAL] Dovecot (Debian) ready.\r\n",
+        "* ID (\"name\" \"Demo Server\" \"version\" \"1.7\" \"deep-status\" \"tls10 tls-cert ",
+        "<https://www.example.com/privacy-support.html>\")\r\ndeep1 OK ID completed.\r\n"
+    );
+    let played = implicit(&[], dovecot);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.latched(), ["tls-cert", "tls10"]);
+    let nginx = concat!(
+        "* OK IMAP4 ready\r\n",
+        "* CAPABILITY IMAP4rev1 ID DEEP UIDPLUS AUTH=PLAIN AUTH=LOGIN\r\ndeep1 OK completed\r\n",
+        "deep2 BAD invalid command\r\n"
+    );
+    let played = implicit(&[], nginx);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.events, ["reported, but not accepted"]);
+}
+
+const BEFORE_TLS: &str = concat!(
+    "* OK [CAPABILITY IMAP4rev1 STARTTLS DEEP LOGINDISABLED] hi\r\n",
+    "deep1 OK begin\r\n"
+);
+
+const OVER_TLS: &str = concat!(
+    "* CAPABILITY IMAP4rev1 DEEP ID\r\n",
+    "deep2 OK done\r\n",
+    "* ID (\"deep\" \"tls12 tls-cert\")\r\n",
+    "deep3 OK done\r\n"
+);
+
+#[test]
+fn starttls_forgets_what_was_said_before_it_and_asks_again() {
+    let script = Script {
+        clear: BEFORE_TLS.as_bytes(),
+        tls: OVER_TLS.as_bytes(),
+        ..Script::default()
+    };
+    let client = client(&[], TlsStart::StartTls);
+    let played = play(&client, &script);
+    assert_eq!(played.end, End::LogIn);
+    let [clear, tls, _] = &played.sent;
+    assert_eq!(clear, "deep1 STARTTLS\r\n");
+    assert!(tls.starts_with("deep2 CAPABILITY\r\ndeep3 ID (\"name\" \"Demo Mail\""));
+    assert_eq!(played.latched(), ["tls-cert", "tls12"]);
+    truncated_at_each_byte(&client, &script);
+    // Capabilities of before TLS are not used, also where none follow.
+    let tls = "deep2 OK done\r\n";
+    let without = Script {
+        tls: tls.as_bytes(),
+        ..script.clone()
+    };
+    let expected = (ErrorKind::Empty, "capability-data", 0);
+    assert_eq!(malformed(&play(&client, &without)), expected);
+    // This server has DEEP in clear only.
+    let tls = "* CAPABILITY IMAP4rev1\r\ndeep2 OK done\r\n";
+    let script = Script {
+        tls: tls.as_bytes(),
+        ..script
+    };
+    let played = play(&client, &script);
+    assert_eq!(
+        (played.end, &*played.sent[1]),
+        (End::LogIn, "deep2 CAPABILITY\r\n")
+    );
+}
+
+#[test]
+fn what_follows_the_answer_to_starttls_in_clear_ends_the_connection() {
+    for injected in [
+        "* CAPABILITY IMAP4rev1\r\n",
+        "\r\n",
+        "x",
+        "* OK hi\r\ndeep2 OK done\r\n",
+    ] {
+        let clear = format!("{BEFORE_TLS}{injected}");
+        let script = Script {
+            clear: clear.as_bytes(),
+            tls: OVER_TLS.as_bytes(),
+            ..Script::default()
+        };
+        let played = play(&client(&[], TlsStart::StartTls), &script);
+        assert_eq!(played.end, End::Failed(ClientError::Injected));
+        assert_eq!(played.sent, ["deep1 STARTTLS\r\n", "", ""]);
+        assert!(played.stored.is_empty());
+    }
+}
+
+#[test]
+fn starttls_that_is_stripped_or_refused_ends_the_connection() {
+    let stripped = "* OK [CAPABILITY IMAP4rev1] hi\r\n";
+    let refused = "* OK [CAPABILITY IMAP4rev1 STARTTLS] hi\r\ndeep1 BAD no\r\n";
+    let preauth = "* PREAUTH [CAPABILITY IMAP4rev1 STARTTLS] hi\r\n";
+    for clear in [stripped, refused, preauth] {
+        for tls in [TlsStart::StartTls, TlsStart::StartTlsIfOffered] {
+            let script = Script {
+                clear: clear.as_bytes(),
+                ..Script::default()
+            };
+            // Latched: refused, with the recorded URL, and nothing is sent.
+            let session = session_with_status("tls12 <https://a.example/>");
+            let played = play(&ImapClient::new(session, demo(tls)), &script);
+            assert_eq!(failure(&played).stage(), Stage::NoTls);
+            assert!(!failure(&played).may_report());
+            assert_eq!(failure(&played).actions().len(), 3);
+            assert!(matches!(&*played.sent[0], "" | "deep1 STARTTLS\r\n"));
+            // Not latched: no session unless the caller allowed that.
+            let played = play(&client(&[], tls), &script);
+            let expected = match (tls, clear == preauth) {
+                (TlsStart::StartTls, _) => End::Failed(ClientError::NoTls),
+                (_, false) => End::LogIn,
+                (_, true) => End::Ready,
+            };
+            assert_eq!(played.end, expected, "{clear}");
+        }
+    }
+}
+
+#[test]
+fn in_clear_nothing_is_told_and_a_status_with_tls_is_believed() {
+    let clear = concat!(
+        "* OK [CAPABILITY IMAP4rev1 DEEP] hi\r\n",
+        "* ID (\"deep\" \"tls10\")\r\n",
+        "deep1 OK done\r\n"
+    );
+    let client = client(&[], TlsStart::StartTlsIfOffered);
+    let script = Script {
+        clear: clear.as_bytes(),
+        ..Script::default()
+    };
+    let played = play(&client, &script);
+    assert_eq!(played.sent[0], "deep1 ID NIL\r\n");
+    assert_eq!(played.end, End::Failed(ClientError::NoTls));
+    let clear = clear.replace("tls10", "x-other");
+    let script = Script {
+        clear: clear.as_bytes(),
+        login: Some(Login::Done),
+        ..Script::default()
+    };
+    let played = play(&client, &script);
+    assert_eq!(played.end, End::Ready);
+    assert_eq!(played.sent, ["deep1 ID NIL\r\n", "", ""]);
+    assert!(played.stored.is_empty());
+}
+
+#[test]
+fn a_handshake_that_fails_is_refused_without_a_word() {
+    let script = Script {
+        facts: None,
+        ..Script::default()
+    };
+    let session = session_with_status("tls12 tls-cert <https://a.example/>");
+    let client = ImapClient::new(session, demo(TlsStart::Implicit));
+    let played = play(&client, &script);
+    assert_eq!(failure(&played).stage(), Stage::HandshakeFailed);
+    let tags = [SecurityTag::TLS_CERT, SecurityTag::TLS12];
+    assert_eq!(failure(&played).tags(), tags);
+    assert_eq!(played.sent, ["", "", ""]);
+    let client = self::client(&[], TlsStart::Implicit);
+    let played = play(&client, &script);
+    assert_eq!(played.end, End::Failed(ClientError::HandshakeFailed));
+}
+
+#[test]
+fn a_failure_stays_one_whatever_the_server_makes_of_the_report() {
+    for server in [
+        "",
+        "* OK hi",
+        "* BYE\r\n",
+        "* OK [CAPABILITY IMAP4rev1 DEEP] hi\r\n* BYE\r\n",
+        "* OK [CAPABILITY IMAP4rev1 DEEP] hi\r\ndeep1 NO\r\n",
+        "* OK [CAPABILITY IMAP4rev1] hi\r\n",
+        "* OK [CAPABILITY IMAP4rev1 ID] hi\r\ndeep1 OK\r\nmore",
+        "* PREAUTH [CAPABILITY IMAP4rev1 ID] hi\r\ndeep1 OK\r\n",
+        "nonsense\r\n",
+    ] {
+        let script = Script {
+            tls: server.as_bytes(),
+            facts: Some(UNVERIFIED),
+            login: Some(Login::Done),
+            ..Script::default()
+        };
+        let played = play(&client(&["tls-cert"], TlsStart::Implicit), &script);
+        assert_eq!(failure(&played).stage(), Stage::Handshake);
+        let commands = played.sent[1].lines().filter(|line| {
+            ![
+                "deep1 ID (",
+                "deep1 CAPABILITY",
+                "deep1 LOGOUT",
+                "deep2 LOGOUT",
+            ]
+            .iter()
+            .any(|it| line.starts_with(it))
+        });
+        assert_eq!(commands.count(), 0, "{:?}", played.sent);
+    }
+}
+
+#[test]
+fn a_failure_is_told_a_server_that_has_id_and_not_deep() {
+    let report =
+        "deep1 ID (\"name\" \"Demo Mail\" \"version\" \"1.5\" \"latch-fail\" \"tls-cert\")\r\n";
+    for (has, sent, event) in [
+        ("ID", [report, "deep2 LOGOUT\r\n"].concat(), "reported"),
+        ("IDLE", "deep1 LOGOUT\r\n".to_owned(), "not reported"),
+    ] {
+        let server = format!("* OK [CAPABILITY IMAP4rev1 {has}] hi\r\ndeep1 OK\r\n");
+        let script = Script {
+            tls: server.as_bytes(),
+            facts: Some(UNVERIFIED),
+            ..Script::default()
+        };
+        let played = play(&client(&["tls-cert"], TlsStart::Implicit), &script);
+        assert_eq!(failure(&played).tags(), [SecurityTag::TLS_CERT]);
+        assert_eq!(played.sent[1], sent);
+        assert_eq!(played.events[1], event);
+    }
+}
+
+#[test]
+fn text_for_people_has_no_literals() {
+    let server = "* OK [CAPABILITY IMAP4rev1 DEEP] hi {9}\r\n* NO {9}\r\ndeep1 OK done {9}\r\n";
+    assert_eq!(implicit(&[], server).end, End::LogIn);
+}
+
+#[test]
+fn nothing_is_told_when_the_caller_says_so() {
+    let options = ClientOptions {
+        report: false,
+        name: None,
+        version: None,
+        ..demo(TlsStart::Implicit)
+    };
+    let answer = answered(r#"("deep" "tls12")"#);
+    let script = Script {
+        tls: answer.as_bytes(),
+        ..Script::default()
+    };
+    let client = ImapClient::new(session(&["tls12"]), options.clone());
+    let played = play(&client, &script);
+    assert_eq!(played.end, End::LogIn);
+    assert_eq!(played.sent[1], "deep1 ID NIL\r\n");
+    let script = Script {
+        facts: Some(UNVERIFIED),
+        ..script
+    };
+    let client = ImapClient::new(session(&["tls-cert"]), options);
+    let played = play(&client, &script);
+    assert_eq!(failure(&played).tags(), [SecurityTag::TLS_CERT]);
+    assert_eq!(played.sent, ["", "", ""]);
+}
+
+#[test]
+fn a_name_that_id_cannot_have_is_not_sent() {
+    let options = ClientOptions {
+        name: Some("Démo".into()),
+        ..demo(TlsStart::Implicit)
+    };
+    let answer = answered(r#"("deep" "tls12")"#);
+    let script = Script {
+        tls: answer.as_bytes(),
+        ..Script::default()
+    };
+    let played = play(&ImapClient::new(session(&[]), options), &script);
+    assert_eq!(played.sent[1], "deep1 ID NIL\r\n");
+    assert_eq!(played.events[0], "not reported");
+    assert_eq!(played.latched(), ["tls12"]);
+}
+
+#[test]
+fn after_scram_plus_the_status_counts_for_more() {
+    let answer = answered(r#"("deep" "tls10 tls-cert <https://a.example/>")"#);
+    let after = "* ID (\"deep\" \"tls10 <https://b.example/>\")\r\ndeep2 OK done\r\n";
+    let script = Script {
+        tls: answer.as_bytes(),
+        after_login: after.as_bytes(),
+        facts: Some(UNVERIFIED),
+        login: Some(Login::ScramPlus),
+        ..Script::default()
+    };
+    let client = client(&[], TlsStart::Implicit);
+    let played = play(&client, &script);
+    assert_eq!(played.end, End::Ready);
+    // tls-cert is not achieved.
+    assert_eq!(played.latched(), ["tls10"]);
+    assert_eq!(played.status(), Some("tls10 <https://b.example/>"));
+    assert!(played.sent[2].starts_with("deep2 ID (\"name\""));
+    assert!(played.sent[2].contains("\"latch\" \"tls10\""));
+    assert_eq!(played.stored.len(), 3);
+    truncated_at_each_byte(&client, &script);
+    let script = Script {
+        login: Some(Login::Done),
+        ..script
+    };
+    let played = play(&client, &script);
+    assert_eq!(played.status(), None);
+}
+
+#[test]
+fn preauth_over_tls_needs_no_login() {
+    let server = concat!(
+        "* PREAUTH [CAPABILITY IMAP4rev1 DEEP] hi\r\n",
+        "* ID (\"deep\" \"tls12\")\r\n",
+        "deep1 OK done\r\n",
+        "* 1 EXISTS\r\n"
+    );
+    let played = implicit(&[], server);
+    assert_eq!(played.end, End::Ready);
+    assert_eq!(played.latched(), ["tls12"]);
+    assert_eq!(played.left, b"* 1 EXISTS\r\n");
+}
+
+#[test]
+fn a_tag_that_means_nothing_here_is_refused_before_connecting() {
+    let mut client = client(&["x-new"], TlsStart::StartTls);
+    match client.demand() {
+        Ok(deep_latch::Demand::Refused(failure)) => {
+            assert_eq!(failure.stage(), Stage::Connecting);
+        }
+        other => panic!("{other:?}"),
+    }
+    client.receive(b"* OK hi\r\n");
+    client.handshake(GOOD);
+    client.logged_in(Login::Done);
+    assert!(matches!(
+        client.demand(),
+        Ok(deep_latch::Demand::Refused(_))
+    ));
+}
+
+#[test]
+fn what_is_not_due_ends_the_connection() {
+    for (server, error) in [
+        ("deep1 OK done\r\n", ClientError::Unexpected),
+        ("+ go on\r\n", ClientError::Unexpected),
+        ("* BYE busy\r\n", ClientError::Closing),
+        (
+            "* OK [CAPABILITY IMAP4rev1 DEEP] a\r\n+ go on\r\n",
+            ClientError::Unexpected,
+        ),
+        (
+            "* OK [CAPABILITY IMAP4rev1 DEEP] a\r\ndeep2 OK\r\n",
+            ClientError::Unexpected,
+        ),
+        (
+            "* OK [CAPABILITY IMAP4rev1 DEEP] a\r\ndeep0 OK\r\n",
+            ClientError::Unexpected,
+        ),
+        (
+            "* OK [CAPABILITY IMAP4rev1 DEEP] a\r\nDEEP1 OK\r\n",
+            ClientError::Unexpected,
+        ),
+        (
+            "* OK [CAPABILITY IMAP4rev1 DEEP] a\r\n* bye\r\n",
+            ClientError::Closing,
+        ),
+        ("* OK hi\r\ndeep1 NO\r\n", ClientError::Rejected),
+        ("", ClientError::EndOfInput),
+    ] {
+        let played = implicit(&[], server);
+        assert_eq!(played.end, End::Failed(error), "{server}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_responses_end_the_connection() {
+    for (server, expected) in [
+        ("* HELLO\r\n", (ErrorKind::Expected, "greeting", 2)),
+        ("* OK a\n", (ErrorKind::Character, "response", 6)),
+        ("* OK a\rb\r\n", (ErrorKind::Character, "response", 6)),
+        ("* OK \0\r\n", (ErrorKind::Character, "response", 5)),
+        (
+            "* OK hi\r\n* CAPABILITY IMAP4rev1  DEEP\r\n",
+            (ErrorKind::ExtraSpace, "capability-data", 23),
+        ),
+        (
+            "* OK hi\r\ndeep1 OK done\r\n",
+            (ErrorKind::Empty, "capability-data", 0),
+        ),
+        (
+            "* OK hi\r\ndeep1 FINE\r\n",
+            (ErrorKind::Expected, "resp-cond-state", 6),
+        ),
+    ] {
+        assert_eq!(malformed(&implicit(&[], server)), expected, "{server}");
+    }
+}
+
+#[test]
+fn limits_are_errors() {
+    let line = |length: usize| format!("* OK {}\r\n", "x".repeat(length - "* OK \r\n".len()));
+    let played = implicit(&[], &line(MAX_IMAP_LINE_BYTES));
+    assert_eq!(played.sent[1], "deep1 CAPABILITY\r\n");
+    let limit = MAX_IMAP_LINE_BYTES;
+    assert_eq!(
+        malformed(&implicit(&[], &line(limit + 1))),
+        (ErrorKind::Limit { limit }, "response", limit)
+    );
+
+    let many = |count: usize| {
+        let untagged = "* 1 EXISTS\r\n".repeat(count);
+        format!("{GREETING}{untagged}deep1 OK\r\n")
+    };
+    let limit = MAX_IMAP_UNTAGGED;
+    assert_eq!(implicit(&[], &many(limit)).end, End::LogIn);
+    assert_eq!(
+        malformed(&implicit(&[], &many(limit + 1))),
+        (ErrorKind::Limit { limit }, "response-data", 0)
+    );
+
+    // For each command anew.
+    let twice = format!(
+        "* OK hi\r\n{untagged}* CAPABILITY DEEP\r\ndeep1 OK\r\n{untagged}deep2 OK\r\n",
+        untagged = "* 1 EXISTS\r\n".repeat(limit - 1)
+    );
+    assert_eq!(implicit(&[], &twice).end, End::LogIn);
+
+    let literal = |length: usize| {
+        let octets = "x".repeat(length);
+        format!("{GREETING}* X {{{length}}}\r\n{octets}\r\ndeep1 OK\r\n")
+    };
+    let limit = MAX_IMAP_LITERAL_BYTES;
+    assert_eq!(implicit(&[], &literal(limit)).end, End::LogIn);
+    let line = format!("* X {{{}}}", limit + 1);
+    assert_eq!(
+        malformed(&implicit(&[], &literal(limit + 1))),
+        (ErrorKind::Limit { limit }, "literal", line.len())
+    );
+    let huge = format!("{GREETING}* X {{99999999999999999999999}}\r\n");
+    assert_eq!(
+        malformed(&implicit(&[], &huge)).0,
+        ErrorKind::Limit { limit }
+    );
+
+    // Many literals in one response.
+    let limit = deep_latch::MAX_IMAP_RESPONSE_BYTES;
+    let octets = "x".repeat(MAX_IMAP_LITERAL_BYTES);
+    let each = format!("{{{MAX_IMAP_LITERAL_BYTES}}}\r\n{octets} ");
+    let count = limit / each.len();
+    let server = |count: usize| format!("{GREETING}* X {}\r\ndeep1 OK\r\n", each.repeat(count));
+    assert_eq!(implicit(&[], &server(count)).end, End::LogIn);
+    let (kind, field, _) = malformed(&implicit(&[], &server(count + 1)));
+    assert_eq!((kind, field), (ErrorKind::Limit { limit }, "response"));
+}
+
+#[test]
+fn what_is_called_out_of_turn_is_an_error() {
+    let start = || client(&[], TlsStart::Implicit);
+    let mut client = start();
+    client.logged_in(Login::Done);
+    assert_eq!(client.demand(), Err(ClientError::Misuse));
+
+    let mut client = start();
+    client.receive(b"");
+    client.receive(b"* OK hi\r\n");
+    assert_eq!(client.demand(), Err(ClientError::Injected));
+
+    let mut client = start();
+    client.handshake(GOOD);
+    client.handshake(GOOD);
+    assert_eq!(client.demand(), Err(ClientError::Misuse));
+
+    // And nothing is sent any more.
+    let mut client = self::client(&[], TlsStart::StartTls);
+    client.receive(b"* OK [CAPABILITY STARTTLS] hi\r\ndeep1 OK\r\n");
+    assert!(matches!(client.demand(), Ok(deep_latch::Demand::Send(_))));
+    assert_eq!(client.demand(), Ok(deep_latch::Demand::StartTls));
+    client.handshake(GOOD);
+    client.handshake(GOOD);
+    assert_eq!(client.demand(), Err(ClientError::Misuse));
+
+    let mut client = start();
+    client.handshake(GOOD);
+    client.handshake_failed();
+    assert_eq!(client.demand(), Err(ClientError::Misuse));
+
+    // What was read in clear is not given away before TLS.
+    let mut client = self::client(&[], TlsStart::StartTls);
+    client.receive(b"* OK [CAPABILITY STARTTLS] hi\r\ndeep1 OK\r\nmore");
+    assert!(matches!(client.demand(), Ok(deep_latch::Demand::Send(_))));
+    assert!(client.take_leftover().is_empty());
+    assert_eq!(client.demand(), Err(ClientError::Injected));
+
+    // What was read and belongs to the caller must be taken before login.
+    let mut client = start();
+    client.handshake(GOOD);
+    client.receive(b"* OK [CAPABILITY IMAP4rev1] hi\r\n* 1 EXISTS\r\n");
+    client.receive(b"* 2 EXISTS\r\n");
+    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    client.logged_in(Login::Done);
+    assert_eq!(client.demand(), Err(ClientError::Misuse));
+
+    let mut client = start();
+    client.handshake(GOOD);
+    client.receive(b"* OK [CAPABILITY IMAP4rev1] hi\r\n");
+    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    client.end_of_input();
+    assert_eq!(client.demand(), Err(ClientError::EndOfInput));
+}

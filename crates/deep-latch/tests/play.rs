@@ -1,0 +1,221 @@
+//! A client that a script plays the server for: what it sends, stores and comes to.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "shared by the tests"
+)]
+
+use deep_latch::{
+    ChainVerdict, Client, ClientError, ClientEvent, DaneVerdict, DeepStatus, Demand, Facilities,
+    Host, IdentityVerdict, LatchFailure, LatchRecord, LatchSession, Login, Outcome, Protocol,
+    ProtocolVersion, SecurityTag, TlsFacts,
+};
+
+pub const HOST: &str = "mail.example.com";
+
+/// TLS 1.3 with a certificate that is verified.
+pub const GOOD: TlsFacts = TlsFacts {
+    version: ProtocolVersion::TLS1_3,
+    strength_bits: Some(256),
+    chain: ChainVerdict::Trusted,
+    identity: IdentityVerdict::Matches,
+    dane: DaneVerdict::NotChecked,
+};
+
+/// TLS 1.3 with a certificate that is not.
+pub const UNVERIFIED: TlsFacts = TlsFacts {
+    chain: ChainVerdict::Refused,
+    ..GOOD
+};
+
+pub fn record(tags: &[&'static str]) -> LatchRecord {
+    let tags = tags.iter().map(|tag| SecurityTag::parse(tag).unwrap());
+    LatchRecord::preset(Host::try_new(HOST).unwrap(), tags)
+}
+
+/// A session of a host whose status was recorded on an earlier connection.
+pub fn session_with_status(status: &str) -> LatchSession {
+    let mut first = session(&[]);
+    for event in [
+        deep_latch::Event::Handshake(GOOD),
+        deep_latch::Event::Status(&DeepStatus::parse(status).unwrap()),
+    ] {
+        assert_eq!(first.step(event).outcome, Outcome::Continue);
+    }
+    LatchSession::begin(first.record().clone(), Facilities::new()).0
+}
+
+pub fn session(tags: &[&'static str]) -> LatchSession {
+    LatchSession::begin(record(tags), Facilities::new()).0
+}
+
+/// What the server says, and what happens beside.
+#[derive(Clone, Debug)]
+pub struct Script<'a> {
+    /// Before TLS, or all if it begins at once; then over TLS; then after login.
+    pub clear: &'a [u8],
+    pub tls: &'a [u8],
+    pub after_login: &'a [u8],
+    /// What TLS comes to; nothing if the handshake fails.
+    pub facts: Option<TlsFacts>,
+    /// Whether the client comes back after login.
+    pub login: Option<Login>,
+}
+
+impl Default for Script<'_> {
+    fn default() -> Self {
+        Self {
+            clear: b"",
+            tls: b"",
+            after_login: b"",
+            facts: Some(GOOD),
+            login: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    LogIn,
+    Ready,
+    Refused(LatchFailure),
+    Failed(ClientError),
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Played {
+    /// What the client sent: in clear, over TLS, after login.
+    pub sent: [String; 3],
+    pub stored: Vec<LatchRecord>,
+    pub events: Vec<String>,
+    pub end: End,
+    /// What it gave back, and what it never took.
+    pub left: Vec<u8>,
+    pub record: LatchRecord,
+}
+
+impl Played {
+    pub fn latched(&self) -> Vec<&str> {
+        self.record.latched().map(|tag| tag.as_str()).collect()
+    }
+
+    pub fn status(&self) -> Option<&str> {
+        self.record.status().map(DeepStatus::as_str)
+    }
+}
+
+/// Plays a script in pieces of so many bytes.
+pub fn play_in_pieces<P: Protocol>(
+    mut client: Client<P>,
+    script: &Script<'_>,
+    piece: usize,
+) -> Played {
+    let mut sent = [const { String::new() }; 3];
+    let mut stored = Vec::new();
+    let mut stage = 0;
+    let mut left = script.clear;
+    let mut given_back = Vec::new();
+    let end = loop {
+        match client.demand() {
+            Ok(Demand::Send(bytes)) => sent[stage].push_str(&String::from_utf8(bytes).unwrap()),
+            Ok(Demand::Store) => stored.push(client.session().record().clone()),
+            Ok(Demand::Receive) if left.is_empty() => client.end_of_input(),
+            Ok(Demand::Receive) => {
+                let now;
+                (now, left) = left.split_at(piece.min(left.len()));
+                client.receive(now);
+            }
+            Ok(Demand::StartTls) => {
+                if !left.is_empty() {
+                    client.receive(left);
+                }
+                (stage, left) = (1, script.tls);
+                match script.facts {
+                    Some(facts) => client.handshake(facts),
+                    None => client.handshake_failed(),
+                }
+            }
+            Ok(Demand::LogIn) => {
+                given_back.extend(client.take_leftover());
+                let Some(login) = script.login else {
+                    break End::LogIn;
+                };
+                (stage, left) = (2, script.after_login);
+                client.logged_in(login);
+            }
+            Ok(Demand::Ready) => {
+                given_back.extend(client.take_leftover());
+                break End::Ready;
+            }
+            Ok(Demand::Refused(failure)) => break End::Refused(failure),
+            Err(error) => break End::Failed(error),
+        }
+    };
+    given_back.extend(left);
+    let events = client.take_events();
+    Played {
+        sent,
+        stored,
+        events: events.iter().map(ClientEvent::to_string).collect(),
+        left: match end {
+            End::LogIn | End::Ready => given_back,
+            _ => Vec::new(),
+        },
+        end,
+        record: client.session().record().clone(),
+    }
+}
+
+/// Plays a script as a whole, and in pieces: it is all the same.
+pub fn play<P: Protocol + Clone>(client: &Client<P>, script: &Script<'_>) -> Played {
+    let whole = play_in_pieces(client.clone(), script, usize::MAX);
+    for piece in [1, 2, 3, 7] {
+        let played = play_in_pieces(client.clone(), script, piece);
+        assert_eq!(played, whole, "in pieces of {piece}");
+    }
+    whole
+}
+
+/// Plays what is left of a script when the server goes away behind each of its bytes: never a session, unless
+/// there was nothing more to wait for, and never a login.
+pub fn truncated_at_each_byte<P: Protocol + Clone>(client: &Client<P>, script: &Script<'_>) {
+    let whole = play(client, script);
+    let texts = [script.clear, script.tls, script.after_login];
+    for (at, text) in texts.iter().enumerate() {
+        let needed = match whole.end {
+            End::LogIn | End::Ready if text.ends_with(&whole.left) => text.len() - whole.left.len(),
+            _ => text.len(),
+        };
+        for length in 0..needed {
+            let mut cut = [script.clear, script.tls, script.after_login];
+            cut[at] = &text[..length];
+            for later in cut.iter_mut().skip(at + 1) {
+                *later = b"";
+            }
+            let [clear, tls, after_login] = cut;
+            let cut = Script {
+                clear,
+                tls,
+                after_login,
+                ..script.clone()
+            };
+            let played = play(client, &cut);
+            match &whole.end {
+                End::Refused(_) => assert_eq!(played.end, whole.end, "{at} {length}"),
+                _ => assert_eq!(
+                    played.end,
+                    End::Failed(ClientError::EndOfInput),
+                    "{at} {length}"
+                ),
+            }
+        }
+    }
+}

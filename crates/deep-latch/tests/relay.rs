@@ -1,0 +1,282 @@
+//! The relay's side: replies, and the field of a delivery status notification.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
+
+use deep_latch::{
+    Cause, Event, Facilities, Host, LatchFailure, LatchRecord, LatchSession, Outcome, ParseError,
+    RelayReply, ReplyTo, SecurityDetail, SecurityTag, Stage, add_security_latch,
+    delivery_status_blocks, security_latch_of,
+};
+use proptest::prelude::*;
+
+fn tags(text: &str) -> Vec<SecurityTag<'static>> {
+    let tags = text.split_whitespace();
+    tags.map(|tag| SecurityTag::parse(tag).unwrap().into_owned())
+        .collect()
+}
+
+/// That of a host with these latches, all of which mean nothing here or are not there.
+fn failure(host: &str, latched: &str) -> LatchFailure {
+    let record = LatchRecord::preset(Host::try_new(host).unwrap(), tags(latched));
+    let (mut session, step) = LatchSession::begin(record, Facilities::new());
+    let outcome = match step.outcome {
+        Outcome::StartTls => session.step(Event::NoTls).outcome,
+        outcome => outcome,
+    };
+    let Outcome::Refuse(failure) = outcome else {
+        panic!("{outcome:?}");
+    };
+    failure
+}
+
+fn error(error: ParseError) -> (&'static str, &'static str, usize) {
+    (error.kind().name(), error.field(), error.offset())
+}
+
+#[test]
+fn the_reply_has_one_of_the_basic_codes_of_section_11_9_and_is_temporary_by_preference() {
+    let failure = failure("mx.example.com", "tls12 tls-cert");
+    assert_eq!(failure.stage(), Stage::NoTls);
+    let other = SecurityDetail::OTHER;
+    let later = SecurityDetail::try_new(31).unwrap();
+    let text = "Message Transport Failed due to missing required security: mx.example.com tls-cert tls12\r\n";
+    for (cause, to, detail, code, status) in [
+        (
+            Cause::Administrative,
+            ReplyTo::Recipient,
+            other,
+            450,
+            "4.7.0",
+        ),
+        (
+            Cause::Administrative,
+            ReplyTo::Transaction,
+            other,
+            454,
+            "4.7.0",
+        ),
+        (Cause::Lasting, ReplyTo::Recipient, other, 550, "5.7.0"),
+        (Cause::Lasting, ReplyTo::Transaction, later, 554, "5.7.31"),
+    ] {
+        let reply = RelayReply::new(&failure, cause, to, detail);
+        assert_eq!((reply.code(), &*reply.status()), (code, status));
+        assert_eq!(reply.to_string(), format!("{code} {status} {text}"));
+    }
+    assert_eq!(Cause::default(), Cause::Administrative);
+    assert_eq!(SecurityDetail::default(), SecurityDetail::OTHER);
+    assert_eq!(SecurityDetail::try_new(0), Ok(SecurityDetail::OTHER));
+    assert!(SecurityDetail::try_new(999).is_ok());
+    let error = SecurityDetail::try_new(1000).unwrap_err();
+    assert_eq!(error.to_string(), "detail: more than 999");
+}
+
+#[test]
+fn a_long_reply_has_more_lines_and_none_is_too_long() {
+    let label = "x".repeat(63);
+    let host = format!("{label}.{label}.{label}.{}", "y".repeat(61));
+    for count in 1..=64 {
+        let latched: Vec<_> = (0..count)
+            .map(|number| format!("{}{number:02}", "t".repeat(62)))
+            .collect();
+        let failure = failure(&host, &latched.join(" "));
+        assert_eq!(failure.stage(), Stage::Connecting);
+        let detail = SecurityDetail::try_new(999).unwrap();
+        let reply = RelayReply::new(&failure, Cause::Lasting, ReplyTo::Transaction, detail);
+        let text = reply.to_string();
+        let mut words = Vec::new();
+        let mut lines = text.split_inclusive("\r\n").peekable();
+        while let Some(line) = lines.next() {
+            assert!(line.len() <= 512, "{}", line.len());
+            let separator = if lines.peek().is_some() { '-' } else { ' ' };
+            let rest = line
+                .strip_prefix(&format!("554{separator}5.7.999 "))
+                .unwrap();
+            words.extend(rest.trim_end().split(' ').map(str::to_owned));
+        }
+        let expected: Vec<_> = "Message Transport Failed due to missing required security:"
+            .split(' ')
+            .map(str::to_owned)
+            .chain([host.clone()])
+            .chain(latched)
+            .collect();
+        assert_eq!(words, expected);
+    }
+    // 512 octets are one line, and one more are two.
+    let of = |length: usize| {
+        let head =
+            "554 5.7.999 Message Transport Failed due to missing required security: a.example";
+        let mut latched = tags("")
+            .into_iter()
+            .map(|tag| tag.to_string())
+            .collect::<Vec<_>>();
+        let mut left = length - 2 - head.len();
+        while left > 0 {
+            let take = if left > 70 { 60 } else { left.min(64 + 1) };
+            latched.push(format!("a{:02}{}", latched.len(), "t".repeat(take - 4)));
+            left -= take;
+        }
+        let failure = failure("a.example", &latched.join(" "));
+        let detail = SecurityDetail::try_new(999).unwrap();
+        RelayReply::new(&failure, Cause::Lasting, ReplyTo::Transaction, detail).to_string()
+    };
+    assert_eq!((of(512).len(), of(512).lines().count()), (512, 1));
+    assert_eq!(of(513).lines().count(), 2);
+}
+
+const BLOCK: &str = "Final-Recipient: rfc822; b@c.example\r\nAction: failed\r\nStatus: 5.7.0\r\n";
+
+#[test]
+fn the_field_is_written_behind_the_others_and_read_back() {
+    let latches = tags("tls12 tls-cert");
+    let written = add_security_latch(BLOCK.as_bytes(), &latches).unwrap();
+    let expected = format!("{BLOCK}SMTP-Security-Latch: tls12 tls-cert\r\n");
+    assert_eq!(String::from_utf8(written.clone()).unwrap(), expected);
+    assert_eq!(security_latch_of(&written), Ok(Some(latches)));
+    assert_eq!(security_latch_of(BLOCK.as_bytes()), Ok(None));
+    // Other fields stay as they are, whatever they are.
+    let odd = "X-Odd:\t a \r\n \x7f\r\nFINAL-recipient : rfc822;b@c.example\r\nX: \u{e9}\r\n";
+    let written = add_security_latch(odd.as_bytes(), &tags("x")).unwrap();
+    assert_eq!(
+        written,
+        format!("{odd}SMTP-Security-Latch: x\r\n").as_bytes()
+    );
+}
+
+#[test]
+fn a_field_of_many_tags_is_folded_at_78() {
+    let names: Vec<_> = (0..64)
+        .map(|number| format!("{}{number:02}", "t".repeat(number)))
+        .collect();
+    let names: Vec<_> = names
+        .iter()
+        .filter(|name| name.len() <= 64 && name.starts_with('t'))
+        .collect();
+    let latches: Vec<_> = names
+        .iter()
+        .map(|name| SecurityTag::parse(name).unwrap())
+        .collect();
+    let written = add_security_latch(BLOCK.as_bytes(), &latches).unwrap();
+    let text = std::str::from_utf8(&written).unwrap();
+    assert!(text.starts_with(BLOCK));
+    assert!(text.lines().all(|line| line.len() <= 78));
+    assert!(text.lines().count() > 20);
+    assert_eq!(security_latch_of(&written), Ok(Some(latches)));
+}
+
+#[test]
+fn only_a_recipients_block_gets_the_field_and_once() {
+    let add = |block: &str, names: &str| {
+        add_security_latch(block.as_bytes(), &tags(names))
+            .map(drop)
+            .map_err(error)
+    };
+    let message = "Reporting-MTA: dns; mx.example\r\n";
+    assert_eq!(
+        add(message, "tls10"),
+        Err(("expected", "Final-Recipient", 32))
+    );
+    assert_eq!(add("", "tls10"), Err(("expected", "Final-Recipient", 0)));
+    let again = format!("{BLOCK}smtp-security-LATCH : tls10\r\n");
+    assert_eq!(
+        add(&again, "tls12"),
+        Err(("duplicate", "SMTP-Security-Latch", BLOCK.len()))
+    );
+    assert_eq!(
+        add(BLOCK, ""),
+        Err(("empty", "smtp-security-latch", BLOCK.len()))
+    );
+    for (block, at) in [
+        ("Final-Recipient: a\n", 18),
+        ("Final-Recipient: a\r\n\r\n", 20),
+        ("\r\nFinal-Recipient: a\r\n", 0),
+        ("Final-Recipient: a\rb\r\n", 18),
+        ("Final-Recipient: a\r\nAction: failed", 34),
+        ("Final-Recipient: a\r\nAction: failed\r", 34),
+    ] {
+        assert_eq!(
+            add(block, "tls10"),
+            Err(("expected", "per-recipient-fields", at)),
+            "{block:?}"
+        );
+        let read = security_latch_of(block.as_bytes()).map_err(error);
+        assert_eq!(read, Err(("expected", "per-recipient-fields", at)));
+    }
+}
+
+#[test]
+fn a_field_that_is_malformed_is_refused() {
+    let read = |field: &str| {
+        let block = format!("A: b\r\n{field}\r\nC: d\r\n");
+        security_latch_of(block.as_bytes())
+            .map(|tags| tags.map(|tags| tags.len()))
+            .map_err(error)
+    };
+    assert_eq!(
+        read("smtp-security-latch:\r\n\t(a (b))\r\n tls10\r\n tls12"),
+        Ok(Some(2))
+    );
+    assert_eq!(read("X-SMTP-Security-Latch: !"), Ok(None));
+    assert_eq!(read("SMTP-Security-Latch"), Ok(None));
+    assert_eq!(
+        read("SMTP-Security-Latch: "),
+        Err(("empty", "security-tag", 27))
+    );
+    assert_eq!(
+        read("SMTP-Security-Latch: tls10, tls12").map_err(|error| error.2),
+        Err(32)
+    );
+    assert_eq!(
+        read("SMTP-Security-Latch : tls10").map_err(|error| error.2),
+        Err(6)
+    );
+    assert_eq!(
+        read("SMTP-Security-Latch: a\r\nSMTP-Security-Latch: a"),
+        Err(("duplicate", "SMTP-Security-Latch", 30))
+    );
+    let octets = b"SMTP-Security-Latch: \xff\r\n";
+    assert_eq!(
+        security_latch_of(octets).map_err(error),
+        Err(("character", "SMTP-Security-Latch", 21))
+    );
+}
+
+#[test]
+fn the_blocks_of_a_notification_are_taken_apart() {
+    let blocks = |body: &'static str| -> Vec<&str> {
+        let blocks = delivery_status_blocks(body.as_bytes());
+        blocks
+            .map(|block| std::str::from_utf8(block).unwrap())
+            .collect()
+    };
+    assert_eq!(blocks(""), [""; 0]);
+    assert_eq!(blocks("\r\n\r\n"), [""; 0]);
+    assert_eq!(blocks("A: b\r\n"), ["A: b\r\n"]);
+    assert_eq!(
+        blocks("\r\nA: b\r\nC: d\r\n\r\n\r\nE: f\r\n\r\nG: h"),
+        ["A: b\r\nC: d\r\n", "E: f\r\n", "G: h"]
+    );
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_into_a_block_is_read_from_it(
+        before in prop::collection::vec("[A-Za-z-]{1,20}:[ -~]{0,60}(\r\n[ \t][!-~]{1,20}){0,2}", 0..4),
+        latches in prop::collection::vec("[A-Za-z][A-Za-z0-9_-]{0,63}", 1..64),
+    ) {
+        let mut block = String::new();
+        for field in before.iter().map(String::as_str).chain(["Final-Recipient: rfc822; a@b"]) {
+            block += field;
+            block += "\r\n";
+        }
+        let latches = tags(&latches.join(" "));
+        let written = add_security_latch(block.as_bytes(), &latches).unwrap();
+        prop_assert!(written.starts_with(block.as_bytes()));
+        prop_assert_eq!(security_latch_of(&written), Ok(Some(latches)));
+    }
+}

@@ -1,0 +1,6 @@
+//! What a server says to a client of deep-latch.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    conformance::oracle::deep_latch_client::any(data).unwrap();
+});

@@ -1,0 +1,6 @@
+//! The SMTP-Security-Latch field, and the `tls` clause of Received.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    conformance::oracle::deep_latch::security_latch(data).unwrap();
+});

@@ -1,0 +1,6 @@
+//! A `deep-status`, and lines of POP and SMTP that have one.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    conformance::oracle::deep_latch::status(data).unwrap();
+});
