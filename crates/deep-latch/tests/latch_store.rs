@@ -702,6 +702,15 @@ async fn a_file_of_another_version_or_form_is_refused() {
         write_file(&path, body);
         assert_eq!(open(), LatchStoreErrorKind::Unreadable, "{body}");
     }
+    // A length that is not the body's, though the digest is.
+    let digest = sha256sum(b"{}");
+    for (length, expected) in [(1, false), (2, true), (3, false)] {
+        let header = format!(
+            r#"{{"format":"deep-latch latches","version":1,"bytes":{length},"sha256":"{digest}"}}"#
+        );
+        fs::write(&path, format!("{header}\n{{}}\n")).unwrap();
+        assert_eq!(FileLatchStore::open(&path).is_ok(), expected, "{length}");
+    }
     // What differs from the last of them in that only is read.
     write_file(
         &path,

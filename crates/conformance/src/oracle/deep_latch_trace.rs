@@ -213,7 +213,7 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
     )?;
     check(*session.record() == before_all, "begin changes the record")?;
     let mut last: Option<DeepStatus<'static>> = None;
-    let mut in_clear = Vec::new();
+    let mut in_clear: Vec<SecurityTag<'static>> = Vec::new();
     while !bytes.0.is_empty() {
         let before = session.clone();
         let what = bytes.next();
@@ -247,7 +247,13 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
             Event::Status(status) if before.facts().tls.is_some() => {
                 last = Some((*status).clone().into_owned())
             }
-            Event::Status(status) => in_clear.extend(status.tags().map(SecurityTag::into_owned)),
+            Event::Status(status) => {
+                for tag in status.tags().filter(negotiated_only) {
+                    if !in_clear.contains(&tag) {
+                        in_clear.push(tag.into_owned());
+                    }
+                }
+            }
             Event::NoTls | Event::LoggedIn(_) => {}
         }
         one(
@@ -398,9 +404,8 @@ fn goes_on(
                 before.record().latched().all(kept),
                 "goes on without what is latched",
             )?;
-            let demanded = |tag: &SecurityTag<'_>| negotiated_only(tag) && facts.tls.is_none();
             check(
-                !in_clear.iter().any(demanded),
+                in_clear.is_empty() || facts.tls.is_some(),
                 "goes on in clear with a server that advertised TLS",
             )
         }
@@ -410,7 +415,7 @@ fn goes_on(
             "refused, though all that is latched is there",
         ),
         Outcome::Over => {
-            let weak = in_clear.iter().any(|tag| negotiated_only(tag) && !has(tag));
+            let weak = in_clear.iter().any(|tag| !has(tag));
             check(facts.tls.is_none() || weak, "over, though nothing failed")
         }
     }
