@@ -14,13 +14,12 @@ from deep_latch_reference import REGISTERED, SUITES, judge
 DIRECTORY = Path(__file__).resolve().parents[3] / "crates/deep-latch/vectors"
 SOURCE = "crates/conformance/python/deep_latch_vectors.py"
 
-# What the cases show, by the ids of docs/requirements.
+# What the cases of a suite show, by the ids of docs/requirements; `shown` adds what a single case does.
 SHOWS = {
-    "tag": ["newman-5-1-syntax"], "status": ["newman-5-3-syntax"], "tls-cipher": ["newman-6-syntax"],
-    "imap-capability": ["newman-7-1-capability"], "imap-id": ["newman-7-1-id"], "pop-capa": ["newman-7-2-capa"],
-    "smtp-ehlo": ["newman-7-3-ehlo"], "smtp-client": ["newman-7-3-client"], "security-latch": ["newman-7-4-field"],
-    "registration": ["newman-11-1-review"],
+    "tag": "5-1-6", "status": "5-3-3", "tls-cipher": "6-1 6-2", "imap-capability": "11-6-1", "imap-id": "7-1-9",
+    "pop-capa": "7-2-2", "smtp-ehlo": "7-3-2", "smtp-client": "7-3-3", "security-latch": "7-4-3", "registration": "11-1-1",
 }
+EXAMPLES = {"example-1": "7-1-10", "example-2": "7-1-11", "example-3": "7-1-12"}
 CASES = {suite: {} for suite in SUITES}
 
 
@@ -35,7 +34,23 @@ def case(suite, name, text=None, reject=None, diagnostics=(), **fields):
         outcome["reject"] = dict(zip(("kind", "field", "offset"), reject))
     elif suite in ("status", "pop-capa", "smtp-ehlo") and outcome["accept"] is not None:
         outcome["accept"]["diagnostics"] = [list(diagnostic) for diagnostic in diagnostics]
-    CASES[suite][name] = {"name": name, "requirements": SHOWS[suite], **fields, **outcome}
+    CASES[suite][name] = {"name": name, "requirements": shown(suite, name, fields, outcome), **fields, **outcome}
+
+
+def shown(suite, name, fields, outcome):
+    accept = outcome.get("accept") or {}
+    found = SHOWS[suite].split()
+    if suite == "tls-cipher" and "form" in fields:
+        found = ["6-3", "11-10-1"]
+    if suite == "imap-id":
+        report = accept.get("report", {})
+        found += ["7-1-1"] * (fields.get("from") == "server")
+        found += [number for field, number in (("latch", "7-1-2"), ("latch-fail", "7-1-4"), ("security-tags", "7-1-5"), ("tls", "7-1-6")) if field in report]
+        found += [number for example, number in EXAMPLES.items() if name.startswith(example)]
+    if "elements" in accept:
+        found += ["5-3-2"] * (not any("tag" in element for element in accept["elements"]))
+        found += ["5-3-4"] * any("extension" in element for element in accept["elements"])
+    return ["newman-" + number for number in found]
 
 
 def long(repeat, count, prefix="", suffix=""):
