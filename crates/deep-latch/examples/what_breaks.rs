@@ -60,7 +60,7 @@ async fn ask(
     host: Option<&Host>,
 ) -> Result<(), Box<dyn Error>> {
     let tag = SecurityTag::parse(tag)?;
-    let since = SystemTime::now() - days * DAY;
+    let since = days_before(SystemTime::now(), days)?;
     let of = Clients { since, host };
     println!("Of the last {days} days:\n");
     println!(
@@ -70,6 +70,11 @@ async fn ask(
     println!("{}", TagCount::to_table(&sink.clients_by_tag(of).await?));
     println!("{}", sink.clients_by_software(of).await?.to_table());
     Ok(())
+}
+
+fn days_before(time: SystemTime, days: u32) -> Result<SystemTime, Box<dyn Error>> {
+    let before = DAY.checked_mul(days).and_then(|it| time.checked_sub(it));
+    before.ok_or_else(|| "too many days".into())
 }
 
 /// What the clients of a small provider reported.
@@ -117,7 +122,7 @@ async fn fill(sink: &dyn ReportSink) -> Result<(), Box<dyn Error>> {
             security_tags: vec![SecurityTag::TLS12],
             ..ClientReport::default()
         };
-        let at = now - days_ago * DAY;
+        let at = days_before(now, days_ago)?;
         let received = ReceivedReport::try_new(account, &host, MailProtocol::Imap, at, &report)?;
         sink.record(&received).await?;
     }

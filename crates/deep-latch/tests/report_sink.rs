@@ -1064,6 +1064,44 @@ async fn the_schema_itself_refuses_what_is_no_report() {
 }
 
 #[tokio::test]
+async fn the_tables_have_for_an_operators_own_queries_when_a_client_was_seen_and_how_last() {
+    let around = Around::new("own").await;
+    let here = host("imap.example.com");
+    let report = example_1();
+    for sink in around.open_both().await.unwrap() {
+        for (seconds, protocol) in [
+            (20, MailProtocol::Imap),
+            (30, MailProtocol::Smtp),
+            (10, MailProtocol::Pop),
+        ] {
+            let report = ReceivedReport::try_new("alice", &here, protocol, at(seconds), &report);
+            sink.record(&report.unwrap()).await.unwrap();
+        }
+    }
+    const SEEN: &str =
+        "SELECT account, host, name, version, protocol, first_seen, last_seen FROM deep_clients";
+    type Row = (String, String, String, String, String, i64, i64);
+    let file = SqliteConnectOptions::new().filename(around.directory.path().join("reports.db"));
+    let mut sqlite = SqliteConnection::connect_with(&file).await.unwrap();
+    let mut postgres = PgConnection::connect_with(&around.database).await.unwrap();
+    let rows: [Vec<Row>; 2] = [
+        sqlx::query_as(SEEN).fetch_all(&mut sqlite).await.unwrap(),
+        sqlx::query_as(SEEN).fetch_all(&mut postgres).await.unwrap(),
+    ];
+    let text = str::to_owned;
+    let expected = (
+        text("alice"),
+        text("imap.example.com"),
+        text("Demo Mail"),
+        text("1.5"),
+        text("smtp"),
+        1_416_787_210,
+        1_416_787_230,
+    );
+    assert_eq!(rows, [vec![expected.clone()], vec![expected]]);
+}
+
+#[tokio::test]
 async fn a_postgresql_server_elsewhere_must_be_verified() {
     let refusal = async |server: PgConnectOptions, options| {
         PostgresReportSink::connect(server, options)

@@ -46,7 +46,7 @@ async fn next_host(world: &World, lacks: Lacks) -> Checked<LatchFailure> {
     relay.store.merge(&relay.account, &record).await?;
     let tls = match lacks {
         Lacks::StartTls => Tls::None,
-        Lacks::Certificate => Tls::Upgraded(world.acceptor(Certificate::Expired, Versions::All)?),
+        Lacks::Certificate => Tls::OnCommand(world.acceptor(Certificate::Expired, Versions::All)?),
     };
     let (tcp, served) = Server::new(MailProtocol::Smtp, tls, None).listen().await?;
     let outcome = relay.connect(MailProtocol::Smtp, tcp).await?.outcome;
