@@ -60,7 +60,9 @@ async fn ask(
     host: Option<&Host>,
 ) -> Result<(), Box<dyn Error>> {
     let tag = SecurityTag::parse(tag)?;
-    let since = SystemTime::now() - days * DAY;
+    let since = SystemTime::now()
+        .checked_sub(DAY.saturating_mul(days))
+        .ok_or("before time began")?;
     let of = Clients { since, host };
     println!("Of the last {days} days:\n");
     println!(
@@ -117,7 +119,9 @@ async fn fill(sink: &dyn ReportSink) -> Result<(), Box<dyn Error>> {
             security_tags: vec![SecurityTag::TLS12],
             ..ClientReport::default()
         };
-        let at = now - days_ago * DAY;
+        let at = now
+            .checked_sub(DAY.saturating_mul(days_ago))
+            .ok_or("before time began")?;
         let received = ReceivedReport::try_new(account, &host, MailProtocol::Imap, at, &report)?;
         sink.record(&received).await?;
     }

@@ -32,7 +32,7 @@ async fn latched(world: &World, protocol: MailProtocol, tls: TlsStart) -> Checke
     let acceptor = world.good()?;
     let tls = match tls {
         TlsStart::Implicit => Tls::Implicit(acceptor),
-        _ => Tls::StartTls(acceptor),
+        _ => Tls::Upgraded(acceptor),
     };
     let server = Server::new(protocol, tls, Some(demo(STATUS)?));
     let (tcp, served) = server.listen().await?;

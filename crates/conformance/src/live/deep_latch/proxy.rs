@@ -202,7 +202,7 @@ pub(super) async fn spoofed() -> Checked {
     same(
         "refused",
         answers.as_slice(),
-        &["a001 BAD tls: from a client"],
+        ["a001 BAD tls: from a client"],
     )?;
     same("reports", heard.reports.len(), 0)?;
 

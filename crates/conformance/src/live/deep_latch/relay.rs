@@ -46,7 +46,7 @@ async fn next_host(world: &World, lacks: Lacks) -> Checked<LatchFailure> {
     relay.store.merge(&relay.account, &record).await?;
     let tls = match lacks {
         Lacks::StartTls => Tls::None,
-        Lacks::Certificate => Tls::StartTls(world.acceptor(Certificate::Expired, Versions::All)?),
+        Lacks::Certificate => Tls::Upgraded(world.acceptor(Certificate::Expired, Versions::All)?),
     };
     let (tcp, served) = Server::new(MailProtocol::Smtp, tls, None).listen().await?;
     let outcome = relay.connect(MailProtocol::Smtp, tcp).await?.outcome;
@@ -160,7 +160,7 @@ fn notification(reply: &RelayReply, failure: &LatchFailure) -> Checked<Vec<u8>> 
         )
         .body(body)
         .write_to_vec();
-    Ok(built.map_err(|error| Failure::new(format!("{error:?}")))?)
+    built.map_err(|error| Failure::new(format!("{error:?}")))
 }
 
 /// The blocks of the notification's message/delivery-status, read by mail-parser.

@@ -31,7 +31,8 @@ pub(super) fn at(seconds: u64) -> SystemTime {
 #[derive(Clone)]
 pub(super) enum Tls {
     Implicit(TlsAcceptor),
-    StartTls(TlsAcceptor),
+    /// By STARTTLS, or STLS.
+    Upgraded(TlsAcceptor),
     /// There is none: in clear, e.g. behind a proxy, or because somebody stripped STARTTLS.
     None,
 }
@@ -106,7 +107,7 @@ impl Server {
                 Wire::new(stream).dialogue(self, heard, true, false).await?;
                 return Ok(());
             }
-            Tls::StartTls(acceptor) => Some(acceptor),
+            Tls::Upgraded(acceptor) => Some(acceptor),
             Tls::None => None,
         };
         let mut wire = Wire::new(stream);
