@@ -117,7 +117,7 @@ impl DeferredServerVerifier {
     }
 
     /// What the connection knows of the server, as the server of this host, at this time. DANE's verdict is
-    /// the caller's: on [`ClientConnection::peer_certificates`].
+    /// the caller's: on the connection's `peer_certificates`.
     ///
     /// # Errors
     /// When the handshake is not finished.
