@@ -97,7 +97,8 @@ enum IfMissing {
 }
 
 impl SqliteLatchStore {
-    /// Opens the store in this file. It may not be on a network file system.
+    /// Opens the store in this file. It may not be on a network file system, and nobody may remove or
+    /// replace it while it is open: SQLite does not notice that.
     ///
     /// # Errors
     /// When there is none, or it cannot be used, is of a newer version of this crate, or could lose
