@@ -202,7 +202,7 @@ SHOWN = (
     ("section-7-2", "7-2-3"), ("section-7-3", "7-3-2"), ("in-clear-a-status", "5-1-2"), ("in-clear", "5-1-1"),
     ("starttls-stripped", "5-1-1"), ("a-status-withdrawn", "5-1-4"), ("attacker", "5-3-6"), ("scram-plus", "5-3-5"),
     ("nothing-follows", "5-1-5"), ("extensions", "5-3-4"), ("an-empty-status", "5-3-2"), ("the-url", "5-3-7"),
-    ("latched-of", "5-1-4"), ("dane", "11-2-4"), ("tls-dane-tlsa", "11-2-4"), ("tls-cert", "11-2-3"),
+    ("latched-of-chain", "5-1-3"), ("latched-of", "5-1-2"), ("dane", "11-2-4"), ("tls-dane-tlsa", "11-2-4"), ("tls-cert", "11-2-3"),
     ("tls12", "11-2-2"), ("tls10", "11-2-1"), ("a-custom-tag", "5-1-3"),
 )
 
