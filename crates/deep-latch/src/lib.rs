@@ -38,6 +38,8 @@ mod server;
 mod smtp;
 mod smtp_client;
 #[cfg(feature = "sqlx-sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlx-sqlite")]
 mod sqlx_latch_store;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
 mod sqlx_report_sink;

@@ -1,9 +1,8 @@
 //! Feature `sqlx-sqlite`: latches of many accounts in an SQLite database, opened so that nothing is lost.
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, ops::Deref, time::Duration};
 use std::{
-    error::Error,
     fs, io,
     path::{Path, absolute},
     time::Instant,
@@ -24,6 +23,7 @@ use crate::{
         from_text, merged, to_text,
     },
     record::LatchRecord,
+    sqlite::{self, Unfit},
 };
 
 /// The schema's versions; what was published is not changed.
@@ -31,10 +31,6 @@ const VERSIONS: &[(&str, &str)] = &[(
     "latches",
     include_str!("../migrations/latches/1_latches.sql"),
 )];
-
-/// Before this version, two connections that write and checkpoint at once can corrupt a database
-/// (SQLite's "WAL-reset bug").
-const OLDEST: (u32, u32, u32) = (3, 51, 3);
 
 const IS_THERE: &str =
     "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'deep_latches'";
@@ -140,7 +136,8 @@ impl SqliteLatchStore {
         let deadline = Instant::now().checked_add(options.timeout);
         while let Err(error) = set_up(&path, &file, if_missing).await {
             // To make a database a WAL one takes all of it, and SQLite does not wait for that.
-            if !is_busy(&error) || deadline.is_none_or(|deadline| deadline < Instant::now()) {
+            if !sqlite::is_busy(&error) || deadline.is_none_or(|deadline| deadline < Instant::now())
+            {
                 return Err(error);
             }
             sleep(Duration::from_millis(5)).await;
@@ -292,33 +289,15 @@ async fn set_up(
     let mut connection = SqliteConnection::connect_with(&file)
         .await
         .map_err(failed)?;
-    #[cfg(unix)]
     if if_missing == IfMissing::Create && length.is_none_or(|length| length == 0) {
-        use std::os::unix::fs::PermissionsExt;
-        // By name: to close the file a second time would undo SQLite's locks on it. It is empty yet,
-        // and SQLite's other files get the permissions of this one.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(unavailable)?;
+        sqlite::for_its_owner_alone(path).map_err(unavailable)?;
     }
-    let version: String = query_scalar("SELECT sqlite_version()")
-        .fetch_one(&mut connection)
+    sqlite::write_ahead(&mut connection)
         .await
-        .map_err(failed)?;
-    if parse(&version).is_none_or(|version| version < OLDEST) {
-        return Err(LatchStoreError::new(
-            LatchStoreErrorKind::NotDurable,
-            format!("SQLite {version} has the WAL-reset bug"),
-        ));
-    }
-    let mode: String = query_scalar("PRAGMA journal_mode = WAL")
-        .fetch_one(&mut connection)
-        .await
-        .map_err(failed)?;
-    if mode != "wal" {
-        return Err(LatchStoreError::new(
-            LatchStoreErrorKind::NotDurable,
-            format!("SQLite's journal_mode stays {mode}"),
-        ));
-    }
+        .map_err(|unfit| match unfit {
+            Unfit::NotDurable(why) => LatchStoreError::new(LatchStoreErrorKind::NotDurable, why),
+            Unfit::Failed(error) => failed(error),
+        })?;
     // Of processes that open a new database at once, one makes the schema.
     let mut transaction = connection
         .begin_with("BEGIN IMMEDIATE")
@@ -375,7 +354,7 @@ fn failed(error: sqlx::Error) -> LatchStoreError {
             LatchStoreErrorKind::Unreadable
         }
         // SQLITE_CORRUPT and SQLITE_NOTADB, by their primary code, the last eight bits.
-        _ if matches!(code(&error).map(|code| code & 0xff), Some(11 | 26)) => {
+        _ if matches!(sqlite::code(&error).map(|code| code & 0xff), Some(11 | 26)) => {
             LatchStoreErrorKind::Unreadable
         }
         _ => LatchStoreErrorKind::Unavailable,
@@ -383,38 +362,9 @@ fn failed(error: sqlx::Error) -> LatchStoreError {
     LatchStoreError::new(kind, error)
 }
 
-/// SQLite's result code.
-fn code(error: &sqlx::Error) -> Option<u32> {
-    error.as_database_error()?.code()?.parse().ok()
-}
-
-fn is_busy(error: &LatchStoreError) -> bool {
-    let error = error.source().and_then(|source| source.downcast_ref());
-    // SQLITE_BUSY, SQLITE_BUSY_RECOVERY, SQLITE_BUSY_SNAPSHOT.
-    matches!(error.and_then(code), Some(5 | 261 | 517))
-}
-
-fn parse(version: &str) -> Option<(u32, u32, u32)> {
-    let mut numbers = version.split('.').map(str::parse);
-    let mut next = || numbers.next()?.ok();
-    Some((next()?, next()?, next()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_compared_by_number() {
-        assert_eq!(parse("3.51.3"), Some(OLDEST));
-        assert_eq!(parse("3.9.0").map(|version| version < OLDEST), Some(true));
-        assert_eq!(
-            parse("3.51.10").map(|version| version < OLDEST),
-            Some(false)
-        );
-        assert_eq!(parse("3.52"), None);
-        assert_eq!(parse("3.52.x"), None);
-    }
 
     #[tokio::test]
     async fn every_commit_is_on_the_disk_before_it_returns() {

@@ -12,8 +12,6 @@
     reason = "tests"
 )]
 
-mod postgres_server;
-
 use std::{
     env,
     error::Error,

@@ -11,8 +11,6 @@
     reason = "tests"
 )]
 
-mod postgres_server;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,

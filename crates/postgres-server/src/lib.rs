@@ -3,7 +3,6 @@
 
 #![allow(
     missing_docs,
-    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -31,7 +30,7 @@ use sqlx::{
 };
 use tempfile::TempDir;
 
-const USER: &str = "tokenbind";
+const USER: &str = "tests";
 const START: Duration = Duration::from_secs(60);
 
 /// The server, stopped when the last test lets go of it, also if that test panics.
