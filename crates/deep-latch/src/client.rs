@@ -495,6 +495,14 @@ impl Core {
         }
     }
 
+    /// There is no TLS: the connection is the caller's in clear, where that is allowed.
+    pub(crate) fn hand_over_without_tls(&mut self) -> Result<(), ClientError> {
+        if self.no_tls()? {
+            self.hand_over();
+        }
+        Ok(())
+    }
+
     /// The server logged the client in of itself. Whether the connection goes on.
     pub(crate) fn logged_in_already(&mut self) -> Result<bool, ClientError> {
         match self.step(Event::LoggedIn(Login::Done)) {

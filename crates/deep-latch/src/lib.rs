@@ -34,6 +34,8 @@ mod report_sink;
 mod rules;
 #[cfg(feature = "rustls")]
 mod rustls_facts;
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+mod schema;
 mod server;
 mod smtp;
 mod smtp_client;

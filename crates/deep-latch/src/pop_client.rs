@@ -140,7 +140,7 @@ impl Pop {
                 core.start_tls();
                 Ok(())
             }
-            Awaited::Stls => without_tls(core),
+            Awaited::Stls => core.hand_over_without_tls(),
             Awaited::CapaLines => Err(ClientError::Unexpected),
         }
     }
@@ -185,15 +185,8 @@ impl Pop {
             self.send(core, Awaited::Stls, "STLS\r\n");
             return Ok(());
         }
-        without_tls(core)
+        core.hand_over_without_tls()
     }
-}
-
-fn without_tls(core: &mut Core) -> Result<(), ClientError> {
-    if core.no_tls()? {
-        core.hand_over();
-    }
-    Ok(())
 }
 
 /// `+OK` or `-ERR`, RFC 1939 section 3, in any case.

@@ -244,7 +244,7 @@ impl Smtp {
                 core.start_tls();
                 Ok(())
             }
-            (Awaited::StartTls, 400..) => without_tls(core),
+            (Awaited::StartTls, 400..) => core.hand_over_without_tls(),
             (Awaited::Client, _) => {
                 let accepted = (200..300).contains(&code);
                 core.note(ClientEvent::Reported { accepted });
@@ -268,7 +268,7 @@ impl Smtp {
             self.send(core, Awaited::StartTls, "STARTTLS");
             return Ok(());
         }
-        without_tls(core)
+        core.hand_over_without_tls()
     }
 
     /// CLIENT, if the server has it.
@@ -293,11 +293,4 @@ impl Smtp {
             core.hand_over();
         }
     }
-}
-
-fn without_tls(core: &mut Core) -> Result<(), ClientError> {
-    if core.no_tls()? {
-        core.hand_over();
-    }
-    Ok(())
 }

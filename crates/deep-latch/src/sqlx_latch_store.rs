@@ -1,7 +1,7 @@
 //! Feature `sqlx-sqlite`: latches of many accounts in an SQLite database, opened so that nothing is lost.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::{fmt, ops::Deref, time::Duration};
+use core::{fmt, time::Duration};
 use std::{
     fs, io,
     path::{Path, absolute},
@@ -9,9 +9,7 @@ use std::{
 };
 
 use sqlx::{
-    Acquire, Connection, SqliteConnection, SqlitePool,
-    migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
-    query, query_as, query_scalar,
+    Connection, SqliteConnection, SqlitePool, query, query_as, query_scalar,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::time::sleep;
@@ -23,11 +21,12 @@ use crate::{
         from_text, merged, to_text,
     },
     record::LatchRecord,
+    schema::{self, NotMigrated, Versions},
     sqlite::{self, Unfit},
 };
 
 /// The schema's versions; what was published is not changed.
-const VERSIONS: &[(&str, &str)] = &[(
+const VERSIONS: Versions = &[(
     "latches",
     include_str!("../migrations/latches/1_latches.sql"),
 )];
@@ -311,36 +310,17 @@ async fn set_up(
         // Also what SQLite makes of a file that was cut off to nothing.
         return Err(LatchStoreErrorKind::Unreadable.into());
     }
-    migrate(&mut *transaction).await?;
+    schema::migrate(&mut *transaction, "deep_latches_migrations", VERSIONS)
+        .await
+        .map_err(|error| match error {
+            NotMigrated::Version(error) => {
+                LatchStoreError::new(LatchStoreErrorKind::Version, error)
+            }
+            NotMigrated::Failed(error) => failed(error),
+        })?;
     transaction.commit().await.map_err(failed)?;
     connection.close().await.map_err(failed)?;
     Ok(())
-}
-
-/// Brings the schema up to this crate's version. One that is newer, or was changed, is refused.
-///
-/// Boxed, since the compiler cannot see otherwise that the future is `Send`.
-fn migrate<'a, A>(connection: A) -> StoreFuture<'a, Result<(), LatchStoreError>>
-where
-    A: Acquire<'a> + Send + 'a,
-    <A::Connection as Deref>::Target: Migrate + Send,
-{
-    let migrations = (1..).zip(VERSIONS).map(|(version, (description, sql))| {
-        let sql = sqlx::SqlSafeStr::into_sql_str(*sql);
-        let kind = MigrationType::Simple;
-        Migration::new(version, (*description).into(), kind, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    // The application may migrate tables of its own in the same database.
-    migrator.dangerous_set_table_name("deep_latches_migrations");
-    Box::pin(async move {
-        migrator.run(connection).await.map_err(|error| match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                failed(error)
-            }
-            error => LatchStoreError::new(LatchStoreErrorKind::Version, error),
-        })
-    })
 }
 
 fn unavailable(error: io::Error) -> LatchStoreError {

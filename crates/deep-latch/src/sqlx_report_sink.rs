@@ -9,15 +9,12 @@ mod postgres;
 mod sqlite;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::{fmt, future::Future, ops::Deref, pin::Pin, time::Duration};
+use core::{fmt, time::Duration};
 use std::time::SystemTime;
 
 use sqlx::{
-    Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, QueryBuilder,
-    Type,
-    migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
-    pool::PoolOptions,
-    query, query_as, query_scalar,
+    ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, QueryBuilder, Type,
+    pool::PoolOptions, query, query_as, query_scalar,
 };
 
 #[cfg(feature = "sqlx-postgres")]
@@ -31,8 +28,12 @@ use crate::{
         ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture,
         SoftwareCount, SoftwareCounts, TagCount, WhatBreaks, from_seconds, said, seconds, spelt,
     },
+    schema::NotMigrated,
     tag::SecurityTag,
 };
+
+/// Where it is noted which version a schema is of.
+const MIGRATIONS: &str = "deep_report_migrations";
 
 /// A new client, or news of one: its id. No row: the account has too many others. The row stays locked
 /// until the transaction ends, so that reports of one client come after one another.
@@ -320,33 +321,12 @@ fn pool<DB: Database>(options: ReportSinkOptions) -> PoolOptions<DB> {
         .acquire_timeout(options.timeout)
 }
 
-/// Brings the schema up to this crate's version. One that is newer, or was changed, is refused.
-///
-/// Boxed, since the compiler cannot see otherwise that the future is `Send`.
-fn migrate<'a, A>(
-    connection: A,
-    versions: &'static [(&'static str, &'static str)],
-) -> Pin<Box<dyn Future<Output = Result<(), ReportSinkError>> + Send + 'a>>
-where
-    A: Acquire<'a> + Send + 'a,
-    <A::Connection as Deref>::Target: Migrate + Send,
-{
-    let migrations = (1..).zip(versions).map(|(version, (description, sql))| {
-        let sql = sqlx::SqlSafeStr::into_sql_str(*sql);
-        let kind = MigrationType::Simple;
-        Migration::new(version, (*description).into(), kind, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    // The application may migrate tables of its own in the same database.
-    migrator.dangerous_set_table_name("deep_report_migrations");
-    Box::pin(async move {
-        migrator.run(connection).await.map_err(|error| match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                failed(error)
-            }
-            error => ReportSinkError::new(ReportSinkErrorKind::Version, error),
-        })
-    })
+/// What became of the schema.
+fn not_migrated(error: NotMigrated) -> ReportSinkError {
+    match error {
+        NotMigrated::Version(error) => ReportSinkError::new(ReportSinkErrorKind::Version, error),
+        NotMigrated::Failed(error) => failed(error),
+    }
 }
 
 /// The host, or nothing for all: no host has an empty name.

@@ -7,11 +7,16 @@ use sqlx::{
     postgres::{PgConnectOptions, PgQueryResult, PgSslMode, Postgres},
 };
 
-use super::{ReportSinkBackend, ReportSinkOptions, SqlxReportSink, failed, migrate, pool};
-use crate::report_sink::{ReportSinkError, ReportSinkErrorKind};
+use super::{
+    MIGRATIONS, ReportSinkBackend, ReportSinkOptions, SqlxReportSink, failed, not_migrated, pool,
+};
+use crate::{
+    report_sink::{ReportSinkError, ReportSinkErrorKind},
+    schema::{self, Versions},
+};
 
 /// The schema's versions; what was published is not changed.
-const VERSIONS: &[(&str, &str)] = &[(
+const VERSIONS: Versions = &[(
     "reports",
     include_str!("../../migrations/report_sink_postgres/1_reports.sql"),
 )];
@@ -44,7 +49,9 @@ impl PostgresReportSink {
         let pool: Pool<Postgres> = pool(options).connect_with(server).await.map_err(failed)?;
         // If there is an error, the pool goes, and with its connection the migrator's lock.
         let mut connection = pool.acquire().await.map_err(failed)?;
-        migrate(&mut *connection, VERSIONS).await?;
+        schema::migrate(&mut *connection, MIGRATIONS, VERSIONS)
+            .await
+            .map_err(not_migrated)?;
         drop(connection);
         Ok(Self {
             reader: pool.clone(),

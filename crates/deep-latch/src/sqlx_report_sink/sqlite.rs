@@ -15,14 +15,17 @@ use sqlx::{
 };
 use tokio::time::sleep;
 
-use super::{ReportSinkBackend, ReportSinkOptions, SqlxReportSink, failed, migrate, pool};
+use super::{
+    MIGRATIONS, ReportSinkBackend, ReportSinkOptions, SqlxReportSink, failed, not_migrated, pool,
+};
 use crate::{
     report_sink::{ReportSinkError, ReportSinkErrorKind},
+    schema::{self, Versions},
     sqlite::{self, Unfit},
 };
 
 /// The schema's versions; what was published is not changed.
-const VERSIONS: &[(&str, &str)] = &[(
+const VERSIONS: Versions = &[(
     "reports",
     include_str!("../../migrations/report_sink_sqlite/1_reports.sql"),
 )];
@@ -101,7 +104,9 @@ async fn set_up(path: &Path, file: &SqliteConnectOptions) -> Result<(), ReportSi
         .begin_with("BEGIN IMMEDIATE")
         .await
         .map_err(failed)?;
-    migrate(&mut *transaction, VERSIONS).await?;
+    schema::migrate(&mut *transaction, MIGRATIONS, VERSIONS)
+        .await
+        .map_err(not_migrated)?;
     transaction.commit().await.map_err(failed)?;
     connection.close().await.map_err(failed)?;
     Ok(())
