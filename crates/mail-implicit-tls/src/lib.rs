@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod failure;
+pub mod identity;
+pub mod name;
+pub mod privacy;
+pub mod service;
+pub mod verdict;
+
+pub use {
+    failure::Failure, identity::ReferenceIdentity, name::DomainName, privacy::PrivacyLevel,
+    service::Service, verdict::Verdict,
+};
