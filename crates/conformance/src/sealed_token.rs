@@ -11,7 +11,7 @@ use tokenbind_http::{
     BoundCookie, BoundTokens, CookieAttributes, OpenedToken, SealedTokenVerdict, TokenKeyId,
     TokenKeys,
 };
-use tokenbind_wire::{BearerPolicy, PointEncoding, TokenBindingId, TokenBindingIdRef};
+use tokenbind_wire::{BearerPolicy, PointEncoding, ProvidedIdRef, TokenBindingId};
 
 use crate::{
     oracle,
@@ -78,7 +78,7 @@ fn run(input: Input) -> Ran {
     let id = case.connection.as_deref().map(bytes).transpose()?;
     let id = id.map(|id| TokenBindingId::from_bytes(&id, PointEncoding::X962));
     let id = id.transpose().map_err(malformed)?;
-    let connection = id.as_ref().map(TokenBindingId::view);
+    let connection = id.as_ref().and_then(TokenBindingId::provided);
     let now = UNIX_EPOCH.checked_add(Duration::from_secs(case.now));
     let now = now.ok_or_else(|| malformed("now: too great"))?;
     let token = case.input.as_bytes();
@@ -112,7 +112,7 @@ fn in_cookie(
     tokens: &BoundTokens,
     name: &str,
     token: &[u8],
-    connection: Option<TokenBindingIdRef<'_>>,
+    connection: Option<ProvidedIdRef<'_>>,
     now: SystemTime,
 ) -> Result<SealedTokenVerdict, Stopped> {
     let cookie = BoundCookie::try_new(tokens, name, CookieAttributes::default());

@@ -376,6 +376,7 @@ fn verdict(case: &TokenCheckInput, claimed: &[u8]) -> Ran {
         .map(|id| TokenBindingIdRef::from_bytes(id, EncodingProfile::default().point))
         .transpose()
         .map_err(malformed)?;
+    let connection = connection.and_then(TokenBindingIdRef::provided);
     let claim = match case.token {
         Claim::Bearer => TokenClaim::Bearer,
         Claim::Id(_) => TokenClaim::Id(claimed),
