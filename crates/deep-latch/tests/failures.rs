@@ -182,7 +182,7 @@ impl World {
     }
 }
 
-/// ServerHello of TLS 1.1 with TLS_RSA_WITH_AES_128_CBC_SHA.
+/// A `ServerHello` of TLS 1.1 with `TLS_RSA_WITH_AES_128_CBC_SHA`.
 fn hello_of_tls11() -> Vec<u8> {
     let mut hello = vec![
         0x16, 0x03, 0x02, 0x00, 0x2a, 0x02, 0x00, 0x00, 0x26, 0x03, 0x02,
