@@ -168,10 +168,7 @@ impl FileLatchStore {
         Self::open_file(file, options)
     }
 
-    fn open_file(
-        file: StoreFile,
-        options: FileLatchStoreOptions,
-    ) -> Result<Self, LatchStoreError> {
+    fn open_file(file: StoreFile, options: FileLatchStoreOptions) -> Result<Self, LatchStoreError> {
         let failed = LatchStoreError::of_store;
         let store = Self {
             file,

@@ -176,7 +176,8 @@ where
         Box::pin(self.within(async move {
             let connection = self.store.write_connection().await;
             let mut connection = connection.map_err(ReportSinkError::of_database)?;
-            let transaction = connection.begin_with(sqlx::SqlSafeStr::into_sql_str(DB::BEGIN_WRITE));
+            let transaction =
+                connection.begin_with(sqlx::SqlSafeStr::into_sql_str(DB::BEGIN_WRITE));
             let mut transaction = transaction.await.map_err(failed)?;
             let known = bound(KNOWN_CLIENT).fetch_optional(&mut *transaction);
             let client = match known.await.map_err(failed)? {
@@ -187,7 +188,10 @@ where
                         lock.execute(&mut *transaction).await.map_err(failed)?;
                     }
                     let new = bound(CLIENT).bind(limit(MAX_CLIENTS_PER_ACCOUNT));
-                    let new = new.fetch_optional(&mut *transaction).await.map_err(failed)?;
+                    let new = new
+                        .fetch_optional(&mut *transaction)
+                        .await
+                        .map_err(failed)?;
                     new.ok_or(ReportSinkErrorKind::TooManyClients)?
                 }
             };

@@ -666,7 +666,11 @@ async fn keeps_the_limit_of_clients_of_an_account_under_64_connections_at_once()
         ("PostgreSQL", vec![postgres; CONNECTIONS]),
     ];
     for (name, sinks) in sinks {
-        assert_eq!(fill_at_once(&sinks).await, MAX_CLIENTS_PER_ACCOUNT, "{name}");
+        assert_eq!(
+            fill_at_once(&sinks).await,
+            MAX_CLIENTS_PER_ACCOUNT,
+            "{name}"
+        );
         let counts = sinks[0].clients_by_software(Clients::since(at(0))).await;
         let clients = u64::try_from(MAX_CLIENTS_PER_ACCOUNT).unwrap();
         assert_eq!(counts.unwrap().clients, clients, "{name}");

@@ -58,7 +58,9 @@ pub(crate) fn check(metadata: &Metadata, path: &Path, access: Access) -> Result<
         let mode = metadata.mode() & 0o777;
         if mode & access.forbidden() != 0 {
             let allowed = 0o700 | (0o077 & !access.forbidden());
-            return exposed(format!("its mode is {mode:04o}, at most {allowed:04o} is accepted"));
+            return exposed(format!(
+                "its mode is {mode:04o}, at most {allowed:04o} is accepted"
+            ));
         }
     }
     #[cfg(not(unix))]

@@ -193,7 +193,10 @@ impl StoreFile {
             let mut name = OsString::from(".");
             name.push(&self.name);
             name.push(OsStr::new(".durable-store-"));
-            name.push(format!("{:016x}", RandomState::new().build_hasher().finish()));
+            name.push(format!(
+                "{:016x}",
+                RandomState::new().build_hasher().finish()
+            ));
             let path = self.directory.join(name);
             match check::create(&path) {
                 Ok(file) => return Ok((path, file)),

@@ -28,9 +28,9 @@ pub use postgres::PostgresOptions;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteOptions;
 
+use crate::{Error, ErrorKind};
 #[cfg(feature = "sqlite")]
 use crate::{check::Identity, file::StoreFile};
-use crate::{Error, ErrorKind};
 
 /// The tables of a store, and how they came to be.
 #[derive(Clone, Copy, Debug)]
@@ -258,16 +258,19 @@ impl Schema {
         ));
         let applied: Vec<(i64, Vec<u8>, bool)> = query_as(applied).fetch_all(connection).await?;
         let known = self.migrations();
-        let is_known = |((version, checksum, success), known): (&(i64, Vec<u8>, bool), &Migration)| {
-            *version == known.version && **checksum == *known.checksum && *success
-        };
-        Ok(if applied.len() > known.len() || !applied.iter().zip(&known).all(is_known) {
-            Tables::Other
-        } else if applied.len() < known.len() {
-            Tables::Older
-        } else {
-            Tables::Current
-        })
+        let is_known =
+            |((version, checksum, success), known): (&(i64, Vec<u8>, bool), &Migration)| {
+                *version == known.version && **checksum == *known.checksum && *success
+            };
+        Ok(
+            if applied.len() > known.len() || !applied.iter().zip(&known).all(is_known) {
+                Tables::Other
+            } else if applied.len() < known.len() {
+                Tables::Older
+            } else {
+                Tables::Current
+            },
+        )
     }
 
     /// Applies the versions that are missing.

@@ -131,7 +131,9 @@ impl SqlStore<Postgres> {
 /// The settings of a session: no statement runs, no lock is waited for, and no transaction stays idle longer
 /// than told. A limit of 0 would be none.
 fn session_settings(timeout: Duration, mode: OpenMode) -> String {
-    let limit = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX).max(1);
+    let limit = i32::try_from(timeout.as_millis())
+        .unwrap_or(i32::MAX)
+        .max(1);
     let mut settings = String::new();
     for name in [
         "statement_timeout",

@@ -116,7 +116,7 @@ impl SqlStore<Sqlite> {
         }
         check_files(&file, mode)?;
         let connect = connect_options(&file, options, mode);
-        while let Err(error) = set_up(&connect, schema, mode).await {
+        while let Err(error) = set_up(&file, &connect, schema, mode).await {
             // A change of the tables takes all of the database, and SQLite does not always wait for that.
             if !is_busy(&error) || is_over() {
                 return Err(error.at(file.path()));
@@ -210,7 +210,9 @@ async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Err
             .journal_mode(SqliteJournalMode::Memory)
             .synchronous(SqliteSynchronous::Off);
         let failed = classified::<Sqlite>;
-        let mut connection = SqliteConnection::connect_with(&connect).await.map_err(failed)?;
+        let mut connection = SqliteConnection::connect_with(&connect)
+            .await
+            .map_err(failed)?;
         schema.migrate::<Sqlite, _>(&mut connection).await?;
         connection.close().await.map_err(failed)
     };
@@ -255,7 +257,9 @@ fn check_files(file: &StoreFile, mode: OpenMode) -> Result<(), Error> {
     if database.len() == 0 {
         // SQLite would take it for a new one.
         let why = "the file is empty";
-        return Err(Error::new(ErrorKind::Damaged).with_source(why).at(file.path()));
+        return Err(Error::new(ErrorKind::Damaged)
+            .with_source(why)
+            .at(file.path()));
     }
     Ok(())
 }
@@ -280,9 +284,16 @@ fn connect_options(
 }
 
 /// Checks the database, and brings its tables up to date.
-async fn set_up(connect: &SqliteConnectOptions, schema: Schema, mode: OpenMode) -> Result<(), Error> {
+async fn set_up(
+    file: &StoreFile,
+    connect: &SqliteConnectOptions,
+    schema: Schema,
+    mode: OpenMode,
+) -> Result<(), Error> {
     let failed = classified::<Sqlite>;
-    let mut connection = SqliteConnection::connect_with(connect).await.map_err(failed)?;
+    let mut connection = SqliteConnection::connect_with(connect)
+        .await
+        .map_err(failed)?;
     let journal: String = query_scalar("PRAGMA journal_mode")
         .fetch_one(&mut connection)
         .await
@@ -293,7 +304,15 @@ async fn set_up(connect: &SqliteConnectOptions, schema: Schema, mode: OpenMode) 
             PRAGMA journal_mode = DELETE ends that";
         return Err(Error::new(ErrorKind::NotDurable).with_source(why));
     }
-    match (schema.compare::<Sqlite>(&mut connection).await.map_err(failed)?, mode) {
+    // No other process writes while this reads.
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    let tables = schema
+        .compare::<Sqlite>(&mut transaction)
+        .await
+        .map_err(failed)?;
+    check_length(file, &mut transaction).await?;
+    transaction.commit().await.map_err(failed)?;
+    match (tables, mode) {
         (Tables::Current, _) => {}
         (Tables::Other, _) | (Tables::Older, OpenMode::Read) => {
             return Err(ErrorKind::Version.into());
@@ -313,6 +332,23 @@ async fn set_up(connect: &SqliteConnectOptions, schema: Schema, mode: OpenMode) 
         }
     }
     connection.close().await.map_err(failed)
+}
+
+/// Checks that the file has all of its last page: SQLite would take the rest for zeros. That whole pages are
+/// missing it notices itself.
+async fn check_length(file: &StoreFile, connection: &mut SqliteConnection) -> Result<(), Error> {
+    let page: i64 = query_scalar("PRAGMA page_size")
+        .fetch_one(connection)
+        .await
+        .map_err(classified::<Sqlite>)?;
+    let length = check::inspect(file.path())?.len();
+    let rest = u64::try_from(page)
+        .ok()
+        .and_then(|page| length.checked_rem(page));
+    match rest {
+        Some(0) => Ok(()),
+        _ => Err(Error::new(ErrorKind::Damaged).with_source("the file was cut off")),
+    }
 }
 
 fn is_busy(error: &Error) -> bool {
