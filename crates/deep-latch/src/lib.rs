@@ -35,13 +35,9 @@ mod report_sink;
 mod rules;
 #[cfg(feature = "rustls")]
 mod rustls_facts;
-#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
-mod schema;
 mod server;
 mod smtp;
 mod smtp_client;
-#[cfg(feature = "sqlx-sqlite")]
-mod sqlite;
 #[cfg(feature = "sqlx-sqlite")]
 mod sqlx_latch_store;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
@@ -102,7 +98,7 @@ pub use {
 };
 
 #[cfg(feature = "serde")]
-pub use file_latch_store::{FileLatchStore, MAX_FILE_BYTES};
+pub use file_latch_store::{FileLatchStore, FileLatchStoreOptions, MAX_FILE_BYTES};
 #[cfg(feature = "latch-store")]
 pub use latch_store::{
     Account, LatchStore, LatchStoreError, LatchStoreErrorKind, MAX_ACCOUNT_BYTES, MemoryLatchStore,
