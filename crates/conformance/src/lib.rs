@@ -3,6 +3,7 @@
 
 mod authres_tls;
 mod authres_tls_method;
+mod cargo;
 mod deep_latch;
 mod deep_latch_server;
 mod deep_latch_trace;
@@ -20,6 +21,7 @@ mod tokenbind_wire;
 mod vector;
 
 pub use {
+    cargo::cargo,
     evidence::{TestOutcome, TestRun, run_tests},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
     live::{Live, LiveReport, LiveState, Scenario, live_table, scenarios},

@@ -126,6 +126,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
             progress(Step::Tests(package))
         })
         .map_err(RunError::Io)?;
+        problems.extend(tests.failures().iter().cloned());
         for scenario in scenarios() {
             if scenario.peer.is_none() {
                 progress(Step::Live(scenario.name));
