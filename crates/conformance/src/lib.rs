@@ -27,11 +27,11 @@ pub use {
     live::{Live, LiveReport, LiveState, Scenario, live_table, scenarios},
     python::{PythonError, known_answers, python},
     report::{
-        CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,
-        SuiteReport,
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Report,
+        RequirementReport, SuiteReport,
     },
     run::{Options, RunError, Step, repository, run},
-    suite::{Input, MalformedCase, Outcome, Suite, suite, suites},
+    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, suite, suites},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
 };
 

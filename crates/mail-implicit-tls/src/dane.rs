@@ -1,18 +1,23 @@
 //! TLSA records against a server's certificates: RFC 6698 sections 2 and 4, RFC 7671 sections 4, 5 and 9.
 //!
-//! The module does no I/O and verifies no signature: paths are built by whatever implements [`Paths`].
+//! [`TlsaJudge`] holds the records that were looked up for a connection, and judges within the handshake.
 
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 use sha2::{Digest, Sha256, Sha512};
+use webpki::anchor_from_trusted_cert;
 use x509_parser::{
     certificate::X509Certificate, extensions::ParsedExtension, prelude::FromDer,
     x509::SubjectPublicKeyInfo,
 };
 
 use crate::{
-    dns::Tlsa,
+    dns::{Tlsa, host::TlsaRecords},
+    identity::ReferenceIdentity,
     verdict::{
-        CertificateUsage, ChainProblem, DaneNotUsed, DaneVerdict, RecordFinding, RecordProblem,
+        CertificateUsage, ChainProblem, ChainVerdict, DaneNotUsed, DaneVerdict, IdentityVerdict,
+        RecordFinding, RecordProblem, Verdict,
     },
+    verifier::{DaneJudge, DaneJudgement, ServerCertificates},
 };
 
 /// The reading of DANE.
@@ -30,37 +35,6 @@ pub enum DaneRules {
     /// RFC 7671: with usage 3, names and dates do not count (section 5.1). Of the records of one usage and selector,
     /// only those with the strongest digest count, and those with the full data (section 9).
     Rfc7671,
-}
-
-/// The paths that can be built from a server's certificates.
-pub trait Paths {
-    /// Checks the path to a trust anchor of the client, as PKIX demands, without a name.
-    ///
-    /// # Errors
-    /// Returns the reason why the path is not accepted.
-    fn to_client_anchors(&self) -> Result<PkixPath<'_>, ChainProblem>;
-
-    /// Checks the path from the server's certificate to a certificate that a TLSA record vouches for, as PKIX
-    /// demands of all below the anchor, without a name.
-    ///
-    /// # Errors
-    /// Returns the reason why the path is not accepted.
-    fn to_anchor(&self, anchor: &[u8]) -> Result<(), ChainProblem>;
-
-    /// Returns `true` if a name of the server's certificate matches a reference identity. `anchor` is the
-    /// certificate that a TLSA record vouches for, whose name constraints count, or `None` for the path of
-    /// [`to_client_anchors`](Self::to_client_anchors) and for no path.
-    fn is_identified(&self, anchor: Option<&[u8]>) -> bool;
-}
-
-/// A path to a trust anchor of the client.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PkixPath<'a> {
-    /// The certificates of authorities on the path, in DER. A trust anchor is among them if its certificate is
-    /// known.
-    pub authorities: Vec<&'a [u8]>,
-    /// The `SubjectPublicKeyInfo` of the trust anchor, in DER with its tag and length.
-    pub anchor_key: Vec<u8>,
 }
 
 /// The octets of a certificate that TLSA records are compared with.
@@ -182,60 +156,67 @@ fn finding(record: &Tlsa, problem: RecordProblem) -> RecordFinding {
     }
 }
 
-/// Judges a server's certificates by the TLSA records of its name.
-///
-/// `records` must be secured by DNSSEC. `certificates` are those that the server sent, its own first. `time` is in
-/// seconds since the Unix epoch; the dates of an anchor that a record vouches for are compared with it.
+/// The judge of a server by the TLSA records that were looked up for a connection.
 ///
 /// One record that matches suffices. Records that are unusable do not count (RFC 6698 section 4.1): if all are, the
 /// verdict is [`DaneVerdict::NotUsed`]. If a usable record is left and none matches, the server is not the one that
 /// the records name, and the connection must end.
-pub fn judge(
-    records: &[Tlsa],
-    certificates: &[&[u8]],
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsaJudge {
+    records: TlsaRecords,
     rules: DaneRules,
-    time: i64,
-    paths: &dyn Paths,
-) -> DaneVerdict {
-    let mut findings = Vec::new();
-    let mut usable = Vec::new();
-    for record in records {
-        match Usable::of(record) {
-            Ok(record) => usable.push(record),
-            Err(problem) => findings.push(finding(record, problem)),
-        }
+}
+
+impl TlsaJudge {
+    /// Returns the judge for these records.
+    #[must_use]
+    pub const fn new(records: TlsaRecords, rules: DaneRules) -> Self {
+        Self { records, rules }
     }
-    if usable.is_empty() {
-        return DaneVerdict::NotUsed(if records.is_empty() {
-            DaneNotUsed::NoRecords
-        } else {
-            DaneNotUsed::Unusable(findings)
-        });
-    }
-    let materials: Vec<_> = certificates.iter().map(|der| Material::of(der)).collect();
-    let judgement = Judgement {
-        materials: &materials,
-        rules,
-        time,
-        paths,
-    };
-    let strongest = Strongest::of(&usable);
-    for record in &usable {
-        if rules == DaneRules::Rfc7671 && strongest.exceeds(record) {
-            findings.push(record.finding(RecordProblem::WeakerDigest));
-            continue;
-        }
-        match judgement.judge(record) {
-            Ok(covers_identity) => {
-                return DaneVerdict::Matches {
-                    usage: record.usage,
-                    covers_identity,
-                };
+}
+
+impl DaneJudge for TlsaJudge {
+    fn judge(&self, server: &ServerCertificates<'_>, pkix: &Verdict) -> DaneJudgement {
+        let not_used = |reason| DaneJudgement::from(DaneVerdict::NotUsed(reason));
+        let (base, records) = match &self.records {
+            TlsaRecords::NotRequested => return not_used(DaneNotUsed::NotRequested),
+            TlsaRecords::AddressInsecure => return not_used(DaneNotUsed::AddressInsecure),
+            TlsaRecords::None => return not_used(DaneNotUsed::NoRecords),
+            TlsaRecords::Insecure => return not_used(DaneNotUsed::RecordsInsecure),
+            TlsaRecords::Records { base, records } => (base, records),
+        };
+        let mut findings = Vec::new();
+        let mut usable = Vec::new();
+        for record in records {
+            match Usable::of(record) {
+                Ok(record) => usable.push(record),
+                Err(problem) => findings.push(finding(record, problem)),
             }
-            Err(problem) => findings.push(record.finding(problem)),
         }
+        if usable.is_empty() {
+            return not_used(DaneNotUsed::Unusable(findings));
+        }
+        let certificates = Certificates::of(server);
+        let judgement = Judgement {
+            server,
+            pkix,
+            certificates: &certificates,
+            rules: self.rules,
+            base: [ReferenceIdentity::Dns(base.clone())],
+        };
+        let strongest = Strongest::of(&usable);
+        for record in &usable {
+            if self.rules == DaneRules::Rfc7671 && strongest.exceeds(record) {
+                findings.push(record.finding(RecordProblem::WeakerDigest));
+                continue;
+            }
+            match judgement.judge(record) {
+                Ok(matched) => return matched,
+                Err(problem) => findings.push(record.finding(problem)),
+            }
+        }
+        DaneVerdict::Differs(findings).into()
     }
-    DaneVerdict::Differs(findings)
 }
 
 /// The sets of usage and selector that have a SHA-512 digest (RFC 7671 section 9).
@@ -276,32 +257,51 @@ impl Strongest {
     }
 }
 
-/// The server's certificates and how they are judged.
+/// The certificates of a server, as TLSA records are compared with them.
+struct Certificates<'a> {
+    own: Material<'a>,
+    authorities: Vec<Material<'a>>,
+}
+
+impl<'a> Certificates<'a> {
+    fn of(server: &ServerCertificates<'a>) -> Self {
+        Self {
+            own: Material::of(server.end_entity()),
+            authorities: server
+                .intermediates()
+                .iter()
+                .map(|it| Material::of(it))
+                .collect(),
+        }
+    }
+}
+
+/// A server and how it is judged.
 struct Judgement<'a> {
-    materials: &'a [Material<'a>],
+    server: &'a ServerCertificates<'a>,
+    pkix: &'a Verdict,
+    certificates: &'a Certificates<'a>,
     rules: DaneRules,
-    time: i64,
-    paths: &'a dyn Paths,
+    /// The TLSA base domain: "the reference identifiers must include it" (RFC 7671 section 10.2).
+    base: [ReferenceIdentity; 1],
 }
 
 impl Judgement<'_> {
-    /// Judges by one record. Returns whether the match covers the identity, too.
-    fn judge(&self, record: &Usable<'_>) -> Result<bool, RecordProblem> {
+    /// Judges by one record.
+    fn judge(&self, record: &Usable<'_>) -> Result<DaneJudgement, RecordProblem> {
         match record.usage {
             CertificateUsage::PkixTa => self.authority(record),
             CertificateUsage::PkixEe => {
                 self.own(record)?;
-                self.paths
-                    .to_client_anchors()
-                    .map_err(RecordProblem::Path)?;
-                self.identified(None)
+                self.pkix(record)
             }
             CertificateUsage::DaneTa => self.anchor(record),
             CertificateUsage::DaneEe => {
                 self.own(record)?;
+                let identity = self.server.names_match(&self.base);
                 match self.rules {
-                    DaneRules::Rfc7671 => Ok(true),
-                    DaneRules::Rfc6698 => self.identified(None),
+                    DaneRules::Rfc7671 => Ok(matched(record, true, identity)),
+                    DaneRules::Rfc6698 => identified(record, identity),
                 }
             }
         }
@@ -309,64 +309,69 @@ impl Judgement<'_> {
 
     /// Checks that the record is that of the server's own certificate.
     fn own(&self, record: &Usable<'_>) -> Result<(), RecordProblem> {
-        let own = self.materials.first();
-        match own.is_some_and(|own| record.matches_certificate(own)) {
+        match record.matches_certificate(&self.certificates.own) {
             true => Ok(()),
             false => Err(RecordProblem::NoMatch),
         }
     }
 
-    fn identified(&self, anchor: Option<&[u8]>) -> Result<bool, RecordProblem> {
-        match self.paths.is_identified(anchor) {
-            true => Ok(false),
-            false => Err(RecordProblem::Identity),
+    /// Checks what usages 0 and 1 demand beside the record.
+    fn pkix(&self, record: &Usable<'_>) -> Result<DaneJudgement, RecordProblem> {
+        match &self.pkix.chain {
+            ChainVerdict::Trusted => identified(record, self.pkix.identity.clone()),
+            refused => Err(RecordProblem::Path(first_problem(refused))),
         }
     }
 
-    /// Usage 0: an authority on the path to an anchor of the client.
-    fn authority(&self, record: &Usable<'_>) -> Result<bool, RecordProblem> {
-        let path = self.paths.to_client_anchors();
-        let path = match path {
-            Ok(path) => path,
-            Err(problem) => {
-                let sent = self
-                    .authorities()
-                    .any(|sent| record.matches_certificate(sent));
-                return Err(if sent {
-                    RecordProblem::Path(problem)
-                } else {
-                    RecordProblem::NoMatch
-                });
+    /// Usage 0: an authority on the path to a trust anchor of the client.
+    fn authority(&self, record: &Usable<'_>) -> Result<DaneJudgement, RecordProblem> {
+        let matches = |der: &CertificateDer<'_>| record.matches_certificate(&Material::of(der));
+        let on_path = match self.server.pkix_path() {
+            Some(path) => {
+                let anchor_key = record.selector == Selector::Key
+                    && record.matches(&with_sequence(&path.anchor.subject_public_key_info));
+                anchor_key
+                    || path.intermediates.iter().any(matches)
+                    || path.anchor_certificates.iter().any(matches)
+                    || self.is_sent_anchor(record, &path.anchor)
+            }
+            None => {
+                let mut sent = self.certificates.authorities.iter();
+                sent.any(|sent| record.matches_certificate(sent))
             }
         };
-        let authority = path
-            .authorities
-            .iter()
-            .any(|authority| record.matches_certificate(&Material::of(authority)));
-        let key = record.selector == Selector::Key && record.matches(&path.anchor_key);
-        if !authority && !key {
-            return Err(RecordProblem::NoMatch);
+        match on_path {
+            true => self.pkix(record),
+            false => Err(RecordProblem::NoMatch),
         }
-        self.identified(None)
+    }
+
+    /// Returns `true` if the record is that of a certificate which the server sent and which is the trust anchor's.
+    fn is_sent_anchor(&self, record: &Usable<'_>, anchor: &TrustAnchor<'_>) -> bool {
+        let is_anchor = |der: &CertificateDer<'_>| {
+            anchor_from_trusted_cert(der).is_ok_and(|sent| {
+                sent.subject == anchor.subject
+                    && sent.subject_public_key_info == anchor.subject_public_key_info
+            })
+        };
+        let mut sent = self.server.intermediates().iter();
+        sent.any(|der| record.matches_certificate(&Material::of(der)) && is_anchor(der))
     }
 
     /// Usage 2: an anchor that the server sent or that the record holds.
-    fn anchor(&self, record: &Usable<'_>) -> Result<bool, RecordProblem> {
+    fn anchor(&self, record: &Usable<'_>) -> Result<DaneJudgement, RecordProblem> {
         let mut problem = RecordProblem::NoMatch;
-        let sent = self
-            .authorities()
+        let authorities = self.certificates.authorities.iter();
+        let sent = authorities
             .filter(|sent| record.matches_certificate(sent))
             .map(|sent| sent.der);
         let held = (record.selector == Selector::Certificate && record.matching == Matching::Full)
             .then_some(record.record.association.as_slice());
         for anchor in sent.chain(held) {
-            let path = self
-                .may_issue(anchor)
-                .and_then(|()| self.paths.to_anchor(anchor));
-            match path {
+            match self.under(anchor) {
                 Err(path) => problem = RecordProblem::Path(path),
-                Ok(()) => match self.identified(Some(anchor)) {
-                    Ok(covers_identity) => return Ok(covers_identity),
+                Ok(identity) => match identified(record, identity) {
+                    Ok(judgement) => return Ok(judgement),
                     Err(identity) => problem = identity,
                 },
             }
@@ -374,20 +379,26 @@ impl Judgement<'_> {
         Err(problem)
     }
 
-    /// The certificates that the server sent beside its own. Its own key is no authority's.
-    fn authorities(&self) -> impl Iterator<Item = &Material<'_>> {
-        self.materials.iter().skip(1)
+    /// Verifies the path to an anchor that a record vouches for, and judges the names under it.
+    fn under(&self, anchor: &[u8]) -> Result<IdentityVerdict, ChainProblem> {
+        self.may_issue(anchor)?;
+        let der = CertificateDer::from(anchor);
+        let anchor = anchor_from_trusted_cert(&der).map_err(|_| ChainProblem::Malformed)?;
+        match self.server.verify_under(&[anchor], &self.base) {
+            (ChainVerdict::Trusted, identity) => Ok(identity),
+            (refused, _) => Err(first_problem(&refused)),
+        }
     }
 
-    /// Checks what a verifier does not check of an anchor: that it is the certificate of an authority, valid now,
-    /// and that the path below it is no longer than it permits.
+    /// Checks what webpki does not check of an anchor: that it is the certificate of an authority, valid now, and
+    /// that the path below it is no longer than it permits.
     fn may_issue(&self, anchor: &[u8]) -> Result<(), ChainProblem> {
         let Ok((_, certificate)) = X509Certificate::from_der(anchor) else {
             return Err(ChainProblem::Malformed);
         };
         let validity = certificate.validity();
-        if self.time < validity.not_before.timestamp() || self.time > validity.not_after.timestamp()
-        {
+        let now = i64::try_from(self.server.now().as_secs()).unwrap_or(i64::MAX);
+        if now < validity.not_before.timestamp() || now > validity.not_after.timestamp() {
             return Err(ChainProblem::IssuerDates);
         }
         let mut authority = false;
@@ -396,7 +407,7 @@ impl Judgement<'_> {
                 ParsedExtension::BasicConstraints(constraints) => {
                     authority = constraints.ca;
                     let allowed = constraints.path_len_constraint;
-                    if allowed.is_some_and(|allowed| self.intermediates(anchor) > allowed) {
+                    if allowed.is_some_and(|allowed| self.intermediates(&certificate) > allowed) {
                         return Err(ChainProblem::PathLength);
                     }
                 }
@@ -413,33 +424,77 @@ impl Judgement<'_> {
     }
 
     /// Returns the number of authorities between the server's certificate and an anchor, following issuers' names.
-    fn intermediates(&self, anchor: &[u8]) -> u32 {
-        let parse = |der| {
-            X509Certificate::from_der(der)
-                .ok()
-                .map(|(_, certificate)| certificate)
+    fn intermediates(&self, anchor: &X509Certificate<'_>) -> u32 {
+        let parse = |it: &CertificateDer<'_>| {
+            let (_, certificate) = X509Certificate::from_der(it).ok()?;
+            let [subject, issuer] = [certificate.subject(), certificate.issuer()];
+            Some((subject.as_raw().to_vec(), issuer.as_raw().to_vec()))
         };
-        let Some((anchor, own)) =
-            parse(anchor).zip(self.materials.first().and_then(|own| parse(own.der)))
-        else {
+        let Some((_, mut issuer)) = parse(self.server.end_entity()) else {
             return u32::MAX;
         };
         let sent: Vec<_> = self
-            .authorities()
-            .filter_map(|sent| parse(sent.der))
+            .server
+            .intermediates()
+            .iter()
+            .filter_map(parse)
             .collect();
-        let mut issuer = own.issuer().as_raw();
         let mut count = 0_u32;
         for _ in &sent {
             if issuer == anchor.subject().as_raw() {
                 break;
             }
-            let Some(next) = sent.iter().find(|sent| sent.subject().as_raw() == issuer) else {
+            let Some((_, next)) = sent.iter().find(|(subject, _)| *subject == issuer) else {
                 break;
             };
             count = count.saturating_add(1);
-            issuer = next.issuer().as_raw();
+            issuer.clone_from(next);
         }
         count
     }
+}
+
+fn matched(record: &Usable<'_>, covers_identity: bool, identity: IdentityVerdict) -> DaneJudgement {
+    DaneJudgement {
+        verdict: DaneVerdict::Matches {
+            usage: record.usage,
+            covers_identity,
+        },
+        identity: Some(identity),
+    }
+}
+
+/// Returns the match of a record that demands a name, too.
+fn identified(
+    record: &Usable<'_>,
+    identity: IdentityVerdict,
+) -> Result<DaneJudgement, RecordProblem> {
+    match identity {
+        IdentityVerdict::Matches { .. } => Ok(matched(record, false, identity)),
+        IdentityVerdict::Differs(_) | IdentityVerdict::NotChecked => Err(RecordProblem::Identity),
+    }
+}
+
+fn first_problem(chain: &ChainVerdict) -> ChainProblem {
+    match chain {
+        ChainVerdict::Refused(problems) => problems.first().copied().unwrap_or(ChainProblem::Other),
+        ChainVerdict::Trusted | ChainVerdict::NotChecked => ChainProblem::Other,
+    }
+}
+
+/// Returns the content of a `SEQUENCE` with its tag and length, which webpki leaves out of an anchor's key.
+fn with_sequence(content: &[u8]) -> Vec<u8> {
+    let octets = content.len().to_be_bytes();
+    let significant = octets.iter().copied().skip_while(|octet| *octet == 0);
+    let mut der = vec![0x30];
+    match u8::try_from(content.len()) {
+        Ok(length @ 0..=0x7f) => der.push(length),
+        _ => {
+            let length: Vec<u8> = significant.collect();
+            der.push(0x80 | u8::try_from(length.len()).unwrap_or_default());
+            der.extend(length);
+        }
+    }
+    der.extend_from_slice(content);
+    der
 }

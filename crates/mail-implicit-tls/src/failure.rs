@@ -38,6 +38,8 @@ pub enum Action {
 
 /// The https URL of a provider's status page, recorded on an earlier connection or configured.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct StatusPage(String);
 
 /// The greatest length of a status page's URL, in octets.
@@ -99,6 +101,26 @@ impl StatusPage {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for StatusPage {
+    type Error = StatusPageError;
+
+    fn try_from(text: String) -> Result<Self, StatusPageError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<StatusPage> for String {
+    fn from(page: StatusPage) -> Self {
+        page.0
+    }
+}
+
+impl fmt::Display for StatusPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

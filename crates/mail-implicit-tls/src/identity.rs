@@ -1,8 +1,19 @@
 //! Server identity: the names that a client expects, the names that a certificate presents, and the rules by which
 //! they match (RFC 7817, 9525, 6125, 3501).
 
-use std::{fmt, net::IpAddr};
+#[cfg(feature = "certificates")]
+mod certificate;
+mod constraints;
+mod matching;
 
+use std::{borrow::Cow, fmt, net::IpAddr};
+
+#[cfg(feature = "verifier")]
+pub(crate) use self::certificate::{add_constraints, add_constraints_of};
+#[cfg(feature = "certificates")]
+#[cfg_attr(docsrs, doc(cfg(feature = "certificates")))]
+pub use self::certificate::{judge_certificate, presented};
+pub use self::{constraints::NameConstraints, matching::judge};
 use crate::{name::DomainName, service::Service};
 
 /// A name that the client expects in the server's certificate: a "reference identifier" of RFC 6125.
@@ -52,39 +63,105 @@ pub enum Rules {
     Rfc3501,
 }
 
-/// A name that a certificate presents. The text comes from the peer; it is shown with everything but printable
-/// ASCII escaped, and cut.
+/// The rules and the leniency by which names match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// The rules.
+    pub rules: Rules,
+    /// Accepts an SRV-ID that is encoded as `UTF8String`. RFC 4985 defines `IA5String`; some tools write `UTF8String`. Off
+    /// by default.
+    pub srv_id_as_utf8_string: bool,
+}
+
+impl From<Rules> for Options {
+    fn from(rules: Rules) -> Self {
+        Self {
+            rules,
+            srv_id_as_utf8_string: false,
+        }
+    }
+}
+
+/// A name that a certificate presents: octets as they are in the certificate, not checked yet.
+///
+/// The `Display` form escapes everything but printable ASCII, and cuts long names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum PresentedIdentity {
+#[non_exhaustive]
+pub enum PresentedIdentity<'a> {
     /// dNSName.
-    Dns(String),
-    /// otherName of type id-on-dnsSRV, RFC 4985.
-    Srv(String),
+    Dns(Cow<'a, [u8]>),
+    /// otherName of type id-on-dnsSRV, RFC 4985, encoded as `IA5String`.
+    Srv(Cow<'a, [u8]>),
+    /// The same, encoded as `UTF8String`.
+    SrvUtf8(Cow<'a, [u8]>),
     /// iPAddress.
-    Ip(IpAddr),
+    Ip(Cow<'a, [u8]>),
     /// The most specific common name of the subject.
-    Cn(String),
+    Cn(Cow<'a, [u8]>),
     /// uniformResourceIdentifier, which never matches (RFC 7817 section 3).
-    Uri(String),
+    Uri(Cow<'a, [u8]>),
 }
 
 /// The number of octets of a presented name that are shown.
 const SHOWN_BYTES: usize = 255;
 
-impl fmt::Display for PresentedIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, text) = match self {
-            Self::Dns(text) => ("DNS-ID", text),
-            Self::Srv(text) => ("SRV-ID", text),
-            Self::Cn(text) => ("CN-ID", text),
-            Self::Uri(text) => ("URI-ID", text),
-            Self::Ip(address) => return write!(f, "IP-ID {address}"),
-        };
-        write!(f, "{kind} ")?;
-        for byte in text.bytes().take(SHOWN_BYTES) {
-            write!(f, "{}", byte.escape_ascii())?;
+impl PresentedIdentity<'_> {
+    /// Returns the octets of the name.
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        match self {
+            Self::Dns(octets)
+            | Self::Srv(octets)
+            | Self::SrvUtf8(octets)
+            | Self::Ip(octets)
+            | Self::Cn(octets)
+            | Self::Uri(octets) => octets,
         }
-        if text.len() > SHOWN_BYTES {
+    }
+
+    /// Returns the same name, independent of the certificate.
+    #[must_use]
+    pub fn into_owned(self) -> PresentedIdentity<'static> {
+        let owned = |octets: Cow<'_, [u8]>| Cow::Owned(octets.into_owned());
+        match self {
+            Self::Dns(octets) => PresentedIdentity::Dns(owned(octets)),
+            Self::Srv(octets) => PresentedIdentity::Srv(owned(octets)),
+            Self::SrvUtf8(octets) => PresentedIdentity::SrvUtf8(owned(octets)),
+            Self::Ip(octets) => PresentedIdentity::Ip(owned(octets)),
+            Self::Cn(octets) => PresentedIdentity::Cn(owned(octets)),
+            Self::Uri(octets) => PresentedIdentity::Uri(owned(octets)),
+        }
+    }
+
+    /// Returns the address of an iPAddress of 4 or 16 octets.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        let Self::Ip(octets) = self else { return None };
+        let octets: &[u8] = octets;
+        match (<[u8; 4]>::try_from(octets), <[u8; 16]>::try_from(octets)) {
+            (Ok(octets), _) => Some(octets.into()),
+            (_, Ok(octets)) => Some(octets.into()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for PresentedIdentity<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns(_) => "DNS-ID ",
+            Self::Srv(_) => "SRV-ID ",
+            Self::SrvUtf8(_) => "SRV-ID (UTF8String) ",
+            Self::Ip(_) => "IP-ID ",
+            Self::Cn(_) => "CN-ID ",
+            Self::Uri(_) => "URI-ID ",
+        })?;
+        if let Some(address) = self.address() {
+            return write!(f, "{address}");
+        }
+        let octets = self.octets();
+        let shown = octets.get(..SHOWN_BYTES).unwrap_or(octets);
+        write!(f, "{}", shown.escape_ascii())?;
+        if shown.len() < octets.len() {
             f.write_str("...")?;
         }
         Ok(())

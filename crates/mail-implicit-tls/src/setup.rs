@@ -9,10 +9,10 @@ use std::{collections::BTreeMap, fmt};
 pub mod recheck;
 
 use crate::{
+    account::{Host, HostSource, Server},
     dns::{
         Answer, DnsName, Dnssec, Lookup, LookupFailure, Next, Question, Record, RecordKind, Srv,
     },
-    identity::ReferenceIdentity,
     name::DomainName,
     privacy::PrivacyLevel,
     service::{Protocol, Security, Service},
@@ -36,7 +36,8 @@ pub struct Candidate {
 pub enum Source {
     /// An SRV record, with its DNSSEC state.
     Srv(Dnssec),
-    /// A configuration file that was fetched over https.
+    /// A configuration file that was fetched over https from a host of the mail domain, whose certificate was
+    /// verified.
     Autoconfig,
 }
 
@@ -134,29 +135,26 @@ impl Candidate {
         self
     }
 
-    /// Returns the names of which the server's certificate must have one (RFC 7817 section 3, RFC 6186 section 6).
-    ///
-    /// The mail domain comes from the user's input: its SRV-ID and DNS-ID always count. The host counts if DNSSEC
-    /// secures the record that names it, or the user confirmed it.
+    /// Returns the server for an account. The names that its certificate must have follow from the candidate's source
+    /// ([`Account::references`](crate::account::Account::references)).
     #[must_use]
-    pub fn reference_identities(&self) -> Vec<ReferenceIdentity> {
-        let mut identities = Vec::new();
-        if matches!(self.source, Source::Srv(_)) {
-            identities.push(ReferenceIdentity::Srv(self.service, self.domain.clone()));
-        }
-        identities.push(ReferenceIdentity::Dns(self.domain.clone()));
-        let trusted = self.source == Source::Srv(Dnssec::Secure) || self.confirmed;
-        if trusted && self.host != self.domain {
-            identities.push(ReferenceIdentity::Dns(self.host.clone()));
-        }
-        identities
+    pub fn to_server(&self) -> Server {
+        let source = match (self.source, self.confirmed) {
+            (Source::Srv(Dnssec::Secure), _) => HostSource::SecureSrv,
+            (Source::Srv(Dnssec::Insecure), true) => HostSource::ConfirmedSrv,
+            (Source::Srv(Dnssec::Insecure), false) => HostSource::InsecureSrv,
+            (Source::Autoconfig, _) => HostSource::Autoconfig,
+        };
+        Server::new(self.service, Host::Name(self.host.clone()))
+            .with_port(self.port)
+            .with_source(source)
     }
 
     /// Returns the warnings that the user must see before the candidate is used.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let mut warnings = Vec::new();
-        if self.source != Source::Srv(Dnssec::Secure) && !self.confirmed {
+        if self.source == Source::Srv(Dnssec::Insecure) && !self.confirmed {
             warnings.push(Warning::NotAuthenticated);
             if !self.host.is_within(&self.domain) {
                 warnings.push(Warning::ForeignHost {

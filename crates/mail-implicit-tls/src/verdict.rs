@@ -146,11 +146,14 @@ pub enum IdentityVerdict {
         /// The expected name.
         reference: ReferenceIdentity,
         /// The name in the certificate.
-        presented: PresentedIdentity,
+        presented: PresentedIdentity<'static>,
     },
     /// No name matches.
     Differs(Box<Mismatch>),
 }
+
+/// The greatest number of names in the lists of a [`Mismatch`].
+pub const MAX_LISTED_NAMES: usize = 100;
 
 /// A certificate without an expected name, in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,11 +161,26 @@ pub struct Mismatch {
     /// The expected names.
     pub expected: Vec<ReferenceIdentity>,
     /// The names that were compared and differ.
-    pub presented: Vec<PresentedIdentity>,
+    pub presented: Vec<PresentedIdentity<'static>>,
     /// The names that were not compared, and the reason of each.
-    pub disregarded: Vec<(PresentedIdentity, Disregarded)>,
-    /// The number of names that are not listed, because the lists are limited.
+    pub disregarded: Vec<(PresentedIdentity<'static>, Disregarded)>,
+    /// The number of names that are not listed, because the lists have at most
+    /// [`MAX_LISTED_NAMES`] names together.
     pub omitted: usize,
+    /// `true` if the names of the certificate cannot be read.
+    pub unreadable: bool,
+}
+
+impl Mismatch {
+    /// Returns the mismatch of a certificate whose names cannot be read.
+    #[cfg(feature = "certificates")]
+    pub(crate) fn unreadable(expected: &[ReferenceIdentity]) -> Self {
+        Self {
+            expected: expected.to_vec(),
+            unreadable: true,
+            ..Self::default()
+        }
+    }
 }
 
 /// The first field of a TLSA record, RFC 6698 section 2.1.1.
@@ -324,6 +342,9 @@ impl fmt::Display for Mismatch {
         list(f, &self.expected)?;
         f.write_str(" but the certificate has ")?;
         let names = self.presented.len().saturating_add(self.disregarded.len());
+        if self.unreadable {
+            return f.write_str("names that cannot be read");
+        }
         if names == 0 {
             return f.write_str("no names");
         }

@@ -1,5 +1,13 @@
 //! Lookups of a host and its TLSA records, with a resolver that answers from a table.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
 use std::{net::IpAddr, time::Duration};
 
 use mail_implicit_tls::{

@@ -1,8 +1,17 @@
 //! Offers from SRV records, their warnings and reference identities, and later changes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
 use std::time::Duration;
 
 use mail_implicit_tls::{
+    account::{AccountId, AccountSetup, Host, Server},
     dns::{
         Answer, Denial, DnsName, Dnssec, Lookup, LookupFailure, Next, Question, Record, Records,
         Srv,
@@ -13,7 +22,7 @@ use mail_implicit_tls::{
     service::{Protocol, Service},
     setup::{
         Candidate, Offer, Offers, RefusedRecord, SetupLookup, Source, Warning,
-        recheck::{Change, Configured, MIN_INTERVAL, changes, is_due},
+        recheck::{Change, MIN_INTERVAL, changes, is_due},
     },
 };
 
@@ -303,8 +312,14 @@ fn counts_the_less_secure_denial() {
 }
 
 fn identities(candidate: &Candidate) -> Vec<String> {
-    candidate
-        .reference_identities()
+    let server = candidate.to_server();
+    let id = AccountId::try_new("someone").unwrap();
+    let setup = AccountSetup::new(id)
+        .domain(name("example.org"))
+        .server(server.clone());
+    let account = setup.build().unwrap();
+    account
+        .references(&server)
         .iter()
         .map(ReferenceIdentity::to_string)
         .collect()
@@ -316,9 +331,9 @@ fn expects_the_target_of_a_secure_record_only() {
     assert_eq!(
         identities(&secure),
         [
+            "DNS-ID mail.hoster.example",
             "SRV-ID _imaps.example.org",
-            "DNS-ID example.org",
-            "DNS-ID mail.hoster.example"
+            "DNS-ID example.org"
         ]
     );
     assert_eq!(secure.warnings(), []);
@@ -351,9 +366,9 @@ fn warns_of_an_insecure_record_until_the_user_confirms() {
     assert_eq!(
         identities(&confirmed),
         [
+            "DNS-ID mail.evil.example",
             "SRV-ID _imaps.example.org",
-            "DNS-ID example.org",
-            "DNS-ID mail.evil.example"
+            "DNS-ID example.org"
         ]
     );
 }
@@ -367,8 +382,8 @@ fn expects_no_srv_id_without_srv_record() {
         name("example.org"),
         Source::Autoconfig,
     );
-    assert_eq!(identities(&file), ["DNS-ID example.org"]);
-    assert_eq!(file.warnings(), [Warning::NotAuthenticated]);
+    assert_eq!(identities(&file), ["DNS-ID imap.example.org"]);
+    assert_eq!(file.warnings(), []);
 }
 
 #[test]
@@ -403,12 +418,8 @@ fn orders_by_the_seed() {
     assert!((2..10).any(|seed| hosts(seed) != hosts(1)));
 }
 
-fn configured(service: Service, host: &str, port: u16) -> Configured {
-    Configured {
-        service,
-        host: name(host),
-        port,
-    }
+fn configured(service: Service, host: &str, port: u16) -> Server {
+    Server::new(service, Host::Name(name(host))).with_port(port)
 }
 
 #[test]

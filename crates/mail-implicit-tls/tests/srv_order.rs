@@ -1,5 +1,12 @@
 //! The order of SRV records against RFC 2782 and against an independent computation of its distribution.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
 use std::collections::BTreeMap;
 
 use mail_implicit_tls::{

@@ -5,23 +5,12 @@ use std::time::Duration;
 
 use super::{Candidate, Offer, Offers};
 use crate::{
-    name::DomainName,
-    service::{Security, Service},
+    account::{Host, Server},
+    service::Security,
 };
 
 /// The least time between two lookups of a domain. "MUST NOT consult SRV records ... on every connection attempt".
 pub const MIN_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A server as an account has it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Configured {
-    /// The service.
-    pub service: Service,
-    /// The host.
-    pub host: DomainName,
-    /// The port.
-    pub port: u16,
-}
 
 /// A difference between an account and what its domain advertises. It is for the user to see, and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +19,16 @@ pub enum Change {
     /// The account uses a server that is not advertised any more. The first of the advertised ones is beside it.
     NotAdvertised {
         /// The server of the account.
-        configured: Configured,
+        configured: Server,
         /// The server to compare it with.
         advertised: Box<Candidate>,
     },
     /// The domain states that the protocol is not available.
-    Unavailable(Configured),
+    Unavailable(Server),
     /// The account uses STARTTLS or clear text, and the domain advertises a server with implicit TLS.
     MorePrivate {
         /// The server of the account.
-        configured: Configured,
+        configured: Server,
         /// The more private server.
         advertised: Box<Candidate>,
     },
@@ -58,14 +47,14 @@ pub fn is_due(last: Option<Duration>, now: Duration) -> bool {
 /// Compares an account's servers with what its domain advertises. A lookup that failed, or a domain that advertises
 /// nothing, gives no change.
 #[must_use]
-pub fn changes(servers: &[Configured], offers: &Offers) -> Vec<Change> {
+pub fn changes(servers: &[Server], offers: &Offers) -> Vec<Change> {
     servers
         .iter()
         .filter_map(|configured| change(configured, offers))
         .collect()
 }
 
-fn change(configured: &Configured, offers: &Offers) -> Option<Change> {
+fn change(configured: &Server, offers: &Offers) -> Option<Change> {
     let candidates = match offers.of(configured.service.protocol) {
         Offer::NotAdvertised(_) | Offer::Failed { .. } => return None,
         Offer::Unavailable(_) => return Some(Change::Unavailable(configured.clone())),
@@ -81,7 +70,7 @@ fn change(configured: &Configured, offers: &Offers) -> Option<Change> {
         });
     }
     let is_same = |candidate: &Candidate| {
-        candidate.host() == &configured.host
+        configured.host == Host::Name(candidate.host().clone())
             && candidate.port() == configured.port
             && (candidate.service().security == Security::Implicit)
                 == (configured.service.security == Security::Implicit)
