@@ -122,7 +122,6 @@ fn test_binaries(root: &Path, packages: &BTreeSet<String>) -> io::Result<Vec<Tes
             "--quiet",
             "--workspace",
             "--all-features",
-            "--tests",
         ])
         .arg("--message-format=json-render-diagnostics")
         .output()?;
