@@ -6,10 +6,10 @@ use authres_tls::{AuthenticationResults, Options, Property, ResInfo};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Ran, rejected};
+use super::rejected;
 use crate::{
     oracle,
-    suite::{Input, MalformedCase, Outcome},
+    suite::{Input, Outcome, Ran, violated},
 };
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct RealInput {
 
 pub(super) fn real(input: Input) -> Ran {
     let case: RealInput = input.parse()?;
-    oracle::authres_tls::header(case.value.as_bytes()).map_err(MalformedCase)?;
+    oracle::authres_tls::header(case.value.as_bytes()).map_err(violated)?;
     let parse = match case.arc {
         true => AuthenticationResults::parse_arc,
         false => AuthenticationResults::parse,
