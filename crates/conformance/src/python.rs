@@ -57,7 +57,9 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
 }
 
 /// The independent sources.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 7] = [
+    "authres_real_vectors.py",
+    "authres_write_vectors.py",
     "token_binding_vectors.py",
     "tokenbind_http_vectors.py",
     "sealed_token_vectors.py",

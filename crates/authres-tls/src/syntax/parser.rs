@@ -90,7 +90,7 @@ pub(super) fn parse<'a>(
         }
         Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) => {
             let error = failure.locate(value);
-            Err(match parser.is_bare_lf(error.offset()) {
+            Err(match bare_lf_is_to_blame(value, error, options, arc) {
                 true => ParseError::new(ErrorKind::BareLf, error.field(), error.offset()),
                 false => error,
             })
@@ -101,6 +101,17 @@ pub(super) fn parse<'a>(
             Err(ParseError::new(kind, field, value.len()))
         }
     }
+}
+
+/// Returns `true` if the error is at a LF that [`bare_lf`](crate::Options::bare_lf) would accept.
+#[cold]
+fn bare_lf_is_to_blame(value: &[u8], error: ParseError, options: &Options, arc: bool) -> bool {
+    let offset = error.offset();
+    if options.bare_lf || value.get(offset) != Some(&b'\n') {
+        return false;
+    }
+    let read = parse(value, &options.with_bare_lf(true), arc);
+    read.map_or_else(|again| again.offset() != offset, |_| true)
 }
 
 /// What follows authserv-id and version.
@@ -144,18 +155,6 @@ impl<'a> Parser<'a, '_> {
     /// The end of the value, or the `;` before the next result.
     const fn ends_result(&self, input: &[u8]) -> bool {
         matches!(input, [b';', ..]) || self.ends_value(input)
-    }
-
-    /// A bare LF that would be a fold, or the end of the value, with
-    /// [`bare_lf`](crate::Options::bare_lf).
-    fn is_bare_lf(&self, offset: usize) -> bool {
-        let (before, at) = self.input.split_at_checked(offset).unwrap_or_default();
-        let breaks_line = match at {
-            [b'\n'] => true,
-            [b'\n', next, ..] => is_wsp(*next),
-            _ => false,
-        };
-        breaks_line && before.last() != Some(&b'\r')
     }
 
     /// What stands between two places.
