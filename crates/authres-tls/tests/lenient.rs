@@ -1,5 +1,7 @@
 //! Properties of a lenient reading: damage anywhere in a value takes no result away and adds none.
 
+#![allow(clippy::expect_used, clippy::arithmetic_side_effects, reason = "tests")]
+
 use authres_tls::{AuthenticationResults, Options};
 use proptest::{collection::vec, prelude::*, sample::select};
 

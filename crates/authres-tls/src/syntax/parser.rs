@@ -618,10 +618,7 @@ impl<'a> Parser<'a, '_> {
             rest = self.cfws(rest, Element::Property)?;
         }
         (rest, ()) = octet(rest, b'=', "propspec")?;
-        let (start, rest, value) = self.pvalue(rest)?;
-        if value.form == Form::Address && !value.plain {
-            self.comments_inside(start, rest)?;
-        }
+        let (rest, value) = self.pvalue(rest)?;
         self.tree.properties.push(PropertyNode {
             ptype,
             property,
@@ -630,11 +627,8 @@ impl<'a> Parser<'a, '_> {
         self.cfws(rest, Element::Pvalue)
     }
 
-    /// `pvalue` behind the `=`: where it begins, what is left after it, and its node.
-    fn pvalue(
-        &mut self,
-        equals: &'a [u8],
-    ) -> Result<(&'a [u8], &'a [u8], TextNode), nom::Err<Failure>> {
+    /// `pvalue` behind the `=`.
+    fn pvalue(&mut self, equals: &'a [u8]) -> Read<'a, TextNode> {
         const FIELD: &str = "pvalue";
         let start = self.cfws(equals, Element::Equals)?;
         let read = self.rules.pvalue(start);
@@ -645,12 +639,14 @@ impl<'a> Parser<'a, '_> {
             if !self.lenient {
                 return Err(Failure::expected(FIELD, start).error());
             }
-            let (rest, value) = self.empty_value(equals, start, FIELD)?;
-            return Ok((start, rest, value));
+            return self.empty_value(equals, start, FIELD);
         }
         let read = read.map(|(rest, (form, plain))| (rest, form, plain));
         let (rest, value) = self.or_run(start, read, FIELD)?;
-        Ok((start, rest, value))
+        if value.form == Form::Address && !value.plain {
+            self.comments_inside(start, rest)?;
+        }
+        Ok((rest, value))
     }
 
     /// The comments between the words of an obsolete local-part.
