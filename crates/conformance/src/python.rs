@@ -56,13 +56,15 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
     }
 }
 
-/// The independent sources, below `crates/conformance`. Those of [`FOLDERS`] come after them.
-const SCRIPTS: [&str; 5] = [
-    "python/token_binding_vectors.py",
-    "python/tokenbind_http_vectors.py",
-    "python/sealed_token_vectors.py",
-    "python/deep_latch_vectors.py",
-    "python/deep_latch_trace_vectors.py",
+/// The independent sources, in `crates/conformance/python`. Those of [`FOLDERS`] come after them.
+const SCRIPTS: [&str; 7] = [
+    "authres_real_vectors.py",
+    "authres_write_vectors.py",
+    "token_binding_vectors.py",
+    "tokenbind_http_vectors.py",
+    "sealed_token_vectors.py",
+    "deep_latch_vectors.py",
+    "deep_latch_trace_vectors.py",
 ];
 
 /// The folders, below `crates/conformance`, whose scripts `python/*_vectors.py` are independent sources too.
@@ -71,7 +73,10 @@ const FOLDERS: [&str; 1] = ["mail-implicit-tls"];
 /// Returns all independent sources, relative to the repository.
 fn scripts(root: &Path) -> io::Result<Vec<PathBuf>> {
     let below = Path::new("crates/conformance");
-    let mut scripts: Vec<_> = SCRIPTS.iter().map(|script| below.join(script)).collect();
+    let mut scripts: Vec<_> = SCRIPTS
+        .iter()
+        .map(|script| below.join("python").join(script))
+        .collect();
     for folder in FOLDERS {
         let folder = below.join(folder).join("python");
         let mut found = Vec::new();
