@@ -3,12 +3,13 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
 };
 
-use tokenbind_wire::{Session, Verify};
+use tokenbind_wire::{ApplicationProtocol, Session, Verify};
 
 use crate::server::{Refusal, RequestOutcome, ServerBinding, ServerOptions};
 
@@ -24,6 +25,8 @@ struct Shared {
     binding: Mutex<ServerBinding>,
     verifier: Arc<dyn Verify + Send + Sync>,
     terminated: AtomicBool,
+    /// The task that closes the connection.
+    closer: Mutex<Option<Waker>>,
     on_terminate: Option<OnTerminate>,
 }
 
@@ -42,6 +45,7 @@ impl TokenBindingConnection {
             binding: Mutex::new(ServerBinding::new(session, options)),
             verifier,
             terminated: AtomicBool::new(false),
+            closer: Mutex::new(None),
             on_terminate,
         }))
     }
@@ -55,20 +59,59 @@ impl TokenBindingConnection {
     /// Checks a request, of whose `Token-Binding` headers `values` are all. Call it in the order in
     /// which requests arrive.
     pub fn request<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> RequestOutcome {
-        let shared = &*self.0;
-        let mut binding = shared
-            .binding
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let outcome = binding.request(values, &*shared.verifier);
-        drop(binding);
+        let outcome = locked(&self.0.binding).request(values, &*self.0.verifier);
         if let RequestOutcome::Terminate(refusal) = outcome {
-            let first = !shared.terminated.swap(true, Ordering::AcqRel);
-            if let (true, Some(tell)) = (first, &shared.on_terminate) {
-                tell(refusal);
-            }
+            self.terminated(refusal);
         }
         outcome
+    }
+
+    /// Checks that the requests are of the protocol whose Token Binding identifier was negotiated.
+    ///
+    /// # Errors
+    /// Why the connection must be terminated.
+    pub fn protocol(&self, spoken: ApplicationProtocol) -> Result<(), Refusal> {
+        let checked = locked(&self.0.binding).protocol(spoken);
+        checked.inspect_err(|refusal| self.terminated(*refusal))
+    }
+
+    /// Checks the trailer of a request: `found` says that it has a `Token-Binding` field.
+    ///
+    /// # Errors
+    /// Why the connection must be terminated.
+    pub fn trailer(&self, found: bool) -> Result<(), Refusal> {
+        let checked = locked(&self.0.binding).trailer(found);
+        checked.inspect_err(|refusal| self.terminated(*refusal))
+    }
+
+    fn terminated(&self, refusal: Refusal) {
+        if self.0.terminated.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(closer) = locked(&self.0.closer).take() {
+            closer.wake();
+        }
+        if let Some(tell) = &self.0.on_terminate {
+            tell(refusal);
+        }
+    }
+
+    /// Returns ready once the connection is terminated; one task can wait for it.
+    pub fn poll_terminated(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_terminated() {
+            return Poll::Ready(());
+        }
+        let mut closer = locked(&self.0.closer);
+        match &mut *closer {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => *closer = Some(context.waker().clone()),
+        }
+        drop(closer);
+        // It may have been since.
+        if self.is_terminated() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 
     /// Whether a request was refused: nothing more may be read from the connection or written to it.
@@ -80,12 +123,12 @@ impl TokenBindingConnection {
     /// Why it was.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        self.0
-            .binding
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .refusal()
+        locked(&self.0.binding).refusal()
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for TokenBindingConnection {
