@@ -9,7 +9,7 @@ use deep_latch::{
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::suite::{Input, MalformedCase, Outcome, Suite};
+use crate::suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[
@@ -18,18 +18,12 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("deep-latch/delivery-status", delivery_status),
 ];
 
-type Ran = Result<Outcome, MalformedCase>;
-
 const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
     Suite {
         name,
         run,
-        normalise_accept: |value| value,
+        import: None,
     }
-}
-
-fn malformed(error: impl ToString) -> MalformedCase {
-    MalformedCase(error.to_string())
 }
 
 fn tags(names: &[String]) -> Result<Vec<SecurityTag<'_>>, MalformedCase> {
@@ -97,7 +91,7 @@ fn proxy(input: Input) -> Ran {
     };
     Ok(match forwarded {
         Ok(forwarded) => {
-            let text = String::from_utf8(forwarded.command).map_err(malformed)?;
+            let text = String::from_utf8(forwarded.command).map_err(violated)?;
             Outcome::Accept(json!({"text": text, "removed": forwarded.removed}))
         }
         Err(ForwardError::Unreadable(error)) => {
@@ -141,7 +135,7 @@ fn relay(input: Input) -> Ran {
         outcome => outcome,
     };
     let Latch::Refuse(failure) = outcome else {
-        return Err(malformed("not refused"));
+        return Err(malformed("not refused").into());
     };
     let cause = match lasting {
         true => Cause::Lasting,

@@ -10,13 +10,13 @@ use deep_latch::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::suite::{Input, MalformedCase, Outcome, Suite};
+use crate::suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed};
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[Suite {
     name: "deep-latch/latch",
     run: latch,
-    normalise_accept: |value| value,
+    import: None,
 }];
 
 #[derive(Deserialize)]
@@ -99,15 +99,11 @@ enum NoMatch {
     Differs,
 }
 
-fn malformed(what: impl ToString) -> MalformedCase {
-    MalformedCase(what.to_string())
-}
-
-fn latch(input: Input) -> Result<Outcome, MalformedCase> {
+fn latch(input: Input) -> Ran {
     let trace: Trace = input.parse()?;
     let tag = |name: &String| {
         let tag = SecurityTag::parse(name).map_err(malformed)?;
-        Ok(tag.into_owned())
+        Ok::<_, MalformedCase>(tag.into_owned())
     };
     let tags = |names: &[String]| names.iter().map(tag).collect::<Result<Vec<_>, _>>();
     let mut facilities = Facilities::new().with_dane_identity(match trace.dane_identity {
