@@ -419,7 +419,7 @@ mod tests {
                     .values()
                     .filter(|entry| entry.stage != Stage::Served)
                     .count();
-                let waiting = |waiting: &Waiting| waiting.silent.len() + waiting.handshake.len();
+                let waiting = |of: &Waiting| of.silent.iter().chain(&of.handshake).count();
                 prop_assert_eq!(waiting(&admission.waiting), unfinished);
                 let of_sources: usize = admission.sources.values().map(|of| waiting(&of.waiting)).sum();
                 prop_assert_eq!(of_sources, unfinished);

@@ -1,4 +1,18 @@
-#![doc = include_str!("../README.md")]
+// The README's examples need these features, and are compiled where they are on.
+#![cfg_attr(
+    all(feature = "client", feature = "hmac", feature = "hyper", feature = "sqlx-postgres", feature = "sqlx-sqlite"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(
+        feature = "client",
+        feature = "hmac",
+        feature = "hyper",
+        feature = "sqlx-postgres",
+        feature = "sqlx-sqlite"
+    )),
+    doc = "Token Binding over HTTP for servers, clients and reverse proxies: see the README."
+)]
 
 #[cfg(feature = "tokio")]
 mod acceptor;

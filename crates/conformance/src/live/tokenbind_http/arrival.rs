@@ -95,7 +95,8 @@ pub(super) async fn trailer() -> Checked {
         let site = setup.start(app()).await?;
         for negotiated in [true, false] {
             for (name, terminates) in [("Token-Binding", true), ("X-Sum", false)] {
-                let agent = Agent::new(if negotiated { &[http1] } else { &[] })?;
+                let offered = if negotiated { vec![http1] } else { vec![] };
+                let agent = Agent::new(&offered)?;
                 let mut raw = agent.connect(&site).await?;
                 let header = if negotiated {
                     raw.header(&agent.state)?
