@@ -144,13 +144,16 @@ pub enum HostSource {
     /// An SRV record that DNSSEC does not secure names the host, and the user did not confirm it. The certificate
     /// must be of the mail domain (RFC 6125 section 6.2.1, RFC 6186 section 6).
     InsecureSrv,
+    /// A configuration file names the host, which was fetched over https from a host of the mail domain, whose
+    /// certificate was verified.
+    Autoconfig,
 }
 
 impl HostSource {
     /// Returns `true` if the host was found by SRV.
     #[must_use]
     pub const fn is_srv(self) -> bool {
-        !matches!(self, Self::User)
+        !matches!(self, Self::User | Self::Autoconfig)
     }
 }
 

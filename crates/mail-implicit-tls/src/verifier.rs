@@ -254,7 +254,7 @@ impl ServerVerifier {
 }
 
 /// A server that the account does not accept, as rustls reports it: in
-/// [`CertificateError::Other`](rustls::CertificateError::Other).
+/// [`CertificateError::Other`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotVerified(pub Verdict);
 

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -25,6 +25,8 @@ struct Shared {
     binding: Mutex<ServerBinding>,
     verifier: Arc<dyn Verify + Send + Sync>,
     terminated: AtomicBool,
+    /// Read without waiting for a request that is being checked.
+    refusal: OnceLock<Refusal>,
     /// The task that closes the connection.
     closer: Mutex<Option<Waker>>,
     on_terminate: Option<OnTerminate>,
@@ -45,6 +47,7 @@ impl TokenBindingConnection {
             binding: Mutex::new(ServerBinding::new(session, options)),
             verifier,
             terminated: AtomicBool::new(false),
+            refusal: OnceLock::new(),
             closer: Mutex::new(None),
             on_terminate,
         }))
@@ -56,9 +59,14 @@ impl TokenBindingConnection {
         self.0.session.as_ref()
     }
 
-    /// Checks a request, of whose `Token-Binding` headers `values` are all. Call it in the order in
-    /// which requests arrive.
+    /// Checks one request. `values` must be the values of all its `Token-Binding` headers, in order. Call it in the
+    /// order in which requests arrive.
+    ///
+    /// Requests of one connection are checked one after the other, so the verifier must not call this function,
+    /// [`protocol`](Self::protocol) or [`trailer`](Self::trailer) of the same connection; it may call the others.
     pub fn request<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> RequestOutcome {
+        // Not under the lock: the iterator is the caller's. More than two say no more than two.
+        let values: Vec<_> = values.into_iter().take(2).collect();
         let outcome = locked(&self.0.binding).request(values, &*self.0.verifier);
         if let RequestOutcome::Terminate(refusal) = outcome {
             self.terminated(refusal);
@@ -85,10 +93,13 @@ impl TokenBindingConnection {
     }
 
     fn terminated(&self, refusal: Refusal) {
+        // All refusals of a connection are the first.
+        let _ = self.0.refusal.set(refusal);
         if self.0.terminated.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(closer) = locked(&self.0.closer).take() {
+        let closer = locked(&self.0.closer).take();
+        if let Some(closer) = closer {
             closer.wake();
         }
         if let Some(tell) = &self.0.on_terminate {
@@ -123,7 +134,7 @@ impl TokenBindingConnection {
     /// Why it was.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        locked(&self.0.binding).refusal()
+        self.0.refusal.get().copied()
     }
 }
 
