@@ -53,12 +53,15 @@ pub struct Stripper<'p> {
     state: State,
     /// The fields that may have begun, from the oldest on.
     begun: Vec<Begun>,
+    /// A name without a colon is before the last line feed: for some reader the next line may have it, if
+    /// it begins with white space.
+    unfinished: Option<Begun>,
     /// The line feed that ends the line before, in what is written; `None` at the start.
     before: Option<LineFeed>,
     /// Nothing was read of the current line that stays.
     line_is_empty: bool,
-    /// A message whose lines end in CR has an empty line: its body follows, for readers of CR.
-    cr_body: bool,
+    /// The place of an empty line in a message whose lines end in CR: its body follows, for readers of CR.
+    cr_body: Option<usize>,
     has_line_feed: bool,
     /// The place after the last bare CR.
     after_cr: Option<usize>,
@@ -176,9 +179,10 @@ impl<'p> Stripper<'p> {
             at: 0,
             state: State::Text,
             begun: Vec::from([Begun::at(0, true, &Count::START)]),
+            unfinished: None,
             before: None,
             line_is_empty: true,
-            cr_body: false,
+            cr_body: None,
             has_line_feed: false,
             after_cr: None,
             count: Count::START,
@@ -292,6 +296,7 @@ impl<'p> Stripper<'p> {
             {
                 self.judge(field, End::Doubtful, out);
             }
+            self.stop_at_long_name(out);
             let rest = self.rest();
             let first = rest.first().copied().unwrap_or_default();
             match token(rest, at_end) {
@@ -310,7 +315,7 @@ impl<'p> Stripper<'p> {
                     };
                     self.line_break(&line_break, out);
                 }
-                Token::Text(length) => self.text(length, out),
+                Token::Text(length) => self.text(length),
             }
         }
     }
@@ -336,7 +341,9 @@ impl<'p> Stripper<'p> {
 
     fn line_break(&mut self, line_break: &LineBreak, out: &mut Vec<u8>) {
         let start = self.at;
-        let &LineBreak { end, feed, next, .. } = line_break;
+        let &LineBreak {
+            end, feed, next, ..
+        } = line_break;
         if let State::Behind(behind) = self.state {
             if start > behind.line {
                 // A line without a colon: it belongs to the field.
@@ -363,7 +370,11 @@ impl<'p> Stripper<'p> {
         }
         if let State::Value(field) = self.state {
             let is_certain = feed.is_some() && !may_fold(next);
-            let certainty = if is_certain { End::Certain } else { End::Doubtful };
+            let certainty = if is_certain {
+                End::Certain
+            } else {
+                End::Doubtful
+            };
             self.at = start;
             self.judge(field, certainty, out);
             self.at = end;
@@ -374,14 +385,16 @@ impl<'p> Stripper<'p> {
         } else if let Some(feed) = feed {
             self.before = Some(feed);
             self.line_is_empty = true;
-            if !may_fold(next) || after_from_line {
-                self.begun.clear();
+            self.unfinished = self.begun.iter().find(|field| field.has_name()).copied();
+            self.begun.clear();
+            if may_fold(next) && !after_from_line {
+                self.begun.extend(self.unfinished);
             }
-            self.begin(Begun::at(end, true, &self.count));
+            self.begun.push(Begun::at(end, true, &self.count));
         } else {
             self.line_is_empty = false;
             if is_empty_cr_line {
-                self.cr_body = true;
+                self.cr_body = Some(start);
                 self.begun.retain(|field| field.certain);
             }
             self.begin(Begun::at(start, false, &self.count));
@@ -406,7 +419,7 @@ impl<'p> Stripper<'p> {
     /// A field may begin. If one that has begun before is still possible, both are removed as one: else
     /// what stands before and after could join to a name.
     fn begin(&mut self, mut field: Begun) {
-        if !field.certain && self.cr_body {
+        if !field.certain && self.cr_body.is_some() {
             return;
         }
         if let Some(oldest) = self.begun.first() {
@@ -420,7 +433,7 @@ impl<'p> Stripper<'p> {
         }
     }
 
-    fn text(&mut self, length: usize, out: &mut Vec<u8>) {
+    fn text(&mut self, length: usize) {
         let end = self.at.saturating_add(length);
         let mut begun = core::mem::take(&mut self.begun);
         let character = self.slice(self.at, end);
@@ -445,15 +458,17 @@ impl<'p> Stripper<'p> {
             field.value = end;
             self.begun.clear();
             self.state = State::Value(field);
-        } else if let Some(first) = self.begun.first().copied()
-            && end.saturating_sub(first.start) > LONGEST_NAME
-        {
-            self.long_name(first, out);
         }
     }
 
-    /// Octets that some reader ignores, too many to wait for a name.
-    fn long_name(&mut self, first: Begun, out: &mut Vec<u8>) {
+    /// Octets that some reader ignores may be too many to wait for a name.
+    fn stop_at_long_name(&mut self, out: &mut Vec<u8>) {
+        let Some(first) = self.begun.first().copied() else {
+            return;
+        };
+        if self.at.saturating_sub(first.start) <= LONGEST_NAME || self.state != State::Text {
+            return;
+        }
         if first.letters == 0 {
             // They are no part of the name: they may stay.
             self.write_to(self.at, out);
@@ -485,6 +500,8 @@ impl<'p> Stripper<'p> {
         self.write_to(field.start, out);
         self.done = self.at;
         self.state = State::Removed(field);
+        // The empty line may be removed with the field.
+        self.cr_body = self.cr_body.filter(|place| *place < field.start);
         let disguise = match field {
             Begun { certain: false, .. } => Some(Disguise::LineBreak),
             Begun { odd: true, .. } => Some(Disguise::Name),
@@ -504,15 +521,17 @@ impl<'p> Stripper<'p> {
     fn end_removed(&mut self, field: Begun, line_break: &LineBreak, start: usize) {
         let &LineBreak { end, feed, .. } = line_break;
         if feed.is_some() {
+            self.begun.clear();
             if field.certain {
                 self.drop_to(end);
+                self.begun.extend(self.unfinished);
             } else {
                 self.drop_to(start);
                 self.before = feed;
+                self.unfinished = None;
             }
             self.line_is_empty = true;
             self.state = State::Text;
-            self.begun.clear();
             self.begun.push(Begun::at(end, true, &self.count));
             return;
         }
@@ -526,6 +545,7 @@ impl<'p> Stripper<'p> {
         });
         self.begun.clear();
         if field.certain {
+            self.begun.extend(self.unfinished);
             self.begun.push(Begun::at(end, true, &self.count));
         } else {
             self.begun.push(Begun::at(start, false, &self.count));

@@ -63,7 +63,9 @@ pub(super) const fn folds(next: Option<u8>) -> bool {
 pub(super) const fn may_fold(next: Option<u8>) -> bool {
     matches!(
         next,
-        Some(0..=b'\t' | 0x0b | 0x0c | 0x0e..=b' ' | 0x7f | 0x85 | 0xa0 | 0xc2 | 0xe1..=0xe3 | 0xef)
+        Some(
+            0..=b'\t' | 0x0b | 0x0c | 0x0e..=b' ' | 0x7f | 0x85 | 0xa0 | 0xc2 | 0xe1..=0xe3 | 0xef,
+        )
     )
 }
 
@@ -111,8 +113,21 @@ mod tests {
             assert_eq!(token(text.as_bytes(), true), expected, "{text:?}");
         }
         assert_eq!(token(b"\x85a", true), Token::Break(1, None));
-        for text in ["a", "\t", "\x1b", "\x1f", "\x7f", "\u{c5}", "\u{2027}", "\u{10000}"] {
-            assert_eq!(token(text.as_bytes(), true), Token::Text(text.len()), "{text:?}");
+        for text in [
+            "a",
+            "\t",
+            "\x1b",
+            "\x1f",
+            "\x7f",
+            "\u{c5}",
+            "\u{2027}",
+            "\u{10000}",
+        ] {
+            assert_eq!(
+                token(text.as_bytes(), true),
+                Token::Text(text.len()),
+                "{text:?}"
+            );
         }
         assert_eq!(token(b"\xc2a", true), Token::Text(1));
         assert_eq!(token(b"\xff", true), Token::Text(1));
@@ -120,7 +135,14 @@ mod tests {
 
     #[test]
     fn waits_for_the_rest_of_a_character() {
-        for text in [&b""[..], b"\r", b"\xc2", b"\xe2", b"\xe2\x80", b"\xf0\x90\x80"] {
+        for text in [
+            &b""[..],
+            b"\r",
+            b"\xc2",
+            b"\xe2",
+            b"\xe2\x80",
+            b"\xf0\x90\x80",
+        ] {
             assert_eq!(token(text, false), Token::Incomplete, "{text:?}");
         }
         assert_eq!(token(b"\r", true), Token::Break(1, None));

@@ -135,7 +135,9 @@ fn has_name(removed: &[u8]) -> bool {
         '!'..='~' => Some(c.to_ascii_lowercase()),
         _ => None,
     });
-    letters.collect::<String>().contains("authentication-results:")
+    letters
+        .collect::<String>()
+        .contains("authentication-results:")
 }
 
 /// Readers of a message, by what they take for the end of a line.
