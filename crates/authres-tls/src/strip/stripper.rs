@@ -53,9 +53,6 @@ pub struct Stripper<'p> {
     state: State,
     /// The fields that may have begun, from the oldest on.
     begun: Vec<Begun>,
-    /// A name without a colon is before the last line feed: for some reader the next line may have it, if
-    /// it begins with white space.
-    unfinished: Option<Begun>,
     /// The line feed that ends the line before, in what is written; `None` at the start.
     before: Option<LineFeed>,
     /// Nothing was read of the current line that stays.
@@ -179,7 +176,6 @@ impl<'p> Stripper<'p> {
             at: 0,
             state: State::Text,
             begun: Vec::from([Begun::at(0, true, &Count::START)]),
-            unfinished: None,
             before: None,
             line_is_empty: true,
             cr_body: None,
@@ -379,17 +375,16 @@ impl<'p> Stripper<'p> {
             self.judge(field, certainty, out);
             self.at = end;
         }
+        if feed.is_some() && self.state == State::Text {
+            self.judge_name_alone(start, out);
+        }
         let is_empty_cr_line = self.is_empty_cr_line(line_break, start);
         if let State::Removed(field) = self.state {
             self.end_removed(field, line_break, start);
         } else if let Some(feed) = feed {
             self.before = Some(feed);
             self.line_is_empty = true;
-            self.unfinished = self.begun.iter().find(|field| field.has_name()).copied();
             self.begun.clear();
-            if may_fold(next) && !after_from_line {
-                self.begun.extend(self.unfinished);
-            }
             self.begun.push(Begun::at(end, true, &self.count));
         } else {
             self.line_is_empty = false;
@@ -398,6 +393,18 @@ impl<'p> Stripper<'p> {
                 self.begun.retain(|field| field.certain);
             }
             self.begin(Begun::at(start, false, &self.count));
+        }
+    }
+
+    /// A line that has the name and no colon: a reader for which other white space folds may find the colon
+    /// in the next one.
+    fn judge_name_alone(&mut self, start: usize, out: &mut Vec<u8>) {
+        let name = self.begun.iter().find(|field| field.has_name()).copied();
+        if let Some(field) = name {
+            let end = core::mem::replace(&mut self.at, start);
+            let value = start;
+            self.judge(Begun { value, ..field }, End::Doubtful, out);
+            self.at = end;
         }
     }
 
@@ -524,11 +531,9 @@ impl<'p> Stripper<'p> {
             self.begun.clear();
             if field.certain {
                 self.drop_to(end);
-                self.begun.extend(self.unfinished);
             } else {
                 self.drop_to(start);
                 self.before = feed;
-                self.unfinished = None;
             }
             self.line_is_empty = true;
             self.state = State::Text;
@@ -545,7 +550,6 @@ impl<'p> Stripper<'p> {
         });
         self.begun.clear();
         if field.certain {
-            self.begun.extend(self.unfinished);
             self.begun.push(Begun::at(end, true, &self.count));
         } else {
             self.begun.push(Begun::at(start, false, &self.count));
