@@ -372,7 +372,10 @@ fn says_what_was_removed_and_where() {
         .map(|it| (it.index, it.line, it.span.clone(), it.reason, it.disguise))
         .collect();
     let hidden = 10..61;
-    assert_eq!(&message[hidden.clone()], format!("\r{FORGED}\r\n c"));
+    assert_eq!(
+        message.get(hidden.clone()),
+        Some(&*format!("\r{FORGED}\r\n c"))
+    );
     assert_eq!(
         said,
         [
@@ -384,7 +387,7 @@ fn says_what_was_removed_and_where() {
     let values: Vec<_> = stripped
         .removals
         .iter()
-        .map(|it| &message[it.value.clone()])
+        .filter_map(|it| message.get(it.value.clone()))
         .collect();
     let value = " own.example; dkim=pass";
     assert_eq!(values, [&format!("{value}\r\n c"), value, value]);

@@ -216,12 +216,9 @@ impl<'p> Stripper<'p> {
         }
         match self.state {
             State::Removed(_) => self.drop_to(self.at),
-            State::Behind(behind) if self.at == behind.line => {
-                if behind.removed.certain {
-                    self.drop_to(self.at);
-                }
+            State::Behind(behind) if behind.removed.certain || self.at > behind.line => {
+                self.drop_to(self.at);
             }
-            State::Behind(_) => self.drop_to(self.at),
             _ => {}
         }
         self.state = State::Body;

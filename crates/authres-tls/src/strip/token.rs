@@ -1,6 +1,6 @@
 //! Line breaks, as the readers of mail see them.
 //!
-//! RFC 5322 has CRLF; files have LF. Besides, CR is a line break for Python's `email`, for JavaMail and for
+//! RFC 5322 has CRLF; files have LF. Besides, CR is a line break for Python's `email`, for `JavaMail` and for
 //! Perl's `Email::Simple`; VT, FF, 0x1C to 0x1E, NEL, U+2028 and U+2029 are for Python's `splitlines`, by
 //! which `email` folds again; NUL ends a text in C. After a line break, white space that is not SP or TAB
 //! folds for readers that use `\s`, e.g. mailauth.

@@ -181,11 +181,11 @@ impl Splitter {
     /// The line held back, without the empty ones before the first.
     fn line_held(&self) -> &[u8] {
         let mut held = self.held.as_slice();
-        while !self.has_begun {
-            match held {
-                [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => held = rest,
-                _ => break,
-            }
+        if self.has_begun {
+            return held;
+        }
+        while let [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] = held {
+            held = rest;
         }
         held
     }
