@@ -3,12 +3,16 @@
 
 mod authres_tls;
 mod authres_tls_method;
+mod cargo;
 mod deep_latch;
 mod deep_latch_server;
 mod deep_latch_trace;
 mod evidence;
 mod ledger;
 mod live;
+/// The evidence of `mail-implicit-tls`, which is in one folder with its vectors, requirements and generators.
+#[path = "../mail-implicit-tls/src/suites.rs"]
+pub mod mail_implicit_tls;
 pub mod oracle;
 mod python;
 mod report;
@@ -20,16 +24,17 @@ mod tokenbind_wire;
 mod vector;
 
 pub use {
+    cargo::cargo,
     evidence::{TestOutcome, TestRun, run_tests},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
     live::{Live, LiveReport, LiveState, Scenario, live_table, scenarios},
     python::{PythonError, known_answers, python},
     report::{
-        CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,
-        SuiteReport,
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Report,
+        RequirementReport, SuiteReport,
     },
     run::{Options, RunError, Step, repository, run},
-    suite::{Input, MalformedCase, Outcome, Suite, suite, suites},
+    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, suite, suites},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
 };
 

@@ -13,10 +13,10 @@ use crate::{
     ledger::{Evidence, Ledger, LedgerError, Status},
     live::{LiveReport, LiveState, scenarios},
     report::{
-        CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,
-        SuiteReport,
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Report,
+        RequirementReport, SuiteReport,
     },
-    suite::suite,
+    suite::{Verdict, suite, suites},
     vector::{Expected, Origin, VectorError, VectorFile, files},
 };
 
@@ -103,6 +103,13 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
             Err(error) => problems.push(error.to_string()),
         }
     }
+    if origin == Origin::Own {
+        let named: BTreeSet<&str> = loaded.iter().map(|file| file.suite.as_str()).collect();
+        let without = suites()
+            .into_iter()
+            .filter(|suite| !named.contains(suite.name));
+        problems.extend(without.map(|suite| format!("no vectors for the suite {}", suite.name)));
+    }
     progress(Step::Cases(
         loaded.iter().map(|file| file.cases.len()).sum(),
     ));
@@ -120,12 +127,14 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
     let mut live = Vec::new();
     let mut ledgers = Vec::new();
     if options.vectors.is_empty() && !options.only_vectors {
-        let ledger =
-            Ledger::load_all(&options.root.join("docs/requirements")).map_err(RunError::Ledger)?;
+        let mut directories = vec![options.root.join("docs/requirements")];
+        directories.extend(evidence(&options.root, "requirements")?);
+        let ledger = Ledger::load_all(&directories).map_err(RunError::Ledger)?;
         let tests = run_tests(&options.root, &packages(&ledger), |package| {
             progress(Step::Tests(package))
         })
         .map_err(RunError::Io)?;
+        problems.extend(tests.failures().iter().cloned());
         for scenario in scenarios() {
             if scenario.peer.is_none() {
                 progress(Step::Live(scenario.name));
@@ -152,14 +161,30 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
 
 fn own_vectors(root: &Path) -> Result<Vec<PathBuf>, RunError> {
     let mut paths = Vec::new();
-    for entry in fs::read_dir(root.join("crates")).map_err(RunError::Io)? {
-        let directory = entry.map_err(RunError::Io)?.path().join("vectors");
-        if directory.is_dir() {
-            paths.extend(files(&directory).map_err(RunError::Vectors)?);
-        }
+    let mut directories = subdirectories(&root.join("crates"), "vectors")?;
+    directories.extend(evidence(root, "vectors")?);
+    for directory in directories {
+        paths.extend(files(&directory).map_err(RunError::Vectors)?);
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Returns the directories of this name in the folders that hold all evidence of one crate.
+fn evidence(root: &Path, name: &str) -> Result<Vec<PathBuf>, RunError> {
+    subdirectories(&root.join("crates/conformance"), name)
+}
+
+/// Returns the directories of this name one level below `directory`.
+fn subdirectories(directory: &Path, name: &str) -> Result<Vec<PathBuf>, RunError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(RunError::Io)? {
+        let directory = entry.map_err(RunError::Io)?.path().join(name);
+        if directory.is_dir() {
+            found.push(directory);
+        }
+    }
+    Ok(found)
 }
 
 fn run_file(
@@ -172,11 +197,17 @@ fn run_file(
         .cases
         .iter()
         .map(|case| {
-            let actual = suite.check(case);
+            let (state, actual) = match suite.check(case, file.origin) {
+                Verdict::Passed => (CaseState::Passed, None),
+                Verdict::Differs(actual) => (CaseState::Differs, Some(actual)),
+                Verdict::Malformed(why) => (CaseState::Malformed, Some(json!({"malformed": why}))),
+                Verdict::Violated(what) => (CaseState::Violated, Some(json!({"violated": what}))),
+            };
             progress(Step::Case(&case.name));
             CaseReport {
                 name: case.name.clone(),
-                passed: actual.is_none(),
+                passed: state == CaseState::Passed,
+                state,
                 requirements: case.requirements.clone(),
                 expected: actual.is_some().then(|| expected(&case.expected)),
                 actual,
@@ -193,8 +224,14 @@ fn run_file(
             .to_string(),
         passed: cases.iter().filter(|case| case.passed).count(),
         total: cases.len(),
+        malformed: count(&cases, CaseState::Malformed),
+        violated: count(&cases, CaseState::Violated),
         cases,
     })
+}
+
+fn count(cases: &[CaseReport], state: CaseState) -> usize {
+    cases.iter().filter(|case| case.state == state).count()
 }
 
 fn expected(expected: &Expected) -> Value {
@@ -317,6 +354,11 @@ mod tests {
         let case = CaseReport {
             name: "c".into(),
             passed,
+            state: if passed {
+                CaseState::Passed
+            } else {
+                CaseState::Differs
+            },
             requirements: vec![requirement.into()],
             expected: None,
             actual: None,
@@ -327,6 +369,8 @@ mod tests {
             file,
             passed: passed.into(),
             total: 1,
+            malformed: 0,
+            violated: 0,
             cases: vec![case],
         }]
     }

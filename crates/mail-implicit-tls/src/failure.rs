@@ -1,0 +1,297 @@
+//! Failures of connections, and the actions that may be offered after one (draft-newman-email-deep-02 section 3.1).
+
+use std::{fmt, io};
+
+use crate::{dialogue::DialogueError, dns::host::HostFailure, service::Service, verdict::Verdict};
+
+/// A connection that failed, its cause, and the acceptable actions.
+///
+/// A failure has no action that lowers the account's privacy: "Reduction of expected account privacy MUST NOT be
+/// done on a click-through basis" (section 3.1).
+#[derive(Clone, Debug)]
+pub struct Failure {
+    service: Service,
+    host: String,
+    cause: Cause,
+    status_page: Option<StatusPage>,
+}
+
+/// The cause of a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The host could not be found in the DNS, or it is not known whether it uses DANE.
+    Lookup(HostFailure),
+    /// The connection could not be made, or it broke.
+    Connect(io::ErrorKind),
+    /// The time for the connection was over at this stage.
+    Timeout(Stage),
+    /// The server speaks without TLS on a port for implicit TLS.
+    SpeaksClearText,
+    /// TLS could not be negotiated, for another reason than the certificate.
+    Tls(TlsFailure),
+    /// The server's certificate or identity is not verified, for the reasons in the verdict.
+    NotVerified(Box<Verdict>),
+    /// The dialogue before login ended.
+    Dialogue(DialogueError),
+    /// The service is in clear text, and the account does not permit it.
+    ClearText,
+}
+
+/// A stage of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// The host is looked up.
+    Lookup,
+    /// The TCP connection is made.
+    Connect,
+    /// TLS is negotiated.
+    Handshake,
+    /// The server's greeting and capabilities are read.
+    Greeting,
+}
+
+/// The reason why TLS could not be negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// The server offers TLS 1.1 at most.
+    Version,
+    /// Server and client have no algorithm in common.
+    Incompatible,
+    /// The server ended the handshake with this alert.
+    Alert(u8),
+    /// The server closed the connection during the handshake.
+    Closed,
+    /// The server's answer is not TLS.
+    NotTls,
+    /// The server broke the rules of the handshake.
+    Protocol,
+    /// The local configuration of TLS cannot be used.
+    Configuration,
+}
+
+/// An action that may be offered after a failure. Section 3.1 lists these as examples of acceptable ones.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// "work offline"
+    WorkOffline,
+    /// "try again later"
+    TryAgainLater,
+    /// "open service provider status web page"
+    OpenStatusPage(StatusPage),
+}
+
+/// The https URL of a provider's status page, recorded on an earlier connection or configured.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
+pub struct StatusPage(String);
+
+/// The greatest length of a status page's URL, in octets.
+pub const MAX_STATUS_PAGE_BYTES: usize = 2048;
+
+/// A text that is not an https URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct StatusPageError {
+    offset: usize,
+}
+
+impl StatusPageError {
+    /// Returns the offset in octets of the first character that an https URL excludes.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+}
+
+impl fmt::Display for StatusPageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "status-page: https URL expected at byte {}", self.offset)
+    }
+}
+
+impl std::error::Error for StatusPageError {}
+
+impl StatusPage {
+    /// Parses an https URL.
+    ///
+    /// # Errors
+    /// Returns an error if the text does not begin with `https://` and a host, has a character that a URL
+    /// excludes, or is longer than [`MAX_STATUS_PAGE_BYTES`].
+    pub fn parse(text: &str) -> Result<Self, StatusPageError> {
+        const SCHEME: &str = "https://";
+        let scheme = text.get(..SCHEME.len());
+        if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(SCHEME)) {
+            return Err(StatusPageError { offset: 0 });
+        }
+        let excluded = |byte: u8| !byte.is_ascii_graphic() || b"\"<>\\^`{|}".contains(&byte);
+        if let Some(offset) = text.bytes().position(excluded) {
+            return Err(StatusPageError { offset });
+        }
+        let host = text.get(SCHEME.len()..).unwrap_or_default();
+        if host.is_empty() || host.starts_with(['/', '?', '#', ':', '@']) {
+            return Err(StatusPageError {
+                offset: SCHEME.len(),
+            });
+        }
+        if text.len() > MAX_STATUS_PAGE_BYTES {
+            return Err(StatusPageError {
+                offset: MAX_STATUS_PAGE_BYTES,
+            });
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Returns the URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for StatusPage {
+    type Error = StatusPageError;
+
+    fn try_from(text: String) -> Result<Self, StatusPageError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<StatusPage> for String {
+    fn from(page: StatusPage) -> Self {
+        page.0
+    }
+}
+
+impl fmt::Display for StatusPage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Failure {
+    /// Returns the failure of a connection to a service of a host.
+    #[must_use]
+    pub fn new(service: Service, host: impl Into<String>, cause: Cause) -> Self {
+        Self {
+            service,
+            host: host.into(),
+            cause,
+            status_page: None,
+        }
+    }
+
+    /// Sets the provider's status page. It must have been recorded before this connection, which is not trusted.
+    #[must_use]
+    pub fn with_status_page(mut self, page: StatusPage) -> Self {
+        self.status_page = Some(page);
+        self
+    }
+
+    /// Returns the service.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        self.service
+    }
+
+    /// Returns the host, as the account names it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Returns the cause.
+    #[must_use]
+    pub const fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
+    /// Returns the actions that may be offered.
+    #[must_use]
+    pub fn actions(&self) -> Vec<Action> {
+        let mut actions = vec![Action::WorkOffline, Action::TryAgainLater];
+        actions.extend(self.status_page.clone().map(Action::OpenStatusPage));
+        actions
+    }
+}
+
+impl Cause {
+    /// Returns `true` if TLS negotiation failed for another reason than the certificate (section 3.3).
+    #[must_use]
+    pub const fn is_tls_negotiation(&self) -> bool {
+        match self {
+            Self::SpeaksClearText
+            | Self::Tls(_)
+            | Self::Timeout(Stage::Handshake)
+            | Self::Dialogue(DialogueError::NoStartTls | DialogueError::StartTlsRefused) => true,
+            Self::Lookup(_)
+            | Self::Connect(_)
+            | Self::Timeout(_)
+            | Self::NotVerified(_)
+            | Self::Dialogue(_)
+            | Self::ClearText => false,
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lookup => "DNS lookup",
+            Self::Connect => "TCP connection",
+            Self::Handshake => "TLS handshake",
+            Self::Greeting => "greeting",
+        })
+    }
+}
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version => f.write_str("the server offers TLS 1.1 at most"),
+            Self::Incompatible => f.write_str("server and client have no algorithm in common"),
+            Self::Alert(alert) => {
+                write!(f, "the server ended the TLS handshake with alert {alert}")
+            }
+            Self::Closed => {
+                f.write_str("the server closed the connection during the TLS handshake")
+            }
+            Self::NotTls => f.write_str("the server's answer is not TLS"),
+            Self::Protocol => f.write_str("the server broke the rules of the TLS handshake"),
+            Self::Configuration => f.write_str("the local TLS configuration cannot be used"),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lookup(failure) => write!(f, "{failure}"),
+            Self::Connect(kind) => write!(f, "connection failed: {kind}"),
+            Self::Timeout(Stage::Greeting) => {
+                f.write_str("no greeting in time; the port may be one for implicit TLS")
+            }
+            Self::Timeout(stage) => write!(f, "{stage} not complete in time"),
+            Self::SpeaksClearText => {
+                f.write_str("the port speaks without TLS; STARTTLS may work on it")
+            }
+            Self::Tls(failure) => write!(f, "{failure}"),
+            Self::NotVerified(verdict) => write!(f, "{verdict}"),
+            Self::Dialogue(error) => write!(f, "{error}"),
+            Self::ClearText => {
+                f.write_str("the service is in clear text, which the account does not permit")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}: {}", self.service, self.host, self.cause)
+    }
+}
+
+impl std::error::Error for Failure {}
