@@ -2,9 +2,9 @@
 //! status notification.
 
 use deep_latch::{
-    Cause, Facilities, ForwardError, Host, IdCommand, InboundTls, LatchRecord, LatchSession,
-    Outcome as Latch, RelayReply, ReplyTo, SecurityDetail, SecurityTag, TlsCipher,
-    add_security_latch, forward_client, forward_id, security_latch_of,
+    Cause, CertificateFault, Event, Facilities, ForwardError, HandshakeFault, Host, IdCommand,
+    InboundTls, LatchRecord, LatchSession, Outcome as Latch, RelayReply, ReplyTo, SecurityDetail,
+    SecurityTag, TlsCipher, add_security_latch, forward_client, forward_id, security_latch_of,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -116,6 +116,17 @@ struct RelayInput {
     transaction: bool,
     #[serde(default)]
     detail: u16,
+    fault: Option<RelayFault>,
+}
+
+/// What failed, where no latch did.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RelayFault {
+    Chain,
+    Identity,
+    Dane,
+    Transport,
 }
 
 fn relay(input: Input) -> Ran {
@@ -125,17 +136,22 @@ fn relay(input: Input) -> Ran {
         lasting,
         transaction,
         detail,
+        fault,
     } = input.parse()?;
     let host = Host::try_new(&host).map_err(malformed)?;
     let latched = tags(&names)?.into_iter().map(SecurityTag::into_owned);
-    let record = LatchRecord::preset(host, latched);
+    let record = LatchRecord::preset(host.clone(), latched);
     let (mut session, step) = LatchSession::begin(record, Facilities::new());
-    let outcome = match step.outcome {
-        Latch::StartTls => session.step(deep_latch::Event::NoTls).outcome,
-        outcome => outcome,
+    let event = match fault {
+        None => Event::NoTls,
+        Some(RelayFault::Chain) => certificate(CertificateFault::Chain),
+        Some(RelayFault::Identity) => certificate(CertificateFault::Identity),
+        Some(RelayFault::Dane) => certificate(CertificateFault::Dane),
+        Some(RelayFault::Transport) => Event::HandshakeFailed(HandshakeFault::Transport),
     };
-    let Latch::Refuse(failure) = outcome else {
-        return Err(malformed("not refused").into());
+    let outcome = match step.outcome {
+        Latch::Continue | Latch::StartTls => session.step(event).outcome,
+        outcome => outcome,
     };
     let cause = match lasting {
         true => Cause::Lasting,
@@ -145,13 +161,25 @@ fn relay(input: Input) -> Ran {
         true => ReplyTo::Transaction,
         false => ReplyTo::Recipient,
     };
-    Ok(match SecurityDetail::try_new(detail) {
-        Ok(detail) => {
-            let reply = RelayReply::new(&failure, cause, to, detail);
-            Outcome::Accept(json!({"reply": reply.to_string(), "status": reply.status()}))
+    let detail = match SecurityDetail::try_new(detail) {
+        Ok(detail) => detail,
+        Err(error) => return Ok(Outcome::reject(error.kind().name(), error.field(), 0)),
+    };
+    let reply = match outcome {
+        Latch::Refuse(failure) => RelayReply::new(&failure, cause, to, detail),
+        Latch::RefuseCertificate(failure) => {
+            RelayReply::of_certificate(&failure, cause, to, detail)
         }
-        Err(error) => Outcome::reject(error.kind().name(), error.field(), 0),
-    })
+        Latch::Over => RelayReply::of_transport(&host, cause, to),
+        Latch::Continue | Latch::StartTls => return Err(malformed("not refused").into()),
+    };
+    Ok(Outcome::Accept(
+        json!({"reply": reply.to_string(), "status": reply.status()}),
+    ))
+}
+
+const fn certificate(fault: CertificateFault) -> Event<'static> {
+    Event::HandshakeFailed(HandshakeFault::Certificate(fault))
 }
 
 #[derive(Deserialize)]

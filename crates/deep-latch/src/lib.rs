@@ -11,6 +11,7 @@ mod dsn;
 mod error;
 mod facility;
 mod facts;
+mod failure;
 #[cfg(feature = "serde")]
 mod file_latch_store;
 mod host;
@@ -59,12 +60,13 @@ pub use {
     error::{EncodeError, ErrorKind, ParseError},
     facility::{
         Achievement, AlreadyKnown, Authentication, DaneIdentity, Facilities, MIN_STRENGTH_BITS,
-        Rule,
+        OnTlsaMismatch, Rule,
     },
     facts::{
         CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion,
         SessionFacts, TlsFacts,
     },
+    failure::{Action, CertificateFailure, CertificateFault, HandshakeFault, LatchFailure, Stage},
     host::{Host, MAX_HOST_BYTES, NotAHost},
     imap::{
         Capabilities, IdParameters, MAX_ID_FIELD_BYTES, MAX_ID_PAIRS, MAX_ID_VALUE_BYTES,
@@ -75,10 +77,7 @@ pub use {
         MAX_IMAP_UNTAGGED,
     },
     imap_server::{IdCommand, MAX_ID_COMMAND_BYTES, Received, receive_command},
-    latch::{
-        Action, Basis, Event, LatchFailure, LatchSession, Outcome, Reason, Requirements, Stage,
-        Step, Transition,
-    },
+    latch::{Basis, Event, LatchSession, Outcome, Reason, Requirements, Step, Transition},
     pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
     pop_client::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES, Pop, PopClient},
     protocol::MailProtocol,

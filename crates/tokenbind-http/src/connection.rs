@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -24,6 +24,8 @@ struct Shared {
     binding: Mutex<ServerBinding>,
     verifier: Arc<dyn Verify + Send + Sync>,
     terminated: AtomicBool,
+    /// Read without waiting for a request that is being checked.
+    refusal: OnceLock<Refusal>,
     on_terminate: Option<OnTerminate>,
 }
 
@@ -42,6 +44,7 @@ impl TokenBindingConnection {
             binding: Mutex::new(ServerBinding::new(session, options)),
             verifier,
             terminated: AtomicBool::new(false),
+            refusal: OnceLock::new(),
             on_terminate,
         }))
     }
@@ -52,10 +55,15 @@ impl TokenBindingConnection {
         self.0.session.as_ref()
     }
 
-    /// Checks a request, of whose `Token-Binding` headers `values` are all. Call it in the order in
-    /// which requests arrive.
+    /// Checks one request. `values` must be the values of all its `Token-Binding` headers, in order. Call it in the
+    /// order in which requests arrive.
+    ///
+    /// Requests of one connection are checked one after the other, so the verifier must not call this function of the
+    /// same connection; it may call the others.
     pub fn request<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> RequestOutcome {
         let shared = &*self.0;
+        // Not under the lock: the iterator is the caller's. More than two say no more than two.
+        let values: Vec<_> = values.into_iter().take(2).collect();
         let mut binding = shared
             .binding
             .lock()
@@ -63,6 +71,7 @@ impl TokenBindingConnection {
         let outcome = binding.request(values, &*shared.verifier);
         drop(binding);
         if let RequestOutcome::Terminate(refusal) = outcome {
+            let _ = shared.refusal.set(refusal);
             let first = !shared.terminated.swap(true, Ordering::AcqRel);
             if let (true, Some(tell)) = (first, &shared.on_terminate) {
                 tell(refusal);
@@ -80,11 +89,7 @@ impl TokenBindingConnection {
     /// Why it was.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        self.0
-            .binding
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .refusal()
+        self.0.refusal.get().copied()
     }
 }
 

@@ -40,9 +40,10 @@ const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 pub struct FileKeyStore {
     file: StoreFile,
     encryption_key: Zeroizing<[u8; 32]>,
+    /// Never held while the file is read or written: a key that is there is given out meanwhile.
     slots: Mutex<Slots<Slot>>,
-    /// Held as long as the store is open; nothing, where nothing can be written. Who writes the file
-    /// has it to himself, and those who look for a key do not wait for the disk.
+    /// The lock's file is locked as long as the store is open; `None` where nothing can be written. The
+    /// mutex is held while the file is replaced.
     lock: Mutex<Option<Lock>>,
 }
 

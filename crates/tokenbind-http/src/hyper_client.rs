@@ -605,7 +605,9 @@ where
 
     /// Closes all kept connections, e.g. after `ClientState::reset`, which makes them useless.
     pub fn close_idle(&self) {
-        *self.pool() = Pool::default();
+        let closed = std::mem::take(&mut *self.pool());
+        // Not under the lock: a body that a connection still has is the application's.
+        drop(closed);
     }
 }
 

@@ -38,6 +38,10 @@ mod server;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
 mod sqlx_token_store;
 #[cfg(feature = "rustls")]
+mod tls12_handshake;
+#[cfg(feature = "rustls")]
+mod tls_sessions;
+#[cfg(feature = "rustls")]
 mod tls_unique;
 #[cfg(feature = "token-store")]
 mod token_store;
@@ -85,7 +89,10 @@ pub use {
 };
 #[cfg(feature = "client")]
 pub use {
-    client::{ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, RequestHeader},
+    client::{
+        ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, Opening,
+        RequestHeader,
+    },
     federation::{
         Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, Party, Permission, Referral, WithheldReason,
         redirect_permission, script_permission,
