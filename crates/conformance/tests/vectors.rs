@@ -15,6 +15,10 @@ const FILES: &[(&str, usize)] = &[
         "crates/conformance/mail-implicit-tls/vectors/identity.json",
         247,
     ),
+    (
+        "crates/conformance/mail-implicit-tls/vectors/received.json",
+        108,
+    ),
     ("crates/deep-latch/vectors/delivery-status.json", 19),
     ("crates/deep-latch/vectors/imap-capability.json", 21),
     ("crates/deep-latch/vectors/imap-id.json", 153),
