@@ -112,7 +112,9 @@ pub enum AcceptorError {
 impl fmt::Display for AcceptorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ClearText => f.write_str("service: one with TLS expected but one in clear text found"),
+            Self::ClearText => {
+                f.write_str("service: one with TLS expected but one in clear text found")
+            }
             Self::Provider(error) => write!(f, "crypto provider: {error}"),
         }
     }
@@ -194,7 +196,9 @@ impl Acceptor {
             .map_err(AcceptorError::Provider)?
             .with_client_cert_verifier(Arc::new(Requesting(verifier.clone())))
             .with_cert_resolver(self.certificates.clone());
-        config.alpn_protocols.clone_from(&self.config.alpn_protocols);
+        config
+            .alpn_protocols
+            .clone_from(&self.config.alpn_protocols);
         self.config = Arc::new(config);
         self.clients = Some(Clients { verifier, map });
         Ok(self)
@@ -237,7 +241,8 @@ impl Acceptor {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let can_start_tls = !self.certificates.is_empty();
-        let (mut dialogue, greeting) = BeforeTls::new(self.service.protocol, &self.name, can_start_tls);
+        let (mut dialogue, greeting) =
+            BeforeTls::new(self.service.protocol, &self.name, can_start_tls);
         send(stream, &greeting).await?;
         let mut octets = [0; MAX_COMMAND_BYTES];
         loop {
@@ -262,7 +267,10 @@ impl Acceptor {
         let clients = self.clients.as_ref()?;
         let chain = chain?;
         let (own, intermediates) = chain.split_first()?;
-        clients.verifier.verify_client_cert(own, intermediates, UnixTime::now()).ok()?;
+        clients
+            .verifier
+            .verify_client_cert(own, intermediates, UnixTime::now())
+            .ok()?;
         clients.map.identity(chain)
     }
 
@@ -296,7 +304,11 @@ impl Acceptor {
     }
 
     /// Accepts a connection of the loop, and tells the loop its stage.
-    async fn place(&self, connection: Connection, peer: SocketAddr) -> Result<Session<AcceptedStream>, AcceptError> {
+    async fn place(
+        &self,
+        connection: Connection,
+        peer: SocketAddr,
+    ) -> Result<Session<AcceptedStream>, AcceptError> {
         let place = connection.place();
         let accept = async {
             // A service that is upgraded sends its greeting first.
@@ -305,7 +317,9 @@ impl Acceptor {
             }
             self.handshake(connection.into_stream(), peer).await
         };
-        let session = timeout(self.handshake_timeout, accept).await.unwrap_or(Err(AcceptError::Timeout))?;
+        let session = timeout(self.handshake_timeout, accept)
+            .await
+            .unwrap_or(Err(AcceptError::Timeout))?;
         place.is_served();
         Ok(session)
     }

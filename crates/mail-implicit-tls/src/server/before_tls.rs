@@ -79,7 +79,15 @@ impl fmt::Display for CloseReason {
 /// Returns `true` if a line is one of HTTP: a page of a browser makes requests to mail ports too (ALPACA).
 pub(super) fn is_http(line: &[u8]) -> bool {
     const METHODS: [&[u8]; 9] = [
-        b"GET ", b"POST ", b"PUT ", b"HEAD ", b"OPTIONS ", b"DELETE ", b"PATCH ", b"CONNECT ", b"TRACE ",
+        b"GET ",
+        b"POST ",
+        b"PUT ",
+        b"HEAD ",
+        b"OPTIONS ",
+        b"DELETE ",
+        b"PATCH ",
+        b"CONNECT ",
+        b"TRACE ",
     ];
     METHODS.iter().any(|method| line.starts_with(method)) || line.starts_with(b"PRI * HTTP/")
 }
@@ -89,7 +97,11 @@ impl BeforeTls {
     /// `can_start_tls`, which must be `false` where there is no certificate (section 9.2).
     #[must_use]
     pub fn new(protocol: Protocol, name: &str, can_start_tls: bool) -> (Self, Vec<u8>) {
-        let name: String = name.chars().filter(char::is_ascii_graphic).take(255).collect();
+        let name: String = name
+            .chars()
+            .filter(char::is_ascii_graphic)
+            .take(255)
+            .collect();
         let this = Self {
             protocol,
             name,
@@ -99,7 +111,11 @@ impl BeforeTls {
             state: State::Commands,
         };
         let greeting = match protocol {
-            Protocol::Imap => format!("* OK [CAPABILITY {}] {} ready\r\n", this.imap_capabilities(), this.name),
+            Protocol::Imap => format!(
+                "* OK [CAPABILITY {}] {} ready\r\n",
+                this.imap_capabilities(),
+                this.name
+            ),
             Protocol::Pop => format!("+OK {} ready\r\n", this.name),
             Protocol::Submission => format!("220 {} ESMTP\r\n", this.name),
         };
@@ -157,7 +173,10 @@ impl BeforeTls {
                 }
             }
         }
-        let bare_cr = self.buffer.split_last().is_some_and(|(_, line)| line.contains(&b'\r'));
+        let bare_cr = self
+            .buffer
+            .split_last()
+            .is_some_and(|(_, line)| line.contains(&b'\r'));
         if bare_cr || self.buffer.contains(&0) {
             return self.close(replies, CloseReason::Octet);
         }
@@ -195,7 +214,10 @@ impl BeforeTls {
         let is = |name: &str| command.eq_ignore_ascii_case(name.as_bytes());
         let (reply, then) = if is("CAPABILITY") {
             let capabilities = self.imap_capabilities();
-            (format!("* CAPABILITY {capabilities}\r\n{tag} OK done\r\n"), Then::Continue)
+            (
+                format!("* CAPABILITY {capabilities}\r\n{tag} OK done\r\n"),
+                Then::Continue,
+            )
         } else if is("NOOP") {
             (format!("{tag} OK done\r\n"), Then::Continue)
         } else if is("LOGOUT") {
@@ -203,10 +225,16 @@ impl BeforeTls {
         } else if is("STARTTLS") && self.can_start_tls {
             (format!("{tag} OK begin TLS\r\n"), Then::StartTls)
         } else if is("STARTTLS") {
-            (format!("{tag} BAD TLS is not available\r\n"), Then::Continue)
+            (
+                format!("{tag} BAD TLS is not available\r\n"),
+                Then::Continue,
+            )
         } else {
             // RFC 5530
-            (format!("{tag} NO [PRIVACYREQUIRED] TLS is required\r\n"), Then::Continue)
+            (
+                format!("{tag} NO [PRIVACYREQUIRED] TLS is required\r\n"),
+                Then::Continue,
+            )
         };
         (reply.into_bytes(), then)
     }
@@ -233,9 +261,15 @@ impl BeforeTls {
         let is = |name: &str| command.eq_ignore_ascii_case(name.as_bytes());
         let name = &self.name;
         let (reply, then) = if is("EHLO") && self.can_start_tls {
-            (format!("250-{name}\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n"), Then::Continue)
+            (
+                format!("250-{name}\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n"),
+                Then::Continue,
+            )
         } else if is("EHLO") {
-            (format!("250-{name}\r\n250 ENHANCEDSTATUSCODES\r\n"), Then::Continue)
+            (
+                format!("250-{name}\r\n250 ENHANCEDSTATUSCODES\r\n"),
+                Then::Continue,
+            )
         } else if is("HELO") {
             (format!("250 {name}\r\n"), Then::Continue)
         } else if is("NOOP") || is("RSET") {
@@ -245,7 +279,10 @@ impl BeforeTls {
         } else if is("STARTTLS") && self.can_start_tls {
             ("220 2.0.0 begin TLS\r\n".to_owned(), Then::StartTls)
         } else if is("STARTTLS") {
-            ("454 4.7.0 TLS is not available\r\n".to_owned(), Then::Continue)
+            (
+                "454 4.7.0 TLS is not available\r\n".to_owned(),
+                Then::Continue,
+            )
         } else {
             // RFC 3207 section 4
             ("530 5.7.0 TLS is required\r\n".to_owned(), Then::Continue)

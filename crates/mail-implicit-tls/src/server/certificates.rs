@@ -33,7 +33,7 @@ pub enum UnknownName {
     /// The first certificate is sent, so that the client tells its user which name was found.
     #[default]
     FirstCertificate,
-    /// The handshake ends with the alert `unrecognized_name` (RFC 6066 section 3).
+    /// The handshake ends with an alert: with rustls, `access_denied`.
     Refuse,
 }
 
@@ -73,8 +73,12 @@ impl fmt::Display for CertificateError {
             Self::Key => "certificates: the key is of a kind that is not supported",
             Self::OtherKey => "certificates: the key is not that of the certificate",
             Self::Dates => "certificates: the certificate expired or is not valid yet",
-            Self::Order => "certificates: the first certificate of the chain is that of an authority",
-            Self::Chain => "certificates: a certificate of the chain did not issue the one before it",
+            Self::Order => {
+                "certificates: the first certificate of the chain is that of an authority"
+            }
+            Self::Chain => {
+                "certificates: a certificate of the chain did not issue the one before it"
+            }
         })
     }
 }
@@ -101,11 +105,16 @@ impl CertificateSet {
                 .ok_or(CertificateError::Malformed)?
                 .into_iter()
                 .filter_map(|name| match name {
-                    PresentedIdentity::Dns(name) => Some(String::from_utf8_lossy(&name).to_ascii_lowercase()),
+                    PresentedIdentity::Dns(name) => {
+                        Some(String::from_utf8_lossy(&name).to_ascii_lowercase())
+                    }
                     _ => None,
                 })
                 .collect();
-            let key = provider.key_provider.load_private_key(key).map_err(|_| CertificateError::Key)?;
+            let key = provider
+                .key_provider
+                .load_private_key(key)
+                .map_err(|_| CertificateError::Key)?;
             let certified = CertifiedKey::new(chain, key);
             match certified.keys_match() {
                 Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
@@ -118,7 +127,11 @@ impl CertificateSet {
             first.get_or_insert(certified);
         }
         let first = first.ok_or(CertificateError::Empty)?;
-        Ok(Self { first, by_name, not_after })
+        Ok(Self {
+            first,
+            by_name,
+            not_after,
+        })
     }
 
     /// Returns the time at which the first of the certificates expires, in seconds since the Unix epoch.
@@ -147,7 +160,10 @@ fn check_chain(chain: &[CertificateDer<'_>], now: UnixTime) -> Result<i64, Certi
     }
     let own = parsed.first().ok_or(CertificateError::Empty)?;
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let (not_before, not_after) = (own.validity().not_before.timestamp(), own.validity().not_after.timestamp());
+    let (not_before, not_after) = (
+        own.validity().not_before.timestamp(),
+        own.validity().not_after.timestamp(),
+    );
     if now < not_before || now > not_after {
         return Err(CertificateError::Dates);
     }
@@ -168,7 +184,10 @@ impl Certificates {
     /// Returns a server's certificates, of which there are none yet.
     #[must_use]
     pub fn new(unknown: UnknownName) -> Self {
-        Self { set: ArcSwapOption::empty(), unknown }
+        Self {
+            set: ArcSwapOption::empty(),
+            unknown,
+        }
     }
 
     /// Replaces the certificates. Connections go on with those that they began with.

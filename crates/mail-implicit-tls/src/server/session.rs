@@ -12,7 +12,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::before_tls::is_http;
-use crate::{name::DomainName, privacy::ProtocolVersion, service::Service};
+use crate::{
+    name::DomainName,
+    privacy::ProtocolVersion,
+    received::{CipherSuite, Group},
+    service::Service,
+};
 
 /// The number of octets of the client's first line that show HTTP.
 const FIRST_LINE_BYTES: usize = 16;
@@ -54,14 +59,27 @@ pub struct ConnectionRecord {
 }
 
 impl ConnectionRecord {
-    fn of(service: Service, peer: SocketAddr, tls: &ServerConnection, client: Option<String>) -> Self {
+    fn of(
+        service: Service,
+        peer: SocketAddr,
+        tls: &ServerConnection,
+        client: Option<String>,
+    ) -> Self {
         Self {
             service,
             peer,
-            version: tls.protocol_version().map(|version| ProtocolVersion(u16::from(version))),
-            cipher_suite: tls.negotiated_cipher_suite().map(|suite| u16::from(suite.suite())),
-            group: tls.negotiated_key_exchange_group().map(|group| u16::from(group.name())),
-            server_name: tls.server_name().and_then(|name| DomainName::parse(name).ok()),
+            version: tls
+                .protocol_version()
+                .map(|version| ProtocolVersion(u16::from(version))),
+            cipher_suite: tls
+                .negotiated_cipher_suite()
+                .map(|suite| u16::from(suite.suite())),
+            group: tls
+                .negotiated_key_exchange_group()
+                .map(|group| u16::from(group.name())),
+            server_name: tls
+                .server_name()
+                .and_then(|name| DomainName::parse(name).ok()),
             alpn: tls.alpn_protocol().is_some(),
             resumed: tls.handshake_kind() == Some(HandshakeKind::Resumed),
             client,
@@ -76,10 +94,13 @@ impl fmt::Display for ConnectionRecord {
             write!(f, " tls={version}")?;
         }
         if let Some(suite) = self.cipher_suite {
-            write!(f, " cipher={}", crate::received::CipherSuite(suite))?;
+            write!(f, " cipher={}", CipherSuite::from_number(suite).as_str())?;
         }
         if let Some(group) = self.group {
-            write!(f, " group=0x{group:04x}")?;
+            match Group::from_number(group) {
+                Some(group) => write!(f, " group={}", group.as_str())?,
+                None => write!(f, " group=0x{group:04x}")?,
+            }
         }
         if let Some(name) = &self.server_name {
             write!(f, " sni={name}")?;
@@ -95,9 +116,20 @@ impl fmt::Display for ConnectionRecord {
 }
 
 impl<S> Session<S> {
-    pub(super) fn new(service: Service, peer: SocketAddr, stream: TlsStream<S>, client: Option<String>) -> Self {
+    pub(super) fn new(
+        service: Service,
+        peer: SocketAddr,
+        stream: TlsStream<S>,
+        client: Option<String>,
+    ) -> Self {
         let record = ConnectionRecord::of(service, peer, stream.get_ref().1, client);
-        Self { stream: SessionStream { stream, first: Some(Vec::new()) }, record }
+        Self {
+            stream: SessionStream {
+                stream,
+                first: Some(Vec::new()),
+            },
+            record,
+        }
     }
 
     /// Returns the record for a log.
@@ -139,7 +171,11 @@ impl<S> SessionStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SessionStream<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let filled = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         if let Some(first) = &mut self.first {
@@ -148,7 +184,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SessionStream<S> {
             first.extend(new.iter().take(wanted).copied());
             if is_http(first) {
                 buf.set_filled(filled);
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the client speaks HTTP")));
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the client speaks HTTP",
+                )));
             }
             if first.len() >= FIRST_LINE_BYTES || first.contains(&b'\n') {
                 self.first = None;
@@ -159,7 +198,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SessionStream<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for SessionStream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
