@@ -406,6 +406,7 @@ def folding():
         "long-run-of-blanks": "a" + " " * 100 + "b c d",
         "quoted-local-part": '"' + words + '"@b.example', "quoted-local-part-escapes": '"' + r'a \\ b\" c' * 20 + '"@b.example',
         "quoted-local-part-blank-escaped": '"' + "ab" * 30 + r"\ " + "c" * 10 + r" \  d \ " + '"@b.example',
+        "quoted-local-part-blank-behind-an-escaped-one": '"' + "a" * 70 + r"\  b c" + '"@d.example',
         "quoted-local-part-long": '"' + "b" * 100 + '"@c.example',
         "quoted-local-part-blanks": '"' + " " * 100 + '"@c.example',
     }.items():

@@ -10,7 +10,7 @@ const FILES: &[(&str, usize)] = &[
     ("crates/authres-tls/vectors/real.json", 135),
     ("crates/authres-tls/vectors/strip.json", 80),
     ("crates/authres-tls/vectors/tls.json", 219),
-    ("crates/authres-tls/vectors/write.json", 1384),
+    ("crates/authres-tls/vectors/write.json", 1391),
     ("crates/deep-latch/vectors/delivery-status.json", 19),
     ("crates/deep-latch/vectors/imap-capability.json", 21),
     ("crates/deep-latch/vectors/imap-id.json", 153),
