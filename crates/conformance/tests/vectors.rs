@@ -11,6 +11,10 @@ const FILES: &[(&str, usize)] = &[
     ("crates/authres-tls/vectors/strip.json", 80),
     ("crates/authres-tls/vectors/tls.json", 219),
     ("crates/authres-tls/vectors/write.json", 1391),
+    (
+        "crates/conformance/mail-implicit-tls/vectors/identity.json",
+        247,
+    ),
     ("crates/deep-latch/vectors/delivery-status.json", 19),
     ("crates/deep-latch/vectors/imap-capability.json", 21),
     ("crates/deep-latch/vectors/imap-id.json", 153),

@@ -3,12 +3,13 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, Waker},
 };
 
-use tokenbind_wire::{Session, Verify};
+use tokenbind_wire::{ApplicationProtocol, Session, Verify};
 
 use crate::server::{Refusal, RequestOutcome, ServerBinding, ServerOptions};
 
@@ -26,6 +27,8 @@ struct Shared {
     terminated: AtomicBool,
     /// Read without waiting for a request that is being checked.
     refusal: OnceLock<Refusal>,
+    /// The task that closes the connection.
+    closer: Mutex<Option<Waker>>,
     on_terminate: Option<OnTerminate>,
 }
 
@@ -45,6 +48,7 @@ impl TokenBindingConnection {
             verifier,
             terminated: AtomicBool::new(false),
             refusal: OnceLock::new(),
+            closer: Mutex::new(None),
             on_terminate,
         }))
     }
@@ -58,26 +62,67 @@ impl TokenBindingConnection {
     /// Checks one request. `values` must be the values of all its `Token-Binding` headers, in order. Call it in the
     /// order in which requests arrive.
     ///
-    /// Requests of one connection are checked one after the other, so the verifier must not call this function of the
-    /// same connection; it may call the others.
+    /// Requests of one connection are checked one after the other, so the verifier must not call this function,
+    /// [`protocol`](Self::protocol) or [`trailer`](Self::trailer) of the same connection; it may call the others.
     pub fn request<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> RequestOutcome {
-        let shared = &*self.0;
         // Not under the lock: the iterator is the caller's. More than two say no more than two.
         let values: Vec<_> = values.into_iter().take(2).collect();
-        let mut binding = shared
-            .binding
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let outcome = binding.request(values, &*shared.verifier);
-        drop(binding);
+        let outcome = locked(&self.0.binding).request(values, &*self.0.verifier);
         if let RequestOutcome::Terminate(refusal) = outcome {
-            let _ = shared.refusal.set(refusal);
-            let first = !shared.terminated.swap(true, Ordering::AcqRel);
-            if let (true, Some(tell)) = (first, &shared.on_terminate) {
-                tell(refusal);
-            }
+            self.terminated(refusal);
         }
         outcome
+    }
+
+    /// Checks that the requests are of the protocol whose Token Binding identifier was negotiated.
+    ///
+    /// # Errors
+    /// Why the connection must be terminated.
+    pub fn protocol(&self, spoken: ApplicationProtocol) -> Result<(), Refusal> {
+        let checked = locked(&self.0.binding).protocol(spoken);
+        checked.inspect_err(|refusal| self.terminated(*refusal))
+    }
+
+    /// Checks the trailer of a request: `found` says that it has a `Token-Binding` field.
+    ///
+    /// # Errors
+    /// Why the connection must be terminated.
+    pub fn trailer(&self, found: bool) -> Result<(), Refusal> {
+        let checked = locked(&self.0.binding).trailer(found);
+        checked.inspect_err(|refusal| self.terminated(*refusal))
+    }
+
+    fn terminated(&self, refusal: Refusal) {
+        // All refusals of a connection are the first.
+        let _ = self.0.refusal.set(refusal);
+        if self.0.terminated.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let closer = locked(&self.0.closer).take();
+        if let Some(closer) = closer {
+            closer.wake();
+        }
+        if let Some(tell) = &self.0.on_terminate {
+            tell(refusal);
+        }
+    }
+
+    /// Returns ready once the connection is terminated; one task can wait for it.
+    pub fn poll_terminated(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_terminated() {
+            return Poll::Ready(());
+        }
+        let mut closer = locked(&self.0.closer);
+        match &mut *closer {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => *closer = Some(context.waker().clone()),
+        }
+        drop(closer);
+        // It may have been since.
+        if self.is_terminated() {
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 
     /// Whether a request was refused: nothing more may be read from the connection or written to it.
@@ -91,6 +136,10 @@ impl TokenBindingConnection {
     pub fn refusal(&self) -> Option<Refusal> {
         self.0.refusal.get().copied()
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for TokenBindingConnection {

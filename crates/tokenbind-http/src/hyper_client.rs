@@ -43,7 +43,8 @@ use url::Url;
 use crate::{
     client::{ClientBinding, ClientError, RequestHeader},
     connector::{ConnectedStream, TokenBindingConnector},
-    federation::{Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, Permission, WithheldReason},
+    federation::{Disclosure, Permission, WithheldReason},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
     header::TOKEN_BINDING,
     origin::{Origin, OriginError},
 };
