@@ -15,6 +15,7 @@ pub mod identity;
 pub mod name;
 pub mod pin;
 pub mod privacy;
+pub mod received;
 pub mod service;
 pub mod setup;
 pub mod srv;
