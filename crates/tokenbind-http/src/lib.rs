@@ -132,9 +132,9 @@ pub use {
         MAX_HEADER_BYTES, TOKEN_BINDING, decode_header, encode_header,
     },
     server::{
-        MAX_VERIFIED_MESSAGES, ProvidedTokenBinding, ReferredTokenBinding, Refusal, RefusalKind,
-        RequestOutcome, ServerBinding, ServerOptions, TokenBindings, TokenToIssue, UnboundReason,
-        token_to_issue,
+        MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, ProvidedTokenBinding,
+        ReferredTokenBinding, Refusal, RefusalKind, RequestOutcome, ServerBinding, ServerOptions,
+        TokenBindings, TokenToIssue, UnboundReason, token_to_issue,
     },
 };
 #[cfg(feature = "hyper")]

@@ -13,8 +13,8 @@ use std::{
 use rustls::server::Acceptor;
 use tokenbind_http::{
     ClientBinding, ClientOffer, ClientOptions, ClientState, Disclosure, HeaderOptions, Key,
-    KeyStore, KeyStoreError, MAX_VERIFIED_MESSAGES, Origin, Party, Permission,
-    ReferredTokenBinding, RequestOutcome, Scope, ServerBinding, ServerOptions,
+    KeyStore, KeyStoreError, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, Origin, Party,
+    Permission, ReferredTokenBinding, RequestOutcome, Scope, ServerBinding, ServerOptions,
     TokenBindingConnection, WithheldReason, decode_header, encode_header, script_permission,
 };
 use tokenbind_wire::{
@@ -43,8 +43,9 @@ fn web_safe(value: &[u8], allow_padding: bool) -> Result<Vec<u8>, (&'static str,
     if value.is_empty() {
         return Err(("empty", 0));
     }
-    if value.len() > 8192 {
-        return Err(("too-long", 8192));
+    // Of 65,537 octets, and a multiple of four.
+    if value.len() > 87384 {
+        return Err(("too-long", 87384));
     }
     let padding = value.iter().rev().take_while(|octet| **octet == b'=');
     let padding = if allow_padding { padding.count() } else { 0 };
@@ -332,6 +333,7 @@ pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
         if matches!(expected, Plain::Bound(..))
             && let [value] = values.as_slice()
             && !free
+            && value.len() <= MAX_REMEMBERED_HEADER_BYTES
         {
             if remembered.len() == MAX_VERIFIED_MESSAGES {
                 remembered.pop_front();
