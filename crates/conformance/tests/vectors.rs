@@ -7,10 +7,10 @@ const FILES: &[(&str, usize)] = &[
     ("crates/authres-tls/vectors/evaluate.json", 166),
     ("crates/authres-tls/vectors/header.json", 416),
     ("crates/authres-tls/vectors/lenient.json", 53),
-    ("crates/authres-tls/vectors/real.json", 134),
-    ("crates/authres-tls/vectors/strip.json", 80),
+    ("crates/authres-tls/vectors/real.json", 135),
+    ("crates/authres-tls/vectors/strip.json", 88),
     ("crates/authres-tls/vectors/tls.json", 219),
-    ("crates/authres-tls/vectors/write.json", 1376),
+    ("crates/authres-tls/vectors/write.json", 1391),
     (
         "crates/conformance/mail-implicit-tls/vectors/identity.json",
         247,

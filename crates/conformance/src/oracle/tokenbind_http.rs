@@ -13,9 +13,10 @@ use std::{
 use rustls::server::Acceptor;
 use tokenbind_http::{
     ClientBinding, ClientOffer, ClientOptions, ClientState, Disclosure, HeaderOptions, Key,
-    KeyStore, KeyStoreError, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, Origin, Party,
-    Permission, ReferredTokenBinding, RequestOutcome, Scope, ServerBinding, ServerOptions,
-    TokenBindingConnection, WithheldReason, decode_header, encode_header, script_permission,
+    KeyStore, KeyStoreError, KeyStoreErrorKind, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES,
+    Origin, Party, Permission, ReferredTokenBinding, RequestOutcome, Scope, ServerBinding,
+    ServerOptions, TokenBindingConnection, WithheldReason, decode_header, encode_header,
+    script_permission,
 };
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, KeyParameters, Negotiated, Outcome, P256Key, Position,
@@ -495,7 +496,7 @@ impl KeyStore for Stubs {
         if let Some(key) = keys.get(scope.as_str()) {
             return Ok(Arc::new(Stub(key.clone())));
         }
-        let new = P256Key::generate().map_err(|_| KeyStoreError::Backend)?;
+        let new = P256Key::generate().map_err(|_| KeyStoreErrorKind::Backend)?;
         let new = new.public_key().clone();
         keys.insert(scope.as_str().to_owned(), new.clone());
         Ok(Arc::new(Stub(new)))
