@@ -12,7 +12,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, time::Duration};
 use std::time::SystemTime;
 
-use durable_store::sql::{SqlDatabase, SqlStore, from_seconds};
+use durable_store::sql::{SqlDatabase, SqlStore};
 use sqlx::{
     ColumnIndex, Connection, Decode, Encode, Executor, IntoArguments, QueryBuilder, Type, query,
     query_as, query_scalar,
@@ -27,7 +27,7 @@ use crate::{
     report_sink::{
         Broken, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_ROWS, MAX_TAGS_PER_CLIENT,
         ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture,
-        SoftwareCount, SoftwareCounts, TagCount, WhatBreaks, said, seconds, spelt,
+        SoftwareCount, SoftwareCounts, TagCount, WhatBreaks, from_seconds, said, seconds, spelt,
     },
     tag::SecurityTag,
 };
