@@ -12,7 +12,10 @@ use crate::{
     },
     error::{ErrorKind, ParseError},
     imap::{self, Capabilities, IdParameters},
+    imap_proxy::has_literals,
+    imap_string::{Announced, announced_at_end},
     latch::LatchSession,
+    rules,
     status::DeepStatus,
 };
 
@@ -386,15 +389,18 @@ impl ResponseReader {
             return Ok(None);
         };
         let begins = self.response.is_empty();
+        let before = self.response.len();
         self.response.extend_from_slice(&line);
-        if let Some(length) = literal_length(&line)
-            && (!begins || has_literals(&line))
-        {
+        let literal = match !begins || has_literals(&line) {
+            true => literal_of(&line).map_err(|error| error.moved(before)),
+            false => Ok(None),
+        };
+        if let Some(Announced { length, .. }) = literal.map_err(ClientError::Malformed)? {
             let limit = MAX_IMAP_LITERAL_BYTES;
-            let Some(length) = length.filter(|length| *length <= limit) else {
+            if length > limit {
                 let kind = ErrorKind::Limit { limit };
                 return Err(malformed(kind, "literal", self.response.len()));
-            };
+            }
             self.response.extend_from_slice(b"\r\n");
             self.literal = length;
             let limit = MAX_IMAP_RESPONSE_BYTES;
@@ -408,26 +414,10 @@ impl ResponseReader {
     }
 }
 
-/// Whether a response that begins like this can have literals: those with text for people cannot.
-fn has_literals(line: &[u8]) -> bool {
-    let (first, rest) = word(line);
-    let (name, _) = word(rest);
-    let text = [&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"];
-    first == b"*" && !text.iter().any(|it| name.eq_ignore_ascii_case(it))
-}
-
-/// The length of the literal whose announcement, `{n}` or `{n+}`, ends a line; nothing inside if it is no
-/// number that fits.
-fn literal_length(line: &[u8]) -> Option<Option<usize>> {
-    let announced = line.strip_suffix(b"}")?;
-    let digits = announced.rsplit(|octet| *octet == b'{').next()?;
-    if digits.len() == announced.len() {
-        return None;
-    }
-    let digits = digits.strip_suffix(b"+").unwrap_or(digits);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let digits = core::str::from_utf8(digits).ok()?;
-    Some(digits.parse().ok())
+/// The literal that a line of a response ends with.
+fn literal_of(line: &[u8]) -> Result<Option<Announced>, ParseError> {
+    // Octets that are no UTF-8 are part of no literal's announcement.
+    let line = String::from_utf8_lossy(line);
+    let (literal, _) = rules::prefix(&line, "response", announced_at_end)?;
+    Ok(literal)
 }

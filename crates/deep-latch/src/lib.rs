@@ -16,7 +16,10 @@ mod file_latch_store;
 mod host;
 mod imap;
 mod imap_client;
+mod imap_command;
+mod imap_proxy;
 mod imap_server;
+mod imap_string;
 mod latch;
 #[cfg(feature = "latch-store")]
 mod latch_store;
@@ -78,7 +81,8 @@ pub use {
         Imap, ImapClient, MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES, MAX_IMAP_RESPONSE_BYTES,
         MAX_IMAP_UNTAGGED,
     },
-    imap_server::{IdCommand, MAX_ID_COMMAND_BYTES, Received, receive_command},
+    imap_proxy::{ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_RESPONSE_BYTES},
+    imap_server::{CommandReader, IdCommand, MAX_ID_COMMAND_BYTES, Received},
     latch::{
         Action, Basis, Event, LatchFailure, LatchSession, Outcome, Reason, Requirements, Stage,
         Step, Transition,
@@ -86,7 +90,7 @@ pub use {
     pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
     pop_client::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES, Pop, PopClient},
     protocol::MailProtocol,
-    proxy::{ForwardError, Forwarded, InboundTls, forward_client, forward_id},
+    proxy::{ForwardError, Forwarded, InboundTls, client_line, forward_client, forward_id},
     recipient_block::{add_security_latch, delivery_status_blocks, security_latch_of},
     record::LatchRecord,
     registry::{DEEP, Finding, IntendedUsage, Origin, Registration, Registry},
