@@ -17,8 +17,8 @@ pub fn root() -> PathBuf {
 
 /// Cargo, run in the root.
 pub fn cargo(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO"));
-    command.args(arguments).current_dir(root());
+    let mut command = conformance::cargo(&root());
+    command.args(arguments);
     command
 }
 

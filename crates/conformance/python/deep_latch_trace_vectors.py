@@ -22,11 +22,12 @@ TLS = {"TLSv1.0": 1, "TLSv1.1": 2, "TLSv1.2": 3, "TLSv1.3": 4}
 class Client:
     """One connection. What section 5 says, rule by rule."""
 
-    def __init__(self, latched, status, dane_identity, after_login):
+    def __init__(self, latched, status, dane_identity, on_tlsa_mismatch, after_login):
         self.latched = {tag.lower(): tag for tag in latched}
         self.status = status
         self.offer = url_of(status)
         self.dane_identity = dane_identity
+        self.on_tlsa_mismatch = on_tlsa_mismatch
         self.after_login = after_login
         self.known = {"tls10", "tls12", "tls-cert", "tls-dane-tlsa", *after_login}
         self.tls = self.login = self.last = None
@@ -72,9 +73,13 @@ class Client:
         strong = (self.tls["strength_bits"] or 0) >= 128
         return least is not None and strong and TLS[self.tls["version"]] >= least
 
+    def contradicted(self):
+        """RFC 6698 section 4.1: no record matches. One of usage 0 or 1 matches none that PKIX refuses."""
+        return self.tls["dane"] == "differs" or self.tls["dane"] in (0, 1) and self.tls["chain"] == "refused"
+
     def vouched(self):
         """Section 5.3."""
-        if self.tls is None or self.tls["version"] not in TLS or self.tls["dane"] == "differs":
+        if self.tls is None or self.tls["version"] not in TLS or self.contradicted():
             return None
         if self.pkix():
             return "pkix"
@@ -90,6 +95,10 @@ class Client:
         over_tls = self.tls is not None
         self.end = {"refuse": {"tags": tags, "stage": stage, "may_report": over_tls, "url": self.offer}}
         return [{"refused": tags, "stage": stage}]
+
+    def refuse_certificate(self, fault):
+        self.end = {"refuse_certificate": {"fault": fault, "url": self.offer}}
+        return [{"certificate_refused": fault}]
 
     def over(self, demanded):
         self.end = "over"
@@ -114,8 +123,20 @@ class Client:
             return []
         return self.failed(stage)
 
-    def handshake_failed(self, _):
-        return self.failed("handshake-failed")
+    def handshake_failed(self, why):
+        """What section 11.2 says of each tag decides which of them is concerned."""
+        if why == "negotiation":
+            # "TLS was negotiated successfully", of each.
+            told = [] if self.latched else [{"handshake_failed": why}]
+            return told + self.failed("handshake-failed")
+        self.tls = self.login = self.last = None
+        if why in ("transport", "server", "local"):
+            return [{"handshake_failed": why}] + self.over({})
+        lost = {"chain": ["tls-cert"], "dane": ["tls-dane-tlsa"], "identity": ["tls-cert", "tls-dane-tlsa"]}[why]
+        if self.dane_identity == "rfc7671" and why == "identity":
+            lost = ["tls-cert"]
+        lost = [key for key in lost if key in self.latched]
+        return self.refuse("handshake-failed", lost) if lost else self.refuse_certificate(why)
 
     def failed(self, stage):
         self.tls = self.login = self.last = None
@@ -126,6 +147,8 @@ class Client:
         lacking = self.lacking()
         if lacking:
             return self.refuse("handshake", lacking)
+        if self.contradicted() and self.on_tlsa_mismatch == "refuse":
+            return self.refuse_certificate("dane")
         weak = {key: tag for key, tag in self.demanded.items() if not self.has(key)}
         return self.over(weak) if weak else []
 
@@ -202,7 +225,7 @@ SHOWN = (
     ("section-7-2", "7-2-3"), ("section-7-3", "7-3-2"), ("in-clear-a-status", "5-1-2"), ("in-clear", "5-1-1"),
     ("starttls-stripped", "5-1-1"), ("a-status-withdrawn", "5-1-4"), ("attacker", "5-3-6"), ("scram-plus", "5-3-5"),
     ("nothing-follows", "5-1-5"), ("extensions", "5-3-4"), ("an-empty-status", "5-3-2"), ("the-url", "5-3-7"),
-    ("latched-of-chain", "5-1-3"), ("latched-of", "5-1-2"), ("dane", "11-2-4"), ("tls-dane-tlsa", "11-2-4"), ("tls-cert", "11-2-3"),
+    ("latched-of-chain", "5-1-3"), ("latched-of", "5-1-2"), ("handshake-fails", "5-4-5"), ("tlsa-differs", "11-2-5"), ("dane", "11-2-4"), ("tls-dane-tlsa", "11-2-4"), ("tls-cert", "11-2-3"),
     ("tls12", "11-2-2"), ("tls10", "11-2-1"), ("a-custom-tag", "5-1-3"),
 )
 
@@ -211,13 +234,13 @@ def shown(name):
     return [f"newman-{number}" for beginning, number in SHOWN if name.startswith(beginning)][:1]
 
 
-def case(name, events, latched=(), status=None, dane_identity="as-pkix", after_login=()):
-    client = Client(latched, status, dane_identity, after_login)
+def case(name, events, latched=(), status=None, dane_identity="as-pkix", after_login=(), on_tlsa_mismatch="refuse"):
+    client = Client(latched, status, dane_identity, on_tlsa_mismatch, after_login)
     steps = [client.begin()]
     steps.extend(client.step(event) for event in events)
     record = {"latched": client.tags(client.latched), "status": client.status}
     given = {"host": HOST, "latched": list(latched), "status": status, "events": events}
-    options = {"dane_identity": dane_identity, "after_login": list(after_login)}
+    options = {"dane_identity": dane_identity, "on_tlsa_mismatch": on_tlsa_mismatch, "after_login": list(after_login)}
     CASES.append(
         {"name": name, "requirements": shown(name), **given, **options, "accept": {"steps": steps, "record": record}}
     )
@@ -235,6 +258,13 @@ def status(text):
 def login(how="done"):
     return {"logged-in": how}
 
+
+def fails(why):
+    return {"handshake-failed": why}
+
+
+FAULTS = ("transport", "server", "negotiation", "chain", "identity", "dane", "local")
+EVERY_LATCH = ("tls10", "tls12", "tls-cert", "tls-dane-tlsa")
 
 SUPPORT = "<https://www.example.com/privacy-support.html>"
 PINNED = tls(chain="refused")
@@ -275,7 +305,7 @@ def clear():
     case("in-clear-tls12-is-not-latched-if-not-advertised-again", [status("tls12"), tls(), status("tls10")])
     case("in-clear-a-later-status-takes-no-demand-back", [status("tls10"), status(""), "no-status", "no-tls"])
     case("in-clear-tags-are-told-once-each", [status("a b A tls10 TLS10 b"), tls(), status("A a tls10 Tls10")])
-    case("in-clear-a-handshake-that-fails", ["handshake-failed", tls()])
+    case("in-clear-a-handshake-that-fails", [fails("negotiation"), tls()])
     case("in-clear-a-login-is-forgotten-by-a-handshake", [login("scram-plus"), PINNED, status("tls-cert x")])
 
 
@@ -284,8 +314,8 @@ def stripping():
         case(f"starttls-stripped-{latched}", ["no-tls", login(), tls()], latched=(latched,), status=f"tls10 {SUPPORT}")
     case("login-before-tls-that-is-due", [login(), tls()], latched=("tls10",))
     case("a-status-in-clear-does-not-stand-in-for-tls", [status("tls10"), "no-tls"], latched=("tls10",))
-    case("a-handshake-that-fails-where-tls-is-due", ["handshake-failed"], latched=("tls12", "tls-cert"))
-    case("a-handshake-that-fails-after-tls", [tls(), "handshake-failed"], latched=("tls10",))
+    case("a-handshake-that-fails-where-tls-is-due", [fails("negotiation")], latched=("tls12", "tls-cert"))
+    case("a-handshake-that-fails-after-tls", [tls(), fails("negotiation")], latched=("tls10",))
     case("no-starttls-over-tls", [tls(), "no-tls", login()], latched=("tls10",))
     case("in-clear-both-a-latch-and-a-demand", [status("tls12"), tls("TLSv1.0")], latched=("tls10",))
     case("in-clear-a-latch-fails-before-a-demand", [status("tls12"), tls(strength_bits=56)], latched=("tls10",))
@@ -302,7 +332,8 @@ def facilities():
     for chain, identity in verdicts:
         for dane in ("not-checked", "no-records", "differs", 0, 1, 2, 3):
             name = f"latched-of-chain-{chain}-identity-{identity}-dane-{dane}"
-            case(name, [tls(chain=chain, identity=identity, dane=dane), status(every + " " + SUPPORT)])
+            events = [tls(chain=chain, identity=identity, dane=dane), status(every + " " + SUPPORT)]
+            case(name, events, on_tlsa_mismatch="go-on")
     for dane in (2, 3):
         case(
             f"dane-{dane}-by-rfc7671",
@@ -332,7 +363,8 @@ def authentication():
     case("scram-plus-without-a-valid-certificate",
          [PINNED, status(f"tls10 tls-cert {SUPPORT}"), login("scram-plus")])
     case("scram-plus-before-the-status", [PINNED, login("scram-plus"), status("tls12 x <https://x.example/>")])
-    case("scram-plus-and-tlsa-that-differs", [tls(chain="refused", dane="differs"), login("scram-plus"), status("tls12")])
+    case("scram-plus-and-tlsa-that-differs", [tls(chain="refused", dane="differs"), login("scram-plus"), status("tls12")],
+         on_tlsa_mismatch="go-on")
     case("a-login-that-says-nothing-of-the-server", [PINNED, status(f"tls12 tls-cert {SUPPORT}"), login()])
     case("scram-plus-over-ssl", [tls("SSLv3", chain="refused"), status("tls10"), login("scram-plus")])
     case("scram-plus-is-forgotten-by-a-second-handshake", [PINNED, login("scram-plus"), PINNED, status("tls10 x")])
@@ -344,7 +376,8 @@ def authentication():
     case("a-custom-tag-that-is-latched-is-judged-after-login", [tls(), login()], ("x-bound",), after_login=custom)
     case("a-custom-tag-that-is-latched-and-achieved", [tls(), login("scram-plus"), status("")], ("x-bound",), after_login=custom)
     case("a-custom-tag-needs-an-authenticated-server",
-         [tls(chain="refused", dane="differs"), login("scram-plus"), status("x-bound")], after_login=custom)
+         [tls(chain="refused", dane="differs"), login("scram-plus"), status("x-bound")], after_login=custom,
+         on_tlsa_mismatch="go-on")
     case("a-custom-tag-needs-tls", ["no-tls"], ("x-bound",), after_login=custom)
     case("a-custom-tag-is-lost-with-another-login",
          [tls(), login("scram-plus"), status("x-bound"), login()], after_login=custom)
@@ -380,20 +413,59 @@ def attacker():
         events = [status(every), facts, status(every), login(), status(every), "no-status", facts, status(every)]
         case(f"attacker-{name}", events[1:], after_login=("x-bound",))
         case(f"attacker-{name}-from-clear", events, after_login=("x-bound",))
+        case(f"attacker-{name}-goes-on", events[1:], after_login=("x-bound",), on_tlsa_mismatch="go-on")
         case(f"attacker-{name}-of-a-known-host", events[1:], ("tls10",), f"tls10 {SUPPORT}")
 
 
 def absorbing():
-    tail = [tls(), status(f"tls10 {SUPPORT}"), login("scram-plus"), "no-tls", "no-status", "handshake-failed", tls()]
+    tail = [tls(), status(f"tls10 {SUPPORT}"), login("scram-plus"), "no-tls", "no-status", fails("negotiation"), tls()]
     case("nothing-follows-a-refusal", ["no-tls", *tail], ("tls10",), SUPPORT)
     case("nothing-follows-a-refusal-over-tls", [PINNED, *tail], ("tls-cert",), SUPPORT)
     case("nothing-follows-a-refusal-before-connecting", tail, ("y",), SUPPORT)
     case("nothing-follows-a-refusal-after-login", [tls(), login(), *tail], ("x-bound",), after_login=("x-bound",))
-    case("nothing-follows-a-failure", ["handshake-failed", *tail])
+    case("nothing-follows-a-failure", [fails("negotiation"), *tail])
+    case("nothing-follows-a-connection-that-broke", [fails("transport"), *tail], ("tls10",), SUPPORT)
+    case("nothing-follows-a-certificate-that-is-refused", [fails("identity"), *tail], ("tls10",), SUPPORT)
+    case("nothing-follows-tlsa-that-differs", [tls(dane="differs"), *tail], ("tls10",), SUPPORT)
+
+
+def failures():
+    """Every kind of fault, with every latch and with none."""
+    for why in FAULTS:
+        case(f"handshake-fails-{why}-nothing-latched", [fails(why)], (), f"tls10 {SUPPORT}")
+        case(f"handshake-fails-{why}-after-tls12-in-clear", [status("tls12"), fails(why)])
+        for latched in EVERY_LATCH:
+            case(f"handshake-fails-{why}-{latched}-latched", [fails(why)], (latched,), f"tls10 {SUPPORT}")
+        case(f"handshake-fails-{why}-all-latched", [fails(why)], EVERY_LATCH)
+        case(f"handshake-fails-{why}-a-custom-tag-latched", [fails(why)], ("x-bound",), after_login=("x-bound",))
+    case("handshake-fails-identity-by-rfc7671", [fails("identity")], ("tls-dane-tlsa",), dane_identity="rfc7671")
+    # A certificate that is refused after the handshake: tls10 and tls12 do not say that it was valid.
+    for latched in EVERY_LATCH:
+        for name, facts in [
+            ("expired", tls(chain="refused")), ("another-name", tls(identity="differs")),
+            ("weak", tls(strength_bits=112)), ("tls11", tls("TLSv1.1")), ("tlsa", tls(dane="differs")),
+            ("tlsa-of-usage-1-and-expired", tls(chain="refused", dane=1)),
+        ]:
+            case(f"handshake-fails-after-it-{name}-{latched}-latched", [facts, login()], (latched,), f"tls10 {SUPPORT}")
+
+
+def tlsa():
+    every = f"tls10 tls12 tls-cert tls-dane-tlsa {SUPPORT}"
+    for name, facts in [
+        ("trusted", tls(dane="differs")), ("pinned", tls(chain="refused", dane="differs")),
+        ("usage-0-refused", tls(chain="refused", dane=0)), ("usage-1-refused", tls(chain="refused", dane=1)),
+        ("usage-1-unchecked", tls(chain="not-checked", dane=1)), ("ssl", tls("SSLv3", dane="differs")),
+    ]:
+        events = [facts, status(every), login("scram-plus")]
+        case(f"tlsa-differs-{name}", events, status="<https://earlier.example/>")
+        case(f"tlsa-differs-{name}-goes-on", events, on_tlsa_mismatch="go-on")
+        case(f"tlsa-differs-{name}-goes-on-with-all-latched", events, EVERY_LATCH, on_tlsa_mismatch="go-on")
+    case("tlsa-differs-after-tls12-in-clear", [status("tls12"), tls("TLSv1.1", dane="differs")])
 
 
 def text_():
-    for part in (examples, clear, stripping, facilities, required, authentication, statuses, attacker, absorbing):
+    for part in (examples, clear, stripping, facilities, required, authentication, statuses, attacker, absorbing,
+                 failures, tlsa):
         part()
     names = [it["name"] for it in CASES]
     assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)

@@ -194,10 +194,15 @@ def status_octets(text):
     return bytes([0x80, len(text)]) + text.encode()
 
 
+FAULTS = ["negotiation", "transport", "server", "local", "chain", "identity", "dane"]
+
+
 def event_octets(event):
     if isinstance(event, str):
-        return bytes([["no-tls", "handshake-failed", None, None, None, None, "no-status"].index(event)])
+        return bytes([{"no-tls": 0, "no-status": 6}[event]])
     (what, value), = event.items()
+    if what == "handshake-failed":
+        return bytes([1 | FAULTS.index(value) << 3])
     if what == "status":
         return b"\4" + status_octets(value)
     if what == "logged-in":
@@ -210,9 +215,10 @@ def event_octets(event):
 
 for case in vectors("deep-latch", "latch"):
     latched = [tag.lower() for tag in case["latched"]]
-    if case["name"].startswith("latched-of-chain-") or not all(tag in WORDS for tag in latched):
+    if case["name"].startswith(("latched-of-chain-", "handshake-fails-after-it-")) or not all(tag in WORDS for tag in latched):
         continue
     options = (case["status"] is not None) | 2 * (case["dane_identity"] == "rfc7671") | 4 * bool(case["after_login"])
+    options |= 8 * (case["on_tlsa_mismatch"] == "go-on")
     begin = bytes([sum({1 << WORDS.index(tag) for tag in latched}), options])
     if case["status"] is not None:
         begin += status_octets(case["status"])

@@ -878,6 +878,16 @@ def token_checks():
         for kind, value in (("id", own), ("key-id", own[1:]), ("id", b"")):
             label = f"{kind}-of-{len(value)}-bytes-{policy}"
             add(f"no-binding-{label}", claim(kind, value), None, policy, None, "no-token-binding-established")
+        # A connection is checked by its provided binding: an identifier of another type is none.
+        for name, type_ in (("referred", REFERRED), ("unknown-type", 2), ("last-type", 255)):
+            connection = Binding(type_, P1, b"").id()
+            for kind, value in (("id", connection), ("id", own), ("key-id", own[1:]),
+                                ("key-id-sha256", sha256(own[1:]))):
+                label = "its-own-id" if value == connection else kind
+                add(f"{name}-connection-{label}-{policy}", claim(kind, value), connection, policy, None,
+                    "no-token-binding-established")
+            bearer = ("honor-bearer", None) if policy == "honor" else (None, "bearer-not-honored")
+            add(f"{name}-connection-bearer-{policy}", {"kind": "bearer"}, connection, policy, *bearer)
         for name, kind, value in (
             ("other-key", "id", other), ("other-key-id", "key-id", other[1:]), ("rsa", "id", own_rsa),
             ("referred-id", "id", referred), ("id-as-key-id", "key-id", own), ("key-id-as-id", "id", own[1:]),

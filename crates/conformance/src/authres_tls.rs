@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     oracle,
-    suite::{Input, MalformedCase, Outcome, Suite},
+    suite::{Input, Outcome, Ran, Suite, violated},
+    vector::{Case, Expected},
 };
 
 /// The suites.
@@ -20,26 +21,24 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "authres-tls/header",
         run: header,
-        normalise_accept: normalise_header,
+        import: Some(import_header),
     },
     Suite {
         name: "authres-tls/lenient",
         run: lenient,
-        normalise_accept: |value| value,
+        import: None,
     },
     Suite {
         name: "authres-tls/strip",
         run: strip::strip,
-        normalise_accept: |value| value,
+        import: None,
     },
     Suite {
         name: "authres-tls/write",
         run: write::write,
-        normalise_accept: |value| value,
+        import: None,
     },
 ];
-
-type Ran = Result<Outcome, MalformedCase>;
 
 /// How the value is given: as text, or too long to write out.
 #[derive(Deserialize)]
@@ -107,7 +106,7 @@ fn header(input: Input) -> Ran {
         ModeName::Strict => Mode::Strict,
         ModeName::Lenient => Mode::Lenient,
     };
-    oracle::authres_tls::header(value.as_bytes()).map_err(MalformedCase)?;
+    oracle::authres_tls::header(value.as_bytes()).map_err(violated)?;
     let options = Options {
         mode,
         ..Options::default()
@@ -178,8 +177,7 @@ fn number(number: Option<Number>, value: &[u8]) -> Value {
     }
 }
 
-/// The tree in the corpus's form. Comments and properties that are not there stand as empty lists,
-/// which [`normalise_header`] puts in where an expected value leaves them out.
+/// The tree in the form of the vectors: a result's lists are left out where they are empty.
 fn parsed(header: &AuthenticationResults<'_>) -> Value {
     let value = header.as_bytes();
     let mut out = Map::new();
@@ -236,46 +234,92 @@ fn result_of(result: ResInfo<'_, '_>, value: &[u8]) -> Value {
         .undotted()
         .map(|it| json!([keyword(it.property()), it.value().unfolded()]))
         .collect();
-    out.insert("comments".into(), json!(comments));
-    out.insert("props".into(), json!(props));
-    out.insert("extra".into(), json!(extra));
+    for (name, list) in [
+        ("comments", json!(comments)),
+        ("props", json!(props)),
+        ("extra", json!(extra)),
+    ] {
+        if list != json!([]) {
+            out.insert(name.into(), list);
+        }
+    }
     out.into()
 }
 
-/// What may be left out: empty lists.
-fn normalise_header(mut expected: Value) -> Value {
-    let empty = || Value::Array(Vec::new());
-    if let Some(results) = expected
-        .pointer_mut("/parsed/results")
-        .and_then(Value::as_array_mut)
-    {
-        for result in results.iter_mut().filter_map(Value::as_object_mut) {
-            for name in ["comments", "props", "extra"] {
-                result.entry(name).or_insert_with(empty);
-            }
-            if let Some(version) = result.remove("version") {
-                result.insert("method_version".into(), version);
-            }
-            if let Some(props) = result.remove("properties") {
-                result.insert("props".into(), props);
-            }
-            // Absent is the same as null.
-            for name in ["reason", "method_version"] {
-                if result.get(name) == Some(&Value::Null) {
-                    result.remove(name);
-                }
-            }
-        }
-    }
-    if let Some(parsed) = expected
+/// Brings what others may spell in another way into the one form: `version`, `no_result` and `comments` are
+/// there, a result's lists only where they are not empty.
+fn import_header(case: &mut Case) {
+    let Expected::Accept(expected) = &mut case.expected else {
+        return;
+    };
+    let Some(parsed) = expected
         .pointer_mut("/parsed")
         .and_then(Value::as_object_mut)
-    {
-        parsed.entry("version").or_insert(Value::Null);
-        if parsed.contains_key("results") {
-            parsed.entry("comments").or_insert_with(empty);
-            parsed.entry("no_result").or_insert(Value::Bool(false));
-        }
+    else {
+        return;
+    };
+    parsed.entry("version").or_insert(Value::Null);
+    let Some(results) = parsed.get_mut("results").and_then(Value::as_array_mut) else {
+        return;
+    };
+    for result in results.iter_mut().filter_map(Value::as_object_mut) {
+        result.retain(|_, value| *value != json!([]));
     }
-    expected
+    parsed.entry("comments").or_insert_with(|| json!([]));
+    parsed.entry("no_result").or_insert(Value::Bool(false));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        suite::Verdict,
+        vector::{Origin, VectorFile},
+    };
+
+    fn check(accept: Value, origin: Origin) -> Verdict {
+        let case = json!({
+            "name": "a",
+            "requirements": [],
+            "value": "a.example; spf=pass (b) smtp.mailfrom=c.example; dkim=none",
+            "accept": accept,
+        });
+        let file =
+            json!({"suite": "authres-tls/header", "source": "t", "count": 1, "cases": [case]});
+        let file = VectorFile::parse(Path::new("x.json"), &file.to_string(), origin);
+        SUITES[0].check(&file.expect("valid").cases[0], origin)
+    }
+
+    #[test]
+    fn reads_lists_and_defaults_that_foreign_files_spell_in_another_way() {
+        let spf = json!({
+            "method": "spf",
+            "result": "pass",
+            "comments": ["b"],
+            "props": [["smtp", "mailfrom", "c.example"]],
+        });
+        let own = json!({"parsed": {
+            "authserv_id": "a.example",
+            "version": null,
+            "no_result": false,
+            "comments": [],
+            "results": [spf, {"method": "dkim", "result": "none"}],
+        }});
+        let dkim =
+            json!({"method": "dkim", "result": "none", "comments": [], "props": [], "extra": []});
+        let foreign = json!({"parsed": {"authserv_id": "a.example", "results": [spf, dkim]}});
+        for (accept, origin) in [
+            (&own, Origin::Own),
+            (&own, Origin::Foreign),
+            (&foreign, Origin::Foreign),
+        ] {
+            assert_eq!(check(accept.clone(), origin), Verdict::Passed);
+        }
+        assert_eq!(
+            check(foreign, Origin::Own),
+            Verdict::Differs(json!({"accept": own}))
+        );
+    }
 }

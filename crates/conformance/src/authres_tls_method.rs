@@ -12,7 +12,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     oracle::authres_tls_method as oracle,
-    suite::{Input, MalformedCase, Outcome, Suite},
+    suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated},
+    vector::{Case, Expected},
 };
 
 /// The suites.
@@ -20,20 +21,14 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "authres-tls/tls",
         run: tls,
-        normalise_accept: sort_diagnostics,
+        import: Some(sort_diagnostics),
     },
     Suite {
         name: "authres-tls/evaluate",
         run: evaluation,
-        normalise_accept: |value| value,
+        import: None,
     },
 ];
-
-type Ran = Result<Outcome, MalformedCase>;
-
-fn malformed(what: impl ToString) -> MalformedCase {
-    MalformedCase(what.to_string())
-}
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -56,7 +51,7 @@ struct TlsInput {
 fn tls(input: Input) -> Ran {
     let case: TlsInput = input.parse()?;
     let value = case.value.as_bytes();
-    oracle::tls(value).map_err(MalformedCase)?;
+    oracle::tls(value).map_err(violated)?;
     let options = match case.mode {
         ModeName::Strict => Options::strict(),
         ModeName::Lenient => Options::lenient(),
@@ -82,13 +77,15 @@ fn tls(input: Input) -> Ran {
     Ok(Outcome::Accept(json!({"tls": view, "lints": lints})))
 }
 
-/// Diagnostics are compared without regard to their order.
-fn sort_diagnostics(mut expected: Value) -> Value {
+/// Sorts the diagnostics, which others may give in any order.
+fn sort_diagnostics(case: &mut Case) {
+    let Expected::Accept(expected) = &mut case.expected else {
+        return;
+    };
     let diagnostics = expected.pointer_mut("/tls/diagnostics");
     if let Some(diagnostics) = diagnostics.and_then(Value::as_array_mut) {
         diagnostics.sort_by_key(ToString::to_string);
     }
-    expected
 }
 
 /// The typed view in the form of the vectors: a property that is not there is left out.
@@ -459,7 +456,7 @@ fn evaluation(input: Input) -> Ran {
         },
     };
     let report = evaluate(&session, &policy(&case.policy)?);
-    oracle::report(&report).map_err(MalformedCase)?;
+    oracle::report(&report).map_err(violated)?;
     let properties = report.properties.iter();
     let properties: Vec<_> = properties
         .map(|(property, value)| (property.name(), value))

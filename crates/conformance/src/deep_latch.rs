@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     authres_tls::Written,
     oracle::deep_latch as oracle,
-    suite::{Input, MalformedCase, Outcome, Suite},
+    suite::{Input, Outcome, Ran, Suite, malformed, violated},
 };
 
 /// The suites.
@@ -29,13 +29,11 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("deep-latch/registration", registration),
 ];
 
-type Ran = Result<Outcome, MalformedCase>;
-
 const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
     Suite {
         name,
         run,
-        normalise_accept: |value| value,
+        import: None,
     }
 }
 
@@ -67,7 +65,7 @@ enum ListName {
 fn tag(input: Input) -> Ran {
     let TagInput { text, list } = input.parse()?;
     let text = String::from(text);
-    oracle::tag(&text).map_err(MalformedCase)?;
+    oracle::tag(&text).map_err(violated)?;
     let separator = match list {
         None => {
             let tag = SecurityTag::parse(&text).map(|tag| json!({"tag": tag.as_str()}));
@@ -100,7 +98,7 @@ type ReadStatus = for<'t> fn(
 fn status_input(input: Input, read: ReadStatus) -> Ran {
     let case: StatusInput = input.parse()?;
     let text = String::from(case.text);
-    oracle::status(text.as_bytes()).map_err(MalformedCase)?;
+    oracle::status(text.as_bytes()).map_err(violated)?;
     let options = StatusOptions {
         allow_extra_spaces: case.allow_extra_spaces,
         allow_malformed_elements: case.allow_malformed_elements,
@@ -166,7 +164,7 @@ enum CipherForm {
 fn tls_cipher(input: Input) -> Ran {
     let case: CipherInput = input.parse()?;
     let text = String::from(case.text);
-    oracle::security_latch(text.as_bytes()).map_err(MalformedCase)?;
+    oracle::security_latch(text.as_bytes()).map_err(violated)?;
     let value =
         |cipher: TlsCipher<'_>| json!({"cipher": cipher.as_str(), "number": cipher.number()});
     Ok(outcome(match case.form {
@@ -189,7 +187,7 @@ struct TextInput {
 fn imap_capability(input: Input) -> Ran {
     let TextInput { text } = input.parse()?;
     let text = String::from(text);
-    oracle::capabilities(&text).map_err(MalformedCase)?;
+    oracle::capabilities(&text).map_err(violated)?;
     Ok(outcome(Capabilities::parse(&text).map(|capabilities| {
         let list: Vec<_> = capabilities.iter().collect();
         json!({"capabilities": list, "deep": capabilities.has_deep()})
@@ -215,12 +213,10 @@ fn imap_id(input: Input) -> Ran {
     let IdInput { text, hex, from } = input.parse()?;
     let list = match (text, hex) {
         (Some(text), None) => String::from(text).into_bytes(),
-        (None, Some(octets)) => {
-            hex::decode(octets).map_err(|error| MalformedCase(error.to_string()))?
-        }
-        _ => return Err(MalformedCase("one of text and hex".into())),
+        (None, Some(octets)) => hex::decode(octets).map_err(malformed)?,
+        _ => return Err(malformed("one of text and hex").into()),
     };
-    oracle::imap_id(&list).map_err(MalformedCase)?;
+    oracle::imap_id(&list).map_err(violated)?;
     let read = IdParameters::parse(&list);
     Ok(outcome(read.and_then(|parameters| match from {
         None => {
@@ -264,7 +260,7 @@ fn reported(report: &ClientReport) -> Value {
 fn smtp_client(input: Input) -> Ran {
     let TextInput { text } = input.parse()?;
     let line = String::from(text);
-    oracle::smtp_client(line.as_bytes()).map_err(MalformedCase)?;
+    oracle::smtp_client(line.as_bytes()).map_err(violated)?;
     Ok(outcome(parse_client(&line).map(|report| reported(&report))))
 }
 
@@ -279,7 +275,7 @@ struct LatchInput {
 fn security_latch(input: Input) -> Ran {
     let LatchInput { text, body } = input.parse()?;
     let text = String::from(text);
-    oracle::security_latch(text.as_bytes()).map_err(MalformedCase)?;
+    oracle::security_latch(text.as_bytes()).map_err(violated)?;
     let read = match body {
         true => parse_security_latch_body(&text),
         false => parse_security_latch(&text),

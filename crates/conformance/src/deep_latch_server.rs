@@ -2,15 +2,15 @@
 //! status notification.
 
 use deep_latch::{
-    Cause, CommandReader, Facilities, ForwardError, Host, IdCommand, ImapProxy, InboundTls,
-    LatchRecord, LatchSession, MAX_ID_COMMAND_BYTES, Outcome as Latch, Received, RelayReply,
-    ReplyTo, SecurityDetail, SecurityTag, TlsCipher, add_security_latch, client_line,
-    forward_client, forward_id, security_latch_of,
+    Cause, CertificateFault, CommandReader, Event, Facilities, ForwardError, HandshakeFault, Host,
+    IdCommand, ImapProxy, InboundTls, LatchRecord, LatchSession, MAX_ID_COMMAND_BYTES,
+    Outcome as Latch, Received, RelayReply, ReplyTo, SecurityDetail, SecurityTag, TlsCipher,
+    add_security_latch, client_line, forward_client, forward_id, security_latch_of,
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::suite::{Input, MalformedCase, Outcome, Suite};
+use crate::suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[
@@ -21,18 +21,12 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("deep-latch/delivery-status", delivery_status),
 ];
 
-type Ran = Result<Outcome, MalformedCase>;
-
 const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
     Suite {
         name,
         run,
-        normalise_accept: |value| value,
+        import: None,
     }
-}
-
-fn malformed(error: impl ToString) -> MalformedCase {
-    MalformedCase(error.to_string())
 }
 
 fn tags(names: &[String]) -> Result<Vec<SecurityTag<'_>>, MalformedCase> {
@@ -114,7 +108,7 @@ fn proxy(input: Input) -> Ran {
     };
     Ok(match forwarded {
         Ok(forwarded) => {
-            let text = String::from_utf8(forwarded.command).map_err(malformed)?;
+            let text = String::from_utf8(forwarded.command).map_err(violated)?;
             Outcome::Accept(json!({"text": text, "removed": forwarded.removed}))
         }
         Err(ForwardError::Unreadable(error)) => {
@@ -202,7 +196,7 @@ fn imap_commands(input: Input) -> Ran {
     let octets = match (text, hex) {
         (Some(text), None) => text.into_bytes(),
         (None, Some(hex)) => hex::decode(hex).map_err(malformed)?,
-        _ => return Err(malformed("text or hex")),
+        _ => return Err(malformed("text or hex").into()),
     };
     let reader = match max_literal {
         Some(max_literal) => CommandReader::with_limits(MAX_ID_COMMAND_BYTES, max_literal),
@@ -252,6 +246,17 @@ struct RelayInput {
     transaction: bool,
     #[serde(default)]
     detail: u16,
+    fault: Option<RelayFault>,
+}
+
+/// What failed, where no latch did.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RelayFault {
+    Chain,
+    Identity,
+    Dane,
+    Transport,
 }
 
 fn relay(input: Input) -> Ran {
@@ -261,17 +266,22 @@ fn relay(input: Input) -> Ran {
         lasting,
         transaction,
         detail,
+        fault,
     } = input.parse()?;
     let host = Host::try_new(&host).map_err(malformed)?;
     let latched = tags(&names)?.into_iter().map(SecurityTag::into_owned);
-    let record = LatchRecord::preset(host, latched);
+    let record = LatchRecord::preset(host.clone(), latched);
     let (mut session, step) = LatchSession::begin(record, Facilities::new());
-    let outcome = match step.outcome {
-        Latch::StartTls => session.step(deep_latch::Event::NoTls).outcome,
-        outcome => outcome,
+    let event = match fault {
+        None => Event::NoTls,
+        Some(RelayFault::Chain) => certificate(CertificateFault::Chain),
+        Some(RelayFault::Identity) => certificate(CertificateFault::Identity),
+        Some(RelayFault::Dane) => certificate(CertificateFault::Dane),
+        Some(RelayFault::Transport) => Event::HandshakeFailed(HandshakeFault::Transport),
     };
-    let Latch::Refuse(failure) = outcome else {
-        return Err(malformed("not refused"));
+    let outcome = match step.outcome {
+        Latch::Continue | Latch::StartTls => session.step(event).outcome,
+        outcome => outcome,
     };
     let cause = match lasting {
         true => Cause::Lasting,
@@ -281,13 +291,25 @@ fn relay(input: Input) -> Ran {
         true => ReplyTo::Transaction,
         false => ReplyTo::Recipient,
     };
-    Ok(match SecurityDetail::try_new(detail) {
-        Ok(detail) => {
-            let reply = RelayReply::new(&failure, cause, to, detail);
-            Outcome::Accept(json!({"reply": reply.to_string(), "status": reply.status()}))
+    let detail = match SecurityDetail::try_new(detail) {
+        Ok(detail) => detail,
+        Err(error) => return Ok(Outcome::reject(error.kind().name(), error.field(), 0)),
+    };
+    let reply = match outcome {
+        Latch::Refuse(failure) => RelayReply::new(&failure, cause, to, detail),
+        Latch::RefuseCertificate(failure) => {
+            RelayReply::of_certificate(&failure, cause, to, detail)
         }
-        Err(error) => Outcome::reject(error.kind().name(), error.field(), 0),
-    })
+        Latch::Over => RelayReply::of_transport(&host, cause, to),
+        Latch::Continue | Latch::StartTls => return Err(malformed("not refused").into()),
+    };
+    Ok(Outcome::Accept(
+        json!({"reply": reply.to_string(), "status": reply.status()}),
+    ))
+}
+
+const fn certificate(fault: CertificateFault) -> Event<'static> {
+    Event::HandshakeFailed(HandshakeFault::Certificate(fault))
 }
 
 #[derive(Deserialize)]

@@ -2,21 +2,21 @@
 //! to 5.4).
 
 use deep_latch::{
-    Achievement, Action, Authentication, Basis, CertificateUsage, ChainVerdict, DaneIdentity,
-    DaneVerdict, DeepStatus, Event, Facilities, Host, IdentityVerdict, LatchRecord, LatchSession,
-    Login, Outcome as Answer, ProtocolVersion, Reason, SecurityTag, SessionFacts, Stage, Step,
-    TlsFacts, Transition,
+    Achievement, Action, Authentication, Basis, CertificateFault, CertificateUsage, ChainVerdict,
+    DaneIdentity, DaneVerdict, DeepStatus, Event, Facilities, HandshakeFault, Host,
+    IdentityVerdict, LatchRecord, LatchSession, Login, OnTlsaMismatch, Outcome as Answer,
+    ProtocolVersion, Reason, SecurityTag, SessionFacts, Stage, Step, TlsFacts, Transition,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::suite::{Input, MalformedCase, Outcome, Suite};
+use crate::suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed};
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[Suite {
     name: "deep-latch/latch",
     run: latch,
-    normalise_accept: |value| value,
+    import: None,
 }];
 
 #[derive(Deserialize)]
@@ -29,6 +29,8 @@ struct Trace {
     #[serde(default)]
     dane_identity: DaneIdentityName,
     #[serde(default)]
+    on_tlsa_mismatch: OnTlsaMismatchName,
+    #[serde(default)]
     after_login: Vec<String>,
 }
 
@@ -40,11 +42,31 @@ enum DaneIdentityName {
     Rfc7671,
 }
 
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OnTlsaMismatchName {
+    #[default]
+    Refuse,
+    GoOn,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FaultName {
+    Transport,
+    Server,
+    Negotiation,
+    Chain,
+    Identity,
+    Dane,
+    Local,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum EventName {
     NoTls,
-    HandshakeFailed,
+    HandshakeFailed(FaultName),
     Handshake(Facts),
     Status(String),
     NoStatus,
@@ -99,20 +121,20 @@ enum NoMatch {
     Differs,
 }
 
-fn malformed(what: impl ToString) -> MalformedCase {
-    MalformedCase(what.to_string())
-}
-
-fn latch(input: Input) -> Result<Outcome, MalformedCase> {
+fn latch(input: Input) -> Ran {
     let trace: Trace = input.parse()?;
     let tag = |name: &String| {
         let tag = SecurityTag::parse(name).map_err(malformed)?;
-        Ok(tag.into_owned())
+        Ok::<_, MalformedCase>(tag.into_owned())
     };
     let tags = |names: &[String]| names.iter().map(tag).collect::<Result<Vec<_>, _>>();
     let mut facilities = Facilities::new().with_dane_identity(match trace.dane_identity {
         DaneIdentityName::AsPkix => DaneIdentity::AsPkix,
         DaneIdentityName::Rfc7671 => DaneIdentity::Rfc7671,
+    });
+    facilities = facilities.on_tlsa_mismatch(match trace.on_tlsa_mismatch {
+        OnTlsaMismatchName::Refuse => OnTlsaMismatch::Refuse,
+        OnTlsaMismatchName::GoOn => OnTlsaMismatch::GoOn,
     });
     for tag in tags(&trace.after_login)? {
         facilities.add(tag, bound).map_err(malformed)?;
@@ -169,7 +191,9 @@ fn record(
 fn happen(session: &mut LatchSession, event: &EventName) -> Result<Step, MalformedCase> {
     Ok(match event {
         EventName::NoTls => session.step(Event::NoTls),
-        EventName::HandshakeFailed => session.step(Event::HandshakeFailed),
+        EventName::HandshakeFailed(name) => {
+            session.step(Event::HandshakeFailed(handshake_fault(*name)))
+        }
         EventName::Handshake(facts) => session.step(Event::Handshake(tls_facts(facts)?)),
         EventName::Status(text) => {
             let status = DeepStatus::parse(text).map_err(malformed)?;
@@ -181,6 +205,36 @@ fn happen(session: &mut LatchSession, event: &EventName) -> Result<Step, Malform
             LoginName::ScramPlus => Login::ScramPlus,
         })),
     })
+}
+
+const fn handshake_fault(name: FaultName) -> HandshakeFault {
+    match name {
+        FaultName::Transport => HandshakeFault::Transport,
+        FaultName::Server => HandshakeFault::Server,
+        FaultName::Negotiation => HandshakeFault::Negotiation,
+        FaultName::Chain => HandshakeFault::Certificate(CertificateFault::Chain),
+        FaultName::Identity => HandshakeFault::Certificate(CertificateFault::Identity),
+        FaultName::Dane => HandshakeFault::Certificate(CertificateFault::Dane),
+        FaultName::Local => HandshakeFault::Local,
+    }
+}
+
+const fn certificate_fault(fault: CertificateFault) -> &'static str {
+    match fault {
+        CertificateFault::Chain => "chain",
+        CertificateFault::Identity => "identity",
+        CertificateFault::Dane => "dane",
+    }
+}
+
+const fn fault(fault: HandshakeFault) -> &'static str {
+    match fault {
+        HandshakeFault::Transport => "transport",
+        HandshakeFault::Server => "server",
+        HandshakeFault::Negotiation => "negotiation",
+        HandshakeFault::Certificate(fault) => certificate_fault(fault),
+        HandshakeFault::Local => "local",
+    }
 }
 
 fn tls_facts(facts: &Facts) -> Result<TlsFacts, MalformedCase> {
@@ -235,22 +289,27 @@ fn answer(answer: &Answer) -> Value {
         Answer::Continue => json!("continue"),
         Answer::StartTls => json!("start-tls"),
         Answer::Over => json!("over"),
+        Answer::RefuseCertificate(failure) => json!({"refuse_certificate": {
+            "fault": certificate_fault(failure.fault()),
+            "url": offered(failure.actions()),
+        }}),
         Answer::Refuse(failure) => {
-            let url = failure
-                .actions()
-                .into_iter()
-                .find_map(|action| match action {
-                    Action::OpenStatusPage(url) => Some(url.to_string()),
-                    Action::WorkOffline | Action::TryAgainLater => None,
-                });
             json!({"refuse": {
                 "tags": names(failure.tags()),
                 "stage": stage(failure.stage()),
                 "may_report": failure.may_report(),
-                "url": url,
+                "url": offered(failure.actions()),
             }})
         }
     }
+}
+
+/// The URL that a failure offers.
+fn offered(actions: Vec<Action>) -> Option<String> {
+    actions.into_iter().find_map(|action| match action {
+        Action::OpenStatusPage(url) => Some(url.to_string()),
+        Action::WorkOffline | Action::TryAgainLater => None,
+    })
 }
 
 const fn stage(stage: Stage) -> &'static str {
@@ -291,6 +350,10 @@ fn transition(transition: &Transition) -> Value {
         Transition::NotRecorded(why) => json!({"not_recorded": reason(*why)}),
         Transition::Withdrawn => json!("withdrawn"),
         Transition::Refused(at, tags) => json!({"refused": names(tags), "stage": stage(*at)}),
+        Transition::CertificateRefused(why) => {
+            json!({"certificate_refused": certificate_fault(*why)})
+        }
+        Transition::HandshakeFailed(why) => json!({"handshake_failed": fault(*why)}),
         Transition::NotNegotiated(tags) => json!({"not_negotiated": names(tags)}),
     }
 }

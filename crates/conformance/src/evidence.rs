@@ -3,9 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
 };
+
+use cargo_metadata::Message;
+
+use crate::cargo::cargo;
 
 /// How one test ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +26,7 @@ pub enum TestOutcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TestRun {
     outcomes: BTreeMap<(String, String), TestOutcome>,
+    failures: Vec<String>,
 }
 
 impl TestRun {
@@ -32,6 +37,12 @@ impl TestRun {
         self.outcomes
             .get(&(package.to_owned(), path.to_owned()))
             .copied()
+    }
+
+    /// Returns a description of each executable that ended with an error, named by a requirement or not.
+    #[must_use]
+    pub fn failures(&self) -> &[String] {
+        &self.failures
     }
 
     /// Takes in what libtest printed.
@@ -60,35 +71,109 @@ impl TestRun {
     }
 }
 
+/// An executable that holds tests of one package.
+struct TestBinary {
+    package: String,
+    directory: PathBuf,
+    executable: PathBuf,
+}
+
 /// Runs the unit and integration tests of these crates, with all their features.
 ///
+/// All crates are built by one call of cargo with the flags of `cargo xtask test`, so that nothing is
+/// built twice, and the executables are run without cargo.
+///
 /// # Errors
-/// When cargo cannot be started. A test that fails is an outcome.
+/// Returns an error when cargo cannot be started or a test does not compile, with what the compiler
+/// printed. A test that fails is an outcome.
 pub fn run_tests(
     root: &Path,
     packages: &BTreeSet<String>,
     mut starting: impl FnMut(&str),
 ) -> io::Result<TestRun> {
     let mut run = TestRun::default();
-    for package in packages {
-        starting(package);
-        let output = Command::new(env!("CARGO"))
-            .args([
-                "test",
-                "--quiet",
-                "-p",
-                package,
-                "--all-features",
-                "--lib",
-                "--tests",
-                "--no-fail-fast",
-            ])
-            .args(["--", "--format=pretty"])
-            .current_dir(root)
+    let mut current = None;
+    for binary in test_binaries(root, packages)? {
+        if current.as_ref() != Some(&binary.package) {
+            starting(&binary.package);
+            current = Some(binary.package.clone());
+        }
+        let output = Command::new(&binary.executable)
+            .arg("--format=pretty")
+            .current_dir(&binary.directory)
+            .env("CARGO_MANIFEST_DIR", &binary.directory)
             .output()?;
-        run.read(package, &String::from_utf8_lossy(&output.stdout));
+        let printed = String::from_utf8_lossy(&output.stdout);
+        run.read(&binary.package, &printed);
+        if !output.status.success() {
+            run.failures
+                .push(failure(&binary, &printed, &output.stderr));
+        }
     }
     Ok(run)
+}
+
+/// Builds the tests of the workspace and returns those of `packages`, a package after the other.
+fn test_binaries(root: &Path, packages: &BTreeSet<String>) -> io::Result<Vec<TestBinary>> {
+    let output = cargo(root)
+        .args([
+            "test",
+            "--no-run",
+            "--quiet",
+            "--workspace",
+            "--all-features",
+        ])
+        .arg("--message-format=json-render-diagnostics")
+        .output()?;
+    if !output.status.success() {
+        let printed = String::from_utf8_lossy(&output.stderr);
+        return Err(io::Error::other(format!(
+            "the tests do not compile:\n{printed}"
+        )));
+    }
+    let mut binaries = Vec::new();
+    for message in Message::parse_stream(output.stdout.as_slice()) {
+        let Message::CompilerArtifact(artifact) = message? else {
+            continue;
+        };
+        let Some(executable) = artifact.executable.filter(|_| artifact.profile.test) else {
+            continue;
+        };
+        let directory = artifact
+            .manifest_path
+            .parent()
+            .unwrap_or(&artifact.manifest_path);
+        let Some(package) = directory
+            .file_name()
+            .filter(|name| packages.contains(*name))
+        else {
+            continue;
+        };
+        binaries.push(TestBinary {
+            package: package.to_owned(),
+            directory: directory.into(),
+            executable: executable.into(),
+        });
+    }
+    binaries.sort_by(|left, right| {
+        (&left.package, &left.executable).cmp(&(&right.package, &right.executable))
+    });
+    Ok(binaries)
+}
+
+/// Describes a failed run: the executable, and the messages of its tests.
+fn failure(binary: &TestBinary, printed: &str, errors: &[u8]) -> String {
+    let messages = printed.split_once("\nfailures:\n").map_or_else(
+        || String::from_utf8_lossy(errors),
+        |(_, messages)| messages.into(),
+    );
+    let name = binary.executable.file_stem().unwrap_or_default();
+    format!(
+        "tests of {} failed ({}):\n{}",
+        binary.package,
+        name.to_string_lossy(),
+        messages.trim_end()
+    )
 }
 
 #[cfg(test)]

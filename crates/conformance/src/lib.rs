@@ -3,6 +3,7 @@
 
 mod authres_tls;
 mod authres_tls_method;
+mod cargo;
 mod deep_latch;
 mod deep_latch_server;
 mod deep_latch_trace;
@@ -20,16 +21,17 @@ mod tokenbind_wire;
 mod vector;
 
 pub use {
+    cargo::cargo,
     evidence::{TestOutcome, TestRun, run_tests},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
     live::{Live, LiveReport, LiveState, Scenario, live_table, scenarios},
     python::{PythonError, known_answers, python},
     report::{
-        CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,
-        SuiteReport,
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Report,
+        RequirementReport, SuiteReport,
     },
     run::{Options, RunError, Step, repository, run},
-    suite::{Input, MalformedCase, Outcome, Suite, suite, suites},
+    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, suite, suites},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
 };
 

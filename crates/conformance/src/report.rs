@@ -37,6 +37,10 @@ pub struct SuiteReport {
     pub passed: usize,
     /// How many cases there are.
     pub total: usize,
+    /// How many cases are not of the suite's form.
+    pub malformed: usize,
+    /// How many cases showed that the implementation breaks an invariant.
+    pub violated: usize,
     /// Each case.
     pub cases: Vec<CaseReport>,
 }
@@ -48,6 +52,8 @@ pub struct CaseReport {
     pub name: String,
     /// Whether it passed.
     pub passed: bool,
+    /// The state of the case.
+    pub state: CaseState,
     /// The requirements it shows.
     pub requirements: Vec<String>,
     /// What was to come out, if it failed.
@@ -56,6 +62,31 @@ pub struct CaseReport {
     /// What came out, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
+}
+
+/// The state of a case after a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CaseState {
+    /// The outcome was the expected one.
+    Passed,
+    /// The outcome was another one.
+    Differs,
+    /// The case is not of the suite's form.
+    Malformed,
+    /// The implementation broke an invariant that holds for every input.
+    Violated,
+}
+
+impl CaseState {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Differs => "differs",
+            Self::Malformed => "malformed case",
+            Self::Violated => "invariant violated",
+        }
+    }
 }
 
 /// The ledger of one draft.
@@ -158,12 +189,14 @@ impl Report {
         let mut text = String::new();
         let mut table = Table::new();
         table.load_preset(UTF8_HORIZONTAL_ONLY);
-        table.set_header(["vectors", "passed", "of"]);
+        table.set_header(["vectors", "passed", "of", "malformed", "violated"]);
         for suite in &self.suites {
             table.add_row([
                 &suite.suite,
                 &suite.passed.to_string(),
                 &suite.total.to_string(),
+                &suite.malformed.to_string(),
+                &suite.violated.to_string(),
             ]);
         }
         text += &format!("{table}\n");
@@ -195,7 +228,8 @@ impl Report {
         }
         for suite in &self.suites {
             for case in suite.cases.iter().filter(|case| !case.passed) {
-                text += &format!("FAILED {}/{}\n", suite.suite, case.name);
+                let (name, state) = (&case.name, case.state.label());
+                text += &format!("FAILED {}/{name}: {state}\n", suite.suite);
                 for (label, value) in [("expected", &case.expected), ("actual", &case.actual)] {
                     if let Some(value) = value {
                         text += &format!("  {label}: {value}\n");

@@ -13,10 +13,10 @@ use crate::{
     ledger::{Evidence, Ledger, LedgerError, Status},
     live::{LiveReport, LiveState, scenarios},
     report::{
-        CaseReport, EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport,
-        SuiteReport,
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Report,
+        RequirementReport, SuiteReport,
     },
-    suite::suite,
+    suite::{Verdict, suite, suites},
     vector::{Expected, Origin, VectorError, VectorFile, files},
 };
 
@@ -103,6 +103,13 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
             Err(error) => problems.push(error.to_string()),
         }
     }
+    if origin == Origin::Own {
+        let named: BTreeSet<&str> = loaded.iter().map(|file| file.suite.as_str()).collect();
+        let without = suites()
+            .into_iter()
+            .filter(|suite| !named.contains(suite.name));
+        problems.extend(without.map(|suite| format!("no vectors for the suite {}", suite.name)));
+    }
     progress(Step::Cases(
         loaded.iter().map(|file| file.cases.len()).sum(),
     ));
@@ -126,6 +133,7 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
             progress(Step::Tests(package))
         })
         .map_err(RunError::Io)?;
+        problems.extend(tests.failures().iter().cloned());
         for scenario in scenarios() {
             if scenario.peer.is_none() {
                 progress(Step::Live(scenario.name));
@@ -172,11 +180,17 @@ fn run_file(
         .cases
         .iter()
         .map(|case| {
-            let actual = suite.check(case);
+            let (state, actual) = match suite.check(case, file.origin) {
+                Verdict::Passed => (CaseState::Passed, None),
+                Verdict::Differs(actual) => (CaseState::Differs, Some(actual)),
+                Verdict::Malformed(why) => (CaseState::Malformed, Some(json!({"malformed": why}))),
+                Verdict::Violated(what) => (CaseState::Violated, Some(json!({"violated": what}))),
+            };
             progress(Step::Case(&case.name));
             CaseReport {
                 name: case.name.clone(),
-                passed: actual.is_none(),
+                passed: state == CaseState::Passed,
+                state,
                 requirements: case.requirements.clone(),
                 expected: actual.is_some().then(|| expected(&case.expected)),
                 actual,
@@ -193,8 +207,14 @@ fn run_file(
             .to_string(),
         passed: cases.iter().filter(|case| case.passed).count(),
         total: cases.len(),
+        malformed: count(&cases, CaseState::Malformed),
+        violated: count(&cases, CaseState::Violated),
         cases,
     })
+}
+
+fn count(cases: &[CaseReport], state: CaseState) -> usize {
+    cases.iter().filter(|case| case.state == state).count()
 }
 
 fn expected(expected: &Expected) -> Value {
@@ -317,6 +337,11 @@ mod tests {
         let case = CaseReport {
             name: "c".into(),
             passed,
+            state: if passed {
+                CaseState::Passed
+            } else {
+                CaseState::Differs
+            },
             requirements: vec![requirement.into()],
             expected: None,
             actual: None,
@@ -327,6 +352,8 @@ mod tests {
             file,
             passed: passed.into(),
             total: 1,
+            malformed: 0,
+            violated: 0,
             cases: vec![case],
         }]
     }

@@ -11,18 +11,18 @@ use tokenbind_http::{
     BoundCookie, BoundTokens, CookieAttributes, OpenedToken, SealedTokenVerdict, TokenKeyId,
     TokenKeys,
 };
-use tokenbind_wire::{BearerPolicy, PointEncoding, TokenBindingId, TokenBindingIdRef};
+use tokenbind_wire::{BearerPolicy, PointEncoding, ProvidedIdRef, TokenBindingId};
 
 use crate::{
     oracle,
-    suite::{Input, MalformedCase, Outcome, Suite},
+    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, violated},
 };
 
 /// The suite.
 pub(crate) const SUITES: &[Suite] = &[Suite {
     name: "tokenbind-http/sealed-token",
     run,
-    normalise_accept: |value| value,
+    import: None,
 }];
 
 #[derive(Deserialize)]
@@ -51,10 +51,6 @@ struct TokenInput {
     now: u64,
 }
 
-fn malformed(what: impl ToString) -> MalformedCase {
-    MalformedCase(what.to_string())
-}
-
 fn bytes(hex: &str) -> Result<Vec<u8>, MalformedCase> {
     hex::decode(hex).map_err(malformed)
 }
@@ -70,7 +66,7 @@ fn ring(keys: &[Key]) -> Result<TokenKeys, MalformedCase> {
     Ok(ring)
 }
 
-fn run(input: Input) -> Result<Outcome, MalformedCase> {
+fn run(input: Input) -> Ran {
     let case: TokenInput = input.parse()?;
     let policy = match case.bearer_policy {
         Policy::Honor => BearerPolicy::Honor,
@@ -82,13 +78,13 @@ fn run(input: Input) -> Result<Outcome, MalformedCase> {
     let id = case.connection.as_deref().map(bytes).transpose()?;
     let id = id.map(|id| TokenBindingId::from_bytes(&id, PointEncoding::X962));
     let id = id.transpose().map_err(malformed)?;
-    let connection = id.as_ref().map(TokenBindingId::view);
+    let connection = id.as_ref().and_then(TokenBindingId::provided);
     let now = UNIX_EPOCH.checked_add(Duration::from_secs(case.now));
     let now = now.ok_or_else(|| malformed("now: too great"))?;
     let token = case.input.as_bytes();
     let verdict = match &case.cookie {
         None => {
-            oracle::sealed_token(&tokens, token, connection, now).map_err(malformed)?;
+            oracle::sealed_token(&tokens, token, connection, now).map_err(violated)?;
             tokens.open(token, connection, now)
         }
         Some(name) => in_cookie(&tokens, name, token, connection, now)?,
@@ -98,7 +94,7 @@ fn run(input: Input) -> Result<Outcome, MalformedCase> {
         Ok(Outcome::Accept(json!({
             "verdict": verdict,
             "payload": hex::encode(token.payload()),
-            "expires": expires.map_err(malformed)?.as_secs(),
+            "expires": expires.map_err(violated)?.as_secs(),
             "key": token.key().0,
         })))
     };
@@ -116,13 +112,13 @@ fn in_cookie(
     tokens: &BoundTokens,
     name: &str,
     token: &[u8],
-    connection: Option<TokenBindingIdRef<'_>>,
+    connection: Option<ProvidedIdRef<'_>>,
     now: SystemTime,
-) -> Result<SealedTokenVerdict, MalformedCase> {
+) -> Result<SealedTokenVerdict, Stopped> {
     let cookie = BoundCookie::try_new(tokens, name, CookieAttributes::default());
     let header = [name.as_bytes(), b"=", token].concat();
     cookie
         .map_err(malformed)?
         .open([header.as_slice()], connection, now)
-        .ok_or_else(|| malformed("the cookie was not found"))
+        .ok_or_else(|| violated("the cookie was not found"))
 }

@@ -1,6 +1,6 @@
 //! Suites: how a case's input becomes an outcome, and how the outcome is compared.
 
-use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     authres_tls, authres_tls_method, deep_latch, deep_latch_server, deep_latch_trace, sealed_token,
     tokenbind_http, tokenbind_wire,
-    vector::{Case, Expected},
+    vector::{Case, Expected, Origin},
 };
 
 /// A suite of vectors: its name and its runner.
@@ -16,10 +16,14 @@ pub struct Suite {
     /// The name in the files' `suite`.
     pub name: &'static str,
     /// Runs one case.
-    pub run: fn(Input) -> Result<Outcome, MalformedCase>,
-    /// Brings an expected `accept` of another spelling into the runner's.
-    pub normalise_accept: fn(Value) -> Value,
+    pub run: fn(Input) -> Ran,
+    /// Brings a case of a foreign file into the one form that the runner reads and gives: what
+    /// `docs/vectors.md` lets others spell in another way. Files of this project are never imported.
+    pub import: Option<fn(&mut Case)>,
 }
+
+/// The outcome of a case, or the reason it has none.
+pub type Ran = Result<Outcome, Stopped>;
 
 /// The input fields of a case.
 #[derive(Clone, Debug)]
@@ -66,17 +70,34 @@ impl Outcome {
     }
 }
 
+/// The reason a case has no outcome. The variant says who is to blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    /// The case is not of the suite's form: the file is to blame.
+    Malformed(MalformedCase),
+    /// An invariant that holds for every input was broken: the implementation is to blame.
+    Violated(String),
+}
+
+impl From<MalformedCase> for Stopped {
+    fn from(case: MalformedCase) -> Self {
+        Self::Malformed(case)
+    }
+}
+
 /// The case itself is not of the suite's form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MalformedCase(pub String);
 
-impl fmt::Display for MalformedCase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "malformed case: {}", self.0)
-    }
+/// Blames the case: for [`Result::map_err`] where a field of the case is read.
+pub(crate) fn malformed(what: impl ToString) -> MalformedCase {
+    MalformedCase(what.to_string())
 }
 
-impl std::error::Error for MalformedCase {}
+/// Blames the implementation: for [`Result::map_err`] where an oracle ran or a result is written out.
+pub(crate) fn violated(what: impl ToString) -> Stopped {
+    Stopped::Violated(what.to_string())
+}
 
 /// All suites.
 #[must_use]
@@ -100,18 +121,43 @@ pub fn suite(name: &str) -> Option<&'static Suite> {
     suites().into_iter().find(|suite| suite.name == name)
 }
 
+/// The judgement of a case.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// The outcome is the expected one.
+    Passed,
+    /// The outcome is another one, which is given.
+    Differs(Value),
+    /// The case cannot be run, for the reason given.
+    Malformed(String),
+    /// The implementation broke an invariant, or panicked.
+    Violated(String),
+}
+
 impl Suite {
-    /// Runs a case; nothing if it passes, else what came out.
+    /// Runs a case of a file of this origin and compares its outcome with the expected one.
     #[must_use]
-    pub fn check(&self, case: &Case) -> Option<Value> {
-        let outcome = match (self.run)(Input(case.input.clone())) {
-            Ok(outcome) => outcome,
-            Err(error) => return Some(Value::String(error.to_string())),
+    pub fn check(&self, case: &Case, origin: Origin) -> Verdict {
+        let mut case = case.clone();
+        if let (Origin::Foreign, Some(import)) = (origin, self.import) {
+            import(&mut case);
+        }
+        let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(Input(case.input))));
+        let outcome = match ran {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(Stopped::Malformed(MalformedCase(why)))) => return Verdict::Malformed(why),
+            Ok(Err(Stopped::Violated(what))) => return Verdict::Violated(what),
+            Err(payload) => {
+                let message = payload
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or_else(|| payload.downcast_ref::<&str>().copied());
+                let what = format!("panicked: {}", message.unwrap_or("no message"));
+                return Verdict::Violated(what);
+            }
         };
         let same = match (&case.expected, &outcome) {
-            (Expected::Accept(expected), Outcome::Accept(actual)) => {
-                (self.normalise_accept)(expected.clone()) == *actual
-            }
+            (Expected::Accept(expected), Outcome::Accept(actual)) => expected == actual,
             (
                 Expected::Reject(expected),
                 Outcome::Reject {
@@ -132,7 +178,11 @@ impl Suite {
             }
             _ => false,
         };
-        (!same).then(|| json!(outcome))
+        if same {
+            Verdict::Passed
+        } else {
+            Verdict::Differs(json!(outcome))
+        }
     }
 }
 
@@ -141,14 +191,13 @@ mod tests {
     use super::*;
     use crate::vector::RejectPattern;
 
-    const TOY: Suite = Suite {
-        name: "toy",
-        run: |input| match input.parse::<u8>() {
-            Ok(_) => unreachable!("an object is not a number"),
-            Err(_) => Ok(Outcome::reject("kind", "field", 3)),
-        },
-        normalise_accept: |value| value,
-    };
+    const fn suite(run: fn(Input) -> Ran) -> Suite {
+        Suite {
+            name: "toy",
+            run,
+            import: Some(|case| case.expected = Expected::Accept(json!("imported"))),
+        }
+    }
 
     fn case(expected: Expected) -> Case {
         let (name, requirements, input) = ("c".into(), Vec::new(), Map::new());
@@ -169,16 +218,56 @@ mod tests {
     }
 
     #[test]
-    fn every_part_of_an_error_is_compared() {
-        let actual = Some(json!({"reject": {"kind": "kind", "field": "field", "offset": 3}}));
-        assert_eq!(TOY.check(&case(reject("kind", "field", 3))), None);
-        assert_eq!(TOY.check(&case(reject("other", "field", 3))), actual);
-        assert_eq!(TOY.check(&case(reject("kind", "other", 3))), actual);
-        assert_eq!(TOY.check(&case(reject("kind", "field", 4))), actual);
-        assert_eq!(TOY.check(&case(Expected::Accept(Value::Null))), actual);
+    fn compares_every_part_of_an_error() {
+        let toy = suite(|_| Ok(Outcome::reject("kind", "field", 3)));
+        let check = |expected| toy.check(&case(expected), Origin::Own);
+        let differs =
+            Verdict::Differs(json!({"reject": {"kind": "kind", "field": "field", "offset": 3}}));
+        assert_eq!(check(reject("kind", "field", 3)), Verdict::Passed);
+        assert_eq!(check(reject("other", "field", 3)), differs);
+        assert_eq!(check(reject("kind", "other", 3)), differs);
+        assert_eq!(check(reject("kind", "field", 4)), differs);
+        assert_eq!(check(Expected::Accept(Value::Null)), differs);
         assert_eq!(
-            TOY.check(&case(Expected::Reject(RejectPattern::default()))),
-            None
+            check(Expected::Reject(RejectPattern::default())),
+            Verdict::Passed
+        );
+    }
+
+    #[test]
+    fn imports_cases_of_foreign_files_only() {
+        let toy = suite(|_| Ok(Outcome::Accept(json!("imported"))));
+        let expected = case(Expected::Accept(json!("in another spelling")));
+        assert_eq!(toy.check(&expected, Origin::Foreign), Verdict::Passed);
+        assert_eq!(
+            toy.check(&expected, Origin::Own),
+            Verdict::Differs(json!({"accept": "imported"}))
+        );
+    }
+
+    #[test]
+    fn blames_the_file_for_a_malformed_case_and_the_implementation_for_the_rest() {
+        let expected = case(Expected::Accept(Value::Null));
+        let malformed = suite(|input| match input.parse::<u8>() {
+            Ok(_) => Ok(Outcome::Accept(Value::Null)),
+            Err(error) => Err(error.into()),
+        });
+        let why = "invalid type: map, expected u8".to_owned();
+        assert_eq!(
+            malformed.check(&expected, Origin::Own),
+            Verdict::Malformed(why)
+        );
+        let violating = suite(|_| Err(violated("encodes to 3 other bytes")));
+        let what = "encodes to 3 other bytes".to_owned();
+        assert_eq!(
+            violating.check(&expected, Origin::Own),
+            Verdict::Violated(what)
+        );
+        let panicking = suite(|_| panic!("{}", "index out of bounds"));
+        let what = "panicked: index out of bounds".to_owned();
+        assert_eq!(
+            panicking.check(&expected, Origin::Own),
+            Verdict::Violated(what)
         );
     }
 }

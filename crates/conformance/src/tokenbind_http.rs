@@ -14,15 +14,15 @@ use tokenbind_wire::{
 
 use crate::{
     oracle::tokenbind_http as oracle,
-    suite::{Input, MalformedCase, Outcome, Suite},
-    tokenbind_wire::{FACTS, Profile, Ran, bytes, malformed, same},
+    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, violated},
+    tokenbind_wire::{FACTS, Profile, bytes},
 };
 
 const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
     Suite {
         name,
         run,
-        normalise_accept: same,
+        import: None,
     }
 }
 
@@ -61,7 +61,7 @@ fn header(input: Input) -> Ran {
     let case: HeaderInput = input.parse()?;
     let values = octets(&case.values)?;
     for value in &values {
-        oracle::header(value).map_err(malformed)?;
+        oracle::header(value).map_err(violated)?;
     }
     let options = HeaderOptions {
         allow_padding: case.allow_padding,
@@ -87,7 +87,7 @@ struct Connection {
 }
 
 impl Connection {
-    fn outcomes(self, requests: &[Vec<String>]) -> Result<Vec<RequestOutcome>, MalformedCase> {
+    fn outcomes(self, requests: &[Vec<String>]) -> Result<Vec<RequestOutcome>, Stopped> {
         let session = match (self.negotiated, self.tls_unique) {
             (None, _) => None,
             (Some(alpn), Some(unique)) => {
@@ -99,7 +99,7 @@ impl Connection {
                     tls_unique: TlsUnique::from_engine(&unique, FACTS).map_err(malformed)?,
                 })
             }
-            (Some(_), None) => return Err(malformed("tls_unique is missing")),
+            (Some(_), None) => return Err(malformed("tls_unique is missing").into()),
         };
         let options = ServerOptions {
             decode: DecodeOptions::from(EncodingProfile::from(self.profile)),
@@ -109,7 +109,7 @@ impl Connection {
             allow_later_requests_without_header: self.allow_later_requests_without_header,
         };
         let requests: Result<Vec<_>, _> = requests.iter().map(|values| octets(values)).collect();
-        oracle::request_sequence(session, options, &requests?, &RustCrypto).map_err(malformed)
+        oracle::request_sequence(session, options, &requests?, &RustCrypto).map_err(violated)
     }
 }
 
@@ -181,7 +181,7 @@ fn token(input: Input) -> Ran {
             "unbound": "unsupported-algorithm",
             "algorithm": algorithm(unsupported),
         }),
-        TokenToIssue::Unbound(_) => return Err(malformed("a reason of a new kind")),
+        TokenToIssue::Unbound(_) => return Err(violated("a reason of a new kind")),
     }))
 }
 
@@ -244,7 +244,7 @@ fn redirect(input: Input) -> Ran {
             })
         })
         .collect();
-    let disclosures = oracle::redirects(&case.consumer.party()?, &hops?).map_err(malformed)?;
+    let disclosures = oracle::redirects(&case.consumer.party()?, &hops?).map_err(violated)?;
     let requests: Vec<_> = disclosures.iter().map(disclosed).collect();
     Ok(Outcome::Accept(json!({"requests": requests})))
 }
@@ -261,7 +261,7 @@ fn xhr(input: Input) -> Ran {
     let case: XhrInput = input.parse()?;
     let (consumer, provider) = (case.consumer.party()?, case.provider.party()?);
     let disclosure = oracle::script(case.with_referer_token_binding_id, &consumer, &provider);
-    Ok(Outcome::Accept(disclosed(&disclosure.map_err(malformed)?)))
+    Ok(Outcome::Accept(disclosed(&disclosure.map_err(violated)?)))
 }
 
 #[derive(Deserialize)]
@@ -273,7 +273,7 @@ struct ClientHelloInput {
 fn client_hello(input: Input) -> Ran {
     let case: ClientHelloInput = input.parse()?;
     let records = bytes(&case.records)?;
-    oracle::client_hello(&records).map_err(malformed)?;
+    oracle::client_hello(&records).map_err(violated)?;
     let Ok(offer) = ClientOffer::from_records(&records) else {
         return Ok(Outcome::reject("unreadable", "ClientHello", 0));
     };
@@ -375,7 +375,7 @@ fn origin(input: Input) -> Ran {
         Err(OriginError::Url) => "url",
         Err(OriginError::Scheme) => "scheme",
         Err(OriginError::Host) => "host",
-        Err(_) => return Err(malformed("an error of a new kind")),
+        Err(_) => return Err(violated("an error of a new kind")),
     };
     Ok(Outcome::reject(kind, "URL", 0))
 }

@@ -11,7 +11,8 @@ use tokenbind_wire::{
 
 use crate::{
     oracle,
-    suite::{Input, MalformedCase, Outcome, Suite},
+    suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated},
+    vector::{Case, Expected},
 };
 
 /// The suites.
@@ -19,44 +20,34 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "tokenbind-wire/message",
         run: message,
-        normalise_accept: normalise_message,
+        import: Some(import_message),
     },
     Suite {
         name: "tokenbind-wire/id",
         run: id,
-        normalise_accept: same,
+        import: None,
     },
     Suite {
         name: "tokenbind-wire/negotiation",
         run: negotiation,
-        normalise_accept: same,
+        import: None,
     },
     Suite {
         name: "tokenbind-wire/server-choice",
         run: server_choice,
-        normalise_accept: same,
+        import: None,
     },
     Suite {
         name: "tokenbind-wire/token-check",
         run: token_check,
-        normalise_accept: same,
+        import: None,
     },
     Suite {
         name: "tokenbind-wire/tls-unique",
         run: tls_unique,
-        normalise_accept: same,
+        import: None,
     },
 ];
-
-pub(crate) type Ran = Result<Outcome, MalformedCase>;
-
-pub(crate) fn same(value: Value) -> Value {
-    value
-}
-
-pub(crate) fn malformed(what: impl ToString) -> MalformedCase {
-    MalformedCase(what.to_string())
-}
 
 pub(crate) fn bytes(hex: &str) -> Result<Vec<u8>, MalformedCase> {
     hex::decode(hex).map_err(malformed)
@@ -127,11 +118,7 @@ struct MessageInput {
     first: bool,
 }
 
-fn message(mut input: Input) -> Ran {
-    // The input fields may stand in `options` as well.
-    if let Some(Value::Object(options)) = input.0.remove("options") {
-        input.0.extend(options);
-    }
+fn message(input: Input) -> Ran {
     let case: MessageInput = input.parse()?;
     let session = match case.negotiated {
         None => None,
@@ -155,7 +142,7 @@ fn message(mut input: Input) -> Ran {
         Position::Later
     };
     if let Some(sent) = &sent {
-        oracle::message(sent, profile).map_err(malformed)?;
+        oracle::message(sent, profile).map_err(violated)?;
     }
     let options = DecodeOptions::from(profile);
     Ok(
@@ -209,17 +196,23 @@ fn message(mut input: Input) -> Ran {
     )
 }
 
-/// A bare array of bindings, names instead of numbers, and absent `unreadable` or `extensions`.
-fn normalise_message(expected: Value) -> Value {
-    let mut expected = match expected {
-        Value::Array(bindings) => json!({"bindings": bindings}),
-        other => other,
+/// Brings what others may spell in another way into the one form: input fields in an object `options`, a bare
+/// array of bindings, names instead of numbers, and absent `unreadable` or `extensions`.
+fn import_message(case: &mut Case) {
+    if let Some(Value::Object(options)) = case.input.remove("options") {
+        case.input.extend(options);
+    }
+    let Expected::Accept(expected) = &mut case.expected else {
+        return;
     };
+    if expected.is_array() {
+        *expected = json!({"bindings": expected.take()});
+    }
     let Some(fields) = expected.as_object_mut() else {
-        return expected;
+        return;
     };
     let Some(bindings) = fields.get_mut("bindings").and_then(Value::as_array_mut) else {
-        return expected;
+        return;
     };
     for binding in bindings.iter_mut().filter_map(Value::as_object_mut) {
         let number = match binding.get("type").and_then(Value::as_str) {
@@ -233,7 +226,6 @@ fn normalise_message(expected: Value) -> Value {
         binding.entry("extensions").or_insert_with(|| json!([]));
     }
     fields.entry("unreadable").or_insert(Value::Null);
-    expected
 }
 
 #[derive(Deserialize)]
@@ -252,7 +244,7 @@ fn id(input: Input) -> Ran {
     let case: IdInput = input.parse()?;
     let input = bytes(&case.input)?;
     let profile = EncodingProfile::from(case.profile);
-    oracle::id(&input, profile.point).map_err(malformed)?;
+    oracle::id(&input, profile.point).map_err(violated)?;
     let id = match TokenBindingIdRef::from_bytes(&input, profile.point) {
         Ok(id) => id,
         Err(error) => return Ok(decode_error(error)),
@@ -266,7 +258,7 @@ fn id(input: Input) -> Ran {
             "namedcurve": key.namedcurve().0,
             "point": hex::encode(key.point()),
         }}),
-        _ => return Err(malformed("a key of a new kind")),
+        _ => return Err(violated("a key of a new kind")),
     };
     Ok(Outcome::Accept(json!({
         "type": id.tokenbinding_type().0,
@@ -384,6 +376,7 @@ fn verdict(case: &TokenCheckInput, claimed: &[u8]) -> Ran {
         .map(|id| TokenBindingIdRef::from_bytes(id, EncodingProfile::default().point))
         .transpose()
         .map_err(malformed)?;
+    let connection = connection.and_then(TokenBindingIdRef::provided);
     let claim = match case.token {
         Claim::Bearer => TokenClaim::Bearer,
         Claim::Id(_) => TokenClaim::Id(claimed),
@@ -446,4 +439,50 @@ fn tls_unique(input: Input) -> Ran {
             Outcome::reject(error.name(), field, 0)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        suite::Verdict,
+        vector::{Origin, VectorFile},
+    };
+
+    #[test]
+    fn reads_messages_that_foreign_files_spell_in_another_way() {
+        let root = crate::repository();
+        let path = root.join("crates/tokenbind-wire/vectors/message.json");
+        let file = VectorFile::load(&path, Origin::Own).expect("vectors");
+        let own = file
+            .cases
+            .iter()
+            .find(|case| case.name == "known-answer-g1-provided-p256-x962-der");
+        let own = own.expect("the case");
+        let Expected::Accept(accept) = &own.expected else {
+            panic!("{own:?}");
+        };
+        let mut binding = accept["bindings"][0].clone();
+        binding["type"] = "provided_token_binding".into();
+        binding
+            .as_object_mut()
+            .expect("an object")
+            .remove("extensions");
+        let mut foreign = own.clone();
+        foreign.expected = Expected::Accept(json!([binding]));
+        let first = foreign.input.remove("first").expect("first");
+        foreign
+            .input
+            .insert("options".into(), json!({"first": first}));
+
+        let suite = &SUITES[0];
+        assert_eq!(suite.check(own, Origin::Own), Verdict::Passed);
+        assert_eq!(suite.check(own, Origin::Foreign), Verdict::Passed);
+        assert_eq!(suite.check(&foreign, Origin::Foreign), Verdict::Passed);
+        let unknown = "unknown field `options`";
+        match suite.check(&foreign, Origin::Own) {
+            Verdict::Malformed(why) => assert!(why.starts_with(unknown), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

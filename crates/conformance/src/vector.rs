@@ -6,8 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Number, Value};
 
 /// Whose file it is. What stands in brackets in `docs/vectors.md` may be left out by others only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub enum Origin {
 pub struct VectorFile {
     /// Where it was read.
     pub path: PathBuf,
+    /// Whose file it is.
+    pub origin: Origin,
     /// The suite its cases belong to.
     pub suite: String,
     /// Where the cases come from.
@@ -97,6 +102,71 @@ struct File {
     cases: Vec<Map<String, Value>>,
 }
 
+/// A JSON value in which no object has a key twice, at any depth. `serde_json` keeps the last of two, and
+/// other readers keep the first: such a file would say one thing here and another elsewhere.
+struct Unambiguous(Value);
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UnambiguousVisitor).map(Self)
+    }
+}
+
+struct UnambiguousVisitor;
+
+impl<'de> Visitor<'de> for UnambiguousVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("not a finite number"))?;
+        Ok(number.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(Unambiguous(element)) = elements.next_element()? {
+            array.push(element);
+        }
+        Ok(array.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if object.contains_key(&key) {
+                return Err(A::Error::custom(format!("duplicate key `{key}`")));
+            }
+            let Unambiguous(value) = entries.next_value()?;
+            object.insert(key, value);
+        }
+        Ok(object.into())
+    }
+}
+
 impl VectorFile {
     /// Reads a file.
     ///
@@ -121,8 +191,13 @@ impl VectorFile {
             case: case.map(str::to_owned),
             reason,
         };
-        let file: File =
+        let Unambiguous(file) =
             serde_json::from_str(text).map_err(|error| refuse(None, error.to_string()))?;
+        let file: File =
+            serde_json::from_value(file).map_err(|error| refuse(None, error.to_string()))?;
+        if file.cases.is_empty() {
+            return Err(refuse(None, "there are no cases".into()));
+        }
         if file.count != file.cases.len() {
             let reason = format!(
                 "count is {} but there are {} cases",
@@ -147,6 +222,7 @@ impl VectorFile {
         }
         Ok(Self {
             path: path.into(),
+            origin,
             suite: file.suite,
             source: file.source,
             cases,
@@ -249,6 +325,49 @@ mod tests {
     }
 
     #[test]
+    fn refuses_a_file_without_cases() {
+        let expected = (None, "there are no cases".to_owned());
+        for origin in [Origin::Own, Origin::Foreign] {
+            assert_eq!(reason(&file("", 0), origin), expected);
+        }
+    }
+
+    #[test]
+    fn refuses_a_duplicate_key_at_every_depth() {
+        for (text, key) in [
+            (
+                r#"{"suite":"s","source":"t","count":2,"count":1,"cases":[{"name":"a","accept":2}]}"#
+                    .to_owned(),
+                "count",
+            ),
+            (file(r#"{"name":"a","accept":1,"accept":1}"#, 1), "accept"),
+            // The same key, once with an escape.
+            (file(r#"{"name":"a","accept":1,"n\u0061me":"a"}"#, 1), "name"),
+            (file(r#"{"name":"a","x":{"y":[{"z":1,"z":2}]},"accept":1}"#, 1), "z"),
+            (file(r#"{"name":"a","accept":{"b":[[{"c":1,"c":1}]]}}"#, 1), "c"),
+            (file(r#"{"name":"a","reject":{"kind":"k","kind":"l"}}"#, 1), "kind"),
+        ] {
+            for origin in [Origin::Own, Origin::Foreign] {
+                let (case, why) = reason(&text, origin);
+                assert_eq!(case, None);
+                let expected = format!("duplicate key `{key}` at line 1 column ");
+                assert!(why.starts_with(&expected), "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn keeps_every_kind_of_value_as_it_is_written() {
+        let value = r#"{"a":[null,true,-1,18446744073709551615,0.5,"\u00e9",{},[]],"b":""}"#;
+        let case = format!(r#"{{"name":"a","requirements":[],"x":{value},"accept":{value}}}"#);
+        let file = VectorFile::parse(Path::new("x.json"), &file(&case, 1), Origin::Own);
+        let case = file.expect("valid").cases.remove(0);
+        let expected: Value = serde_json::from_str(value).expect("JSON");
+        assert_eq!(case.input["x"], expected);
+        assert_eq!(case.expected, Expected::Accept(expected));
+    }
+
+    #[test]
     fn a_name_used_twice_is_refused() {
         let twice = format!("{GOOD},{GOOD}");
         let expected = (Some("a".to_owned()), "the name is used twice".to_owned());
@@ -258,7 +377,7 @@ mod tests {
     #[test]
     fn an_unknown_field_of_the_file_or_of_reject_is_refused() {
         let (_, text) = reason(
-            r#"{"suite":"s","source":"t","count":0,"cases":[],"x":1}"#,
+            r#"{"suite":"s","source":"t","count":1,"cases":[{"name":"a"}],"x":1}"#,
             Origin::Own,
         );
         assert!(text.starts_with("unknown field `x`"), "{text}");

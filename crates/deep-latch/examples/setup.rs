@@ -129,25 +129,40 @@ pub(crate) fn print<P: Protocol>(client: &mut Client<P>) {
     }
 }
 
-/// What a user is told, and offered, in the end. To connect all the same is not among it.
+/// Tells a user how it ended, and what can be done. To connect all the same is not among it. Only a latch that
+/// failed, or a certificate that is refused, is a sign that somebody may be between; a connection that broke is
+/// not.
 pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
     };
     eprintln!("error: {error}");
-    let Some(RunError::Refused { failure, handshake }) = error.downcast_ref() else {
+    let Some(error) = error.downcast_ref::<RunError>() else {
         return ExitCode::from(2);
     };
-    if let Some(handshake) = handshake {
+    let (code, advice) = match error {
+        RunError::Refused { .. } => (
+            1,
+            "Somebody may be reading your mail, or the provider made a mistake.",
+        ),
+        RunError::Certificate { .. } => (
+            1,
+            "The server did not prove who it is. Nothing was sent to it.",
+        ),
+        _ => (2, "The server cannot be used now."),
+    };
+    if let RunError::Refused { handshake, .. } | RunError::Certificate { handshake, .. } = error
+        && let Some(handshake) = handshake
+    {
         eprintln!("the TLS handshake failed: {handshake}");
     }
-    eprintln!("Somebody may be reading your mail, or the provider made a mistake. You can");
-    for action in failure.actions() {
+    eprintln!("{advice} You can");
+    for action in error.actions() {
         match action {
             Action::WorkOffline => eprintln!("- work offline"),
             Action::TryAgainLater => eprintln!("- try again later"),
             Action::OpenStatusPage(url) => eprintln!("- read {url}"),
         }
     }
-    ExitCode::FAILURE
+    ExitCode::from(code)
 }

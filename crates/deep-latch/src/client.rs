@@ -7,7 +7,8 @@ use core::{fmt, mem};
 use crate::{
     error::{ErrorKind, ParseError},
     facts::{DaneVerdict, Login, TlsFacts},
-    latch::{Event, LatchFailure, LatchSession, Outcome, Transition},
+    failure::{CertificateFailure, HandshakeFault, LatchFailure},
+    latch::{Event, LatchSession, Outcome, Transition},
     report::{ClientReport, FieldNames},
     status::{DeepStatus, Diagnostic, StatusOptions},
     tag::SecurityTag,
@@ -75,6 +76,8 @@ pub enum Demand {
     Ready,
     /// Close the connection: a latched facility is not there.
     Refused(LatchFailure),
+    /// Close the connection without a word: the server's certificate is not accepted. No latch was involved.
+    RefusedCertificate(CertificateFailure),
 }
 
 /// Why a connection is of no use. Close it; nothing was latched by what caused this.
@@ -98,8 +101,8 @@ pub enum ClientError {
     /// There is no TLS to be had, or none as the server itself advertised it in clear; and no tag was latched
     /// yet.
     NoTls,
-    /// The TLS handshake failed, and no tag was latched yet.
-    HandshakeFailed,
+    /// The TLS handshake failed for a reason that no latched tag says anything of.
+    HandshakeFailed(HandshakeFault),
     /// The caller called what was not demanded.
     Misuse,
 }
@@ -114,7 +117,7 @@ impl fmt::Display for ClientError {
             Self::Rejected => "the server refused",
             Self::Injected => "more followed in clear behind the answer to STARTTLS",
             Self::NoTls => "there is no TLS to be had",
-            Self::HandshakeFailed => "the TLS handshake failed",
+            Self::HandshakeFailed(fault) => return write!(f, "the TLS handshake failed: {fault}"),
             Self::Misuse => "the client was called out of turn",
         })
     }
@@ -198,14 +201,16 @@ type KeywordReader = for<'a> fn(
 /// Features `tokio` and `tokio-rustls` do what it demands; this is how another stream or TLS engine does:
 ///
 /// ```
-/// use deep_latch::{Client, Demand, LatchFailure, LatchRecord, Login, Protocol, TlsFacts};
+/// use deep_latch::{
+///     Action, Client, Demand, HandshakeFault, LatchRecord, Login, Protocol, TlsFacts,
+/// };
 /// # use std::error::Error;
 ///
 /// /// What an application has.
 /// trait Connection {
 ///     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Box<dyn Error>>;
 ///     fn write(&mut self, bytes: &[u8]) -> Result<(), Box<dyn Error>>;
-///     fn start_tls(&mut self) -> Result<TlsFacts, Box<dyn Error>>;
+///     fn start_tls(&mut self) -> Result<TlsFacts, HandshakeFault>;
 ///     fn log_in(&mut self, already_read: Vec<u8>) -> Result<Login, Box<dyn Error>>;
 ///     fn store(&mut self, record: &LatchRecord) -> Result<(), Box<dyn Error>>;
 /// }
@@ -214,7 +219,7 @@ type KeywordReader = for<'a> fn(
 /// fn establish<P: Protocol>(
 ///     client: &mut Client<P>,
 ///     connection: &mut impl Connection,
-/// ) -> Result<Result<(), LatchFailure>, Box<dyn Error>> {
+/// ) -> Result<Result<(), Vec<Action>>, Box<dyn Error>> {
 ///     let mut buffer = [0; 4096];
 ///     loop {
 ///         match client.demand()? {
@@ -226,14 +231,15 @@ type KeywordReader = for<'a> fn(
 ///             Demand::Store => connection.store(client.session().record())?,
 ///             Demand::StartTls => match connection.start_tls() {
 ///                 Ok(facts) => client.handshake(facts),
-///                 Err(_) => client.handshake_failed(),
+///                 Err(fault) => client.handshake_failed(fault),
 ///             },
 ///             Demand::LogIn => {
 ///                 let login = connection.log_in(client.take_leftover())?;
 ///                 client.logged_in(login);
 ///             }
 ///             Demand::Ready => return Ok(Ok(())),
-///             Demand::Refused(failure) => return Ok(Err(failure)),
+///             Demand::Refused(failure) => return Ok(Err(failure.actions())),
+///             Demand::RefusedCertificate(failure) => return Ok(Err(failure.actions())),
 ///         }
 ///     }
 /// }
@@ -277,7 +283,7 @@ enum Phase {
 impl<P: Protocol> Client<P> {
     pub(crate) fn start(session: LatchSession, options: ClientOptions, protocol: P) -> Self {
         let implicit = options.tls == TlsStart::Implicit;
-        let refused = matches!(session.outcome(), Outcome::Refuse(_) | Outcome::Over);
+        let refused = !matches!(session.outcome(), Outcome::Continue | Outcome::StartTls);
         let phase = match (refused, implicit) {
             (true, _) => Phase::Refused,
             (false, true) => Phase::StartTls,
@@ -319,6 +325,9 @@ impl<P: Protocol> Client<P> {
                 Phase::Refused => {
                     return match self.core.session.outcome() {
                         Outcome::Refuse(failure) => Ok(Demand::Refused(failure)),
+                        Outcome::RefuseCertificate(failure) => {
+                            Ok(Demand::RefusedCertificate(failure))
+                        }
                         // Of a session that was over before it came here.
                         _ => Err(ClientError::Misuse),
                     };
@@ -334,7 +343,9 @@ impl<P: Protocol> Client<P> {
                 Phase::StartTls if !self.core.input.is_empty() => {
                     self.core.fail(ClientError::Injected);
                 }
-                Phase::StartTls if self.core.ended => self.handshake_failed(),
+                Phase::StartTls if self.core.ended => {
+                    self.handshake_failed(HandshakeFault::Transport);
+                }
                 Phase::StartTls => return Ok(Demand::StartTls),
                 Phase::LogIn | Phase::Ready if self.core.ended => {
                     self.core.fail(ClientError::EndOfInput);
@@ -373,7 +384,7 @@ impl<P: Protocol> Client<P> {
                 let greeting = self.core.options.tls == TlsStart::Implicit;
                 self.protocol.begin(&mut self.core, greeting)
             }
-            (Outcome::Refuse(_), false) => {
+            (Outcome::Refuse(_), false) | (Outcome::RefuseCertificate(_), _) => {
                 self.core.phase = Phase::Refused;
                 Ok(())
             }
@@ -383,14 +394,17 @@ impl<P: Protocol> Client<P> {
         self.core.check(begun);
     }
 
-    /// The TLS handshake failed, or there was no connection for it. What is latched is not there then.
-    pub fn handshake_failed(&mut self) {
+    /// Reports that the TLS handshake failed, or that there was no connection for it. The reason decides
+    /// whether a latched facility is not there, the certificate is refused, or nothing is known.
+    pub fn handshake_failed(&mut self, fault: HandshakeFault) {
         if self.core.phase != Phase::StartTls {
             return self.core.out_of_turn();
         }
-        match self.core.step(Event::HandshakeFailed) {
-            Outcome::Refuse(_) => self.core.phase = Phase::Refused,
-            _ => self.core.fail(ClientError::HandshakeFailed),
+        match self.core.step(Event::HandshakeFailed(fault)) {
+            Outcome::Refuse(_) | Outcome::RefuseCertificate(_) => {
+                self.core.phase = Phase::Refused;
+            }
+            _ => self.core.fail(ClientError::HandshakeFailed(fault)),
         }
     }
 
@@ -566,7 +580,7 @@ impl Core {
                 Ok(_) => Ok(false),
                 Err(error) => Err(error),
             },
-            Outcome::Over => Err(ClientError::NoTls),
+            Outcome::RefuseCertificate(_) | Outcome::Over => Err(ClientError::NoTls),
         }
     }
 
@@ -624,7 +638,7 @@ impl Core {
         if self.is_refused() {
             self.note(ClientEvent::NotReported);
             self.phase = Phase::Refused;
-        } else {
+        } else if !matches!(self.session.outcome(), Outcome::RefuseCertificate(_)) {
             self.phase = Phase::Failed(error);
         }
     }

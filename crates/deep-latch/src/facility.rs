@@ -9,6 +9,7 @@ use crate::{
         CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion,
         SessionFacts, TlsFacts,
     },
+    failure::CertificateFault,
     tag::SecurityTag,
 };
 
@@ -41,10 +42,23 @@ pub enum DaneIdentity {
     Rfc7671,
 }
 
+/// The outcome for a server whose TLSA records contradict its certificate, whether or not tls-dane-tlsa is
+/// latched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnTlsaMismatch {
+    /// The connection is refused: "the TLS client MUST abort the handshake" (RFC 6698 section 4.1).
+    #[default]
+    Refuse,
+    /// The connection goes on, against RFC 6698, unless tls-dane-tlsa is latched. Nothing vouches for the
+    /// server, whatever PKIX says.
+    GoOn,
+}
+
 /// The security tags that this client knows, and what they mean.
 #[derive(Clone, Debug)]
 pub struct Facilities {
     dane_identity: DaneIdentity,
+    on_tlsa_mismatch: OnTlsaMismatch,
     added: Vec<(SecurityTag<'static>, Rule)>,
 }
 
@@ -62,6 +76,7 @@ impl PartialEq for Facilities {
             &(SecurityTag<'static>, Rule),
         )| tag == other_tag && ptr::fn_addr_eq(*rule, *other_rule);
         self.dane_identity == other.dane_identity
+            && self.on_tlsa_mismatch == other.on_tlsa_mismatch
             && self.added.len() == other.added.len()
             && self.added.iter().zip(&other.added).all(same)
     }
@@ -126,6 +141,7 @@ impl Facilities {
     pub const fn new() -> Self {
         Self {
             dane_identity: DaneIdentity::AsPkix,
+            on_tlsa_mismatch: OnTlsaMismatch::Refuse,
             added: Vec::new(),
         }
     }
@@ -134,6 +150,13 @@ impl Facilities {
     #[must_use]
     pub fn with_dane_identity(mut self, dane_identity: DaneIdentity) -> Self {
         self.dane_identity = dane_identity;
+        self
+    }
+
+    /// Returns the same, with another outcome for TLSA records that contradict the certificate.
+    #[must_use]
+    pub const fn on_tlsa_mismatch(mut self, on_mismatch: OnTlsaMismatch) -> Self {
+        self.on_tlsa_mismatch = on_mismatch;
         self
     }
 
@@ -215,7 +238,7 @@ impl Facilities {
     #[must_use]
     pub fn authentication(&self, facts: &SessionFacts) -> Option<Authentication> {
         let tls = tls(facts)?;
-        if tls.dane == DaneVerdict::Differs {
+        if contradicts(tls) {
             None
         } else if is_pkix(tls) {
             Some(Authentication::Pkix)
@@ -223,6 +246,25 @@ impl Facilities {
             Some(Authentication::Dane)
         } else {
             (facts.login == Some(Login::ScramPlus)).then_some(Authentication::ScramPlus)
+        }
+    }
+
+    /// Returns `true` if a connection must not go on for what TLSA records say of its certificate.
+    pub(crate) fn refuses(&self, tls: &TlsFacts) -> bool {
+        self.on_tlsa_mismatch == OnTlsaMismatch::Refuse && contradicts(tls)
+    }
+
+    /// Returns `true` if a certificate that was refused for this cannot be what the tag means (section 11.2):
+    /// of PKIX and the name for tls-cert, of TLSA records and the name for tls-dane-tlsa.
+    pub(crate) fn excludes(&self, fault: CertificateFault, tag: &SecurityTag<'_>) -> bool {
+        match (Initial::of(tag), fault) {
+            (Some(Initial::TlsCert), CertificateFault::Chain | CertificateFault::Identity)
+            | (Some(Initial::TlsDaneTlsa), CertificateFault::Dane) => true,
+            // With DANE-EE of RFC 7671 the name does not matter.
+            (Some(Initial::TlsDaneTlsa), CertificateFault::Identity) => {
+                self.dane_identity == DaneIdentity::AsPkix
+            }
+            _ => false,
         }
     }
 
@@ -249,6 +291,21 @@ fn tls(facts: &SessionFacts) -> Option<&TlsFacts> {
     let is_tls =
         |tls: &&TlsFacts| tls.version >= ProtocolVersion::TLS1_0 && tls.version.0 <= 0x03ff;
     facts.tls.as_ref().filter(is_tls)
+}
+
+/// Returns `true` if the server's TLSA records contradict its certificate. A record of usage PKIX-TA or
+/// PKIX-EE matches only a certificate that also passes PKIX (RFC 6698 section 2.1.1); where PKIX was not
+/// asked, such a record is not usable, and contradicts nothing.
+fn contradicts(tls: &TlsFacts) -> bool {
+    match tls.dane {
+        DaneVerdict::Differs => true,
+        DaneVerdict::Matches(CertificateUsage::PkixTa | CertificateUsage::PkixEe) => {
+            tls.chain == ChainVerdict::Refused
+        }
+        DaneVerdict::Matches(CertificateUsage::DaneTa | CertificateUsage::DaneEe)
+        | DaneVerdict::NotChecked
+        | DaneVerdict::NoRecords => false,
+    }
 }
 
 /// Section 11.2, tls10 and tls12.

@@ -15,16 +15,14 @@
 use alloc::{
     borrow::Cow, boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec,
 };
-use core::{fmt, marker::PhantomData};
+use core::{fmt, marker::PhantomData, time::Duration};
 use std::{
-    ffi::{OsStr, OsString},
-    fs::{self, File},
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
+    fs::File,
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use atomic_write_file::AtomicWriteFile;
+use durable_store::{Lock, Seen, StoreFile};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
     de::{MapAccess, Visitor},
@@ -56,7 +54,13 @@ const MAX_HEADER_BYTES: usize = 256;
 /// directory too, before the call returns. A change costs as much as there are hosts: for one user's that
 /// is nothing; for many accounts there is `SqliteLatchStore`.
 ///
-/// Calls work on the thread that polls them, and wait there for the disk.
+/// A symbolic link is resolved once, when the store is opened; lock and file are beside the real one. The file
+/// and its lock are made for their owner alone. The file is read only if it is a regular one, belongs to this
+/// user or root, and is not writable for others; its lock must not be open to others at all. To back up the
+/// store, copy its file at any time: a reader finds the old or the new content, and never a part.
+///
+/// Calls work on the thread that polls them, and wait there for the disk, and for the lock at most as long as
+/// [`FileLatchStoreOptions`] says.
 ///
 /// ```
 /// use deep_latch::{
@@ -81,8 +85,24 @@ const MAX_HEADER_BYTES: usize = 256;
 /// # }
 /// ```
 pub struct FileLatchStore {
-    path: PathBuf,
+    file: StoreFile,
+    options: FileLatchStoreOptions,
     cached: Mutex<Option<Content>>,
+}
+
+/// How a store uses its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileLatchStoreOptions {
+    /// How long a change waits for other processes that change the file.
+    pub lock_timeout: Duration,
+}
+
+impl Default for FileLatchStoreOptions {
+    fn default() -> Self {
+        Self {
+            lock_timeout: Duration::from_secs(10),
+        }
+    }
 }
 
 /// What was read of the file, and the file itself: as long as it is open, no other has its number.
@@ -93,19 +113,29 @@ struct Content {
 }
 
 impl FileLatchStore {
-    /// Opens the store in the file at `path`.
+    /// Opens the store in the file at `path`. It can be on a read-only file system: loading works then, and
+    /// changes fail.
     ///
     /// # Errors
-    /// When there is none, or it is damaged: never an empty store instead.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, LatchStoreError> {
-        let store = Self {
-            path: path.into(),
-            cached: Mutex::new(None),
-        };
-        let _lock = Lock::of(&store.path)?;
-        remove_left_behind(&store.path).map_err(unavailable)?;
-        store.records(&mut store.cached())?;
-        Ok(store)
+    /// [`Missing`](LatchStoreErrorKind::Missing) if there is no such file or directory;
+    /// [`Unreadable`](LatchStoreErrorKind::Unreadable) or [`Version`](LatchStoreErrorKind::Version) if it is
+    /// damaged or another version's: never an empty store instead;
+    /// [`Exposed`](LatchStoreErrorKind::Exposed); [`NotDurable`](LatchStoreErrorKind::NotDurable) if the file
+    /// has a second name (a hard link), which would not follow the changes.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, LatchStoreError> {
+        Self::open_with(path, FileLatchStoreOptions::default())
+    }
+
+    /// Opens the store as [`open`](Self::open), with options.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        options: FileLatchStoreOptions,
+    ) -> Result<Self, LatchStoreError> {
+        let file = StoreFile::resolve(path).map_err(LatchStoreError::of_store)?;
+        Self::open_file(file, options)
     }
 
     /// Opens the store in the file at `path`, and makes one without latches if there is no file. The
@@ -113,47 +143,69 @@ impl FileLatchStore {
     /// notice that the file was lost.
     ///
     /// # Errors
-    /// When the file is damaged, an empty file included, or cannot be made.
-    pub fn open_or_create(path: impl Into<PathBuf>) -> Result<Self, LatchStoreError> {
-        let path = path.into();
-        {
-            let _lock = Lock::of(&path)?;
-            match fs::symlink_metadata(&path) {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    write(&path, &Records::new())?;
-                }
-                Err(error) => return Err(unavailable(error)),
+    /// As [`open`](Self::open): a file without content is damaged, and not a new store. Also when the file
+    /// cannot be made.
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, LatchStoreError> {
+        Self::open_or_create_with(path, FileLatchStoreOptions::default())
+    }
+
+    /// Opens or makes the store as [`open_or_create`](Self::open_or_create), with options.
+    ///
+    /// # Errors
+    /// As [`open_or_create`](Self::open_or_create).
+    pub fn open_or_create_with(
+        path: impl AsRef<Path>,
+        options: FileLatchStoreOptions,
+    ) -> Result<Self, LatchStoreError> {
+        let failed = LatchStoreError::of_store;
+        let file = StoreFile::resolve(path).map_err(failed)?;
+        if !file.exists().map_err(failed)? {
+            let lock = file.lock(options.lock_timeout).map_err(failed)?;
+            if !file.exists().map_err(failed)? {
+                write(&file, &lock, &Records::new())?;
             }
         }
-        Self::open(path)
+        Self::open_file(file, options)
+    }
+
+    fn open_file(file: StoreFile, options: FileLatchStoreOptions) -> Result<Self, LatchStoreError> {
+        let failed = LatchStoreError::of_store;
+        let store = Self {
+            file,
+            options,
+            cached: Mutex::new(None),
+        };
+        store.records(&mut store.cached())?;
+        store.file.check_single_name().map_err(failed)?;
+        // Who has the lock removes what killed processes left, when it opens the store.
+        let lock = store.file.lock_to_read(Duration::ZERO);
+        match lock {
+            Ok(Some(lock)) => store.file.remove_leftovers(&lock),
+            Ok(None) => {}
+            Err(error) if error.kind() == durable_store::ErrorKind::Locked => {}
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(store)
     }
 
     fn cached(&self) -> MutexGuard<'_, Option<Content>> {
         self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is in the file now.
+    /// Returns what is in the file now.
     fn records(&self, cached: &mut Option<Content>) -> Result<Arc<Records>, LatchStoreError> {
+        let failed = LatchStoreError::of_store;
         if let Some(content) = &cached
-            && content.seen.is_some()
-            && content.seen == Seen::of(fs::metadata(&self.path))
+            && Seen::is_reliable()
+            && content.seen == Some(Seen::at(&self.file).map_err(failed)?)
         {
             return Ok(content.records.clone());
         }
         *cached = None;
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(LatchStoreErrorKind::Missing.into());
-            }
-            Err(error) => return Err(unavailable(error)),
-        };
-        let seen = Seen::of(file.metadata());
-        let mut bytes = Vec::new();
-        let limited = &mut Read::by_ref(&mut file).take(MAX_FILE_BYTES.saturating_add(1));
-        limited.read_to_end(&mut bytes).map_err(unavailable)?;
-        let records = Arc::new(decode(&bytes)?);
+        let (file, bytes) = self.file.read(MAX_FILE_BYTES).map_err(failed)?;
+        let seen = Seen::of(&file).ok();
+        let records = decode(&bytes).map_err(|error| error.at(self.file.path()))?;
+        let records = Arc::new(records);
         *cached = Some(Content {
             file,
             seen,
@@ -167,16 +219,18 @@ impl FileLatchStore {
         &self,
         change: impl FnOnce(&mut Arc<Records>) -> Result<(T, bool), LatchStoreError>,
     ) -> Result<T, LatchStoreError> {
+        // Loads go on while this waits.
+        let lock = self.file.lock(self.options.lock_timeout);
+        let lock = lock.map_err(LatchStoreError::of_store)?;
         let mut cached = self.cached();
-        let _lock = Lock::of(&self.path)?;
         let mut records = self.records(&mut cached)?;
         // So that there is one copy of them only, and they are not copied to be changed. If anything
         // fails from here on, the file is read again.
         let before = cached.take().map(|content| (content.file, content.seen));
         let (answer, changed) = change(&mut records)?;
         let now = if changed {
-            let file = write(&self.path, &records)?;
-            let seen = Seen::of(file.metadata());
+            let file = write(&self.file, &lock, &records)?;
+            let seen = Seen::of(&file).ok();
             Some((file, seen))
         } else {
             before
@@ -416,116 +470,9 @@ fn digest(bytes: &[u8]) -> String {
     digest.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// Replaces the file, and opens it.
-fn write(path: &Path, records: &Records) -> Result<File, LatchStoreError> {
-    let bytes = encode(records)?;
-    let mut options = AtomicWriteFile::options();
-    #[cfg(unix)]
-    {
-        use atomic_write_file::unix::OpenOptionsExt as _;
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options
-            .mode(0o600)
-            .preserve_mode(false)
-            .preserve_owner(false);
-    }
-    let mut file = options.open(path).map_err(unavailable)?;
-    file.write_all(&bytes).map_err(unavailable)?;
-    let same = file.as_file().try_clone().map_err(unavailable)?;
-    // That brings the file and its directory to the disk, too.
-    file.commit().map_err(unavailable)?;
-    Ok(same)
-}
-
-fn unavailable(error: io::Error) -> LatchStoreError {
-    LatchStoreError::new(LatchStoreErrorKind::Unavailable, error)
-}
-
-/// Which file it is. Files are replaced and not changed, so it has the content that was read, if its number
-/// cannot have been given to another one since.
-#[derive(PartialEq, Eq)]
-#[cfg(unix)]
-struct Seen {
-    device: u64,
-    number: u64,
-    length: u64,
-    modified: (i64, i64),
-}
-
-#[cfg(unix)]
-impl Seen {
-    fn of(metadata: io::Result<fs::Metadata>) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        let metadata = metadata.ok()?;
-        Some(Self {
-            device: metadata.dev(),
-            number: metadata.ino(),
-            length: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-        })
-    }
-}
-
-/// Where files have no numbers, the file is read each time.
-#[derive(PartialEq, Eq)]
-#[cfg(not(unix))]
-struct Seen;
-
-#[cfg(not(unix))]
-impl Seen {
-    fn of(_: io::Result<fs::Metadata>) -> Option<Self> {
-        None
-    }
-}
-
-/// The lock on a file beside the store: the store's own file is replaced.
-struct Lock(File);
-
-impl Lock {
-    /// Waits until no other process has it.
-    fn of(path: &Path) -> Result<Self, LatchStoreError> {
-        let mut name = OsString::from(path.file_name().unwrap_or_default());
-        name.push(".lock");
-        let mut options = File::options();
-        let file = options.create(true).truncate(false).write(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            file.mode(0o600);
-        }
-        let file = file.open(path.with_file_name(name)).map_err(unavailable)?;
-        fs4::FileExt::lock(&file).map_err(unavailable)?;
-        Ok(Self(file))
-    }
-}
-
-impl Drop for Lock {
-    /// Closing is not enough: a process that this one is just starting has the file open, too.
-    fn drop(&mut self) {
-        // If it fails, closing has to do.
-        let _ = fs4::FileExt::unlock(&self.0);
-    }
-}
-
-/// Removes what a process left that was killed while it replaced the file. The lock is held, so no process
-/// is at it. The names are those of `atomic-write-file`: a dot, the file's name, a dot, and six letters or
-/// digits.
-fn remove_left_behind(path: &Path) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    let left_behind = |entry: &OsStr| {
-        let suffix = entry.as_encoded_bytes().strip_prefix(b".");
-        let suffix = suffix.and_then(|rest| rest.strip_prefix(name)?.strip_prefix(b"."));
-        suffix
-            .is_some_and(|suffix| suffix.len() == 6 && suffix.iter().all(u8::is_ascii_alphanumeric))
-    };
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    for entry in fs::read_dir(directory.unwrap_or(Path::new(".")))? {
-        let entry = entry?;
-        if left_behind(&entry.file_name()) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+/// Replaces the file, and returns it.
+fn write(file: &StoreFile, lock: &Lock, records: &Records) -> Result<File, LatchStoreError> {
+    let bytes = encode(records).map_err(|error| error.at(file.path()))?;
+    let written = file.replace(lock, &bytes);
+    written.map_err(LatchStoreError::of_store)
 }

@@ -158,6 +158,13 @@ impl CommandReader {
         self.pieces.tag()
     }
 
+    /// Returns how many octets were received and are not of a command that was returned, or of what was read of
+    /// the next. Behind STARTTLS there must be none: somebody could have put them there.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.pieces.waiting()
+    }
+
     fn refuse(&mut self, error: ParseError) -> ParseError {
         self.over = true;
         if matches!(error.kind(), ErrorKind::Limit { .. }) {

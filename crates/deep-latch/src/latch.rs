@@ -7,7 +7,7 @@ use core::fmt;
 use crate::{
     facility::{Achievement, Authentication, Facilities, Initial},
     facts::{Login, ProtocolVersion, SessionFacts, TlsFacts},
-    host::Host,
+    failure::{CertificateFailure, CertificateFault, HandshakeFault, LatchFailure, Stage},
     record::LatchRecord,
     status::{DeepStatus, StatusUrl},
     tag::SecurityTag,
@@ -31,8 +31,10 @@ pub struct Requirements {
 pub enum Event<'a> {
     /// The server does not offer TLS, or refuses STARTTLS.
     NoTls,
-    /// The TLS handshake failed, or there was no connection for it.
-    HandshakeFailed,
+    /// The TLS handshake failed, or there was no connection for it. A latched tag is involved only where
+    /// this says that its meaning was not met: all of them if TLS could not be negotiated, those of the
+    /// certificate if that was refused, and none if the connection broke.
+    HandshakeFailed(HandshakeFault),
     /// The TLS handshake is complete.
     Handshake(TlsFacts),
     /// The server advertised its status, in clear or over TLS: as the connection is at this moment.
@@ -54,92 +56,12 @@ pub enum Outcome {
     /// Do not go on: a latched facility is not there. Over TLS the failure may be reported to the server
     /// ([`LatchFailure::may_report`]); then the connection is closed.
     Refuse(LatchFailure),
+    /// Do not go on, and send nothing: the server's certificate is not accepted. No latch was involved.
+    RefuseCertificate(CertificateFailure),
     /// The connection failed, or is not used for what the server itself advertised in clear; no latch was
-    /// involved.
+    /// involved. [`Transition::HandshakeFailed`] and [`Transition::NotNegotiated`] say which.
     Over,
 }
-
-/// When a failure was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// Before connecting: a latched tag means nothing to this client.
-    Connecting,
-    /// There is no TLS, or the client went on without the TLS that it was to begin.
-    NoTls,
-    /// The TLS handshake failed.
-    HandshakeFailed,
-    /// The TLS session has not what is latched.
-    Handshake,
-    /// The login has not brought what is latched.
-    Login,
-}
-
-/// What a user may be offered after a failure (sections 3.1 and 5.4). To connect all the same is not among
-/// it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// "work offline"
-    WorkOffline,
-    /// "try again later"
-    TryAgainLater,
-    /// "open service provider status web page": the URL that was recorded earlier.
-    OpenStatusPage(StatusUrl<'static>),
-}
-
-/// A latched facility is not there (section 5.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LatchFailure {
-    host: Host,
-    tags: Vec<SecurityTag<'static>>,
-    url: Option<StatusUrl<'static>>,
-    stage: Stage,
-    over_tls: bool,
-}
-
-impl LatchFailure {
-    /// Of which host.
-    #[must_use]
-    pub const fn host(&self) -> &Host {
-        &self.host
-    }
-
-    /// The latched tags that were not achieved.
-    #[must_use]
-    pub fn tags(&self) -> &[SecurityTag<'static>] {
-        &self.tags
-    }
-
-    /// When it was found.
-    #[must_use]
-    pub const fn stage(&self) -> Stage {
-        self.stage
-    }
-
-    /// Whether the connection is over TLS, so that `latch-fail` can be sent before it is closed
-    /// (section 7.1). Nothing else may be sent, no credentials above all.
-    #[must_use]
-    pub const fn may_report(&self) -> bool {
-        self.over_tls
-    }
-
-    /// What the user may be offered. There is a URL only if one was recorded before this connection, which
-    /// cannot be trusted.
-    #[must_use]
-    pub fn actions(&self) -> Vec<Action> {
-        let mut actions = vec![Action::WorkOffline, Action::TryAgainLater];
-        actions.extend(self.url.clone().map(Action::OpenStatusPage));
-        actions
-    }
-}
-
-impl fmt::Display for LatchFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: the connection has not what was latched:", self.host)?;
-        self.tags.iter().try_for_each(|tag| write!(f, " {tag}"))
-    }
-}
-
-impl core::error::Error for LatchFailure {}
 
 /// Why a tag was latched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -181,6 +103,10 @@ pub enum Transition {
     Withdrawn,
     /// The connection is refused for these latched tags.
     Refused(Stage, Vec<SecurityTag<'static>>),
+    /// The connection is refused for the server's certificate, which no latched tag says anything of.
+    CertificateRefused(CertificateFault),
+    /// The handshake failed for a reason that no latched tag says anything of.
+    HandshakeFailed(HandshakeFault),
     /// The server advertised these of tls10 and tls12 in clear, and they were not negotiated: the
     /// connection is not used (section 5.1).
     NotNegotiated(Vec<SecurityTag<'static>>),
@@ -225,6 +151,8 @@ impl fmt::Display for Transition {
                 write!(f, "refused ({stage}):")?;
                 tags.iter().try_for_each(|tag| write!(f, " {tag}"))
             }
+            Self::CertificateRefused(fault) => write!(f, "refused: {fault}"),
+            Self::HandshakeFailed(fault) => write!(f, "the handshake failed: {fault}"),
             Self::NotNegotiated(tags) => {
                 f.write_str("advertised in clear, and not negotiated:")?;
                 tags.iter().try_for_each(|tag| write!(f, " {tag}"))
@@ -275,6 +203,8 @@ enum Phase {
     Tls,
     /// Refused, for good.
     Refused(LatchFailure),
+    /// Refused for the server's certificate, for good.
+    RefusedCertificate(CertificateFailure),
     /// It failed before it was one.
     Over,
 }
@@ -413,6 +343,7 @@ impl LatchSession {
             Phase::Clear | Phase::Tls => Outcome::Continue,
             Phase::TlsDue => Outcome::StartTls,
             Phase::Refused(failure) => Outcome::Refuse(failure.clone()),
+            Phase::RefusedCertificate(failure) => Outcome::RefuseCertificate(failure.clone()),
             Phase::Over => Outcome::Over,
         }
     }
@@ -421,7 +352,7 @@ impl LatchSession {
     #[must_use]
     pub fn step(&mut self, event: Event<'_>) -> Step {
         match (&self.phase, event) {
-            (Phase::Refused(_) | Phase::Over, event) => {
+            (Phase::Refused(_) | Phase::RefusedCertificate(_) | Phase::Over, event) => {
                 let mut step = Step::new(self.outcome());
                 if let Event::Status(_) = event {
                     step.transitions
@@ -430,7 +361,7 @@ impl LatchSession {
                 step
             }
             (_, Event::Handshake(tls)) => self.handshake(tls),
-            (_, Event::HandshakeFailed) => self.without_tls(Stage::HandshakeFailed),
+            (_, Event::HandshakeFailed(fault)) => self.handshake_failed(fault),
             (Phase::Clear, Event::NoTls) => Step::new(Outcome::Continue),
             // Of a server that advertised tls10 or tls12 in clear too: there is no TLS to be had.
             (Phase::TlsDue, Event::NoTls) => self.without_tls(Stage::NoTls),
@@ -449,7 +380,7 @@ impl LatchSession {
     }
 
     /// Section 5.1: all subsequent connections require what is latched; and one with a server that
-    /// advertised tls10 or tls12 in clear, that.
+    /// advertised tls10 or tls12 in clear, that. RFC 6698 section 4.1: none goes on against TLSA records.
     fn handshake(&mut self, tls: TlsFacts) -> Step {
         // What was said before, in clear or in an earlier TLS session, counts for nothing.
         self.facts = SessionFacts {
@@ -461,6 +392,9 @@ impl LatchSession {
         let missing = self.missing(self.record.latched());
         if !missing.is_empty() {
             return self.refuse(Stage::Handshake, missing);
+        }
+        if self.facilities.refuses(&tls) {
+            return self.refuse_certificate(CertificateFault::Dane);
         }
         let demanded = core::mem::take(&mut self.demanded);
         match self.missing(demanded.iter()) {
@@ -480,10 +414,44 @@ impl LatchSession {
         tags.filter(missing).cloned().collect()
     }
 
-    /// No TLS where it is due: every latched tag is missing. Where nothing is latched, it is over.
-    fn without_tls(&mut self, stage: Stage) -> Step {
+    /// There is no TLS session. Which latched tags that concerns depends on the reason.
+    fn handshake_failed(&mut self, fault: HandshakeFault) -> Step {
+        let mut step = match fault {
+            HandshakeFault::Negotiation => self.without_tls(Stage::HandshakeFailed),
+            HandshakeFault::Certificate(fault) => return self.certificate_failed(fault),
+            HandshakeFault::Transport | HandshakeFault::Server | HandshakeFault::Local => {
+                self.forget_session();
+                self.over(Vec::new())
+            }
+        };
+        if step.outcome == Outcome::Over {
+            step.transitions
+                .insert(0, Transition::HandshakeFailed(fault));
+        }
+        step
+    }
+
+    /// The TLS engine refused the certificate itself, where another engine completes the handshake and gives
+    /// the facts. Of the latched tags, those are missing whose meaning this contradicts.
+    fn certificate_failed(&mut self, fault: CertificateFault) -> Step {
+        self.forget_session();
+        let missing = |tag: &&SecurityTag<'static>| self.facilities.excludes(fault, tag);
+        let missing: Vec<_> = self.record.latched().filter(missing).cloned().collect();
+        if missing.is_empty() {
+            self.refuse_certificate(fault)
+        } else {
+            self.refuse(Stage::HandshakeFailed, missing)
+        }
+    }
+
+    fn forget_session(&mut self) {
         self.facts = SessionFacts::default();
         self.advertised = None;
+    }
+
+    /// No TLS where it is due: every latched tag is missing. Where nothing is latched, it is over.
+    fn without_tls(&mut self, stage: Stage) -> Step {
+        self.forget_session();
         let missing = self.missing(self.record.latched());
         if missing.is_empty() {
             let demanded = core::mem::take(&mut self.demanded);
@@ -502,17 +470,27 @@ impl LatchSession {
     }
 
     fn refuse(&mut self, stage: Stage, tags: Vec<SecurityTag<'static>>) -> Step {
-        let failure = LatchFailure {
-            host: self.record.host().clone(),
-            tags: tags.clone(),
-            url: self.url.clone(),
+        let failure = LatchFailure::new(
+            self.record.host().clone(),
+            tags.clone(),
+            self.url.clone(),
             stage,
-            over_tls: self.facts.tls.is_some(),
-        };
+            self.facts.tls.is_some(),
+        );
         self.phase = Phase::Refused(failure);
         Step {
             outcome: self.outcome(),
             transitions: vec![Transition::Refused(stage, tags)],
+        }
+    }
+
+    fn refuse_certificate(&mut self, fault: CertificateFault) -> Step {
+        let host = self.record.host().clone();
+        let failure = CertificateFailure::new(host, fault, self.url.clone());
+        self.phase = Phase::RefusedCertificate(failure);
+        Step {
+            outcome: self.outcome(),
+            transitions: vec![Transition::CertificateRefused(fault)],
         }
     }
 

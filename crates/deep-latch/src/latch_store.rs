@@ -71,7 +71,7 @@ impl fmt::Display for Account {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LatchStoreErrorKind {
-    /// There is no store where it should be.
+    /// The store, or its directory, does not exist.
     Missing,
     /// The store cannot be reached, is busy for too long, or failed. A change may have been made.
     Unavailable,
@@ -81,6 +81,8 @@ pub enum LatchStoreErrorKind {
     Version,
     /// The store is set up so that what it has confirmed can be lost.
     NotDurable,
+    /// The store's files belong to another user, or are open to other users.
+    Exposed,
     /// The record has more than [`MAX_TAGS`] tags, or the store would be larger than it may be. It is
     /// left as it was.
     Limit,
@@ -96,16 +98,18 @@ impl LatchStoreErrorKind {
             Self::Unreadable => "unreadable",
             Self::Version => "version",
             Self::NotDurable => "not-durable",
+            Self::Exposed => "exposed",
             Self::Limit => "limit",
         }
     }
 }
 
-/// A store's error: its kind, and what the system below said as its source. It holds nothing of what a
-/// server sent.
+/// A store's error: its kind, the file, and what the system below said as its source. It holds nothing of what
+/// a server sent.
 #[derive(Debug)]
 pub struct LatchStoreError {
     kind: LatchStoreErrorKind,
+    place: Option<Box<str>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -113,35 +117,88 @@ impl LatchStoreError {
     /// An error of a store.
     #[must_use]
     pub fn new(kind: LatchStoreErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let source = Some(source.into());
-        Self { kind, source }
+        Self {
+            source: Some(source.into()),
+            ..kind.into()
+        }
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> LatchStoreErrorKind {
         self.kind
+    }
+
+    /// Returns the path of the store's file, quoted.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 }
 
 impl From<LatchStoreErrorKind> for LatchStoreError {
     fn from(kind: LatchStoreErrorKind) -> Self {
-        Self { kind, source: None }
+        Self {
+            kind,
+            place: None,
+            source: None,
+        }
+    }
+}
+
+#[cfg(any(feature = "serde", feature = "sqlx-sqlite"))]
+impl LatchStoreError {
+    /// Adds the file.
+    #[cfg(feature = "serde")]
+    pub(crate) fn at(mut self, path: &std::path::Path) -> Self {
+        self.place = Some(alloc::format!("{path:?}").into_boxed_str());
+        self
+    }
+
+    pub(crate) fn of_store(error: durable_store::Error) -> Self {
+        use durable_store::ErrorKind;
+        let kind = match error.kind() {
+            ErrorKind::Missing => LatchStoreErrorKind::Missing,
+            ErrorKind::Damaged | ErrorKind::Unreadable => LatchStoreErrorKind::Unreadable,
+            ErrorKind::Version => LatchStoreErrorKind::Version,
+            ErrorKind::NotDurable | ErrorKind::Linked => LatchStoreErrorKind::NotDurable,
+            ErrorKind::Exposed => LatchStoreErrorKind::Exposed,
+            ErrorKind::TooLarge => LatchStoreErrorKind::Limit,
+            _ => LatchStoreErrorKind::Unavailable,
+        };
+        let place = error.place().map(String::into_boxed_str);
+        // Of kinds that became one, the source says which it was.
+        let source = match error.kind() {
+            ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
+                Some(Box::new(error).into())
+            }
+            _ => error.into_source(),
+        };
+        Self {
+            kind,
+            place,
+            source,
+        }
     }
 }
 
 impl fmt::Display for LatchStoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            LatchStoreErrorKind::Missing => "the latch store is not there",
+            LatchStoreErrorKind::Missing => "the latch store does not exist",
             LatchStoreErrorKind::Unavailable => "the latch store did not answer",
             LatchStoreErrorKind::Unreadable => "the latch store holds what cannot be read",
             LatchStoreErrorKind::Version => "the latch store is of an unknown version",
             LatchStoreErrorKind::NotDurable => {
                 "the latch store is set up to lose what it confirmed"
             }
+            LatchStoreErrorKind::Exposed => "the latch store is open to other users",
             LatchStoreErrorKind::Limit => "more latches than the store may hold",
-        })
+        })?;
+        match &self.place {
+            Some(place) => write!(f, ": {place}"),
+            None => Ok(()),
+        }
     }
 }
 

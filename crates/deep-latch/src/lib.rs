@@ -11,6 +11,7 @@ mod dsn;
 mod error;
 mod facility;
 mod facts;
+mod failure;
 #[cfg(feature = "serde")]
 mod file_latch_store;
 mod host;
@@ -37,13 +38,9 @@ mod report_sink;
 mod rules;
 #[cfg(feature = "rustls")]
 mod rustls_facts;
-#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
-mod schema;
 mod server;
 mod smtp;
 mod smtp_client;
-#[cfg(feature = "sqlx-sqlite")]
-mod sqlite;
 #[cfg(feature = "sqlx-sqlite")]
 mod sqlx_latch_store;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
@@ -66,12 +63,13 @@ pub use {
     error::{EncodeError, ErrorKind, ParseError},
     facility::{
         Achievement, AlreadyKnown, Authentication, DaneIdentity, Facilities, MIN_STRENGTH_BITS,
-        Rule,
+        OnTlsaMismatch, Rule,
     },
     facts::{
         CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion,
         SessionFacts, TlsFacts,
     },
+    failure::{Action, CertificateFailure, CertificateFault, HandshakeFault, LatchFailure, Stage},
     host::{Host, MAX_HOST_BYTES, NotAHost},
     imap::{
         Capabilities, IdParameters, MAX_ID_FIELD_BYTES, MAX_ID_PAIRS, MAX_ID_VALUE_BYTES,
@@ -83,10 +81,7 @@ pub use {
     },
     imap_proxy::{ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_RESPONSE_BYTES},
     imap_server::{CommandReader, IdCommand, MAX_ID_COMMAND_BYTES, Received},
-    latch::{
-        Action, Basis, Event, LatchFailure, LatchSession, Outcome, Reason, Requirements, Stage,
-        Step, Transition,
-    },
+    latch::{Basis, Event, LatchSession, Outcome, Reason, Requirements, Step, Transition},
     pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
     pop_client::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES, Pop, PopClient},
     protocol::MailProtocol,
@@ -107,7 +102,7 @@ pub use {
 };
 
 #[cfg(feature = "serde")]
-pub use file_latch_store::{FileLatchStore, MAX_FILE_BYTES};
+pub use file_latch_store::{FileLatchStore, FileLatchStoreOptions, MAX_FILE_BYTES};
 #[cfg(feature = "latch-store")]
 pub use latch_store::{
     Account, LatchStore, LatchStoreError, LatchStoreErrorKind, MAX_ACCOUNT_BYTES, MemoryLatchStore,

@@ -1,5 +1,6 @@
-//! An SMTP relay whose security latch failed, draft-newman-email-deep-02 sections 7.4 and 11.9: the reply to
-//! the client that handed the message over, and the status of the notification.
+//! An SMTP relay that could not reach the next host, draft-newman-email-deep-02 sections 7.4 and 11.9: the
+//! reply to the client that handed the message over, and the status of the notification. A latch that failed,
+//! a certificate that was refused and a connection that broke have replies of their own.
 
 use alloc::{
     format,
@@ -7,13 +8,24 @@ use alloc::{
 };
 use core::fmt;
 
-use crate::{error::EncodeError, error::ErrorKind, latch::LatchFailure};
+use crate::{
+    error::{EncodeError, ErrorKind},
+    failure::{CertificateFailure, LatchFailure},
+    host::Host,
+};
 
 /// The longest line of a reply, in bytes, with its code and its CRLF (RFC 5321 section 4.5.3.1.5).
 const MAX_REPLY_LINE_BYTES: usize = 512;
 
 /// The sample text of section 11.9.
 const TEXT: &str = "Message Transport Failed due to missing required security";
+
+/// The subject "security or policy status" of an enhanced status code (RFC 3463 section 3.8).
+const SECURITY: u8 = 7;
+
+/// The subject "network and routing status", and its detail "bad connection" (RFC 3463 section 3.5).
+const NETWORK: u8 = 4;
+const BAD_CONNECTION: SecurityDetail = SecurityDetail(2);
 
 /// The detail of an enhanced status code X.7.detail (RFC 3463): the draft left it to IANA, which never
 /// assigned one.
@@ -67,7 +79,7 @@ pub enum ReplyTo {
     Transaction,
 }
 
-/// The reply of a relay that could not forward a message because of a security latch.
+/// The reply of a relay that could not forward a message to the next host.
 ///
 /// ```
 /// use deep_latch::{
@@ -91,30 +103,68 @@ pub enum ReplyTo {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayReply {
     code: u16,
-    class: u8,
+    subject: u8,
     detail: SecurityDetail,
     text: String,
 }
 
 impl RelayReply {
-    /// The reply to a client, about the connection to the next host.
+    /// Returns the reply about a latch that failed. It names the tags; so does the notification, in the field
+    /// `SMTP-Security-Latch` ([`add_security_latch`](crate::add_security_latch)).
     #[must_use]
     pub fn new(failure: &LatchFailure, cause: Cause, to: ReplyTo, detail: SecurityDetail) -> Self {
-        let (code, class) = match (cause, to) {
-            (Cause::Administrative, ReplyTo::Recipient) => (450, 4),
-            (Cause::Administrative, ReplyTo::Transaction) => (454, 4),
-            (Cause::Lasting, ReplyTo::Recipient) => (550, 5),
-            (Cause::Lasting, ReplyTo::Transaction) => (554, 5),
-        };
         let mut text = format!("{TEXT}: {}", failure.host());
         for tag in failure.tags() {
             text.extend([" ", tag.as_str()]);
         }
         Self {
-            code,
-            class,
+            code: security_code(cause, to),
+            subject: SECURITY,
             detail,
             text,
+        }
+    }
+
+    /// Returns the reply about a certificate that was refused though no latched tag says anything of it. The
+    /// notification then has no field `SMTP-Security-Latch`, which "includes one or more security latch that
+    /// failed".
+    #[must_use]
+    pub fn of_certificate(
+        failure: &CertificateFailure,
+        cause: Cause,
+        to: ReplyTo,
+        detail: SecurityDetail,
+    ) -> Self {
+        Self {
+            code: security_code(cause, to),
+            subject: SECURITY,
+            detail,
+            text: format!("{TEXT}: {failure}"),
+        }
+    }
+
+    /// Returns the reply about a connection that could not be made, broke, or timed out: X.4.2, "bad
+    /// connection" (RFC 3463 section 3.5), which is not a matter of security.
+    ///
+    /// ```
+    /// # use deep_latch::{Cause, Host, RelayReply, ReplyTo};
+    /// let host = Host::try_new("mx.example.com")?;
+    /// let reply = RelayReply::of_transport(&host, Cause::Administrative, ReplyTo::Recipient);
+    /// assert_eq!(reply.to_string(), "450 4.4.2 Message Transport Failed: no connection to mx.example.com\r\n");
+    /// # Ok::<(), deep_latch::NotAHost>(())
+    /// ```
+    #[must_use]
+    pub fn of_transport(host: &Host, cause: Cause, to: ReplyTo) -> Self {
+        let code = match (cause, to) {
+            // "requested action aborted: error in processing": 454 speaks of TLS.
+            (Cause::Administrative, ReplyTo::Transaction) => 451,
+            (cause, to) => security_code(cause, to),
+        };
+        Self {
+            code,
+            subject: NETWORK,
+            detail: BAD_CONNECTION,
+            text: format!("Message Transport Failed: no connection to {host}"),
         }
     }
 
@@ -127,7 +177,18 @@ impl RelayReply {
     /// The enhanced status code, also for the field `Status` of a notification (RFC 3464 section 2.3.4).
     #[must_use]
     pub fn status(&self) -> String {
-        format!("{}.7.{}", self.class, self.detail.0)
+        let class = if self.code < 500 { 4 } else { 5 };
+        format!("{class}.{}.{}", self.subject, self.detail.0)
+    }
+}
+
+/// Section 11.9: "Associated Basic Status Code: 450, 454, 550, 554".
+const fn security_code(cause: Cause, to: ReplyTo) -> u16 {
+    match (cause, to) {
+        (Cause::Administrative, ReplyTo::Recipient) => 450,
+        (Cause::Administrative, ReplyTo::Transaction) => 454,
+        (Cause::Lasting, ReplyTo::Recipient) => 550,
+        (Cause::Lasting, ReplyTo::Transaction) => 554,
     }
 }
 

@@ -4,10 +4,11 @@
 
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
+use std::io;
 
 use rustls::{
-    ALL_VERSIONS, CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct,
-    DistinguishedName, Error, SignatureScheme, SupportedProtocolVersion,
+    ALL_VERSIONS, AlertDescription, CertificateError, ClientConfig, ClientConnection,
+    DigitallySignedStruct, DistinguishedName, Error, SignatureScheme, SupportedProtocolVersion,
     client::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_name,
@@ -19,6 +20,7 @@ use rustls::{
 
 use crate::{
     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, TlsFacts},
+    failure::{CertificateFault, HandshakeFault},
     host::Host,
     latch::Requirements,
     strength::strength_bits,
@@ -89,7 +91,7 @@ pub enum OnCertificateFailure {
 /// match latches.step(Event::Handshake(facts)).outcome {
 ///     Outcome::Continue => {} // log in
 ///     Outcome::Refuse(failure) => assert!(failure.may_report()), // report, and close
-///     Outcome::StartTls | Outcome::Over => {} // close
+///     Outcome::RefuseCertificate(_) | Outcome::StartTls | Outcome::Over => {} // close
 /// }
 /// # Ok(())
 /// # }
@@ -193,6 +195,57 @@ const fn is_of_another(error: &Error) -> bool {
         Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
         )
+    )
+}
+
+/// The reason of an error that ended a handshake.
+impl From<&Error> for HandshakeFault {
+    fn from(error: &Error) -> Self {
+        match error {
+            error if is_of_another(error) => Self::Certificate(CertificateFault::Identity),
+            Error::InvalidCertificate(_)
+            | Error::InvalidCertRevocationList(_)
+            | Error::NoCertificatesPresented
+            | Error::UnsupportedNameType => Self::Certificate(CertificateFault::Chain),
+            Error::AlertReceived(alert) if is_of_the_server(*alert) => Self::Server,
+            Error::FailedToGetCurrentTime
+            | Error::FailedToGetRandomBytes
+            | Error::HandshakeNotComplete
+            | Error::General(_)
+            | Error::Other(_) => Self::Local,
+            // What the server sent, or what the two have not in common.
+            _ => Self::Negotiation,
+        }
+    }
+}
+
+/// The reason of an error that ended a handshake over a stream: what rustls found, or else the transport.
+impl From<&io::Error> for HandshakeFault {
+    fn from(error: &io::Error) -> Self {
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Error>());
+        inner.map_or(Self::Transport, Self::from)
+    }
+}
+
+/// Returns `true` if an alert tells of the server's own trouble, or of what it holds against this client: no
+/// word of versions and cipher suites.
+const fn is_of_the_server(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::CloseNotify
+            | AlertDescription::InternalError
+            | AlertDescription::UserCanceled
+            | AlertDescription::AccessDenied
+            | AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateRequired
     )
 }
 

@@ -12,9 +12,10 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, time::Duration};
 use std::time::SystemTime;
 
+use durable_store::sql::{SqlDatabase, SqlStore, from_seconds};
 use sqlx::{
-    ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, QueryBuilder, Type,
-    pool::PoolOptions, query, query_as, query_scalar,
+    ColumnIndex, Connection, Decode, Encode, Executor, IntoArguments, QueryBuilder, Type, query,
+    query_as, query_scalar,
 };
 
 #[cfg(feature = "sqlx-postgres")]
@@ -26,17 +27,24 @@ use crate::{
     report_sink::{
         Broken, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_ROWS, MAX_TAGS_PER_CLIENT,
         ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture,
-        SoftwareCount, SoftwareCounts, TagCount, WhatBreaks, from_seconds, said, seconds, spelt,
+        SoftwareCount, SoftwareCounts, TagCount, WhatBreaks, said, seconds, spelt,
     },
-    schema::NotMigrated,
     tag::SecurityTag,
 };
 
 /// Where it is noted which version a schema is of.
 const MIGRATIONS: &str = "deep_report_migrations";
 
-/// A new client, or news of one: its id. No row: the account has too many others. The row stays locked
-/// until the transaction ends, so that reports of one client come after one another.
+/// News of a client that is known: its id. The row stays locked until the transaction ends, so that reports of
+/// one client come after one another.
+const KNOWN_CLIENT: &str = "UPDATE deep_clients SET \
+    protocol = CASE WHEN $6 >= last_seen THEN $5 ELSE protocol END, \
+    first_seen = CASE WHEN $6 < first_seen THEN $6 ELSE first_seen END, \
+    last_seen = CASE WHEN $6 > last_seen THEN $6 ELSE last_seen END \
+    WHERE account = $1 AND host = $2 AND name = $3 AND version = $4 \
+    RETURNING id";
+/// A new client, or news of one that another connection has just added. No row: the account has too many
+/// others.
 const CLIENT: &str = "INSERT INTO deep_clients \
     (account, host, name, version, protocol, first_seen, last_seen) \
     SELECT $1, $2, $3, $4, $5, $6, $6 WHERE \
@@ -92,7 +100,7 @@ const FORGET: &str = "DELETE FROM deep_clients WHERE account = $1";
 pub struct ReportSinkOptions {
     /// How many connections are open at most. SQLite writes through one more.
     pub max_connections: u32,
-    /// How long a call waits for a free connection, and for other writers of an SQLite database.
+    /// How long a call may take, and wait for a free connection, for locks, and for other writers.
     pub timeout: Duration,
     /// A PostgreSQL server on another host is used though the connection does not verify its
     /// certificate and name. Whoever is between can then read and forge reports.
@@ -110,23 +118,36 @@ impl Default for ReportSinkOptions {
 }
 
 /// A database of sqlx that a sink can be in: `sqlx::Sqlite`, `sqlx::Postgres`.
-pub trait ReportSinkBackend: Database {
-    /// How many rows a statement changed: sqlx has it for each database, and for none in general.
-    fn rows_affected(result: &Self::QueryResult) -> u64;
+pub trait ReportSinkBackend: SqlDatabase {
+    /// Lets no other transaction count the clients of account `$1` on host `$2`; nothing, where transactions
+    /// that write are one after another anyway.
+    const LOCK_ACCOUNT: Option<&'static str>;
 }
 
-/// What clients report, in an SQL database. What was recorded stays if the process dies the next moment.
+/// What clients report, in an SQL database. What was recorded stays if the process, or the machine, dies the
+/// next moment.
 pub struct SqlxReportSink<DB: ReportSinkBackend> {
-    reader: Pool<DB>,
-    /// The same pool where many can write at once.
-    writer: Pool<DB>,
+    store: SqlStore<DB>,
 }
 
 impl<DB: ReportSinkBackend> SqlxReportSink<DB> {
     /// Closes all connections, and waits until they are.
     pub async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+        self.store.close().await;
+    }
+
+    /// Waits for an operation no longer than the sink's time limit.
+    async fn within<T>(
+        &self,
+        operation: impl Future<Output = Result<T, ReportSinkError>>,
+    ) -> Result<T, ReportSinkError> {
+        let done = self.store.within(operation).await;
+        done.map_err(ReportSinkError::of_database)?
+    }
+
+    /// Returns the error for one of sqlx.
+    fn failed(&self, error: sqlx::Error) -> ReportSinkError {
+        ReportSinkError::of_database(self.store.error(error))
     }
 }
 
@@ -142,20 +163,38 @@ where
     usize: ColumnIndex<DB::Row>,
 {
     fn record<'a>(&'a self, report: &'a ReceivedReport<'a>) -> SinkFuture<'a, ()> {
-        Box::pin(async move {
-            let mut transaction = self.writer.begin().await.map_err(failed)?;
-            let client: Option<i64> = query_scalar(CLIENT)
+        let failed = |error| self.failed(error);
+        let bound = |sql: &'static str| {
+            query_scalar::<DB, i64>(sql)
                 .bind(report.account)
                 .bind(report.host.as_str())
                 .bind(report.name)
                 .bind(report.version)
                 .bind(report.protocol.name())
                 .bind(report.seconds)
-                .bind(limit(MAX_CLIENTS_PER_ACCOUNT))
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(failed)?;
-            let client = client.ok_or(ReportSinkErrorKind::TooManyClients)?;
+        };
+        Box::pin(self.within(async move {
+            let connection = self.store.write_connection().await;
+            let mut connection = connection.map_err(ReportSinkError::of_database)?;
+            let transaction =
+                connection.begin_with(sqlx::SqlSafeStr::into_sql_str(DB::BEGIN_WRITE));
+            let mut transaction = transaction.await.map_err(failed)?;
+            let known = bound(KNOWN_CLIENT).fetch_optional(&mut *transaction);
+            let client = match known.await.map_err(failed)? {
+                Some(client) => client,
+                None => {
+                    if let Some(lock) = DB::LOCK_ACCOUNT {
+                        let lock = query(lock).bind(report.account).bind(report.host.as_str());
+                        lock.execute(&mut *transaction).await.map_err(failed)?;
+                    }
+                    let new = bound(CLIENT).bind(limit(MAX_CLIENTS_PER_ACCOUNT));
+                    let new = new
+                        .fetch_optional(&mut *transaction)
+                        .await
+                        .map_err(failed)?;
+                    new.ok_or(ReportSinkErrorKind::TooManyClients)?
+                }
+            };
             if !report.tags.is_empty() {
                 let mut insert = QueryBuilder::<DB>::new(TAGS);
                 insert.push_values(&report.tags, |mut row, (tag, mention)| {
@@ -168,34 +207,28 @@ where
                         .push_bind(i64::from(mention.failed));
                 });
                 insert.push(TAGS_AGAIN);
-                insert
-                    .build()
-                    .execute(&mut *transaction)
-                    .await
-                    .map_err(failed)?;
-                let tags: i64 = query_scalar(COUNT_TAGS)
-                    .bind(client)
-                    .fetch_one(&mut *transaction)
-                    .await
-                    .map_err(failed)?;
+                let inserted = insert.build().execute(&mut *transaction);
+                inserted.await.map_err(failed)?;
+                let tags = query_scalar(COUNT_TAGS).bind(client);
+                let tags: i64 = tags.fetch_one(&mut *transaction).await.map_err(failed)?;
                 if tags > limit(MAX_TAGS_PER_CLIENT) {
                     // Dropped, the transaction is undone.
                     return Err(ReportSinkErrorKind::TooManyTags.into());
                 }
             }
             transaction.commit().await.map_err(failed)
-        })
+        }))
     }
 
     fn clients_by_tag<'a>(&'a self, of: Clients<'a>) -> SinkFuture<'a, Vec<TagCount>> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
             let rows: Vec<(String, i64, i64, i64, i64, Option<i64>)> = query_as(BY_TAG)
                 .bind(seconds(of.since)?)
                 .bind(host(of))
                 .bind(limit(MAX_ROWS))
-                .fetch_all(&self.reader)
+                .fetch_all(self.store.reader())
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             let rows = rows.into_iter().map(|row| {
                 let (tag, latched, not_latched, failing, failures, last_failure) = row;
                 Ok(TagCount {
@@ -208,18 +241,18 @@ where
                 })
             });
             rows.collect()
-        })
+        }))
     }
 
     fn clients_by_software<'a>(&'a self, of: Clients<'a>) -> SinkFuture<'a, SoftwareCounts> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
             let rows: Vec<(String, String, i64, i64, i64, i64)> = query_as(BY_SOFTWARE)
                 .bind(seconds(of.since)?)
                 .bind(host(of))
                 .bind(limit(MAX_ROWS))
-                .fetch_all(&self.reader)
+                .fetch_all(self.store.reader())
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             let mut counts = SoftwareCounts::default();
             let shown = rows.len();
             for (name, version, clients, last_seen, all, groups) in rows {
@@ -233,7 +266,7 @@ where
                 });
             }
             Ok(counts)
-        })
+        }))
     }
 
     fn what_breaks_if_dropped<'a>(
@@ -241,7 +274,7 @@ where
         tag: &'a SecurityTag<'a>,
         of: Clients<'a>,
     ) -> SinkFuture<'a, WhatBreaks> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
             type Row = (String, String, i64, i64, i64, Option<i64>, i64, i64, i64);
             let name = spelt(tag);
             let rows: Vec<Row> = query_as(BROKEN)
@@ -249,9 +282,9 @@ where
                 .bind(seconds(of.since)?)
                 .bind(host(of))
                 .bind(limit(MAX_ROWS))
-                .fetch_all(&self.reader)
+                .fetch_all(self.store.reader())
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             let mut breaks = WhatBreaks::new(read_tag(&name)?);
             let shown = rows.len();
             for row in rows {
@@ -270,62 +303,40 @@ where
                 });
             }
             Ok(breaks)
-        })
+        }))
     }
 
     fn purge(&self, before: SystemTime) -> SinkFuture<'_, u64> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
+            let connection = self.store.write_connection().await;
+            let mut connection = connection.map_err(ReportSinkError::of_database)?;
             let purged = query(PURGE)
                 .bind(seconds(before)?)
                 .bind(limit(CLIENTS_PER_BATCH))
-                .execute(&self.writer)
+                .execute(&mut *connection)
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             Ok(DB::rows_affected(&purged))
-        })
+        }))
     }
 
     fn forget<'a>(&'a self, account: &'a str) -> SinkFuture<'a, u64> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
+            let connection = self.store.write_connection().await;
+            let mut connection = connection.map_err(ReportSinkError::of_database)?;
             let forgotten = query(FORGET)
                 .bind(account)
-                .execute(&self.writer)
+                .execute(&mut *connection)
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             Ok(DB::rows_affected(&forgotten))
-        })
+        }))
     }
 }
 
 impl<DB: ReportSinkBackend> fmt::Debug for SqlxReportSink<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlxReportSink").finish_non_exhaustive()
-    }
-}
-
-/// What became of a statement or a connection.
-fn failed(error: sqlx::Error) -> ReportSinkError {
-    let kind = match &error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            ReportSinkErrorKind::Unreadable
-        }
-        _ => ReportSinkErrorKind::Unavailable,
-    };
-    ReportSinkError::new(kind, error)
-}
-
-/// What all pools have in common.
-fn pool<DB: Database>(options: ReportSinkOptions) -> PoolOptions<DB> {
-    PoolOptions::new()
-        .max_connections(options.max_connections)
-        .acquire_timeout(options.timeout)
-}
-
-/// What became of the schema.
-fn not_migrated(error: NotMigrated) -> ReportSinkError {
-    match error {
-        NotMigrated::Version(error) => ReportSinkError::new(ReportSinkErrorKind::Version, error),
-        NotMigrated::Failed(error) => failed(error),
     }
 }
 

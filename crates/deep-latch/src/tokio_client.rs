@@ -1,6 +1,6 @@
 //! Feature `tokio`: runs a [`Client`] over a stream, and keeps what it learns in a [`LatchStore`].
 
-use alloc::vec::Vec;
+use alloc::{vec, vec::Vec};
 use core::{
     fmt,
     pin::Pin,
@@ -12,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::{
     client::{Client, ClientError, Demand, Protocol},
-    latch::{LatchFailure, Outcome},
+    failure::{Action, CertificateFailure, HandshakeFault, LatchFailure},
+    latch::Outcome,
     latch_store::{Account, LatchStore, LatchStoreError},
 };
 
@@ -42,22 +43,50 @@ pub enum RunError {
         /// What the TLS engine said, if it was the handshake that failed. It comes from an unverified server.
         handshake: Option<io::Error>,
     },
+    /// The server's certificate is not accepted, and no latched tag says anything of it.
+    Certificate {
+        /// The failure.
+        failure: CertificateFailure,
+        /// What the TLS engine said, if the certificate ended the handshake.
+        handshake: Option<io::Error>,
+    },
     /// The server did what it must not, or nothing could be had of it.
     Client(ClientError),
-    /// The handshake failed, and no tag was latched.
-    Handshake(io::Error),
-    /// Reading or writing failed.
+    /// The handshake failed for a reason that no latched tag says anything of.
+    Handshake {
+        /// The reason.
+        fault: HandshakeFault,
+        /// What the TLS engine said.
+        error: io::Error,
+    },
+    /// Reading or writing failed, or the connection broke during the handshake: a failure of the transport,
+    /// which says nothing of the server.
     Io(io::Error),
     /// What was learnt could not be stored: the connection is not to be used.
     Store(LatchStoreError),
+}
+
+impl RunError {
+    /// Returns what a user may be offered. To connect all the same is not among it.
+    #[must_use]
+    pub fn actions(&self) -> Vec<Action> {
+        match self {
+            Self::Refused { failure, .. } => failure.actions(),
+            Self::Certificate { failure, .. } => failure.actions(),
+            Self::Client(_) | Self::Handshake { .. } | Self::Io(_) | Self::Store(_) => {
+                vec![Action::WorkOffline, Action::TryAgainLater]
+            }
+        }
+    }
 }
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { failure, .. } => failure.fmt(f),
+            Self::Certificate { failure, .. } => failure.fmt(f),
             Self::Client(error) => error.fmt(f),
-            Self::Handshake(error) => write!(f, "the TLS handshake failed: {error}"),
+            Self::Handshake { error, .. } => write!(f, "the TLS handshake failed: {error}"),
             Self::Io(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
         }
@@ -67,9 +96,11 @@ impl fmt::Display for RunError {
 impl Error for RunError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Refused { handshake, .. } => Some(handshake.as_ref()?),
+            Self::Refused { handshake, .. } | Self::Certificate { handshake, .. } => {
+                Some(handshake.as_ref()?)
+            }
             Self::Client(error) => Some(error),
-            Self::Handshake(error) | Self::Io(error) => Some(error),
+            Self::Handshake { error, .. } | Self::Io(error) => Some(error),
             Self::Store(error) => Some(error),
         }
     }
@@ -127,6 +158,11 @@ where
                 let handshake = None;
                 return Err(RunError::Refused { failure, handshake });
             }
+            Demand::RefusedCertificate(failure) => {
+                let _ = stream.shutdown().await;
+                let handshake = None;
+                return Err(RunError::Certificate { failure, handshake });
+            }
             Demand::Store => {
                 let stored = store.merge(account, client.session().record());
                 stored.await.map_err(RunError::Store)?;
@@ -145,11 +181,9 @@ where
         };
         if let Err(error) = done {
             // A report that cannot be sent changes nothing.
+            let handshake = None;
             return Err(match client.session().outcome() {
-                Outcome::Refuse(failure) => RunError::Refused {
-                    failure,
-                    handshake: None,
-                },
+                Outcome::Refuse(failure) => RunError::Refused { failure, handshake },
                 _ => RunError::Io(error),
             });
         }

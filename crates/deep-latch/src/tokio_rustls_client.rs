@@ -1,13 +1,13 @@
 //! Feature `tokio-rustls`: brings a connection to where the caller logs in, over TLS of rustls, whether that
 //! begins at once or by STARTTLS.
 
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt,
     pin::Pin,
     task::{Context, Poll},
 };
-use std::io;
+use std::{error::Error, io};
 
 use rustls::{
     client::danger::ServerCertVerifier,
@@ -20,6 +20,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use crate::{
     client::{Client, ClientError, Protocol},
     facts::{DaneVerdict, TlsFacts},
+    failure::HandshakeFault,
     latch::Outcome,
     latch_store::{Account, LatchStore},
     rustls_facts::{DeferredServerVerifier, OnCertificateFailure, client_config},
@@ -51,7 +52,7 @@ pub enum MailStream<S> {
     /// In clear: only with [`TlsStart::StartTlsIfOffered`](crate::TlsStart::StartTlsIfOffered).
     Clear(S),
     /// Over TLS.
-    Tls(alloc::boxed::Box<TlsStream<S>>),
+    Tls(Box<TlsStream<S>>),
 }
 
 impl LatchConnector {
@@ -73,7 +74,9 @@ impl LatchConnector {
         self
     }
 
-    /// With TLSA records. Without, DANE counts as not checked.
+    /// Checks TLSA records. Without, DANE counts as not checked. A server whose records contradict its
+    /// certificate is refused, whatever is latched:
+    /// [`Facilities::on_tlsa_mismatch`](crate::Facilities::on_tlsa_mismatch).
     #[must_use]
     pub fn dane(mut self, dane: Dane) -> Self {
         self.dane = Some(dane);
@@ -130,9 +133,9 @@ impl LatchConnector {
             let tls = self.handshake(client, stream).await;
             let (tls, facts) = match tls {
                 Ok(tls) => tls,
-                Err(error) => {
-                    client.handshake_failed();
-                    return Err(failed(client, error));
+                Err(Failed { fault, error }) => {
+                    client.handshake_failed(fault);
+                    return Err(failed(client, fault, error));
                 }
             };
             client.handshake(facts);
@@ -149,9 +152,9 @@ impl LatchConnector {
         &self,
         client: &Client<P>,
         stream: MailStream<S>,
-    ) -> io::Result<(TlsStream<S>, TlsFacts)> {
+    ) -> Result<(TlsStream<S>, TlsFacts), Failed> {
         let MailStream::Clear(tcp) = stream else {
-            return Err(io::Error::other("TLS within TLS"));
+            return Err(Failed::local("TLS within TLS"));
         };
         let session = client.session();
         let host = session.record().host();
@@ -160,26 +163,50 @@ impl LatchConnector {
         let verifier = DeferredServerVerifier::new(pkix, &requirements, self.on_failure);
         let verifier = Arc::new(verifier);
         let config = client_config(self.provider.clone(), &requirements, verifier.clone())
-            .map_err(io::Error::other)?;
-        let name = ServerName::try_from(host.as_str()).map_err(io::Error::other)?;
+            .map_err(Failed::local)?;
+        let name = ServerName::try_from(host.as_str()).map_err(Failed::local)?;
         let connector = TlsConnector::from(Arc::new(config));
-        let tls = connector.connect(name.to_owned(), tcp).await?;
+        let tls = connector.connect(name.to_owned(), tcp).await;
+        let tls = tls.map_err(|error| Failed {
+            fault: HandshakeFault::from(&error),
+            error,
+        })?;
         let (_, connection) = tls.get_ref();
         let certificates = connection.peer_certificates().unwrap_or_default();
         let dane = self.dane.as_ref();
         let dane = dane.map_or(DaneVerdict::NotChecked, |dane| dane(certificates));
         let facts = verifier.facts(connection, host, UnixTime::now(), dane);
-        Ok((tls, facts.map_err(io::Error::other)?))
+        Ok((tls, facts.map_err(Failed::local)?))
     }
 }
 
-fn failed<P: Protocol>(client: &Client<P>, error: io::Error) -> RunError {
+/// A handshake that failed: its reason, and what the TLS engine said.
+struct Failed {
+    fault: HandshakeFault,
+    error: io::Error,
+}
+
+impl Failed {
+    fn local(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            fault: HandshakeFault::Local,
+            error: io::Error::other(error),
+        }
+    }
+}
+
+fn failed<P: Protocol>(client: &Client<P>, fault: HandshakeFault, error: io::Error) -> RunError {
     match client.session().outcome() {
         Outcome::Refuse(failure) => RunError::Refused {
             failure,
             handshake: Some(error),
         },
-        _ => RunError::Handshake(error),
+        Outcome::RefuseCertificate(failure) => RunError::Certificate {
+            failure,
+            handshake: Some(error),
+        },
+        _ if fault == HandshakeFault::Transport => RunError::Io(error),
+        _ => RunError::Handshake { fault, error },
     }
 }
 

@@ -5,9 +5,9 @@
 mod play;
 
 use deep_latch::{
-    Action, ClientError, ClientOptions, DaneVerdict, ErrorKind, FieldNames, ImapClient,
-    LatchFailure, Login, MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES, MAX_IMAP_UNTAGGED,
-    SecurityTag, Stage, StatusOptions, TlsFacts, TlsStart,
+    Action, ClientError, ClientOptions, DaneVerdict, ErrorKind, FieldNames, HandshakeFault,
+    ImapClient, LatchFailure, Login, MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES,
+    MAX_IMAP_UNTAGGED, SecurityTag, Stage, StatusOptions, TlsFacts, TlsStart,
 };
 use play::{
     End, GOOD, Played, Script, UNVERIFIED, play, session, session_with_status,
@@ -452,7 +452,10 @@ fn a_handshake_that_fails_is_refused_without_a_word() {
     assert_eq!(played.sent, ["", "", ""]);
     let client = self::client(&[], TlsStart::Implicit);
     let played = play(&client, &script);
-    assert_eq!(played.end, End::Failed(ClientError::HandshakeFailed));
+    assert_eq!(
+        played.end,
+        End::Failed(ClientError::HandshakeFailed(HandshakeFault::Negotiation))
+    );
 }
 
 #[test]
@@ -765,7 +768,7 @@ fn what_is_called_out_of_turn_is_an_error() {
 
     let mut client = start();
     client.handshake(GOOD);
-    client.handshake_failed();
+    client.handshake_failed(HandshakeFault::Negotiation);
     assert_eq!(client.demand(), Err(ClientError::Misuse));
 
     // What was read in clear is not given away before TLS.

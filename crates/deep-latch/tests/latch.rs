@@ -4,9 +4,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use deep_latch::{
-    Achievement, AlreadyKnown, Authentication, Basis, ChainVerdict, DaneVerdict, DeepStatus, Event,
-    Facilities, Host, IdentityVerdict, LatchRecord, LatchSession, Login, MAX_HOST_BYTES, NotAHost,
-    Outcome, ProtocolVersion, Reason, SecurityTag, SessionFacts, Stage, TlsFacts, Transition,
+    Achievement, AlreadyKnown, Authentication, Basis, CertificateFault, ChainVerdict, DaneVerdict,
+    DeepStatus, Event, Facilities, HandshakeFault, Host, IdentityVerdict, LatchRecord,
+    LatchSession, Login, MAX_HOST_BYTES, NotAHost, OnTlsaMismatch, Outcome, ProtocolVersion,
+    Reason, SecurityTag, SessionFacts, Stage, TlsFacts, Transition,
 };
 
 fn host() -> Host {
@@ -77,6 +78,16 @@ fn a_rule_is_not_asked_without_tls() {
     };
     assert_eq!(achieves(Some(ssl)), Achievement::NotAchieved);
     assert_eq!(achieves(Some(good())), Achievement::Achieved);
+}
+
+#[test]
+fn facilities_differ_by_what_they_do_with_tlsa_records_that_contradict() {
+    let go_on = Facilities::new().on_tlsa_mismatch(OnTlsaMismatch::GoOn);
+    assert_ne!(go_on, Facilities::new());
+    assert_eq!(
+        Facilities::new().on_tlsa_mismatch(OnTlsaMismatch::Refuse),
+        Facilities::default()
+    );
 }
 
 #[test]
@@ -216,6 +227,26 @@ fn a_log_is_told_what_changed_and_why() {
             "no status advertised any more; latches stay",
         ),
         (
+            Transition::CertificateRefused(CertificateFault::Dane),
+            "refused: the TLSA records contradict the certificate",
+        ),
+        (
+            Transition::HandshakeFailed(HandshakeFault::Transport),
+            "the handshake failed: the connection broke or timed out",
+        ),
+        (
+            Transition::HandshakeFailed(HandshakeFault::Server),
+            "the handshake failed: the server ended it",
+        ),
+        (
+            Transition::HandshakeFailed(HandshakeFault::Negotiation),
+            "the handshake failed: TLS could not be negotiated",
+        ),
+        (
+            Transition::HandshakeFailed(HandshakeFault::Local),
+            "the handshake failed: the client's TLS engine failed",
+        ),
+        (
             Transition::NotNegotiated(tags()),
             "advertised in clear, and not negotiated: tls10 tls-cert",
         ),
@@ -240,12 +271,26 @@ fn a_log_is_told_what_changed_and_why() {
 fn a_user_is_told_what_failed_without_a_word_of_the_server() {
     let record = LatchRecord::preset(host(), [tag("tls10"), tag("tls-cert")]);
     let (mut session, _) = LatchSession::begin(record, Facilities::new());
+    let mut other = session.clone();
     let Outcome::Refuse(failure) = session.step(Event::NoTls).outcome else {
         panic!("not refused");
     };
+    let fault = HandshakeFault::Certificate(CertificateFault::Dane);
+    let step = other.step(Event::HandshakeFailed(fault));
+    let Outcome::RefuseCertificate(refused) = step.outcome else {
+        panic!("{step:?}");
+    };
+    assert_eq!(
+        (refused.host(), refused.fault()),
+        (&host(), CertificateFault::Dane)
+    );
+    assert_eq!(
+        refused.to_string(),
+        "imap.example.com: the TLSA records contradict the certificate"
+    );
     assert_eq!(*failure.host(), host());
     assert_eq!(
         failure.to_string(),
-        "imap.example.com: the connection has not what was latched: tls-cert tls10"
+        "imap.example.com: the connection lacks what was latched: tls-cert tls10"
     );
 }

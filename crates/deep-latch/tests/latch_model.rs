@@ -17,10 +17,10 @@ use std::{
 };
 
 use deep_latch::{
-    Achievement, Action, Authentication, Basis, CertificateUsage, ChainVerdict, DaneIdentity,
-    DaneVerdict, DeepStatus, Event, Facilities, Host, IdentityVerdict, LatchFailure, LatchRecord,
-    LatchSession, Login, Outcome, ProtocolVersion, Reason, Requirements, SecurityTag, SessionFacts,
-    Stage, StatusUrl, Step, TlsFacts, Transition,
+    Achievement, Action, Authentication, Basis, CertificateFault, CertificateUsage, ChainVerdict,
+    DaneIdentity, DaneVerdict, DeepStatus, Event, Facilities, HandshakeFault, Host,
+    IdentityVerdict, LatchRecord, LatchSession, Login, OnTlsaMismatch, Outcome, ProtocolVersion,
+    Reason, Requirements, SecurityTag, SessionFacts, Stage, StatusUrl, Step, TlsFacts, Transition,
 };
 
 /// The tags: those of section 11.2, one that is known after login only, and one that means nothing here. In
@@ -64,8 +64,8 @@ fn by_login(facts: &SessionFacts) -> Achievement {
     }
 }
 
-fn facilities() -> Facilities {
-    let mut facilities = Facilities::new();
+fn facilities(on_mismatch: OnTlsaMismatch) -> Facilities {
+    let mut facilities = Facilities::new().on_tlsa_mismatch(on_mismatch);
     let custom = tags(CUSTOM).remove(0);
     facilities.add(custom, by_login).unwrap();
     facilities
@@ -111,12 +111,24 @@ fn specified(tls: &TlsFacts, dane_identity: DaneIdentity) -> (u8, Option<Authent
     }
     let by = match (pkix, dane) {
         // RFC 6698 section 4.1: then it is not this server.
-        _ if tls.dane == DaneVerdict::Differs => None,
+        _ if contradicted(tls) => None,
         (true, _) => Some(Authentication::Pkix),
         (false, true) => Some(Authentication::Dane),
         (false, false) => None,
     };
     (achieved, by)
+}
+
+/// RFC 6698 section 4.1: no TLSA record matches the certificate. One of usage 0 or 1 matches none that PKIX
+/// refuses (section 2.1.1).
+fn contradicted(tls: &TlsFacts) -> bool {
+    match tls.dane {
+        DaneVerdict::Differs => true,
+        DaneVerdict::Matches(CertificateUsage::PkixTa | CertificateUsage::PkixEe) => {
+            tls.chain == ChainVerdict::Refused
+        }
+        _ => false,
+    }
 }
 
 /// A TLS session and a login, as far as the specification tells them apart.
@@ -134,7 +146,7 @@ impl Connection {
         Self {
             achieved,
             by,
-            contradicted: tls.dane == DaneVerdict::Differs,
+            contradicted: contradicted(tls),
             is_tls: (0x0301..=0x03ff).contains(&tls.version.0),
         }
     }
@@ -175,7 +187,18 @@ enum Phase {
     Tls,
     /// For these tags, at this stage, over TLS or not.
     Refused(u8, Stage, bool),
+    /// For the certificate, of which no latched tag says anything.
+    RefusedCertificate(CertificateFault),
     Over,
+}
+
+impl Phase {
+    const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Refused(..) | Self::RefusedCertificate(_) | Self::Over
+        )
+    }
 }
 
 /// What the specification has to know of a connection. Statuses are numbers in [`World::statuses`].
@@ -198,7 +221,7 @@ struct Ghost {
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     NoTls,
-    HandshakeFailed,
+    HandshakeFailed(HandshakeFault),
     Handshake(u8),
     Status(u8),
     NoStatus,
@@ -216,7 +239,37 @@ enum Answer {
         may_report: bool,
         url: Option<StatusUrl<'static>>,
     },
+    RefuseCertificate {
+        fault: CertificateFault,
+        url: Option<StatusUrl<'static>>,
+    },
     Over,
+}
+
+const FAULTS: [HandshakeFault; 7] = [
+    HandshakeFault::Transport,
+    HandshakeFault::Server,
+    HandshakeFault::Negotiation,
+    HandshakeFault::Certificate(CertificateFault::Chain),
+    HandshakeFault::Certificate(CertificateFault::Identity),
+    HandshakeFault::Certificate(CertificateFault::Dane),
+    HandshakeFault::Local,
+];
+
+/// Which tags a handshake that failed says are not there: what section 11.2 says of each.
+fn lost(fault: HandshakeFault) -> u8 {
+    match fault {
+        // "TLS was negotiated successfully": of each.
+        HandshakeFault::Negotiation => ALL,
+        // "the server certificate was successfully verified by the client using PKIX"
+        HandshakeFault::Certificate(CertificateFault::Chain) => CERT,
+        // "and the server certificate identity was verified"
+        HandshakeFault::Certificate(CertificateFault::Identity) => CERT | DANE,
+        // "verified by the client using the procedures described in RFC 6698"
+        HandshakeFault::Certificate(CertificateFault::Dane) => DANE,
+        // Nothing is known.
+        HandshakeFault::Transport | HandshakeFault::Server | HandshakeFault::Local => 0,
+    }
 }
 
 struct Status {
@@ -230,6 +283,7 @@ struct World {
     statuses: Vec<Status>,
     /// A TLS session of each kind that the specification tells apart.
     connections: Vec<(TlsFacts, Connection)>,
+    on_mismatch: OnTlsaMismatch,
 }
 
 fn status(tags_of: u8, url: Option<&str>) -> Status {
@@ -318,6 +372,7 @@ impl World {
         Self {
             statuses,
             connections,
+            on_mismatch: OnTlsaMismatch::Refuse,
         }
     }
 
@@ -326,13 +381,13 @@ impl World {
         let statuses = (0..self.statuses.len()).map(|at| Happens::Status(at as u8));
         let others = [
             Happens::NoTls,
-            Happens::HandshakeFailed,
             Happens::NoStatus,
             Happens::LoggedIn(Login::Done),
             Happens::LoggedIn(Login::ScramPlus),
         ];
         others
             .into_iter()
+            .chain(FAULTS.map(Happens::HandshakeFailed))
             .chain(connections)
             .chain(statuses)
             .collect()
@@ -341,7 +396,7 @@ impl World {
     fn event(&self, happens: Happens) -> Event<'_> {
         match happens {
             Happens::NoTls => Event::NoTls,
-            Happens::HandshakeFailed => Event::HandshakeFailed,
+            Happens::HandshakeFailed(fault) => Event::HandshakeFailed(fault),
             Happens::Handshake(at) => Event::Handshake(self.connections[usize::from(at)].0),
             Happens::Status(at) => Event::Status(&self.statuses[usize::from(at)].status),
             Happens::NoStatus => Event::NoStatus,
@@ -399,7 +454,7 @@ impl World {
             phase,
         };
         let record = self.record(latched, recorded);
-        let (session, step) = LatchSession::begin(record, facilities());
+        let (session, step) = LatchSession::begin(record, facilities(self.on_mismatch));
         (ghost, session, step)
     }
 
@@ -409,6 +464,10 @@ impl World {
             Phase::Clear | Phase::Tls => Answer::Continue,
             Phase::Due => Answer::StartTls,
             Phase::Over => Answer::Over,
+            Phase::RefusedCertificate(fault) => Answer::RefuseCertificate {
+                fault,
+                url: ghost.before.and_then(|at| self.status(at).url.clone()),
+            },
             Phase::Refused(tags, stage, may_report) => Answer::Refuse {
                 tags,
                 stage,
@@ -423,7 +482,7 @@ impl World {
     fn specify(&self, before: Ghost, happens: Happens) -> (Ghost, Vec<Transition>) {
         let mut after = before;
         let mut told = Vec::new();
-        if let Phase::Refused(..) | Phase::Over = before.phase {
+        if before.phase.is_final() {
             if let Happens::Status(_) = happens {
                 told.push(Transition::NotRecorded(Reason::Refused));
             }
@@ -443,13 +502,36 @@ impl World {
                     after.demanded = before.demanded;
                     after.phase = Phase::Refused(missing, Stage::Handshake, true);
                     told.push(Transition::Refused(Stage::Handshake, tags(missing)));
+                } else if connection.contradicted && self.on_mismatch == OnTlsaMismatch::Refuse {
+                    after.demanded = before.demanded;
+                    after.phase = Phase::RefusedCertificate(CertificateFault::Dane);
+                    told.push(Transition::CertificateRefused(CertificateFault::Dane));
                 } else if too_weak != 0 {
                     after.phase = Phase::Over;
                     told.push(Transition::NotNegotiated(tags(too_weak)));
                 }
             }
-            (_, Happens::HandshakeFailed) => {
-                self.no_tls(before, &mut after, Stage::HandshakeFailed, &mut told);
+            (_, Happens::HandshakeFailed(fault)) => {
+                after.tls = None;
+                after.login = None;
+                after.advertised = None;
+                let missing = before.latched & lost(fault);
+                if missing != 0 {
+                    after.phase = Phase::Refused(missing, Stage::HandshakeFailed, false);
+                    told.push(Transition::Refused(Stage::HandshakeFailed, tags(missing)));
+                } else if let HandshakeFault::Certificate(fault) = fault {
+                    after.phase = Phase::RefusedCertificate(fault);
+                    told.push(Transition::CertificateRefused(fault));
+                } else {
+                    after.phase = Phase::Over;
+                    told.push(Transition::HandshakeFailed(fault));
+                    if fault == HandshakeFault::Negotiation {
+                        after.demanded = 0;
+                        if before.demanded != 0 {
+                            told.push(Transition::NotNegotiated(tags(before.demanded)));
+                        }
+                    }
+                }
             }
             (Phase::Due, Happens::NoTls | Happens::LoggedIn(_)) => {
                 self.no_tls(before, &mut after, Stage::NoTls, &mut told);
@@ -491,7 +573,7 @@ impl World {
         (after, told)
     }
 
-    /// No TLS where it is due, or a handshake that failed.
+    /// No TLS where it is due.
     fn no_tls(&self, before: Ghost, after: &mut Ghost, stage: Stage, told: &mut Vec<Transition>) {
         after.tls = None;
         after.login = None;
@@ -545,7 +627,7 @@ impl World {
 
     /// What must hold of any step, whatever the specification says: the goals of the draft.
     fn is_safe(&self, before: &Ghost, happens: Happens, after: &Ghost, answer: &Answer) {
-        let is_over = |ghost: &Ghost| matches!(ghost.phase, Phase::Refused(..) | Phase::Over);
+        let is_over = |ghost: &Ghost| ghost.phase.is_final();
         // Nothing un-latches.
         assert_eq!(before.latched & !after.latched, 0);
         // A failure never leads to a session.
@@ -578,6 +660,24 @@ impl World {
             assert_ne!(*tags, 0);
             assert_eq!(tags & !after.latched, 0);
         }
+        if let Answer::RefuseCertificate { url, .. } = answer {
+            let earlier = before.before.and_then(|at| self.status(at).url.clone());
+            assert_eq!(*url, earlier);
+        }
+        // A connection that broke is no latch's failure, nor the certificate's.
+        if let Happens::HandshakeFailed(fault) = happens
+            && lost(fault) == 0
+            && !is_over(before)
+        {
+            assert_eq!(*answer, Answer::Over);
+        }
+        // Nobody goes on against TLSA records, but who said so.
+        if let Happens::Handshake(at) = happens
+            && self.connection(at).contradicted
+            && self.on_mismatch == OnTlsaMismatch::Refuse
+        {
+            assert_ne!(*answer, Answer::Continue);
+        }
         // Who goes on has all that is latched, or may have it after login.
         if let Answer::Continue = answer {
             let may = connection.map_or(0, |connection| connection.may_achieve(after.login));
@@ -591,6 +691,7 @@ impl World {
         if let Happens::Handshake(at) = happens
             && !is_over(before)
             && (before.latched | before.demanded) & !self.connection(at).achieved == 0
+            && (self.on_mismatch == OnTlsaMismatch::GoOn || !self.connection(at).contradicted)
         {
             assert_eq!(*answer, Answer::Continue);
         }
@@ -613,7 +714,11 @@ impl World {
                 tags: mask(failure.tags()),
                 stage: failure.stage(),
                 may_report: failure.may_report(),
-                url: offered(failure),
+                url: offered(&failure.actions()),
+            },
+            Outcome::RefuseCertificate(failure) => Answer::RefuseCertificate {
+                fault: failure.fault(),
+                url: offered(&failure.actions()),
             },
         }
     }
@@ -637,8 +742,7 @@ impl World {
 }
 
 /// The URL that a failure offers. To connect all the same is never among what it offers.
-fn offered(failure: &LatchFailure) -> Option<StatusUrl<'static>> {
-    let actions = failure.actions();
+fn offered(actions: &[Action]) -> Option<StatusUrl<'static>> {
     let (always, rest) = actions.split_at(2);
     assert_eq!(always, [Action::WorkOffline, Action::TryAgainLater]);
     match rest {
@@ -653,7 +757,7 @@ fn a_facility_is_achieved_as_section_11_2_says_for_every_combination_of_facts() 
     let names = tags(ALL);
     let mut seen = HashMap::<_, usize>::new();
     for dane_identity in [DaneIdentity::AsPkix, DaneIdentity::Rfc7671] {
-        let facilities = facilities().with_dane_identity(dane_identity);
+        let facilities = facilities(OnTlsaMismatch::Refuse).with_dane_identity(dane_identity);
         for tls in all_facts() {
             let (achieved, by) = specified(&tls, dane_identity);
             let connection = Connection {
@@ -742,8 +846,11 @@ fn before_connecting_the_machine_requires_what_is_latched() {
 fn a_handshake_is_judged_as_specified_for_every_latch_and_every_combination_of_facts() {
     let mut world = World::new([]);
     let mut judged = 0;
-    for facts in all_facts() {
+    for (facts, on_mismatch) in all_facts().into_iter().flat_map(|facts| {
+        [OnTlsaMismatch::Refuse, OnTlsaMismatch::GoOn].map(|on_mismatch| (facts, on_mismatch))
+    }) {
         world.connections = vec![(facts, Connection::of(&facts))];
+        world.on_mismatch = on_mismatch;
         for latched in 0..=ALL {
             for recorded in INITIAL {
                 let (before, mut session, _) = world.begin(latched, recorded);
@@ -764,6 +871,8 @@ fn a_handshake_is_judged_as_specified_for_every_latch_and_every_combination_of_f
 #[test]
 fn a_status_is_judged_as_specified_for_every_set_of_tags_and_every_combination_of_facts() {
     let mut world = World::new(0..=ALL);
+    // The status is judged on all connections that go on.
+    world.on_mismatch = OnTlsaMismatch::GoOn;
     let mut judged = 0;
     for facts in all_facts() {
         world.connections = vec![(facts, Connection::of(&facts))];
@@ -799,6 +908,12 @@ fn a_status_is_judged_as_specified_for_every_set_of_tags_and_every_combination_o
 /// tls-dane-tlsa stands beside every other set, as the unknown one does always.
 #[test]
 fn in_every_reachable_state_every_event_does_what_the_draft_says() {
+    for on_mismatch in [OnTlsaMismatch::Refuse, OnTlsaMismatch::GoOn] {
+        reach_every_state(on_mismatch);
+    }
+}
+
+fn reach_every_state(on_mismatch: OnTlsaMismatch) {
     let begun = Instant::now();
     let beside = match cfg!(debug_assertions) {
         true => DANE | UNKNOWN,
@@ -809,7 +924,8 @@ fn in_every_reachable_state_every_event_does_what_the_draft_says() {
         0 => tags_of,
         _ => tags_of | beside,
     });
-    let world = World::new(advertised);
+    let mut world = World::new(advertised);
+    world.on_mismatch = on_mismatch;
     let events = world.events();
     let mut known = HashMap::<Ghost, LatchSession>::new();
     let mut queue = VecDeque::new();
@@ -826,7 +942,7 @@ fn in_every_reachable_state_every_event_does_what_the_draft_says() {
     let (mut transitions, mut terminal) = (0_u64, 0_u64);
     while let Some(before) = queue.pop_front() {
         let session = known[&before].clone();
-        if matches!(before.phase, Phase::Refused(..) | Phase::Over) {
+        if before.phase.is_final() {
             terminal += 1;
         }
         for happens in &events {

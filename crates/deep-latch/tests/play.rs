@@ -13,9 +13,9 @@
 )]
 
 use deep_latch::{
-    ChainVerdict, Client, ClientError, ClientEvent, DaneVerdict, DeepStatus, Demand, Facilities,
-    Host, IdentityVerdict, LatchFailure, LatchRecord, LatchSession, Login, Outcome, Protocol,
-    ProtocolVersion, SecurityTag, TlsFacts,
+    CertificateFailure, ChainVerdict, Client, ClientError, ClientEvent, DaneVerdict, DeepStatus,
+    Demand, Facilities, HandshakeFault, Host, IdentityVerdict, LatchFailure, LatchRecord,
+    LatchSession, Login, Outcome, Protocol, ProtocolVersion, SecurityTag, TlsFacts,
 };
 
 pub const HOST: &str = "mail.example.com";
@@ -65,6 +65,8 @@ pub struct Script<'a> {
     pub after_login: &'a [u8],
     /// What TLS comes to; nothing if the handshake fails.
     pub facts: Option<TlsFacts>,
+    /// Why the handshake fails, if it does.
+    pub fault: HandshakeFault,
     /// Whether the client comes back after login.
     pub login: Option<Login>,
 }
@@ -76,6 +78,7 @@ impl Default for Script<'_> {
             tls: b"",
             after_login: b"",
             facts: Some(GOOD),
+            fault: HandshakeFault::Negotiation,
             login: None,
         }
     }
@@ -86,6 +89,7 @@ pub enum End {
     LogIn,
     Ready,
     Refused(LatchFailure),
+    RefusedCertificate(CertificateFailure),
     Failed(ClientError),
 }
 
@@ -140,7 +144,7 @@ pub fn play_in_pieces<P: Protocol>(
                 (stage, left) = (1, script.tls);
                 match script.facts {
                     Some(facts) => client.handshake(facts),
-                    None => client.handshake_failed(),
+                    None => client.handshake_failed(script.fault),
                 }
             }
             Ok(Demand::LogIn) => {
@@ -156,6 +160,7 @@ pub fn play_in_pieces<P: Protocol>(
                 break End::Ready;
             }
             Ok(Demand::Refused(failure)) => break End::Refused(failure),
+            Ok(Demand::RefusedCertificate(failure)) => break End::RefusedCertificate(failure),
             Err(error) => break End::Failed(error),
         }
     };

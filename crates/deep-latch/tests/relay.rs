@@ -9,9 +9,9 @@
 )]
 
 use deep_latch::{
-    Cause, Event, Facilities, Host, LatchFailure, LatchRecord, LatchSession, Outcome, ParseError,
-    RelayReply, ReplyTo, SecurityDetail, SecurityTag, Stage, add_security_latch,
-    delivery_status_blocks, security_latch_of,
+    Cause, CertificateFault, Event, Facilities, HandshakeFault, Host, LatchFailure, LatchRecord,
+    LatchSession, Outcome, ParseError, RelayReply, ReplyTo, SecurityDetail, SecurityTag, Stage,
+    add_security_latch, delivery_status_blocks, security_latch_of,
 };
 use proptest::prelude::*;
 
@@ -74,6 +74,43 @@ fn the_reply_has_one_of_the_basic_codes_of_section_11_9_and_is_temporary_by_pref
     assert!(SecurityDetail::try_new(999).is_ok());
     let error = SecurityDetail::try_new(1000).unwrap_err();
     assert_eq!(error.to_string(), "detail: more than 999");
+}
+
+#[test]
+fn tells_a_certificate_and_a_transport_from_a_latch_that_failed() {
+    let host = Host::try_new("mx.example.com").unwrap();
+    let after = |latched: &str, fault| {
+        let record = LatchRecord::preset(host.clone(), tags(latched));
+        let (mut session, _) = LatchSession::begin(record, Facilities::new());
+        session.step(Event::HandshakeFailed(fault)).outcome
+    };
+    let (cause, to) = (Cause::Administrative, ReplyTo::Transaction);
+    let expired = HandshakeFault::Certificate(CertificateFault::Chain);
+    let Outcome::RefuseCertificate(failure) = after("tls10 tls12", expired) else {
+        panic!("no failure of the certificate");
+    };
+    let reply = RelayReply::of_certificate(&failure, cause, to, SecurityDetail::OTHER);
+    assert_eq!((reply.code(), &*reply.status()), (454, "4.7.0"));
+    let text = "454 4.7.0 Message Transport Failed due to missing required security: mx.example.com: \
+                the certificate is not trusted, or not valid now\r\n";
+    assert_eq!(reply.to_string(), text);
+    assert!(
+        matches!(after("tls10 tls-cert", expired), Outcome::Refuse(failure)
+        if failure.tags() == [SecurityTag::TLS_CERT])
+    );
+    let broken = HandshakeFault::Transport;
+    assert_eq!(after("tls10 tls-cert", broken), Outcome::Over);
+    for (cause, to, expected) in [
+        (Cause::Administrative, ReplyTo::Recipient, "450 4.4.2"),
+        (Cause::Administrative, ReplyTo::Transaction, "451 4.4.2"),
+        (Cause::Lasting, ReplyTo::Recipient, "550 5.4.2"),
+        (Cause::Lasting, ReplyTo::Transaction, "554 5.4.2"),
+    ] {
+        let reply = RelayReply::of_transport(&host, cause, to);
+        assert_eq!(format!("{} {}", reply.code(), reply.status()), expected);
+        let text = "Message Transport Failed: no connection to mx.example.com";
+        assert_eq!(reply.to_string(), format!("{expected} {text}\r\n"));
+    }
 }
 
 #[test]

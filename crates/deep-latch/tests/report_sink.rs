@@ -602,6 +602,88 @@ async fn one_account_cannot_fill_the_sink() {
     .await;
 }
 
+/// Reports of as many versions of software as there are connections, again and again, all at once; returns how
+/// many were kept.
+async fn fill_at_once(sinks: &[Arc<dyn ReportSink>]) -> usize {
+    let begin = Arc::new(tokio::sync::Barrier::new(sinks.len()));
+    let tasks = (0..).zip(sinks).map(|(number, sink)| {
+        let (begin, sink) = (begin.clone(), sink.clone());
+        tokio::spawn(async move {
+            let here = host("imap.example.com");
+            let mut kept = 0;
+            for round in 0..5 {
+                let report = ClientReport {
+                    latch: tags("tls10"),
+                    ..software("Mail", &format!("{round}.{number}"))
+                };
+                let protocol = MailProtocol::Imap;
+                let report =
+                    ReceivedReport::try_new("mallory", &here, protocol, at(0), &report).unwrap();
+                begin.wait().await;
+                match sink.record(&report).await {
+                    Ok(()) => kept += 1,
+                    Err(error) => assert_eq!(error.kind(), ReportSinkErrorKind::TooManyClients),
+                }
+            }
+            kept
+        })
+    });
+    let mut kept = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        kept += task.await.unwrap();
+    }
+    kept
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn keeps_the_limit_of_clients_of_an_account_under_64_connections_at_once() {
+    const CONNECTIONS: usize = 64;
+    let options = ReportSinkOptions {
+        max_connections: 64,
+        timeout: Duration::from_secs(60),
+        ..ReportSinkOptions::default()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("reports.db");
+    let server = PostgresServer::shared();
+    let database = server.database("at_once").await;
+    let memory: Arc<dyn ReportSink> = Arc::new(MemoryReportSink::new());
+    let postgres = PostgresReportSink::connect(database, options).await;
+    let postgres: Arc<dyn ReportSink> = Arc::new(postgres.unwrap());
+    // Each opens the file by itself, as processes do.
+    let mut sqlite: Vec<Arc<dyn ReportSink>> = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let options = ReportSinkOptions {
+            max_connections: 1,
+            ..options
+        };
+        let sink = SqliteReportSink::open(&path, options).await;
+        sqlite.push(Arc::new(sink.unwrap()));
+    }
+    let sinks = [
+        ("memory", vec![memory; CONNECTIONS]),
+        ("SQLite", sqlite),
+        ("PostgreSQL", vec![postgres; CONNECTIONS]),
+    ];
+    for (name, sinks) in sinks {
+        assert_eq!(
+            fill_at_once(&sinks).await,
+            MAX_CLIENTS_PER_ACCOUNT,
+            "{name}"
+        );
+        let counts = sinks[0].clients_by_software(Clients::since(at(0))).await;
+        let clients = u64::try_from(MAX_CLIENTS_PER_ACCOUNT).unwrap();
+        assert_eq!(counts.unwrap().clients, clients, "{name}");
+        // Those that are known still report.
+        let known = ClientReport {
+            latch: tags("tls12"),
+            ..software("Mail", "0.0")
+        };
+        record(&*sinks[0], "mallory", at(1), &known).await;
+        record(&*sinks[0], "bob", at(1), &known).await;
+    }
+}
+
 #[tokio::test]
 async fn of_very_many_versions_those_of_most_clients_are_shown_and_all_are_counted() {
     on_each("rows", async |sink| {
@@ -844,22 +926,152 @@ async fn reports_can_come_while_old_ones_are_purged_and_forgotten() {
 }
 
 #[tokio::test]
-async fn an_sqlite_database_is_its_owners_alone() {
+async fn keeps_an_sqlite_database_for_its_owner_and_the_group_that_may_read_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reports.db");
+    let mode = |name: &str| {
+        let file = fs::metadata(directory.path().join(name)).unwrap();
+        file.permissions().mode() & 0o777
+    };
     let sink = open(&path).await;
     record(&sink, "alice", at(0), &example_1()).await;
-    for suffix in ["", "-wal", "-shm"] {
-        let file = fs::metadata(directory.path().join(format!("reports.db{suffix}")));
-        assert_eq!(file.unwrap().permissions().mode() & 0o777, 0o600);
+    for name in ["reports.db", "reports.db-journal", "reports.db.lock"] {
+        assert_eq!(mode(name), 0o600, "{name}");
     }
     sink.close().await;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     open(&path).await.close().await;
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o640
-    );
+    assert_eq!(mode("reports.db"), 0o640);
+    for exposed in [0o604, 0o660, 0o620, 0o602, 0o666] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(exposed)).unwrap();
+        let error = SqliteReportSink::open(&path, ReportSinkOptions::default()).await;
+        let error = error.unwrap_err();
+        assert_eq!(error.kind(), ReportSinkErrorKind::Exposed, "{exposed:o}");
+        assert_eq!(error.place(), Some(&*format!("{path:?}")));
+        // It is said, and not changed.
+        assert_eq!(mode("reports.db"), exposed);
+    }
+}
+
+/// A user of PostgreSQL who may only do what is granted here.
+async fn role(database: &PgConnectOptions, name: &str, grants: &str) -> PgConnectOptions {
+    let mut connection = PgConnection::connect_with(database).await.unwrap();
+    let sql = format!("CREATE ROLE {name} LOGIN; {grants}");
+    let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+    connection.execute(sql).await.unwrap();
+    connection.close().await.unwrap();
+    database.clone().username(name)
+}
+
+/// Checks that a sink answers what it was told of example 1, and changes nothing.
+async fn assert_asks_only(sink: &dyn ReportSink) {
+    let all = Clients::since(at(0));
+    let counts = sink.clients_by_software(all).await.unwrap();
+    assert_eq!(counts.clients, 1);
+    let tags = sink.clients_by_tag(all).await.unwrap();
+    let expected = [
+        count("tls-cert", 1, 0),
+        count("tls10", 1, 0),
+        count("tls12", 0, 1),
+    ];
+    assert_eq!(tags, expected);
+    let asked = SecurityTag::TLS_CERT;
+    let breaks = sink.what_breaks_if_dropped(&asked, all).await.unwrap();
+    assert_eq!(breaks.clients, 1);
+    let (here, report) = (host("imap.example.com"), example_2());
+    let report =
+        ReceivedReport::try_new("alice", &here, MailProtocol::Imap, at(9), &report).unwrap();
+    let read_only = ReportSinkErrorKind::ReadOnly;
+    assert_eq!(sink.record(&report).await.unwrap_err().kind(), read_only);
+    assert_eq!(sink.purge(at(99)).await.unwrap_err().kind(), read_only);
+    assert_eq!(sink.forget("alice").await.unwrap_err().kind(), read_only);
+    assert_eq!(sink.clients_by_tag(all).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn asks_an_sqlite_database_without_creating_or_changing_anything() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("reports.db");
+    let options = ReportSinkOptions::default();
+    let names = || {
+        let entries = fs::read_dir(directory.path()).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let refusal = async |path: &Path| {
+        let opened = SqliteReportSink::open_to_read(path, options).await;
+        let error = opened.unwrap_err();
+        assert_eq!(error.place(), Some(&*format!("{path:?}")));
+        error.kind()
+    };
+    assert_eq!(refusal(&path).await, ReportSinkErrorKind::Missing);
+    let no_directory = directory.path().join("none/reports.db");
+    assert_eq!(refusal(&no_directory).await, ReportSinkErrorKind::Missing);
+    assert!(names().is_empty());
+    fs::write(&path, "").unwrap();
+    assert_eq!(refusal(&path).await, ReportSinkErrorKind::Unreadable);
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    fs::remove_file(&path).unwrap();
+    let file = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(true);
+    let mut other = SqliteConnection::connect_with(&file).await.unwrap();
+    other.execute("CREATE TABLE other (x)").await.unwrap();
+    other.close().await.unwrap();
+    assert_eq!(refusal(&path).await, ReportSinkErrorKind::Unreadable);
+    fs::remove_file(&path).unwrap();
+
+    let sink = open(&path).await;
+    record(&sink, "alice", at(5), &example_1()).await;
+    let (before, bytes) = (names(), fs::read(&path).unwrap());
+    let reader = SqliteReportSink::open_to_read(&path, options).await;
+    assert_asks_only(&reader.unwrap()).await;
+    sink.close().await;
+    // Also if it is not to be written at all, and others may read it.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    let reader = SqliteReportSink::open_to_read(&path, options).await;
+    assert_asks_only(&reader.unwrap()).await;
+    assert_eq!((names(), fs::read(&path).unwrap()), (before, bytes));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut around = SqliteConnection::connect_with(&file).await.unwrap();
+    let later = "INSERT INTO deep_report_migrations (version, description, success, checksum, \
+        execution_time) VALUES (2, 'later', 1, x'00', 0)";
+    around.execute(later).await.unwrap();
+    assert_eq!(refusal(&path).await, ReportSinkErrorKind::Version);
+}
+
+#[tokio::test]
+async fn asks_postgresql_as_a_user_who_may_only_select() {
+    let server = PostgresServer::shared();
+    let database = server.database("asked").await;
+    let options = ReportSinkOptions::default();
+    let refusal = async |database: &PgConnectOptions| {
+        let opened = PostgresReportSink::connect_to_read(database.clone(), options).await;
+        let error = opened.unwrap_err();
+        let place = error.place().unwrap();
+        assert!(place.ends_with("/asked"), "{place}");
+        error.kind()
+    };
+    // Not there, and not made.
+    assert_eq!(refusal(&database).await, ReportSinkErrorKind::Missing);
+    assert_eq!(refusal(&database).await, ReportSinkErrorKind::Missing);
+    let sink = connect(database.clone()).await;
+    record(&sink, "alice", at(5), &example_1()).await;
+    let nothing = role(&database, "may_nothing", "").await;
+    assert_eq!(refusal(&nothing).await, ReportSinkErrorKind::Unavailable);
+    let select = "GRANT SELECT ON deep_clients, deep_client_tags, deep_report_migrations \
+        TO may_select; ALTER ROLE may_select SET statement_timeout = 0";
+    let select = role(&database, "may_select", select).await;
+    let reader = PostgresReportSink::connect_to_read(select, options).await;
+    assert_asks_only(&reader.unwrap()).await;
+    // One who may do all does not do it by mistake.
+    let reader = PostgresReportSink::connect_to_read(database.clone(), options).await;
+    assert_asks_only(&reader.unwrap()).await;
+    let mut around = PgConnection::connect_with(&database).await.unwrap();
+    let later = "INSERT INTO deep_report_migrations (version, description, success, checksum, \
+        execution_time) VALUES (2, 'later', true, '', 0)";
+    around.execute(later).await.unwrap();
+    assert_eq!(refusal(&database).await, ReportSinkErrorKind::Version);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -1170,16 +1382,15 @@ async fn a_sink_that_does_not_answer_says_so_and_is_used_again_when_it_does() {
     assert!(error.source().is_some());
     let options = ReportSinkOptions::default();
     let nowhere = SqliteReportSink::open(directory.path().join("none/reports.db"), options).await;
-    assert_eq!(
-        nowhere.unwrap_err().kind(),
-        ReportSinkErrorKind::Unavailable
-    );
+    assert_eq!(nowhere.unwrap_err().kind(), ReportSinkErrorKind::Missing);
     let no_database = directory.path().join("text");
-    fs::write(&no_database, "this is not a database".repeat(100)).unwrap();
-    let error = SqliteReportSink::open(&no_database, options)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ReportSinkErrorKind::Unavailable);
+    for content in [String::new(), "this is not a database".repeat(100)] {
+        fs::write(&no_database, &content).unwrap();
+        fs::set_permissions(&no_database, fs::Permissions::from_mode(0o600)).unwrap();
+        let error = SqliteReportSink::open(&no_database, options).await;
+        assert_eq!(error.unwrap_err().kind(), ReportSinkErrorKind::Unreadable);
+        assert_eq!(fs::read_to_string(&no_database).unwrap(), content);
+    }
 
     let mut server = PostgresServer::start();
     let options = ReportSinkOptions {

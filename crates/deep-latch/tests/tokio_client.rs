@@ -11,11 +11,11 @@ use std::{
 };
 
 use deep_latch::{
-    Account, Action, CertificateUsage, Client, ClientError, ClientOptions, DaneVerdict, Facilities,
-    Host, ImapClient, LatchConnector, LatchRecord, LatchSession, LatchStore, LatchStoreError,
-    LatchStoreErrorKind, Login, MailStream, MemoryLatchStore, OnCertificateFailure, Pause,
-    PopClient, Protocol, Rewound, RunError, SecurityTag, SmtpClient, Stage, StatusUrl, StoreFuture,
-    TlsStart, run,
+    Account, Action, CertificateFault, CertificateUsage, Client, ClientError, ClientOptions,
+    DaneVerdict, Demand, Facilities, Host, ImapClient, LatchConnector, LatchRecord, LatchSession,
+    LatchStore, LatchStoreError, LatchStoreErrorKind, Login, MailStream, MemoryLatchStore,
+    OnCertificateFailure, Pause, PopClient, Protocol, Rewound, RunError, SecurityTag, SmtpClient,
+    Stage, StatusUrl, StoreFuture, TlsStart, run,
 };
 use play::HOST;
 use rcgen::{CertificateParams, Issuer, KeyPair};
@@ -317,12 +317,14 @@ async fn without_a_latch_the_caller_says_whether_the_certificate_must_be_verifie
     let mut client = ImapClient::new(session(&store).await, options(TlsStart::Implicit));
     let (tcp, _) = serve(Some(world.acceptor.clone()), &[], &IMAP[..2]).await;
     match connect(&world, &mut client, tcp, &store).await {
-        Err(RunError::Handshake(error)) => {
+        Err(RunError::Certificate { failure, handshake }) => {
+            assert_eq!(failure.fault(), CertificateFault::Chain);
+            let error = handshake.unwrap();
             assert!(error.to_string().contains("UnknownIssuer"), "{error}");
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(client.demand(), Err(ClientError::HandshakeFailed));
+    assert!(matches!(client.demand(), Ok(Demand::RefusedCertificate(_))));
 
     let connector = world.connector();
     let connector = connector.on_certificate_failure(OnCertificateFailure::GoOn);

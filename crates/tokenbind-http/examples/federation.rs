@@ -60,7 +60,7 @@ fn check(
     token: &str,
     provided: Option<&ProvidedTokenBinding>,
 ) -> SealedTokenVerdict {
-    let connection = provided.map(|binding| binding.id().view());
+    let connection = provided.and_then(|binding| binding.id().provided());
     tokens.open(token.as_bytes(), connection, SystemTime::now())
 }
 

@@ -70,7 +70,7 @@ fn check(
     binding: Option<&ProvidedTokenBinding>,
 ) -> Option<std::result::Result<String, TokenRefusal>> {
     let values = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-    let connection = binding.map(|binding| binding.id().view());
+    let connection = binding.and_then(|binding| binding.id().provided());
     Some(match cookie.open(values, connection, SystemTime::now())? {
         SealedTokenVerdict::HonorBound(token) | SealedTokenVerdict::HonorBearer(token) => {
             Ok(String::from_utf8_lossy(token.payload()).into_owned())

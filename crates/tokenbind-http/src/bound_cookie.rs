@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokenbind_wire::TokenBindingIdRef;
+use tokenbind_wire::ProvidedIdRef;
 
 use crate::bound_token::{
     BoundTokens, IssueTo, MAX_EXPIRES_SECS, MAX_SEALED_BYTES, SealError, SealedTokenVerdict,
@@ -143,7 +143,7 @@ impl std::error::Error for CookieError {}
 ///     cookies: impl IntoIterator<Item = &'v [u8]>,
 ///     binding: Option<&ProvidedTokenBinding>,
 /// ) -> Option<Vec<u8>> {
-///     let connection = binding.map(|binding| binding.id().view());
+///     let connection = binding.and_then(|binding| binding.id().provided());
 ///     match session.open(cookies, connection, SystemTime::now())? {
 ///         SealedTokenVerdict::HonorBound(token) => Some(token.into_payload()),
 ///         // Only under `BearerPolicy::Honor`.
@@ -257,7 +257,7 @@ impl BoundCookie {
     pub fn open<'v>(
         &self,
         values: impl IntoIterator<Item = &'v [u8]>,
-        connection: Option<TokenBindingIdRef<'_>>,
+        connection: Option<ProvidedIdRef<'_>>,
         now: SystemTime,
     ) -> Option<SealedTokenVerdict> {
         let pairs = values.into_iter().flat_map(pairs);

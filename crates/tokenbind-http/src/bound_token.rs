@@ -13,7 +13,7 @@ use std::{
 
 use hmac::Mac;
 use tokenbind_wire::{
-    BearerPolicy, TokenBindingIdRef, TokenBindingType, TokenClaim, TokenVerdict, check_token,
+    BearerPolicy, ProvidedIdRef, TokenBindingIdRef, TokenClaim, TokenVerdict, check_token,
 };
 
 use crate::server::{ProvidedTokenBinding, TokenToIssue};
@@ -183,12 +183,12 @@ impl fmt::Debug for OpenedToken {
 /// let token = sessions.seal(client.view(), b"user 17", now + Duration::from_secs(3600))?;
 ///
 /// // On a later request.
-/// match sessions.open(token.as_bytes(), Some(client.view()), now) {
+/// match sessions.open(token.as_bytes(), client.provided(), now) {
 ///     SealedTokenVerdict::HonorBound(token) => assert_eq!(token.payload(), b"user 17"),
 ///     other => panic!("{other:?}"),
 /// }
 /// // Stolen.
-/// match sessions.open(token.as_bytes(), Some(thief.view()), now) {
+/// match sessions.open(token.as_bytes(), thief.provided(), now) {
 ///     SealedTokenVerdict::Discard(why) => assert_eq!(why.kind().name(), "mismatch"),
 ///     other => panic!("{other:?}"),
 /// }
@@ -271,13 +271,13 @@ impl BoundTokens {
     /// Checks a token against the connection it came over (section 7).
     ///
     /// `connection` is the identifier of the *provided* binding that was established, e.g. that of
-    /// [`ProvidedTokenBinding`]; one of another type counts as none. The MAC is compared first and
+    /// [`ProvidedTokenBinding`]. The MAC is compared first and
     /// nothing behind the key's id is looked at before; MAC and identifier are compared in constant
     /// time.
     pub fn open(
         &self,
         sealed: &[u8],
-        connection: Option<TokenBindingIdRef<'_>>,
+        connection: Option<ProvidedIdRef<'_>>,
         now: SystemTime,
     ) -> SealedTokenVerdict {
         match self.check(sealed, connection, now) {
@@ -289,7 +289,7 @@ impl BoundTokens {
     fn check(
         &self,
         sealed: &[u8],
-        connection: Option<TokenBindingIdRef<'_>>,
+        connection: Option<ProvidedIdRef<'_>>,
         now: SystemTime,
     ) -> Result<SealedTokenVerdict, TokenRefusal> {
         let octets = format::decode(sealed)?;
@@ -308,8 +308,6 @@ impl BoundTokens {
         if now_secs >= body.expires_secs {
             return Err(body.refuse_expires(TokenRefusalKind::Expired));
         }
-        let connection =
-            connection.filter(|id| id.tokenbinding_type() == TokenBindingType::PROVIDED);
         let claim = match body.key_id_sha256 {
             Some(sha256) => TokenClaim::KeyIdSha256(sha256),
             None => TokenClaim::Bearer,

@@ -14,7 +14,8 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, TokenBindingIdRef, TokenClaim, TokenVerdict, check_token,
+    BearerPolicy, DiscardReason, ProvidedIdRef, TokenBindingIdRef, TokenClaim, TokenVerdict,
+    check_token,
 };
 use zeroize::Zeroizing;
 
@@ -271,7 +272,7 @@ impl TokenRecord {
     /// held against a clock that is behind the one it was issued by: of a fleet's clocks, one is.
     pub fn check(
         self,
-        connection: Option<TokenBindingIdRef<'_>>,
+        connection: Option<ProvidedIdRef<'_>>,
         bearer_policy: BearerPolicy,
         now: SystemTime,
     ) -> StoredTokenVerdict {
@@ -575,7 +576,7 @@ pub trait TokenStore: Send + Sync {
     fn check<'a>(
         &'a self,
         presented: &'a [u8],
-        connection: Option<TokenBindingIdRef<'a>>,
+        connection: Option<ProvidedIdRef<'a>>,
         bearer_policy: BearerPolicy,
         now: SystemTime,
     ) -> StoreFuture<'a, StoredTokenVerdict> {

@@ -60,7 +60,7 @@ fn split(set_cookie: &str) -> (&str, &str) {
 }
 
 fn open(cookie: &BoundCookie, headers: &[&[u8]]) -> Option<Result<Vec<u8>, &'static str>> {
-    let verdict = cookie.open(headers.iter().copied(), Some(client().view()), now());
+    let verdict = cookie.open(headers.iter().copied(), client().provided(), now());
     verdict.map(|verdict| match verdict {
         SealedTokenVerdict::HonorBound(token) => Ok(token.into_payload()),
         SealedTokenVerdict::HonorBearer(_) => Err("a bearer token"),
@@ -324,7 +324,7 @@ fn a_token_is_good_in_its_cookie_only() {
     let header = format!("__Host-other={value}");
     assert_eq!(open(&other, &[header.as_bytes()]), refused);
 
-    let outside = tokens.open(value.as_bytes(), Some(client.view()), now());
+    let outside = tokens.open(value.as_bytes(), client.provided(), now());
     assert!(
         matches!(outside, SealedTokenVerdict::Discard(why) if why.kind().name() == "mac-mismatch")
     );

@@ -69,7 +69,7 @@ fn opened(verdict: SealedTokenVerdict) -> Result<(&'static str, Vec<u8>), Why> {
 }
 
 fn open(tokens: &BoundTokens, token: impl AsRef<[u8]>) -> Result<(&'static str, Vec<u8>), Why> {
-    opened(tokens.open(token.as_ref(), Some(id(CLIENT).view()), at(NOW)))
+    opened(tokens.open(token.as_ref(), id(CLIENT).provided(), at(NOW)))
 }
 
 fn token(verdict: SealedTokenVerdict) -> OpenedToken {
@@ -84,14 +84,14 @@ fn a_token_is_honored_on_its_clients_connections_only() {
     let (tokens, client, other) = (tokens(), id(CLIENT), id(OTHER));
     let sealed = seal(&tokens, b"user 17");
     let on = |connection| opened(tokens.open(sealed.as_bytes(), connection, at(NOW)));
-    assert_eq!(on(Some(client.view())), Ok(("bound", b"user 17".to_vec())));
+    assert_eq!(on(client.provided()), Ok(("bound", b"user 17".to_vec())));
     let binding = "SealedToken.binding";
-    assert_eq!(on(Some(other.view())), Err(("mismatch", binding, 5)));
+    assert_eq!(on(other.provided()), Err(("mismatch", binding, 5)));
     let none = Err(("no-token-binding-established", binding, 5));
     assert_eq!(on(None), none);
     // What the client referred to was established as another server's.
     let referred = client.clone().with_type(TokenBindingType::REFERRED);
-    assert_eq!(on(Some(referred.view())), none);
+    assert_eq!(on(referred.provided()), none);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn what_a_provider_binds_to_a_referred_key_is_honored_by_the_consumer() {
     let sealed = provider.seal(&issue, b"user 17", at(NOW + 60));
     let sealed = sealed.expect("sealed");
     assert_eq!(open(&consumer, &sealed), Ok(("bound", b"user 17".to_vec())));
-    let stolen = consumer.open(sealed.as_bytes(), Some(id(OTHER).view()), at(NOW));
+    let stolen = consumer.open(sealed.as_bytes(), id(OTHER).provided(), at(NOW));
     assert_eq!(opened(stolen), Err(("mismatch", "SealedToken.binding", 5)));
 }
 
@@ -119,7 +119,7 @@ fn a_token_issued_unbound_is_honored_only_under_the_policy() {
         let honored = Ok(("bearer", b"user 17".to_vec()));
         let lenient = tokens.clone().bearer_policy(BearerPolicy::Honor);
         for connection in [None, Some(id(OTHER))] {
-            let connection = connection.as_ref().map(TokenBindingId::view);
+            let connection = connection.as_ref().and_then(TokenBindingId::provided);
             let on =
                 |tokens: &BoundTokens| opened(tokens.open(sealed.as_bytes(), connection, at(NOW)));
             assert_eq!(on(&tokens), discarded);
@@ -231,7 +231,7 @@ fn keys_rotate_without_a_token_being_refused() {
     let new = seal(&tokens, b"new");
     assert_eq!(new, seal(&next, b"new"));
     for (sealed, payload, key) in [(&old, b"old", FIRST), (&new, b"new", SECOND)] {
-        let opened = token(tokens.open(sealed.as_bytes(), Some(id(CLIENT).view()), at(NOW)));
+        let opened = token(tokens.open(sealed.as_bytes(), id(CLIENT).provided(), at(NOW)));
         assert_eq!((opened.payload(), opened.key()), (&payload[..], key));
         assert_eq!(opened.expires(), at(NOW + 60));
     }
@@ -286,7 +286,7 @@ fn nothing_secret_is_printed_and_no_payload() {
          purpose: \"session\", bearer_policy: Discard, .. }"
     );
     let sealed = seal(&tokens, b"user 17");
-    let opened = token(tokens.open(sealed.as_bytes(), Some(id(CLIENT).view()), at(NOW)));
+    let opened = token(tokens.open(sealed.as_bytes(), id(CLIENT).provided(), at(NOW)));
     let printed = format!("{opened:?}");
     assert!(printed.starts_with("OpenedToken { expires: "), "{printed}");
     assert!(printed.ends_with(", key: TokenKeyId(1), .. }"), "{printed}");
@@ -299,7 +299,7 @@ fn a_token_is_refused_from_its_expiry_on() {
     let half = Duration::from_millis(500);
     let sealed = tokens.seal(client.view(), b"", at(NOW + 60) + half);
     let sealed = sealed.expect("sealed");
-    let on = |now| opened(tokens.open(sealed.as_bytes(), Some(client.view()), now));
+    let on = |now| opened(tokens.open(sealed.as_bytes(), client.provided(), now));
     let honored = Ok(("bound", Vec::new()));
     let expired = Err(("expired", "SealedToken.expires", 38));
     let clock = Err(("clock", "SealedToken.expires", 38));

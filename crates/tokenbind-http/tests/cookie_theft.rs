@@ -61,7 +61,7 @@ impl Service<Request<()>> for Application {
         let cookies = request.headers().get_all(COOKIE);
         let verdict = self.session.open(
             cookies.iter().map(HeaderValue::as_bytes),
-            binding.map(|binding| binding.id().view()),
+            binding.and_then(|binding| binding.id().provided()),
             now,
         );
         ready(Ok(Response::new(match verdict {

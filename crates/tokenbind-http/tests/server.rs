@@ -295,7 +295,7 @@ fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
     };
     assert_eq!(*token, id(TokenBindingType::REFERRED, &*at_consumer));
     let verdict = |claim, bindings: &TokenBindings| {
-        let connection = Some(bindings.provided().id().view());
+        let connection = bindings.provided().id().provided();
         check_token(claim, connection, BearerPolicy::Discard)
     };
     let own = request(consumer, &*at_consumer, None);

@@ -141,7 +141,7 @@ async fn verdict(
     connection: Option<&TokenBindingId>,
     now: SystemTime,
 ) -> StoredTokenVerdict {
-    let connection = connection.map(TokenBindingId::view);
+    let connection = connection.and_then(TokenBindingId::provided);
     let policy = BearerPolicy::Discard;
     store
         .check(token.as_str().as_bytes(), connection, policy, now)
@@ -170,11 +170,16 @@ async fn a_token_is_honored_on_connections_of_its_key_and_on_no_other() {
                         Some(provided(&other_key())),
                         Discard(Binding(DiscardReason::Mismatch)),
                     ),
+                    // A referred identifier says nothing of the connection's own key.
+                    (
+                        Some(referred(&key)),
+                        Discard(Binding(DiscardReason::NoTokenBindingEstablished)),
+                    ),
                 ];
                 for (connection, expected) in expected {
                     // A policy for bearer tokens is none for bound ones.
                     for policy in [BearerPolicy::Honor, BearerPolicy::Discard] {
-                        let connection = connection.as_ref().map(TokenBindingId::view);
+                        let connection = connection.as_ref().and_then(TokenBindingId::provided);
                         let verdict = store.check(presented, connection, policy, at(1)).await;
                         assert_eq!(verdict, expected);
                     }
@@ -193,7 +198,7 @@ async fn a_bearer_token_is_honored_only_where_the_policy_says_so() {
         assert_eq!(record, bearer());
         let token = store.issue(&record).await.unwrap();
         for connection in [None, Some(provided(&key()))] {
-            let connection = connection.as_ref().map(TokenBindingId::view);
+            let connection = connection.as_ref().and_then(TokenBindingId::provided);
             let check = |policy| store.check(token.as_str().as_bytes(), connection, policy, at(1));
             assert_eq!(
                 check(BearerPolicy::Honor).await,
@@ -228,7 +233,7 @@ async fn a_token_that_was_not_issued_is_unknown() {
             .map(String::as_bytes)
             .chain([&digest.as_bytes()[..], &[0xff; 70_000]])
         {
-            let connection = Some(connection.view());
+            let connection = connection.provided();
             let verdict = store
                 .check(presented, connection, BearerPolicy::Honor, at(1))
                 .await;
@@ -891,7 +896,7 @@ async fn a_row_that_is_no_token_is_unreadable_and_not_honored() {
             assert_eq!(error.kind(), TokenStoreErrorKind::Unreadable, "{broken}");
             let presented = 0_u32.to_be_bytes();
             for connection in [None, Some(provided(&key()))] {
-                let connection = connection.as_ref().map(TokenBindingId::view);
+                let connection = connection.as_ref().and_then(TokenBindingId::provided);
                 let verdict = store
                     .check(&presented, connection, BearerPolicy::Honor, at(1))
                     .await;
@@ -1058,7 +1063,7 @@ async fn a_store_that_does_not_answer_honors_nothing() {
     let presented = 0_u32.to_be_bytes();
     let connection = provided(&key());
     let check = async |store: &dyn TokenStore| {
-        let connection = Some(connection.view());
+        let connection = connection.provided();
         store
             .check(&presented, connection, BearerPolicy::Honor, at(1))
             .await
@@ -1192,7 +1197,7 @@ async fn write(database: &str) -> Result<(), Box<dyn Error>> {
 async fn assert_all_there(store: &dyn TokenStore, tokens: &[String]) {
     let connection = provided(&rsa_key());
     for token in tokens {
-        let connection = Some(connection.view());
+        let connection = connection.provided();
         let verdict = store
             .check(token.as_bytes(), connection, BearerPolicy::Discard, at(1))
             .await;
@@ -1470,7 +1475,7 @@ async fn ask(store: &dyn TokenStore, question: &Question) -> Answer {
             now,
         } => {
             let connection = key.map(|key| provided(&key_number(key)));
-            let connection = connection.as_ref().map(TokenBindingId::view);
+            let connection = connection.as_ref().and_then(TokenBindingId::provided);
             let policy = if honor_bearer {
                 BearerPolicy::Honor
             } else {

@@ -114,6 +114,14 @@ impl<'a> TokenBindingIdRef<'a> {
         self.key_id().ct_eq(other.key_id()).into()
     }
 
+    /// Returns the identifier as one that a connection can be checked by, if its type is
+    /// `provided_token_binding`. A referred identifier names a key that the client shows to another server
+    /// (popov-7-3).
+    #[must_use]
+    pub fn provided(self) -> Option<ProvidedIdRef<'a>> {
+        (self.tokenbinding_type == TokenBindingType::PROVIDED).then_some(ProvidedIdRef(self))
+    }
+
     /// The owned form.
     #[must_use]
     pub fn to_owned(self) -> TokenBindingId {
@@ -122,6 +130,19 @@ impl<'a> TokenBindingIdRef<'a> {
             tokenbinding_type: self.tokenbinding_type,
             algorithm: self.algorithm,
         }
+    }
+}
+
+/// A `TokenBindingID` of type `provided_token_binding`, borrowed: the only kind that security tokens are checked
+/// against (draft-popov-token-binding-00 section 7). [`TokenBindingIdRef::provided`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProvidedIdRef<'a>(TokenBindingIdRef<'a>);
+
+impl<'a> ProvidedIdRef<'a> {
+    /// Returns the identifier.
+    #[must_use]
+    pub const fn id(self) -> TokenBindingIdRef<'a> {
+        self.0
     }
 }
 
@@ -254,6 +275,12 @@ impl TokenBindingId {
             tokenbinding_type: self.tokenbinding_type,
             algorithm: self.algorithm,
         }
+    }
+
+    /// Returns the identifier as one that a connection can be checked by: see [`TokenBindingIdRef::provided`].
+    #[must_use]
+    pub fn provided(&self) -> Option<ProvidedIdRef<'_>> {
+        self.view().provided()
     }
 
     /// The literal identifier.

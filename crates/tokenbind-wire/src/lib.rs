@@ -37,7 +37,7 @@ pub use {
         Established, Outcome, Position, Referred, Session, TerminateKind, TerminateReason,
         VerifiedBinding, establish,
     },
-    id::{TokenBindingId, TokenBindingIdRef},
+    id::{ProvidedIdRef, TokenBindingId, TokenBindingIdRef},
     key::{EcdsaParamsRef, KeyParameters, PublicKey, PublicKeyRef, RsaPublicKeyRef},
     message::{
         Extension, ExtensionRef, Extensions, TokenBinding, TokenBindingMessage,

@@ -2,7 +2,7 @@
 
 use subtle::ConstantTimeEq;
 
-use crate::id::TokenBindingIdRef;
+use crate::id::ProvidedIdRef;
 
 /// What a security token says of the binding it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,10 +73,13 @@ impl DiscardReason {
 ///
 /// `connection` is the identifier of the *provided* binding that was established, from
 /// [`VerifiedBinding::id`](crate::VerifiedBinding::id), or from a proxy that is trusted to have
-/// established it.
+/// established it; `None` where there is none. [`TokenBindingIdRef::provided`] gives it, and gives nothing for
+/// a referred one, whose owner may be another client of another server.
+///
+/// [`TokenBindingIdRef::provided`]: crate::TokenBindingIdRef::provided
 pub fn check_token(
     token: TokenClaim<'_>,
-    connection: Option<TokenBindingIdRef<'_>>,
+    connection: Option<ProvidedIdRef<'_>>,
     bearer_policy: BearerPolicy,
 ) -> TokenVerdict {
     use DiscardReason::{BearerNotHonored, Mismatch, NoTokenBindingEstablished, Unreadable};
@@ -91,10 +94,10 @@ pub fn check_token(
         }
         (TokenClaim::Unreadable, _) => return TokenVerdict::Discard(Unreadable),
         (_, None) => return TokenVerdict::Discard(NoTokenBindingEstablished),
-        (TokenClaim::Id(id), Some(connection)) => (id, connection.as_bytes()),
-        (TokenClaim::KeyId(key_id), Some(connection)) => (key_id, connection.key_id()),
+        (TokenClaim::Id(id), Some(connection)) => (id, connection.id().as_bytes()),
+        (TokenClaim::KeyId(key_id), Some(connection)) => (key_id, connection.id().key_id()),
         (TokenClaim::KeyIdSha256(sha256), Some(connection)) => {
-            digest = connection.key_id_sha256();
+            digest = connection.id().key_id_sha256();
             (sha256, digest.as_slice())
         }
     };

@@ -4,8 +4,8 @@ use authres_tls::{AuthservId, StripPolicy, StripVerdict};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Ran, Written};
-use crate::suite::{Input, MalformedCase, Outcome};
+use super::Written;
+use crate::suite::{Input, Outcome, Ran, malformed};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +26,7 @@ pub(super) fn strip(input: Input) -> Ran {
         .iter()
         .map(|own| AuthservId::try_new(own))
         .collect();
-    let own = own.map_err(|error| MalformedCase(error.to_string()))?;
+    let own = own.map_err(malformed)?;
     let mut policy = StripPolicy {
         from_trusted: case.from_trusted,
         all: case.all,

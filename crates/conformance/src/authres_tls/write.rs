@@ -7,10 +7,9 @@ use authres_tls::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Ran;
 use crate::{
     oracle,
-    suite::{Input, MalformedCase, Outcome},
+    suite::{Input, Outcome, Ran, malformed, violated},
 };
 
 #[derive(Deserialize)]
@@ -77,7 +76,7 @@ struct ResultModel {
 pub(super) fn write(input: Input) -> Ran {
     let case: WriteInput = input.parse()?;
     if case.model.version.is_some_and(|version| version != 1) {
-        return Err(MalformedCase("version: 1 or nothing".into()));
+        return Err(malformed("version: 1 or nothing").into());
     }
     let default = WriteOptions::default();
     let options = WriteOptions {
@@ -96,7 +95,7 @@ pub(super) fn write(input: Input) -> Ran {
         Ok(model) => model,
         Err((error, result)) => return Ok(rejected(error, result)),
     };
-    oracle::authres_tls::write(&model, &options).map_err(MalformedCase)?;
+    oracle::authres_tls::write(&model, &options).map_err(violated)?;
     Ok(match model.write(&options) {
         Ok(written) => Outcome::Accept(json!({"written": written})),
         Err(error) => rejected(error, None),

@@ -53,6 +53,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ours("deep-latch/latched-then-tlsa-differs", |_| {
         run(downgrades::dane())
     }),
+    ours("deep-latch/tlsa-differs-and-is-not-latched", |_| {
+        run(downgrades::contradicted())
+    }),
     ours(
         "deep-latch/attacker-without-certificate-cannot-latch-tls-cert",
         |_| run(attacks::without_certificate()),
@@ -76,6 +79,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ours("deep-latch/smtp-proxy-adds-tls", |_| run(proxy::smtp())),
     ours("deep-latch/relay-refuses-and-notifies", |_| {
         run(relay::refuses())
+    }),
+    ours("deep-latch/relay-refuses-without-a-latch", |_| {
+        run(relay::without_latch())
     }),
     Scenario {
         name: "deep-latch/relay-notification-python-email",

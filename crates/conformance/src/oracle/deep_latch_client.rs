@@ -1,12 +1,13 @@
 //! What must hold of a client of `deep-latch` whatever a server says to it.
 //!
-//! The first byte of the input says which client it is, the second what else happens; what the server says in
+//! The first byte of the input says which client it is and how its handshake fails, the second what else happens; what the server says in
 //! clear, over TLS and after login follows, with 0xff between, which is no byte of the protocols.
 
 use deep_latch::{
-    ChainVerdict, Client, ClientError, ClientEvent, ClientOptions, DaneVerdict, Demand, Facilities,
-    Host, IdentityVerdict, ImapClient, LatchFailure, LatchRecord, LatchSession, Login, PopClient,
-    Protocol, ProtocolVersion, SecurityTag, SmtpClient, TlsFacts, TlsStart,
+    CertificateFailure, CertificateFault, ChainVerdict, Client, ClientError, ClientEvent,
+    ClientOptions, DaneVerdict, Demand, Facilities, HandshakeFault, Host, IdentityVerdict,
+    ImapClient, LatchFailure, LatchRecord, LatchSession, Login, PopClient, Protocol,
+    ProtocolVersion, SecurityTag, SmtpClient, TlsFacts, TlsStart,
 };
 
 use super::Broken;
@@ -24,7 +25,7 @@ pub const SEPARATOR: u8 = 0xff;
 struct Setting {
     tls: TlsStart,
     latched: &'static [&'static str],
-    facts: Option<TlsFacts>,
+    facts: Result<TlsFacts, HandshakeFault>,
     login: Option<Login>,
     report: bool,
 }
@@ -34,6 +35,7 @@ enum End {
     LogIn,
     Ready,
     Refused(LatchFailure),
+    RefusedCertificate(CertificateFailure),
     Failed(ClientError),
 }
 
@@ -58,7 +60,7 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
     let (Some(&kind), Some(&choice)) = (data.first(), data.get(1)) else {
         return Ok(());
     };
-    let setting = setting(choice);
+    let setting = setting(choice, kind / 3);
     let said = data.get(2..).unwrap_or_default();
     let mut parts = said.split(|octet| *octet == SEPARATOR);
     let mut part = || parts.next().unwrap_or_default();
@@ -88,14 +90,26 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
     }
 }
 
-fn setting(choice: u8) -> Setting {
+fn setting(choice: u8, rest: u8) -> Setting {
     let good = TlsFacts {
         version: ProtocolVersion::TLS1_2,
         strength_bits: Some(128),
         chain: ChainVerdict::Trusted,
         identity: IdentityVerdict::Matches,
-        dane: DaneVerdict::NotChecked,
+        dane: match rest / 7 % 2 {
+            0 => DaneVerdict::NotChecked,
+            _ => DaneVerdict::Differs,
+        },
     };
+    let faults = [
+        HandshakeFault::Negotiation,
+        HandshakeFault::Transport,
+        HandshakeFault::Server,
+        HandshakeFault::Local,
+        HandshakeFault::Certificate(CertificateFault::Chain),
+        HandshakeFault::Certificate(CertificateFault::Identity),
+        HandshakeFault::Certificate(CertificateFault::Dane),
+    ];
     Setting {
         tls: match choice & 3 {
             0 => TlsStart::StartTls,
@@ -108,12 +122,12 @@ fn setting(choice: u8) -> Setting {
             _ => &["tls-cert", "tls12"],
         },
         facts: match choice >> 4 & 3 {
-            0 | 1 => Some(good),
-            2 => Some(TlsFacts {
+            0 | 1 => Ok(good),
+            2 => Ok(TlsFacts {
                 chain: ChainVerdict::Refused,
                 ..good
             }),
-            _ => None,
+            _ => Err(faults[usize::from(rest) % 7]),
         },
         login: match choice >> 6 {
             0 => None,
@@ -190,10 +204,18 @@ fn holds<P: Protocol + Clone>(
         || commands
             .first()
             .is_some_and(|sent| sent.contains("STARTTLS") || sent.contains("STLS"));
-    let has_tls = over_tls && setting.facts.is_some();
+    let has_tls = over_tls && setting.facts.is_ok();
+    let contradicted = setting
+        .facts
+        .is_ok_and(|facts| facts.dane == DaneVerdict::Differs);
+    check(
+        !(in_use && has_tls && contradicted),
+        "goes on against TLSA records",
+    )?;
     let good = setting
         .facts
-        .filter(|facts| facts.chain == ChainVerdict::Trusted);
+        .ok()
+        .filter(|facts| facts.chain == ChainVerdict::Trusted && !contradicted);
     let latched: Vec<_> = before.latched().collect();
     let cert = latched.contains(&&SecurityTag::TLS_CERT);
     check(
@@ -233,6 +255,16 @@ fn holds<P: Protocol + Clone>(
             "refused for what was not latched",
         )?;
         // Nothing was recorded before this connection.
+        check(failure.actions().len() == 2, "a page of this server's")?;
+    }
+    if let End::RefusedCertificate(failure) = &whole.end {
+        let [_, over_tls, after_login] = &commands[..] else {
+            return Err("three parts".to_owned());
+        };
+        check(
+            over_tls.is_empty() && after_login.is_empty(),
+            "something is sent to a server whose certificate is refused",
+        )?;
         check(failure.actions().len() == 2, "a page of this server's")?;
     }
     check(whole.events.len() <= MAX_EVENTS, "too many events")?;
@@ -285,8 +317,8 @@ fn play<P: Protocol>(
                 client.receive(left);
                 (stage, left) = (1, tls);
                 match setting.facts {
-                    Some(facts) => client.handshake(facts),
-                    None => client.handshake_failed(),
+                    Ok(facts) => client.handshake(facts),
+                    Err(fault) => client.handshake_failed(fault),
                 }
             }
             Ok(Demand::LogIn) => {
@@ -304,6 +336,7 @@ fn play<P: Protocol>(
                 break End::Ready;
             }
             Ok(Demand::Refused(failure)) => break End::Refused(failure),
+            Ok(Demand::RefusedCertificate(failure)) => break End::RefusedCertificate(failure),
             Err(error) => break End::Failed(error),
         }
     };
@@ -312,6 +345,7 @@ fn play<P: Protocol>(
         Ok(Demand::LogIn) => End::LogIn,
         Ok(Demand::Ready) => End::Ready,
         Ok(Demand::Refused(failure)) => End::Refused(failure),
+        Ok(Demand::RefusedCertificate(failure)) => End::RefusedCertificate(failure),
         Ok(other) => return Err(format!("{other:?} after {end:?}")),
         Err(error) => End::Failed(error),
     };

@@ -2,9 +2,10 @@
 //! record and a sequence of events.
 
 use deep_latch::{
-    Achievement, Action, CertificateUsage, ChainVerdict, DaneIdentity, DaneVerdict, DeepStatus,
-    Event, Facilities, Host, IdentityVerdict, LatchRecord, LatchSession, Login, Outcome,
-    ProtocolVersion, SecurityTag, SessionFacts, StatusOptions, Step, TlsFacts, Transition,
+    Achievement, Action, CertificateFault, CertificateUsage, ChainVerdict, DaneIdentity,
+    DaneVerdict, DeepStatus, Event, Facilities, HandshakeFault, Host, IdentityVerdict, LatchRecord,
+    LatchSession, Login, OnTlsaMismatch, Outcome, ProtocolVersion, SecurityTag, SessionFacts,
+    StatusOptions, StatusUrl, Step, TlsFacts, Transition,
 };
 
 use super::Broken;
@@ -146,12 +147,32 @@ fn has_dane(tls: &TlsFacts, dane_identity: DaneIdentity) -> bool {
     }
 }
 
+/// RFC 6698 section 4.1; usages 0 and 1 match only what PKIX does not refuse.
+fn is_contradicted(tls: &TlsFacts) -> bool {
+    use CertificateUsage::{PkixEe, PkixTa};
+    match tls.dane {
+        DaneVerdict::Differs => true,
+        DaneVerdict::Matches(PkixTa | PkixEe) => tls.chain == ChainVerdict::Refused,
+        _ => false,
+    }
+}
+
+const FAULTS: [HandshakeFault; 7] = [
+    HandshakeFault::Negotiation,
+    HandshakeFault::Transport,
+    HandshakeFault::Server,
+    HandshakeFault::Local,
+    HandshakeFault::Certificate(CertificateFault::Chain),
+    HandshakeFault::Certificate(CertificateFault::Identity),
+    HandshakeFault::Certificate(CertificateFault::Dane),
+];
+
 fn authenticated(facts: &SessionFacts, dane_identity: DaneIdentity) -> bool {
     let Some(tls) = facts.tls.filter(is_tls) else {
         return false;
     };
     let scram = facts.login == Some(Login::ScramPlus);
-    tls.dane != DaneVerdict::Differs && (has_pkix(&tls) || has_dane(&tls, dane_identity) || scram)
+    !is_contradicted(&tls) && (has_pkix(&tls) || has_dane(&tls, dane_identity) || scram)
 }
 
 fn negotiated_only(tag: &SecurityTag<'_>) -> bool {
@@ -196,7 +217,13 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
         0 => DaneIdentity::AsPkix,
         _ => DaneIdentity::Rfc7671,
     };
-    let mut facilities = Facilities::new().with_dane_identity(dane_identity);
+    let on_mismatch = match options & 8 {
+        0 => OnTlsaMismatch::Refuse,
+        _ => OnTlsaMismatch::GoOn,
+    };
+    let mut facilities = Facilities::new()
+        .with_dane_identity(dane_identity)
+        .on_tlsa_mismatch(on_mismatch);
     if options & 4 != 0 {
         let added = SecurityTag::parse("x-bound").map_err(|error| error.to_string())?;
         facilities
@@ -220,7 +247,7 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
         let status;
         let event = match what % 8 {
             0 => Event::NoTls,
-            1 => Event::HandshakeFailed,
+            1 => Event::HandshakeFailed(FAULTS[usize::from(what >> 3) % 7]),
             2 | 3 => Event::Handshake(bytes.facts()),
             4 | 5 => match bytes.status() {
                 Some(advertised) => {
@@ -238,12 +265,12 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
             step.outcome == session.outcome(),
             "the outcome is not that of the step",
         )?;
-        if matches!(before.outcome(), Outcome::Refuse(_) | Outcome::Over) {
+        if !matches!(before.outcome(), Outcome::Continue | Outcome::StartTls) {
             check(session == before, "something follows a failure")?;
             continue;
         }
         match &event {
-            Event::Handshake(_) | Event::HandshakeFailed | Event::NoStatus => last = None,
+            Event::Handshake(_) | Event::HandshakeFailed(_) | Event::NoStatus => last = None,
             Event::Status(status) if before.facts().tls.is_some() => {
                 last = Some((*status).clone().into_owned())
             }
@@ -265,17 +292,17 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
             dane_identity,
         )?;
         goes_on(&before, &step, &session, &in_clear, dane_identity)?;
+        by_cause(&event, &step, session.facts(), on_mismatch)?;
+        if let Outcome::RefuseCertificate(failure) = &step.outcome {
+            check(
+                offered(failure.actions()) == before_all.url(),
+                "a certificate's failure offers another URL than the recorded one",
+            )?;
+        }
         if let Outcome::Refuse(failure) = &step.outcome {
             let url = before_all.url();
-            let offered = failure
-                .actions()
-                .into_iter()
-                .find_map(|action| match action {
-                    Action::OpenStatusPage(url) => Some(url),
-                    Action::WorkOffline | Action::TryAgainLater => None,
-                });
             check(
-                offered == url,
+                offered(failure.actions()) == url,
                 "a failure offers another URL than the recorded one",
             )?;
             check(!failure.tags().is_empty(), "refused for nothing")?;
@@ -297,6 +324,52 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
         }
     }
     Ok(())
+}
+
+/// The URL that a failure offers.
+fn offered(actions: Vec<Action>) -> Option<StatusUrl<'static>> {
+    actions.into_iter().find_map(|action| match action {
+        Action::OpenStatusPage(url) => Some(url),
+        Action::WorkOffline | Action::TryAgainLater => None,
+    })
+}
+
+/// A handshake that fails names what its reason says and nothing else: no latch and no certificate where the
+/// connection broke, no latch but those of the certificate where that was refused; and none goes on against
+/// TLSA records but by the caller's word.
+fn by_cause(
+    event: &Event<'_>,
+    step: &Step,
+    facts: &SessionFacts,
+    on_mismatch: OnTlsaMismatch,
+) -> Result<(), Broken> {
+    match event {
+        Event::HandshakeFailed(HandshakeFault::Negotiation) => check(
+            matches!(step.outcome, Outcome::Refuse(_) | Outcome::Over),
+            "a certificate is blamed for a negotiation that failed",
+        ),
+        Event::HandshakeFailed(HandshakeFault::Certificate(_)) => match &step.outcome {
+            Outcome::RefuseCertificate(_) => Ok(()),
+            Outcome::Refuse(failure) => check(
+                !failure.tags().iter().any(negotiated_only),
+                "tls10 or tls12 is blamed for a certificate",
+            ),
+            _ => Err("a certificate that is refused is not said".into()),
+        },
+        Event::HandshakeFailed(_) => check(
+            step.outcome == Outcome::Over,
+            "a latch or a certificate is blamed for a connection that broke",
+        ),
+        _ => {
+            let contradicted = facts.tls.is_some_and(|tls| is_contradicted(&tls));
+            check(
+                !contradicted
+                    || on_mismatch == OnTlsaMismatch::GoOn
+                    || step.outcome != Outcome::Continue,
+                "goes on against TLSA records",
+            )
+        }
+    }
 }
 
 /// What an event may latch and record.
@@ -418,5 +491,7 @@ fn goes_on(
             let weak = in_clear.iter().any(|tag| !has(tag));
             check(facts.tls.is_none() || weak, "over, though nothing failed")
         }
+        // `by_cause` has looked at it.
+        Outcome::RefuseCertificate(_) => Ok(()),
     }
 }

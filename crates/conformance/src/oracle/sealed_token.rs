@@ -11,7 +11,7 @@ use tokenbind_http::{
     MAX_SEALED_BYTES, OpenedToken, SealedTokenVerdict, TokenKeyId, TokenKeys, TokenRefusal,
     TokenRefusalKind,
 };
-use tokenbind_wire::{BearerPolicy, PointEncoding, TokenBindingId, TokenBindingIdRef};
+use tokenbind_wire::{BearerPolicy, PointEncoding, ProvidedIdRef, TokenBindingId};
 
 use super::Broken;
 
@@ -24,11 +24,11 @@ use super::Broken;
 pub fn sealed_token(
     tokens: &BoundTokens,
     token: &[u8],
-    connection: Option<TokenBindingIdRef<'_>>,
+    connection: Option<ProvidedIdRef<'_>>,
     now: SystemTime,
 ) -> Result<(), Broken> {
     let (opened, to) = match (tokens.open(token, connection, now), connection) {
-        (SealedTokenVerdict::HonorBound(opened), Some(id)) => (opened, IssueTo::Key(id)),
+        (SealedTokenVerdict::HonorBound(opened), Some(id)) => (opened, IssueTo::Key(id.id())),
         (SealedTokenVerdict::HonorBound(_), None) => return Err("bound, to no connection".into()),
         (SealedTokenVerdict::HonorBearer(opened), _) => (opened, IssueTo::Bearer),
         (SealedTokenVerdict::Discard(refusal), _) if refusal.offset() <= token.len() => {
@@ -88,7 +88,7 @@ fn sealed_again(
 fn refused(
     tokens: &BoundTokens,
     token: &[u8],
-    connection: Option<TokenBindingIdRef<'_>>,
+    connection: Option<ProvidedIdRef<'_>>,
     now: SystemTime,
     kind: &str,
 ) -> Result<(), Broken> {
@@ -101,7 +101,7 @@ fn refused(
 fn not_honored(
     tokens: &BoundTokens,
     near: &[u8],
-    connection: Option<TokenBindingIdRef<'_>>,
+    connection: Option<ProvidedIdRef<'_>>,
     now: SystemTime,
 ) -> Result<(), Broken> {
     match tokens.open(near, connection, now) {
@@ -149,7 +149,7 @@ pub fn sealed_token_input(data: &[u8]) -> Result<(), Broken> {
     let tokens = tokens(policy)?;
     let id = TokenBindingId::from_bytes(&CLIENT, PointEncoding::X962);
     let id = id.map_err(|error| error.to_string())?;
-    let connection = (choice & 2 == 0).then(|| id.view());
+    let connection = id.provided().filter(|_| choice & 2 == 0);
     let now = UNIX_EPOCH + Duration::from_secs(NOW_SECS);
     match choice >> 6 {
         0 => {
@@ -225,7 +225,7 @@ fn base64url(octets: &[u8]) -> String {
 fn second_reader(
     octets: &[u8],
     text: &str,
-    connection: Option<TokenBindingIdRef<'_>>,
+    connection: Option<ProvidedIdRef<'_>>,
     policy: BearerPolicy,
 ) -> Result<(bool, Vec<u8>), &'static str> {
     if text.len() > MAX_SEALED_BYTES {
@@ -286,7 +286,7 @@ fn second_reader(
     }
     match connection {
         None => Err("no-token-binding-established"),
-        Some(id) if id.key_id_sha256() == signed[6..38] => Ok((true, payload.to_vec())),
+        Some(id) if id.id().key_id_sha256() == signed[6..38] => Ok((true, payload.to_vec())),
         Some(_) => Err("mismatch"),
     }
 }
@@ -295,7 +295,7 @@ fn second_reader(
 fn cookie_headers(
     tokens: &BoundTokens,
     lines: &[u8],
-    connection: Option<TokenBindingIdRef<'_>>,
+    connection: Option<ProvidedIdRef<'_>>,
     now: SystemTime,
 ) -> Result<(), Broken> {
     let cookie = BoundCookie::try_new(tokens, COOKIE, CookieAttributes::default());

@@ -1,72 +1,75 @@
-//! Feature `sqlx-postgres`: which PostgreSQL servers are good enough.
+//! Feature `sqlx-postgres`: how the reports' PostgreSQL database is opened.
 
-use core::net::IpAddr;
+use durable_store::sql::{OpenMode, PostgresOptions, Schema, SqlStore};
+use sqlx::postgres::{PgConnectOptions, Postgres};
 
-use sqlx::{
-    Pool,
-    postgres::{PgConnectOptions, PgQueryResult, PgSslMode, Postgres},
+use super::{MIGRATIONS, ReportSinkBackend, ReportSinkOptions, SqlxReportSink};
+use crate::report_sink::ReportSinkError;
+
+const SCHEMA: Schema = Schema {
+    migrations: MIGRATIONS,
+    versions: &[(
+        "reports",
+        include_str!("../../migrations/report_sink_postgres/1_reports.sql"),
+    )],
 };
-
-use super::{
-    MIGRATIONS, ReportSinkBackend, ReportSinkOptions, SqlxReportSink, failed, not_migrated, pool,
-};
-use crate::{
-    report_sink::{ReportSinkError, ReportSinkErrorKind},
-    schema::{self, Versions},
-};
-
-/// The schema's versions; what was published is not changed.
-const VERSIONS: Versions = &[(
-    "reports",
-    include_str!("../../migrations/report_sink_postgres/1_reports.sql"),
-)];
 
 /// What clients report, in a PostgreSQL database, which a fleet of servers shares. Its encoding must be
 /// UTF-8.
 pub type PostgresReportSink = SqlxReportSink<Postgres>;
 
 impl ReportSinkBackend for Postgres {
-    fn rows_affected(result: &PgQueryResult) -> u64 {
-        result.rows_affected()
-    }
+    /// The account's clients on a host are counted and added to by one transaction at a time. The key is the
+    /// database's: another use of it makes this wait, and nothing else.
+    const LOCK_ACCOUNT: Option<&'static str> = Some(
+        "SELECT pg_advisory_xact_lock(hashtextextended($2, hashtextextended($1, 5231867310912)))",
+    );
 }
 
 impl PostgresReportSink {
     /// Connects to the server, and makes the tables if they are not there. The user must then be
     /// allowed to make tables in the first schema of the search path.
     ///
-    /// A server on another host must be verified: `sslmode=verify-full`.
+    /// A server on another host must be verified: `sslmode=verify-full`. Each write goes through a connection
+    /// on which `fsync`, `full_page_writes` and `synchronous_commit` were just seen not to be off. Statements
+    /// and waits for locks end after the options' timeout, on the server too.
     ///
     /// # Errors
-    /// When the database cannot be used, or is of a newer version of this crate.
+    /// When the database cannot be used, is of a newer version of this crate, or could lose reports.
     pub async fn connect(
         server: PgConnectOptions,
         options: ReportSinkOptions,
     ) -> Result<Self, ReportSinkError> {
-        if !options.allow_unverified_server && !is_verified(&server) {
-            return Err(ReportSinkErrorKind::UnverifiedServer.into());
-        }
-        let pool: Pool<Postgres> = pool(options).connect_with(server).await.map_err(failed)?;
-        // If there is an error, the pool goes, and with its connection the migrator's lock.
-        let mut connection = pool.acquire().await.map_err(failed)?;
-        schema::migrate(&mut *connection, MIGRATIONS, VERSIONS)
-            .await
-            .map_err(not_migrated)?;
-        drop(connection);
-        Ok(Self {
-            reader: pool.clone(),
-            writer: pool,
-        })
+        Self::connect_with(server, options, OpenMode::Create).await
     }
-}
 
-/// Whether nobody can come between.
-fn is_verified(server: &PgConnectOptions) -> bool {
-    let host = server.get_host();
-    let local = || host.starts_with('/') || host == "localhost";
-    let loopback = || host.parse().is_ok_and(|host: IpAddr| host.is_loopback());
-    matches!(server.get_ssl_mode(), PgSslMode::VerifyFull)
-        || server.get_socket().is_some()
-        || local()
-        || loopback()
+    /// Connects to ask only: nothing is created, migrated or changed. A role needs `SELECT` on
+    /// `deep_clients`, `deep_client_tags` and `deep_report_migrations`, and no more.
+    ///
+    /// # Errors
+    /// [`Missing`](crate::ReportSinkErrorKind::Missing) if the tables are not there;
+    /// [`Version`](crate::ReportSinkErrorKind::Version) if they are of another version of this crate; and when
+    /// the database cannot be used. Of the sink: [`ReadOnly`](crate::ReportSinkErrorKind::ReadOnly) from each
+    /// method that would change something.
+    pub async fn connect_to_read(
+        server: PgConnectOptions,
+        options: ReportSinkOptions,
+    ) -> Result<Self, ReportSinkError> {
+        Self::connect_with(server, options, OpenMode::Read).await
+    }
+
+    async fn connect_with(
+        server: PgConnectOptions,
+        options: ReportSinkOptions,
+        mode: OpenMode,
+    ) -> Result<Self, ReportSinkError> {
+        let options = PostgresOptions {
+            max_connections: options.max_connections,
+            timeout: options.timeout,
+            allow_unverified_server: options.allow_unverified_server,
+        };
+        let store = SqlStore::connect(server, SCHEMA, options, mode).await;
+        let store = store.map_err(ReportSinkError::of_database)?;
+        Ok(Self { store })
+    }
 }

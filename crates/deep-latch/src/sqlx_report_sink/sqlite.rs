@@ -1,46 +1,31 @@
 //! Feature `sqlx-sqlite`: how the reports' SQLite database is opened.
 
-use core::time::Duration;
-use std::{
-    fs,
-    path::{Path, absolute},
-    time::Instant,
-};
+use std::path::Path;
 
-use sqlx::{
-    Connection, SqliteConnection,
-    sqlite::{
-        Sqlite, SqliteConnectOptions, SqlitePoolOptions, SqliteQueryResult, SqliteSynchronous,
-    },
-};
-use tokio::time::sleep;
+use durable_store::sql::{OpenMode, Schema, SqlStore, SqliteOptions};
+use sqlx::sqlite::Sqlite;
 
-use super::{
-    MIGRATIONS, ReportSinkBackend, ReportSinkOptions, SqlxReportSink, failed, not_migrated, pool,
-};
-use crate::{
-    report_sink::{ReportSinkError, ReportSinkErrorKind},
-    schema::{self, Versions},
-    sqlite::{self, Unfit},
-};
+use super::{MIGRATIONS, ReportSinkBackend, ReportSinkOptions, SqlxReportSink};
+use crate::report_sink::ReportSinkError;
 
-/// The schema's versions; what was published is not changed.
-const VERSIONS: Versions = &[(
-    "reports",
-    include_str!("../../migrations/report_sink_sqlite/1_reports.sql"),
-)];
+const SCHEMA: Schema = Schema {
+    migrations: MIGRATIONS,
+    versions: &[(
+        "reports",
+        include_str!("../../migrations/report_sink_sqlite/1_reports.sql"),
+    )],
+};
 
 /// What clients report, in an SQLite database, which one server, of one or more processes, has on its own
-/// disk.
+/// disk. What was recorded is in that one file and on the disk; what was forgotten is overwritten.
 ///
-/// It does not wait for the disk: if the machine dies, the last reports may be lost, and no more. A client
-/// reports the same again on its next connection.
+/// To back it up, use [`back_up`](Self::back_up), or `sqlite3 FILE '.backup COPY'`. A copy of the file is good
+/// only while no process has it open.
 pub type SqliteReportSink = SqlxReportSink<Sqlite>;
 
 impl ReportSinkBackend for Sqlite {
-    fn rows_affected(result: &SqliteQueryResult) -> u64 {
-        result.rows_affected()
-    }
+    /// Its transactions that write are one after another.
+    const LOCK_ACCOUNT: Option<&'static str> = None;
 }
 
 impl SqliteReportSink {
@@ -48,66 +33,62 @@ impl SqliteReportSink {
     /// for its owner alone to read. It may not be on a network file system.
     ///
     /// # Errors
-    /// When the database cannot be used, is of a newer version of this crate, or could be corrupted.
+    /// When the database cannot be used, is empty or damaged, is of a newer version of this crate, could lose
+    /// reports, or is open to other users than its owner and, to read, the owner's group.
     pub async fn open(
         path: impl AsRef<Path>,
         options: ReportSinkOptions,
     ) -> Result<Self, ReportSinkError> {
-        // Absolute, since SQLite gives names such as `:memory:` and `file:` another meaning.
-        let path = absolute(path)
-            .map_err(|error| ReportSinkError::new(ReportSinkErrorKind::Unavailable, error))?;
-        let file = SqliteConnectOptions::new()
-            .filename(&path)
-            .busy_timeout(options.timeout)
-            .foreign_keys(true)
-            .synchronous(SqliteSynchronous::Normal);
-        let deadline = Instant::now().checked_add(options.timeout);
-        while let Err(error) = set_up(&path, &file).await {
-            // To make a database a WAL one takes all of it, and SQLite does not wait for that.
-            if !sqlite::is_busy(&error) || deadline.is_none_or(|deadline| deadline < Instant::now())
-            {
-                return Err(error);
-            }
-            sleep(Duration::from_millis(5)).await;
-        }
-        // One writer: it waits in turn for the pool, not by polling for SQLite's lock.
-        let pool = || -> SqlitePoolOptions { pool(options).test_before_acquire(false) };
-        Ok(Self {
-            reader: pool().connect_with(file.clone()).await.map_err(failed)?,
-            writer: pool()
-                .max_connections(1)
-                .connect_with(file)
-                .await
-                .map_err(failed)?,
-        })
+        Self::open_with(path.as_ref(), options, OpenMode::Create).await
     }
-}
 
-async fn set_up(path: &Path, file: &SqliteConnectOptions) -> Result<(), ReportSinkError> {
-    let new = fs::metadata(path).map_or(true, |file| file.len() == 0);
-    let file = file.clone().create_if_missing(new);
-    let mut connection = SqliteConnection::connect_with(&file)
-        .await
-        .map_err(failed)?;
-    if new {
-        sqlite::for_its_owner_alone(path)
-            .map_err(|error| ReportSinkError::new(ReportSinkErrorKind::Unavailable, error))?;
+    /// Opens the database to ask only: nothing is created, migrated or changed. Any user may do it who can
+    /// read the file.
+    ///
+    /// # Errors
+    /// [`Missing`](crate::ReportSinkErrorKind::Missing) if there is no such file;
+    /// [`Unreadable`](crate::ReportSinkErrorKind::Unreadable) if it is empty, or has no reports' tables;
+    /// [`Version`](crate::ReportSinkErrorKind::Version) if it is of another version of this crate; and when it
+    /// cannot be used. Of the sink: [`ReadOnly`](crate::ReportSinkErrorKind::ReadOnly) from each method that
+    /// would change something.
+    pub async fn open_to_read(
+        path: impl AsRef<Path>,
+        options: ReportSinkOptions,
+    ) -> Result<Self, ReportSinkError> {
+        Self::open_with(path.as_ref(), options, OpenMode::Read).await
     }
-    sqlite::write_ahead(&mut connection)
-        .await
-        .map_err(|unfit| match unfit {
-            Unfit::NotDurable(why) => ReportSinkError::new(ReportSinkErrorKind::NotDurable, why),
-            Unfit::Failed(error) => failed(error),
-        })?;
-    // Of processes that open a new database at once, one makes the schema.
-    let mut transaction = connection
-        .begin_with("BEGIN IMMEDIATE")
-        .await
-        .map_err(failed)?;
-    schema::migrate(&mut *transaction, MIGRATIONS, VERSIONS)
-        .await
-        .map_err(not_migrated)?;
-    transaction.commit().await.map_err(failed)?;
-    connection.close().await.map_err(failed)?;
-    Ok(())
+
+    async fn open_with(
+        path: &Path,
+        options: ReportSinkOptions,
+        mode: OpenMode,
+    ) -> Result<Self, ReportSinkError> {
+        let options = SqliteOptions {
+            max_connections: options.max_connections,
+            timeout: options.timeout,
+            foreign_keys: true,
+        };
+        let store = SqlStore::open(path, SCHEMA, options, mode).await;
+        let store = store.map_err(ReportSinkError::of_database)?;
+        Ok(Self { store })
+    }
+
+    /// Writes the database anew, without the space of what was purged and forgotten. It takes as long as that
+    /// needs, and as much space again.
+    ///
+    /// # Errors
+    /// When it cannot be done; the database is as it was.
+    pub async fn vacuum(&self) -> Result<(), ReportSinkError> {
+        let vacuumed = self.store.vacuum().await;
+        vacuumed.map_err(ReportSinkError::of_database)
+    }
+
+    /// Copies the database, as it is at one moment, into a new file, for its owner alone to read.
+    ///
+    /// # Errors
+    /// When the file exists, or cannot be written.
+    pub async fn back_up(&self, to: impl AsRef<Path>) -> Result<(), ReportSinkError> {
+        let copied = self.store.back_up(to).await;
+        copied.map_err(ReportSinkError::of_database)
+    }
 }

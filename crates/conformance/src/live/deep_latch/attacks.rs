@@ -64,7 +64,9 @@ pub(super) async fn without_certificate() -> Checked {
             let machine = Machine::new(&world)?;
             let (tcp, served) = attacker()?.listen().await?;
             match machine.connect(protocol, tcp).await?.outcome {
-                Err(RunError::Handshake(_)) => {}
+                Err(RunError::Certificate { failure, .. }) => {
+                    same("fault", failure.fault(), certificate.fault())?;
+                }
                 other => return Err(Failure::new(format!("{other:?} instead of no handshake"))),
             }
             served.await??;

@@ -2,8 +2,9 @@
 //! says why if it is over TLS, offers the URL that was recorded, and keeps its latches.
 
 use deep_latch::{
-    Achievement, Action, CertificateUsage, ClientEvent, DaneVerdict, Facilities, MailProtocol,
-    ProtocolVersion, SecurityTag, SessionFacts, Stage, StatusUrl, TlsFacts, TlsStart, Transition,
+    Achievement, Action, CertificateFault, CertificateUsage, ClientEvent, DaneVerdict, Facilities,
+    LatchRecord, LatchStore, MailProtocol, OnTlsaMismatch, ProtocolVersion, SecurityTag,
+    SessionFacts, Stage, StatusUrl, TlsFacts, TlsStart, Transition,
 };
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
@@ -308,4 +309,55 @@ pub(super) async fn dane() -> Checked {
         .map(|status| status.as_str() == "tls-dane-tlsa");
     same("recorded", recorded, Some(true)).map_err(|error: Failure| error.of("status"))?;
     passed("latched when a record matched, refused when none did")
+}
+
+/// TLSA records that contradict a certificate which PKIX trusts end the connection whatever is latched, and
+/// the server hears nothing; unless the caller says so. Only tls-dane-tlsa is a latch of them.
+pub(super) async fn contradicted() -> Checked {
+    let world = World::new()?;
+    for protocol in ALL {
+        for start in [TlsStart::Implicit, TlsStart::StartTls] {
+            for latched in [None, Some(SecurityTag::TLS12), Some(SecurityTag::TLS_CERT)] {
+                for on_mismatch in [OnTlsaMismatch::Refuse, OnTlsaMismatch::GoOn] {
+                    let mut machine = Machine::new(&world)?;
+                    machine.tls = start;
+                    machine.facilities = Facilities::new().on_tlsa_mismatch(on_mismatch);
+                    machine.connector = machine
+                        .connector
+                        .dane(Arc::new(|_: &[CertificateDer<'_>]| DaneVerdict::Differs));
+                    let record = LatchRecord::preset(machine.host.clone(), latched.clone());
+                    machine.store.merge(&machine.account, &record).await?;
+                    let acceptor = world.good()?;
+                    let tls = match start {
+                        TlsStart::Implicit => Tls::Implicit(acceptor),
+                        _ => Tls::OnCommand(acceptor),
+                    };
+                    let server = Server::new(protocol, tls, Some(demo("tls10 tls-cert")?));
+                    let (tcp, served) = server.listen().await?;
+                    let connected = machine.connect(protocol, tcp).await?;
+                    let heard = served.await??;
+                    if on_mismatch == OnTlsaMismatch::GoOn {
+                        connected.accepted()?;
+                        continue;
+                    }
+                    let failure = connected.refused_certificate()?;
+                    same("fault", failure.fault(), CertificateFault::Dane)?;
+                    let starttls =
+                        |line: &&str| ["STLS", "STARTTLS"].iter().any(|it| line.ends_with(it));
+                    let said = heard.client();
+                    let after = match start {
+                        TlsStart::Implicit => 0,
+                        _ => said
+                            .iter()
+                            .position(starttls)
+                            .map_or(usize::MAX, |at| at + 1),
+                    };
+                    same("said over TLS", said.get(after..), Some(&[][..]))?;
+                    let expected: Vec<_> = latched.iter().map(SecurityTag::to_string).collect();
+                    same("latched", machine.latched().await?, expected)?;
+                }
+            }
+        }
+    }
+    passed("IMAP, POP and SMTP, at once and by STARTTLS: refused without a word, named by no latch")
 }

@@ -1,11 +1,11 @@
 //! An SMTP relay whose next host has not what was latched, section 7.4: what it answers, and the notification
 //! that it makes (RFC 3464), read by mail-parser and by Python's email.
 
-use std::{borrow::Cow, path::Path, process::Stdio};
+use std::{borrow::Cow, path::Path, process::Stdio, sync::Arc};
 
 use deep_latch::{
-    Cause, LatchFailure, LatchRecord, LatchStore, MailProtocol, RelayReply, ReplyTo, RunError,
-    SecurityDetail, SecurityTag, TlsStart, add_security_latch, delivery_status_blocks,
+    Cause, DaneVerdict, LatchFailure, LatchRecord, LatchStore, MailProtocol, RelayReply, ReplyTo,
+    RunError, SecurityDetail, SecurityTag, TlsStart, add_security_latch, delivery_status_blocks,
     security_latch_of,
 };
 use mail_builder::{
@@ -14,6 +14,7 @@ use mail_builder::{
     mime::{BodyPart, MimePart},
 };
 use mail_parser::{MessageParser, MimeHeaders};
+use rustls::pki_types::CertificateDer;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -215,6 +216,64 @@ pub(super) async fn refuses() -> Checked {
         )?;
     }
     passed("450 and 550; SMTP-Security-Latch is written into the notification, and read from it")
+}
+
+/// A next host whose certificate is refused though only tls12 is latched, whose TLSA records contradict it, and
+/// one that breaks the connection: each has a reply of its own, and none names a latch.
+pub(super) async fn without_latch() -> Checked {
+    let world = World::new()?;
+    let (cause, to) = (Cause::Administrative, ReplyTo::Recipient);
+    let text = "Message Transport Failed due to missing required security: mail.example.com";
+    for (certificate, dane, expected) in [
+        (
+            Certificate::Expired,
+            DaneVerdict::NoRecords,
+            "the certificate is not trusted, or not valid now",
+        ),
+        (
+            Certificate::AnotherName,
+            DaneVerdict::NoRecords,
+            "the certificate is of another name",
+        ),
+        (
+            Certificate::Good,
+            DaneVerdict::Differs,
+            "the TLSA records contradict the certificate",
+        ),
+    ] {
+        let mut relay = Machine::new(&world)?;
+        relay.tls = TlsStart::StartTls;
+        relay.connector = relay
+            .connector
+            .dane(Arc::new(move |_: &[CertificateDer<'_>]| dane));
+        let record = LatchRecord::preset(relay.host.clone(), [SecurityTag::TLS12]);
+        relay.store.merge(&relay.account, &record).await?;
+        let tls = Tls::OnCommand(world.acceptor(certificate, Versions::All)?);
+        let (tcp, served) = Server::new(MailProtocol::Smtp, tls, None).listen().await?;
+        let connected = relay.connect(MailProtocol::Smtp, tcp).await?;
+        served.await??;
+        let failure = connected.refused_certificate()?;
+        let reply = RelayReply::of_certificate(failure, cause, to, SecurityDetail::OTHER);
+        let expected = format!("450 4.7.0 {text}: {expected}\r\n");
+        same("the reply", reply.to_string(), expected)?;
+    }
+    // The connection breaks during the handshake.
+    let mut relay = Machine::new(&world)?;
+    relay.tls = TlsStart::Implicit;
+    let record = LatchRecord::preset(relay.host.clone(), [SecurityTag::TLS12]);
+    relay.store.merge(&relay.account, &record).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let tcp = TcpStream::connect(listener.local_addr()?).await?;
+    let (accepted, _) = listener.accept().await?;
+    drop(accepted);
+    match relay.connect(MailProtocol::Smtp, tcp).await?.outcome {
+        Err(RunError::Io(_)) => {}
+        other => return Err(Failure::new(format!("{other:?} instead of an I/O error"))),
+    }
+    let reply = RelayReply::of_transport(&relay.host, cause, to);
+    let expected = "450 4.4.2 Message Transport Failed: no connection to mail.example.com\r\n";
+    same("the reply", reply.to_string().as_str(), expected)?;
+    passed("certificate, TLSA records and transport: a reply each, and no latch named")
 }
 
 /// Reads a notification: the fields of each block, in their order.

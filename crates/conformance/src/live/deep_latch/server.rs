@@ -118,7 +118,7 @@ impl Server {
             return Err(Failure::new("STARTTLS, which was not offered"));
         };
         // What came before TLS is nothing to go by.
-        if !wire.buffer.is_empty() {
+        if wire.has_more() {
             return Err(Failure::new("octets behind STARTTLS"));
         }
         let Ok(stream) = acceptor.accept(wire.stream).await else {
@@ -267,6 +267,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             reader: CommandReader::new(),
             lines: Vec::new(),
         }
+    }
+
+    /// Whether the client sent more than was read.
+    fn has_more(&self) -> bool {
+        self.reader.waiting() > 0 || !self.lines.is_empty()
     }
 
     async fn say(&mut self, heard: &mut Heard, text: &str) -> Checked<()> {

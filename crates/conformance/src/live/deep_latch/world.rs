@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use deep_latch::{
-    Account, Client, ClientEvent, ClientOptions, Facilities, Host, ImapClient, LatchConnector,
-    LatchFailure, LatchRecord, LatchSession, LatchStore, MailProtocol, MailStream,
-    MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Rewound, RunError, SecurityTag,
-    SmtpClient, TlsStart,
+    Account, CertificateFailure, CertificateFault, Client, ClientEvent, ClientOptions, Facilities,
+    Host, ImapClient, LatchConnector, LatchFailure, LatchRecord, LatchSession, LatchStore,
+    MailProtocol, MailStream, MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Rewound,
+    RunError, SecurityTag, SmtpClient, TlsStart,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -37,6 +37,16 @@ pub(super) enum Certificate {
     AnotherName,
     /// Of this host, by the trusted authority, until 2001.
     Expired,
+}
+
+impl Certificate {
+    /// How a client that does not accept it says so.
+    pub(super) const fn fault(self) -> CertificateFault {
+        match self {
+            Self::AnotherName => CertificateFault::Identity,
+            Self::Good | Self::AnotherAuthority | Self::Expired => CertificateFault::Chain,
+        }
+    }
 }
 
 /// The versions of TLS of a server.
@@ -249,6 +259,16 @@ impl Connected {
                 "{error:?} instead of a refusal for {tags:?}"
             ))),
             Ok(()) => Err(Failure::new("a session instead of a refusal")),
+        }
+    }
+
+    /// It was refused for its certificate, and no latch was named.
+    pub(super) fn refused_certificate(&self) -> Checked<&CertificateFailure> {
+        match &self.outcome {
+            Err(RunError::Certificate { failure, .. }) => Ok(failure),
+            other => Err(Failure::new(format!(
+                "{other:?} instead of a certificate that is refused"
+            ))),
         }
     }
 

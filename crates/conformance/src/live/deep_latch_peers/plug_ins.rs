@@ -17,6 +17,7 @@ use super::{
     server::{Server, directory, ports},
 };
 use crate::{
+    cargo,
     live::outcome::{Checked, Failure, passed, same},
     python,
 };
@@ -36,9 +37,7 @@ pub(super) fn no_aiosmtpd(root: &Path) -> Option<String> {
 
 /// Builds the examples, which may take longer than a scenario.
 pub(super) fn built(root: &Path) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = std::process::Command::new(cargo)
-        .current_dir(root)
+    let output = cargo(root)
         .args(["build", "--quiet", "-p", "deep-latch", "--examples"])
         .args(["--features", "serde,tokio-rustls"])
         .output()

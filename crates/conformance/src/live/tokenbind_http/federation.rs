@@ -74,7 +74,7 @@ async fn session(request: Request) -> String {
         None => TokenClaim::Bearer,
     };
     let connection = request.extensions().get::<ProvidedTokenBinding>();
-    let connection = connection.map(|id| id.id().view());
+    let connection = connection.and_then(|id| id.id().provided());
     match check_token(claim, connection, BearerPolicy::Discard) {
         TokenVerdict::HonorBound => "honored".to_owned(),
         TokenVerdict::HonorBearer => "honored though not bound".to_owned(),

@@ -60,7 +60,7 @@ fn bank() -> Router {
             None => TokenClaim::Unreadable,
         };
         let connection = request.extensions().get::<ProvidedTokenBinding>();
-        let connection = connection.map(|id| id.id().view());
+        let connection = connection.and_then(|id| id.id().provided());
         match check_token(claim, connection, BearerPolicy::Discard) {
             TokenVerdict::HonorBound => "account".to_owned(),
             TokenVerdict::HonorBearer => "account of a bearer".to_owned(),

@@ -1,0 +1,296 @@
+//! Features `sqlite` and `postgres`: databases that keep what they confirmed, and answer in time or not at all.
+//!
+//! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables stand beside the
+//! application's own. Every write goes through a connection that was checked just before
+//! ([`SqlStore::write_connection`]), every operation has a time limit ([`SqlStore::within`]).
+
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
+
+use sqlx::{
+    Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
+    migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
+    pool::PoolConnection,
+    query_as, query_scalar,
+};
+
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresOptions;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteOptions;
+
+use crate::{Error, ErrorKind};
+#[cfg(feature = "sqlite")]
+use crate::{check::Identity, file::StoreFile};
+
+/// The tables of a store, and how they came to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Schema {
+    /// The table that says which versions were applied. The application may have one of its own.
+    pub migrations: &'static str,
+    /// The versions from the first: description and SQL. One that was published is not changed.
+    pub versions: &'static [(&'static str, &'static str)],
+}
+
+/// What to do with a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Open a store that exists. One that was lost is an error.
+    Existing,
+    /// Open the store, and create it if there is none.
+    Create,
+    /// Open a store that exists to read it: nothing is created, changed or migrated.
+    Read,
+}
+
+/// A future that a connection is lent to.
+pub type ConnectionFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
+
+/// A database of sqlx that a store can be in: `sqlx::Sqlite`, `sqlx::Postgres`.
+pub trait SqlDatabase: Database {
+    /// Begins a transaction that writes.
+    const BEGIN_WRITE: &'static str;
+
+    /// Counts the tables named `$1`: one or none.
+    const COUNT_TABLES: &'static str;
+
+    /// Returns how many rows a statement changed.
+    fn rows_affected(result: &Self::QueryResult) -> u64;
+
+    /// Returns why the database can lose what it confirms on this connection; `None` if it cannot.
+    fn why_not_durable(
+        connection: &mut Self::Connection,
+    ) -> ConnectionFuture<'_, Result<Option<String>, sqlx::Error>>;
+
+    /// Returns the kind of an error that only this database has.
+    fn kind(error: &sqlx::Error) -> Option<ErrorKind>;
+}
+
+/// A database that is open.
+pub struct SqlStore<DB: SqlDatabase> {
+    reader: Pool<DB>,
+    /// The same pool where many can write at once.
+    writer: Pool<DB>,
+    timeout: Duration,
+    mode: OpenMode,
+    place: Place,
+}
+
+/// Where a database is.
+#[derive(Clone)]
+enum Place {
+    #[cfg(feature = "sqlite")]
+    File(StoreFile, Identity),
+    #[cfg(feature = "postgres")]
+    Server(Box<str>),
+}
+
+impl Place {
+    fn name(&self, error: Error) -> Error {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::File(file, _) => error.at(file.path()),
+            #[cfg(feature = "postgres")]
+            Self::Server(name) => error.of_server(name),
+        }
+    }
+
+    /// Checks that the file that was opened still has its name: SQLite reads on from one that is lost.
+    fn check(&self) -> Result<(), Error> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::File(file, identity) => {
+                if file.identity()? != *identity {
+                    let why = "another file has its name now";
+                    return Err(self.name(Error::new(ErrorKind::Missing).with_source(why)));
+                }
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Self::Server(_) => Ok(()),
+        }
+    }
+}
+
+impl<DB: SqlDatabase> SqlStore<DB> {
+    /// Returns the connections for reading.
+    #[must_use]
+    pub const fn reader(&self) -> &Pool<DB> {
+        &self.reader
+    }
+
+    /// Takes a connection for writing, and checks on it that the database keeps what it confirms: settings
+    /// may have changed since the last time, and a pool replaces connections.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotDurable`] if it does not; [`ErrorKind::ReadOnly`] if the store was opened to be read;
+    /// [`ErrorKind::Unavailable`] if no connection is free in time.
+    pub async fn write_connection(&self) -> Result<PoolConnection<DB>, Error> {
+        if self.mode == OpenMode::Read {
+            return Err(self.place.name(Error::new(ErrorKind::ReadOnly)));
+        }
+        let failed = |error| self.error(error);
+        let mut connection = self.writer.acquire().await.map_err(failed)?;
+        let why = DB::why_not_durable(&mut connection).await.map_err(failed)?;
+        match why {
+            None => Ok(connection),
+            Some(why) => {
+                // The next one may be better.
+                connection.close_on_drop();
+                let error = Error::new(ErrorKind::NotDurable).with_source(why);
+                Err(self.place.name(error))
+            }
+        }
+    }
+
+    /// Waits for an operation no longer than the store's time limit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] after that; the operation may have been done. [`ErrorKind::Missing`] if the
+    /// file of the database was lost or replaced.
+    pub async fn within<T>(&self, operation: impl Future<Output = T>) -> Result<T, Error> {
+        self.place.check()?;
+        tokio::time::timeout(self.timeout, operation)
+            .await
+            .map_err(|elapsed| {
+                let error = Error::new(ErrorKind::Unavailable).with_source(elapsed);
+                self.place.name(error)
+            })
+    }
+
+    /// Classifies an error of sqlx, and names the database.
+    #[must_use]
+    pub fn error(&self, error: sqlx::Error) -> Error {
+        self.place.name(classified::<DB>(error))
+    }
+
+    /// Closes all connections, and waits until they are.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+impl<DB: SqlDatabase> fmt::Debug for SqlStore<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqlStore").finish_non_exhaustive()
+    }
+}
+
+fn classified<DB: SqlDatabase>(error: sqlx::Error) -> Error {
+    let kind = match &error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => ErrorKind::Unreadable,
+        _ => DB::kind(&error).unwrap_or(ErrorKind::Unavailable),
+    };
+    Error::new(kind).with_source(error)
+}
+
+/// Returns the seconds since 1970 that a database keeps of a time; `None` before 1970 and for far times.
+#[must_use]
+pub fn to_seconds(time: SystemTime) -> Option<i64> {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
+}
+
+/// Returns the time that a database has kept; `None` for what [`to_seconds`] does not give.
+#[must_use]
+pub fn from_seconds(seconds: i64) -> Option<SystemTime> {
+    let since = Duration::from_secs(u64::try_from(seconds).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since)
+}
+
+/// How a database's tables compare with a [`Schema`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tables {
+    /// There are none.
+    None,
+    /// Versions are missing.
+    Older,
+    /// They are as they should be.
+    Current,
+    /// There is a version that the schema lacks, or one that differs.
+    Other,
+}
+
+impl Schema {
+    fn migrations(&self) -> Vec<Migration> {
+        let versions = (1..).zip(self.versions);
+        let versions = versions.map(|(version, (description, sql))| {
+            let sql = sqlx::SqlSafeStr::into_sql_str(*sql);
+            let kind = MigrationType::Simple;
+            Migration::new(version, (*description).into(), kind, sql, false)
+        });
+        versions.collect()
+    }
+
+    /// Compares by reading only.
+    async fn compare<DB>(&self, connection: &mut DB::Connection) -> Result<Tables, sqlx::Error>
+    where
+        DB: SqlDatabase,
+        DB::Arguments: IntoArguments<DB>,
+        for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+        for<'q> i64: Decode<'q, DB> + Type<DB>,
+        for<'q> bool: Decode<'q, DB> + Type<DB>,
+        for<'q> Vec<u8>: Decode<'q, DB> + Type<DB>,
+        for<'q> &'q str: Encode<'q, DB> + Type<DB>,
+        usize: ColumnIndex<DB::Row>,
+    {
+        let tables: i64 = query_scalar(DB::COUNT_TABLES)
+            .bind(self.migrations)
+            .fetch_one(&mut *connection)
+            .await?;
+        if tables == 0 {
+            return Ok(Tables::None);
+        }
+        // The table's name is the crate's own.
+        let applied = sqlx::AssertSqlSafe(format!(
+            "SELECT version, checksum, success FROM {} ORDER BY version",
+            self.migrations
+        ));
+        let applied: Vec<(i64, Vec<u8>, bool)> = query_as(applied).fetch_all(connection).await?;
+        let known = self.migrations();
+        let is_known =
+            |((version, checksum, success), known): (&(i64, Vec<u8>, bool), &Migration)| {
+                *version == known.version && **checksum == *known.checksum && *success
+            };
+        Ok(
+            if applied.len() > known.len() || !applied.iter().zip(&known).all(is_known) {
+                Tables::Other
+            } else if applied.len() < known.len() {
+                Tables::Older
+            } else {
+                Tables::Current
+            },
+        )
+    }
+
+    /// Applies the versions that are missing.
+    ///
+    /// Boxed, since the compiler cannot see otherwise that the future is `Send`.
+    fn migrate<'a, DB, A>(&self, connection: A) -> ConnectionFuture<'a, Result<(), Error>>
+    where
+        DB: SqlDatabase,
+        A: Acquire<'a> + Send + 'a,
+        <A::Connection as std::ops::Deref>::Target: Migrate + Send,
+    {
+        let mut migrator = Migrator::with_migrations(self.migrations());
+        migrator.dangerous_set_table_name(self.migrations);
+        Box::pin(async move {
+            migrator.run(connection).await.map_err(|error| match error {
+                MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                    classified::<DB>(error)
+                }
+                error => Error::new(ErrorKind::Version).with_source(error),
+            })
+        })
+    }
+}
