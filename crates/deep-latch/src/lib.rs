@@ -5,6 +5,8 @@ extern crate alloc;
 #[cfg(any(feature = "latch-store", feature = "report-sink", feature = "rustls"))]
 extern crate std;
 
+#[cfg(feature = "async-imap")]
+mod async_imap_connection;
 mod cipher;
 mod client;
 mod dsn;
@@ -24,6 +26,10 @@ mod imap_string;
 mod latch;
 #[cfg(feature = "latch-store")]
 mod latch_store;
+#[cfg(feature = "lettre")]
+mod lettre_connection;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+mod library;
 mod pop;
 mod pop_client;
 mod protocol;
@@ -101,6 +107,8 @@ pub use {
     tag::{MAX_TAG_BYTES, MAX_TAGS, SecurityTag, Separator, join_tags, parse_tags},
 };
 
+#[cfg(feature = "async-imap")]
+pub use async_imap_connection::{ImapConnection, ImapLoginError, ImapStream};
 #[cfg(feature = "serde")]
 pub use file_latch_store::{FileLatchStore, FileLatchStoreOptions, MAX_FILE_BYTES};
 #[cfg(feature = "latch-store")]
@@ -108,6 +116,8 @@ pub use latch_store::{
     Account, LatchStore, LatchStoreError, LatchStoreErrorKind, MAX_ACCOUNT_BYTES, MemoryLatchStore,
     NotAnAccount, RECORDS_PER_BATCH, StoreFuture,
 };
+#[cfg(feature = "lettre")]
+pub use lettre_connection::{SmtpConnection, SmtpConnectionError};
 #[cfg(feature = "report-sink")]
 pub use report_sink::{
     Broken, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_REPORT_ACCOUNT_BYTES,
