@@ -13,6 +13,8 @@ use crate::cipher::TlsCipher;
 /// - RC4 with 128 bits: 0. Its biases give plaintext away, passwords first, whatever the key's length; TLS
 ///   must not use it (RFC 7465).
 /// - Triple DES: 112 of its 168 bits count (RFC 3766 section 2; meet in the middle)
+/// - IDEA: 64 of its 128 bits. Its blocks of 64 bits repeat, and give plaintext away, after some gigabytes
+///   whatever the key's length; RFC 5469 took it out of TLS 1.2 with DES.
 /// - ciphers for export have the 40 or 56 bits that their name says
 ///
 /// How keys are exchanged, and whether the server is authenticated, does not matter here.
@@ -32,6 +34,7 @@ pub fn strength_bits(suite: u16) -> Option<u16> {
         // Those for export, with less, are not made better by being broken.
         TlsCipherEnc::Rc4 => 0,
         TlsCipherEnc::TripleDes => 112,
+        TlsCipherEnc::Idea => 64,
         // The table has 128.
         TlsCipherEnc::Chacha20_Poly1305 => 256,
         _ => suite.enc_size,
@@ -92,6 +95,8 @@ mod tests {
             0
         } else if has("3DES") {
             112
+        } else if has("IDEA") {
+            64
         } else if has("DES40") || cipher.contains("CBC_40") {
             40
         } else if has("DES") || cipher.contains("CBC_56") {
@@ -123,7 +128,7 @@ mod tests {
             (0x0003, Some(0)),   // TLS_RSA_EXPORT_WITH_RC4_40_MD5
             (0x0004, Some(0)),   // TLS_RSA_WITH_RC4_128_MD5
             (0x0006, Some(40)),  // TLS_RSA_EXPORT_WITH_RC2_CBC_40_MD5
-            (0x0007, Some(128)), // TLS_RSA_WITH_IDEA_CBC_SHA
+            (0x0007, Some(64)),  // TLS_RSA_WITH_IDEA_CBC_SHA
             (0x0008, Some(40)),  // TLS_RSA_EXPORT_WITH_DES40_CBC_SHA
             (0x0009, Some(56)),  // TLS_RSA_WITH_DES_CBC_SHA
             (0x000a, Some(112)), // TLS_RSA_WITH_3DES_EDE_CBC_SHA

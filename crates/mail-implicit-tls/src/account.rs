@@ -144,13 +144,16 @@ pub enum HostSource {
     /// An SRV record that DNSSEC does not secure names the host, and the user did not confirm it. The certificate
     /// must be of the mail domain (RFC 6125 section 6.2.1, RFC 6186 section 6).
     InsecureSrv,
+    /// A configuration file names the host, which was fetched over https from a host of the mail domain, whose
+    /// certificate was verified.
+    Autoconfig,
 }
 
 impl HostSource {
     /// Returns `true` if the host was found by SRV.
     #[must_use]
     pub const fn is_srv(self) -> bool {
-        !matches!(self, Self::User)
+        !matches!(self, Self::User | Self::Autoconfig)
     }
 }
 
@@ -373,7 +376,7 @@ impl Account {
             return false;
         }
         match self.level {
-            PrivacyLevel::High => verdict.pin == PinVerdict::NotPinned && verdict.is_verified(),
+            PrivacyLevel::High => verdict.is_verified(),
             PrivacyLevel::Low => {
                 let contradicted = matches!(verdict.dane, DaneVerdict::Differs(_));
                 let pinned = verdict.pin == PinVerdict::Matches;
@@ -626,7 +629,7 @@ fn check(account: Account) -> Result<Account, AccountError> {
         if high && !server.service.uses_tls() {
             return fails(Kind::ClearTextWithHigh);
         }
-        // newman-3-2-3: a pinned certificate does not provide high privacy.
+        // newman-3-2-4: a pinned certificate does not provide high privacy.
         if high && !server.pins.is_empty() {
             return fails(Kind::PinWithHigh);
         }
@@ -636,7 +639,7 @@ fn check(account: Account) -> Result<Account, AccountError> {
         if server.pins.len() > MAX_PINS {
             return fails(Kind::TooManyPins);
         }
-        // newman-3-2-2: a pin of one account does not validate connections of another.
+        // newman-3-2-3: a pin of one account does not validate connections of another.
         let foreign = |pin: &Pin| *pin.account() != account.id || *pin.host() != server.host;
         if server.pins.iter().any(foreign) {
             return fails(Kind::PinOfAnother);

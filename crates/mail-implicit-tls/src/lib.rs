@@ -2,12 +2,22 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod account;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
+#[cfg(feature = "verifier")]
+#[cfg_attr(docsrs, doc(cfg(feature = "verifier")))]
+pub mod dane;
+pub mod dialogue;
+pub mod dns;
 pub mod failure;
 pub mod identity;
 pub mod name;
 pub mod pin;
 pub mod privacy;
 pub mod service;
+pub mod setup;
+pub mod srv;
 pub mod verdict;
 #[cfg(feature = "verifier")]
 #[cfg_attr(docsrs, doc(cfg(feature = "verifier")))]

@@ -25,6 +25,10 @@ impl Verdict {
     /// none matches refute what PKIX verified.
     #[must_use]
     pub fn is_verified(&self) -> bool {
+        // newman-3-2-4: a pin does not provide high privacy.
+        if self.pin != PinVerdict::NotPinned {
+            return false;
+        }
         let named = matches!(self.identity, IdentityVerdict::Matches { .. });
         let pkix = self.chain == ChainVerdict::Trusted && named;
         match self.dane {
@@ -94,6 +98,10 @@ pub enum ChainProblem {
     Purpose,
     /// The server's certificate is that of a certificate authority.
     IsAuthority,
+    /// A certificate that issued another is not that of a certificate authority.
+    IsNotAuthority,
+    /// The path is longer than an authority permits.
+    PathLength,
     /// A name violates the name constraints of an authority.
     NameConstraints,
     /// A signature of the path is wrong or of an algorithm that is not supported.
@@ -122,6 +130,8 @@ impl fmt::Display for ChainProblem {
             Self::RevocationListExpired => "a revocation list expired",
             Self::Purpose => "the certificate is not for servers",
             Self::IsAuthority => "the certificate is that of a certificate authority",
+            Self::IsNotAuthority => "an issuer is not a certificate authority",
+            Self::PathLength => "the path is longer than an authority permits",
             Self::NameConstraints => "a name violates an authority's name constraints",
             Self::Signature => "a signature cannot be verified",
             Self::Other => "the certificate cannot be verified",

@@ -59,16 +59,18 @@ impl CipherSuite {
         self.words().0.is_none()
     }
 
-    /// Whether it encrypts. Suites with `NULL`, and those of RFC 9150, only authenticate.
+    /// Returns `true` if it encrypts. Suites with `NULL`, and those of RFC 9150, only authenticate; the values
+    /// that end with `SCSV` are signals (RFC 5746, RFC 7507).
     #[must_use]
     pub fn encrypts(&self) -> bool {
         let (key_exchange, cipher) = self.words();
         let authenticates_only = cipher.split('_').next() == Some("NULL")
-            || key_exchange.is_none() && cipher.starts_with("SHA");
+            || key_exchange.is_none() && (cipher.starts_with("SHA") || cipher.ends_with("SCSV"));
         !authenticates_only
     }
 
-    /// Whether it was broken or outgrown: keys for export, RC2, RC4, DES, 3DES, IDEA.
+    /// Returns `true` if it was broken or outgrown: keys for export, RC2, RC4, and the ciphers with blocks of 64
+    /// bits DES, 3DES, IDEA, which RFC 5469 took out of TLS 1.2.
     #[must_use]
     pub fn is_obsolete(&self) -> bool {
         let (key_exchange, _) = self.words();
@@ -176,7 +178,12 @@ mod tests {
     #[test]
     fn what_a_description_says_is_what_the_registry_says() {
         let mut seen = 0;
-        for entry in CIPHERS.values().filter(|it| !it.name.ends_with("SCSV")) {
+        for entry in CIPHERS.values() {
+            if entry.name.ends_with("SCSV") {
+                let signal = CipherSuite::from_id(entry.id.0).expect("registered");
+                assert!(!signal.encrypts(), "{}", entry.name);
+                continue;
+            }
             let suite = CipherSuite::from_id(entry.id.0).expect("registered");
             let name = entry.name;
             assert_eq!(suite.id(), Some(entry.id.0), "{name}");

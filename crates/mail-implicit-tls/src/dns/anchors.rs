@@ -1,0 +1,94 @@
+//! Trust anchors of DNSSEC, for the resolvers that validate.
+
+use std::fmt;
+
+/// The key signing keys 20326 and 38696 of the root zone, as IANA publishes them (RFC 9718).
+const ROOT_ANCHORS: &str = "\
+. 172800 IN DNSKEY 257 3 8 AwEAAaz/tAm8yTn4Mfeh5eyI96WSVexTBAvkMgJzkKTOiW1vkIbzxeF3+/4RgWOq7HrxRixHlFlExOLAJr5emLvN7SWXgnLh4+B5xQlNVz8Og8kvArMtNROxVQuCaSnIDdD5LKyWbRd2n9WGe2R8PzgCmr3EgVLrjyBxWezF0jLHwVN8efS3rCj/EWgvIWgb9tarpVUDK/b58Da+sqqls3eNbuv7pr+eoZG+SrDK6nWeL3c6H5Apxz7LjVc1uTIdsIXxuOLYA4/ilBmSVIzuDWfdRUfhHdY6+cn8HFRm+2hM8AnXGXws9555KrUB5qihylGa8subX2Nn6UwNR1AkUTV74bU=
+. 172800 IN DNSKEY 257 3 8 AwEAAa96jeuknZlaeSrvyAJj6ZHv28hhOKkx3rLGXVaC6rXTsDc449/cidltpkyGwCJNnOAlFNKF2jBosZBU5eeHspaQWOmOElZsjICMQMC3aeHbGiShvZsx4wMYSjH8e7Vrhbu6irwCzVBApESjbUdpWWmEnhathWu1jo+siFUiRAAxm9qyJNg/wOZqqzL/dL/q8PkcRU5oUKEpUge71M3ej2/7CPqpdVwuMoTvoB+ZOT4YeGyxMvHmbrxlFzGOHOijtzN+u1TQNatX2XBuzZNQ1K+s2CXkPIZo7s6JgZyvaBevYtxPvYLw4z9mR7K2vaF18UYH9Z9GNUUeayffKC73PYc=
+";
+
+/// The greatest length of a text of trust anchors, in octets.
+pub const MAX_ANCHOR_BYTES: usize = 64 * 1024;
+
+/// The trust anchors of DNSSEC.
+#[derive(Clone, Debug)]
+pub struct TrustAnchors(String);
+
+impl TrustAnchors {
+    /// Returns the anchors of the root zone of the Internet.
+    #[must_use]
+    pub fn iana() -> Self {
+        Self(ROOT_ANCHORS.to_owned())
+    }
+
+    /// Parses DNSKEY records in the format of a zone file, one a line, with TTL and class:
+    /// `. 172800 IN DNSKEY 257 3 8 AwEAAa...`
+    ///
+    /// # Errors
+    /// Returns an error if a line is not such a record, there is no record, or the text is longer than
+    /// [`MAX_ANCHOR_BYTES`].
+    pub fn parse(zone: &str) -> Result<Self, TrustAnchorError> {
+        if zone.len() > MAX_ANCHOR_BYTES {
+            return Err(TrustAnchorError { line: 0 });
+        }
+        let mut records = String::new();
+        for (number, line) in (1_usize..).zip(zone.lines()) {
+            let record = line.split(';').next().unwrap_or_default();
+            let mut fields = record.split_ascii_whitespace();
+            let Some(owner) = fields.next() else {
+                continue;
+            };
+            let [ttl, class, kind] = [(); 3].map(|()| fields.next().unwrap_or_default());
+            let numbers = [(); 3].map(|()| fields.next().and_then(|it| it.parse::<u16>().ok()));
+            let key = fields.collect::<String>();
+            let valid = owner.ends_with('.')
+                && ttl.parse::<u32>().is_ok()
+                && class.eq_ignore_ascii_case("IN")
+                && kind.eq_ignore_ascii_case("DNSKEY")
+                && numbers.iter().all(Option::is_some)
+                && !key.is_empty();
+            if !valid {
+                return Err(TrustAnchorError { line: number });
+            }
+            records.push_str(record);
+            records.push('\n');
+        }
+        match records.is_empty() {
+            true => Err(TrustAnchorError { line: 0 }),
+            false => Ok(Self(records)),
+        }
+    }
+
+    /// Returns the records in the format of a zone file.
+    pub(super) fn zone(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text that is not a list of trust anchors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TrustAnchorError {
+    line: usize,
+}
+
+impl TrustAnchorError {
+    /// Returns the number of the first line that is not a record, counted from 1, or 0 if there is no record or the
+    /// text is too long.
+    #[must_use]
+    pub const fn line(&self) -> usize {
+        self.line
+    }
+}
+
+impl fmt::Display for TrustAnchorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "trust anchors: DNSKEY records in zone file format expected at line {}",
+            self.line
+        )
+    }
+}
+
+impl std::error::Error for TrustAnchorError {}
