@@ -1,7 +1,9 @@
 """Writes the vectors of IMAP commands and of the proxy between an IMAP client and its server. What is expected is
 written out by hand, from RFC 3501, RFC 7888, RFC 2971 and section 7.1 of the draft."""
 
+import argparse
 import json
+import sys
 from pathlib import Path
 
 VECTORS = Path(__file__).resolve().parents[3] / "crates/deep-latch/vectors"
@@ -90,6 +92,8 @@ none("lf-in-a-quoted-string", 'a LOGIN "\nb ID NIL\n" x', "character", "command"
 none("cr-in-a-quoted-string", 'a LOGIN "\rb" x', "character", "command", 9)
 none("nul-in-a-quoted-string", 'a LOGIN "\0" x', "character", "command", 9)
 none("nul-in-a-literal", "a LOGIN {1+}\r\n\0 x", "character", "literal", 14)
+reads("nul-in-a-literal-with-lines", "a LOGIN {14+}\r\nb NOOP\r\nc X\r\n\0 x\r\nz NOOP\r\n",
+      refused("character", "literal", 28), command("z NOOP"))
 none("lf-behind-a-literal", "a LOGIN {1+}\r\nx\nb ID NIL", "character", "command", 15)
 reads("literal-behind-an-atom", f"a NOOP x{{22+}}\r\n{LIE}\r\n", refused("trailing", "command", 6),
       command(LIE[:-2]), line(""))
@@ -247,7 +251,25 @@ dialogue("response-of-another-tag", C("a NOOP\r\nb NOOP\r\n", "a NOOP\r\n"), S("
 dialogue("tag-used-again", C("a NOOP\r\na NOOP\r\n", "a NOOP\r\n"), S("a OK x\r\n", None, "a NOOP\r\n"), DONE)
 dialogue("bare-lf-of-the-server", S("* OK a\nb\r\n"), error=("character", "response", 6))
 
-for suite, cases in SUITES.items():
-    head = f'{{"suite": "deep-latch/{suite}", "source": "{SOURCE}", "count": {len(cases)}, "cases": [\n'
+def written(suite):
+    cases = SUITES[suite]
+    head = json.dumps({"suite": "deep-latch/" + suite, "source": SOURCE, "count": len(cases), "cases": []})
     lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
-    (VECTORS / f"{suite}.json").write_text(head + lines + "\n]}\n")
+    return head[:-2] + "\n" + lines + "\n]}\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    for suite, cases in SUITES.items():
+        path, text = VECTORS / f"{suite}.json", written(suite)
+        if not check:
+            path.write_text(text)
+        elif not path.exists() or path.read_text() != text:
+            sys.exit(f"{path} is not what this script generates")
+        print(f"deep-latch/{suite}: {len(cases)} cases")
+
+
+if __name__ == "__main__":
+    main()

@@ -276,6 +276,8 @@ impl Pieces {
             .filter(|_| !literal.may_have_nul)
             .and_then(|octets| octets.iter().position(|octet| *octet == 0));
         if let Some(at) = nul {
+            // However the octets are cut, what stands before it is of the literal.
+            self.taken = self.taken.saturating_add(at);
             self.skip();
             return Err(ParseError::new(ErrorKind::Character, "literal", at));
         }

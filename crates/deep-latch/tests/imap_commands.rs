@@ -255,6 +255,15 @@ fn refuses_cr_lf_and_nul_at_once_and_goes_on_behind_the_next_crlf() {
         assert_eq!(read(&octets), expected);
         assert_eq!(read_one_by_one(&octets), expected);
     }
+    // Lines before NUL are of the literal.
+    let octets = b"a LOGIN {14+}\r\nb NOOP\r\nc X\r\n\0 x\r\nd NOOP\r\n";
+    let refused = ("character", "literal", 28);
+    let expected = [
+        Refused(refused, Some("a".to_owned())),
+        command(b"d NOOP\r\n"),
+    ];
+    assert_eq!(read(octets), expected);
+    assert_eq!(read_one_by_one(octets), expected);
     // RFC 3516: a literal that may have NUL.
     let binary = b"a APPEND x ~{2+}\r\n\0\n\r\n";
     assert_eq!(read(binary), [command(binary)]);

@@ -395,7 +395,7 @@ fn deep_that_is_advertised_after_login_alone_is_seen() {
         let script = Script {
             tls: before.as_bytes(),
             after_login: after.as_bytes(),
-            login: Some(deep_latch::Login::Done),
+            login: Some(Login::Done),
             ..Script::default()
         };
         let client = client(&[], TlsStart::Implicit);
@@ -403,7 +403,7 @@ fn deep_that_is_advertised_after_login_alone_is_seen() {
         assert_eq!(played.end, End::Ready);
         assert_eq!(played.sent[2], "CAPA\r\n");
         assert_eq!(played.latched(), latched);
-        play::truncated_at_each_byte(&client, &script);
+        truncated_at_each_byte(&client, &script);
     }
     // Where it was advertised before, or there is no CAPA, nothing is asked.
     for before in [
@@ -412,7 +412,7 @@ fn deep_that_is_advertised_after_login_alone_is_seen() {
     ] {
         let script = Script {
             tls: before.as_bytes(),
-            login: Some(deep_latch::Login::Done),
+            login: Some(Login::Done),
             ..Script::default()
         };
         let played = play(&client(&[], TlsStart::Implicit), &script);
