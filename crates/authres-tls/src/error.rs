@@ -26,6 +26,8 @@ pub enum ErrorKind {
     UnclosedQuotedString,
     /// A control character, CR or LF where none may be.
     Control,
+    /// A line break that is a bare LF, which [`bare_lf`](crate::Options::bare_lf) accepts.
+    BareLf,
     /// A character outside ASCII, or under [`utf8`](crate::Options::utf8) an octet that is not
     /// UTF-8.
     NonAscii,
@@ -51,6 +53,7 @@ impl ErrorKind {
             Self::UnclosedComment => "unclosed-comment",
             Self::UnclosedQuotedString => "unclosed-quoted-string",
             Self::Control => "control",
+            Self::BareLf => "bare-lf",
             Self::NonAscii => "non-ascii",
             Self::Limit { .. } => "limit",
         }
@@ -111,6 +114,10 @@ impl fmt::Display for ParseError {
             ErrorKind::UnclosedComment => write!(f, "{field} does not end")?,
             ErrorKind::UnclosedQuotedString => write!(f, "{field} does not end")?,
             ErrorKind::Control => write!(f, "{field}: control character")?,
+            ErrorKind::BareLf => write!(
+                f,
+                "{field}: a line ends with LF where CRLF is expected (Options::with_bare_lf accepts it)"
+            )?,
             ErrorKind::NonAscii => write!(f, "{field}: character outside the allowed ones")?,
             ErrorKind::Limit { limit } => write!(f, "{field}: more than {limit}")?,
         }
@@ -124,15 +131,28 @@ impl core::error::Error for ParseError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DiagnosticKind {
-    /// The authserv-id is neither a token nor a quoted-string; it is what stands before the next
-    /// blank or `;`.
+    /// The authserv-id is neither a token nor a quoted-string; it is what appears before the next
+    /// space or `;`. Or something is glued to a quoted-string.
     MalformedAuthservId,
     /// There is no authserv-id: the value begins with a result. The id is empty.
     MissingAuthservId,
-    /// Something stands between authserv-id and version, and the first `;`. It was passed over.
+    /// Something stands between authserv-id and version, and the first `;` or result. It was skipped.
     JunkAfterAuthservId,
-    /// A result that cannot be read was passed over; why.
+    /// There is no `;` between authserv-id and the first result.
+    MissingSemicolon,
+    /// Something in the place of a result has no method and result word and was skipped; why.
     BadResinfo(ErrorKind),
+    /// Something in a result cannot be read and was skipped; why. Method, result and the properties that
+    /// can be read were kept.
+    JunkInResinfo(ErrorKind),
+    /// No white space between a reason and the property that follows.
+    MissingCfws,
+    /// A method behind names and full stops, e.g. `gateway.spf`.
+    DottedMethod,
+    /// A `method-version` that is no number.
+    MalformedMethodVersion,
+    /// Nothing between the `=` and the next property, the `;` or the end. The value is empty.
+    EmptyValue,
     /// `;;`
     EmptyResinfo,
     /// A `;` at the end.
@@ -162,7 +182,13 @@ impl DiagnosticKind {
             Self::MalformedAuthservId => "malformed-authserv-id",
             Self::MissingAuthservId => "missing-authserv-id",
             Self::JunkAfterAuthservId => "junk-after-authserv-id",
+            Self::MissingSemicolon => "missing-semicolon",
             Self::BadResinfo(_) => "bad-resinfo",
+            Self::JunkInResinfo(_) => "junk-in-resinfo",
+            Self::MissingCfws => "missing-cfws",
+            Self::DottedMethod => "dotted-method",
+            Self::MalformedMethodVersion => "malformed-method-version",
+            Self::EmptyValue => "empty-value",
             Self::EmptyResinfo => "empty-resinfo",
             Self::TrailingSemicolon => "trailing-semicolon",
             Self::NoneMixed => "none-mixed",
@@ -172,6 +198,17 @@ impl DiagnosticKind {
             Self::UnquotedTspecials => "unquoted-tspecials",
             Self::BareLfFold => "bare-lf-fold",
             Self::NonAscii => "non-ascii",
+        }
+    }
+}
+
+impl DiagnosticKind {
+    /// The error of what was skipped, if something was.
+    #[must_use]
+    pub const fn why(self) -> Option<ErrorKind> {
+        match self {
+            Self::BadResinfo(why) | Self::JunkInResinfo(why) => Some(why),
+            _ => None,
         }
     }
 }
@@ -216,7 +253,7 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind.name(), self.field)?;
-        if let DiagnosticKind::BadResinfo(why) = self.kind {
+        if let Some(why) = self.kind.why() {
             write!(f, " {}", why.name())?;
         }
         write!(f, " at byte {}", self.offset)

@@ -20,6 +20,9 @@ pub struct Options {
     /// UTF-8 in comments, quoted-strings, local-parts and domain-names, as RFC 6532 and RFC 8616
     /// have it for internationalized messages.
     pub utf8: bool,
+    /// A bare LF before white space, or at the end of the value, counts as a line break, as CRLF does.
+    /// Milters, pipes and maildirs hand fields over with such line breaks.
+    pub bare_lf: bool,
     /// The limits.
     pub limits: Limits,
 }
@@ -31,6 +34,7 @@ impl Options {
         Self {
             mode: Mode::Strict,
             utf8: false,
+            bare_lf: false,
             limits: Limits::DEFAULT,
         }
     }
@@ -41,6 +45,7 @@ impl Options {
         Self {
             mode: Mode::Lenient,
             utf8: false,
+            bare_lf: false,
             limits: Limits::DEFAULT,
         }
     }
@@ -49,6 +54,23 @@ impl Options {
     #[must_use]
     pub const fn with_utf8(mut self, utf8: bool) -> Self {
         self.utf8 = utf8;
+        self
+    }
+
+    /// With or without line breaks that are a bare LF.
+    ///
+    /// ```
+    /// # use authres_tls::{AuthenticationResults, ErrorKind, Options};
+    /// let value = b"mx.example.org;\n\tspf=pass smtp.mailfrom=a.example";
+    /// let error = AuthenticationResults::parse(value, &Options::strict()).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::BareLf);
+    /// let header = AuthenticationResults::parse(value, &Options::strict().with_bare_lf(true))?;
+    /// assert_eq!(header.results().len(), 1);
+    /// # Ok::<(), authres_tls::ParseError>(())
+    /// ```
+    #[must_use]
+    pub const fn with_bare_lf(mut self, bare_lf: bool) -> Self {
+        self.bare_lf = bare_lf;
         self
     }
 

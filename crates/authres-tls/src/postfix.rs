@@ -1,7 +1,7 @@
 //! Feature `postfix`: what Postfix says of TLS in the `Received` field it adds
 //! (`smtpd_tls_received_header = yes`), as facts.
 
-use alloc::{boxed::Box, string::String};
+use alloc::boxed::Box;
 
 use nom::{
     Parser,
@@ -35,6 +35,10 @@ impl Session {
     /// `verified OK` is about the chain only: Postfix does not compare names with the client's
     /// certificate. So the host identity is not checked, and the result is never `pass` by this alone.
     /// Without a comment about TLS the protocol behind `with` decides whether the session was in clear.
+    ///
+    /// Postfix replaces characters in the names it writes: `caf??.example` may be `café.example`, and
+    /// `Foo (Bar)` may be `Foo (Bar`. Such a name is left out. The issuer's name is its common name, or its
+    /// organization if it has none; it is reported as `CN`.
     ///
     /// Anybody can write a `Received` field: give only the one that one's own Postfix added.
     ///
@@ -175,6 +179,14 @@ fn using(input: &[u8]) -> ReadValue<'_, TlsSession> {
     Ok((&[], session))
 }
 
+/// Returns `true` if Postfix wrote the name as the certificate has it. It writes `?` for each octet that is not
+/// printable ASCII, for a backslash and for a `)` without a `(`, and adds a `)` at the end for each `(` that
+/// has none. Whoever folded the field later may have added white space with the line break.
+fn is_as_in_certificate(name: &str) -> bool {
+    let printable = name.bytes().all(|octet| matches!(octet, b' '..=b'~'));
+    printable && !name.contains('?') && !name.ends_with(')')
+}
+
 /// `Client CN "…", Issuer "…" (verified OK)`, or that there was no certificate.
 fn client(inside: &[u8]) -> Option<ClientCertificate> {
     const BETWEEN: &str = "\", Issuer \"";
@@ -200,13 +212,7 @@ fn client(inside: &[u8]) -> Option<ClientCertificate> {
     if let Some((subject, issuer)) = names.split_once(BETWEEN)
         && names.rsplit_once(BETWEEN) == Some((subject, issuer))
     {
-        let name = |name: &str| {
-            let unfolded: String = name
-                .chars()
-                .filter(|it| !matches!(it, '\r' | '\n'))
-                .collect();
-            common_name(&unfolded)
-        };
+        let name = |name: &str| common_name(name).filter(|_| is_as_in_certificate(name));
         fields.subject = name(subject);
         fields.issuer = name(issuer);
     }

@@ -29,7 +29,8 @@ impl Number {
         self.span
     }
 
-    /// The number; `None` if it is larger than a `u32`.
+    /// The number; `None` if it is larger than a `u32`, or in a lenient reading of a method-version if it
+    /// is no number.
     #[must_use]
     pub const fn value(self) -> Option<u32> {
         self.value
@@ -165,7 +166,8 @@ impl<'h, 'a> ResInfo<'h, 'a> {
         Text::new(self.header.input, span, Form::Token, true)
     }
 
-    /// `method`
+    /// `method`. A lenient reading also accepts `gateway.spf`, a registered method behind names and
+    /// full stops.
     #[must_use]
     pub fn method(self) -> Text<'a> {
         self.keyword(self.node.method)
@@ -177,10 +179,10 @@ impl<'h, 'a> ResInfo<'h, 'a> {
         self.node.method_version
     }
 
-    /// `result`
+    /// `result`. A lenient reading also accepts keywords with a `:` between them.
     #[must_use]
     pub fn result(self) -> Text<'a> {
-        self.keyword(self.node.result)
+        self.header.text(self.node.result)
     }
 
     /// The value of `reasonspec`, if it is given.
@@ -278,7 +280,7 @@ struct ResultNode {
     span: Span,
     method: Span,
     method_version: Option<Number>,
-    result: Span,
+    result: TextNode,
     reason: Option<TextNode>,
     properties: Range<usize>,
     comments: Range<usize>,

@@ -318,9 +318,19 @@ fn version(text: Text<'_>) -> Word<'_, ProtocolVersion> {
     ProtocolVersion::from_spelling(&text.collapsed()).map_or(Word::Other(text), Word::Known)
 }
 
+/// The first number of `256/256`, as Postfix and others write it: the bits that are used, of those the algorithm
+/// has.
+fn used_bits(text: &str) -> Option<&str> {
+    let is_number =
+        |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    let (used, all) = text.split_once('/')?;
+    (is_number(used) && is_number(all)).then_some(used)
+}
+
 fn key_length(text: Text<'_>) -> Result<u32, ValueError> {
     const FIELD: &str = "key.length";
     let text = text.collapsed();
+    let text = used_bits(&text).unwrap_or(&text);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     if text.is_empty() || digits != text.len() {
         return Err(ValueError::new(ValueErrorKind::Expected, FIELD, digits));
@@ -360,10 +370,10 @@ fn value_diagnostic(property: TlsProperty, text: Text<'_>) -> Option<TlsDiagnost
             Err(error) => Some(Kind::BadFingerprint(error.kind())),
             Ok(fingerprint) => fingerprint.is_folded().then_some(Kind::FingerprintFolded),
         },
-        TlsProperty::KeyLength => {
-            let error = key_length(text).err()?;
-            Some(Kind::BadKeyLength(error.kind()))
-        }
+        TlsProperty::KeyLength => match key_length(text) {
+            Err(error) => Some(Kind::BadKeyLength(error.kind())),
+            Ok(_) => used_bits(&text.collapsed()).map(|_| Kind::KeyLengthOfTwo),
+        },
         TlsProperty::KeyStrength => {
             let known = word(text, &Strength::ALL, Strength::name).known()?;
             (text.unfolded() != known.name()).then_some(Kind::KeyStrengthCase)
@@ -399,6 +409,8 @@ pub enum TlsDiagnosticKind {
     BadFingerprint(ValueErrorKind),
     /// `key.length` is no number.
     BadKeyLength(ValueErrorKind),
+    /// `key.length` is two numbers, `256/256`: the bits that are used, and those the algorithm has.
+    KeyLengthOfTwo,
     /// `key.strength` is not in lower case.
     KeyStrengthCase,
 }
@@ -420,6 +432,7 @@ impl TlsDiagnosticKind {
             Self::FingerprintFolded => "fingerprint-folded",
             Self::BadFingerprint(_) => "bad-fingerprint",
             Self::BadKeyLength(_) => "bad-key-length",
+            Self::KeyLengthOfTwo => "key-length-of-two",
             Self::KeyStrengthCase => "key-strength-case",
         }
     }

@@ -692,3 +692,36 @@ fn spans_in_json_are_of_the_value_beside_them() {
     }
     assert_eq!(checked, 92);
 }
+
+#[test]
+fn accepts_bare_lf_on_request() {
+    // Lines that all end in LF are read as CRLF anyway.
+    let value = "mx.example.net;\r\n\tdkim=none\n\theader.d=a.example";
+    let read = |more: &[&str]| {
+        let arguments = [&["lint", "--strict", "--input", "value"], more].concat();
+        authres(&arguments, value)
+    };
+    let refused = read(&[]);
+    let out = String::from_utf8_lossy(&refused.out);
+    assert!(out.contains("bare-lf"), "{out}");
+    assert_eq!(refused.code, Some(1));
+    let accepted = read(&["--bare-lf"]);
+    let out = String::from_utf8_lossy(&accepted.out);
+    assert_eq!(out, "nothing to report in 1 field\n");
+    assert_eq!(accepted.code, Some(0));
+}
+
+#[test]
+fn says_what_a_lenient_reading_skipped() {
+    let value = "mx.example.net spf=pass smtp.mailfrom= smtp.helo=h.example for a@b.example";
+    let ran = authres(&["lint"], value);
+    let out = String::from_utf8_lossy(&ran.out);
+    for text in [
+        "no \";\" before the first result",
+        "nothing after the \"=\"; the value is empty (pvalue)",
+        "skipped: words in a result that are no property (propspec: expected)",
+    ] {
+        assert!(out.contains(text), "{text} in {out}");
+    }
+    assert_eq!(ran.code, Some(1));
+}

@@ -8,6 +8,7 @@ import argparse
 import json
 import re
 import sys
+import unicodedata
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -18,7 +19,14 @@ KEYWORD = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]")
 TOKEN = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
 ATOM = r"[!#$%&'*+\-/0-9=?A-Z^_`a-z{|}~]+"
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-ADDRESS = re.compile(rf"(?:{ATOM}(?:\.{ATOM})*)?@{LABEL}(?:\.{LABEL})+")
+# RFC 6531 and RFC 8616 add what is not ASCII to atoms and labels.
+ATOM_8 = ATOM.replace("{|}", "{|}\x80-\U0010ffff")
+LABEL_8 = r"[A-Za-z0-9\x80-\U0010ffff](?:[A-Za-z0-9\x80-\U0010ffff-]*[A-Za-z0-9\x80-\U0010ffff])?"
+DOMAIN = rf"{LABEL_8}(?:\.{LABEL_8})+"
+IDENTITY = re.compile(rf"(?:(?:{ATOM_8}(?:\.{ATOM_8})*)?@)?{DOMAIN}")
+QUOTED_IDENTITY = re.compile(rf'"(?:[^"\\]|\\.)*"@{DOMAIN}')
+INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
+LIKE_A_PROPERTY = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9](?:\.[A-Za-z0-9-]*[A-Za-z0-9])=|(?i:action|client-ip|envelope-from|helo|reason)=")
 ENDS_A_LINE = re.compile("[\0-\x08\n-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -75,13 +83,39 @@ def delimited(text, opening, closing, escaped):
     return words
 
 
+def plain(text):
+    """Whether what is not ASCII in it is letters, marks and digits in a domain-name, and before an @ no space,
+    control or character that looks like ASCII's punctuation."""
+    local_part, _, domain = text.rpartition("@")
+    def category(it):
+        return "Z" if it in INVISIBLE else unicodedata.category(it)
+
+    letters = all(it.isascii() or category(it)[0] in "LMN" for it in domain)
+    atoms = all(it.isascii() or category(it)[0] not in "ZC" and category(it)[0] != "P"
+                and unicodedata.normalize("NFKC", it) not in "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~" for it in local_part)
+    return letters and atoms
+
+
+def identity(text):
+    """The words of an e-mail identity or domain as it is written, if the text is one."""
+    if text.endswith(".") or not plain(text):
+        return None
+    if IDENTITY.fullmatch(text):
+        return [[0, text]]
+    if not QUOTED_IDENTITY.fullmatch(text):
+        return None
+    # A line may not begin at a blank that is escaped, nor at one behind it.
+    words = re.finditer(r"[ \t]*(?:\\[ \t]+|\\.|[^ \t\\])+", text)
+    return [[octets(text[:word.start()]), word.group()] for word in words]
+
+
 def value(text, field, utf8, address):
     if not text.isascii() and not utf8:
         raise Refused("non-ascii", field, offset(text, re.search("[^\0-\x7f]", text)))
     dotted = text.endswith(".")
-    if TOKEN.fullmatch(text) and not dotted or address and ADDRESS.fullmatch(text):
+    if TOKEN.fullmatch(text) and not dotted:
         return [[0, text]]
-    return delimited(text, '"', '"', r'["\\]')
+    return address and identity(text) or delimited(text, '"', '"', r'["\\]')
 
 
 def comments(model, prefix, utf8):
@@ -136,7 +170,8 @@ def groups(model, utf8):
         for index, (ptype, name, text) in enumerate(result.get("props", [])):
             field = f"{prefix}pvalue[{index}]"
             words = value(text, field, utf8, True)
-            parts.append(Part(field, f"{ptype.lower()}.{name.lower()}=", words, True))
+            behind_a_break = not (words[0][1] == text and LIKE_A_PROPERTY.match(text))
+            parts.append(Part(field, f"{ptype.lower()}.{name.lower()}=", words, behind_a_break))
         yield parts
     if not model.get("results"):
         yield [Part("no-result", "none", [])]
@@ -185,7 +220,7 @@ def written(model, mode="ascii", soft=78, hard=998, first_line=None, indent="tab
 
 
 # docs/requirements/rfc8601.toml
-WHOLE, CFWS, ID, VERSION, NONE, KEYWORDS, PVALUE, QUOTED, UTF8 = (f"rfc8601-2-2-{n}" for n in range(1, 10))
+WHOLE, CFWS, ID, VERSION, NONE, KEYWORDS, PVALUE, QUOTED, UTF8, IDENTITIES = (f"rfc8601-2-2-{n}" for n in range(1, 11))
 FORGED, LINES, ARC = "rfc8601-7-1", "rfc5322-2-1-1", "rfc8617-4-1-1"
 
 CASES = []
@@ -216,6 +251,17 @@ def forms():
         "address-with-two-at": "a@b@c.example", "address-with-a-hyphen-first": "a@-b.example",
         "address-with-a-hyphen-last": "a@b-.example", "address-with-an-underscore": "a@b_c.example",
         "address-with-a-quoted-local-part": '"a b"@c.example', "address-with-blank": "a @b.example",
+        "address-with-an-empty-quoted-local-part": '""@c.example',
+        "address-with-quotes-escaped": r'"a\"; dkim=pass (b\\"@c.example',
+        "address-with-a-quoted-local-part-that-forges": '"x; dkim=pass header.d=bank.example"@c.example',
+        "address-with-a-blank-escaped": r'"a\ b"@c.example', "address-with-blanks-quoted": '"  a  "@c.example',
+        "address-with-quotes-not-closed": '"a@c.example', "address-with-quotes-closed-too-early": '"a"b@c.example',
+        "address-with-a-backslash-last": '"a\\"@c.example', "address-quoted-with-two-at": '"a@b"@c.example',
+        "address-quoted-of-one-label": '"a b"@localhost', "address-quoted-and-a-dot-at-the-end": '"a b"@c.example.',
+        "address-quoted-and-more": '"a b"@c.example; dkim=pass', "address-quoted-without-domain": '"a b"@',
+        "address-quoted-before-a-word": '"a".b@c.example', "address-quoted-behind-a-word": 'a."b"@c.example',
+        "address-like-a-property": "smtp.helo=a@b.example", "address-like-a-pair": "reason=a@b.example",
+        "address-with-blank-before-at": '"a b" @c.example', "address-of-digits": "1@2.3",
         "token-that-ends-with-a-dot": "a.", "dots": "...", "dot-first": ".a", "none": "none", "blank": " ",
         "blanks-around": "  a  ", "tab": "a\tb", "quote": '"', "backslash": "\\", "backslash-last": "a\\",
         "quotes-and-backslashes": 'CN="a"\\b', "escaped-quote": '\\"; dkim=pass (', "semicolon": "a;b",
@@ -224,7 +270,7 @@ def forms():
         "equals": "a=b", "colon": "2001:db8::1", "brackets": "[192.0.2.1]", "angle-brackets": "<>",
         "parentheses": "a(b)", "open-parenthesis": "(", "question-mark": "a?b", "instance": "i=1",
     }.items():
-        case(f"pvalue-{name}", tls(text), (PVALUE, FORGED))
+        case(f"pvalue-{name}", tls(text), (IDENTITIES if name.startswith("address") else PVALUE, FORGED))
         case(f"reason-{name}", [{"method": "dkim", "result": "fail", "reason": text}], (QUOTED, FORGED))
         case(f"authserv-id-{name}", {"authserv_id": text}, (ID, FORGED))
         case(f"comment-{name}", tls("x", comments=[text]), (CFWS, FORGED))
@@ -303,9 +349,22 @@ def structure():
 
 def utf8():
     for name, text in {"word": "花木蘭", "domain": "é.example", "address": "用户@例子.example",
-                       "after-ascii": "CN=é", "blanks": "é  é é"}.items():
+                       "after-ascii": "CN=é", "blanks": "é  é é", "local-part": "Pelé@a.example",
+                       "u-label": "a@bücher.example", "u-label-without-local-part": "@bücher.example",
+                       "capital-u-label": "a@BÜCHER.example", "devanagari": "अ@हिन्दी.भारत", "thai": "ก@น้ำ.ไทย",
+                       "combining": "e\u0301@e\u0301.example", "quoted-local-part": '"Pelé é"@bücher.example',
+                       "quoted-local-part-that-forges": '"é; dkim=pass"@bücher.example',
+                       "local-part-with-an-emoji": "\U0001f600@a.example", "label-that-is-an-emoji": "a@\U0001f600.example",
+                       "address-of-one-label": "é@bücher", "address-with-two-dots": "é..é@a.example",
+                       "address-with-a-hyphen-last": "é@bü-.example", "no-break-space": "a\xa0b@c.example",
+                       "ideographic-space": "a@b\u3000c.example", "line-space": "é\u2003dkim=pass@c.example",
+                       "ideographic-full-stop": "a@b\u3002example", "full-width-semicolon": "é\uff1bx=y@a.example",
+                       "full-width-at": "é\uff20a.example", "right-to-left-override": "a\u202eb@c.example",
+                       "zero-width-space": "a\u200bb@c.example", "hangul-filler": "a\u3164b@c.example",
+                       "tag": "a\U000e0041b@c.example", "full-stop-last": "é@a.example.",
+                       "token-that-ends-with-a-dot": "é.", "atoms-and-u-label": "a+b=c/d@é.example"}.items():
         for mode in ("ascii", "utf8"):
-            case(f"pvalue-{name}-in-{mode}", tls(text), (UTF8,), mode=mode)
+            case(f"pvalue-{name}-in-{mode}", tls(text), (UTF8, IDENTITIES), mode=mode)
             case(f"reason-{name}-in-{mode}", [{"method": "a", "result": "b", "reason": text}], (UTF8,), mode=mode)
             case(f"authserv-id-{name}-in-{mode}", {"authserv_id": text}, (UTF8,), mode=mode)
             case(f"comment-{name}-in-{mode}", tls("x", comments=["a", text]), (UTF8,), mode=mode)
@@ -335,6 +394,10 @@ def folding():
         "blank-and-tab": words.replace(" ", " \t"), "escapes": 'a "b" \\c ' * 20, "parentheses": "a (b) c" * 20,
         "long-word": "a " + "b" * 100 + " c", "long-word-first": "b" * 100 + " c d", "blanks": " " * 100,
         "long-run-of-blanks": "a" + " " * 100 + "b c d",
+        "quoted-local-part": '"' + words + '"@b.example', "quoted-local-part-escapes": '"' + r'a \\ b\" c' * 20 + '"@b.example',
+        "quoted-local-part-blank-escaped": '"' + "ab" * 30 + r"\ " + "c" * 10 + r" \  d \ " + '"@b.example',
+        "quoted-local-part-long": '"' + "b" * 100 + '"@c.example',
+        "quoted-local-part-blanks": '"' + " " * 100 + '"@c.example',
     }.items():
         case(f"fold-pvalue-{name}", tls(text), (LINES,))
         case(f"fold-pvalue-{name}-before-a-result", tls(text) + tls(text), (LINES,))
@@ -362,7 +425,14 @@ def hard_limit():
     for length in (*range(81, 90), *range(93, 100)):
         text = "x" * length
         for name, pvalue in {"token": text, "quoted": text[:-1] + ",", "first-word": text[:-1] + ", b",
-                             "second-word": "a " + text[:-1] + ",", "escaped": text[:-2] + '"'}.items():
+                             "second-word": "a " + text[:-1] + ",", "escaped": text[:-2] + '"',
+                             "address": text[:-10] + "@b.example",
+                             "address-like-a-property": "a.b=" + text[:-14] + "@b.example",
+                             "address-like-a-pair": "helo=" + text[:-15] + "@b.example",
+                             "address-unlike-a-property": "a_b=" + text[:-14] + "@b.example",
+                             "quoted-local-part": '"' + text[:-12] + '"@b.example',
+                             "quoted-local-part-of-two": '"a ' + text[:-14] + '"@b.example',
+                             }.items():
             case(f"narrow-{name}-{length}", tls(pvalue), (LINES,), **narrow)
             case(f"narrow-{name}-{length}-before-a-result", tls(pvalue) + tls("a"), (LINES,), **narrow)
         case(f"narrow-comment-{length}", tls("x", comments=["a", text]), (LINES,), **narrow)

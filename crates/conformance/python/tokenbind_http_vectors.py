@@ -572,9 +572,11 @@ def client_hellos():
     suite = HttpSuite("client-hello")
     needs = "balfanz-4-3-1"
 
-    def offer(alpn=(), ems=False, tls12=True, tls13=False, suites=(ECDHE,)):
+    def offer(alpn=(), ems=False, tls12=True, tls13=False, suites=(ECDHE,), points=True):
         alpn = [(i if isinstance(i, bytes) else i.encode()).hex() for i in alpn]
-        return {"alpn": alpn, "extended_master_secret": ems, "tls12": tls12, "tls13": tls13, "cipher_suites": list(suites)}
+        offered = {"alpn": alpn, "extended_master_secret": ems, "tls12": tls12, "tls13": tls13,
+                   "cipher_suites": list(suites)}
+        return offered if points else {**offered, "uncompressed_points": False}
 
     def accept(name, data, **parts):
         suite.add(name, needs, {"records": data.hex()}, accept=offer(**parts))
@@ -597,6 +599,10 @@ def client_hellos():
     accept("alpn-and-ems", records(client_hello(both)), **whole)
     accept("ems-only", records(client_hello(extension(EMS))), ems=True)
     accept("alpn-of-any-octets", records(client_hello(alpn_extension(b"\0\xff", b"h2"))), alpn=[b"\0\xff", b"h2"])
+    for name, formats, points in (("uncompressed", b"\0", True), ("compressed", b"\1\2", False), ("none", b"", False),
+                                  ("all", b"\1\2\0", True)):
+        accept(f"point-formats-{name}", records(client_hello(both + extension(11, vector(1, formats)))), **whole,
+               points=points)
     accept("the-order-of-alpn-is-the-clients", records(client_hello(alpn_extension(b"b", b"a", b"c"))), alpn=["b", "a", "c"])
     accept("a-session-id", records(client_hello(both, session=bytes(32))), **whole)
     accept("several-cipher-suites", records(client_hello(both, suites=(0x0A0A, TLS13_SUITE, ECDHE, CBC))), **whole,
@@ -654,10 +660,10 @@ def policies():
     tb, plain_ids = [H2_P256, H2_RSA, H1_P256, H1_RSA], ["h2", "http/1.1"]
 
     def add(name, reason=None, alpn=None, ems=True, tls12=True, tls13=False, suites=(ECDHE,), ours=None,
-            our_suites=(ECDHE, 0xC02B), prefer="token-binding"):
+            our_suites=(ECDHE, 0xC02B), prefer="token-binding", points=True):
         fields = {
             "offer": {"alpn": tb + plain_ids if alpn is None else alpn, "extended_master_secret": ems, "tls12": tls12,
-                      "tls13": tls13, "cipher_suites": list(suites)},
+                      "tls13": tls13, "cipher_suites": list(suites), **({} if points else {"uncompressed_points": False})},
             "server": {"alpn": tb if ours is None else ours, "tls12_cipher_suites": list(our_suites), "prefer": prefer},
         }
         choice = {"choice": "token-binding"} if reason is None else {"choice": "plain", "reason": reason}
@@ -678,6 +684,10 @@ def policies():
         add(f"no-common-suite-{prefer}-preferred", "cipher-suites", tls13=True, suites=(TLS13_SUITE, CBC), prefer=prefer)
         add(f"no-common-suite-of-tls-1.2-only-{prefer}-preferred", "cipher-suites", suites=(CBC,), prefer=prefer)
         add(f"not-offered-{prefer}-preferred", "not-offered", alpn=plain_ids, tls13=True, prefer=prefer)
+    for tls13 in (False, True):
+        add(f"no-uncompressed-points-tls-1.{2 + tls13}", "point-formats", tls13=tls13, points=False)
+    add("the-suites-count-before-the-points", "cipher-suites", suites=(CBC,), points=False)
+    add("the-points-count-before-the-preference", "point-formats", tls13=True, prefer="tls13", points=False)
     add("no-alpn", "not-offered", alpn=[])
     add("no-identifier-of-ours", "not-offered", ours=[])
     add("no-suite-of-ours", "cipher-suites", our_suites=())

@@ -1,11 +1,11 @@
 //! The suites of `authres-tls`: RFC 8601, and draft-martin-authentication-results-tls-03 on it.
 
+mod real;
 mod strip;
 mod write;
 
 use authres_tls::{
-    AuthenticationResults, Body, Diagnostic, DiagnosticKind, Mode, Number, Options, ParseError,
-    ResInfo,
+    AuthenticationResults, Body, Diagnostic, Mode, Number, Options, ParseError, ResInfo,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -26,6 +26,11 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "authres-tls/lenient",
         run: lenient,
+        import: None,
+    },
+    Suite {
+        name: "authres-tls/real",
+        run: real::real,
         import: None,
     },
     Suite {
@@ -97,6 +102,8 @@ struct HeaderInput {
     eai: bool,
     #[serde(default)]
     arc: bool,
+    #[serde(default)]
+    bare_lf: bool,
 }
 
 fn header(input: Input) -> Ran {
@@ -111,7 +118,7 @@ fn header(input: Input) -> Ran {
         mode,
         ..Options::default()
     };
-    let options = options.with_utf8(case.eai);
+    let options = options.with_utf8(case.eai).with_bare_lf(case.bare_lf);
     let parse = if case.arc {
         AuthenticationResults::parse_arc
     } else {
@@ -129,12 +136,16 @@ struct LenientInput {
     value: Written,
     #[serde(default)]
     eai: bool,
+    #[serde(default)]
+    bare_lf: bool,
 }
 
 fn lenient(input: Input) -> Ran {
     let case: LenientInput = input.parse()?;
     let value = String::from(case.value);
-    let options = Options::lenient().with_utf8(case.eai);
+    let options = Options::lenient()
+        .with_utf8(case.eai)
+        .with_bare_lf(case.bare_lf);
     Ok(
         match AuthenticationResults::parse(value.as_bytes(), &options) {
             Ok(header) => {
@@ -153,7 +164,7 @@ fn diagnostic(diagnostic: &Diagnostic) -> Value {
         "field": diagnostic.field(),
         "offset": diagnostic.offset(),
     });
-    if let (DiagnosticKind::BadResinfo(why), Some(out)) = (kind, out.as_object_mut()) {
+    if let (Some(why), Some(out)) = (kind.why(), out.as_object_mut()) {
         out.insert("why".into(), why.name().into());
     }
     out
@@ -169,11 +180,12 @@ fn number(number: Option<Number>, value: &[u8]) -> Value {
     };
     match number.value() {
         Some(number) => number.into(),
-        // Larger than any version: as serde_json reads the digits.
-        None => value
-            .get(number.span().range())
-            .and_then(|digits| serde_json::from_slice(digits).ok())
-            .unwrap_or(Value::Null),
+        // Larger than any version: as serde_json reads the digits. Or no number: as text.
+        None => {
+            let raw = value.get(number.span().range()).unwrap_or_default();
+            let number = serde_json::from_slice(raw).ok().filter(Value::is_number);
+            number.unwrap_or_else(|| String::from_utf8_lossy(raw).into())
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The requirements ledger: `docs/requirements/*.toml`.
+//! The requirements ledger: `docs/requirements/*.toml`, and `requirements/*.toml` of the folders that hold all
+//! evidence of one crate.
 
 use std::{collections::BTreeSet, fmt, fs, path::Path};
 
@@ -223,32 +224,43 @@ impl Ledger {
         })
     }
 
-    /// Reads all ledgers in a directory, in order of their names.
+    /// Reads all ledgers in these directories, in order of their names.
     ///
     /// # Errors
-    /// When one cannot be read or is refused.
-    pub fn load_all(directory: &Path) -> Result<Vec<Self>, LedgerError> {
+    /// Returns an error if a ledger cannot be read or is refused, or an id is in two ledgers.
+    pub fn load_all(directories: &[impl AsRef<Path>]) -> Result<Vec<Self>, LedgerError> {
         let failed = |path: &Path, error: std::io::Error| LedgerError {
             draft: path.display().to_string(),
             reason: error.to_string(),
         };
         let mut ledgers = Vec::new();
-        for entry in fs::read_dir(directory).map_err(|error| failed(directory, error))? {
-            let path = entry.map_err(|error| failed(directory, error))?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "toml")
-            {
-                let draft = path
-                    .file_stem()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
-                let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
-                ledgers.push(Self::parse(&draft, &text)?);
+        for directory in directories.iter().map(AsRef::as_ref) {
+            for entry in fs::read_dir(directory).map_err(|error| failed(directory, error))? {
+                let path = entry.map_err(|error| failed(directory, error))?.path();
+                if path
+                    .extension()
+                    .is_some_and(|extension| extension == "toml")
+                {
+                    let draft = path
+                        .file_stem()
+                        .unwrap_or_default()
+                        .to_string_lossy()
+                        .into_owned();
+                    let text = fs::read_to_string(&path).map_err(|error| failed(&path, error))?;
+                    ledgers.push(Self::parse(&draft, &text)?);
+                }
             }
         }
         ledgers.sort_by(|left, right| left.draft.cmp(&right.draft));
+        let mut ids = BTreeSet::new();
+        for ledger in &ledgers {
+            for Requirement { id, .. } in &ledger.requirements {
+                if !ids.insert(id) {
+                    let (draft, reason) = (ledger.draft.clone(), format!("{id} is in two ledgers"));
+                    return Err(LedgerError { draft, reason });
+                }
+            }
+        }
         Ok(ledgers)
     }
 }

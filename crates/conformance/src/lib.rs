@@ -10,6 +10,9 @@ mod deep_latch_trace;
 mod evidence;
 mod ledger;
 mod live;
+/// The evidence of `mail-implicit-tls`, which is in one folder with its vectors, requirements and generators.
+#[path = "../mail-implicit-tls/src/suites.rs"]
+pub mod mail_implicit_tls;
 pub mod oracle;
 mod python;
 mod report;

@@ -1,7 +1,7 @@
 //! The Python interpreter that has the independent source of known answers.
 
 use std::{
-    env, fmt,
+    env, fmt, fs, io,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -56,8 +56,10 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
     }
 }
 
-/// The independent sources.
-const SCRIPTS: [&str; 5] = [
+/// The independent sources, in `crates/conformance/python`. Those of [`FOLDERS`] come after them.
+const SCRIPTS: [&str; 7] = [
+    "authres_real_vectors.py",
+    "authres_write_vectors.py",
     "token_binding_vectors.py",
     "tokenbind_http_vectors.py",
     "sealed_token_vectors.py",
@@ -65,20 +67,49 @@ const SCRIPTS: [&str; 5] = [
     "deep_latch_trace_vectors.py",
 ];
 
-/// Generates the known answers again and compares them with the committed files: what became of each
-/// script.
+/// The folders, below `crates/conformance`, whose scripts `python/*_vectors.py` are independent sources too.
+const FOLDERS: [&str; 1] = ["mail-implicit-tls"];
+
+/// Returns all independent sources, relative to the repository.
+fn scripts(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let below = Path::new("crates/conformance");
+    let mut scripts: Vec<_> = SCRIPTS
+        .iter()
+        .map(|script| below.join("python").join(script))
+        .collect();
+    for folder in FOLDERS {
+        let folder = below.join(folder).join("python");
+        let mut found = Vec::new();
+        for entry in fs::read_dir(root.join(&folder))? {
+            let name = entry?.file_name();
+            if name.to_string_lossy().ends_with("_vectors.py") {
+                found.push(folder.join(name));
+            }
+        }
+        found.sort();
+        scripts.extend(found);
+    }
+    Ok(scripts)
+}
+
+/// Generates the known answers again and compares them with the committed files. Returns the outcome of each script.
 ///
 /// # Errors
-/// When Python, or the package, is missing.
+/// Returns an error if Python, or a package, is missing.
 pub fn known_answers(root: &Path) -> Result<Vec<Output>, PythonError> {
     let python = python(root)?;
+    let missing = |_| PythonError::Interpreter(python.clone());
     let check = |script| {
         Command::new(&python)
-            .arg(Path::new("crates/conformance/python").join(script))
+            .arg(script)
             .arg("--check")
             .current_dir(root)
             .output()
-            .map_err(|_| PythonError::Interpreter(python.clone()))
+            .map_err(missing)
     };
-    SCRIPTS.into_iter().map(check).collect()
+    scripts(root)
+        .map_err(missing)?
+        .into_iter()
+        .map(check)
+        .collect()
 }

@@ -127,8 +127,9 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
     let mut live = Vec::new();
     let mut ledgers = Vec::new();
     if options.vectors.is_empty() && !options.only_vectors {
-        let ledger =
-            Ledger::load_all(&options.root.join("docs/requirements")).map_err(RunError::Ledger)?;
+        let mut directories = vec![options.root.join("docs/requirements")];
+        directories.extend(evidence(&options.root, "requirements")?);
+        let ledger = Ledger::load_all(&directories).map_err(RunError::Ledger)?;
         let tests = run_tests(&options.root, &packages(&ledger), |package| {
             progress(Step::Tests(package))
         })
@@ -160,14 +161,30 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
 
 fn own_vectors(root: &Path) -> Result<Vec<PathBuf>, RunError> {
     let mut paths = Vec::new();
-    for entry in fs::read_dir(root.join("crates")).map_err(RunError::Io)? {
-        let directory = entry.map_err(RunError::Io)?.path().join("vectors");
-        if directory.is_dir() {
-            paths.extend(files(&directory).map_err(RunError::Vectors)?);
-        }
+    let mut directories = subdirectories(&root.join("crates"), "vectors")?;
+    directories.extend(evidence(root, "vectors")?);
+    for directory in directories {
+        paths.extend(files(&directory).map_err(RunError::Vectors)?);
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Returns the directories of this name in the folders that hold all evidence of one crate.
+fn evidence(root: &Path, name: &str) -> Result<Vec<PathBuf>, RunError> {
+    subdirectories(&root.join("crates/conformance"), name)
+}
+
+/// Returns the directories of this name one level below `directory`.
+fn subdirectories(directory: &Path, name: &str) -> Result<Vec<PathBuf>, RunError> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(RunError::Io)? {
+        let directory = entry.map_err(RunError::Io)?.path().join(name);
+        if directory.is_dir() {
+            found.push(directory);
+        }
+    }
+    Ok(found)
 }
 
 fn run_file(

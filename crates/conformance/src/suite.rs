@@ -6,8 +6,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    authres_tls, authres_tls_method, deep_latch, deep_latch_server, deep_latch_trace, sealed_token,
-    tokenbind_http, tokenbind_wire,
+    authres_tls, authres_tls_method, deep_latch, deep_latch_server, deep_latch_trace,
+    mail_implicit_tls, sealed_token, tokenbind_http, tokenbind_wire,
     vector::{Case, Expected, Origin},
 };
 
@@ -111,6 +111,7 @@ pub fn suites() -> Vec<&'static Suite> {
         deep_latch::SUITES,
         deep_latch_trace::SUITES,
         deep_latch_server::SUITES,
+        mail_implicit_tls::SUITES,
     ];
     suites.into_iter().flatten().collect()
 }

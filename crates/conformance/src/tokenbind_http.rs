@@ -278,13 +278,17 @@ fn client_hello(input: Input) -> Ran {
         return Ok(Outcome::reject("unreadable", "ClientHello", 0));
     };
     let alpn: Vec<_> = offer.alpn.iter().map(hex::encode).collect();
-    Ok(Outcome::Accept(json!({
+    let mut accept = json!({
         "alpn": alpn,
         "extended_master_secret": offer.extended_master_secret,
         "tls12": offer.tls12,
         "tls13": offer.tls13,
         "cipher_suites": offer.cipher_suites,
-    })))
+    });
+    if !offer.uncompressed_points {
+        accept["uncompressed_points"] = false.into();
+    }
+    Ok(Outcome::Accept(accept))
 }
 
 #[derive(Deserialize)]
@@ -295,6 +299,12 @@ struct OfferInput {
     tls12: bool,
     tls13: bool,
     cipher_suites: Vec<u16>,
+    #[serde(default = "yes")]
+    uncompressed_points: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -327,6 +337,7 @@ fn server_policy(input: Input) -> Ran {
         tls12: case.offer.tls12,
         tls13: case.offer.tls13,
         cipher_suites: case.offer.cipher_suites,
+        uncompressed_points: case.offer.uncompressed_points,
     };
     let parse = |alpn: &String| TokenBindingAlpn::parse(alpn.as_bytes());
     let ours: Option<Vec<_>> = case.server.alpn.iter().map(parse).collect();

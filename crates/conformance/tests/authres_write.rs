@@ -1,13 +1,10 @@
-//! The oracles of the writer of `authres-tls` on generated texts, bytes and edits; and its vectors are
-//! what the independent source generates.
-
-use std::process::Command;
+//! The oracles of the writer of `authres-tls` on generated texts, bytes and edits.
 
 use authres_tls::{
     AuthenticationResultsBuf, CommentBuf, Indent, Instance, PropertyBuf, ResInfoBuf, Value,
     WriteOptions,
 };
-use conformance::{Origin, VectorFile, oracle::authres_tls as oracle, python, repository};
+use conformance::{Origin, VectorFile, oracle::authres_tls as oracle, repository};
 use proptest::prelude::*;
 
 /// What texts are made of that try to break out of their places.
@@ -270,18 +267,4 @@ proptest! {
         prop_assert_eq!(oracle::edit(&value, 0), Ok(()));
         prop_assert_eq!(oracle::edit(&value, u64::MAX), Ok(()));
     }
-}
-
-#[test]
-fn the_vectors_of_the_writer_regenerate_to_the_same_bytes() {
-    let python = python(&repository()).unwrap_or_else(|missing| panic!("{missing}"));
-    let output = Command::new(python)
-        .args([
-            "crates/conformance/python/authres_write_vectors.py",
-            "--check",
-        ])
-        .current_dir(repository())
-        .output()
-        .expect("python starts");
-    assert!(output.status.success(), "{output:?}");
 }

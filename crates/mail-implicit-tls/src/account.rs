@@ -376,7 +376,7 @@ impl Account {
             return false;
         }
         match self.level {
-            PrivacyLevel::High => verdict.pin == PinVerdict::NotPinned && verdict.is_verified(),
+            PrivacyLevel::High => verdict.is_verified(),
             PrivacyLevel::Low => {
                 let contradicted = matches!(verdict.dane, DaneVerdict::Differs(_));
                 let pinned = verdict.pin == PinVerdict::Matches;
@@ -629,7 +629,7 @@ fn check(account: Account) -> Result<Account, AccountError> {
         if high && !server.service.uses_tls() {
             return fails(Kind::ClearTextWithHigh);
         }
-        // newman-3-2-3: a pinned certificate does not provide high privacy.
+        // newman-3-2-4: a pinned certificate does not provide high privacy.
         if high && !server.pins.is_empty() {
             return fails(Kind::PinWithHigh);
         }
@@ -639,7 +639,7 @@ fn check(account: Account) -> Result<Account, AccountError> {
         if server.pins.len() > MAX_PINS {
             return fails(Kind::TooManyPins);
         }
-        // newman-3-2-2: a pin of one account does not validate connections of another.
+        // newman-3-2-3: a pin of one account does not validate connections of another.
         let foreign = |pin: &Pin| *pin.account() != account.id || *pin.host() != server.host;
         if server.pins.iter().any(foreign) {
             return fails(Kind::PinOfAnother);

@@ -5,14 +5,16 @@
 mod certificate;
 mod constraints;
 mod matching;
+#[cfg(feature = "verifier")]
+mod path;
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
-#[cfg(feature = "verifier")]
-pub(crate) use self::certificate::{add_constraints, add_constraints_of};
 #[cfg(feature = "certificates")]
 #[cfg_attr(docsrs, doc(cfg(feature = "certificates")))]
 pub use self::certificate::{judge_certificate, presented};
+#[cfg(feature = "verifier")]
+pub(crate) use self::path::{add_constraints, add_constraints_of};
 pub use self::{constraints::NameConstraints, matching::judge};
 use crate::{name::DomainName, service::Service};
 

@@ -25,6 +25,10 @@ impl Verdict {
     /// none matches refute what PKIX verified.
     #[must_use]
     pub fn is_verified(&self) -> bool {
+        // newman-3-2-4: a pin does not provide high privacy.
+        if self.pin != PinVerdict::NotPinned {
+            return false;
+        }
         let named = matches!(self.identity, IdentityVerdict::Matches { .. });
         let pkix = self.chain == ChainVerdict::Trusted && named;
         match self.dane {

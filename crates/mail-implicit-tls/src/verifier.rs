@@ -277,6 +277,21 @@ pub fn verdict_of(error: &Error) -> Option<&Verdict> {
     }
 }
 
+fn not_verified(verdict: Verdict) -> Error {
+    let error = OtherError(Arc::new(NotVerified(verdict)));
+    Error::InvalidCertificate(CertificateError::Other(error))
+}
+
+/// Returns the error for a pinned certificate, or one of DANE-EE, whose key the engine cannot use: webpki reads
+/// certificates of version 3 only.
+fn unusable(certificate: &CertificateDer<'_>) -> Option<Error> {
+    let problem = chain::unusable(certificate)?;
+    Some(not_verified(Verdict {
+        chain: ChainVerdict::Refused(vec![problem]),
+        ..Verdict::default()
+    }))
+}
+
 impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
@@ -290,8 +305,7 @@ impl ServerCertVerifier for ServerVerifier {
         if self.accepts(&verdict) {
             return Ok(ServerCertVerified::assertion());
         }
-        let error = OtherError(Arc::new(NotVerified(verdict)));
-        Err(Error::InvalidCertificate(CertificateError::Other(error)))
+        Err(not_verified(verdict))
     }
 
     fn verify_tls12_signature(
@@ -301,6 +315,7 @@ impl ServerCertVerifier for ServerVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, cert, dss, &self.algorithms)
+            .map_err(|error| unusable(cert).unwrap_or(error))
     }
 
     fn verify_tls13_signature(
@@ -310,6 +325,7 @@ impl ServerCertVerifier for ServerVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, cert, dss, &self.algorithms)
+            .map_err(|error| unusable(cert).unwrap_or(error))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

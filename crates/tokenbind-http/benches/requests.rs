@@ -83,7 +83,7 @@ impl Identity {
 }
 
 /// The application: the least an application can do.
-async fn application(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn application<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::from("Hello, world!"));
     if request.extensions().get::<ProvidedTokenBinding>().is_none() {
         *response.status_mut() = StatusCode::NON_AUTHORITATIVE_INFORMATION;

@@ -1,9 +1,9 @@
-//! An axum application that knows its clients' keys: [`TokenBindingListener`] for `axum::serve`, a
-//! [`TokenBindingLayer`] around the routes, and bindings as extensions in the handlers.
+//! An axum application that knows its clients' keys: a [`TokenBindingServer`] serves its routes, in the
+//! place of `axum::serve`, and handlers take the bindings as extensions.
 //!
 //! ```sh
-//! cargo run -p tokenbind-http --features axum,client,hyper --example axum_service
-//! cargo run -p tokenbind-http --features axum,client,hyper --example axum_service -- --serve 127.0.0.1:8443
+//! cargo run -p tokenbind-http --features client,hyper --example axum_service
+//! cargo run -p tokenbind-http --features client,hyper --example axum_service -- --serve 127.0.0.1:8443
 //! ```
 //!
 //! A client of ours visits one application and then, as a script of that one would (section 3.4 of
@@ -19,8 +19,8 @@ use clap::Parser;
 use http::StatusCode;
 use loopback::{Localhost, Result, must, short, text};
 use tokenbind_http::{
-    Disclosed, ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, TokenBindingConnection,
-    TokenBindingLayer, TokenBindingListener, TokenToIssue, token_to_issue,
+    Disclosed, ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, TokenBindingServer,
+    TokenToIssue, token_to_issue,
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::net::TcpListener;
@@ -80,7 +80,6 @@ fn application() -> Router {
         .route("/token", get(token))
         .layer(axum::middleware::from_fn(bound_only))
         .route("/", get(index))
-        .layer(TokenBindingLayer::new())
 }
 
 /// Serves the application in the background; the URL it is at.
@@ -88,12 +87,13 @@ async fn start(
     localhost: &Localhost,
     alpn: &[TokenBindingAlpn],
     address: SocketAddr,
-) -> Result<(String, tokio::task::JoinHandle<std::io::Result<()>>)> {
+) -> Result<(String, tokio::task::JoinHandle<usize>)> {
     let listener = TcpListener::bind(address).await?;
     let url = format!("https://localhost:{}", listener.local_addr()?.port());
-    let listener = TokenBindingListener::new(listener, localhost.acceptor(alpn)?);
-    let service = application().into_make_service_with_connect_info::<TokenBindingConnection>();
-    let server = tokio::spawn(async move { axum::serve(listener, service).await });
+    let server = TokenBindingServer::new(localhost.acceptor(alpn)?);
+    let ctrl_c = async { drop(tokio::signal::ctrl_c().await) };
+    let server = async move { server.serve_until(listener, application(), ctrl_c).await };
+    let server = tokio::spawn(server);
     Ok((url, server))
 }
 
@@ -158,5 +158,6 @@ async fn main() -> Result<()> {
     println!("\nStays up until Ctrl-C. Try, for instance:");
     println!("  curl -k {one}/");
     println!("  curl -k {one}/key");
-    Ok(server.await??)
+    server.await?;
+    Ok(())
 }

@@ -17,15 +17,15 @@ use std::{
 };
 
 use http::{
-    Request, Response, StatusCode,
+    Response, StatusCode,
     header::{HeaderValue, LOCATION},
 };
-use hyper::body::Incoming;
 use loopback::{Error, Localhost, Result, get, must, serve, short, text};
 use tokenbind_http::{
     BoundTokens, Client, Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID,
-    ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, SealedTokenVerdict, TokenKeyId,
-    TokenKeys, permission_of, token_to_issue,
+    ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, SealedTokenVerdict,
+    TokenBindingRequest, TokenKeyId, TokenKeys, permission_of, redirect_to_provider,
+    token_to_issue,
 };
 use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
 use tokio::net::TcpListener;
@@ -66,7 +66,7 @@ fn check(
 
 /// The token consumer: who comes without a token is sent to the provider for one.
 fn consumer(
-    request: &Request<Incoming>,
+    request: &TokenBindingRequest,
     tokens: &Tokens,
     provider: &str,
 ) -> Result<Response<String>> {
@@ -80,14 +80,8 @@ fn consumer(
     match token {
         None => {
             println!("   consumer sees key {key}, and no token");
-            *response.status_mut() = StatusCode::FOUND;
-            let location = HeaderValue::from_str(&format!("{provider}/token"))?;
-            response.headers_mut().insert(LOCATION, location);
             // Section 3.3: the client may reveal its binding with us to where it is sent.
-            let permission = HeaderValue::from_static("true");
-            response
-                .headers_mut()
-                .insert(INCLUDE_REFERER_TOKEN_BINDING_ID, permission);
+            response = redirect_to_provider(&format!("{provider}/token"))?;
         }
         Some(token) => match check(tokens, token, provided) {
             SealedTokenVerdict::HonorBound(_) => {
@@ -110,7 +104,7 @@ fn consumer(
 /// The token provider: whoever comes gets a token for the consumer. (It would ask for a password
 /// first.)
 fn provider(
-    request: &Request<Incoming>,
+    request: &TokenBindingRequest,
     tokens: &Tokens,
     consumer: &str,
 ) -> Result<Response<String>> {

@@ -15,8 +15,8 @@ use rustls::{
 };
 use tokenbind_http::{
     Client, ClientOptions, ClientState, HttpsTokenBindingConnector, MemoryKeyStore, ServerConfigs,
-    TokenBindingAcceptor, TokenBindingConnector, VersionPreference, client_config,
-    serve_connection,
+    TokenBindingAcceptor, TokenBindingConnector, TokenBindingRequest, TokenBindingServer,
+    VersionPreference, client_config,
 };
 use tokenbind_wire::{KeyParameters, TokenBindingAlpn, TokenBindingId};
 use tokio::net::TcpListener;
@@ -94,22 +94,14 @@ impl Localhost {
 pub(crate) fn serve(
     listener: TcpListener,
     acceptor: TokenBindingAcceptor,
-    handle: impl Fn(Request<Incoming>) -> Response<String> + Clone + Send + Sync + 'static,
+    handle: impl Fn(TokenBindingRequest) -> Response<String> + Clone + Send + Sync + 'static,
 ) {
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, handle) = (acceptor.clone(), handle.clone());
-            tokio::spawn(async move {
-                let stream = acceptor.accept(stream).await?;
-                let service = tower::service_fn(move |request| {
-                    let response = handle(request);
-                    async move { Ok::<_, Infallible>(response) }
-                });
-                serve_connection(stream, service).await?;
-                Ok::<_, Error>(())
-            });
-        }
+    let service = tower::service_fn(move |request| {
+        let response = handle(request);
+        async move { Ok::<_, Infallible>(response) }
     });
+    let server = TokenBindingServer::new(acceptor);
+    tokio::spawn(async move { server.serve(listener, service).await });
 }
 
 /// A request without a body.

@@ -5,9 +5,9 @@
 //! cargo run -p tokenbind-http --features client,hmac,hyper --example protected_service -- --serve 127.0.0.1:8443
 //! ```
 //!
-//! Token Binding takes an acceptor in the place of tokio-rustls's, and `serve_connection`, which puts
-//! a `TokenBindingLayer` around the service. Ends with an error if anything is not as it must be;
-//! with `--serve` it then stays up.
+//! Token Binding takes an acceptor in the place of tokio-rustls's, and a `TokenBindingServer`, which
+//! checks each request before the service gets it. Ends with an error if anything is not as it must
+//! be; with `--serve` it then stays up.
 
 mod loopback;
 
@@ -24,13 +24,13 @@ use http::{
     header::{COOKIE, HeaderValue, SET_COOKIE},
 };
 use http_body_util::Full;
-use hyper::body::Incoming;
-use loopback::{Error, Localhost, Result, must, short, text};
+use loopback::{Localhost, Result, must, short, text};
 use rustls::crypto::ring::default_provider;
 use tokenbind_http::{
     BoundCookie, BoundTokens, Client, CookieAttributes, HttpsTokenBindingConnector,
     ProvidedTokenBinding, RequestOptions, SealedTokenVerdict, ServerConfigs, TokenBindingAcceptor,
-    TokenKeyId, TokenKeys, TokenRefusal, VersionPreference, serve_connection,
+    TokenBindingRequest, TokenBindingServer, TokenKeyId, TokenKeys, TokenRefusal,
+    VersionPreference,
 };
 use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
 use tokio::{
@@ -80,7 +80,7 @@ fn check(
 }
 
 /// The service: `POST /login` gives a cookie, `GET /account` wants it. (It would ask for a password.)
-fn handle(cookie: &BoundCookie, request: &Request<Incoming>) -> Result<Response<String>> {
+fn handle(cookie: &BoundCookie, request: &TokenBindingRequest) -> Result<Response<String>> {
     let binding = request.extensions().get::<ProvidedTokenBinding>();
     let key = binding.map_or_else(|| "none".to_owned(), |binding| short(binding.id()));
     let answer = |status, text: &str| {
@@ -116,26 +116,21 @@ fn handle(cookie: &BoundCookie, request: &Request<Incoming>) -> Result<Response<
     })
 }
 
-/// What it takes to make a hyper service token-binding aware.
+/// Serves until the process is told to end.
 async fn serve(listener: TcpListener, acceptor: TokenBindingAcceptor) -> Result<()> {
     let cookie = Arc::new(session_cookie()?);
-    loop {
-        let (stream, _) = listener.accept().await?;
-        let (acceptor, cookie) = (acceptor.clone(), cookie.clone());
-        tokio::spawn(async move {
-            let stream = acceptor.accept(stream).await?;
-            let service = tower::service_fn(move |request| {
-                let response = handle(&cookie, &request).unwrap_or_else(|error| {
-                    let mut response = Response::new(error.to_string());
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    response
-                });
-                async move { Ok::<_, Infallible>(response) }
-            });
-            serve_connection(stream, service).await?;
-            Ok::<_, Error>(())
+    let service = tower::service_fn(move |request| {
+        let response = handle(&cookie, &request).unwrap_or_else(|error| {
+            let mut response = Response::new(error.to_string());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
         });
-    }
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let server = TokenBindingServer::new(acceptor);
+    let ctrl_c = async { drop(tokio::signal::ctrl_c().await) };
+    server.serve_until(listener, service, ctrl_c).await;
+    Ok(())
 }
 
 fn acceptor(localhost: &Localhost) -> Result<TokenBindingAcceptor> {

@@ -2,7 +2,7 @@
 //! that nobody else can set: `Sec-Provided-Token-Binding-ID`, `Sec-Referred-Token-Binding-ID`.
 //!
 //! ```sh
-//! cargo run -p tokenbind-http --features axum --example proxy -- \
+//! cargo run -p tokenbind-http --features hyper --example proxy -- \
 //!     --listen 127.0.0.1:8443 --backend http://127.0.0.1:8000 --cert cert.pem --key key.pem
 //! ```
 //!
@@ -16,9 +16,9 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use clap::{Parser, ValueEnum};
@@ -44,14 +44,15 @@ use rustls::{
     },
 };
 use tokenbind_http::{
-    HeaderOptions, ProvidedTokenBinding, ServerConfigs, ServerOptions, TokenBindingAcceptor,
-    TokenBindingLayer, TokenBindingListener, TokenBindingPeer, VersionPreference,
+    HeaderOptions, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, ProvidedTokenBinding,
+    ServerConfigs, ServerEvent, ServerOptions, TokenBindingAcceptor, TokenBindingPeer,
+    TokenBindingServer, VersionPreference,
     proxy::{forward_request, strip},
 };
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, PointEncoding, SignatureEncoding, TokenBindingAlpn,
 };
-use tokio::{net::TcpListener, time::sleep};
+use tokio::net::TcpListener;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 type Backend = Client<HttpConnector, Body>;
@@ -97,6 +98,15 @@ struct Arguments {
     /// How long a TLS handshake may take
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     handshake_timeout: u64,
+    /// How long a connection without a request is kept
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    idle_timeout: u64,
+    /// How many connections are kept at a time
+    #[arg(long, value_name = "NUMBER", default_value_t = MAX_CONNECTIONS)]
+    max_connections: usize,
+    /// How many of them come from one address
+    #[arg(long, value_name = "NUMBER", default_value_t = MAX_CONNECTIONS_PER_ADDRESS)]
+    max_connections_per_address: usize,
     /// How long to wait for requests under way when told to end
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     shutdown_timeout: u64,
@@ -193,8 +203,18 @@ async fn main() -> Result<(), Error> {
     let acceptor = arguments.acceptor()?;
     let listener = TcpListener::bind(arguments.listen).await?;
     println!("listening on https://{}", listener.local_addr()?);
-    let listener = TokenBindingListener::new(listener, acceptor)
-        .handshake_timeout(Duration::from_secs(arguments.handshake_timeout));
+    let server = TokenBindingServer::new(acceptor)
+        .max_connections(arguments.max_connections)
+        .max_connections_per_address(arguments.max_connections_per_address)
+        .handshake_timeout(Duration::from_secs(arguments.handshake_timeout))
+        .idle_timeout(Duration::from_secs(arguments.idle_timeout))
+        .shutdown_timeout(Duration::from_secs(arguments.shutdown_timeout))
+        .on_event(|event| {
+            // Clients that go away are everyday business.
+            if let ServerEvent::AcceptFailed(_) | ServerEvent::AddressFull(_) = event {
+                eprintln!("{event}");
+            }
+        });
 
     let mut connector = HttpConnector::new();
     connector.set_connect_timeout(Some(Duration::from_secs(5)));
@@ -206,20 +226,18 @@ async fn main() -> Result<(), Error> {
             .set_host(false)
             .build(connector),
     };
-    let service = Router::new()
-        .fallback(forward)
-        .with_state(proxy)
-        .layer(TokenBindingLayer::new())
-        .into_make_service_with_connect_info::<TokenBindingPeer>();
+    let service = Router::new().fallback(forward).with_state(proxy);
 
-    let server = axum::serve(listener, service).with_graceful_shutdown(told_to_end());
-    let patience = Duration::from_secs(arguments.shutdown_timeout);
-    tokio::select! {
-        ended = server.into_future() => ended?,
-        () = async {
-            told_to_end().await;
-            tokio::select! { () = sleep(patience) => {}, () = told_to_end() => {} }
-        } => eprintln!("ends with requests under way"),
+    let told_twice = async {
+        told_to_end().await;
+        told_to_end().await;
+    };
+    let cut = tokio::select! {
+        cut = server.serve_until(listener, service, told_to_end()) => cut,
+        () = told_twice => 1,
+    };
+    if cut > 0 {
+        eprintln!("ends with requests under way");
     }
     Ok(())
 }
@@ -241,7 +259,7 @@ async fn told_to_end() {
 
 async fn forward(
     State(proxy): State<Proxy>,
-    ConnectInfo(peer): ConnectInfo<TokenBindingPeer>,
+    Extension(peer): Extension<TokenBindingPeer>,
     mut request: Request,
 ) -> Response {
     if proxy.require_token_binding && request.extensions().get::<ProvidedTokenBinding>().is_none() {
@@ -251,6 +269,11 @@ async fn forward(
         return status.into_response();
     }
     match proxy.client.request(request).await {
+        Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            // No request asks for it: `Upgrade` is for the next hop only.
+            eprintln!("backend: it switches protocols, which it was not asked to");
+            StatusCode::BAD_GATEWAY.into_response()
+        }
         Ok(response) => for_client(response.map(Body::new)),
         Err(error) => {
             eprintln!("backend: {error}");
@@ -310,17 +333,32 @@ fn for_client(response: Response) -> Response {
     response
 }
 
-/// The one host that the request is for.
+/// The one host that the request is for, and its port. A name and password before it, which
+/// `:authority` and `Host` must not have (RFC 9113 section 8.3.1), are refused; so is a `Host` that
+/// contradicts `:authority`.
 fn host(request: &Request) -> Result<HeaderValue, StatusCode> {
-    let host = match request.uri().authority() {
-        Some(authority) => HeaderValue::from_str(authority.as_str()).ok(),
-        None => {
-            let mut hosts = request.headers().get_all(HOST).iter();
-            let host = hosts.next().cloned();
-            host.filter(|host| !host.is_empty() && hosts.next().is_none())
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (header, more) = (hosts.next(), hosts.next());
+    let target = request.uri().authority().map(Authority::as_str);
+    if more.is_some() {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let host = match (target, header) {
+        (Some(target), Some(header))
+            if request.version() == Version::HTTP_2
+                && !header.as_bytes().eq_ignore_ascii_case(target.as_bytes()) =>
+        {
+            return Err(StatusCode::BAD_REQUEST);
         }
+        (Some(target), _) => target.as_bytes(),
+        (None, Some(header)) => header.as_bytes(),
+        (None, None) => return Err(StatusCode::BAD_REQUEST),
     };
-    host.ok_or(StatusCode::BAD_REQUEST)
+    let authority = Authority::try_from(host).map_err(|_| StatusCode::BAD_REQUEST)?;
+    if authority.as_str().contains('@') || authority.host().is_empty() {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    HeaderValue::from_str(authority.as_str()).map_err(|_| StatusCode::BAD_REQUEST)
 }
 
 /// `Via` with us at its end (RFC 9110 section 7.6.3).

@@ -77,7 +77,7 @@ impl TokenBindingAcceptor {
         };
         let mut start = LazyConfigAcceptor::new(Acceptor::default(), recorder).await?;
         let records = start.io.records.take().unwrap_or_default();
-        let (config, choice) = self.configs.choose(&records);
+        let (config, choice) = self.configs.choose_for(&records, start.client_hello());
         let (stream, capture) = CaptureFuture::starting(|| start.into_stream(config)).await;
         let stream = stream?;
         let session = self.configs.session(choice, stream.get_ref().1, &capture)?;

@@ -16,6 +16,9 @@ pub const MAX_CLIENT_HELLO_BYTES: usize = 0xffff;
 const CLIENT_HELLO: u8 = 1;
 const ALPN: TlsExtensionType = TlsExtensionType::ApplicationLayerProtocolNegotiation;
 const EXTENDED_MASTER_SECRET: TlsExtensionType = TlsExtensionType::ExtendedMasterSecret;
+const EC_POINT_FORMATS: TlsExtensionType = TlsExtensionType::EcPointFormats;
+/// `ECPointFormat.uncompressed`.
+const UNCOMPRESSED_POINT: u8 = 0;
 const SUPPORTED_VERSIONS: TlsExtensionType = TlsExtensionType::SupportedVersions;
 const TLS12: TlsVersion = TlsVersion::Tls12;
 const TLS13: TlsVersion = TlsVersion::Tls13;
@@ -33,6 +36,9 @@ pub struct ClientOffer {
     pub tls13: bool,
     /// The cipher suites.
     pub cipher_suites: Vec<u16>,
+    /// Uncompressed points are accepted (RFC 8422 section 5.1.2): without an extension that says otherwise they are.
+    /// TLS 1.2 does not work without, and TLS 1.3 does not ask.
+    pub uncompressed_points: bool,
 }
 
 /// The bytes are not a ClientHello that can be read.
@@ -87,6 +93,7 @@ impl ClientOffer {
         let mut offer = Self {
             tls12: hello.version.0 >= TLS12.0,
             cipher_suites: hello.ciphers.iter().map(|cipher| cipher.0).collect(),
+            uncompressed_points: true,
             ..Self::default()
         };
         let mut extensions = hello.ext.unwrap_or_default();
@@ -98,7 +105,10 @@ impl ClientOffer {
             else {
                 return Err(ClientOfferError);
             };
-            if matches!(number, ALPN | EXTENDED_MASTER_SECRET | SUPPORTED_VERSIONS) {
+            if matches!(
+                number,
+                ALPN | EXTENDED_MASTER_SECRET | SUPPORTED_VERSIONS | EC_POINT_FORMATS
+            ) {
                 let (_, extension) =
                     parse_tls_client_hello_extension(extensions).map_err(|_| ClientOfferError)?;
                 offer.take_in(extension);
@@ -112,6 +122,9 @@ impl ClientOffer {
         match extension {
             TlsExtension::ALPN(identifiers) => {
                 self.alpn = identifiers.into_iter().map(<[u8]>::to_vec).collect();
+            }
+            TlsExtension::EcPointFormats(formats) => {
+                self.uncompressed_points = formats.contains(&UNCOMPRESSED_POINT);
             }
             TlsExtension::ExtendedMasterSecret => self.extended_master_secret = true,
             TlsExtension::SupportedVersions(versions) => {
@@ -156,10 +169,19 @@ pub enum PlainReason {
     ExtendedMasterSecret,
     /// It does not offer TLS 1.2.
     ProtocolVersion,
-    /// It offers no cipher suite of TLS 1.2 that this server has.
+    /// It offers no cipher suite of TLS 1.2 that this server has, or none that goes with the certificate's key.
     CipherSuites,
+    /// It accepts no uncompressed points, which TLS 1.2 needs.
+    PointFormats,
     /// It offers TLS 1.3, which the operator prefers.
     Tls13Preferred,
+    /// It offers TLS 1.3, and there is no certificate for it.
+    Certificate,
+    /// It offers TLS 1.3, and under TLS 1.2 no group in common for the key exchange, or not the curve of the
+    /// certificate's key.
+    NamedGroups,
+    /// It offers TLS 1.3, and under TLS 1.2 no signature scheme that the certificate's key can sign with.
+    SignatureSchemes,
 }
 
 impl PlainReason {
@@ -172,13 +194,19 @@ impl PlainReason {
             Self::ExtendedMasterSecret => "extended-master-secret",
             Self::ProtocolVersion => "protocol-version",
             Self::CipherSuites => "cipher-suites",
+            Self::PointFormats => "point-formats",
             Self::Tls13Preferred => "tls13-preferred",
+            Self::Certificate => "certificate",
+            Self::NamedGroups => "named-groups",
+            Self::SignatureSchemes => "signature-schemes",
         }
     }
 }
 
-/// Whether to negotiate Token Binding with a client that makes this offer. `ours` are the
+/// Decides whether to negotiate Token Binding with a client that makes this offer. `ours` are the
 /// identifiers this server has, `suites` its cipher suites of TLS 1.2.
+///
+/// The certificate is not known here: [`ServerConfigs::choose`](crate::ServerConfigs::choose) looks at it as well.
 pub fn choose(
     offer: &ClientOffer,
     ours: &[TokenBindingAlpn],
@@ -209,6 +237,9 @@ pub fn choose(
         .any(|suite| suites.contains(suite))
     {
         return Choice::Plain(PlainReason::CipherSuites);
+    }
+    if !offer.uncompressed_points {
+        return Choice::Plain(PlainReason::PointFormats);
     }
     if offer.tls13 && preference == VersionPreference::Tls13 {
         return Choice::Plain(PlainReason::Tls13Preferred);

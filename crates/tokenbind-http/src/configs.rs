@@ -3,10 +3,13 @@
 
 use std::{fmt, sync::Arc};
 
+#[cfg(feature = "tokio")]
+use rustls::server::ClientHello;
 use rustls::{
     ClientConfig, ClientConnection, CommonState, ConfigBuilder, Error, ServerConfig,
     ServerConnection, WantsVerifier,
     crypto::CryptoProvider,
+    server::{Accepted, Acceptor},
     version::{TLS12, TLS13},
 };
 use tokenbind_wire::{
@@ -16,7 +19,9 @@ use tokenbind_wire::{
 
 use crate::{
     client_hello::{Choice, ClientOffer, PlainReason, VersionPreference, choose},
+    tls_sessions::{DEFAULT_TLS_SESSIONS, EmsSessions},
     tls_unique::{Capture, CaptureError, capturing},
+    tls12_handshake,
 };
 
 /// The application protocols offered without Token Binding, in this order.
@@ -105,10 +110,43 @@ impl ServerConfigs {
         })
     }
 
-    /// The configuration for a client whose connection begins with these records, and why.
+    /// Returns the configuration for a client whose connection begins with these records, and the reason.
+    ///
+    /// Token Binding needs TLS 1.2. With a client that can do TLS 1.3 as well, it is chosen only if its handshake can
+    /// work: cipher suites, groups and signature schemes are compared with the certificate that the configuration's
+    /// resolver gives, which is asked once more than otherwise.
     pub fn choose(&self, records: &[u8]) -> (Arc<ServerConfig>, Choice) {
+        self.choose_if(records, || {
+            let accepted = accepted(records).ok_or(PlainReason::Unreadable)?;
+            tls12_handshake::check(&self.token_binding, accepted.client_hello())
+        })
+    }
+
+    /// [`choose`](Self::choose) where rustls has read the ClientHello in `records` already.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn choose_for(
+        &self,
+        records: &[u8],
+        hello: ClientHello<'_>,
+    ) -> (Arc<ServerConfig>, Choice) {
+        self.choose_if(records, || {
+            tls12_handshake::check(&self.token_binding, hello)
+        })
+    }
+
+    fn choose_if(
+        &self,
+        records: &[u8],
+        works: impl FnOnce() -> Result<(), PlainReason>,
+    ) -> (Arc<ServerConfig>, Choice) {
         let choice = match ClientOffer::from_records(records) {
-            Ok(offer) => choose(&offer, &self.alpn, &self.suites, self.preference),
+            Ok(offer) => match choose(&offer, &self.alpn, &self.suites, self.preference) {
+                Choice::TokenBinding if offer.tls13 => {
+                    works().map_or_else(Choice::Plain, |()| Choice::TokenBinding)
+                }
+                // A client without TLS 1.3 has nothing to lose: both configurations do the same handshake.
+                choice => choice,
+            },
             Err(_) => Choice::Plain(PlainReason::Unreadable),
         };
         let config = match choice {
@@ -153,9 +191,16 @@ impl ServerConfigs {
     }
 }
 
-/// A client's configuration that offers these Token Binding identifiers, in order of preference, and
-/// `h2` and `http/1.1` after them. `finish` says whom to trust. Extended Master Secret is required of
-/// every TLS 1.2 server.
+/// Builds a client's configuration that offers these Token Binding identifiers, in order of preference, and
+/// `h2` and `http/1.1` after them. `finish` sets which servers are trusted.
+///
+/// A TLS 1.2 server without Extended Master Secret is accepted, without Token Binding:
+/// [`client_session`] refuses the connection if such a server chooses a Token Binding identifier. Set `require_ems` in
+/// the result to refuse all such servers.
+///
+/// TLS sessions are kept in memory, for 256 servers. Those of TLS 1.2 are resumed only where a [`Capture`] sees the
+/// connection from [`ClientConnection::new`] on. With another `resumption`, set `require_ems`: a resumed connection
+/// does not show whether it has Extended Master Secret, and is refused where Token Binding is negotiated.
 ///
 /// # Errors
 /// When the provider has no TLS 1.2.
@@ -166,23 +211,24 @@ pub fn client_config(
 ) -> Result<ClientConfig, Error> {
     let builder = ClientConfig::builder_with_provider(Arc::new(capturing(provider)));
     let mut config = finish(builder.with_protocol_versions(&[&TLS13, &TLS12])?);
-    // balfanz-4-3-1
-    config.require_ems = true;
+    config.resumption = EmsSessions::resumption(DEFAULT_TLS_SESSIONS);
     config.alpn_protocols = identifiers(alpn);
     config.alpn_protocols.extend(plain_identifiers());
     Ok(config)
 }
 
-/// What a client's finished handshake negotiated; `None` without Token Binding.
+/// Returns what a client's finished handshake negotiated; `None` without Token Binding.
 ///
 /// # Errors
-/// When the server chose what it must not, or tls-unique is not to be had: close the connection.
+/// [`SessionError::Negotiation`] if the server chose what it must not, e.g. Token Binding without Extended Master
+/// Secret; [`SessionError::Capture`] if tls-unique could not be obtained. Close the connection.
 pub fn client_session(
     connection: &ClientConnection,
     config: &ClientConfig,
     capture: &Capture,
 ) -> Result<Option<Session>, SessionError> {
-    let facts = facts(connection, config.require_ems);
+    // balfanz-4-3-1
+    let facts = facts(connection, !capture.lacks_ems());
     let negotiated = check_server_choice(&config.alpn_protocols, connection.alpn_protocol(), facts);
     let Some(negotiated) = negotiated.map_err(SessionError::Negotiation)? else {
         return Ok(None);
@@ -194,6 +240,20 @@ pub fn client_session(
         negotiated,
         tls_unique,
     }))
+}
+
+/// The ClientHello that these records begin with, as rustls reads it.
+fn accepted(mut records: &[u8]) -> Option<Accepted> {
+    let mut acceptor = Acceptor::default();
+    loop {
+        let read = acceptor.read_tls(&mut records).ok()?;
+        if let Some(accepted) = acceptor.accept().ok()? {
+            return Some(accepted);
+        }
+        if read == 0 {
+            return None;
+        }
+    }
 }
 
 fn facts(connection: &CommonState, extended_master_secret: bool) -> TlsFacts {

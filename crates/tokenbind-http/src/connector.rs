@@ -1,5 +1,4 @@
-//! Feature `tokio`: connects with TLS and offers Token Binding; with feature `tower`, as a service
-//! that hyper-util can use.
+//! Feature `tokio`: connects with TLS and offers Token Binding.
 
 use std::{fmt, io, sync::Arc};
 
@@ -40,7 +39,8 @@ impl<IO> ConnectedStream<IO> {
 }
 
 impl TokenBindingConnector {
-    /// A connector for this client.
+    /// A connector for this client. TLS sessions are those of `state`, so that a reset drops them: the `resumption` of
+    /// `config` is not used, see `ClientOptions::tls_sessions`.
     #[must_use]
     pub const fn new(config: Arc<ClientConfig>, state: Arc<ClientState>) -> Self {
         Self { config, state }
@@ -54,6 +54,9 @@ impl TokenBindingConnector {
 
     /// Does the handshake on a stream to `origin`'s host, and checks what the server chose.
     ///
+    /// If keys are reset during the handshake, the connection is returned and sends nothing
+    /// ([`ClientError::KeysReset`](crate::ClientError::KeysReset)): it may have resumed a session from before.
+    ///
     /// # Errors
     /// When the handshake fails, or the server chose what it must not.
     pub async fn connect<IO>(&self, origin: Origin, stream: IO) -> io::Result<ConnectedStream<IO>>
@@ -63,12 +66,14 @@ impl TokenBindingConnector {
         let host = origin.host().trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-        let connector = TlsConnector::from(self.config.clone());
+        let opening = self.state.opening();
+        let config = Arc::new(self.state.tls_config(&self.config));
+        let connector = TlsConnector::from(config.clone());
         let handshake = CaptureFuture::starting(|| connector.connect(name, stream));
         let (stream, capture) = handshake.await;
         let stream = stream?;
-        let session = client_session(stream.get_ref().1, &self.config, &capture)?;
-        let binding = Arc::new(self.state.connection(origin, session));
+        let session = client_session(stream.get_ref().1, &config, &capture)?;
+        let binding = Arc::new(self.state.opened(opening, origin, session));
         Ok(ConnectedStream { stream, binding })
     }
 }

@@ -8,9 +8,6 @@ use tokenbind_wire::KeyParameters;
 
 use crate::origin::Origin;
 
-/// The response header's name, in lower case as HTTP/2 has it.
-pub const INCLUDE_REFERER_TOKEN_BINDING_ID: &str = "include-referer-token-binding-id";
-
 /// A connection as these decisions see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Party {

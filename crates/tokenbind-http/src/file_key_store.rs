@@ -35,7 +35,10 @@ const NONCE_LEN: usize = 24;
 pub struct FileKeyStore {
     path: PathBuf,
     encryption_key: Zeroizing<[u8; 32]>,
-    slots: Mutex<Slots<Slot>>,
+    /// Never held while the file is read or written: a key that is there is given out meanwhile.
+    slots: Mutex<Slots<Arc<Slot>>>,
+    /// Held while the file is replaced.
+    writing: Mutex<()>,
     /// Held as long as the store is open.
     _lock: Lock,
 }
@@ -92,15 +95,20 @@ impl FileKeyStore {
             path,
             encryption_key,
             slots: Mutex::new(slots),
+            writing: Mutex::new(()),
             _lock: lock,
         })
     }
 
-    fn slots(&self) -> MutexGuard<'_, Slots<Slot>> {
+    fn slots(&self) -> MutexGuard<'_, Slots<Arc<Slot>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, slots: &Slots<Slot>) -> Result<(), KeyStoreError> {
+    fn one_writer(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self, slots: &Slots<Arc<Slot>>) -> Result<(), KeyStoreError> {
         let keys = slots
             .iter()
             .map(|((scope, parameters), slot)| StoredKey {
@@ -110,7 +118,7 @@ impl FileKeyStore {
             })
             .collect();
         // Room for all of it, so that no copy is left behind by a reallocation.
-        let room = |(scope, _): &(Scope, _), slot: &Slot| {
+        let room = |(scope, _): &(Scope, _), slot: &Arc<Slot>| {
             let scope = scope.as_str().len().saturating_mul(6);
             slot.pkcs8
                 .len()
@@ -149,23 +157,26 @@ impl KeyStore for FileKeyStore {
         }
         // Not under the lock: an RSA key takes its time. The first of two made at once is kept.
         let slot = Slot::generate(parameters).map_err(|_| KeyStoreError::Backend)?;
-        let mut slots = self.slots();
+        let slot = Arc::new(slot);
+        let _one_writer = self.one_writer();
+        let mut slots = self.slots().clone();
         if let Some(slot) = slots.get(&name) {
             return Ok(slot.key.clone());
         }
+        slots.insert(name.clone(), slot.clone());
+        self.write(&slots)?;
         let key = slot.key.clone();
-        slots.insert(name.clone(), slot);
-        if let Err(error) = self.write(&slots) {
-            slots.remove(&name);
-            return Err(error);
-        }
+        self.slots().insert(name, slot);
         Ok(key)
     }
 
     fn reset(&self, scope: Option<&Scope>) -> Result<(), KeyStoreError> {
+        let _one_writer = self.one_writer();
         let mut slots = self.slots();
         forget(&mut slots, scope);
-        self.write(&slots)
+        let left = slots.clone();
+        drop(slots);
+        self.write(&left)
     }
 }
 
@@ -195,7 +206,7 @@ impl Slot {
     }
 }
 
-fn slots(json: &[u8]) -> Result<Slots<Slot>, KeyStoreError> {
+fn slots(json: &[u8]) -> Result<Slots<Arc<Slot>>, KeyStoreError> {
     let stored: Stored = serde_json::from_slice(json).map_err(|_| KeyStoreError::Version)?;
     let mut slots = Slots::new();
     for StoredKey {
@@ -217,7 +228,8 @@ fn slots(json: &[u8]) -> Result<Slots<Slot>, KeyStoreError> {
         } else {
             return Err(KeyStoreError::Version);
         };
-        slots.insert((Scope::from_stored(scope), name), Slot { key, pkcs8 });
+        let slot = Arc::new(Slot { key, pkcs8 });
+        slots.insert((Scope::from_stored(scope), name), slot);
     }
     Ok(slots)
 }

@@ -10,6 +10,15 @@ use base64::{
 /// The header's name, in lower case as HTTP/2 has it.
 pub const TOKEN_BINDING: &str = "token-binding";
 
+/// The same as a name that no request parses.
+#[cfg(feature = "tower")]
+pub(crate) static NAME: http::HeaderName = http::HeaderName::from_static(TOKEN_BINDING);
+
+/// The name of the response header with which a token consumer permits the client to reveal its binding
+/// to the token provider it is sent to (section 3.3), in lower case as HTTP/2 has it. Its value is
+/// `true`.
+pub const INCLUDE_REFERER_TOKEN_BINDING_ID: &str = "include-referer-token-binding-id";
+
 /// The longest value that is read, in bytes. Two bindings of RSA keys take 1416; the draft's own
 /// ceiling of 87383 would let a client make a server decode 64 KB with each request.
 pub const MAX_HEADER_BYTES: usize = 8192;

@@ -43,7 +43,8 @@ use url::Url;
 use crate::{
     client::{ClientBinding, ClientError, RequestHeader},
     connector::{ConnectedStream, TokenBindingConnector},
-    federation::{Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, Permission, WithheldReason},
+    federation::{Disclosure, Permission, WithheldReason},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
     header::TOKEN_BINDING,
     origin::{Origin, OriginError},
 };
@@ -605,7 +606,9 @@ where
 
     /// Closes all kept connections, e.g. after `ClientState::reset`, which makes them useless.
     pub fn close_idle(&self) {
-        *self.pool() = Pool::default();
+        let closed = std::mem::take(&mut *self.pool());
+        // Not under the lock: a body that a connection still has is the application's.
+        drop(closed);
     }
 }
 

@@ -8,24 +8,27 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::CONNECTION};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header::CONNECTION};
+use tokenbind_wire::ApplicationProtocol;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
     connection::TokenBindingConnection,
-    header::TOKEN_BINDING,
+    header::NAME,
+    request_body::RequestBody,
     server::{ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome, TokenBindings},
 };
 
-/// The header's name, so that no request parses it.
-static NAME: HeaderName = HeaderName::from_static(TOKEN_BINDING);
-
-/// Makes a service token-binding aware.
+/// Makes a service of HTTP/1.1 token-binding aware, below a server of your own.
+///
+/// `TokenBindingServer` and `serve_connection` need no layer: they check each request as it arrives,
+/// over HTTP/2, too. A layer is called in an order that the server below it chooses, and servers of
+/// HTTP/2 call it in the order in which their tasks run. Requests of another version than HTTP/1.0 and
+/// HTTP/1.1 are therefore answered with 500, and never reach the service.
 ///
 /// The connection is that of [`for_connection`](Self::for_connection), else the request's extension
-/// [`TokenBindingConnection`]. A request without is refused with 500: without knowing the connection
-/// nothing can be said of it.
+/// [`TokenBindingConnection`]. A request without one is answered with 500, too.
 ///
 /// A refused request never reaches the service. Its answer is 400 with `Connection: close`, which a
 /// `TokenBindingStream` does not let out: the connection just ends. On other streams, close
@@ -70,16 +73,24 @@ pub struct TokenBindingService<S> {
 }
 
 impl<S> TokenBindingService<S> {
-    /// Checks the request; the status to refuse it with, if it is.
-    fn check<B>(&self, request: &mut Request<B>) -> Result<(), StatusCode> {
-        let connection = match &self.connection {
-            Some(connection) => Some(connection.clone()),
-            None => connection_of(request.extensions()).cloned(),
+    /// Checks the request; the connection, or the status to refuse it with.
+    fn check<B>(&self, request: &mut Request<B>) -> Result<TokenBindingConnection, StatusCode> {
+        let own = self.connection.as_ref();
+        let connection = own.or_else(|| request.extensions().get());
+        let connection = connection.ok_or(StatusCode::INTERNAL_SERVER_ERROR)?.clone();
+        let spoken = match request.version() {
+            Version::HTTP_09 | Version::HTTP_10 | Version::HTTP_11 => ApplicationProtocol::Http11,
+            _ => ApplicationProtocol::Http2,
         };
-        match connection {
-            Some(connection) => check(&connection, request),
-            None => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        // popov-3-2
+        let negotiated = connection.protocol(spoken);
+        negotiated.map_err(|_terminated| StatusCode::BAD_REQUEST)?;
+        if spoken != ApplicationProtocol::Http11 {
+            // popov-5-2: which request is the first is not known here.
+            return Err(StatusCode::INTERNAL_SERVER_ERROR);
         }
+        check(&connection, request)?;
+        Ok(connection)
     }
 }
 
@@ -112,24 +123,9 @@ pub(crate) fn check<B>(
     }
 }
 
-fn connection_of(extensions: &http::Extensions) -> Option<&TokenBindingConnection> {
-    #[cfg(feature = "axum")]
-    {
-        use crate::axum_listener::TokenBindingPeer;
-        use axum::extract::ConnectInfo;
-        if let Some(ConnectInfo(connection)) = extensions.get() {
-            return Some(connection);
-        }
-        if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<TokenBindingPeer>>() {
-            return Some(&peer.connection);
-        }
-    }
-    extensions.get()
-}
-
 impl<S, B, R> Service<Request<B>> for TokenBindingService<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<RequestBody<B>>, Response = Response<R>>,
     R: Default,
 {
     type Response = S::Response;
@@ -142,7 +138,10 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.check(&mut request) {
-            Ok(()) => TokenBindingResponse::checked(self.inner.call(request)),
+            Ok(connection) => {
+                let request = request.map(|body| RequestBody::new(body, connection));
+                TokenBindingResponse::checked(self.inner.call(request))
+            }
             Err(status) => TokenBindingResponse::refused(status),
         }
     }

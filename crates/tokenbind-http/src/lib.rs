@@ -1,9 +1,23 @@
-#![doc = include_str!("../README.md")]
+// The README's examples need these features, and are compiled where they are on.
+#![cfg_attr(
+    all(feature = "client", feature = "hmac", feature = "hyper", feature = "sqlx-postgres", feature = "sqlx-sqlite"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(
+        feature = "client",
+        feature = "hmac",
+        feature = "hyper",
+        feature = "sqlx-postgres",
+        feature = "sqlx-sqlite"
+    )),
+    doc = "Token Binding over HTTP for servers, clients and reverse proxies: see the README."
+)]
 
 #[cfg(feature = "tokio")]
 mod acceptor;
-#[cfg(feature = "axum")]
-mod axum_listener;
+#[cfg(feature = "hyper")]
+mod admission;
 #[cfg(feature = "hmac")]
 mod bound_cookie;
 #[cfg(feature = "hmac")]
@@ -17,11 +31,15 @@ mod configs;
 mod connection;
 #[cfg(all(feature = "client", feature = "tokio"))]
 mod connector;
+#[cfg(feature = "http")]
+mod consumer;
 #[cfg(feature = "client")]
 mod federation;
 #[cfg(feature = "chacha20poly1305")]
 mod file_key_store;
 mod header;
+#[cfg(feature = "hyper")]
+mod http_server;
 #[cfg(all(feature = "client", feature = "hyper"))]
 mod hyper_client;
 #[cfg(feature = "hyper")]
@@ -34,9 +52,15 @@ mod layer;
 mod origin;
 #[cfg(feature = "http")]
 pub mod proxy;
+#[cfg(feature = "tower")]
+mod request_body;
 mod server;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
 mod sqlx_token_store;
+#[cfg(feature = "rustls")]
+mod tls12_handshake;
+#[cfg(feature = "rustls")]
+mod tls_sessions;
 #[cfg(feature = "rustls")]
 mod tls_unique;
 #[cfg(feature = "token-store")]
@@ -44,12 +68,12 @@ mod token_store;
 
 #[cfg(feature = "tokio")]
 pub use acceptor::{TokenBindingAcceptor, TokenBindingStream};
-#[cfg(feature = "axum")]
-pub use axum_listener::{
-    HANDSHAKE_TIMEOUT, MAX_HANDSHAKES, TokenBindingListener, TokenBindingPeer,
-};
 #[cfg(all(feature = "client", feature = "tokio"))]
 pub use connector::{ConnectedStream, TokenBindingConnector};
+#[cfg(feature = "http")]
+pub use consumer::{
+    PermissionError, permit_referral, redirect_to_provider, redirect_to_provider_with,
+};
 #[cfg(feature = "chacha20poly1305")]
 pub use file_key_store::FileKeyStore;
 #[cfg(all(feature = "client", feature = "hyper"))]
@@ -57,10 +81,6 @@ pub use hyper_client::{
     Client, Disclosed, HttpsStream, HttpsTokenBindingConnector, MAX_REDIRECTS, RequestError,
     RequestOptions, permission_of,
 };
-#[cfg(feature = "hyper")]
-pub use hyper_server::serve_connection;
-#[cfg(feature = "tower")]
-pub use layer::{TokenBindingLayer, TokenBindingResponse, TokenBindingService};
 #[cfg(feature = "sqlx-postgres")]
 pub use sqlx_token_store::PostgresTokenStore;
 #[cfg(feature = "sqlx-sqlite")]
@@ -85,10 +105,13 @@ pub use {
 };
 #[cfg(feature = "client")]
 pub use {
-    client::{ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, RequestHeader},
+    client::{
+        ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, Opening,
+        RequestHeader,
+    },
     federation::{
-        Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, Party, Permission, Referral, WithheldReason,
-        redirect_permission, script_permission,
+        Disclosure, Party, Permission, Referral, WithheldReason, redirect_permission,
+        script_permission,
     },
     key_store::{Key, KeyStore, KeyStoreError, MemoryKeyStore, Reset},
     origin::{Origin, OriginError, Scope, ScopeRule},
@@ -105,12 +128,28 @@ pub use {
 pub use {
     connection::{OnTerminate, TokenBindingConnection},
     header::{
-        HeaderError, HeaderErrorKind, HeaderOptions, MAX_HEADER_BYTES, TOKEN_BINDING,
-        decode_header, encode_header,
+        HeaderError, HeaderErrorKind, HeaderOptions, INCLUDE_REFERER_TOKEN_BINDING_ID,
+        MAX_HEADER_BYTES, TOKEN_BINDING, decode_header, encode_header,
     },
     server::{
         MAX_VERIFIED_MESSAGES, ProvidedTokenBinding, ReferredTokenBinding, Refusal, RefusalKind,
         RequestOutcome, ServerBinding, ServerOptions, TokenBindings, TokenToIssue, UnboundReason,
         token_to_issue,
     },
+};
+#[cfg(feature = "hyper")]
+pub use {
+    http_server::{
+        HANDSHAKE_TIMEOUT, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, SHUTDOWN_TIMEOUT,
+        ServerEvent, TokenBindingPeer, TokenBindingServer,
+    },
+    hyper_server::{
+        ConnectionSettings, IDLE_TIMEOUT, ServeError, TokenBindingRequest, serve_connection,
+        serve_connection_with,
+    },
+};
+#[cfg(feature = "tower")]
+pub use {
+    layer::{TokenBindingLayer, TokenBindingResponse, TokenBindingService},
+    request_body::{RequestBody, RequestBodyError},
 };

@@ -4,8 +4,8 @@
 use std::{fmt, sync::Arc};
 
 use tokenbind_wire::{
-    DecodeOptions, Outcome, Position, Referred, Session, SignatureAndHashAlgorithm, TerminateKind,
-    TerminateReason, TokenBindingId, Verify, establish,
+    ApplicationProtocol, DecodeOptions, Outcome, Position, Referred, Session,
+    SignatureAndHashAlgorithm, TerminateKind, TerminateReason, TokenBindingId, Verify, establish,
 };
 
 use crate::header::{HeaderErrorKind, HeaderOptions, decode_header};
@@ -113,6 +113,10 @@ pub enum RefusalKind {
     MissingInLaterRequest,
     /// balfanz-2-4: a later request provides another key than the first.
     ProvidedKeyChanged,
+    /// popov-3-2: the requests are of another application protocol than the one negotiated.
+    ApplicationProtocol,
+    /// The field is in a trailer, where no message of Token Binding is defined.
+    Trailer,
 }
 
 impl RefusalKind {
@@ -124,6 +128,8 @@ impl RefusalKind {
             Self::Message(kind) => kind.name(),
             Self::MissingInLaterRequest => "missing-in-later-request",
             Self::ProvidedKeyChanged => "provided-key-changed",
+            Self::ApplicationProtocol => "application-protocol",
+            Self::Trailer => "trailer",
         }
     }
 }
@@ -144,6 +150,15 @@ impl Refusal {
             kind,
             field: "Token-Binding",
             offset,
+            message: None,
+        }
+    }
+
+    const fn of(kind: RefusalKind, field: &'static str) -> Self {
+        Self {
+            kind,
+            field,
+            offset: 0,
             message: None,
         }
     }
@@ -212,8 +227,8 @@ pub struct ServerOptions {
     /// A request after the first may come without the header; the connection's binding stands.
     /// draft-popov section 5 asks for the message in the first only, section 2 of this draft in all.
     ///
-    /// Requests must be checked in the order of their arrival then. `serve_connection` does; below
-    /// `axum::serve` streams of HTTP/2 that arrive together may be checked in any order.
+    /// Requests are checked in the order of their arrival then: `serve_connection` and
+    /// `TokenBindingServer` do so, and `TokenBindingLayer`, which cannot, serves HTTP/1.1 only.
     pub allow_later_requests_without_header: bool,
 }
 
@@ -301,6 +316,49 @@ impl ServerBinding {
                 RequestOutcome::Terminate(refusal)
             }
         }
+    }
+
+    /// Checks that the requests are of the protocol whose Token Binding identifier was negotiated.
+    /// Without Token Binding there is nothing to compare.
+    ///
+    /// # Errors
+    /// [`RefusalKind::ApplicationProtocol`], or the earlier refusal: terminate the connection.
+    pub fn protocol(&mut self, spoken: ApplicationProtocol) -> Result<(), Refusal> {
+        let negotiated = self.session.map(|session| session.negotiated.alpn());
+        match negotiated {
+            Some(alpn) if alpn.application_protocol() != spoken => {
+                Err(self.terminate(RefusalKind::ApplicationProtocol, "ALPN"))
+            }
+            _ => self.not_terminated(),
+        }
+    }
+
+    /// Checks the trailer of a request: `found` says that it has a `Token-Binding` field.
+    ///
+    /// # Errors
+    /// [`RefusalKind::Trailer`], or the earlier refusal: terminate the connection.
+    pub fn trailer(&mut self, found: bool) -> Result<(), Refusal> {
+        if found {
+            return Err(self.terminate(RefusalKind::Trailer, "Token-Binding"));
+        }
+        self.not_terminated()
+    }
+
+    const fn not_terminated(&self) -> Result<(), Refusal> {
+        match self.refusal() {
+            Some(refusal) => Err(refusal),
+            None => Ok(()),
+        }
+    }
+
+    /// Terminates, unless it was before; the reason that counts.
+    fn terminate(&mut self, kind: RefusalKind, field: &'static str) -> Refusal {
+        let refusal = match self.refusal() {
+            Some(earlier) => earlier,
+            None => Refusal::of(kind, field),
+        };
+        self.state = State::Terminated(refusal);
+        refusal
     }
 
     fn check<V: Verify + ?Sized>(

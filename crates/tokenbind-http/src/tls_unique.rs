@@ -122,6 +122,8 @@ const VERIFY_DATA_BYTES: usize = 12;
 #[derive(Default)]
 struct Seen {
     master_secret: MasterSecret,
+    /// The session that the client offers to resume is of a connection with Extended Master Secret.
+    ems_session: bool,
     /// The Finished values in the order of their computation.
     finished: Vec<(Side, [u8; VERIFY_DATA_BYTES])>,
 }
@@ -151,14 +153,32 @@ fn record(event: impl FnOnce(&mut Seen)) {
     });
 }
 
+/// Notes that the connection which this thread drives offers to resume a session with Extended Master Secret.
+/// Returns `false` if no [`Capture`] sees it.
+pub(crate) fn note_ems_session() -> bool {
+    record(|seen| seen.ems_session = true);
+    SLOT.with_borrow(Option::is_some)
+}
+
+/// Returns `true` if a [`Capture`] saw that the connection which this thread drives has Extended Master Secret.
+pub(crate) fn saw_ems() -> bool {
+    SLOT.with_borrow(|slot| {
+        slot.as_ref().is_some_and(|seen| match seen.master_secret {
+            MasterSecret::Extended => true,
+            MasterSecret::None => seen.ems_session,
+            MasterSecret::Other => false,
+        })
+    })
+}
+
 /// Why there is no `tls_unique`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CaptureError {
     /// The handshake is not complete.
     NotComplete,
-    /// The configuration does not set `require_ems`, without which nothing is known of a resumed
-    /// session.
+    /// A session was resumed of which it is not known whether it has Extended Master Secret: the configuration
+    /// neither sets `require_ems`, nor are its sessions those of [`client_config`](crate::client_config).
     EmsNotRequired,
     /// The PRF was not called as TLS 1.2 calls it: the provider is not [`capturing`], the handshake
     /// was not driven inside the capture, or rustls changed.
@@ -171,7 +191,9 @@ impl fmt::Display for CaptureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotComplete => f.write_str("the handshake is not complete"),
-            Self::EmsNotRequired => f.write_str("the configuration does not set require_ems"),
+            Self::EmsNotRequired => f.write_str(
+                "the resumed session is not known to have extended master secret: require_ems is not set",
+            ),
             Self::NotSeen => f.write_str("the handshake was not seen by the capture"),
             Self::TlsUnique(error) => error.fmt(f),
         }
@@ -243,6 +265,11 @@ impl Capture {
         self.read(connection, config.require_ems)
     }
 
+    /// Returns `true` if a full handshake was seen that has no Extended Master Secret.
+    pub(crate) fn lacks_ems(&self) -> bool {
+        self.seen.master_secret == MasterSecret::Other
+    }
+
     fn read(&self, connection: &CommonState, require_ems: bool) -> Result<TlsUnique, CaptureError> {
         let (Some(version), Some(kind)) =
             (connection.protocol_version(), connection.handshake_kind())
@@ -254,7 +281,7 @@ impl Capture {
         }
         let facts = TlsFacts {
             version: ProtocolVersion(version.into()),
-            extended_master_secret: self.seen.master_secret != MasterSecret::Other,
+            extended_master_secret: !self.lacks_ems(),
         };
         let unique = |client: &[u8], server: &[u8], handshake| {
             TlsUnique::from_finished(client, server, handshake, facts)
@@ -262,9 +289,6 @@ impl Capture {
         };
         if !facts.version.has_tls_unique() || !facts.extended_master_secret {
             return unique(&[], &[], Handshake::Full);
-        }
-        if !require_ems {
-            return Err(CaptureError::EmsNotRequired);
         }
         match (kind, self.seen.master_secret, self.seen.finished.as_slice()) {
             (
@@ -276,7 +300,12 @@ impl Capture {
                 HandshakeKind::Resumed,
                 MasterSecret::None,
                 [(Side::Server, server), (Side::Client, client)],
-            ) => unique(client, server, Handshake::Resumed),
+            ) => {
+                if !require_ems && !self.seen.ems_session {
+                    return Err(CaptureError::EmsNotRequired);
+                }
+                unique(client, server, Handshake::Resumed)
+            }
             _ => Err(CaptureError::NotSeen),
         }
     }

@@ -435,6 +435,169 @@ fn one_store_that_fails_does_not_keep_the_other_from_being_reset() {
     }
 }
 
+/// Runs this on a thread: what waits for itself fails the test instead of stopping it.
+fn ends<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    std::thread::spawn(move || done.send(what()));
+    let within = Duration::from_secs(30);
+    result.recv_timeout(within).expect("it waits for itself")
+}
+
+/// Cookies and keys that ask the client, and reset another origin, while they are reset.
+#[derive(Default)]
+struct CallsBack {
+    keys: MemoryKeyStore,
+    state: OnceLock<Weak<ClientState>>,
+    nested: AtomicBool,
+    heard: Mutex<Vec<Result<RequestHeader, ClientError>>>,
+}
+
+impl CallsBack {
+    fn call(&self) {
+        let state = self.state.get().unwrap().upgrade().unwrap();
+        let binding = state.connection(origin(RP), Some(session(P256, 9)));
+        assert!(!binding.is_current(&state));
+        assert_eq!(state.party(&origin(RP)).negotiated, None);
+        self.heard
+            .lock()
+            .unwrap()
+            .push(binding.header(&state, None));
+        if !self.nested.swap(true, Ordering::Relaxed) {
+            let other = Reset::Origin(origin(IDP));
+            state.reset(&other, &Cookies::default()).unwrap();
+        }
+    }
+}
+
+impl KeyStore for CallsBack {
+    fn key(&self, scope: &Scope, parameters: KeyParameters) -> Result<Key, KeyStoreError> {
+        self.keys.key(scope, parameters)
+    }
+
+    fn reset(&self, scope: Option<&Scope>) -> Result<(), KeyStoreError> {
+        self.call();
+        self.keys.reset(scope)
+    }
+}
+
+impl ClearCookies for CallsBack {
+    fn clear(&self, _: &Reset) -> Result<(), KeyStoreError> {
+        self.call();
+        Ok(())
+    }
+}
+
+#[test]
+fn lets_stores_call_back_during_a_reset_and_sends_nothing_meanwhile() {
+    ends(|| {
+        let stores = Arc::new(CallsBack::default());
+        let state = Arc::new(client(stores.clone()));
+        stores.state.set(Arc::downgrade(&state)).unwrap();
+        let before = seen(&state, RP, session(P256, 1));
+        state.reset(&Reset::All, &*stores).unwrap();
+        // The key store's call, its nested reset's, and the cookies'.
+        let refused = Err(ClientError::KeysReset);
+        let heard = [refused.clone(), refused.clone(), refused];
+        assert_eq!(*stores.heard.lock().unwrap(), heard);
+        assert_ne!(seen(&state, RP, session(P256, 2)), before);
+    });
+}
+
+/// Cookies that keep a connection which was opened while they were cleared.
+struct Opens {
+    state: Weak<ClientState>,
+    opened: Mutex<Option<ClientBinding>>,
+}
+
+impl ClearCookies for Opens {
+    fn clear(&self, _: &Reset) -> Result<(), KeyStoreError> {
+        let state = self.state.upgrade().unwrap();
+        let binding = state.connection(origin(RP), Some(session(P256, 9)));
+        *self.opened.lock().unwrap() = Some(binding);
+        Ok(())
+    }
+}
+
+#[test]
+fn sends_nothing_on_a_connection_opened_during_a_reset() {
+    let state = Arc::new(client(MemoryKeyStore::new()));
+    let cookies = Opens {
+        state: Arc::downgrade(&state),
+        opened: Mutex::default(),
+    };
+    state.reset(&Reset::All, &cookies).unwrap();
+    let binding = cookies.opened.lock().unwrap().take().unwrap();
+    assert!(!binding.is_current(&state));
+    assert_eq!(binding.header(&state, None), Err(ClientError::KeysReset));
+    assert_eq!(state.party(&origin(RP)).negotiated, None);
+}
+
+struct Panics;
+
+impl ClearCookies for Panics {
+    fn clear(&self, _: &Reset) -> Result<(), KeyStoreError> {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn ends_a_reset_whose_store_panics() {
+    let state = client(MemoryKeyStore::new());
+    let before = seen(&state, RP, session(P256, 1));
+    let reset = std::panic::AssertUnwindSafe(|| state.reset(&Reset::All, &Panics));
+    assert!(std::panic::catch_unwind(reset).is_err());
+    assert_ne!(seen(&state, RP, session(P256, 2)), before);
+}
+
+#[test]
+fn sends_nothing_on_a_connection_whose_opening_a_reset_interrupts() {
+    let state = client(MemoryKeyStore::new());
+    let opening = state.opening();
+    state.reset(&Reset::All, &Cookies::default()).unwrap();
+    let binding = state.opened(opening, origin(RP), Some(session(P256, 1)));
+    assert_eq!(binding.header(&state, None), Err(ClientError::KeysReset));
+    assert_eq!(state.party(&origin(RP)).negotiated, None);
+    let opening = state.opening();
+    let binding = state.opened(opening, origin(RP), Some(session(P256, 2)));
+    assert!(binding.header(&state, None).is_ok());
+}
+
+/// A key store that asks the connection for its header while it makes the key.
+#[derive(Default)]
+struct AsksAgain {
+    keys: MemoryKeyStore,
+    connection: OnceLock<(Weak<ClientState>, Weak<ClientBinding>)>,
+    nested: AtomicBool,
+}
+
+impl KeyStore for AsksAgain {
+    fn key(&self, scope: &Scope, parameters: KeyParameters) -> Result<Key, KeyStoreError> {
+        if !self.nested.swap(true, Ordering::Relaxed) {
+            let (state, binding) = self.connection.get().unwrap();
+            let (state, binding) = (state.upgrade().unwrap(), binding.upgrade().unwrap());
+            assert!(binding.header(&state, None).unwrap().value.is_some());
+        }
+        self.keys.key(scope, parameters)
+    }
+
+    fn reset(&self, scope: Option<&Scope>) -> Result<(), KeyStoreError> {
+        self.keys.reset(scope)
+    }
+}
+
+#[test]
+fn lets_a_key_store_ask_for_the_header_it_makes_the_key_for() {
+    ends(|| {
+        let keys = Arc::new(AsksAgain::default());
+        let state = Arc::new(client(keys.clone()));
+        let binding = Arc::new(state.connection(origin(RP), Some(session(P256, 1))));
+        let connection = (Arc::downgrade(&state), Arc::downgrade(&binding));
+        keys.connection.set(connection).unwrap();
+        let header = binding.header(&state, None).unwrap();
+        assert_eq!(header.value, binding.written_header());
+    });
+}
+
 #[test]
 fn a_connection_opened_before_a_reset_sends_nothing_more() {
     for which in [

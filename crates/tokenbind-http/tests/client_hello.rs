@@ -172,6 +172,7 @@ fn the_offer_of_a_rustls_client_is_what_its_configuration_says() {
         tls12: true,
         tls13: true,
         cipher_suites: offer.cipher_suites.clone(),
+        uncompressed_points: true,
     };
     assert_eq!(offer, expected);
 
@@ -183,6 +184,7 @@ fn the_offer_of_a_rustls_client_is_what_its_configuration_says() {
         tls12: true,
         tls13: false,
         cipher_suites: offer.cipher_suites.clone(),
+        uncompressed_points: true,
     };
     assert_eq!(offer, expected);
 

@@ -38,7 +38,7 @@ struct Application {
     session: BoundCookie,
 }
 
-impl Service<Request<()>> for Application {
+impl<B> Service<Request<B>> for Application {
     type Response = Response<String>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -47,7 +47,7 @@ impl Service<Request<()>> for Application {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let binding = request.extensions().get::<ProvidedTokenBinding>();
         let now = SystemTime::now();
         if request.uri().path() == "/login" {
@@ -105,7 +105,7 @@ impl Site {
             extended_master_secret: true,
         };
         let session = client.map(|_| Session {
-            negotiated: Negotiated::try_new(TokenBindingAlpn::H2P256, facts).unwrap(),
+            negotiated: Negotiated::try_new(TokenBindingAlpn::Http11P256, facts).unwrap(),
             tls_unique: TlsUnique::from_engine(&[self.connections; 12], facts).unwrap(),
         });
         let mut request = Request::builder().uri(path);

@@ -25,7 +25,6 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use rustls::{
     RootCertStore,
     crypto::ring::default_provider,
@@ -34,8 +33,8 @@ use rustls::{
 use sessions::{Keys, RSA};
 use tokenbind_http::{
     Client, ClientOptions, ClientState, HttpsTokenBindingConnector, ProvidedTokenBinding,
-    RequestOptions, ServerConfigs, TokenBindingAcceptor, TokenBindingConnector, VersionPreference,
-    client_config, serve_connection,
+    RequestOptions, ServerConfigs, TokenBindingAcceptor, TokenBindingConnector,
+    TokenBindingRequest, VersionPreference, client_config, serve_connection,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -100,7 +99,7 @@ async fn in_http2_a_repeated_header_costs_an_index() {
         let (stream, _) = listener.accept().await.unwrap();
         let read = counter.clone();
         let stream = acceptor.accept(Counted { stream, read }).await.unwrap();
-        let service = tower::service_fn(move |request: Request<Incoming>| {
+        let service = tower::service_fn(move |request: TokenBindingRequest| {
             assert!(request.extensions().get::<ProvidedTokenBinding>().is_some());
             let total = counter.load(Ordering::Acquire);
             seen.lock().unwrap().push(total);

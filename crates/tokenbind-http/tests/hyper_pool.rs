@@ -16,11 +16,10 @@ use std::{convert::Infallible, error::Error, sync::mpsc, thread, time::Duration}
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
     Client, Disclosed, Disclosure, ProvidedTokenBinding, ReferredTokenBinding, RequestError,
-    RequestOptions, TokenBindingAcceptor, serve_connection,
+    RequestOptions, TokenBindingAcceptor, TokenBindingRequest, serve_connection,
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{
@@ -65,7 +64,7 @@ async fn a_request_takes_a_busy_connection_that_is_free_before_there_is_another(
 }
 
 /// What a request said of its bindings.
-async fn bindings(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn bindings(request: TokenBindingRequest) -> Result<Response<Full<Bytes>>, Infallible> {
     let provided = request.extensions().get::<ProvidedTokenBinding>();
     let referred = request.extensions().get::<ReferredTokenBinding>();
     let said = match (provided, referred) {

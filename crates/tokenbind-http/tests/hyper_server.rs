@@ -24,14 +24,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
     Client, ClientOptions, ClientState, ConnectedStream, MemoryKeyStore, ProvidedTokenBinding,
     ReferredTokenBinding, Refusal, RefusalKind, RequestOptions, ServerOptions, TOKEN_BINDING,
-    TokenBindingAcceptor, TokenBindingConnection, TokenBindingLayer, TokenBindingListener,
-    TokenBindings, serve_connection,
+    TokenBindingAcceptor, TokenBindingRequest, TokenBindingServer, TokenBindings, serve_connection,
 };
 use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
 use tokio::{
@@ -93,7 +91,7 @@ async fn the_application_gets_the_bindings_each_alone_and_both_together() {
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let stream = acceptor.accept(stream).await.unwrap();
-        let service = service_fn(|request: Request<Incoming>| async move {
+        let service = service_fn(|request: TokenBindingRequest| async move {
             let extensions = request.extensions();
             let provided = extensions.get::<ProvidedTokenBinding>().unwrap();
             let referred = extensions.get::<ReferredTokenBinding>();
@@ -159,7 +157,7 @@ async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let stream = acceptor.accept(stream).await.unwrap();
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |request: TokenBindingRequest| {
             let tell = tell.clone();
             async move {
                 let path = request.uri().path().to_owned();
@@ -260,23 +258,18 @@ async fn requests_of_http_2_are_checked_in_the_order_of_their_arrival() {
 struct App {
     port: u16,
     stop: Arc<Notify>,
-    stopped: JoinHandle<std::io::Result<()>>,
+    stopped: JoinHandle<usize>,
 }
 
 async fn serve(acceptor: TokenBindingAcceptor, app: Router, handshake: Duration) -> App {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let listener = TokenBindingListener::new(listener, acceptor).handshake_timeout(handshake);
-    let app = app
-        .layer(TokenBindingLayer::new())
-        .into_make_service_with_connect_info::<TokenBindingConnection>();
+    let server = TokenBindingServer::new(acceptor).handshake_timeout(handshake);
     let stop = Arc::new(Notify::new());
     let told = stop.clone();
     let stopped = tokio::spawn(async move {
         let told = async move { told.notified().await };
-        axum::serve(listener, app)
-            .with_graceful_shutdown(told)
-            .await
+        server.serve_until(listener, app, told).await
     });
     App {
         port,
@@ -317,7 +310,7 @@ async fn a_graceful_shutdown_answers_what_was_asked_and_closes_idle_connections(
         answer.notify_one();
         assert_eq!(soon(slow).await.unwrap(), "slow");
         let url = app.url("/");
-        soon(app.stopped).await.unwrap().unwrap();
+        assert_eq!(soon(app.stopped).await.unwrap(), 0);
         let late = idle.request(get(&url), RequestOptions::default());
         assert!(soon(late).await.is_err(), "{alpn:?}");
     }

@@ -13,17 +13,21 @@ mod sessions;
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
-use http::{HeaderMap, Request, Response, StatusCode};
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body;
 use sessions::{Counting, P256, header, id, p256, server, session};
 use tokenbind_http::{
-    ProvidedTokenBinding, ReferredTokenBinding, RequestOutcome, ServerOptions,
-    TokenBindingConnection, TokenBindingLayer,
+    ProvidedTokenBinding, ReferredTokenBinding, Refusal, RefusalKind, RequestOutcome,
+    ServerOptions, TokenBindingConnection, TokenBindingLayer,
 };
-use tokenbind_wire::{RustCrypto, Session, TokenBindingId, TokenBindingType};
+use tokenbind_wire::{RustCrypto, Session, TokenBindingAlpn, TokenBindingId, TokenBindingType};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -33,7 +37,7 @@ type Seen = (Option<TokenBindingId>, Option<ReferredTokenBinding>);
 #[derive(Clone, Default)]
 struct Application(Arc<Mutex<Vec<Seen>>>);
 
-impl Service<Request<()>> for Application {
+impl<B> Service<Request<B>> for Application {
     type Response = Response<String>;
     type Error = Infallible;
     type Future = Ready<Result<Response<String>, Infallible>>;
@@ -42,7 +46,7 @@ impl Service<Request<()>> for Application {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let extensions = request.extensions();
         let provided = extensions.get::<ProvidedTokenBinding>();
         self.0.lock().unwrap().push((
@@ -190,15 +194,110 @@ fn the_connection_is_the_layers_or_the_requests() {
     assert_eq!(application.0.lock().unwrap().len(), 3);
 }
 
-#[cfg(feature = "axum")]
+/// Nothing says in which order a server of HTTP/2 calls a layer.
 #[test]
-fn axum_tells_the_connection_as_connect_info() {
-    use axum::extract::ConnectInfo;
-    let session = session(P256, 1);
-    let value = header(&session, &*p256(), None);
-    let mut shared = TokenBindingLayer::new().layer(Application::default());
-    let mut request = request(&[&value]);
-    let info = ConnectInfo(connection(Some(session)));
-    request.extensions_mut().insert(info);
-    assert_eq!(answer(&mut shared, request), served());
+fn refuses_http_2_and_whatever_else_is_not_http_1() {
+    let http2 = TokenBindingAlpn::H2P256;
+    for version in [Version::HTTP_2, Version::HTTP_3] {
+        for session in [Some(session(http2, 1)), None] {
+            let connection = connection(session);
+            let application = Application::default();
+            let layer = TokenBindingLayer::for_connection(connection.clone());
+            let mut service = layer.layer(application.clone());
+            let value = session.map(|session| header(&session, &*p256(), None));
+            let mut request = request(&value.iter().map(String::as_str).collect::<Vec<_>>());
+            *request.version_mut() = version;
+            let error = StatusCode::INTERNAL_SERVER_ERROR;
+            assert_eq!(answer(&mut service, request), refused(error));
+            assert!(!connection.is_terminated());
+            assert_eq!(*application.0.lock().unwrap(), []);
+        }
+    }
+}
+
+#[test]
+fn terminates_a_connection_that_speaks_another_protocol_than_negotiated() {
+    for (alpn, version) in [
+        (TokenBindingAlpn::Http11P256, Version::HTTP_2),
+        (TokenBindingAlpn::H2P256, Version::HTTP_11),
+        (TokenBindingAlpn::H2P256, Version::HTTP_10),
+    ] {
+        let session = session(alpn, 1);
+        let value = header(&session, &*p256(), None);
+        let connection = connection(Some(session));
+        let application = Application::default();
+        let layer = TokenBindingLayer::for_connection(connection.clone());
+        let mut service = layer.layer(application.clone());
+        let mut request = request(&[&value]);
+        *request.version_mut() = version;
+        let bad = StatusCode::BAD_REQUEST;
+        assert_eq!(answer(&mut service, request), refused(bad));
+        let kind = connection.refusal().map(Refusal::kind);
+        assert_eq!(kind, Some(RefusalKind::ApplicationProtocol));
+        assert_eq!(*application.0.lock().unwrap(), []);
+    }
+}
+
+/// Reads a body to its end.
+#[derive(Clone)]
+struct Reader;
+
+impl<B: Body + Send + 'static> Service<Request<B>> for Reader
+where
+    B::Data: Send,
+    B::Error: std::fmt::Display,
+{
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<String>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        Box::pin(async {
+            let read = request.into_body().collect().await;
+            let trailers = read.map(|body| body.trailers().map_or(0, HeaderMap::len));
+            Ok(Response::new(match trailers {
+                Ok(trailers) => format!("{trailers} trailers"),
+                Err(error) => error.to_string(),
+            }))
+        })
+    }
+}
+
+#[test]
+fn terminates_a_connection_with_the_field_in_a_trailer() {
+    for session in [Some(session(P256, 1)), None] {
+        let value = session.map(|session| header(&session, &*p256(), None));
+        for (name, said) in [
+            ("x-sum", "1 trailers"),
+            (
+                "token-binding",
+                "the connection is terminated: Token-Binding: trailer at byte 0",
+            ),
+        ] {
+            let connection = connection(session);
+            let layer = TokenBindingLayer::for_connection(connection.clone());
+            let mut service = layer.layer(Reader);
+            let mut trailers = HeaderMap::new();
+            trailers.insert(name, "AAAA".parse().unwrap());
+            let body = Full::new(Bytes::from("body")).with_trailers(ready(Some(Ok(trailers))));
+            let mut request = Request::post("/");
+            if let Some(value) = &value {
+                request = request.header("Token-Binding", value);
+            }
+            let response = service.call(request.body(body).unwrap());
+            let mut context = Context::from_waker(Waker::noop());
+            let Poll::Ready(Ok(response)) = Box::pin(response).as_mut().poll(&mut context) else {
+                panic!("the answer is not there at once");
+            };
+            assert_eq!(response.body(), said);
+            let kind = connection.refusal().map(Refusal::kind);
+            let terminated = name == "token-binding";
+            assert_eq!(kind, terminated.then_some(RefusalKind::Trailer));
+            assert_eq!(connection.is_terminated(), terminated);
+        }
+    }
 }

@@ -19,7 +19,7 @@ use std::{
 use http::{HeaderValue, Request, Response, StatusCode};
 use tokenbind_http::{
     ClientOptions, ClientState, MemoryKeyStore, Origin, ProvidedTokenBinding, ReferredTokenBinding,
-    Refusal, RefusalKind, ServerOptions, TokenBindingConnection, TokenBindingLayer,
+    Refusal, RefusalKind, RequestBody, ServerOptions, TokenBindingConnection, TokenBindingLayer,
 };
 use tokenbind_wire::{
     Negotiated, ProtocolVersion, RustCrypto, Session, TerminateKind, TlsFacts, TlsUnique,
@@ -34,7 +34,7 @@ fn session(tls_unique: &[u8; 12]) -> Session {
         extended_master_secret: true,
     };
     Session {
-        negotiated: Negotiated::try_new(TokenBindingAlpn::H2P256, facts).unwrap(),
+        negotiated: Negotiated::try_new(TokenBindingAlpn::Http11P256, facts).unwrap(),
         tls_unique: TlsUnique::from_engine(tls_unique, facts).unwrap(),
     }
 }
@@ -85,7 +85,7 @@ type Seen = (Option<ProvidedTokenBinding>, Option<ReferredTokenBinding>);
 async fn run(layer: TokenBindingLayer, request: Request<()>) -> (Response<String>, Option<Seen>) {
     let seen: Arc<Mutex<Option<Seen>>> = Arc::default();
     let record = seen.clone();
-    let service = layer.layer(service_fn(move |request: Request<()>| {
+    let service = layer.layer(service_fn(move |request: Request<RequestBody<()>>| {
         let extensions = request.extensions();
         let saw = (extensions.get().cloned(), extensions.get().cloned());
         *record.lock().unwrap() = Some(saw);
@@ -247,10 +247,12 @@ async fn two_layers_on_one_connection_agree() {
     let connection = connection(Some(session(b"0123456789ab")));
     let outer = TokenBindingLayer::for_connection(connection.clone());
     let inner = TokenBindingLayer::for_connection(connection);
-    let service = outer.layer(inner.layer(service_fn(|request: Request<()>| async move {
-        let bound = request.extensions().get::<ProvidedTokenBinding>().is_some();
-        Ok::<_, Infallible>(Response::new(bound.to_string()))
-    })));
+    let service = outer.layer(inner.layer(service_fn(
+        |request: Request<RequestBody<RequestBody<()>>>| async move {
+            let bound = request.extensions().get::<ProvidedTokenBinding>().is_some();
+            Ok::<_, Infallible>(Response::new(bound.to_string()))
+        },
+    )));
     let response = service.oneshot(request(&[header])).await.unwrap();
     assert_eq!(response.body(), "true");
 }

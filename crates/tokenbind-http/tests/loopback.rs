@@ -32,7 +32,7 @@ use rustls::{
 use tokenbind_http::{
     Client, ClientOptions, ClientState, HttpsTokenBindingConnector, KeyStore, MemoryKeyStore,
     Origin, ProvidedTokenBinding, ReferredTokenBinding, ServerConfigs, TokenBindingAcceptor,
-    TokenBindingConnector, VersionPreference, client_config, serve_connection,
+    TokenBindingConnector, TokenBindingRequest, VersionPreference, client_config, serve_connection,
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{net::TcpListener, time::timeout};
@@ -189,7 +189,7 @@ impl Server {
                     let Ok(stream) = acceptor.accept(stream).await else {
                         return;
                     };
-                    let service = service_fn(move |request: Request<Incoming>| {
+                    let service = service_fn(move |request: TokenBindingRequest| {
                         let (answer, record) = (answer.clone(), record.clone());
                         async move {
                             let seen = look(connection, request).await;
@@ -225,7 +225,7 @@ impl Server {
     }
 }
 
-async fn look(connection: usize, request: Request<Incoming>) -> Seen {
+async fn look(connection: usize, request: TokenBindingRequest) -> Seen {
     let (parts, body) = request.into_parts();
     Seen {
         connection,

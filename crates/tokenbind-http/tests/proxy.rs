@@ -12,6 +12,7 @@
 
 mod loopback;
 mod programs;
+mod raw_http2;
 
 use std::{
     convert::Infallible,
@@ -31,6 +32,7 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use loopback::{Pki, Server, ok, soon};
 use programs::{Running, example};
+use raw_http2::{HEADERS, frames, preface};
 use tokenbind_http::{
     Client, ClientOptions, ClientState, HttpsTokenBindingConnector, KeyStore, MemoryKeyStore,
     Origin, RequestOptions, ScopeRule,
@@ -200,6 +202,10 @@ impl Setup {
     }
 
     async fn before(test: &str, backend: Backend, flags: &[&str]) -> Self {
+        Self::run(test, backend, flags, Command::new(example("proxy"))).await
+    }
+
+    async fn run(test: &str, backend: Backend, flags: &[&str], mut command: Command) -> Self {
         let pki = Pki::new();
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("proxy")
@@ -209,7 +215,6 @@ impl Setup {
         let [cert_pem, key_pem] = pki.pem();
         fs::write(&cert, cert_pem).unwrap();
         fs::write(&key, key_pem).unwrap();
-        let mut command = Command::new(example("proxy"));
         command
             .args(["--listen", "127.0.0.1:0"])
             .arg(format!("--backend=http://127.0.0.1:{}", backend.port))
@@ -573,33 +578,199 @@ fn what_the_operator_got_wrong_is_said_and_ends_the_proxy() {
     }
 }
 
-/// What the proxy answers to these octets on a connection of HTTP/1.1 with Token Binding; `HEADER`
-/// stands for the right header's value.
-async fn answer(setup: &Setup, request: &str) -> String {
+/// What the proxy answers to these octets, which are made of the right header's value, on a connection
+/// with Token Binding.
+async fn answer_to(
+    setup: &Setup,
+    alpn: &[TokenBindingAlpn],
+    request: impl FnOnce(&str) -> Vec<u8>,
+) -> Vec<u8> {
     let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
     let state = Arc::new(state);
-    let connector = setup.pki.connector(HTTP11, state.clone());
+    let connector = setup.pki.connector(alpn, state.clone());
     let stream = TcpStream::connect(("127.0.0.1", setup.origin.port())).await;
     let connected = connector
         .connect(setup.origin.clone(), stream.unwrap())
         .await;
     let mut connected = connected.unwrap();
-    let header = connected
-        .binding
-        .header(&state, None)
-        .unwrap()
-        .value
-        .unwrap();
-    let request = request.replace("HEADER", &header);
-    connected
-        .stream
-        .write_all(request.as_bytes())
-        .await
-        .unwrap();
+    let header = connected.binding.header(&state, None).unwrap().value;
+    let request = request(&header.unwrap_or_default());
+    connected.stream.write_all(&request).await.unwrap();
+    connected.stream.flush().await.unwrap();
     let mut answer = Vec::new();
     // How it ends does not matter.
     let _ = soon(connected.stream.read_to_end(&mut answer)).await;
-    String::from_utf8(answer).unwrap()
+    answer
+}
+
+/// The same over HTTP/1.1; `HEADER` stands for the right header's value.
+async fn answer(setup: &Setup, request: &str) -> String {
+    let made = |header: &str| request.replace("HEADER", header).into_bytes();
+    String::from_utf8(answer_to(setup, HTTP11, made).await).unwrap()
+}
+
+/// A request without or with a bad header and a good one, in one record of TLS.
+#[tokio::test]
+async fn requests_of_one_write_are_checked_in_the_order_of_their_arrival() {
+    const TRIES: usize = 80;
+    let allowing = &["--allow-later-requests-without-header"][..];
+    for flags in [&[], allowing] {
+        let setup = Setup::start(&format!("order_{}", flags.len()), flags).await;
+        for number in 0..TRIES {
+            let bad: &[_] = if number % 2 == 0 {
+                &[]
+            } else {
+                &[("token-binding", "AAAA")]
+            };
+            let answer = answer_to(&setup, H2, |header| {
+                let mut octets = preface();
+                octets.extend(raw_http2::get(1, "localhost", bad));
+                let good = [("token-binding", header)];
+                octets.extend(raw_http2::get(3, "localhost", &good));
+                octets
+            });
+            let frames = frames(&answer.await);
+            assert!(frames.iter().all(|(_, stream)| *stream == 0), "{frames:?}");
+        }
+        assert_eq!(setup.backend.seen.lock().unwrap().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_protocol_that_was_not_negotiated_is_not_answered() {
+    let setup = Setup::start("protocol", &[]).await;
+    let answer = answer_to(&setup, HTTP11, |header| {
+        let mut octets = preface();
+        let good = [("token-binding", header)];
+        octets.extend(raw_http2::get(1, "localhost", &good));
+        octets
+    });
+    assert_eq!(answer.await, b"");
+    let answer = answer_to(&setup, H2, |header| {
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\nToken-Binding: {header}\r\n\r\n").into_bytes()
+    });
+    let frames = frames(&answer.await);
+    assert!(frames.iter().all(|(_, stream)| *stream == 0), "{frames:?}");
+    assert_eq!(setup.backend.seen.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_name_or_password_before_the_host_or_two_hosts_are_refused_over_http_2() {
+    let setup = Setup::start("authority", &[]).await;
+    for (authority, host, sent) in [
+        ("localhost", None, true),
+        ("localhost:443", Some("LOCALHOST:443"), true),
+        ("user@localhost", None, false),
+        ("user:pass@localhost", None, false),
+        ("@localhost", None, false),
+        ("localhost", Some("other"), false),
+        ("localhost", Some("user@localhost"), false),
+    ] {
+        let answer = answer_to(&setup, H2, |header| {
+            let mut fields = vec![("token-binding", header)];
+            fields.extend(host.map(|host| ("host", host)));
+            let mut octets = preface();
+            octets.extend(raw_http2::get(1, authority, &fields));
+            octets.extend(raw_http2::frame(raw_http2::GOAWAY, 0, 0, &[0; 8]));
+            octets
+        });
+        let frames = frames(&answer.await);
+        // Some of them are refused by the stream's reset, by HTTP/2 itself.
+        let seen = setup.backend.seen.lock().unwrap().pop();
+        assert_eq!(seen.is_some(), sent, "{authority} {host:?}");
+        if let Some(seen) = seen {
+            assert!(frames.contains(&(HEADERS, 1)));
+            assert_eq!(seen.all("host"), [authority]);
+            assert_eq!(seen.all("x-forwarded-host"), [authority]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_binding_field_in_a_trailer_ends_the_connection() {
+    let setup = Setup::start("bad_trailer", &[]).await;
+    for alpn in [H2, &[]] {
+        let answer = answer_to(&setup, alpn, |header| {
+            let fields = [("token-binding", header)];
+            let fields = if header.is_empty() { &[][..] } else { &fields };
+            let mut octets = preface();
+            octets.extend(raw_http2::head(1, "POST", "localhost", fields, 0));
+            octets.extend(raw_http2::frame(raw_http2::DATA, 0, 1, b"body"));
+            let block = raw_http2::block(&[("token-binding", "AAAA")]);
+            let flags = raw_http2::END_STREAM | raw_http2::END_HEADERS;
+            octets.extend(raw_http2::frame(HEADERS, flags, 1, &block));
+            octets
+        });
+        answer.await;
+        for seen in setup.backend.seen.lock().unwrap().iter() {
+            assert!(seen.trailers.is_empty(), "{seen:?}");
+        }
+    }
+}
+
+/// The backend switches protocols though no request reaches it that asks for it.
+#[tokio::test]
+async fn a_backend_that_switches_protocols_unasked_is_a_bad_gateway() {
+    let backend = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = backend.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = backend.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await.unwrap();
+            let response = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\
+                Upgrade: websocket\r\n\r\nanything";
+            stream.write_all(response.as_bytes()).await.unwrap();
+        }
+    });
+    let seen = Arc::default();
+    let setup = Setup::before("unasked", Backend { port, seen }, &[]).await;
+    for alpn in BOTH {
+        let (client, _) = setup.client(alpn);
+        let request = setup.request("/").body(Frames::of([])).unwrap();
+        let response = send(&client, request).await;
+        assert_eq!(response.status(), StatusCode::BAD_GATEWAY, "{alpn:?}");
+        assert!(!response.headers().contains_key("upgrade"));
+    }
+    let asked = answer(
+        &setup,
+        "GET / HTTP/1.1\r\nHost: a\r\nToken-Binding: HEADER\r\nConnection: upgrade, close\r\n\
+         Upgrade: websocket\r\n\r\n",
+    );
+    let asked = asked.await;
+    assert!(asked.starts_with("HTTP/1.1 502 "), "{asked}");
+}
+
+/// With 64 descriptors, more connections than that which say nothing, or not all of a handshake.
+#[cfg(unix)]
+#[tokio::test]
+async fn it_survives_without_descriptors_and_serves_those_who_ask() {
+    for (octets, test) in [(&b""[..], "silent"), (&[22, 3, 1, 0, 200], "halfway")] {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
+            .arg(example("proxy"));
+        let flags = ["--handshake-timeout", "1000"];
+        let backend = Backend::start().await;
+        let setup = Setup::run(test, backend, &flags, command).await;
+        let mut hanging = Vec::new();
+        for _ in 0..150 {
+            let stream = TcpStream::connect(("127.0.0.1", setup.origin.port())).await;
+            let mut stream = stream.unwrap();
+            stream.write_all(octets).await.unwrap();
+            hanging.push(stream);
+        }
+        for alpn in BOTH {
+            let (client, _) = setup.client(alpn);
+            let request = setup.request("/").body(Frames::of([])).unwrap();
+            let response = send(&client, request).await;
+            assert_eq!(response.status(), StatusCode::OK, "{test} {alpn:?}");
+        }
+        drop(hanging);
+        setup.proxy.signal("TERM");
+        let proxy = setup.proxy;
+        let ended = tokio::task::spawn_blocking(move || proxy.ended_well());
+        assert!(soon(ended).await.unwrap());
+    }
 }
 
 #[tokio::test]
@@ -610,6 +781,12 @@ async fn a_request_for_no_host_or_two_or_for_a_tunnel_is_refused() {
         ("GET / HTTP/1.1\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost:\r\n", "400"),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: user@a\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: a/b\r\n", "400"),
+        ("GET / HTTP/1.1\r\nHost: :80\r\n", "400"),
+        ("GET https://user@a/ HTTP/1.1\r\nHost: a\r\n", "400"),
+        ("GET https://a:443/ HTTP/1.1\r\nHost: b\r\n", "200"),
         ("CONNECT a:443 HTTP/1.1\r\nHost: a\r\n", "405"),
     ] {
         let rest = "Token-Binding: HEADER\r\nConnection: close\r\n\r\n";

@@ -10,7 +10,7 @@
 
 mod sessions;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use sessions::{Counting, P256, RSA, header, id, octets, p256, rsa, server, session};
 use tokenbind_http::{
@@ -20,7 +20,8 @@ use tokenbind_http::{
 };
 use tokenbind_wire::{
     BearerPolicy, DiscardReason, ErrorKind, KeyParameters, RustCrypto, Session, Sign,
-    TerminateKind, TokenBindingType, TokenClaim, TokenVerdict, check_token,
+    SignatureInvalid, SignedOctets, TerminateKind, TokenBindingType, TokenClaim, TokenVerdict,
+    Verify, check_token,
 };
 
 const LENIENT: ServerOptions = ServerOptions {
@@ -308,6 +309,69 @@ fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
     // The literal ID says `referred`, which no consumer sees.
     let literal = TokenClaim::Id(token.as_bytes());
     assert_eq!(verdict(literal, &own), mismatch);
+}
+
+/// Verifies, and asks the connection meanwhile.
+#[derive(Default)]
+struct AsksBack {
+    connection: OnceLock<TokenBindingConnection>,
+    refusals: Mutex<Vec<Option<Refusal>>>,
+}
+
+impl AsksBack {
+    fn ask(&self) {
+        let connection = self.connection.get().unwrap();
+        assert!(connection.session().is_some());
+        assert!(!connection.is_terminated());
+        self.refusals.lock().unwrap().push(connection.refusal());
+    }
+}
+
+impl Verify for AsksBack {
+    fn supports(&self, parameters: KeyParameters) -> bool {
+        self.ask();
+        RustCrypto.supports(parameters)
+    }
+
+    fn verify_p256(
+        &self,
+        coordinates: &[u8; 64],
+        octets: &SignedOctets,
+        signature: &[u8; 64],
+    ) -> Result<(), SignatureInvalid> {
+        self.ask();
+        RustCrypto.verify_p256(coordinates, octets, signature)
+    }
+
+    fn verify_rsa2048(
+        &self,
+        modulus: &[u8],
+        publicexponent: &[u8],
+        octets: &SignedOctets,
+        signature: &[u8; 256],
+    ) -> Result<(), SignatureInvalid> {
+        RustCrypto.verify_rsa2048(modulus, publicexponent, octets, signature)
+    }
+}
+
+#[test]
+fn lets_headers_and_verifier_ask_the_connection_while_a_request_is_checked() {
+    let (done, result) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let session = session(P256, 1);
+        let verifier = Arc::new(AsksBack::default());
+        let options = ServerOptions::default();
+        let connection =
+            TokenBindingConnection::new(Some(session), verifier.clone(), options, None);
+        verifier.connection.set(connection.clone()).unwrap();
+        let value = header(&session, &*p256(), None);
+        let asking = std::iter::once(value.as_bytes()).inspect(|_| verifier.ask());
+        let _ = bound(connection.request(asking));
+        // By the header, and by the verifier: what it supports, and a signature.
+        done.send(verifier.refusals.lock().unwrap().clone())
+    });
+    let refusals = result.recv_timeout(std::time::Duration::from_secs(30));
+    assert_eq!(refusals, Ok(vec![None; 3]), "it waits for itself");
 }
 
 #[test]

@@ -193,10 +193,14 @@ fn tls_1_3_has_no_value() {
 }
 
 #[test]
-fn a_configuration_that_does_not_require_ems_gives_no_value() {
+fn a_configuration_that_does_not_require_ems_gives_no_value_of_a_resumed_session() {
     let mut pair = Pair::new(Versions::Tls12);
     Arc::get_mut(&mut pair.client).unwrap().require_ems = false;
     let (client, server) = pair.handshake();
+    assert_eq!(client.1, HandshakeKind::Full);
+    assert_eq!(client.0.unwrap(), server.0.unwrap());
+    let (client, server) = pair.handshake();
+    assert_eq!(client.1, HandshakeKind::Resumed);
     assert_eq!(client.0, Err(CaptureError::EmsNotRequired));
     assert!(server.0.is_ok());
 }

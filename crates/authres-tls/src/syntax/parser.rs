@@ -1,6 +1,8 @@
 //! The rules of RFC 8601 section 2.2 that have structure, and what a lenient reading makes of values
 //! that break them.
 
+mod recover;
+
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -59,7 +61,7 @@ pub(super) fn parse<'a>(
         lenient,
         rules: Rules {
             high: options.utf8 || lenient,
-            bare_lf: lenient,
+            bare_lf: lenient || options.bare_lf,
             loose_keywords: lenient,
             comment_depth: options.limits.comment_depth,
         },
@@ -86,7 +88,13 @@ pub(super) fn parse<'a>(
             parser.whole_value_diagnostics()?;
             Ok(parser.tree)
         }
-        Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) => Err(failure.locate(value)),
+        Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) => {
+            let error = failure.locate(value);
+            Err(match bare_lf_is_to_blame(value, error, options, arc) {
+                true => ParseError::new(ErrorKind::BareLf, error.field(), error.offset()),
+                false => error,
+            })
+        }
         // The rules are of `nom`'s complete kind, which never ask for more.
         Err(nom::Err::Incomplete(_)) => {
             let (kind, field) = (ErrorKind::Empty, "authres-payload");
@@ -95,21 +103,33 @@ pub(super) fn parse<'a>(
     }
 }
 
+/// Returns `true` if the error is at a LF that [`bare_lf`](crate::Options::bare_lf) would accept.
+#[cold]
+fn bare_lf_is_to_blame(value: &[u8], error: ParseError, options: &Options, arc: bool) -> bool {
+    let offset = error.offset();
+    if options.bare_lf || value.get(offset) != Some(&b'\n') {
+        return false;
+    }
+    let read = parse(value, &options.with_bare_lf(true), arc);
+    read.map_or_else(|again| again.offset() != offset, |_| true)
+}
+
+/// What follows authserv-id and version.
+enum AfterId<'a> {
+    /// The `;` before the first result, or the end of the value.
+    Semicolon(&'a [u8]),
+    /// A result without a `;` before it, in a lenient reading.
+    Result(&'a [u8]),
+    /// Nothing that is to be read.
+    Nothing,
+}
+
 struct Parser<'a, 'o> {
     input: &'a [u8],
     options: &'o Options,
     lenient: bool,
     rules: Rules,
     tree: AuthenticationResults<'a>,
-}
-
-/// The end of the value, or the `;` before the next result.
-const fn ends_result(input: &[u8]) -> bool {
-    matches!(input, [] | [b';', ..] | b"\r\n")
-}
-
-const fn ends_value(input: &[u8]) -> bool {
-    matches!(input, [] | b"\r\n")
 }
 
 /// Whether CFWS begins here, if it does at all.
@@ -121,6 +141,20 @@ fn may_be_cfws(input: &[u8]) -> bool {
 impl<'a> Parser<'a, '_> {
     fn offset(&self, at: &[u8]) -> usize {
         self.input.len().saturating_sub(at.len())
+    }
+
+    /// The end of the value, with or without a line break.
+    const fn ends_value(&self, input: &[u8]) -> bool {
+        match input {
+            [] | b"\r\n" => true,
+            b"\n" => self.options.bare_lf,
+            _ => false,
+        }
+    }
+
+    /// The end of the value, or the `;` before the next result.
+    const fn ends_result(&self, input: &[u8]) -> bool {
+        matches!(input, [b';', ..]) || self.ends_value(input)
     }
 
     /// What stands between two places.
@@ -181,22 +215,29 @@ impl<'a> Parser<'a, '_> {
     /// `authres-payload`, behind the instance of ARC if there is one.
     fn payload(&mut self, input: &'a [u8], arc: bool) -> Result<(), nom::Err<Failure>> {
         let mut rest = self.cfws(input, Element::Start)?;
-        if ends_value(rest) {
+        if self.ends_value(rest) {
             return Err(Failure::new(ErrorKind::Empty, "authres-payload", input).error());
         }
         if arc {
             rest = self.arc_info(rest)?;
         }
+        if self.lenient && rest.first() == Some(&b';') {
+            return self.results_behind_no_id(rest);
+        }
         let rest = self.authserv_id(rest)?;
-        let rest = match rest {
+        let after = match rest {
             Some(rest) => self.version(rest)?,
             // The first result stands where the id should.
             None => return self.results_without_id(input, arc),
         };
         self.tree.header_comments = self.tree.comments.len();
-        match rest {
-            Some(rest) => self.results(rest),
-            None => Ok(()),
+        match after {
+            AfterId::Semicolon(rest) => self.results(rest),
+            AfterId::Result(at) => {
+                let rest = self.result_or_recover(at, at)?;
+                self.results(rest)
+            }
+            AfterId::Nothing => Ok(()),
         }
     }
 
@@ -246,7 +287,9 @@ impl<'a> Parser<'a, '_> {
             Err(error) if !self.lenient => return Err(error),
             Err(_) => (input, Form::Unquoted),
         };
-        if self.lenient && !ends_result(rest) && !may_be_cfws(rest) || rest.len() == input.len() {
+        if self.lenient && !self.ends_result(rest) && !may_be_cfws(rest)
+            || rest.len() == input.len()
+        {
             if self.begins_result(input) {
                 self.note(DiagnosticKind::MissingAuthservId, FIELD, self.offset(input))?;
                 return Ok(None);
@@ -270,15 +313,6 @@ impl<'a> Parser<'a, '_> {
         Ok(Some(rest))
     }
 
-    /// Whether `method [CFWS] "="` stands here.
-    fn begins_result(&self, input: &'a [u8]) -> bool {
-        let Ok((rest, _)) = self.rules.keyword(input, "method") else {
-            return false;
-        };
-        let rest = self.rules.cfws(rest, |_, _, _| Ok(()));
-        rest.is_ok_and(|(rest, ())| rest.first() == Some(&b'='))
-    }
-
     fn results_without_id(&mut self, input: &'a [u8], arc: bool) -> Result<(), nom::Err<Failure>> {
         let at = u32::try_from(self.offset(input)).unwrap_or(u32::MAX);
         self.tree.authserv_id.span = Span::new(at, at);
@@ -292,9 +326,8 @@ impl<'a> Parser<'a, '_> {
         self.results(rest)
     }
 
-    /// `[ CFWS authres-version ]` and what stands before the first `;`. Nothing is left if nothing
-    /// more is to be read.
-    fn version(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
+    /// `[ CFWS authres-version ]` and what stands before the first `;`.
+    fn version(&mut self, input: &'a [u8]) -> Result<AfterId<'a>, nom::Err<Failure>> {
         const FIELD: &str = "authres-version";
         let mut rest = self.cfws(input, Element::AuthservId)?;
         if rest.first().is_some_and(u8::is_ascii_digit) {
@@ -305,27 +338,26 @@ impl<'a> Parser<'a, '_> {
             self.tree.version = Some(number);
             if number.value != Some(VERSION) {
                 self.tree.body = Body::UnsupportedVersion;
-                self.tree.header_comments = self.tree.comments.len();
-                return Ok(None);
+                return Ok(AfterId::Nothing);
             }
             rest = self.cfws(after, Element::Version)?;
         }
         if rest.first() == Some(&b';') {
-            return Ok(Some(rest));
+            return Ok(AfterId::Semicolon(rest));
         }
-        if !self.lenient || rest.len() == input.len() && !rest.is_empty() {
+        if !self.lenient || rest.first().copied().is_some_and(is_control) && !self.ends_value(rest)
+        {
             return Err(Failure::expected("resinfo", rest).error());
         }
-        if ends_value(rest) {
+        if self.ends_value(rest) {
             self.note(DiagnosticKind::EmptyResinfo, "resinfo", self.offset(rest))?;
-            return Ok(Some(rest));
+            return Ok(AfterId::Semicolon(rest));
         }
-        self.note(
-            DiagnosticKind::JunkAfterAuthservId,
-            "authserv-id",
-            self.offset(rest),
-        )?;
-        self.skip_to_semicolon(rest).map(Some)
+        if rest.len() == input.len() {
+            let at = self.tree.authserv_id.span.start();
+            self.note(DiagnosticKind::MalformedAuthservId, "authserv-id", at)?;
+        }
+        self.junk_after_id(rest)
     }
 
     /// `no-result / 1*resinfo`, from the first `;` on.
@@ -335,14 +367,14 @@ impl<'a> Parser<'a, '_> {
         let mut comments_of_none = Vec::new();
         loop {
             let Some((b';', body)) = input.split_first() else {
-                if ends_value(input) {
+                if self.ends_value(input) {
                     break;
                 }
                 return Err(Failure::expected(FIELD, input).error());
             };
             let comments = self.tree.comments.len();
             let start = self.cfws(body, Element::Semicolon)?;
-            if ends_result(start) {
+            if self.ends_result(start) {
                 if !self.lenient {
                     return Err(Failure::new(ErrorKind::EmptyResinfo, FIELD, start).error());
                 }
@@ -359,7 +391,7 @@ impl<'a> Parser<'a, '_> {
                 if !self.lenient && (none.is_some() || !self.tree.results.is_empty()) {
                     return Err(Failure::new(ErrorKind::NoneMixed, FIELD, start).error());
                 }
-                if !self.lenient && !ends_value(rest) {
+                if !self.lenient && !self.ends_value(rest) {
                     return Err(Failure::new(ErrorKind::NoneMixed, FIELD, rest).error());
                 }
                 if none.is_some() {
@@ -414,7 +446,7 @@ impl<'a> Parser<'a, '_> {
             return Ok(None);
         }
         let rest = self.cfws(rest, Element::None)?;
-        Ok(ends_result(rest).then_some(rest))
+        Ok(self.ends_result(rest).then_some(rest))
     }
 
     /// Reads a result; a lenient reading passes over one that cannot be read. `whole` begins at the
@@ -438,9 +470,14 @@ impl<'a> Parser<'a, '_> {
                 self.tree.properties.truncate(marks.0);
                 self.tree.comments.truncate(marks.1);
                 self.tree.diagnostics.truncate(marks.2);
-                let kind = DiagnosticKind::BadResinfo(failure.kind);
+                let Some(result) = self.find_result(body)? else {
+                    let kind = DiagnosticKind::BadResinfo(failure.kind);
+                    self.note(kind, failure.field, offset)?;
+                    return self.skip_to_semicolon(body);
+                };
+                let kind = DiagnosticKind::JunkInResinfo(failure.kind);
                 self.note(kind, failure.field, offset)?;
-                self.skip_to_semicolon(body)
+                self.resinfo(whole, result)
             }
             other => other,
         }
@@ -452,41 +489,38 @@ impl<'a> Parser<'a, '_> {
         let comments = self.tree.comments.len();
         // methodspec
         let start = self.cfws(body, Element::Semicolon)?;
-        let rest = self.keyword(start, "method")?;
+        let rest = self.method(start)?;
         let method = self.span(start, rest);
         let mut rest = self.cfws(rest, Element::Method)?;
         let mut method_version = None;
         if rest.first() == Some(&b'/') {
-            let (after, ()) = octet(rest, b'/', "method-version")?;
-            let start = self.cfws(after, Element::Slash)?;
-            let (after, number) = self.number(start, "method-version")?;
+            let (after, number) = self.method_version(rest, method)?;
             method_version = Some(number);
             rest = self.cfws(after, Element::MethodVersion)?;
         }
         let (rest, ()) = octet(rest, b'=', "methodspec")?;
         let start = self.cfws(rest, Element::MethodEquals)?;
-        let mut before = self.keyword(start, "result")?;
-        let result = self.span(start, before);
+        let (mut before, result) = self.result(start, method)?;
         // [ CFWS reasonspec ] [ CFWS 1*propspec ]
         let mut reason = None;
         let mut rest = self.cfws(before, Element::Result)?;
-        if !ends_result(rest) {
+        if !self.ends_result(rest) {
             if rest.len() == before.len() {
-                return Err(Failure::new(ErrorKind::MissingCfws, "propspec", rest).error());
+                let missing = Failure::new(ErrorKind::MissingCfws, "propspec", rest);
+                rest = self.junk_behind_result(missing, rest, method, result)?;
             }
             if let Some(value) = self.reason_equals(rest)? {
-                let start = self.cfws(value, Element::ReasonEquals)?;
-                let (after, node) = self.value(start)?;
+                let (after, node) = self.value(value)?;
                 reason = Some(node);
                 before = after;
                 rest = self.cfws(after, Element::ReasonValue)?;
-                if !ends_result(rest) && rest.len() == before.len() {
-                    return Err(Failure::new(ErrorKind::MissingCfws, "propspec", rest).error());
+                let glued = rest.len() == before.len() && !node.span.is_empty();
+                if !self.ends_result(rest) && glued {
+                    let missing = Failure::new(ErrorKind::MissingCfws, "propspec", rest);
+                    self.glued_to_reason(missing, rest)?;
                 }
             }
-            while !ends_result(rest) {
-                rest = self.propspec(rest)?;
-            }
+            rest = self.propspecs(rest)?;
         }
         let properties = properties..self.tree.properties.len();
         let comments = comments..self.tree.comments.len();
@@ -499,6 +533,18 @@ impl<'a> Parser<'a, '_> {
             properties,
             comments,
         });
+        Ok(rest)
+    }
+
+    /// `1*propspec`; a lenient reading skips what is none.
+    fn propspecs(&mut self, mut rest: &'a [u8]) -> Rest<'a> {
+        let mut in_junk = false;
+        while !self.ends_result(rest) {
+            rest = match self.lenient {
+                true => self.propspec_or_junk(rest, &mut in_junk)?,
+                false => self.propspec(rest)?,
+            };
+        }
         Ok(rest)
     }
 
@@ -535,9 +581,13 @@ impl<'a> Parser<'a, '_> {
         Ok(None)
     }
 
-    /// `value` of a reason, with what a lenient reading lets through.
-    fn value(&mut self, input: &'a [u8]) -> Read<'a, TextNode> {
+    /// `value` of a reason behind its `=`, with what a lenient reading lets through.
+    fn value(&mut self, equals: &'a [u8]) -> Read<'a, TextNode> {
         const FIELD: &str = "reasonspec";
+        let input = self.cfws(equals, Element::ReasonEquals)?;
+        if self.lenient && self.is_missing(equals, input) {
+            return self.empty_value(equals, input, FIELD);
+        }
         if input.first() == Some(&b'"') {
             let (rest, plain) = self.rules.quoted_string(input)?;
             let span = self.span(input, rest);
@@ -568,19 +618,35 @@ impl<'a> Parser<'a, '_> {
             rest = self.cfws(rest, Element::Property)?;
         }
         (rest, ()) = octet(rest, b'=', "propspec")?;
-        let start = self.cfws(rest, Element::Equals)?;
-        let read = self.rules.pvalue(start);
-        let read = read.map(|(rest, (form, plain))| (rest, form, plain));
-        let (rest, value) = self.or_run(start, read, "pvalue")?;
-        if value.form == Form::Address && !value.plain {
-            self.comments_inside(start, rest)?;
-        }
+        let (rest, value) = self.pvalue(rest)?;
         self.tree.properties.push(PropertyNode {
             ptype,
             property,
             value,
         });
         self.cfws(rest, Element::Pvalue)
+    }
+
+    /// `pvalue` behind the `=`.
+    fn pvalue(&mut self, equals: &'a [u8]) -> Read<'a, TextNode> {
+        const FIELD: &str = "pvalue";
+        let start = self.cfws(equals, Element::Equals)?;
+        let read = self.rules.pvalue(start);
+        let is_address = matches!(read, Ok((_, (Form::Address, _))));
+        if self.lenient && !is_address && self.is_missing(equals, start)
+            || is_address && start.len() < equals.len() && self.rules.begins_property(start)
+        {
+            if !self.lenient {
+                return Err(Failure::expected(FIELD, start).error());
+            }
+            return self.empty_value(equals, start, FIELD);
+        }
+        let read = read.map(|(rest, (form, plain))| (rest, form, plain));
+        let (rest, value) = self.or_run(start, read, FIELD)?;
+        if value.form == Form::Address && !value.plain {
+            self.comments_inside(start, rest)?;
+        }
+        Ok((rest, value))
     }
 
     /// The comments between the words of an obsolete local-part.
@@ -611,7 +677,7 @@ impl<'a> Parser<'a, '_> {
             Ok((rest, form, plain))
                 if !self.lenient
                     || form == Form::QuotedString
-                    || ends_result(rest)
+                    || self.ends_result(rest)
                     || may_be_cfws(rest) =>
             {
                 (rest, form, plain)
@@ -651,12 +717,12 @@ impl<'a> Parser<'a, '_> {
         loop {
             (input, ()) = self.rules.cfws(input, |_, _, _| Ok(()))?;
             input = match input {
-                [] | [b';', ..] | b"\r\n" => return Ok(input),
+                _ if self.ends_result(input) => return Ok(input),
                 [b'"', ..] => self.rules.quoted_string(input)?.0,
                 [octet, ..] if is_control(*octet) => {
                     return Err(Failure::new(ErrorKind::Control, FIELD, input).fatal());
                 }
-                [_, rest @ ..] => rest,
+                rest => rest.get(1..).unwrap_or_default(),
             };
         }
     }
@@ -676,7 +742,7 @@ impl<'a> Parser<'a, '_> {
         let mut found = Vec::new();
         let mut before = 0;
         for (offset, octet) in read.iter().enumerate() {
-            if *octet == b'\n' && before != b'\r' {
+            if *octet == b'\n' && before != b'\r' && !self.options.bare_lf {
                 found.push((DiagnosticKind::BareLfFold, offset));
             }
             before = *octet;

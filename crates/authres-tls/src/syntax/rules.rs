@@ -171,6 +171,10 @@ pub(crate) fn octet<'a>(input: &'a [u8], octet: u8, field: &'static str) -> Read
     }
 }
 
+/// The words of an obsolete local-part: RFC 5321 section 4.5.3.1.1 allows 64 octets, full stops included.
+/// A lenient reading tries one at each property, so that without a limit the time would be quadratic.
+const MOST_WORDS: usize = 32;
+
 /// A quoted-string or a local-part that has to be unescaped or joined to know its value.
 pub(crate) type IsPlain = bool;
 
@@ -322,18 +326,61 @@ impl Rules {
     /// `Keyword`, RFC 5321 section 4.1.2.
     #[inline]
     pub(crate) fn keyword<'a>(&self, input: &'a [u8], field: &'static str) -> Read<'a> {
-        let loose = if self.loose_keywords { UNDERSCORE } else { 0 };
-        let (rest, keyword) = span(input, LDH | loose)?;
+        self.keyword_if(self.loose_keywords, input, field)
+    }
+
+    #[inline]
+    fn keyword_if<'a>(&self, loose: bool, input: &'a [u8], field: &'static str) -> Read<'a> {
+        let underscore = if loose { UNDERSCORE } else { 0 };
+        let (rest, keyword) = span(input, LDH | underscore)?;
         match keyword {
             [] => Err(Failure::expected(field, input).error()),
-            [.., b'-'] if !self.loose_keywords => Err(hyphen(input, keyword, field)),
+            [.., b'-'] if !loose => Err(hyphen(input, keyword, field)),
             _ => Ok((rest, keyword)),
         }
     }
 
+    /// Returns `true` if a property begins here: `ptype "." property "="` with CFWS between the parts, or
+    /// `=` behind a key that is met without a ptype. Such a text is not the value of the property before
+    /// it: `smtp.helo= smtp.mailfrom=a@b.example` would be one address, and a client that makes its HELO
+    /// name vanish would make the next property vanish, too.
+    ///
+    /// Keywords are those of the grammar, also in a lenient reading: an address is read alike in both.
+    pub(crate) fn begins_property(&self, input: &[u8]) -> bool {
+        self.begins_loose_property(input, false)
+    }
+
+    /// The same, with `loose` for keywords that only a lenient reading accepts.
+    pub(crate) fn begins_loose_property(&self, input: &[u8], loose: bool) -> bool {
+        const UNDOTTED: [&[u8]; 5] = [
+            b"action",
+            b"client-ip",
+            b"envelope-from",
+            b"helo",
+            b"reason",
+        ];
+        let cfws = |input| {
+            self.cfws(input, |_, _, _| Ok(()))
+                .ok()
+                .map(|(rest, ())| rest)
+        };
+        let property = || {
+            let (rest, key) = self.keyword_if(loose, input, "ptype").ok()?;
+            let (first, rest) = cfws(rest)?.split_first()?;
+            if *first == b'=' {
+                return Some(UNDOTTED.iter().any(|it| it.eq_ignore_ascii_case(key)));
+            }
+            let rest = (*first == b'.').then_some(rest)?;
+            let rest = cfws(rest)?;
+            let (rest, _) = self.keyword_if(loose, rest, "property").ok()?;
+            Some(cfws(rest)?.first() == Some(&b'='))
+        };
+        property().unwrap_or(false)
+    }
+
     /// `domain-name`, RFC 6376 section 3.5: at least two sub-domains of RFC 5321; with octets above
     /// ASCII as RFC 8616 has U-labels. Nothing is said of what follows.
-    fn domain_name<'a>(&self, start: &'a [u8]) -> Option<&'a [u8]> {
+    pub(crate) fn domain_name<'a>(&self, start: &'a [u8]) -> Option<&'a [u8]> {
         let high = self.high;
         let is_label = |octet: &u8| is(*octet, LDH) || high && !octet.is_ascii();
         let mut input = start;
@@ -432,7 +479,7 @@ impl Rules {
         mut rest: &'a [u8],
         mut plain: IsPlain,
     ) -> Option<(&'a [u8], (Form, IsPlain))> {
-        loop {
+        for _ in 0..MOST_WORDS {
             let word = start.get(..start.len().saturating_sub(rest.len()))?;
             let (after, ()) = self.cfws(rest, |_, _, _| Ok(())).ok()?;
             plain &= after.len() == rest.len();
@@ -471,5 +518,6 @@ impl Rules {
                 }
             };
         }
+        None
     }
 }

@@ -7,7 +7,6 @@ use super::{
     bytes, first_line, fold::Folder, within,
 };
 use crate::{
-    error::DiagnosticKind,
     syntax::{AuthenticationResults, Body, ResInfo},
     text::Span,
 };
@@ -171,9 +170,10 @@ impl<'h, 'a> Editor<'h, 'a> {
 
     /// A value with bare LF gets no CRLF beside them.
     fn as_the_value_has(&self, text: String) -> String {
-        let diagnostics = self.header.diagnostics().iter();
-        let mut kinds = diagnostics.map(|diagnostic| diagnostic.kind());
-        if kinds.any(|kind| kind == DiagnosticKind::BareLfFold) {
+        let mut lines = self.header.as_bytes().split(|octet| *octet == b'\n');
+        // What follows the last LF is no line that ends with one.
+        lines.next_back();
+        if lines.any(|line| line.last() != Some(&b'\r')) {
             return text.replace("\r\n", "\n");
         }
         text
@@ -192,7 +192,8 @@ impl<'h, 'a> Editor<'h, 'a> {
 
     fn finish(mut self, add: &[ResInfoBuf]) -> Result<Cow<'a, [u8]>, WriteError> {
         let bytes_read = self.header.as_bytes();
-        let body = bytes_read.strip_suffix(b"\r\n").unwrap_or(bytes_read);
+        let body = bytes_read.strip_suffix(b"\n").unwrap_or(bytes_read);
+        let body = body.strip_suffix(b"\r").unwrap_or(body);
         self.copy_to(body.len());
         self.trim();
         let mut tail = add.len();

@@ -21,7 +21,7 @@ pub(super) struct Folder<'o> {
     line_break: &'static str,
 }
 
-const fn is_blank(octet: u8) -> bool {
+pub(super) const fn is_blank(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }
 
@@ -97,6 +97,10 @@ impl<'o> Folder<'o> {
         tail: usize,
     ) -> Result<(), TooLong> {
         if value.is_unquoted(address) {
+            let length = value.written_len(address).saturating_add(tail);
+            if value.has_quoted_local_part() && !self.fits(length) {
+                return self.delimited_on_lines(Delimiters::NONE, value.as_str(), tail);
+            }
             self.push(value.as_str());
             return self.checked(tail);
         }
@@ -120,7 +124,11 @@ impl<'o> Folder<'o> {
         tail: usize,
     ) -> Result<(), TooLong> {
         let length = value.written_len(address).saturating_add(tail);
-        if self.overflows(length) && self.overflows(first_run(value, address).unwrap_or(length)) {
+        let may_fold = !value.is_unquoted(address) || value.may_begin_line();
+        if may_fold
+            && self.overflows(length)
+            && self.overflows(first_run(value, address).unwrap_or(length))
+        {
             self.fold();
         }
         self.value(value, address, tail)
@@ -180,7 +188,7 @@ impl<'o> Folder<'o> {
         loop {
             let blanks = position(rest, 0, |octet| !is_blank(octet));
             let (words, next) = rest
-                .split_at_checked(position(rest, blanks, is_blank))
+                .split_at_checked(delimiters.next_blank(rest, blanks))
                 .unwrap_or((rest, ""));
             let behind = match next {
                 "" => delimiters.close.len().saturating_add(tail),
@@ -212,12 +220,19 @@ fn position(text: &str, start: usize, is: impl Fn(u8) -> bool) -> usize {
     found.map_or(text.len(), |at| start.saturating_add(at))
 }
 
-/// The octets before the first blank of a quoted value; `None` if it has none or is not quoted.
+/// The octets before the first place to fold in a value; `None` if it has none.
 fn first_run(value: &Value, address: bool) -> Option<usize> {
-    if value.is_unquoted(address) {
+    let delimiters = match value.is_unquoted(address) {
+        false => Delimiters::QUOTED_STRING,
+        true if value.has_quoted_local_part() => Delimiters::NONE,
+        true => return None,
+    };
+    let text = value.as_str();
+    let (word, _) = text.split_at_checked(delimiters.next_blank(text, 0))?;
+    if word.len() == text.len() {
         return None;
     }
-    let word = value.as_str().split_once([' ', '\t'])?.0;
-    let escapes = Delimiters::QUOTED_STRING.escapes(word);
-    Some(word.len().saturating_add(escapes).saturating_add(1))
+    let escapes = delimiters.escapes(word);
+    let length = word.len().saturating_add(escapes);
+    Some(length.saturating_add(delimiters.open.len()))
 }

@@ -4,7 +4,10 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
-use super::error::{WriteError, WriteErrorKind};
+use super::{
+    error::{WriteError, WriteErrorKind},
+    fold::is_blank,
+};
 use crate::{syntax::Rules, text::Form};
 
 /// A `Keyword` (RFC 5321 section 4.1.2), in lower case: a method, result, ptype or property.
@@ -82,6 +85,8 @@ enum Shape {
     Token,
     /// As `[ [ local-part ] "@" ] domain-name`, where the grammar has that.
     Address,
+    /// The same with a quoted local-part, whose spaces may be folded.
+    QuotedLocalPart,
     /// As a quoted-string only.
     Quoted,
 }
@@ -100,10 +105,7 @@ impl Value {
         field: &'static str,
     ) -> Result<Self, WriteError> {
         let non_ascii = printable(&text, field)?;
-        let shape = match non_ascii {
-            None => shape(&text),
-            Some(_) => Shape::Quoted,
-        };
+        let shape = shape(&text);
         let escapes = Delimiters::QUOTED_STRING.escapes(&text);
         Ok(Self {
             text,
@@ -123,9 +125,20 @@ impl Value {
     pub(super) fn is_unquoted(&self, address: bool) -> bool {
         match self.shape {
             Shape::Token => true,
-            Shape::Address => address,
+            Shape::Address | Shape::QuotedLocalPart => address,
             Shape::Quoted => false,
         }
+    }
+
+    /// Returns `true` if the value is written as it is and has places to fold.
+    pub(super) fn has_quoted_local_part(&self) -> bool {
+        self.shape == Shape::QuotedLocalPart
+    }
+
+    /// Returns `true` if the value may follow a `=` and a line break: behind white space an address
+    /// that begins like a property is read as one.
+    pub(super) fn may_begin_line(&self) -> bool {
+        !Rules::lenient().begins_property(self.text.as_bytes())
     }
 
     /// Octets when written on one line.
@@ -238,6 +251,28 @@ impl Delimiters {
         close: ")",
         escaped: *b"()\\",
     };
+    /// Of a text that has its own quotes and escapes.
+    pub(super) const NONE: Self = Self {
+        open: "",
+        close: "",
+        escaped: [0; 3],
+    };
+
+    /// The first space or tab from `start` on before which a line may begin. In a text with its own escapes
+    /// that is none behind a backslash.
+    pub(super) fn next_blank(self, text: &str, start: usize) -> usize {
+        let own_escapes = self.open.is_empty();
+        let (mut escaped, mut behind_blank) = (false, false);
+        for (at, octet) in text.bytes().enumerate() {
+            if at >= start && is_blank(octet) && !escaped && !behind_blank {
+                return at;
+            }
+            // In a run of blanks only the first is such a place; an escaped one would end the line.
+            behind_blank = is_blank(octet);
+            escaped = own_escapes && octet == b'\\' && !escaped;
+        }
+        text.len()
+    }
 
     fn is_escaped(self, octet: u8) -> bool {
         let [first, second, third] = self.escaped;
@@ -270,16 +305,93 @@ fn printable(text: &str, field: &'static str) -> Result<Option<usize>, WriteErro
     }
 }
 
-/// Of an ASCII text. What could be taken for the start of something longer is quoted: a token that
-/// ends with a full stop and the property behind it can be an obsolete local-part (RFC 5322 section
-/// 4.4), and a quoted local-part looks like the end of the value to readers that do not know it.
+/// What could be taken for the start of something longer is quoted: a token that ends with a full stop and
+/// the property behind it can be an obsolete local-part (RFC 5322 section 4.4).
 fn shape(text: &str) -> Shape {
-    if text.starts_with('"') || text.ends_with('.') {
+    if text.ends_with('.') || !has_plain_characters(text) {
         return Shape::Quoted;
     }
-    match Rules::lenient().pvalue(text.as_bytes()) {
+    let rules = Rules::lenient();
+    if text.starts_with('"') {
+        let address = || {
+            let (rest, _) = rules.quoted_string(text.as_bytes()).ok()?;
+            let (b'@', domain) = rest.split_first()? else {
+                return None;
+            };
+            rules.domain_name(domain).filter(|rest| rest.is_empty())
+        };
+        return address().map_or(Shape::Quoted, |_| Shape::QuotedLocalPart);
+    }
+    match rules.pvalue(text.as_bytes()) {
         Ok(([], (Form::Token, _))) => Shape::Token,
         Ok(([], (Form::Address, true))) => Shape::Address,
         _ => Shape::Quoted,
     }
+}
+
+/// Returns `true` if what is not ASCII could be part of an e-mail identity (RFC 6531, RFC 8616), and no reader
+/// could take it for a space or for punctuation. Behind the last `@` it must be of U-labels.
+fn has_plain_characters(text: &str) -> bool {
+    let (local_part, domain) = match text.rsplit_once('@') {
+        Some((local_part, domain)) => (local_part, domain),
+        None => ("", text),
+    };
+    let local_part = local_part.chars();
+    let in_local_part = |c: char| c.is_ascii() || !is_space_or_punctuation(c);
+    let in_domain = |c: char| c.is_ascii() || is_of_label(c);
+    local_part.clone().all(in_local_part) && domain.chars().all(in_domain)
+}
+
+/// A character of a U-label: a letter, a digit, or in the blocks from Hebrew to Myanmar and among the
+/// combining diacritics a mark, which the standard library cannot tell.
+fn is_of_label(c: char) -> bool {
+    let is_mark = matches!(
+        c,
+        '\u{300}'..='\u{36f}'
+            | '\u{591}'..='\u{5bd}'
+            | '\u{610}'..='\u{61a}'
+            | '\u{64b}'..='\u{65f}'
+            | '\u{900}'..='\u{963}'
+            | '\u{966}'..='\u{df3}'
+            | '\u{e01}'..='\u{e4e}'
+            | '\u{e81}'..='\u{ecf}'
+            | '\u{f71}'..='\u{f84}'
+            | '\u{102b}'..='\u{103e}'
+    );
+    !is_space_or_punctuation(c) && (c.is_alphanumeric() || is_mark)
+}
+
+/// Spaces, and the blocks of symbols and punctuation that look like them or like ASCII's: Latin-1's signs,
+/// General Punctuation, CJK Symbols and Punctuation, the compatibility and full-width forms, Specials, Tags.
+fn is_space_or_punctuation(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '\u{80}'..='\u{a9}'
+                | '\u{ab}'..='\u{b4}'
+                | '\u{b6}'..='\u{b9}'
+                | '\u{bb}'..='\u{bf}'
+                | '\u{34f}'
+                | '\u{37e}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{1680}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{2000}'..='\u{206f}'
+                | '\u{2e00}'..='\u{2e7f}'
+                | '\u{3000}'..='\u{3004}'
+                | '\u{3008}'..='\u{3020}'
+                | '\u{3030}'
+                | '\u{3164}'
+                | '\u{e000}'..='\u{f8ff}'
+                | '\u{fe00}'..='\u{fe6f}'
+                | '\u{feff}'..='\u{ff0f}'
+                | '\u{ff1a}'..='\u{ff20}'
+                | '\u{ff3b}'..='\u{ff40}'
+                | '\u{ff5b}'..='\u{ff65}'
+                | '\u{ffa0}'
+                | '\u{ffe0}'..='\u{ffff}'
+                | '\u{e0000}'..='\u{10ffff}'
+        )
 }

@@ -1,6 +1,7 @@
 //! Live scenarios of tokenbind-http: real TLS connections on loopback.
 
 mod agent;
+mod arrival;
 mod command_line;
 mod connections;
 mod federation;
@@ -59,6 +60,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ours("tokenbind-http/terminate-reasons", |_| {
         run(termination::reasons())
     }),
+    ours("tokenbind-http/order-of-arrival", |_| run(arrival::order())),
+    ours("tokenbind-http/negotiated-protocol", |_| {
+        run(arrival::protocol())
+    }),
+    ours("tokenbind-http/trailer", |_| run(arrival::trailer())),
     ours("tokenbind-http/not-negotiated", |_| {
         run(negotiation::not_negotiated())
     }),

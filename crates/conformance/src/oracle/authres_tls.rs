@@ -13,6 +13,7 @@ pub use self::{
 use super::Broken;
 
 /// What strict reads, lenient reads alike and without a word; what lenient refuses, strict refuses.
+/// With bare LF allowed, both read what they read of the value with CRLF in their place.
 /// Every part is where it says it is, parts follow each other, and errors point into the value or
 /// just behind it. The id that is read alone is the one that the whole reading finds.
 ///
@@ -21,18 +22,60 @@ use super::Broken;
 pub fn header(value: &[u8]) -> Result<(), Broken> {
     read_with(value, false)?;
     read_with(value, true)?;
-    for utf8 in [false, true] {
+    for (utf8, bare_lf) in WITH {
         for options in [Options::strict(), Options::lenient()] {
-            id_alone(value, &options.with_utf8(utf8))?;
+            id_alone(value, &options.with_utf8(utf8).with_bare_lf(bare_lf))?;
+        }
+    }
+    line_ends(value)
+}
+
+/// UTF-8 and bare LF allowed or not.
+const WITH: [(bool, bool); 4] = [(false, false), (true, false), (false, true), (true, true)];
+
+/// All that was read but for places.
+type Texts = (String, Vec<(String, String, Vec<(String, String)>)>);
+
+fn texts(header: &AuthenticationResults<'_>) -> Texts {
+    let text = |text: Text<'_>| text.unfolded().into_owned();
+    let results = header.results().map(|it| {
+        let properties = it.all_properties();
+        let properties = properties.map(|it| (text(it.property()), text(it.value())));
+        (text(it.method()), text(it.result()), properties.collect())
+    });
+    (text(header.authserv_id()), results.collect())
+}
+
+/// With bare LF allowed a value says what it says with CRLF.
+fn line_ends(value: &[u8]) -> Result<(), Broken> {
+    let mut crlf = Vec::with_capacity(value.len());
+    for octet in value {
+        if *octet == b'\n' && crlf.last() != Some(&b'\r') {
+            crlf.push(b'\r');
+        }
+        crlf.push(*octet);
+    }
+    if crlf.len() > value.len() && crlf.len() > 1 << 20 {
+        return Ok(());
+    }
+    for options in [Options::strict(), Options::lenient()] {
+        let with_lf = AuthenticationResults::parse(value, &options.with_bare_lf(true));
+        let with_crlf = AuthenticationResults::parse(&crlf, &options);
+        match (with_lf, with_crlf) {
+            (Ok(with_lf), Ok(with_crlf)) if texts(&with_lf) == texts(&with_crlf) => {}
+            (Err(with_lf), Err(with_crlf)) if with_lf.kind() == with_crlf.kind() => {}
+            other => return Err(format!("LF and CRLF differ: {other:?}")),
         }
     }
     Ok(())
 }
 
 fn read_with(value: &[u8], arc: bool) -> Result<(), Broken> {
-    for utf8 in [false, true] {
-        let strict = write::parse(value, &Options::strict().with_utf8(utf8), arc);
-        let lenient = write::parse(value, &Options::lenient().with_utf8(utf8), arc);
+    for (utf8, bare_lf) in WITH {
+        let options = Options::strict().with_utf8(utf8).with_bare_lf(bare_lf);
+        let strict = write::parse(value, &options, arc);
+        let options = Options::lenient().with_utf8(utf8).with_bare_lf(bare_lf);
+        let lenient = write::parse(value, &options, arc);
         for error in [&strict, &lenient]
             .into_iter()
             .filter_map(|read| read.as_ref().err())

@@ -2,12 +2,10 @@
 
 use x509_parser::{
     certificate::X509CertificateParser,
-    der_parser::asn1_rs::{Class, Tag, oid},
+    der_parser::asn1_rs::{Tag, oid},
     extensions::{GeneralName, SubjectAlternativeName},
     nom::Parser,
-    oid_registry::{
-        OID_X509_COMMON_NAME, OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME, Oid,
-    },
+    oid_registry::{OID_X509_COMMON_NAME, OID_X509_EXT_SUBJECT_ALT_NAME, Oid},
     prelude::FromDer,
     x509::X509Name,
 };
@@ -37,6 +35,12 @@ pub fn presented(certificate: &[u8]) -> Option<Vec<PresentedIdentity<'_>>> {
     if let Some(extension) = extension {
         let (rest, san) = SubjectAlternativeName::from_der(extension.value).ok()?;
         if !rest.is_empty() {
+            return None;
+        }
+        // `GeneralName` has the tags 0 to 8 and cannot be extended.
+        let is_known =
+            |name: &GeneralName<'_>| !matches!(name, GeneralName::Invalid(tag, _) if tag.0 > 8);
+        if !san.general_names.iter().all(is_known) {
             return None;
         }
         names.extend(san.general_names.into_iter().filter_map(name));
@@ -93,7 +97,7 @@ fn srv_name(value: &[u8]) -> PresentedIdentity<'_> {
 }
 
 /// Returns the content of the DER value that is the whole of `input` and has this tag.
-fn der_value(input: &[u8], tag: u8) -> Option<&[u8]> {
+pub(super) fn der_value(input: &[u8], tag: u8) -> Option<&[u8]> {
     let rest = input.strip_prefix(&[tag])?;
     let (length, content) = match rest.split_first()? {
         (short @ 0..=0x7f, content) => (usize::from(*short), content),
@@ -127,71 +131,4 @@ fn common_name<'a>(subject: &X509Name<'a>) -> Option<PresentedIdentity<'a>> {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String
     );
     is_ascii_type.then(|| PresentedIdentity::Cn(value.data.into()))
-}
-
-/// Adds the constraints of a certificate in DER. Constraints that cannot be read permit nothing.
-#[cfg(feature = "verifier")]
-pub(crate) fn add_constraints_of(constraints: &mut NameConstraints, certificate: &[u8]) {
-    let mut parser = X509CertificateParser::new().with_deep_parse_extensions(false);
-    let parsed = parser.parse(certificate).ok();
-    let extension = parsed.as_ref().map(|(_, certificate)| {
-        let certificate = &certificate.tbs_certificate;
-        certificate.get_extension_unique(&OID_X509_EXT_NAME_CONSTRAINTS)
-    });
-    let value = match extension {
-        Some(Ok(None)) => return,
-        Some(Ok(Some(extension))) => der_value(extension.value, 0x30),
-        Some(Err(_)) | None => None,
-    };
-    match value {
-        Some(subtrees) => add_constraints(constraints, subtrees),
-        None => constraints.add([PERMITS_NOTHING], []),
-    }
-}
-
-/// No name is below an empty label.
-#[cfg(feature = "verifier")]
-const PERMITS_NOTHING: &[u8] = b"..";
-
-/// Adds the constraints of a trust anchor: the fields of `NameConstraints` without the `SEQUENCE` that encloses them.
-/// Constraints that cannot be read permit nothing.
-#[cfg(feature = "verifier")]
-pub(crate) fn add_constraints(constraints: &mut NameConstraints, fields: &[u8]) {
-    use x509_parser::{
-        der_parser::asn1_rs::Any,
-        nom::{combinator::all_consuming, multi::many0},
-    };
-
-    type Subtrees<'a> = Vec<&'a [u8]>;
-
-    /// `GeneralSubtree ::= SEQUENCE { base GeneralName, ... }`
-    fn hosts(content: &[u8]) -> Option<Subtrees<'_>> {
-        let (_, subtrees) = all_consuming(many0(Any::from_der)).parse(content).ok()?;
-        let mut hosts = Vec::new();
-        for subtree in subtrees {
-            let (_, base) = Any::from_der(subtree.data).ok()?;
-            if base.class() == Class::ContextSpecific && base.tag() == Tag(2) {
-                hosts.push(base.data);
-            }
-        }
-        Some(hosts)
-    }
-
-    fn read(fields: &[u8]) -> Option<(Subtrees<'_>, Subtrees<'_>)> {
-        let (_, fields) = all_consuming(many0(Any::from_der)).parse(fields).ok()?;
-        let (mut permitted, mut excluded) = (Vec::new(), Vec::new());
-        for field in fields {
-            match field.tag() {
-                Tag(0) => permitted.extend(hosts(field.data)?),
-                Tag(1) => excluded.extend(hosts(field.data)?),
-                _ => return None,
-            }
-        }
-        Some((permitted, excluded))
-    }
-
-    match read(fields) {
-        Some((permitted, excluded)) => constraints.add(permitted, excluded),
-        None => constraints.add([PERMITS_NOTHING], []),
-    }
 }

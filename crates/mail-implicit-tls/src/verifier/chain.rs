@@ -173,6 +173,12 @@ fn revocation<'a>(
     Some(builder.with_expiration_policy(expired).build())
 }
 
+/// Returns the reason why the engine cannot verify signatures with the key of a certificate.
+pub(super) fn unusable(certificate: &CertificateDer<'_>) -> Option<ChainProblem> {
+    let error = EndEntityCert::try_from(certificate).err()?;
+    Some(problem(&error))
+}
+
 /// Returns the problem that webpki reports, and those beside it: webpki stops at one.
 fn problems(server: &ServerCertificates<'_>, error: &Error) -> Vec<ChainProblem> {
     let mut problems = vec![problem(error)];

@@ -109,12 +109,25 @@ fn let_through(diagnostic: &Diagnostic) -> Finding {
         Kind::JunkAfterAuthservId => {
             "passed over: something between the authserv-id and the first \";\"".to_owned()
         }
+        Kind::MissingSemicolon => "no \";\" before the first result".to_owned(),
         Kind::BadResinfo(why) => {
             format!(
                 "passed over: a result that cannot be read ({field}: {})",
                 why.name()
             )
         }
+        Kind::JunkInResinfo(why) => {
+            format!(
+                "skipped: words in a result that are no property ({field}: {})",
+                why.name()
+            )
+        }
+        Kind::MissingCfws => "no white space between a reason and the next property".to_owned(),
+        Kind::DottedMethod => "names before the method, with full stops".to_owned(),
+        Kind::MalformedMethodVersion => {
+            "the version of the method is no number: the result is to be ignored".to_owned()
+        }
+        Kind::EmptyValue => format!("nothing after the \"=\"; the value is empty ({field})"),
         Kind::EmptyResinfo => "no result between two \";\"".to_owned(),
         Kind::TrailingSemicolon => "a \";\" at the end, and no result behind it".to_owned(),
         Kind::NoneMixed => "passed over: \"none\" beside results".to_owned(),
@@ -165,6 +178,9 @@ fn tls_let_through(diagnostic: TlsDiagnostic) -> Finding {
         }
         Kind::FingerprintFolded => "blanks in a fingerprint, as folding leaves them".to_owned(),
         Kind::BadFingerprint(why) => format!("not a fingerprint ({})", why.name()),
+        Kind::KeyLengthOfTwo => {
+            "two numbers in key.length: the bits used, of those the algorithm has".to_owned()
+        }
         Kind::BadKeyLength(why) => format!("not a number of bits ({})", why.name()),
         Kind::KeyStrengthCase => {
             "key.strength in another case than the draft's low, medium, high".to_owned()

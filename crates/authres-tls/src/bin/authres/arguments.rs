@@ -86,15 +86,22 @@ pub(crate) struct Read {
     /// Let UTF-8 stand where RFC 6532 and RFC 8616 have it
     #[arg(long)]
     pub utf8: bool,
+    /// Accept line breaks that are LF alone, also beside CRLF and in a value
+    #[arg(long)]
+    pub bare_lf: bool,
 }
 
 impl Read {
     pub(crate) const fn strict_options(&self) -> Options {
-        Options::strict().with_utf8(self.utf8)
+        Options::strict()
+            .with_utf8(self.utf8)
+            .with_bare_lf(self.bare_lf)
     }
 
     pub(crate) const fn lenient_options(&self) -> Options {
-        Options::lenient().with_utf8(self.utf8)
+        Options::lenient()
+            .with_utf8(self.utf8)
+            .with_bare_lf(self.bare_lf)
     }
 }
 

@@ -159,8 +159,8 @@ pub(super) async fn s_client() -> Checked {
     }
     passed(
         "negotiates h2_tb_p256 and http/1.1_tb_rsa2048 under TLS 1.2, where a request without a header \
-         is not answered; gets http/1.1 and an answer if it offers no other or under TLS 1.3; hyper and \
-         axum",
+         is not answered; gets http/1.1 and an answer if it offers no other or under TLS 1.3; serve_connection and \
+         TokenBindingServer",
     )
 }
 
@@ -195,5 +195,7 @@ pub(super) async fn curl() -> Checked {
             looked_at(&site, 0, &[NOT_NEGOTIATED])?;
         }
     }
-    passed("HTTP/1.1 and HTTP/2, TLS 1.2 and 1.3: served; with a header: no answer; hyper and axum")
+    passed(
+        "HTTP/1.1 and HTTP/2, TLS 1.2 and 1.3: served; with a header: no answer; serve_connection and TokenBindingServer",
+    )
 }

@@ -86,7 +86,7 @@ pub(super) async fn full(alpn: TokenBindingAlpn) -> Checked {
     }
     passed(format!(
         "{}: requests with 0 to {BODY_BYTES} bytes, three on one connection; key and tls_unique alike \
-         on both sides, two agents have two keys; hyper, axum",
+         on both sides, two agents have two keys; serve_connection, TokenBindingServer",
         alpn.as_str()
     ))
 }
@@ -94,10 +94,10 @@ pub(super) async fn full(alpn: TokenBindingAlpn) -> Checked {
 /// A connection that resumes a session has another `tls_unique`, and the same key.
 pub(super) async fn resumed(alpn: TokenBindingAlpn) -> Checked {
     for (adapter, resumption) in [
-        (Adapter::Hyper, Resumption::SessionIds),
-        (Adapter::Hyper, Resumption::Tickets),
-        (Adapter::Axum, Resumption::SessionIds),
-        (Adapter::Axum, Resumption::Tickets),
+        (Adapter::Connection, Resumption::SessionIds),
+        (Adapter::Connection, Resumption::Tickets),
+        (Adapter::Server, Resumption::SessionIds),
+        (Adapter::Server, Resumption::Tickets),
     ] {
         let setup = Setup {
             adapter,
@@ -110,7 +110,7 @@ pub(super) async fn resumed(alpn: TokenBindingAlpn) -> Checked {
             .map_err(|failure| failure.of(&what))?;
     }
     passed(format!(
-        "{}: resumed by session id and by ticket, hyper and axum; tls_unique alike on both sides and \
+        "{}: resumed by session id and by ticket, serve_connection and TokenBindingServer; tls_unique alike on both sides and \
          new on each connection; the same key",
         alpn.as_str()
     ))
@@ -145,7 +145,7 @@ async fn resume(alpn: TokenBindingAlpn, setup: &Setup) -> Checked<()> {
             different("tls_unique", one, other)?;
         }
     }
-    if setup.adapter == Adapter::Hyper {
+    if setup.adapter == Adapter::Connection {
         let kinds: [Option<HandshakeKind>; 4] =
             [FullHandshake, Resumed, Resumed, Resumed].map(Some);
         same("handshakes", site.handshakes(), kinds)?;

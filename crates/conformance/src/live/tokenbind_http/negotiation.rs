@@ -173,7 +173,7 @@ pub(super) async fn not_negotiated() -> Checked {
     passed(
         "TLS 1.3 only, policy for TLS 1.3, no identifier in common, client or server without any, \
          ClientHello without Extended Master Secret: served without; a header all the same: \
-         terminated; the policies decide only for clients that can do both; hyper, axum",
+         terminated; the policies decide only for clients that can do both; serve_connection, TokenBindingServer",
     )
 }
 

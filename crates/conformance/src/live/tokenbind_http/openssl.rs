@@ -103,7 +103,7 @@ pub(super) async fn their_client(root: &Path, alpn: TokenBindingAlpn) -> Checked
             same(&what, site.seen(), expected)?;
             same(&what, &full.ids, &resumed.ids)?;
             different(&what, &full.tls_unique, &resumed.tls_unique)?;
-            if adapter == Adapter::Hyper {
+            if adapter == Adapter::Connection {
                 let kinds = [HandshakeKind::Full, HandshakeKind::Resumed].map(Some);
                 same(&what, site.handshakes(), kinds)?;
             }
@@ -111,7 +111,7 @@ pub(super) async fn their_client(root: &Path, alpn: TokenBindingAlpn) -> Checked
         }
     }
     passed(format!(
-        "{}: full, resumed by session id and by ticket, hyper and axum; one message again, and new ones \
+        "{}: full, resumed by session id and by ticket, serve_connection and TokenBindingServer; one message again, and new ones \
          of the same key; key and tls_unique alike on both sides",
         alpn.as_str()
     ))
@@ -239,7 +239,7 @@ pub(super) async fn their_client_without(root: &Path, tls: &str, ems: bool) -> C
     }
     passed(
         "offers http/1.1_tb_p256 and gets http/1.1: served without; a header all the same: terminated; \
-         hyper and axum",
+         serve_connection and TokenBindingServer",
     )
 }
 

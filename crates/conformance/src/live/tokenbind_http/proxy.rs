@@ -85,8 +85,8 @@ pub(super) async fn backend() -> Checked {
     let (uri, log) = backend_server().await?;
     let told = || std::mem::take(&mut *log.lock().unwrap_or_else(PoisonError::into_inner));
     for (alpn, adapter) in [
-        (TokenBindingAlpn::Http11P256, Adapter::Hyper),
-        (TokenBindingAlpn::H2P256, Adapter::Axum),
+        (TokenBindingAlpn::Http11P256, Adapter::Connection),
+        (TokenBindingAlpn::H2P256, Adapter::Server),
     ] {
         let setup = Setup {
             adapter,

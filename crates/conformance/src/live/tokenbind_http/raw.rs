@@ -22,6 +22,7 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
+const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 
 const END_STREAM: u8 = 1;
@@ -131,6 +132,57 @@ impl Raw {
         }
     }
 
+    /// A GET request as it is in the protocol that was not negotiated.
+    pub(super) fn request_of_the_other_protocol(
+        &mut self,
+        path: &str,
+        fields: &[Field<'_>],
+    ) -> Vec<u8> {
+        self.http2 = !self.http2;
+        let octets = self.request(path, fields);
+        self.http2 = !self.http2;
+        octets
+    }
+
+    /// A POST request whose body ends with this field in a trailer.
+    pub(super) fn request_with_trailer(
+        &mut self,
+        path: &str,
+        fields: &[Field<'_>],
+        name: &str,
+        value: &[u8],
+    ) -> Vec<u8> {
+        let mut octets = self.request(path, fields);
+        if self.http2 {
+            // The head is the last frame so far: it does not end the stream.
+            let stream = self.next_stream - 2;
+            let block = header_block(path, fields);
+            octets.truncate(octets.len() - block.len() - 9);
+            frame(&mut octets, HEADERS, END_HEADERS, stream, &block);
+            frame(&mut octets, DATA, 0, stream, b"body");
+            let mut trailer = vec![0];
+            string(&mut trailer, name.to_ascii_lowercase().as_bytes());
+            string(&mut trailer, value);
+            frame(
+                &mut octets,
+                HEADERS,
+                END_STREAM | END_HEADERS,
+                stream,
+                &trailer,
+            );
+        } else {
+            octets.truncate(octets.len() - 2);
+            octets.extend_from_slice(b"Transfer-Encoding: chunked\r\nTrailer: ");
+            octets.extend_from_slice(name.as_bytes());
+            octets.extend_from_slice(b"\r\n\r\n4\r\nbody\r\n0\r\n");
+            octets.extend_from_slice(name.as_bytes());
+            octets.extend_from_slice(b": ");
+            octets.extend_from_slice(value);
+            octets.extend_from_slice(b"\r\n\r\n");
+        }
+        octets
+    }
+
     /// Writes as it stands.
     pub(super) async fn write(&mut self, octets: &[u8]) -> Checked<()> {
         self.stream.write_all(octets).await?;
@@ -219,7 +271,17 @@ impl Raw {
 
     /// Waits for the connection's end, which must come at once and without a word of HTTP: no
     /// octet in HTTP/1.1, in HTTP/2 nothing but what the connection itself is managed with.
-    pub(super) async fn terminated(mut self) -> Checked<()> {
+    pub(super) async fn terminated(self) -> Checked<()> {
+        self.ends_with(&[SETTINGS, PING, WINDOW_UPDATE]).await
+    }
+
+    /// The same, but HTTP/2 may say why it closes the connection.
+    pub(super) async fn unanswered(self) -> Checked<()> {
+        self.ends_with(&[SETTINGS, PING, GOAWAY, WINDOW_UPDATE])
+            .await
+    }
+
+    async fn ends_with(mut self, of_connection: &[u8]) -> Checked<()> {
         let end =
             async { while matches!(self.stream.read_buf(&mut self.received).await, Ok(1..)) {} };
         if timeout(PATIENCE, end).await.is_err() {
@@ -236,7 +298,7 @@ impl Raw {
         }
         let mut rest = self.received.as_slice();
         while let Some((frame, length)) = parse_frame(rest) {
-            if !matches!(frame.kind, SETTINGS | PING | WINDOW_UPDATE) || frame.stream != 0 {
+            if !of_connection.contains(&frame.kind) || frame.stream != 0 {
                 return Err(Failure::new(format!("the server sent {frame:?}")));
             }
             rest = &rest[length..];

@@ -1,11 +1,11 @@
-//! A web site on loopback: TLS with Token Binding, over hyper or axum, and a log of what its
+//! A web site on loopback: TLS with Token Binding, served by hand or by the crate's server, and a log of what its
 //! application saw.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use axum::{
     Extension, Router,
-    extract::{ConnectInfo, Request, State},
+    extract::{Request, State},
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
@@ -18,7 +18,7 @@ use rustls::{
 };
 use tokenbind_http::{
     Origin, ProvidedTokenBinding, ReferredTokenBinding, Refusal, ServerConfigs, ServerOptions,
-    TokenBindingAcceptor, TokenBindingConnection, TokenBindingLayer, TokenBindingListener,
+    TokenBindingAcceptor, TokenBindingConnection, TokenBindingPeer, TokenBindingServer,
     VersionPreference, serve_connection,
 };
 use tokenbind_wire::{TokenBindingAlpn, Verify};
@@ -38,14 +38,14 @@ pub(super) static IDENTITY: LazyLock<(CertificateDer<'static>, Vec<u8>)> = LazyL
 /// Which adapter serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Adapter {
-    /// `serve_connection`.
-    Hyper,
-    /// `axum::serve` on a `TokenBindingListener`.
-    Axum,
+    /// `serve_connection`, below a loop of one's own.
+    Connection,
+    /// `TokenBindingServer`.
+    Server,
 }
 
 impl Adapter {
-    pub(super) const BOTH: [Self; 2] = [Self::Hyper, Self::Axum];
+    pub(super) const BOTH: [Self; 2] = [Self::Connection, Self::Server];
 }
 
 /// How sessions are resumed.
@@ -72,7 +72,7 @@ impl Default for Setup {
             alpn: TokenBindingAlpn::ALL.to_vec(),
             preference: VersionPreference::default(),
             resumption: Resumption::SessionIds,
-            adapter: Adapter::Hyper,
+            adapter: Adapter::Connection,
             options: ServerOptions::default(),
             verifier: None,
         }
@@ -146,8 +146,13 @@ impl Setup {
         let port = listener.local_addr()?.port();
         let app = routes.layer(from_fn_with_state(log.clone(), record));
         let task = match self.adapter {
-            Adapter::Hyper => tokio::spawn(serve_with_hyper(listener, acceptor, app, log.clone())),
-            Adapter::Axum => tokio::spawn(serve_with_axum(listener, acceptor, app)),
+            Adapter::Connection => {
+                tokio::spawn(serve_by_hand(listener, acceptor, app, log.clone()))
+            }
+            Adapter::Server => {
+                let server = TokenBindingServer::new(acceptor);
+                tokio::spawn(async move { server.serve(listener, app).await })
+            }
         };
         let task = task.abort_handle();
         let origin = format!("https://localhost:{port}").parse()?;
@@ -160,7 +165,7 @@ impl Setup {
     }
 }
 
-async fn serve_with_hyper(
+async fn serve_by_hand(
     listener: TcpListener,
     acceptor: TokenBindingAcceptor,
     app: Router,
@@ -179,13 +184,6 @@ async fn serve_with_hyper(
             let _ended = serve_connection(stream, app).await;
         });
     }
-}
-
-async fn serve_with_axum(listener: TcpListener, acceptor: TokenBindingAcceptor, app: Router) {
-    let app = app
-        .layer(TokenBindingLayer::new())
-        .into_make_service_with_connect_info::<TokenBindingConnection>();
-    let _stopped = axum::serve(TokenBindingListener::new(listener, acceptor), app).await;
 }
 
 /// Notes what the application below sees.
@@ -219,9 +217,8 @@ fn referred(referred: &ReferredTokenBinding) -> String {
 }
 
 fn connection(extensions: &Extensions) -> Option<&TokenBindingConnection> {
-    let of_axum = extensions.get::<ConnectInfo<TokenBindingConnection>>();
-    of_axum
-        .map(|ConnectInfo(connection)| connection)
+    let peer = extensions.get::<TokenBindingPeer>();
+    peer.map(|peer| &peer.connection)
         .or_else(|| extensions.get())
 }
 
@@ -248,7 +245,7 @@ impl Site {
         std::mem::take(&mut locked(&self.log.refusals))
     }
 
-    /// The handshakes since the last call; [`Adapter::Hyper`] only.
+    /// The handshakes since the last call; [`Adapter::Connection`] only.
     pub(super) fn handshakes(&self) -> Vec<Option<HandshakeKind>> {
         std::mem::take(&mut locked(&self.log.handshakes))
     }

@@ -33,6 +33,10 @@ pub fn write(model: &AuthenticationResultsBuf, options: &WriteOptions) -> Result
         for value in [&text, &crlf, &unfolded, &bare_lf] {
             reads_as(value, &lenient, model)?;
         }
+        if utf8 || text.is_ascii() {
+            reads_as(&bare_lf, &strict.with_bare_lf(true), model)?;
+            reads_as(&bare_lf, &lenient.with_bare_lf(true), model)?;
+        }
     }
     Ok(())
 }
@@ -63,11 +67,23 @@ fn lines(text: &str, first_line: usize, options: &WriteOptions) -> Result<(), Br
         if length > options.hard_limit {
             return broken("is too long");
         }
-        if length > options.soft_limit && line.trim_start_matches(blank).contains(blank) {
+        if length > options.soft_limit && has_place_to_fold(line.trim_start_matches(blank)) {
             return broken("could have been folded");
         }
     }
     Ok(())
+}
+
+/// Whether there is a space or tab that no backslash escapes and none stands before.
+fn has_place_to_fold(line: &str) -> bool {
+    let (mut escaped, mut behind_blank) = (false, false);
+    line.bytes().any(|octet| {
+        let blank = matches!(octet, b' ' | b'\t');
+        let found = blank && !escaped && !behind_blank;
+        behind_blank = blank;
+        escaped = octet == b'\\' && !escaped;
+        found
+    })
 }
 
 pub(super) fn parse<'a>(
@@ -90,7 +106,7 @@ fn reads_as(
     let read = parse(value.as_bytes(), options, model.instance.is_some());
     let read = read.map_err(|error| format!("{value:?} under {options:?}: {error}"))?;
     let expected = |kind: DiagnosticKind| match kind {
-        DiagnosticKind::BareLfFold => !value.contains("\r\n"),
+        DiagnosticKind::BareLfFold => !options.bare_lf && !value.contains("\r\n"),
         DiagnosticKind::NonAscii => !options.utf8,
         _ => false,
     };
@@ -310,7 +326,8 @@ fn any_keyword(text: String) -> Result<String, Broken> {
 pub fn edit(value: &[u8], choice: u64) -> Result<(), Broken> {
     for arc in [false, true] {
         for utf8 in [false, true] {
-            for options in [Options::strict(), Options::lenient()] {
+            let strict = Options::strict();
+            for options in [strict, strict.with_bare_lf(true), Options::lenient()] {
                 let options = options.with_utf8(utf8);
                 if let Ok(header) = parse(value, &options, arc) {
                     let again = |value: &[u8], clean: bool| -> Result<Vec<String>, Broken> {

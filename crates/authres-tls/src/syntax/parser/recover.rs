@@ -1,0 +1,400 @@
+//! What a lenient reading makes of a value that breaks the grammar. A result that names a method and a
+//! result word is never dropped, and no word becomes a result that may be another's value.
+
+use super::{AfterId, Form, Parser, Rest, TextNode, may_be_cfws};
+use crate::{
+    error::{DiagnosticKind, ErrorKind},
+    registry,
+    syntax::{
+        Number,
+        rules::{Failure, Read, is_control},
+    },
+    text::Span,
+};
+
+impl<'a> Parser<'a, '_> {
+    /// Reads the results of a value that begins with a `;`. There must be one: else there is nothing that
+    /// a reader without an id could use.
+    pub(super) fn results_behind_no_id(
+        &mut self,
+        input: &'a [u8],
+    ) -> Result<(), nom::Err<Failure>> {
+        const FIELD: &str = "authserv-id";
+        let at = self.offset(input);
+        self.note(DiagnosticKind::MissingAuthservId, FIELD, at)?;
+        self.tree.authserv_id.span = self.span(input, input);
+        self.tree.header_comments = self.tree.comments.len();
+        self.results(input)?;
+        if self.tree.results.is_empty() {
+            return Err(Failure::expected(FIELD, input).error());
+        }
+        Ok(())
+    }
+
+    /// Returns `true` if `method [CFWS] "="` begins here. A method with a version or with names and full
+    /// stops before it must be registered.
+    pub(super) fn begins_result(&self, input: &'a [u8]) -> bool {
+        let (rest, registered) = match self.registered_method(input) {
+            Some(rest) => (rest, true),
+            None => match self.rules.keyword(input, "method") {
+                Ok((rest, _)) => (rest, false),
+                Err(_) => return false,
+            },
+        };
+        let Some(rest) = self.without_cfws(rest) else {
+            return false;
+        };
+        let rest = match rest.first() {
+            Some(b'/') if registered => self.behind_method_version(rest),
+            _ => rest,
+        };
+        rest.first() == Some(&b'=')
+    }
+
+    /// Something other than a `;` follows the authserv-id and its version: a result that lacks the `;`, or
+    /// words before it.
+    pub(super) fn junk_after_id(
+        &mut self,
+        input: &'a [u8],
+    ) -> Result<AfterId<'a>, nom::Err<Failure>> {
+        const FIELD: &str = "authserv-id";
+        let result = self.find_result(input)?;
+        if result.is_none_or(|result| result.len() < input.len()) {
+            let at = self.offset(input);
+            self.note(DiagnosticKind::JunkAfterAuthservId, FIELD, at)?;
+        }
+        match result {
+            Some(result) => {
+                let at = self.offset(result);
+                self.note(DiagnosticKind::MissingSemicolon, "resinfo", at)?;
+                Ok(AfterId::Result(result))
+            }
+            None => self.skip_to_semicolon(input).map(AfterId::Semicolon),
+        }
+    }
+
+    /// Finds a familiar method with a result word before the next `;`. Words before it are skipped, but
+    /// none with a `=` that has a value: such a value may be a client's, `smtp.helo=x dkim=pass`.
+    pub(super) fn find_result(
+        &self,
+        input: &'a [u8],
+    ) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
+        let (mut rest, ()) = self.rules.cfws(input, |_, _, _| Ok(()))?;
+        while !self.ends_result(rest) {
+            if self.is_result(rest) {
+                return Ok(Some(rest));
+            }
+            let behind = self.behind_word(rest)?;
+            let length = rest.len().saturating_sub(behind.len());
+            let word = rest.get(..length).unwrap_or_default();
+            let may_follow = match word.split_last() {
+                Some((b'=', key)) => self
+                    .rules
+                    .keyword(key, "method")
+                    .is_ok_and(|(rest, _)| rest.is_empty()),
+                _ => !word.contains(&b'='),
+            };
+            if !may_follow {
+                return Ok(None);
+            }
+            let (after, ()) = self.rules.cfws(behind, |_, _, _| Ok(()))?;
+            // Nothing was skipped: a line break that is no fold.
+            if after.len() == rest.len() {
+                return Ok(None);
+            }
+            rest = after;
+        }
+        Ok(None)
+    }
+
+    /// Returns `true` if a familiar method with a result word begins here.
+    fn is_result(&self, input: &'a [u8]) -> bool {
+        let result = || {
+            let method = self.registered_method(input);
+            let rest = self.without_cfws(method.or_else(|| self.familiar_method(input))?)?;
+            let rest = match rest.first() {
+                Some(b'/') => self.behind_method_version(rest),
+                _ => rest,
+            };
+            let (b'=', rest) = rest.split_first()? else {
+                return None;
+            };
+            let rest = self.without_cfws(rest)?;
+            let (rest, word) = self.rules.keyword(rest, "result").ok()?;
+            Some((rest, is_result_word(word)))
+        };
+        let ends = |rest| self.ends_result(rest) || may_be_cfws(rest);
+        result().is_some_and(|(rest, known)| known && ends(rest))
+    }
+
+    fn without_cfws(&self, input: &'a [u8]) -> Option<&'a [u8]> {
+        let rest = self.rules.cfws(input, |_, _, _| Ok(()));
+        rest.ok().map(|(rest, ())| rest)
+    }
+
+    /// The end of `*(Keyword ".") method`, if the method is registered.
+    fn registered_method(&self, mut input: &'a [u8]) -> Option<&'a [u8]> {
+        loop {
+            let (rest, label) = self.rules.keyword(input, "method").ok()?;
+            match rest.split_first() {
+                Some((b'.', after)) => input = after,
+                _ => return registered(label).then_some(rest),
+            }
+        }
+    }
+
+    fn familiar_method(&self, input: &'a [u8]) -> Option<&'a [u8]> {
+        let (rest, method) = self.rules.keyword(input, "method").ok()?;
+        is_familiar(method).then_some(rest)
+    }
+
+    /// `method`, also with names and full stops before a registered one.
+    pub(super) fn method(&mut self, input: &'a [u8]) -> Rest<'a> {
+        if self.lenient
+            && let Some(rest) = self.registered_method(input)
+            && self.begins_result(input)
+        {
+            let length = input.len().saturating_sub(rest.len());
+            let method = input.get(..length).unwrap_or_default();
+            if method.contains(&b'.') {
+                self.note(DiagnosticKind::DottedMethod, "method", self.offset(input))?;
+                return Ok(rest);
+            }
+        }
+        self.keyword(input, "method")
+    }
+
+    /// `method-version` and the `/` before it. One that is no number leaves the result unusable, but there.
+    pub(super) fn method_version(&mut self, input: &'a [u8], method: Span) -> Read<'a, Number> {
+        const FIELD: &str = "method-version";
+        let (after, ()) = super::octet(input, b'/', FIELD)?;
+        let start = self.cfws(after, super::Element::Slash)?;
+        let read = self.number(start, FIELD);
+        let behind = self.behind_method_version(input);
+        if !self.lenient || behind.first() != Some(&b'=') || !registered(method.of(self.input)) {
+            return read;
+        }
+        match read {
+            Ok((rest, number)) if rest.first() == Some(&b'=') || may_be_cfws(rest) => {
+                Ok((rest, number))
+            }
+            Err(error @ nom::Err::Failure(_)) => Err(error),
+            _ => {
+                let at = self.offset(after);
+                self.note(DiagnosticKind::MalformedMethodVersion, FIELD, at)?;
+                let span = self.span(after, behind);
+                Ok((behind, Number { span, value: None }))
+            }
+        }
+    }
+
+    /// The `=` behind a method-version, whatever that is, or what else ends it.
+    fn behind_method_version(&self, input: &'a [u8]) -> &'a [u8] {
+        let mut rest = input.get(1..).unwrap_or_default();
+        rest = self.without_cfws(rest).unwrap_or(rest);
+        let ends = |octet: &u8| {
+            matches!(octet, b'=' | b';' | b'(' | b'"' | b' ' | b'\t') || is_control(*octet)
+        };
+        let length = rest.iter().position(ends).unwrap_or(rest.len());
+        let rest = rest.get(length..).unwrap_or_default();
+        self.without_cfws(rest).unwrap_or(rest)
+    }
+
+    /// `result`: a keyword, or for a familiar method keywords with a `:` between them.
+    pub(super) fn result(&mut self, input: &'a [u8], method: Span) -> Read<'a, TextNode> {
+        const FIELD: &str = "result";
+        let mut rest = self.keyword(input, FIELD)?;
+        let mut form = Form::Token;
+        if self.lenient {
+            // No result word, and no `;` before the next result.
+            if self.is_result(input) {
+                return Err(Failure::expected(FIELD, input).error());
+            }
+            if is_familiar(method.of(self.input))
+                && let Some(whole) = self.keywords_with_colons(rest)
+            {
+                self.note(DiagnosticKind::UnquotedTspecials, FIELD, self.offset(input))?;
+                (rest, form) = (whole, Form::Unquoted);
+            }
+        }
+        let span = self.span(input, rest);
+        let plain = true;
+        Ok((rest, TextNode { span, form, plain }))
+    }
+
+    /// The end of `1*(":" Keyword)`, if white space, a comment or the end of the result follows.
+    fn keywords_with_colons(&self, input: &'a [u8]) -> Option<&'a [u8]> {
+        let mut rest = input;
+        while let Some((b':', after)) = rest.split_first() {
+            rest = self.rules.keyword(after, "result").ok()?.0;
+        }
+        let ends = self.ends_result(rest) || may_be_cfws(rest);
+        (rest.len() < input.len() && ends).then_some(rest)
+    }
+
+    /// Something is glued to the result. Behind a result word of a familiar method it is skipped.
+    pub(super) fn junk_behind_result(
+        &mut self,
+        failure: Failure,
+        input: &'a [u8],
+        method: Span,
+        result: TextNode,
+    ) -> Rest<'a> {
+        let known =
+            is_familiar(method.of(self.input)) && is_result_word(result.span.of(self.input));
+        let control = input.first().copied().is_some_and(is_control);
+        if !self.lenient || !known || control {
+            return Err(failure.error());
+        }
+        let kind = DiagnosticKind::JunkInResinfo(failure.kind);
+        self.note(kind, failure.field, self.offset(input))?;
+        let behind = self.behind_word(input)?;
+        self.cfws(behind, super::Element::Result)
+    }
+
+    /// A property is glued to the reason.
+    pub(super) fn glued_to_reason(
+        &mut self,
+        failure: Failure,
+        input: &'a [u8],
+    ) -> Result<(), nom::Err<Failure>> {
+        if !self.lenient || input.first().copied().is_some_and(is_control) {
+            return Err(failure.error());
+        }
+        let at = self.offset(input);
+        self.note(DiagnosticKind::MissingCfws, failure.field, at)
+    }
+
+    /// `propspec`, or a word that is none and is skipped. What follows a skipped word belongs to the same
+    /// diagnostic.
+    pub(super) fn propspec_or_junk(&mut self, input: &'a [u8], in_junk: &mut bool) -> Rest<'a> {
+        let marks = (
+            self.tree.properties.len(),
+            self.tree.comments.len(),
+            self.tree.diagnostics.len(),
+        );
+        let failure = match self.propspec(input) {
+            Err(nom::Err::Error(failure)) => failure,
+            other => {
+                *in_junk = false;
+                return other;
+            }
+        };
+        let offset = failure.offset(self.input);
+        if self.input.get(offset).copied().is_some_and(is_control) && !self.ends_value_at(offset) {
+            return Err(failure.fatal());
+        }
+        self.tree.properties.truncate(marks.0);
+        self.tree.comments.truncate(marks.1);
+        self.tree.diagnostics.truncate(marks.2);
+        if !core::mem::replace(in_junk, true) {
+            let kind = DiagnosticKind::JunkInResinfo(failure.kind);
+            self.note(kind, failure.field, self.offset(input))?;
+        }
+        let behind = self.behind_word(input)?;
+        self.cfws(behind, super::Element::Pvalue)
+    }
+
+    fn ends_value_at(&self, offset: usize) -> bool {
+        self.ends_value(self.input.get(offset..).unwrap_or_default())
+    }
+
+    /// What follows a word: everything up to white space, a comment or the end of the result.
+    /// Quoted-strings in it are skipped whole.
+    fn behind_word(&self, mut input: &'a [u8]) -> Rest<'a> {
+        while !self.ends_result(input) && !may_be_cfws(input) {
+            input = match input {
+                [b'"', ..] => self.rules.quoted_string(input)?.0,
+                [octet, ..] if is_control(*octet) => {
+                    return Err(Failure::new(ErrorKind::Control, "resinfo", input).fatal());
+                }
+                rest => rest.get(1..).unwrap_or_default(),
+            };
+        }
+        Ok(input)
+    }
+
+    /// Returns `true` if there is nothing between the `=` and `start`, where the value should begin.
+    pub(super) fn is_missing(&self, equals: &'a [u8], start: &'a [u8]) -> bool {
+        if self.ends_result(start) {
+            return true;
+        }
+        start.len() < equals.len()
+            && (self.rules.begins_loose_property(start, true) || self.begins_undotted_pair(start))
+    }
+
+    /// Returns `true` if `key=value` begins here. The key is not an attribute type of a distinguished name,
+    /// and what follows the `=` is not the rest of the padding of base64.
+    fn begins_undotted_pair(&self, input: &'a [u8]) -> bool {
+        const ATTRIBUTE_TYPES: &[&str] = &[
+            "c",
+            "cn",
+            "dc",
+            "emailaddress",
+            "l",
+            "o",
+            "ou",
+            "serialnumber",
+            "st",
+            "street",
+            "uid",
+        ];
+        let Ok((rest, key)) = self.rules.keyword(input, "propspec") else {
+            return false;
+        };
+        let (Some((b'=', value)), Ok(key)) = (rest.split_first(), core::str::from_utf8(key)) else {
+            return false;
+        };
+        let is_key = !ATTRIBUTE_TYPES
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case(key));
+        is_key && value.first() != Some(&b'=') && !self.ends_result(value) && !may_be_cfws(value)
+    }
+
+    /// The value of a property or reason that has none.
+    pub(super) fn empty_value(
+        &mut self,
+        equals: &'a [u8],
+        start: &'a [u8],
+        field: &'static str,
+    ) -> Read<'a, TextNode> {
+        self.note(DiagnosticKind::EmptyValue, field, self.offset(equals))?;
+        let span = self.span(equals, equals);
+        let (form, plain) = (Form::Unquoted, true);
+        Ok((start, TextNode { span, form, plain }))
+    }
+}
+
+fn registered(method: &[u8]) -> bool {
+    core::str::from_utf8(method).is_ok_and(|name| registry::Method::find(name).is_some())
+}
+
+/// A method that is registered, or is met often without being so.
+fn is_familiar(method: &[u8]) -> bool {
+    const UNREGISTERED: [&[u8]; 2] = [b"bimi", b"compauth"];
+    let last = method.rsplit(|octet| *octet == b'.').next();
+    let experimental = matches!(method, [b'x' | b'X', b'-', ..]);
+    experimental
+        || last.is_some_and(registered)
+        || UNREGISTERED
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case(method))
+}
+
+/// A result that some registered method has, or that is met often without being registered.
+fn is_result_word(word: &[u8]) -> bool {
+    const UNREGISTERED: [&str; 6] = [
+        "bestguesspass",
+        "error",
+        "hardfail",
+        "permfail",
+        "tempfail",
+        "unknown",
+    ];
+    core::str::from_utf8(word).is_ok_and(|word| {
+        UNREGISTERED.iter().any(|it| it.eq_ignore_ascii_case(word))
+            || registry::METHODS
+                .iter()
+                .any(|method| method.result(word).is_some())
+    })
+}

@@ -1,0 +1,143 @@
+//! Invariants of `mail-implicit-tls` that hold for every input. Vectors, tests and fuzz targets call these.
+
+use mail_implicit_tls::{
+    identity::{
+        NameConstraints, Options, PresentedIdentity, ReferenceIdentity, Rules, judge,
+        judge_certificate, presented,
+    },
+    name::DomainName,
+    service::Service,
+    verdict::{IdentityVerdict, MAX_LISTED_NAMES},
+};
+use rustls::pki_types::{CertificateDer, ServerName};
+use webpki::EndEntityCert;
+
+use crate::oracle::Broken;
+
+/// The rules, from the one that accepts most names.
+const RULES: [Rules; 4] = [
+    Rules::Rfc6125,
+    Rules::Rfc7817,
+    Rules::Rfc9525,
+    Rules::Rfc3501,
+];
+
+/// The reference identities of an account of `example.org`, whose servers were found by SRV.
+fn references() -> Vec<ReferenceIdentity> {
+    let name = |text| DomainName::parse(text).expect("a constant name");
+    vec![
+        ReferenceIdentity::Dns(name("imap.example.org")),
+        ReferenceIdentity::Srv(Service::IMAPS, name("example.org")),
+        ReferenceIdentity::Dns(name("example.org")),
+        ReferenceIdentity::Ip([192, 0, 2, 1].into()),
+    ]
+}
+
+/// Checks the names of a certificate of any octets.
+///
+/// - Each name is in the verdict of a mismatch, or counted.
+/// - A name that matches is presented, and would match if it were the only one, unless it is a common name.
+/// - The rules of RFC 7817 and 9525 agree; what they accept, those of RFC 6125 accept.
+/// - A certificate whose names can be read, and which webpki accepts for a host or address, is accepted.
+/// - A path that permits nothing permits no SRV-ID and no CN-ID.
+///
+/// # Errors
+/// Returns the invariant that was broken.
+pub fn names(certificate: &[u8]) -> Result<(), Broken> {
+    let expected = references();
+    let none = NameConstraints::none();
+    let names = presented(certificate);
+    let judged = RULES.map(|rules| {
+        let verdict = judge_certificate(rules.into(), &expected, certificate, &none);
+        (rules, verdict)
+    });
+    for (rules, verdict) in &judged {
+        match (verdict, &names) {
+            (IdentityVerdict::NotChecked, _) => return Err("the names were not checked".into()),
+            (IdentityVerdict::Matches { presented, .. }, Some(names)) => {
+                matched(*rules, &expected, presented, names)?;
+            }
+            (IdentityVerdict::Matches { .. }, None) => {
+                return Err("an unreadable name matches".into());
+            }
+            (IdentityVerdict::Differs(mismatch), None) if mismatch.unreadable => {}
+            (IdentityVerdict::Differs(mismatch), None) => {
+                return Err(format!("unreadable, but: {mismatch}"));
+            }
+            (IdentityVerdict::Differs(mismatch), Some(names)) => {
+                let listed = mismatch.presented.len() + mismatch.disregarded.len();
+                if listed + mismatch.omitted != names.len() || listed > MAX_LISTED_NAMES {
+                    return Err(format!("{} names of which {mismatch}", names.len()));
+                }
+            }
+        }
+    }
+    let [(_, rfc6125), (_, rfc7817), (_, rfc9525), _] = &judged;
+    if rfc7817 != rfc9525 {
+        return Err(format!("RFC 7817: {rfc7817}; RFC 9525: {rfc9525}"));
+    }
+    let matches = |verdict: &IdentityVerdict| matches!(verdict, IdentityVerdict::Matches { .. });
+    if matches(rfc7817) && !matches(rfc6125) {
+        return Err(format!("RFC 7817: {rfc7817}; RFC 6125: {rfc6125}"));
+    }
+    if names.is_some() {
+        against_webpki(certificate, &expected)?;
+    }
+    constrained(certificate, &expected)
+}
+
+fn matched(
+    rules: Rules,
+    expected: &[ReferenceIdentity],
+    presented: &PresentedIdentity<'_>,
+    names: &[PresentedIdentity<'_>],
+) -> Result<(), Broken> {
+    if !names.contains(presented) {
+        return Err(format!("{presented} matches but is not in the certificate"));
+    }
+    if matches!(presented, PresentedIdentity::Cn(_)) && names.len() > 1 {
+        return Err(format!("{presented} matches beside other names"));
+    }
+    let alone = std::slice::from_ref(presented);
+    match judge(rules.into(), expected, alone, &NameConstraints::none()) {
+        IdentityVerdict::Matches { .. } => Ok(()),
+        verdict => Err(format!("alone: {verdict}")),
+    }
+}
+
+/// Compares DNS-IDs and IP-IDs with webpki, which has no other names.
+fn against_webpki(certificate: &[u8], expected: &[ReferenceIdentity]) -> Result<(), Broken> {
+    let der = CertificateDer::from(certificate);
+    let Ok(theirs) = EndEntityCert::try_from(&der) else {
+        return Ok(());
+    };
+    for reference in expected {
+        let name = match reference {
+            ReferenceIdentity::Dns(name) => name.to_string(),
+            ReferenceIdentity::Ip(address) => address.to_string(),
+            ReferenceIdentity::Srv(..) => continue,
+        };
+        let name = ServerName::try_from(name).map_err(|error| error.to_string())?;
+        let theirs = theirs.verify_is_valid_for_subject_name(&name).is_ok();
+        let alone = std::slice::from_ref(reference);
+        let rules = Options::from(Rules::Rfc9525);
+        let ours = judge_certificate(rules, alone, certificate, &NameConstraints::none());
+        let matches = matches!(ours, IdentityVerdict::Matches { .. });
+        if theirs && !matches {
+            return Err(format!("webpki accepts {name:?}, but: {ours}"));
+        }
+    }
+    Ok(())
+}
+
+fn constrained(certificate: &[u8], expected: &[ReferenceIdentity]) -> Result<(), Broken> {
+    let mut nothing = NameConstraints::none();
+    nothing.add([&b"invalid"[..]], []);
+    match judge_certificate(Rules::Rfc6125.into(), expected, certificate, &nothing) {
+        IdentityVerdict::Matches {
+            presented: presented @ (PresentedIdentity::Srv(_) | PresentedIdentity::Cn(_)),
+            ..
+        } => Err(format!("{presented} escapes the constraints")),
+        _ => Ok(()),
+    }
+}

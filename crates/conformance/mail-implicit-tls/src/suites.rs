@@ -1,0 +1,17 @@
+//! The suites of `mail-implicit-tls`, and their oracles.
+
+mod identity;
+pub mod oracle;
+
+use crate::suite::{Input, Ran, Suite};
+
+/// The suites.
+pub(crate) const SUITES: &[Suite] = &[suite("mail-implicit-tls/identity", identity::identity)];
+
+const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
+    Suite {
+        name,
+        run,
+        import: None,
+    }
+}

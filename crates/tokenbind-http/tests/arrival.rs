@@ -1,0 +1,308 @@
+//! What a client sends in one go: requests are checked in the order of their arrival, on each adapter,
+//! and the protocol is the one that was negotiated (draft-popov-token-binding-00 sections 3 and 5).
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod loopback;
+mod raw_http2;
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body, routing};
+use http_body_util::BodyExt;
+use loopback::{Pki, soon};
+use raw_http2::{
+    END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, frames, get,
+    head, preface,
+};
+use tokenbind_http::{
+    ClientOptions, ClientState, MemoryKeyStore, Refusal, RefusalKind, ServerOptions,
+    TokenBindingAcceptor, TokenBindingServer, serve_connection,
+};
+use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::client::TlsStream;
+
+const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
+const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
+const NONE: &[TokenBindingAlpn] = &[];
+
+/// How an application is served.
+#[derive(Clone, Copy, Debug)]
+enum Adapter {
+    Connection,
+    Server,
+}
+
+const ADAPTERS: [Adapter; 2] = [Adapter::Connection, Adapter::Server];
+
+/// A service on loopback that counts its requests and answers with the length of their bodies.
+struct Site {
+    pki: Pki,
+    port: u16,
+    served: Arc<AtomicUsize>,
+    refusals: Arc<Mutex<Vec<RefusalKind>>>,
+}
+
+impl Site {
+    async fn start(adapter: Adapter, options: ServerOptions) -> Self {
+        let pki = Pki::new();
+        let refusals: Arc<Mutex<Vec<_>>> = Arc::default();
+        let noted = refusals.clone();
+        let acceptor = pki.acceptor(&TokenBindingAlpn::ALL);
+        let acceptor = acceptor
+            .with_options(options)
+            .on_terminate(move |refusal: Refusal| noted.lock().unwrap().push(refusal.kind()));
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let served: Arc<AtomicUsize> = Arc::default();
+        let count = served.clone();
+        let app = Router::new().fallback(routing::any(async move |body: Body| {
+            count.fetch_add(1, Ordering::SeqCst);
+            body.collect().await.map_or_else(
+                |_| "error".to_owned(),
+                |body| body.to_bytes().len().to_string(),
+            )
+        }));
+        match adapter {
+            Adapter::Connection => tokio::spawn(by_hand(listener, acceptor, app)),
+            Adapter::Server => {
+                let server = TokenBindingServer::new(acceptor);
+                tokio::spawn(async move { server.serve(listener, app).await })
+            }
+        };
+        Self {
+            pki,
+            port,
+            served,
+            refusals,
+        }
+    }
+
+    /// A connection under the first of these identifiers, or a plain one that speaks HTTP/2 or not,
+    /// and the right header's value.
+    async fn connect(&self, alpn: &[TokenBindingAlpn]) -> (TlsStream<TcpStream>, Option<String>) {
+        let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+        let state = Arc::new(state);
+        let connector = self.pki.connector(alpn, state.clone());
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let origin = format!("https://127.0.0.1:{}", self.port).parse().unwrap();
+        let connected = connector.connect(origin, stream).await.unwrap();
+        let header = connected.binding.header(&state, None).unwrap().value;
+        (connected.stream, header.map(|header| header.to_string()))
+    }
+
+    fn taken(&self) -> (usize, Vec<RefusalKind>) {
+        let served = self.served.swap(0, Ordering::SeqCst);
+        (served, std::mem::take(&mut self.refusals.lock().unwrap()))
+    }
+}
+
+async fn by_hand(listener: TcpListener, acceptor: TokenBindingAcceptor, app: Router) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (acceptor, app) = (acceptor.clone(), app.clone());
+        tokio::spawn(async move {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let _ended = serve_connection(stream, app).await;
+        });
+    }
+}
+
+/// Writes octets in one record of TLS, and reads to the connection's end.
+async fn exchange(mut stream: TlsStream<TcpStream>, octets: &[u8]) -> Vec<u8> {
+    stream.write_all(octets).await.unwrap();
+    stream.flush().await.unwrap();
+    let mut answer = Vec::new();
+    // A terminated connection ends without close_notify.
+    let _ended = soon(stream.read_to_end(&mut answer)).await;
+    answer
+}
+
+/// Nothing but what manages the connection itself.
+fn says_nothing(answer: &[u8]) {
+    for (kind, stream) in frames(answer) {
+        let of_connection = [SETTINGS, PING, WINDOW_UPDATE, GOAWAY];
+        assert!(
+            stream == 0 && of_connection.contains(&kind),
+            "{kind} {stream}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terminates_on_the_first_request_of_a_write_before_the_second_is_served() {
+    const TRIES: usize = 80;
+    let allowing = ServerOptions {
+        allow_later_requests_without_header: true,
+        ..ServerOptions::default()
+    };
+    for (adapter, options) in [
+        (Adapter::Connection, ServerOptions::default()),
+        (Adapter::Server, ServerOptions::default()),
+        (Adapter::Server, allowing),
+    ] {
+        let site = Site::start(adapter, options).await;
+        for first in [None, Some("AAAA"), Some("")] {
+            let fields: Vec<_> = first
+                .map(|value| ("token-binding", value))
+                .into_iter()
+                .collect();
+            for number in 0..TRIES {
+                let (stream, header) = site.connect(H2).await;
+                let header = header.unwrap();
+                let mut octets = preface();
+                octets.extend(get(1, "localhost", &fields));
+                if number % 4 == 3 {
+                    octets.extend(frame(RST_STREAM, 0, 1, &[0, 0, 0, 8]));
+                }
+                octets.extend(get(3, "localhost", &[("token-binding", &header)]));
+                says_nothing(&exchange(stream, &octets).await);
+                let (served, refusals) = site.taken();
+                assert_eq!((served, refusals.len()), (0, 1), "{adapter:?} {first:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terminates_on_a_header_that_was_not_negotiated_before_the_second_is_served() {
+    for adapter in ADAPTERS {
+        let site = Site::start(adapter, ServerOptions::default()).await;
+        for _ in 0..20 {
+            let (stream, _) = site.connect(NONE).await;
+            let mut octets = preface();
+            octets.extend(get(1, "localhost", &[("token-binding", "AAAA")]));
+            octets.extend(get(3, "localhost", &[]));
+            says_nothing(&exchange(stream, &octets).await);
+            let not_negotiated = RefusalKind::Message(TerminateKind::NotNegotiated);
+            assert_eq!(site.taken(), (0, vec![not_negotiated]), "{adapter:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ends_a_connection_that_speaks_another_protocol_than_negotiated() {
+    for adapter in ADAPTERS {
+        let site = Site::start(adapter, ServerOptions::default()).await;
+        let (stream, header) = site.connect(HTTP11).await;
+        let mut octets = preface();
+        octets.extend(get(1, "localhost", &[("token-binding", &header.unwrap())]));
+        assert_eq!(exchange(stream, &octets).await, b"", "{adapter:?}");
+
+        // The client without Token Binding offers h2 before http/1.1.
+        for alpn in [H2, NONE] {
+            let (stream, header) = site.connect(alpn).await;
+            let header = header.map(|header| format!("Token-Binding: {header}\r\n"));
+            let header = header.unwrap_or_default();
+            let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{header}\r\n");
+            says_nothing(&exchange(stream, request.as_bytes()).await);
+        }
+        assert_eq!(site.taken(), (0, vec![]), "{adapter:?}");
+    }
+}
+
+#[tokio::test]
+async fn terminates_on_the_field_in_a_trailer_that_is_read() {
+    for adapter in ADAPTERS {
+        let site = Site::start(adapter, ServerOptions::default()).await;
+        for (alpn, name, good) in [
+            (HTTP11, "Token-Binding", false),
+            (HTTP11, "X-Sum", true),
+            (H2, "token-binding", false),
+            (H2, "x-sum", true),
+            (NONE, "token-binding", false),
+            (NONE, "x-sum", true),
+        ] {
+            let (stream, header) = site.connect(alpn).await;
+            let octets = if alpn == HTTP11 {
+                let header = header.unwrap();
+                format!(
+                    "POST / HTTP/1.1\r\nHost: localhost\r\nToken-Binding: {header}\r\n\
+                     Connection: close\r\nTransfer-Encoding: chunked\r\nTrailer: {name}\r\n\r\n\
+                     2\r\nab\r\n0\r\n{name}: {header}\r\n\r\n"
+                )
+                .into_bytes()
+            } else {
+                let fields: Vec<_> = header
+                    .iter()
+                    .map(|it| ("token-binding", it.as_str()))
+                    .collect();
+                let mut octets = preface();
+                octets.extend(head(1, "POST", "localhost", &fields, 0));
+                octets.extend(frame(raw_http2::DATA, 0, 1, b"ab"));
+                let block = raw_http2::block(&[(name, "AAAA")]);
+                let flags = END_STREAM | raw_http2::END_HEADERS;
+                octets.extend(frame(HEADERS, flags, 1, &block));
+                if good {
+                    octets.extend(frame(GOAWAY, 0, 0, &[0; 8]));
+                }
+                octets
+            };
+            let answer = exchange(stream, &octets).await;
+            let shown = answer.escape_ascii();
+            if good {
+                let answered = answer.starts_with(b"HTTP/1.1 200 OK")
+                    || frames(&answer).contains(&(HEADERS, 1));
+                assert!(answered, "{adapter:?} {alpn:?} {name}: {shown}");
+                assert_eq!(site.taken(), (1, vec![]));
+            } else {
+                if alpn == HTTP11 {
+                    assert_eq!(answer, b"", "{adapter:?}: {shown}");
+                } else {
+                    says_nothing(&answer);
+                }
+                assert_eq!(site.taken(), (1, vec![RefusalKind::Trailer]));
+            }
+        }
+    }
+}
+
+/// The application of one stream reads a trailer, that of another waits: the connection ends at once.
+#[tokio::test]
+async fn ends_other_streams_when_a_trailer_terminates() {
+    let pki = Pki::new();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let app = Router::new().fallback(routing::any(async |body: Body| {
+        let waits = body.collect().await.is_ok();
+        if waits {
+            std::future::pending::<()>().await;
+        }
+        // The refused stream's application takes its time, too.
+        tokio::time::sleep(Duration::from_secs(3600)).await;
+    }));
+    let server = TokenBindingServer::new(pki.acceptor(H2));
+    tokio::spawn(async move { server.serve(listener, app).await });
+    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = Arc::new(state);
+    let connector = pki.connector(H2, state.clone());
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let origin = format!("https://127.0.0.1:{port}").parse().unwrap();
+    let connected = connector.connect(origin, stream).await.unwrap();
+    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = header.unwrap().to_string();
+    let fields = [("token-binding", header.as_str())];
+    let mut octets = preface();
+    octets.extend(get(1, "localhost", &fields));
+    octets.extend(head(3, "POST", "localhost", &fields, 0));
+    let block = raw_http2::block(&[("token-binding", "AAAA")]);
+    let flags = END_STREAM | raw_http2::END_HEADERS;
+    octets.extend(frame(HEADERS, flags, 3, &block));
+    says_nothing(&exchange(connected.stream, &octets).await);
+}
