@@ -12,8 +12,8 @@ Exit codes: 0 done; 1 the database cannot answer: it holds no reports, or none o
 the host or the account; 2 the arguments are wrong, or the database cannot be used."
 )]
 pub(crate) struct Arguments {
-    /// The database: sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full
     #[arg(
+        help = "The database: sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full",
         long,
         short,
         global = true,
