@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 import sys
+from math import gcd
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
@@ -141,6 +142,22 @@ class Rsa:
     def sign(self, octets=None, profile=DEFAULT, scheme=None, digest=None):
         octets, digest = octets or signed_octets(), digest or hashes.SHA256()
         return self.key.sign(octets, scheme or padding.PKCS1v15(), digest)
+
+
+class RawRsa(Rsa):
+    """One of a public exponent that no library takes: signs by hand (RFC 8017 section 8.2.1)."""
+
+    DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+
+    def __init__(self, p, q, e):
+        self.n, self.e, self.d = p * q, e, pow(e, -1, (p - 1) * (q - 1))
+
+    def sign(self, octets=None, profile=DEFAULT, scheme=None, digest=None):
+        encoded = self.DIGEST_INFO + hashlib.sha256(octets or signed_octets()).digest()
+        encoded = b"\0\1" + b"\xff" * (253 - len(encoded)) + b"\0" + encoded
+        signature = pow(int.from_bytes(encoded, "big"), self.d, self.n)
+        assert pow(signature, self.e, self.n) == int.from_bytes(encoded, "big")
+        return signature.to_bytes(256, "big")
 
 
 P1, P2, P3 = (P256(0x1111 * n + (7 << (40 * n))) for n in (1, 2, 3))
@@ -405,6 +422,47 @@ def extensions_and_types(suite):
                  [Binding(PROVIDED, P1), Binding(9, P1)], [True, False])
     suite.accept("one-unknown-type-several-times", unknown,
                  [Binding(PROVIDED, P1), Binding(9, P2), Binding(9, P3)], [True, False, False])
+    # Nothing but the lengths of an unknown type is looked at: neither its signature nor its key.
+    skipped = "popov-4-1 popov-8-1"
+    provided = Binding(PROVIDED, P1)
+    for type_ in (2, 255):
+        for label, key, octets in (
+            ("of-one-byte", P2, b"\x30"), ("empty", P2, b""), ("der-with-a-byte-after", P2, P2.sign() + b"\0"),
+            ("of-an-rsa-key", P2, R2.sign()), ("raw64", P2, P2.sign(profile={"point": X962, "signature": RAW64})),
+            ("of-5000-bytes", P2, bytes(5000)), ("rsa-of-255-bytes", R2, R2.sign()[1:]), ("rsa-empty", R2, b""),
+        ):
+            odd = Binding(type_, key, octets)
+            suite.accept(f"unknown-type-{type_}-signature-{label}", skipped, [provided, odd], [True, False])
+            suite.accept(f"unknown-type-{type_}-first-signature-{label}", skipped, [odd, provided], [False, True])
+        for name, (modulus, _) in MODULI.items():
+            odd = Binding(type_, None, b"?", algorithm=RSA_SHA256, items=rsa_items(n=modulus))
+            suite.accept(f"unknown-type-{type_}-modulus-{name}", skipped, [provided, odd], [True, False])
+        for name, (exponent, _) in EXPONENTS.items():
+            odd = Binding(type_, None, b"?", algorithm=RSA_SHA256, items=rsa_items(e=exponent))
+            suite.accept(f"unknown-type-{type_}-publicexponent-{name}", skipped, [provided, odd], [True, False])
+        for name, (encoding, point, _) in POINTS.items():
+            profile = {"point": encoding, "signature": DER}
+            odd = Binding(type_, None, b"?", algorithm=ECDSA_SHA256, items=[(CURVE, None, b"\0\x17"), (POINT, 1, point)])
+            suite.accept(f"unknown-type-{type_}-point-{name}", skipped, [Binding(PROVIDED, P1, profile=profile), odd],
+                         [True, False], profile=profile)
+    # Its lengths are looked at, since what follows is read by them.
+    odd = build(provided, Binding(2, P2, b"?", extension_bytes=b"\1\0\5abcd"))
+    suite.refuse("unknown-type-extension-longer-than-the-list", "popov-4-3", odd, "truncated", EXTENSION_DATA,
+                 odd.at(EXTENSIONS, 1) + 3)
+    for field, items in (
+        (MODULUS, [(MODULUS, 2, bytes(4))]), (EXPONENT, [(MODULUS, 2, bytes(4)), (EXPONENT, 1, bytes(4))]),
+        (CURVE, [(CURVE, None, b"\0\x17")]), (POINT, [(CURVE, None, b"\0\x17"), (POINT, 1, bytes(4))]),
+    ):
+        algorithm = RSA_SHA256 if field in (MODULUS, EXPONENT) else ECDSA_SHA256
+        body = Bytes()
+        body.data += build(provided).data
+        body.put(TYPE, b"\2")
+        body.put(ALGORITHM, algorithm)
+        put_items(body, items)
+        cut = body.data[:-1]
+        cut[:2] = (len(cut) - 2).to_bytes(2, "big")
+        suite.refuse(f"unknown-type-truncated-{field.split('.')[1]}", "popov-4-3", cut, "truncated", field,
+                     len(cut) - (1 if field == CURVE else 3))
     many = [Binding(PROVIDED, P1)] + [Binding(2 + n, P2) for n in range(15)]
     suite.accept("sixteen-bindings", unknown, many, [True] + [False] * 15)
     more = build(*many, Binding(99, P2))
@@ -558,6 +616,22 @@ def bad_keys(suite):
         message = build(Binding(PROVIDED, None, bytes(256), algorithm=RSA_SHA256, items=rsa_items(e=exponent)))
         suite.refuse(f"publicexponent-{name}", "popov-4-6", message, kind, EXPONENT,
                      message.at(EXPONENT), negotiated=H1_RSA)
+    # Up to 33 bits every backend verifies, from 34 none: popov-5-8.
+    largest = 2**33 - 1
+    for name, exponent in (("257", 257), ("33-bits", largest)):
+        key = RawRsa(RSA_2_P, RSA_2_Q, exponent)
+        suite.accept(f"publicexponent-{name}-verifies", "popov-5-6 popov-5-8", [Binding(PROVIDED, key)], [True],
+                     negotiated=H1_RSA)
+    for name, exponent in (("34-bits", largest + 2), ("64-bits", 2**63 + 13), ("2040-bits", 2**2039 + 1)):
+        while gcd(exponent, (RSA_2_P - 1) * (RSA_2_Q - 1)) != 1:
+            exponent += 2
+        key = RawRsa(RSA_2_P, RSA_2_Q, exponent)
+        message = build(Binding(PROVIDED, key))
+        suite.refuse(f"publicexponent-{name}-is-not-verified", "popov-5-8", message, "signature-invalid", SIGNATURE,
+                     message.at(SIGNATURE), negotiated=H1_RSA)
+        message = build(Binding(PROVIDED, P1), Binding(REFERRED, key))
+        suite.refuse(f"publicexponent-{name}-of-the-referred-is-not-verified", "popov-5-8", message,
+                     "signature-invalid", SIGNATURE, message.at(SIGNATURE, 1))
     message = build(Binding(PROVIDED, P1), Binding(REFERRED, None, bytes(256), algorithm=RSA_SHA256,
                                                   items=rsa_items(n=MODULI["4096-bits"][0])))
     suite.refuse("referred-modulus-4096-bits", "popov-4-6", message, "modulus-size", MODULUS,

@@ -145,6 +145,8 @@ fn message(input: Input) -> Ran {
         oracle::message(sent, profile).map_err(violated)?;
     }
     let options = DecodeOptions::from(profile);
+    oracle::backends_agree(session.as_ref(), position, sent.as_deref(), options)
+        .map_err(violated)?;
     Ok(
         match establish(
             session.as_ref(),

@@ -12,7 +12,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{fmt, time::Duration};
 use std::time::SystemTime;
 
-use durable_store::sql::{SqlDatabase, SqlStore, from_seconds};
+use durable_store::sql::{SqlDatabase, SqlStore};
 use sqlx::{
     ColumnIndex, Connection, Decode, Encode, Executor, IntoArguments, QueryBuilder, Type, query,
     query_as, query_scalar,
@@ -28,7 +28,7 @@ use crate::{
     report_sink::{
         CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_ROWS, MAX_TAGS_PER_CLIENT,
         ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture, SinkNames,
-        SoftwareCounts, SoftwareRow, TagCount, WhatBreaks, seconds, spelt,
+        SoftwareCounts, SoftwareRow, TagCount, WhatBreaks, from_seconds, seconds, spelt,
     },
     tag::SecurityTag,
 };
