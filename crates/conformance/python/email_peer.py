@@ -44,7 +44,8 @@ def seen(data):
         text = octets.decode("utf-8", "replace")
         values += of_email(email.message_from_string(text))
         values += by_splitlines(text)
-    return values
+    # Octets that are no text have no place in JSON.
+    return [value.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for value in values]
 
 
 print(json.dumps([seen(bytes.fromhex(message)) for message in json.load(sys.stdin)]))

@@ -3,7 +3,7 @@
 
 use std::{path::Path, process::Stdio};
 
-use authres_tls::{AuthservId, StripPolicy, StripVerdict};
+use authres_tls::{AuthservId, StripPolicy, StripReason, StripVerdict};
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::{
@@ -115,7 +115,11 @@ pub(super) async fn compare(root: &Path) -> Checked {
     };
     let script = root.join("crates/conformance/python/email_peer.py");
     let policy = StripPolicy::new([AuthservId::try_new("own.example")?]);
-    let is_forged = |value: &String| policy.verdict(value.as_bytes()) != StripVerdict::Keep;
+    let is_forged = |value: &String| {
+        use StripReason::{BelowOwnId, OwnId};
+        let verdict = policy.verdict(value.as_bytes());
+        matches!(verdict, StripVerdict::Remove(OwnId | BelowOwnId))
+    };
     let messages = messages();
     let before = seen(&script, &interpreter, &messages).await?;
     let forged = before
