@@ -46,6 +46,7 @@ const FILES: &[(&str, usize)] = &[
     ("crates/tokenbind-wire/vectors/message.json", 378),
     ("crates/tokenbind-wire/vectors/negotiation.json", 37),
     ("crates/tokenbind-wire/vectors/server-choice.json", 27),
+    ("crates/tokenbind-wire/vectors/sign.json", 65),
     ("crates/tokenbind-wire/vectors/tls-unique.json", 34),
     ("crates/tokenbind-wire/vectors/token-check.json", 86),
 ];
