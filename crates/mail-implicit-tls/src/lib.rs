@@ -10,11 +10,16 @@ pub mod client;
 pub mod dane;
 pub mod dialogue;
 pub mod dns;
+pub mod external;
 pub mod failure;
 pub mod identity;
 pub mod name;
 pub mod pin;
 pub mod privacy;
+pub mod received;
+#[cfg(feature = "server")]
+#[cfg_attr(docsrs, doc(cfg(feature = "server")))]
+pub mod server;
 pub mod service;
 pub mod setup;
 pub mod srv;

@@ -113,6 +113,16 @@ impl Site {
         Arc::new(CertifiedKey::from_der(chain, identity.key(), &self.provider).unwrap())
     }
 
+    /// Returns the certificate of a server for [`HOST`].
+    pub(crate) const fn server(&self) -> &Identity {
+        &self.server
+    }
+
+    /// Returns the authority's certificate.
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
+        self.root.clone()
+    }
+
     pub(crate) fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
