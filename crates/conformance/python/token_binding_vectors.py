@@ -16,8 +16,8 @@ import sys
 from math import gcd
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -1013,12 +1013,102 @@ def tls_uniques():
     return suite
 
 
+def pkcs8(key):
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def signings():
+    """What a client with these private keys sends. ECDSA signatures are deterministic (RFC 6979 with SHA-256)."""
+    suite = Suite("tokenbind-wire/sign")
+    needs = "popov-4-3 popov-4-6"
+
+    def private(key):
+        if key is None:
+            return None
+        if isinstance(key, bytes):
+            return {"pkcs8": key.hex()}
+        numbers = key.key.private_numbers()
+        if isinstance(key, P256):
+            parts = {"p256": numbers.private_value.to_bytes(32, "big").hex()}
+        else:
+            parts = {"rsa2048": {name: minimal(value).hex() for name, value in (
+                ("p", numbers.p), ("q", numbers.q), ("d", numbers.d), ("publicexponent", key.e))}}
+        return {**parts, "pkcs8": pkcs8(key.key).hex()}
+
+    def fields(provided, referred, negotiated, unique, profile):
+        return {"negotiated": negotiated, "tls_unique": unique.hex(), "profile": profile,
+                "provided": private(provided), "referred": private(referred)}
+
+    def add(name, provided, referred=None, negotiated=H1_P256, unique=TLS_UNIQUE, profile=DEFAULT):
+        octets = signed_octets(unique)
+        bindings = [Binding(PROVIDED, provided, profile=profile, octets=octets)]
+        if referred:
+            bindings.append(Binding(REFERRED, referred, profile=profile, octets=octets))
+        suite.add(name, needs, fields(provided, referred, negotiated, unique, profile),
+                  accept={"message": bytes(build(*bindings).data).hex()})
+
+    def refuse(name, kind, field, provided, referred=None, negotiated=H1_P256):
+        suite.add(name, needs, fields(provided, referred, negotiated, TLS_UNIQUE, DEFAULT),
+                  reject=reject(kind, field, 0))
+
+    def unique_with(wanted):
+        """A tls-unique of which `wanted` holds."""
+        uniques = (n.to_bytes(12, "big") for n in range(1 << 20))
+        return next(unique for unique in uniques if wanted(signed_octets(unique)))
+
+    for profile in PROFILES:
+        label = f"{profile['point']}-{profile['signature']}"
+        add(f"p256-{label}", P1, profile=profile)
+        add(f"p256-and-p256-{label}", P1, P2, profile=profile)
+        add(f"p256-and-rsa-{label}", P1, R2, profile=profile, negotiated=H2_P256)
+        add(f"rsa-and-p256-{label}", R2, P3, profile=profile, negotiated=H2_RSA)
+    for name, key, other in (("3", R1, R2), ("65537", R2, R1)):
+        add(f"rsa-of-exponent-{name}", key, negotiated=H1_RSA)
+        add(f"rsa-of-exponent-{name}-and-rsa", key, other, negotiated=H2_RSA)
+    for name, unique in (("zeros", bytes(12)), ("ones", b"\xff" * 12), ("of-32-bytes", bytes(range(32)))):
+        add(f"p256-tls-unique-{name}", P2, unique=unique)
+        add(f"rsa-tls-unique-{name}", R2, unique=unique, negotiated=H1_RSA)
+    for name, scalar in (("1", 1), ("2", 2), ("2-to-128", 1 << 128), ("order-less-1", ORDER - 1)):
+        add(f"p256-of-scalar-{name}", P256(scalar))
+    # Numbers that are shorter than their field, and such whose high bit takes an octet more in DER.
+    for name, wanted in (
+        ("r-short", lambda r, s: r >> 248 == 0), ("s-short", lambda r, s: s >> 248 == 0),
+        ("r-high", lambda r, s: r >> 255 and not s >> 255), ("s-high", lambda r, s: s >> 255 and not r >> 255),
+        ("both-high", lambda r, s: r >> 255 and s >> 255), ("neither-high", lambda r, s: not (r >> 255 or s >> 255)),
+    ):
+        unique = unique_with(lambda octets: wanted(*P1.sign_rs(octets)))
+        for profile in (PROFILES[0], PROFILES[1]):
+            add(f"p256-{name}-{profile['signature']}", P1, unique=unique, profile=profile)
+    add("rsa-short", R2, unique=unique_with(lambda octets: R2.sign(octets)[0] == 0), negotiated=H1_RSA)
+
+    mersenne = Rsa(2**521 - 1, 2**607 - 1, 65537)
+    for role in ("provided", "referred"):
+        def with_bad(name, key, kind="key", role=role):
+            refuse(f"{role}-{name}", kind, role, *((key,) if role == "provided" else (P1, key)))
+
+        with_bad("of-p384", pkcs8(ec.derive_private_key(5, ec.SECP384R1())))
+        with_bad("of-secp256k1", pkcs8(ec.derive_private_key(5, ec.SECP256K1())))
+        with_bad("of-ed25519", pkcs8(ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))))
+        with_bad("of-rsa-1128", pkcs8(mersenne.key))
+        with_bad("empty", b"")
+        with_bad("cut", pkcs8(P2.key)[:-1])
+        with_bad("with-an-octet-after", pkcs8(P2.key) + b"\0")
+        with_bad("not-in-pkcs8", P2.key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()))
+    for negotiated, key in ((H1_P256, R2), (H2_P256, R2), (H1_RSA, P1), (H2_RSA, P1)):
+        refuse(f"{negotiated}-with-the-other-key", "key-parameters-mismatch", "provided", key, negotiated=negotiated)
+    for name, key, negotiated in (("p256", P1, H1_P256), ("rsa", R2, H1_RSA)):
+        refuse(f"one-{name}-key-for-both", "same-key", "TokenBindingID", key, key, negotiated=negotiated)
+    return suite
+
+
 def suites():
     message = MessageSuite()
     for part in (known_answers, established, extensions_and_types, unsupported, truncated, bad_keys,
                  bad_signatures, decisions):
         part(message)
-    return [message, ids(), *negotiations(), token_checks(), tls_uniques()]
+    return [message, ids(), signings(), *negotiations(), token_checks(), tls_uniques()]
 
 
 def check_requirements(suites_):

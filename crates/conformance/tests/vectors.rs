@@ -8,7 +8,7 @@ const FILES: &[(&str, usize)] = &[
     ("crates/authres-tls/vectors/header.json", 416),
     ("crates/authres-tls/vectors/lenient.json", 53),
     ("crates/authres-tls/vectors/real.json", 135),
-    ("crates/authres-tls/vectors/strip.json", 80),
+    ("crates/authres-tls/vectors/strip.json", 88),
     ("crates/authres-tls/vectors/tls.json", 219),
     ("crates/authres-tls/vectors/write.json", 1391),
     (
@@ -46,6 +46,7 @@ const FILES: &[(&str, usize)] = &[
     ("crates/tokenbind-wire/vectors/message.json", 378),
     ("crates/tokenbind-wire/vectors/negotiation.json", 37),
     ("crates/tokenbind-wire/vectors/server-choice.json", 27),
+    ("crates/tokenbind-wire/vectors/sign.json", 65),
     ("crates/tokenbind-wire/vectors/tls-unique.json", 34),
     ("crates/tokenbind-wire/vectors/token-check.json", 86),
 ];
