@@ -6,6 +6,7 @@ use core::{
     fmt,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 use std::{error::Error, io};
 
@@ -19,7 +20,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
     client::{Client, ClientError, Protocol},
-    facts::{DaneVerdict, TlsFacts},
+    facts::{DaneVerdict, Login, TlsFacts},
     failure::HandshakeFault,
     latch::Outcome,
     latch_store::{Account, LatchStore},
@@ -38,7 +39,11 @@ pub struct LatchConnector {
     pkix: Arc<dyn ServerCertVerifier>,
     on_failure: OnCertificateFailure,
     dane: Option<Dane>,
+    time_limit: Duration,
 }
+
+/// How long each of connecting and what follows the login may take, unless the caller says otherwise.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 impl fmt::Debug for LatchConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,7 +69,16 @@ impl LatchConnector {
             pkix,
             on_failure: OnCertificateFailure::Abort,
             dane: None,
+            time_limit: TIME_LIMIT,
         }
+    }
+
+    /// Sets how long [`connect`](Self::connect) may take, and so each later step of the connection that is
+    /// this crate's: 30 seconds if this is not called.
+    #[must_use]
+    pub const fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
     }
 
     /// What becomes of a certificate that is not verified, when no latch requires that it is.
@@ -85,14 +99,15 @@ impl LatchConnector {
 
     /// Runs a client over a TCP connection to its host until the caller is to log in, or, of a server that
     /// did that itself (`PREAUTH`), until the connection is ready. What comes back is where it is, and the
-    /// stream to go on with. After login: [`Client::logged_in`], and [`run`] once more over the same stream.
+    /// stream to go on with. After login: [`logged_in`](Self::logged_in) with the same stream.
     ///
-    /// There is no timeout here, as with [`run`].
+    /// The runtime must have its timers enabled. With [`time_limit`](Self::time_limit) the connection is given
+    /// up when it is over.
     ///
     /// ```no_run
     /// # use deep_latch::{
     /// #     Account, ClientOptions, Facilities, Host, ImapClient, LatchConnector, LatchSession, LatchStore,
-    /// #     Login, Pause, run,
+    /// #     Login, Pause,
     /// # };
     /// # async fn log_in(stream: &mut (impl tokio::io::AsyncWrite + Unpin)) {}
     /// # async fn f(
@@ -107,8 +122,7 @@ impl LatchConnector {
     /// let (pause, mut stream) = connector.connect(&mut client, tcp, store, account).await?;
     /// if pause == Pause::LogIn {
     ///     log_in(&mut stream).await;
-    ///     client.logged_in(Login::Done);
-    ///     assert_eq!(run(&mut client, &mut stream, store, account).await?, Pause::Ready);
+    ///     connector.logged_in(&mut client, Login::Done, &mut stream, store, account).await?;
     /// }
     /// # Ok(())
     /// # }
@@ -117,6 +131,58 @@ impl LatchConnector {
     /// # Errors
     /// When the connection is of no use.
     pub async fn connect<P, S>(
+        &self,
+        client: &mut Client<P>,
+        tcp: S,
+        store: &dyn LatchStore,
+        account: &Account,
+    ) -> Result<(Pause, Rewound<MailStream<S>>), RunError>
+    where
+        P: Protocol,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let step = self.connect_untimed(client, tcp, store, account);
+        let done = within(self.time_limit, step).await;
+        done.unwrap_or_else(|TimedOut| Err(timed_out(client)))
+    }
+
+    /// Takes the connection back after a login over this stream, asks for what is advertised after login alone,
+    /// and stores what is latched then. What belongs to the caller is given back to the stream.
+    ///
+    /// The stream must give what the server sent from the answer to the login on: nothing may be held by a
+    /// library that reads ahead.
+    ///
+    /// # Errors
+    /// When the connection is of no use.
+    pub async fn logged_in<P, S>(
+        &self,
+        client: &mut Client<P>,
+        login: Login,
+        stream: &mut Rewound<MailStream<S>>,
+        store: &dyn LatchStore,
+        account: &Account,
+    ) -> Result<(), RunError>
+    where
+        P: Protocol,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        client.logged_in(login);
+        let done = within(self.time_limit, run(client, stream, store, account)).await;
+        let pause = done.unwrap_or_else(|TimedOut| Err(timed_out(client)))?;
+        stream.rewind(client.take_leftover());
+        match pause {
+            Pause::Ready => Ok(()),
+            Pause::StartTls | Pause::LogIn => Err(RunError::Client(ClientError::Misuse)),
+        }
+    }
+
+    /// The time that a step may take.
+    #[cfg(any(feature = "async-imap", feature = "lettre"))]
+    pub(crate) const fn limit(&self) -> Duration {
+        self.time_limit
+    }
+
+    async fn connect_untimed<P, S>(
         &self,
         client: &mut Client<P>,
         mut tcp: S,
@@ -177,6 +243,29 @@ impl LatchConnector {
         let dane = dane.map_or(DaneVerdict::NotChecked, |dane| dane(certificates));
         let facts = verifier.facts(connection, host, UnixTime::now(), dane);
         Ok((tls, facts.map_err(Failed::local)?))
+    }
+}
+
+/// The time for a step is over.
+pub(crate) struct TimedOut;
+
+pub(crate) async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = T>,
+) -> Result<T, TimedOut> {
+    tokio::time::timeout(limit, step)
+        .await
+        .map_err(|_| TimedOut)
+}
+
+/// What it comes to: a server that is slow to take the report of a failure does not undo the failure.
+pub(crate) fn timed_out<P: Protocol>(client: &Client<P>) -> RunError {
+    match client.session().outcome() {
+        Outcome::Refuse(failure) => RunError::Refused {
+            failure,
+            handshake: None,
+        },
+        _ => RunError::TimedOut,
     }
 }
 
