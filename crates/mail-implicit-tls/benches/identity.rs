@@ -3,6 +3,7 @@
 
 #![allow(missing_docs, reason = "criterion_group! makes public items")]
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a benchmark that cannot begin stops"
