@@ -446,12 +446,16 @@ async fn an_idle_connection_is_closed_whether_it_asked_or_not() {
 #[tokio::test]
 async fn a_connection_with_a_request_under_way_is_not_idle() {
     let pki = Pki::new();
-    let idle = Duration::from_millis(200);
+    let idle = Duration::from_millis(500);
     for alpn in [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2P256] {
         let service = Service::with(&pki, &[alpn], |server| server.idle_timeout(idle)).await;
         let client = pki.client();
-        assert_eq!(service.get(&client, "/slow").await.2, "slow");
-        assert_eq!(service.get(&client, "/drip").await.2, "dripdrip");
+        for (path, answer) in [("/slow", "slow"), ("/drip", "dripdrip")] {
+            let (_, _, before) = service.get(&client, "/address").await;
+            assert_eq!(service.get(&client, path).await.2, answer);
+            // It was not told to close meanwhile.
+            assert_eq!(service.get(&client, "/address").await.2, before, "{alpn:?}");
+        }
     }
 }
 
