@@ -191,6 +191,37 @@ fn strip(c: &mut Criterion) {
         });
     }
     group.finish();
+    // What a sender can make of a message, to find a cost that grows faster than it.
+    const WHOLE: usize = 1 << 20;
+    let recipes = [
+        (
+            "own-fields",
+            "Authentication-Results: example.com; tls=pass\r\n",
+        ),
+        (
+            "hidden-fields",
+            "X: a\rAuthentication-Results: example.com; x=y\r\n",
+        ),
+        ("open-comments", "\rAuthentication-Results: ("),
+        ("halves-of-names", "Authentication-Re\r"),
+        ("folds", "\r\n (a)"),
+        ("line-breaks", "\x0b"),
+        ("one-line", "a"),
+    ];
+    let mut group = c.benchmark_group("strip-1-mb");
+    group.sample_size(10);
+    for (name, repeat) in recipes {
+        let count = WHOLE.checked_div(repeat.len()).unwrap_or_default();
+        let message = [
+            "Authentication-Results: other.example",
+            &repeat.repeat(count),
+        ]
+        .concat();
+        group.bench_function(name, |b| {
+            b.iter(|| policy.strip(black_box(message.as_bytes())));
+        });
+    }
+    group.finish();
 }
 
 #[cfg(not(feature = "idna"))]

@@ -33,8 +33,8 @@ pub use milter::{MilterMacros, Mta};
 pub use rustls_session::{DeferredClientVerifier, StillHandshaking};
 #[cfg(feature = "idna")]
 pub use strip::{
-    AUTHENTICATION_RESULTS, AuthservId, AuthservIdError, Removal, StripPolicy, StripReason,
-    StripVerdict,
+    AUTHENTICATION_RESULTS, AuthservId, AuthservIdError, Disguise, Removal, StripPolicy,
+    StripReason, StripScope, StripVerdict, Stripped, Stripper,
 };
 pub use {
     dn::{Attribute, AttributeValue, DistinguishedName, DnForm, Rdn, Rdns},

@@ -60,9 +60,14 @@ fn scan(value: &[u8]) -> Read<'_, Text<'_>> {
 /// What stands behind the id, and the white space and comments behind that.
 #[cfg(feature = "idna")]
 pub(crate) fn rest_after<'a>(value: &'a [u8], id: Text<'_>) -> Result<&'a [u8], ()> {
-    let rest = value.get(id.span().end()..).ok_or(())?;
+    skip_cfws(value.get(id.span().end()..).ok_or(())?)
+}
+
+/// Skips white space and comments.
+#[cfg(feature = "idna")]
+pub(crate) fn skip_cfws(input: &[u8]) -> Result<&[u8], ()> {
     let (rest, ()) = Rules::lenient()
-        .cfws(rest, |_, _, _| Ok(()))
+        .cfws(input, |_, _, _| Ok(()))
         .map_err(|_| ())?;
     Ok(rest)
 }

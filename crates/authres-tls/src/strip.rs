@@ -1,18 +1,22 @@
-//! Feature `idna`: which `Authentication-Results` fields to remove at the border (RFC 8601 section 5):
-//! those that claim to be one's own, in whatever disguise. In doubt a field is removed.
+//! Feature `idna`: decides which `Authentication-Results` fields a border removes (RFC 8601 section 5):
+//! those that claim a local authserv-id, in whatever disguise. In doubt a field is removed.
 
 use alloc::{
     borrow::Cow,
     string::{String, ToString},
     vec::Vec,
 };
-use core::fmt;
+use core::{fmt, ops::Range};
 
 use crate::{
-    message::{Field, fields},
-    scan::{id_or_method, rest_after},
+    scan::{id_or_method, rest_after, skip_cfws},
     syntax::is_supported_version,
 };
+
+mod stripper;
+mod token;
+
+pub use stripper::Stripper;
 
 /// The field's name.
 pub const AUTHENTICATION_RESULTS: &str = "Authentication-Results";
@@ -99,62 +103,75 @@ fn is_too_long(text: &str) -> bool {
             .any(|label| is_longer(label, LONGEST_LABEL))
 }
 
-/// Whose fields are one's own, and where the message comes from.
+/// The fields that a border removes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StripScope {
+    /// Fields that claim one of these authserv-ids, the ids of the local servers, or that may be taken for
+    /// such a field.
+    OwnIds(Vec<AuthservId>),
+    /// All `Authentication-Results` fields, for a border that trusts no other server.
+    All,
+    /// No field: the message comes directly from a trusted server.
+    None,
+}
+
+/// The policy of a border.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripPolicy {
-    /// The authserv-ids of one's own servers.
-    pub own: Vec<AuthservId>,
-    /// Names below those are one's own as well. On by default.
+    /// The fields that are removed.
+    pub scope: StripScope,
+    /// Names below the local authserv-ids are local as well. On by default.
     pub subdomains: bool,
-    /// The message comes directly from a server of one's own: what it wrote stays. Off by default.
-    pub from_trusted: bool,
-    /// Remove also what others wrote: the border that knows no outsider it trusts. Off by default.
-    pub all: bool,
 }
 
 impl StripPolicy {
-    /// The policy of a border for these ids.
+    /// Returns the policy of a border for these local authserv-ids.
     #[must_use]
     pub fn new(own: impl IntoIterator<Item = AuthservId>) -> Self {
+        Self::of(StripScope::OwnIds(own.into_iter().collect()))
+    }
+
+    /// Returns the policy with this scope.
+    #[must_use]
+    pub const fn of(scope: StripScope) -> Self {
         Self {
-            own: own.into_iter().collect(),
+            scope,
             subdomains: true,
-            from_trusted: false,
-            all: false,
         }
     }
 }
 
-/// Whether a field is removed.
+/// The decision on a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum StripVerdict {
-    /// It stays.
+    /// The field stays.
     Keep,
-    /// It goes, and why.
+    /// The field is removed, for this reason.
     Remove(StripReason),
 }
 
-/// Why a field is removed.
+/// The reason for which a field is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StripReason {
-    /// It claims an id of one's own.
+    /// The field claims a local authserv-id.
     OwnId,
-    /// It claims a name below one.
+    /// The field claims a name below a local authserv-id.
     BelowOwnId,
-    /// It has no authserv-id; readers that do without would take it for one's own.
+    /// The field has no authserv-id; readers that accept this may take it for a local field.
     MissingId,
-    /// What stands for the id is none, or ends in a way that readers may take for another.
+    /// The authserv-id cannot be parsed, or is followed by text that other readers may take for a part of
+    /// it.
     UnreadableId,
-    /// Its version is not one this crate knows (RFC 8601 section 5).
+    /// This crate does not know the field's version (RFC 8601 section 5).
     UnsupportedVersion,
     /// The policy removes all.
     All,
 }
 
 impl StripReason {
-    /// The name as it stands in conformance vectors and logs.
+    /// Returns the name that conformance vectors and logs use.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -168,16 +185,53 @@ impl StripReason {
     }
 }
 
+/// The certainty that all readers end a value at the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// At a line feed that no white space follows, or at the end of the message.
+    Certain,
+    /// At another line break, or because it is too long: some reader may see more of it.
+    Doubtful,
+}
+
 impl StripPolicy {
-    /// Whether a field with this value is removed.
+    /// Decides on a field with this value. A line break in it that does not fold, of whatever kind, ends
+    /// the value for some readers; the field stays only if it may stay for those as well.
     pub fn verdict(&self, value: &[u8]) -> StripVerdict {
+        let verdict = self.judge(value, End::Certain);
+        match (verdict, token::value_end(value)) {
+            (StripVerdict::Keep, Some(end)) => {
+                self.judge(value.get(..end).unwrap_or_default(), End::Doubtful)
+            }
+            _ => verdict,
+        }
+    }
+
+    /// Decides on a field of any name, as an MTA gives it to a milter: value without the line break at its
+    /// end. A field is removed if a reader that takes a control character in it for a line break finds an
+    /// `Authentication-Results` field inside that is removed.
+    ///
+    /// ```
+    /// # use authres_tls::{AuthservId, StripPolicy, StripReason, StripVerdict};
+    /// let policy = StripPolicy::new([AuthservId::try_new("example.org").unwrap()]);
+    /// let forged = b"a\rAuthentication-Results: example.org; dkim=pass";
+    /// let verdict = policy.field_verdict(b"Subject", forged);
+    /// assert_eq!(verdict, StripVerdict::Remove(StripReason::OwnId));
+    /// ```
+    pub fn field_verdict(&self, name: &[u8], value: &[u8]) -> StripVerdict {
+        let field = [name, b":", value].concat();
+        let removals = self.removals(&field);
+        let first = removals.first().map(|removal| removal.reason);
+        first.map_or(StripVerdict::Keep, StripVerdict::Remove)
+    }
+
+    fn judge(&self, value: &[u8], end: End) -> StripVerdict {
         use StripReason::{All, BelowOwnId, MissingId, OwnId, UnreadableId, UnsupportedVersion};
-        if self.from_trusted {
-            return StripVerdict::Keep;
-        }
-        if self.all {
-            return StripVerdict::Remove(All);
-        }
+        let own = match &self.scope {
+            StripScope::None => return StripVerdict::Keep,
+            StripScope::All => return StripVerdict::Remove(All),
+            StripScope::OwnIds(own) => own,
+        };
         let Ok(id) = id_or_method(value) else {
             return StripVerdict::Remove(UnreadableId);
         };
@@ -193,7 +247,7 @@ impl StripPolicy {
         let Ok(claimed) = AuthservId::try_new(&text) else {
             return StripVerdict::Remove(UnreadableId);
         };
-        for own in &self.own {
+        for own in own {
             if *own == claimed {
                 return StripVerdict::Remove(OwnId);
             }
@@ -204,54 +258,101 @@ impl StripPolicy {
         if after.first().is_some_and(u8::is_ascii_digit) && !is_supported_version(after) {
             return StripVerdict::Remove(UnsupportedVersion);
         }
+        // Where a reader may see more of the value, only a `;` proves that the id is complete.
+        if end == End::Doubtful && !after_version(after).starts_with(b";") {
+            return StripVerdict::Remove(UnreadableId);
+        }
         StripVerdict::Keep
     }
 
-    /// The fields of a message that are removed, by their places among all its fields.
+    /// Returns the parts of a message that are removed, in order.
     #[must_use]
     pub fn removals(&self, message: &[u8]) -> Vec<Removal> {
-        let mut removals = Vec::new();
-        for (index, field) in fields(message).enumerate() {
-            if !is_ours(&field) {
-                continue;
-            }
-            if let StripVerdict::Remove(reason) = self.verdict(field.value()) {
-                removals.push(Removal { index, reason });
-            }
-        }
-        removals
+        self.strip(message).removals
     }
 
-    /// The message without the fields that are removed, all else byte for byte; and which they were.
+    /// Removes fields from a message; every other octet stays as it is. A long message is better given
+    /// piece by piece to a [`Stripper`].
+    ///
+    /// A line of the header begins after each character that some reader takes for a line break: LF, CR,
+    /// VT, FF, the separators 0x1C to 0x1E, NUL, NEL, U+2028 and U+2029.
+    ///
+    /// ```
+    /// # use authres_tls::{AuthservId, StripPolicy};
+    /// let policy = StripPolicy::new([AuthservId::try_new("example.org").unwrap()]);
+    /// let forged = b"Subject: a\rAuthentication-Results: example.org; dkim=pass\r\n\r\nbody";
+    /// let stripped = policy.strip(forged);
+    /// assert_eq!(stripped.message, b"Subject: a\r\n\r\nbody");
+    /// assert_eq!(stripped.removals[0].span, 10..56);
+    /// ```
     #[must_use]
-    pub fn strip(&self, message: &[u8]) -> (Vec<u8>, Vec<Removal>) {
-        let removals = self.removals(message);
-        let mut out = Vec::with_capacity(message.len());
-        let mut from = 0;
-        let mut next = removals.iter().peekable();
-        for (index, field) in fields(message).enumerate() {
-            if next.next_if(|removal| removal.index == index).is_some() {
-                let span = field.span();
-                out.extend_from_slice(message.get(from..span.start).unwrap_or_default());
-                from = span.end;
-            }
+    pub fn strip(&self, message: &[u8]) -> Stripped {
+        let mut stripper = Stripper::new(self);
+        let mut stripped = Vec::with_capacity(message.len());
+        // Pieces, so that no second copy of the message is made.
+        for piece in message.chunks(1 << 16) {
+            stripper.push(piece, &mut stripped);
         }
-        out.extend_from_slice(message.get(from..).unwrap_or_default());
-        (out, removals)
+        stripper.finish(&mut stripped);
+        Stripped {
+            message: stripped,
+            removals: stripper.take_removals(),
+        }
     }
 }
 
-/// A field that is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Removal {
-    /// Its place among all fields of the message, counted from 0.
-    pub index: usize,
-    /// Why.
-    pub reason: StripReason,
+/// Returns the text after a version, if there is one, and after the white space and comments behind it.
+fn after_version(after: &[u8]) -> &[u8] {
+    let digits = after.iter().take_while(|octet| octet.is_ascii_digit());
+    let after = after.get(digits.count()..).unwrap_or_default();
+    skip_cfws(after).unwrap_or_default()
 }
 
-fn is_ours(field: &Field<'_>) -> bool {
-    field
-        .name()
-        .eq_ignore_ascii_case(AUTHENTICATION_RESULTS.as_bytes())
+/// A message without the fields that were removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stripped {
+    /// The octets that stay.
+    pub message: Vec<u8>,
+    /// The parts that were removed, in order.
+    pub removals: Vec<Removal>,
+}
+
+/// A field that was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Removal {
+    /// The number of fields before the one removed, as [`fields`](crate::fields) counts them. A field hidden
+    /// in another one has that one's number.
+    pub index: usize,
+    /// The number of line feeds before the part removed.
+    pub line: usize,
+    /// The octets of the message that were removed, one line break among them.
+    pub span: Range<usize>,
+    /// The field's value in the message, as far as it was read.
+    pub value: Range<usize>,
+    /// The reason.
+    pub reason: StripReason,
+    /// The disguise of the field, if only some readers see it.
+    pub disguise: Option<Disguise>,
+}
+
+/// The way in which a field hides from readers that follow RFC 5322.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disguise {
+    /// The field begins after a character that only some readers take for a line break.
+    LineBreak,
+    /// The field's name contains characters that some readers ignore.
+    Name,
+}
+
+impl Disguise {
+    /// Returns the name that reports use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LineBreak => "line-break",
+            Self::Name => "name",
+        }
+    }
 }

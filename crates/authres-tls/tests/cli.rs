@@ -398,7 +398,19 @@ fn no_octet_of_a_message_reaches_the_terminal_as_a_control_character() {
 }
 
 #[test]
-fn empty_input_is_an_empty_value() {
+fn accepts_empty_input() {
+    let none = "stdin: no Authentication-Results field\n";
+    expect(&["explain"], "", 0, none);
+    expect(&["lint"], "", 0, none);
+    let json = "{\n  \"file\": \"stdin\",\n  \"input\": \"message\",\n  \"fields\": []\n}\n";
+    expect(&["json"], "", 0, json);
+    let stripped = authres(&["strip", "--all"], "");
+    assert_eq!((stripped.code, stripped.out), (Some(0), vec![]));
+    assert_eq!(stripped.err, "stdin: 0 fields removed\n");
+}
+
+#[test]
+fn refuses_an_empty_value() {
     let refused = "stdin:1: a value
 strictly   refused: authres-payload: nothing there at byte 0
 leniently  refused: authres-payload: nothing there at byte 0
@@ -409,9 +421,9 @@ error[empty]: authres-payload: nothing there at byte 0
 1 |
   | ^
 ";
-    expect(&["explain"], "", 1, refused);
+    expect(&["explain", "--input", "value"], "", 1, refused);
     expect(
-        &["lint"],
+        &["lint", "--input", "value"],
         "",
         1,
         &format!("{refused}\n1 error in 1 field\n"),
@@ -511,9 +523,9 @@ fn forged_fields_are_stripped_and_all_else_stays() {
     let expected = Ran {
         code: Some(0),
         out: include_bytes!("data/cli/two.stripped").to_vec(),
-        err: "stdin:2: field 0 of message 0 removed: below-own-id: it claims a name below an id of one's own
-stdin:3: field 1 of message 0 removed: below-own-id: it claims a name below an id of one's own
-stdin:12: field 1 of message 1 removed: missing-id: it has no authserv-id, and might be taken for one's own
+        err: "stdin:2: field 0 of message 0 removed: below-own-id: it claims a name below a local authserv-id
+stdin:3: field 1 of message 0 removed: below-own-id: it claims a name below a local authserv-id
+stdin:12: field 1 of message 1 removed: missing-id: it has no authserv-id, and may be taken for a local field
 stdin: 3 fields removed from 2 messages
 "
         .to_owned(),
@@ -534,10 +546,10 @@ fn check_reports_and_writes_no_message() {
         ],
         TWO,
         1,
-        "{\"file\":\"stdin\",\"messages\":2,\"removed\":[\
+        "{\"file\":\"stdin\",\"removed\":[\
          {\"message\":0,\"field\":0,\"line\":2,\"reason\":\"own-id\"},\
          {\"message\":0,\"field\":1,\"line\":3,\"reason\":\"own-id\"},\
-         {\"message\":1,\"field\":1,\"line\":12,\"reason\":\"missing-id\"}]}\n",
+         {\"message\":1,\"field\":1,\"line\":12,\"reason\":\"missing-id\"}],\"messages\":2}\n",
     );
     let none = "stdin: 0 fields removed\n";
     expect(&["strip", "--own", "mx.example", "--check"], A1, 0, none);
@@ -553,7 +565,7 @@ fn octets_of_a_message_are_kept_as_they_are() {
         Authentication-Results: mx.example; none";
     let ran = authres(&["strip", "--own", "mx.example"], message);
     let err =
-        "stdin:2: field 1 removed: own-id: it claims an id of one's own\nstdin: 1 field removed\n";
+        "stdin:2: field 1 removed: own-id: it claims a local authserv-id\nstdin: 1 field removed\n";
     let expected = Ran {
         code: Some(0),
         out: expected.to_vec(),
@@ -583,19 +595,324 @@ fn policies_of_strip_are_options() {
     assert_eq!(quiet(&["--all"]), "\nbody\n");
 }
 
+const FORGED: &str = "Authentication-Results: mx.example; none\n";
+const DATE: &str = "From a@b Thu Jan  1 00:00:00 2026\n";
+
+#[track_caller]
+fn strips(options: &[&str], file: &str, left: &str, err: &str) {
+    let arguments = [&["strip", "--own", "mx.example"], options].concat();
+    let ran = authres(&arguments, file);
+    assert_eq!(String::from_utf8_lossy(&ran.out), left);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), err));
+}
+
 #[test]
-fn one_message_of_an_mbox_is_an_mbox_unless_it_is_said_to_be_a_message() {
-    let mbox = "From a\nAuthentication-Results: mx.example; none\n\nFrom b\n\
-                Authentication-Results: mx.example; none\n\n";
-    let stripped = |input| {
-        let ran = authres(&["strip", "--own", "mx.example", "--input", input], mbox);
-        String::from_utf8(ran.out).expect("UTF-8")
-    };
-    assert_eq!(stripped("mbox"), "From a\n\nFrom b\n\n");
-    assert_eq!(
-        stripped("message"),
-        "From a\n\nFrom b\nAuthentication-Results: mx.example; none\n\n"
+fn strips_an_mbox_by_its_separators_and_no_body() {
+    let quoted = format!("\nFrom here on\n\n{FORGED}\nx\n{DATE}{FORGED}\n");
+    let mbox = format!("{DATE}{FORGED}A: b\n{quoted}{DATE}{FORGED}\n");
+    let left = format!("{DATE}A: b\n{quoted}{DATE}\n");
+    let report = "stdin:2: field 0 of message 0 removed: own-id: it claims a local authserv-id
+stdin:14: field 0 of message 1 removed: own-id: it claims a local authserv-id
+stdin: 2 fields removed from 2 messages
+authres: stdin: 2 lines, the first of them line 5, begin with \"From \" but are no separators of an mbox \
+(RFC 4155), which have an empty line before them and a date: read as text
+";
+    strips(&[], &mbox, &left, report);
+    strips(&["--mbox", "--quiet"], &mbox, &left, "");
+    let as_message = format!("{DATE}A: b\n{quoted}{DATE}{FORGED}\n");
+    strips(&["--message", "--report", "none"], &mbox, &as_message, "");
+    let report = "stdin:3: field 0 of message 0 removed: own-id: it claims a local authserv-id
+stdin: 1 field removed from 1 message
+";
+    for empty in ["\n", "\r\n"] {
+        strips(
+            &[],
+            &format!("{empty}{DATE}{FORGED}\nbody\n"),
+            &format!("{empty}{DATE}\nbody\n"),
+            report,
+        );
+    }
+}
+
+#[test]
+fn strips_a_message_that_begins_with_from_as_one_and_warns() {
+    let file = format!("From a\n{FORGED}\n{DATE}{FORGED}\nFrom b\n{FORGED}");
+    let left = format!("From a\n\n{DATE}{FORGED}\nFrom b\n{FORGED}");
+    let report = "stdin:2: field 0 removed: own-id: it claims a local authserv-id
+stdin: 1 field removed
+authres: stdin: line 1 begins with \"From \" but is no separator of an mbox (RFC 4155): read as one message; \
+--mbox if it is an mbox
+";
+    strips(&[], &file, &left, report);
+    strips(&["--message", "--report", "none"], &file, &left, "");
+    let as_mbox = format!("From a\n\n{DATE}\nFrom b\n{FORGED}");
+    strips(&["--mbox", "--quiet"], &file, &as_mbox, "");
+    strips(&["--input", "mbox", "--quiet"], &file, &as_mbox, "");
+}
+
+#[test]
+fn strips_and_lints_a_field_that_only_some_readers_see() {
+    let message = "X: a\rAuthentication-Results: mx.example; dkim=pass\r\n\r\nbody\r\n";
+    let report =
+        "stdin:1: field 0 removed: own-id: it claims a local authserv-id (only some readers see it)
+stdin: 1 field removed
+";
+    strips(&[], message, "X: a\r\n\r\nbody\r\n", report);
+    let json = "{\"file\":\"stdin\",\"removed\":[{\"message\":0,\"field\":0,\"line\":1,\"reason\":\"own-id\",\
+                \"hidden_by\":\"line-break\"}],\"messages\":1}\n";
+    expect(
+        &[
+            "strip",
+            "--own",
+            "mx.example",
+            "--check",
+            "--report",
+            "json",
+        ],
+        message,
+        1,
+        json,
     );
+    expect(
+        &["lint"],
+        message,
+        1,
+        "stdin:1: Authentication-Results
+strictly   read
+
+warning[hidden-field]: only some readers see this field: it begins after a character that they take for a line \
+break
+ --> stdin:1:25
+  |
+1 | \u{fffd}Authentication-Results: mx.example; dkim=pass
+  |                         ^
+
+1 warning in 1 field
+",
+    );
+    let json = authres(&["json"], message);
+    assert!(String::from_utf8_lossy(&json.out).contains("\"hidden_by\": \"line-break\""));
+    let named = "Authentication-Results\u{a0}: mx.example; none\r\n\r\n";
+    let lint = String::from_utf8(authres(&["lint"], named).out).expect("UTF-8");
+    assert!(
+        lint.contains("its name has characters that they ignore"),
+        "{lint}"
+    );
+}
+
+#[test]
+fn notes_are_no_fault() {
+    let value = "mx.example; x=y";
+    let note = "stdin:1: a value
+strictly   read
+
+note[unknown-method]: the method x is not registered
+ --> stdin:1:13
+  |
+1 | mx.example; x=y
+  |             ^
+
+1 note in 1 field
+";
+    expect(&["lint"], value, 0, note);
+    let nothing = "nothing to report in 1 field\n";
+    expect(&["lint", "--level", "warning"], value, 0, nothing);
+    expect(
+        &["lint", "--level", "error"],
+        "mx.example; tls=pass;",
+        0,
+        nothing,
+    );
+    expect(
+        &["lint", "--level", "error", "--quiet"],
+        "mx.example; tls=pa@ss (",
+        1,
+        "",
+    );
+    expect(&["lint", "-q"], "mx.example; tls=pass;", 1, "");
+}
+
+/// A directory of one's own for a test.
+fn directory(name: &str) -> std::path::PathBuf {
+    let directory = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory");
+    directory
+}
+
+#[test]
+fn reads_several_files_and_maildirs() {
+    let root = directory("cli-maildir");
+    for name in ["cur", "new", "tmp", ".Sent/cur", ".Sent/new", ".Sent/tmp"] {
+        fs::create_dir_all(root.join(name)).expect("a directory");
+    }
+    let message = format!("A: b\n{FORGED}\nbody\n");
+    let files = [
+        ".Sent/cur/3",
+        "cur/1:2,S",
+        "new/2",
+        "tmp/4",
+        "dovecot-uidlist",
+        ".Sent/maildirfolder",
+    ];
+    for name in files {
+        fs::write(root.join(name), &message).expect("writable");
+    }
+    let path = root.to_str().expect("UTF-8");
+    let lint = authres(&["lint", path, "-", path], "mx.example; none");
+    assert_eq!(
+        String::from_utf8_lossy(&lint.out)
+            .matches("read as CRLF")
+            .count(),
+        6
+    );
+    assert!(lint.out.ends_with(b"nothing to report in 7 fields\n"));
+    assert_eq!((lint.code, lint.err.as_str()), (Some(0), ""));
+    let check = authres(&["strip", "--all", "--check", path], "");
+    let line = |name| {
+        format!(
+            "{path}/{name}:2: field 1 removed: all: all are removed\n{path}/{name}: 1 field removed\n"
+        )
+    };
+    let report = [".Sent/cur/3", "cur/1:2,S", "new/2"].map(line).concat();
+    assert_eq!(String::from_utf8_lossy(&check.out), report);
+    assert_eq!((check.code, check.err.as_str()), (Some(1), ""));
+    let refused = authres(&["strip", "--all", path], "");
+    assert_eq!(refused.code, Some(2));
+    let err = "authres: several files are stripped with --check, or with --output DIR\n";
+    assert_eq!(refused.err, err);
+
+    let target = directory("cli-maildir-stripped");
+    let to = target.to_str().expect("UTF-8");
+    let arguments = ["strip", "--all", "--quiet", "--output", to, path];
+    let stripped = authres(&arguments, "");
+    assert_eq!(
+        (stripped.code, stripped.out, stripped.err.as_str()),
+        (Some(0), vec![], "")
+    );
+    for name in [".Sent/cur/3", "cur/1:2,S", "new/2"] {
+        let text = fs::read_to_string(target.join(name)).expect("a file");
+        assert_eq!(text, "A: b\n\nbody\n");
+    }
+    assert!(!target.join("tmp/4").exists());
+    // Nothing is overwritten, and each file is tried.
+    let again = authres(&arguments, "");
+    assert_eq!((again.code, again.err.matches(to).count()), (Some(2), 3));
+}
+
+#[test]
+fn goes_on_after_a_file_that_cannot_be_read() {
+    let root = directory("cli-several");
+    let path = root.join("value");
+    fs::write(&path, "mx.example; none").expect("writable");
+    let path = path.to_str().expect("UTF-8");
+    let ran = authres(&["lint", "/nowhere", path], "");
+    assert_eq!(
+        String::from_utf8_lossy(&ran.out),
+        "nothing to report in 1 field\n"
+    );
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.starts_with("authres: /nowhere: "), "{}", ran.err);
+    let ran = authres(&["json", path, path], "");
+    let documents: Result<Vec<serde_json::Value>, _> =
+        serde_json::Deserializer::from_slice(&ran.out)
+            .into_iter()
+            .collect();
+    assert_eq!(documents.expect("JSON").len(), 2);
+}
+
+/// Runs the command with an output that nobody reads.
+fn into_closed_pipe(arguments: &[&str], input: &[u8]) -> (Option<i32>, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_authres"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the command starts");
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().expect("piped");
+    let _ = stdin.write_all(input);
+    drop(stdin);
+    let ran = child.wait_with_output().expect("the command ends");
+    (
+        ran.status.code(),
+        String::from_utf8(ran.stderr).expect("UTF-8"),
+    )
+}
+
+#[test]
+fn is_silent_if_nobody_reads_what_it_writes() {
+    let message = format!("{}\n{}", FORGED.repeat(500), "body\n".repeat(100_000));
+    for arguments in [
+        &["strip", "--own", "mx.other", "--report", "none"][..],
+        &["strip", "--all", "--check"],
+        &["strip", "--all", "--check", "--report", "json"],
+        &["explain"],
+        &["lint"],
+        &["json"],
+        &["completions", "bash"],
+        &["man"],
+        &["man", "strip"],
+    ] {
+        let ran = into_closed_pipe(arguments, message.as_bytes());
+        assert_eq!(ran, (Some(0), String::new()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn prints_completions_and_manual_pages() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let ran = authres(&["completions", shell], "");
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+        assert!(
+            String::from_utf8_lossy(&ran.out).contains("no-subdomains"),
+            "{shell}"
+        );
+    }
+    let page = authres(&["man"], "");
+    assert!(String::from_utf8_lossy(&page.out).contains(".TH authres 1"));
+    let page = authres(&["man", "strip"], "");
+    let text = String::from_utf8_lossy(&page.out).into_owned();
+    assert!(
+        text.contains(".TH authres-strip 1") && text.contains("\\-\\-no\\-subdomains"),
+        "{text}"
+    );
+    let none = authres(&["man", "no\u{1b}ne"], "");
+    assert_eq!(none.err, "authres: no such subcommand: no\\u{1b}ne\n");
+    assert_eq!(none.code, Some(2));
+}
+
+#[test]
+fn no_invisible_character_of_a_message_reaches_the_terminal() {
+    let invisible = "\u{3164}\u{fff9}\u{fffa}\u{fffb}\u{e0000}\u{e0041}\u{e007f}\u{e0100}\u{fe0f}\u{fe00}\
+        \u{202a}\u{202e}\u{2066}\u{2069}\u{200b}\u{200e}\u{200f}\u{61c}\u{34f}\u{115f}\u{ffa0}\u{180b}\u{2060}\
+        \u{feff}\u{ad}\u{a0}\u{2028}\u{2029}\u{85}\u{9b}\u{2800}\u{1d173}\u{e000}\u{10fffd}";
+    let texts = [
+        format!("mx.example; x=y reason=\"{invisible}\" ({invisible}) p.q=\"{invisible}\""),
+        format!(
+            "\"{invisible}\"; tls=pass cert.client=\"CN={invisible}\" cert.clientalt=\"DNS:{invisible}\""
+        ),
+        format!("A: b\r\nAuthentication-Results: mx.example; {invisible}=@{invisible}\r\n\r\n"),
+        format!("A: b\r\nAuthentication-Results{invisible}: mx.example; x=y\r\n\r\n"),
+    ];
+    for text in texts {
+        for arguments in [
+            &["explain"][..],
+            &["explain", "--utf8", "--color", "always"],
+            &["lint"],
+            &["lint", "--utf8", "--lenient"],
+            &["json"],
+            &["json", "--utf8"],
+            &["strip", "--all", "--check"],
+            &["strip", "--all", "--check", "--report", "json"],
+        ] {
+            let ran = authres(arguments, &text);
+            let out = String::from_utf8(ran.out).expect("UTF-8");
+            let seen: String = out.chars().filter(|c| invisible.contains(*c)).collect();
+            assert_eq!((seen.as_str(), ran.err.as_str()), ("", ""), "{arguments:?}");
+        }
+    }
 }
 
 #[test]
@@ -656,7 +973,7 @@ fn wrong_command_lines_exit_with_2() {
     }
     let help = authres(&["strip", "--help"], "");
     let text = String::from_utf8(help.out).expect("UTF-8");
-    assert!(text.contains("Exit codes:\n  0  all is well\n"));
+    assert!(text.contains("Exit codes:\n  0  all is well, or"));
     assert_eq!(help.code, Some(0));
 }
 

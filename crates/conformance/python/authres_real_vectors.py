@@ -503,6 +503,8 @@ def damaged():
          "spf=pass | smtp.mailfrom=prvs=12=u@b.example | smtp.helo=h.example", "~")
     case("base64-on-the-next-line", "by hand", "a.example; dkim=pass header.b=\r\n AbC= header.s=\r\n s1",
          "dkim=pass | header.b=AbC= | header.s=s1", "~unquoted-tspecials")
+    case("base64-of-two-pads-on-the-next-line", "by hand", "a.example; dkim=pass header.b=\r\n AbCd== header.s=s1",
+         "dkim=pass | header.b=AbCd== | header.s=s1", "~unquoted-tspecials")
     case("name-on-the-next-line", "by hand", "a.example; tls=pass cert.client=\r\n CN=b.example,O=c tls.v=TLS1.3",
          "tls=pass | cert.client=CN=b.example,O=c | tls.v=TLS1.3", "~unquoted-tspecials")
     case("empty-reason", "by hand", "a.example; dkim=fail reason= header.d=b.example; spf=fail reason=",

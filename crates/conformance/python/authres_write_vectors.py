@@ -372,6 +372,16 @@ def utf8():
     case("octets-are-counted", tls("é" * 20 + " " + "é" * 20 + " x"), (UTF8, LINES), mode="utf8")
 
 
+def identities():
+    """The identities that servers report, by the properties that readers know."""
+    for name, text in {"quoted": '"a b"@a.example', "quoted-that-forges": '"x; dkim=pass"@a.example', "local-part": "Pelé@a.example",
+                       "u-label": "a@bücher.example", "both": '"Pelé b"@bücher.example', "dot-atom": "a.b+c=d@a.example",
+                       "domain": "bücher.example", "at-domain": "@bücher.example"}.items():
+        results = [{"method": "spf", "result": "pass", "props": [["smtp", "mailfrom", text], ["smtp", "helo", "h.example"]]},
+                   {"method": "dkim", "result": "fail", "props": [["header", "i", text]]}]
+        case(f"identity-{name}", results, (IDENTITIES, FORGED), mode="utf8")
+
+
 def folding():
     # Around the soft limit: value, and value with `;` behind it.
     for length in range(60, 66):
@@ -396,6 +406,7 @@ def folding():
         "long-run-of-blanks": "a" + " " * 100 + "b c d",
         "quoted-local-part": '"' + words + '"@b.example', "quoted-local-part-escapes": '"' + r'a \\ b\" c' * 20 + '"@b.example',
         "quoted-local-part-blank-escaped": '"' + "ab" * 30 + r"\ " + "c" * 10 + r" \  d \ " + '"@b.example',
+        "quoted-local-part-blank-behind-an-escaped-one": '"' + "a" * 70 + r"\  b c" + '"@d.example',
         "quoted-local-part-long": '"' + "b" * 100 + '"@c.example',
         "quoted-local-part-blanks": '"' + " " * 100 + '"@c.example',
     }.items():
@@ -450,7 +461,7 @@ def hard_limit():
 
 
 def text_():
-    for part in (forms, refusals, keywords, structure, utf8, folding, hard_limit):
+    for part in (forms, refusals, keywords, structure, utf8, identities, folding, hard_limit):
         part()
     names = [it["name"] for it in CASES]
     assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)

@@ -137,7 +137,7 @@ def given(value):
     return value.encode() if isinstance(value, str) and len(value) <= MOST_BYTES else None
 
 
-for suite in "header", "lenient", "tls":
+for suite in "header", "lenient", "real", "tls":
     for case in vectors("authres-tls", suite):
         value = given(case["value"])
         if value is None:
@@ -164,7 +164,7 @@ for case in vectors("authres-tls", "write"):
         for _, name, text in result.get("props", []):
             texts += [text, name]
     data = b"\xff".join(text.encode() for text in ["\x02\x4e\x75\x00", *texts])
-    shape = (len(texts), case["name"].split("-")[0])
+    shape = (len(texts), case["name"].split("-")[0], any(text.startswith('"') and "@" in text for text in texts), data.isascii())
     if shape not in SEEN and len(data) <= MOST_BYTES:
         SEEN.add(shape)
         write("authres_write", case["name"], data)

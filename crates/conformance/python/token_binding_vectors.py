@@ -13,10 +13,11 @@ import hashlib
 import json
 import re
 import sys
+from math import gcd
 from pathlib import Path
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -141,6 +142,22 @@ class Rsa:
     def sign(self, octets=None, profile=DEFAULT, scheme=None, digest=None):
         octets, digest = octets or signed_octets(), digest or hashes.SHA256()
         return self.key.sign(octets, scheme or padding.PKCS1v15(), digest)
+
+
+class RawRsa(Rsa):
+    """One of a public exponent that no library takes: signs by hand (RFC 8017 section 8.2.1)."""
+
+    DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+
+    def __init__(self, p, q, e):
+        self.n, self.e, self.d = p * q, e, pow(e, -1, (p - 1) * (q - 1))
+
+    def sign(self, octets=None, profile=DEFAULT, scheme=None, digest=None):
+        encoded = self.DIGEST_INFO + hashlib.sha256(octets or signed_octets()).digest()
+        encoded = b"\0\1" + b"\xff" * (253 - len(encoded)) + b"\0" + encoded
+        signature = pow(int.from_bytes(encoded, "big"), self.d, self.n)
+        assert pow(signature, self.e, self.n) == int.from_bytes(encoded, "big")
+        return signature.to_bytes(256, "big")
 
 
 P1, P2, P3 = (P256(0x1111 * n + (7 << (40 * n))) for n in (1, 2, 3))
@@ -405,6 +422,47 @@ def extensions_and_types(suite):
                  [Binding(PROVIDED, P1), Binding(9, P1)], [True, False])
     suite.accept("one-unknown-type-several-times", unknown,
                  [Binding(PROVIDED, P1), Binding(9, P2), Binding(9, P3)], [True, False, False])
+    # Nothing but the lengths of an unknown type is looked at: neither its signature nor its key.
+    skipped = "popov-4-1 popov-8-1"
+    provided = Binding(PROVIDED, P1)
+    for type_ in (2, 255):
+        for label, key, octets in (
+            ("of-one-byte", P2, b"\x30"), ("empty", P2, b""), ("der-with-a-byte-after", P2, P2.sign() + b"\0"),
+            ("of-an-rsa-key", P2, R2.sign()), ("raw64", P2, P2.sign(profile={"point": X962, "signature": RAW64})),
+            ("of-5000-bytes", P2, bytes(5000)), ("rsa-of-255-bytes", R2, R2.sign()[1:]), ("rsa-empty", R2, b""),
+        ):
+            odd = Binding(type_, key, octets)
+            suite.accept(f"unknown-type-{type_}-signature-{label}", skipped, [provided, odd], [True, False])
+            suite.accept(f"unknown-type-{type_}-first-signature-{label}", skipped, [odd, provided], [False, True])
+        for name, (modulus, _) in MODULI.items():
+            odd = Binding(type_, None, b"?", algorithm=RSA_SHA256, items=rsa_items(n=modulus))
+            suite.accept(f"unknown-type-{type_}-modulus-{name}", skipped, [provided, odd], [True, False])
+        for name, (exponent, _) in EXPONENTS.items():
+            odd = Binding(type_, None, b"?", algorithm=RSA_SHA256, items=rsa_items(e=exponent))
+            suite.accept(f"unknown-type-{type_}-publicexponent-{name}", skipped, [provided, odd], [True, False])
+        for name, (encoding, point, _) in POINTS.items():
+            profile = {"point": encoding, "signature": DER}
+            odd = Binding(type_, None, b"?", algorithm=ECDSA_SHA256, items=[(CURVE, None, b"\0\x17"), (POINT, 1, point)])
+            suite.accept(f"unknown-type-{type_}-point-{name}", skipped, [Binding(PROVIDED, P1, profile=profile), odd],
+                         [True, False], profile=profile)
+    # Its lengths are looked at, since what follows is read by them.
+    odd = build(provided, Binding(2, P2, b"?", extension_bytes=b"\1\0\5abcd"))
+    suite.refuse("unknown-type-extension-longer-than-the-list", "popov-4-3", odd, "truncated", EXTENSION_DATA,
+                 odd.at(EXTENSIONS, 1) + 3)
+    for field, items in (
+        (MODULUS, [(MODULUS, 2, bytes(4))]), (EXPONENT, [(MODULUS, 2, bytes(4)), (EXPONENT, 1, bytes(4))]),
+        (CURVE, [(CURVE, None, b"\0\x17")]), (POINT, [(CURVE, None, b"\0\x17"), (POINT, 1, bytes(4))]),
+    ):
+        algorithm = RSA_SHA256 if field in (MODULUS, EXPONENT) else ECDSA_SHA256
+        body = Bytes()
+        body.data += build(provided).data
+        body.put(TYPE, b"\2")
+        body.put(ALGORITHM, algorithm)
+        put_items(body, items)
+        cut = body.data[:-1]
+        cut[:2] = (len(cut) - 2).to_bytes(2, "big")
+        suite.refuse(f"unknown-type-truncated-{field.split('.')[1]}", "popov-4-3", cut, "truncated", field,
+                     len(cut) - (1 if field == CURVE else 3))
     many = [Binding(PROVIDED, P1)] + [Binding(2 + n, P2) for n in range(15)]
     suite.accept("sixteen-bindings", unknown, many, [True] + [False] * 15)
     more = build(*many, Binding(99, P2))
@@ -558,6 +616,22 @@ def bad_keys(suite):
         message = build(Binding(PROVIDED, None, bytes(256), algorithm=RSA_SHA256, items=rsa_items(e=exponent)))
         suite.refuse(f"publicexponent-{name}", "popov-4-6", message, kind, EXPONENT,
                      message.at(EXPONENT), negotiated=H1_RSA)
+    # Up to 33 bits every backend verifies, from 34 none: popov-5-8.
+    largest = 2**33 - 1
+    for name, exponent in (("257", 257), ("33-bits", largest)):
+        key = RawRsa(RSA_2_P, RSA_2_Q, exponent)
+        suite.accept(f"publicexponent-{name}-verifies", "popov-5-6 popov-5-8", [Binding(PROVIDED, key)], [True],
+                     negotiated=H1_RSA)
+    for name, exponent in (("34-bits", largest + 2), ("64-bits", 2**63 + 13), ("2040-bits", 2**2039 + 1)):
+        while gcd(exponent, (RSA_2_P - 1) * (RSA_2_Q - 1)) != 1:
+            exponent += 2
+        key = RawRsa(RSA_2_P, RSA_2_Q, exponent)
+        message = build(Binding(PROVIDED, key))
+        suite.refuse(f"publicexponent-{name}-is-not-verified", "popov-5-8", message, "signature-invalid", SIGNATURE,
+                     message.at(SIGNATURE), negotiated=H1_RSA)
+        message = build(Binding(PROVIDED, P1), Binding(REFERRED, key))
+        suite.refuse(f"publicexponent-{name}-of-the-referred-is-not-verified", "popov-5-8", message,
+                     "signature-invalid", SIGNATURE, message.at(SIGNATURE, 1))
     message = build(Binding(PROVIDED, P1), Binding(REFERRED, None, bytes(256), algorithm=RSA_SHA256,
                                                   items=rsa_items(n=MODULI["4096-bits"][0])))
     suite.refuse("referred-modulus-4096-bits", "popov-4-6", message, "modulus-size", MODULUS,
@@ -939,12 +1013,102 @@ def tls_uniques():
     return suite
 
 
+def pkcs8(key):
+    return key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def signings():
+    """What a client with these private keys sends. ECDSA signatures are deterministic (RFC 6979 with SHA-256)."""
+    suite = Suite("tokenbind-wire/sign")
+    needs = "popov-4-3 popov-4-6"
+
+    def private(key):
+        if key is None:
+            return None
+        if isinstance(key, bytes):
+            return {"pkcs8": key.hex()}
+        numbers = key.key.private_numbers()
+        if isinstance(key, P256):
+            parts = {"p256": numbers.private_value.to_bytes(32, "big").hex()}
+        else:
+            parts = {"rsa2048": {name: minimal(value).hex() for name, value in (
+                ("p", numbers.p), ("q", numbers.q), ("d", numbers.d), ("publicexponent", key.e))}}
+        return {**parts, "pkcs8": pkcs8(key.key).hex()}
+
+    def fields(provided, referred, negotiated, unique, profile):
+        return {"negotiated": negotiated, "tls_unique": unique.hex(), "profile": profile,
+                "provided": private(provided), "referred": private(referred)}
+
+    def add(name, provided, referred=None, negotiated=H1_P256, unique=TLS_UNIQUE, profile=DEFAULT):
+        octets = signed_octets(unique)
+        bindings = [Binding(PROVIDED, provided, profile=profile, octets=octets)]
+        if referred:
+            bindings.append(Binding(REFERRED, referred, profile=profile, octets=octets))
+        suite.add(name, needs, fields(provided, referred, negotiated, unique, profile),
+                  accept={"message": bytes(build(*bindings).data).hex()})
+
+    def refuse(name, kind, field, provided, referred=None, negotiated=H1_P256):
+        suite.add(name, needs, fields(provided, referred, negotiated, TLS_UNIQUE, DEFAULT),
+                  reject=reject(kind, field, 0))
+
+    def unique_with(wanted):
+        """A tls-unique of which `wanted` holds."""
+        uniques = (n.to_bytes(12, "big") for n in range(1 << 20))
+        return next(unique for unique in uniques if wanted(signed_octets(unique)))
+
+    for profile in PROFILES:
+        label = f"{profile['point']}-{profile['signature']}"
+        add(f"p256-{label}", P1, profile=profile)
+        add(f"p256-and-p256-{label}", P1, P2, profile=profile)
+        add(f"p256-and-rsa-{label}", P1, R2, profile=profile, negotiated=H2_P256)
+        add(f"rsa-and-p256-{label}", R2, P3, profile=profile, negotiated=H2_RSA)
+    for name, key, other in (("3", R1, R2), ("65537", R2, R1)):
+        add(f"rsa-of-exponent-{name}", key, negotiated=H1_RSA)
+        add(f"rsa-of-exponent-{name}-and-rsa", key, other, negotiated=H2_RSA)
+    for name, unique in (("zeros", bytes(12)), ("ones", b"\xff" * 12), ("of-32-bytes", bytes(range(32)))):
+        add(f"p256-tls-unique-{name}", P2, unique=unique)
+        add(f"rsa-tls-unique-{name}", R2, unique=unique, negotiated=H1_RSA)
+    for name, scalar in (("1", 1), ("2", 2), ("2-to-128", 1 << 128), ("order-less-1", ORDER - 1)):
+        add(f"p256-of-scalar-{name}", P256(scalar))
+    # Numbers that are shorter than their field, and such whose high bit takes an octet more in DER.
+    for name, wanted in (
+        ("r-short", lambda r, s: r >> 248 == 0), ("s-short", lambda r, s: s >> 248 == 0),
+        ("r-high", lambda r, s: r >> 255 and not s >> 255), ("s-high", lambda r, s: s >> 255 and not r >> 255),
+        ("both-high", lambda r, s: r >> 255 and s >> 255), ("neither-high", lambda r, s: not (r >> 255 or s >> 255)),
+    ):
+        unique = unique_with(lambda octets: wanted(*P1.sign_rs(octets)))
+        for profile in (PROFILES[0], PROFILES[1]):
+            add(f"p256-{name}-{profile['signature']}", P1, unique=unique, profile=profile)
+    add("rsa-short", R2, unique=unique_with(lambda octets: R2.sign(octets)[0] == 0), negotiated=H1_RSA)
+
+    mersenne = Rsa(2**521 - 1, 2**607 - 1, 65537)
+    for role in ("provided", "referred"):
+        def with_bad(name, key, kind="key", role=role):
+            refuse(f"{role}-{name}", kind, role, *((key,) if role == "provided" else (P1, key)))
+
+        with_bad("of-p384", pkcs8(ec.derive_private_key(5, ec.SECP384R1())))
+        with_bad("of-secp256k1", pkcs8(ec.derive_private_key(5, ec.SECP256K1())))
+        with_bad("of-ed25519", pkcs8(ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32)))))
+        with_bad("of-rsa-1128", pkcs8(mersenne.key))
+        with_bad("empty", b"")
+        with_bad("cut", pkcs8(P2.key)[:-1])
+        with_bad("with-an-octet-after", pkcs8(P2.key) + b"\0")
+        with_bad("not-in-pkcs8", P2.key.private_bytes(
+            serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()))
+    for negotiated, key in ((H1_P256, R2), (H2_P256, R2), (H1_RSA, P1), (H2_RSA, P1)):
+        refuse(f"{negotiated}-with-the-other-key", "key-parameters-mismatch", "provided", key, negotiated=negotiated)
+    for name, key, negotiated in (("p256", P1, H1_P256), ("rsa", R2, H1_RSA)):
+        refuse(f"one-{name}-key-for-both", "same-key", "TokenBindingID", key, key, negotiated=negotiated)
+    return suite
+
+
 def suites():
     message = MessageSuite()
     for part in (known_answers, established, extensions_and_types, unsupported, truncated, bad_keys,
                  bad_signatures, decisions):
         part(message)
-    return [message, ids(), *negotiations(), token_checks(), tls_uniques()]
+    return [message, ids(), signings(), *negotiations(), token_checks(), tls_uniques()]
 
 
 def check_requirements(suites_):

@@ -30,6 +30,10 @@ class HttpSuite(Suite):
         super().__init__(f"tokenbind-http/{name}")
 
 
+# The longest header: what 65,537 octets take, with padding.
+LONGEST = 87384
+
+
 def web_safe(data, padding=False):
     text = base64.urlsafe_b64encode(bytes(data)).decode()
     return text if padding else text.rstrip("=")
@@ -105,12 +109,13 @@ def headers():
             add(f"octets-{size}-padded-where-allowed", value, data, allow_padding=True)
             add(f"octets-{size}-padded-where-not-allowed", value, outcome=("padding", value.index("=")))
     add("zero-octets-only", "AAAA", bytes(3))
-    longest = bytes(range(256)) * 24
+    longest = bytes(range(256)) * 256 + b"\xff"
     add("longest", web_safe(longest), longest)
-    assert len(web_safe(longest)) == 8192
-    add("one-character-too-long", "A" * 8193, outcome=("too-long", 8192))
-    add("too-long-comes-before-what-it-holds", "," * 8196, outcome=("too-long", 8192))
-    add("too-long-with-its-padding", "A" * 8190 + "===", outcome=("too-long", 8192), allow_padding=True)
+    assert len(web_safe(longest)) == LONGEST - 1
+    add("longest-padded", web_safe(longest) + "=", longest, allow_padding=True)
+    add("one-character-too-long", "A" * (LONGEST + 1), outcome=("too-long", LONGEST))
+    add("too-long-comes-before-what-it-holds", "," * (LONGEST + 4), outcome=("too-long", LONGEST))
+    add("too-long-with-its-padding", "A" * (LONGEST - 2) + "===", outcome=("too-long", LONGEST), allow_padding=True)
 
     add("two-headers", ["AAH-", "AAH-"], outcome=("duplicate", 0))
     add("three-headers", ["AAH-"] * 3, outcome=("duplicate", 0))
@@ -294,7 +299,7 @@ def requests():
 
     # The header itself, first and later; the refusal stands.
     bad = [
-        ("duplicate", [one, one], 0), ("empty", "", 0), ("too-long", "A" * 8193, 8192), ("list", one + "," + one, len(one)),
+        ("duplicate", [one, one], 0), ("empty", "", 0), ("too-long", "A" * (LONGEST + 1), LONGEST), ("list", one + "," + one, len(one)),
         ("whitespace", one + " ", len(one)), ("standard-alphabet", "+" + one[1:], 0), ("alphabet", one[:9] + "!" + one[10:], 9),
         ("padding", one + "=", len(one)), ("length", one + "A" * (1 - len(one) % 4 + 4), len(one) + 5 - len(one) % 4),
         ("trailing-bits", "AB", 1),
@@ -313,6 +318,10 @@ def requests():
         allow_padding=True)
     add("padded-where-not-allowed", "balfanz-2-2", [(padded, terminate("padding", offset=padded.index("=")))])
     add("extensions-do-not-matter", "balfanz-2-3", [(header(two), bound(p1))])
+    for size in (6200, 65300):
+        large = Binding(PROVIDED, P1, extensions=[(1, bytes(size))])
+        add(f"an-extension-of-{size}-octets-does-not-matter", "balfanz-2-3 popov-4-2",
+            [(header(large), bound(p1)), (header(large), bound(p1)), (one, bound(p1))])
 
     # The message in it: every reason to terminate; the wire suite has the details.
     wrong = build(Binding(PROVIDED, P1, P2.sign()))

@@ -134,6 +134,25 @@ static RING: LazyLock<PkiTypes> = LazyLock::new(|| {
     ])
 });
 
+/// Both backends decide alike on a message.
+///
+/// # Errors
+/// Both decisions.
+pub fn backends_agree(
+    session: Option<&Session>,
+    position: Position,
+    sent: Option<&[u8]>,
+    options: DecodeOptions,
+) -> Result<(), Broken> {
+    let first = establish(session, position, sent, &RustCrypto, options);
+    let second = establish(session, position, sent, &*RING, options);
+    if first == second {
+        Ok(())
+    } else {
+        Err(format!("the backends differ: {first:?} and {second:?}"))
+    }
+}
+
 /// Section 5 on any bytes: the first byte chooses what was negotiated, the position and the
 /// profile, the rest is the message. Both backends decide alike; what is established was
 /// negotiated; a message that does not decode terminates.
@@ -165,11 +184,8 @@ pub fn section_5(data: &[u8]) -> Result<(), Broken> {
 
     message(sent, profile)?;
     let options = DecodeOptions::from(profile);
+    backends_agree(session.as_ref(), position, Some(sent), options)?;
     let outcome = establish(session.as_ref(), position, Some(sent), &RustCrypto, options);
-    let second = establish(session.as_ref(), position, Some(sent), &*RING, options);
-    if outcome != second {
-        return Err(format!("the backends differ: {outcome:?} and {second:?}"));
-    }
     match outcome {
         Outcome::NotInUse | Outcome::Unchanged => Err("a message was not noticed".into()),
         Outcome::Terminate(_) => Ok(()),

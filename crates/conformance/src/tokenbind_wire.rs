@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokenbind_wire::{
-    BearerPolicy, DecodeError, DecodeOptions, EncodingProfile, Handshake, Negotiated,
-    Outcome as Section5, Position, ProtocolVersion, PublicKeyRef, RustCrypto, Selection, Session,
-    TlsFacts, TlsUnique, TokenBindingAlpn, TokenBindingIdRef, TokenClaim, TokenVerdict,
-    check_server_choice, check_token, establish, select,
+    BearerPolicy, DecodeError, DecodeOptions, EncodeErrorKind, EncodingProfile, Handshake,
+    MessageError, Negotiated, Outcome as Section5, P256Key, Position, ProtocolVersion,
+    PublicKeyRef, Rsa2048Key, RustCrypto, Selection, Session, Sign, TlsFacts, TlsUnique,
+    TokenBindingAlpn, TokenBindingIdRef, TokenClaim, TokenVerdict, check_server_choice,
+    check_token, establish, select,
 };
 
 use crate::{
@@ -25,6 +26,11 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "tokenbind-wire/id",
         run: id,
+        import: None,
+    },
+    Suite {
+        name: "tokenbind-wire/sign",
+        run: sign,
         import: None,
     },
     Suite {
@@ -145,6 +151,8 @@ fn message(input: Input) -> Ran {
         oracle::message(sent, profile).map_err(violated)?;
     }
     let options = DecodeOptions::from(profile);
+    oracle::backends_agree(session.as_ref(), position, sent.as_deref(), options)
+        .map_err(violated)?;
     Ok(
         match establish(
             session.as_ref(),
@@ -268,6 +276,109 @@ fn id(input: Input) -> Ran {
         "sha256": hex::encode(id.sha256()),
         "key_id_sha256": hex::encode(id.key_id_sha256()),
     })))
+}
+
+/// A private key. `pkcs8` is what is imported; the numbers in it are there for whoever cannot read PKCS#8.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrivateKey {
+    pkcs8: String,
+    p256: Option<String>,
+    rsa2048: Option<PrivateRsa>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PrivateRsa {
+    p: String,
+    q: String,
+    d: String,
+    publicexponent: String,
+}
+
+impl PrivateKey {
+    /// The key, or nothing if it is of no kind that Token Binding has.
+    fn import(&self) -> Result<Option<Box<dyn Sign>>, MalformedCase> {
+        let der = bytes(&self.pkcs8)?;
+        let hex = |text: &String| bytes(text).map(drop);
+        self.p256.as_ref().map(hex).transpose()?;
+        if let Some(key) = &self.rsa2048 {
+            for number in [&key.p, &key.q, &key.d, &key.publicexponent] {
+                hex(number)?;
+            }
+        }
+        if let Ok(key) = P256Key::from_pkcs8_der(&der) {
+            return Ok(Some(Box::new(key)));
+        }
+        let key = Rsa2048Key::from_pkcs8_der(&der).ok();
+        Ok(key.map(|key| -> Box<dyn Sign> { Box::new(key) }))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignInput {
+    negotiated: String,
+    tls_unique: String,
+    #[serde(default)]
+    profile: Profile,
+    provided: PrivateKey,
+    referred: Option<PrivateKey>,
+}
+
+fn sign(input: Input) -> Ran {
+    let case: SignInput = input.parse()?;
+    let alpn = TokenBindingAlpn::parse(case.negotiated.as_bytes())
+        .ok_or_else(|| malformed("negotiated: not a Token Binding identifier"))?;
+    let session = Session {
+        negotiated: Negotiated::try_new(alpn, FACTS).map_err(malformed)?,
+        tls_unique: TlsUnique::from_engine(&bytes(&case.tls_unique)?, FACTS).map_err(malformed)?,
+    };
+    let profile = EncodingProfile::from(case.profile);
+    let Some(provided) = case.provided.import()? else {
+        return Ok(Outcome::reject("key", "provided", 0));
+    };
+    let referred = match &case.referred {
+        None => None,
+        Some(key) => match key.import()? {
+            None => return Ok(Outcome::reject("key", "referred", 0)),
+            key => key,
+        },
+    };
+    let built = tokenbind_wire::message(
+        session.negotiated,
+        &session.tls_unique,
+        &*provided,
+        referred.as_deref(),
+        profile,
+    );
+    let sent = match built {
+        Ok(message) => message.to_vec().map_err(violated)?,
+        Err(MessageError::KeyParametersMismatch { .. }) => {
+            return Ok(Outcome::reject("key-parameters-mismatch", "provided", 0));
+        }
+        Err(MessageError::Encode(error)) => {
+            return Ok(match error.kind() {
+                EncodeErrorKind::Invalid(kind) => Outcome::reject(kind.name(), error.field(), 0),
+                _ => return Err(violated(error)),
+            });
+        }
+        Err(error) => return Err(violated(error)),
+    };
+    // What is signed verifies, with the signer's own backend and with the other.
+    let options = DecodeOptions::from(profile);
+    oracle::backends_agree(Some(&session), Position::First, Some(&sent), options)
+        .map_err(violated)?;
+    match establish(
+        Some(&session),
+        Position::First,
+        Some(&sent),
+        &RustCrypto,
+        options,
+    ) {
+        Section5::Established(_) => Ok(Outcome::Accept(json!({"message": hex::encode(&sent)}))),
+        other => Err(violated(format!("what was signed is refused: {other:?}"))),
+    }
 }
 
 fn facts(version: &str, extended_master_secret: bool) -> Result<TlsFacts, MalformedCase> {

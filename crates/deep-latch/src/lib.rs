@@ -106,10 +106,11 @@ pub use latch_store::{
 };
 #[cfg(feature = "report-sink")]
 pub use report_sink::{
-    Broken, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_REPORT_ACCOUNT_BYTES,
-    MAX_ROWS, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT, MemoryReportSink, ReceivedReport,
-    ReportRefusal, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture, SoftwareCount,
-    SoftwareCounts, TagCount, WhatBreaks,
+    BrokenProgram, BrokenVersion, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT,
+    MAX_PROGRAMS, MAX_REPORT_ACCOUNT_BYTES, MAX_ROWS, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT,
+    MAX_VERSIONS, MemoryReportSink, ProgramCount, ReceivedReport, ReportRefusal, ReportSink,
+    ReportSinkError, ReportSinkErrorKind, SinkFuture, SinkNames, SoftwareCounts, TagCount,
+    VersionCount, WhatBreaks,
 };
 #[cfg(feature = "rustls")]
 pub use rustls_facts::{

@@ -9,12 +9,7 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use sqlx::{
     Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
@@ -192,20 +187,6 @@ fn classified<DB: SqlDatabase>(error: sqlx::Error) -> Error {
         _ => DB::kind(&error).unwrap_or(ErrorKind::Unavailable),
     };
     Error::new(kind).with_source(error)
-}
-
-/// Returns the seconds since 1970 that a database keeps of a time; `None` before 1970 and for far times.
-#[must_use]
-pub fn to_seconds(time: SystemTime) -> Option<i64> {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_secs()).ok()
-}
-
-/// Returns the time that a database has kept; `None` for what [`to_seconds`] does not give.
-#[must_use]
-pub fn from_seconds(seconds: i64) -> Option<SystemTime> {
-    let since = Duration::from_secs(u64::try_from(seconds).ok()?);
-    SystemTime::UNIX_EPOCH.checked_add(since)
 }
 
 /// How a database's tables compare with a [`Schema`].

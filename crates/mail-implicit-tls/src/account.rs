@@ -221,6 +221,17 @@ impl Server {
     }
 }
 
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Host::Address(IpAddr::V6(address)) => {
+                write!(f, "{} at [{address}]:{}", self.service, self.port)
+            }
+            host => write!(f, "{} at {host}:{}", self.service, self.port),
+        }
+    }
+}
+
 /// The specification that an account follows where the draft and its successor differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

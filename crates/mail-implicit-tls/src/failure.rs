@@ -1,8 +1,8 @@
 //! Failures of connections, and the actions that may be offered after one (draft-newman-email-deep-02 section 3.1).
 
-use std::fmt;
+use std::{fmt, io};
 
-use crate::{service::Service, verdict::Verdict};
+use crate::{dialogue::DialogueError, dns::host::HostFailure, service::Service, verdict::Verdict};
 
 /// A connection that failed, its cause, and the acceptable actions.
 ///
@@ -20,8 +20,56 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
+    /// The host could not be found in the DNS, or it is not known whether it uses DANE.
+    Lookup(HostFailure),
+    /// The connection could not be made, or it broke.
+    Connect(io::ErrorKind),
+    /// The time for the connection was over at this stage.
+    Timeout(Stage),
+    /// The server speaks without TLS on a port for implicit TLS.
+    SpeaksClearText,
+    /// TLS could not be negotiated, for another reason than the certificate.
+    Tls(TlsFailure),
     /// The server's certificate or identity is not verified, for the reasons in the verdict.
     NotVerified(Box<Verdict>),
+    /// The dialogue before login ended.
+    Dialogue(DialogueError),
+    /// The service is in clear text, and the account does not permit it.
+    ClearText,
+}
+
+/// A stage of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// The host is looked up.
+    Lookup,
+    /// The TCP connection is made.
+    Connect,
+    /// TLS is negotiated.
+    Handshake,
+    /// The server's greeting and capabilities are read.
+    Greeting,
+}
+
+/// The reason why TLS could not be negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// The server offers TLS 1.1 at most.
+    Version,
+    /// Server and client have no algorithm in common.
+    Incompatible,
+    /// The server ended the handshake with this alert.
+    Alert(u8),
+    /// The server closed the connection during the handshake.
+    Closed,
+    /// The server's answer is not TLS.
+    NotTls,
+    /// The server broke the rules of the handshake.
+    Protocol,
+    /// The local configuration of TLS cannot be used.
+    Configuration,
 }
 
 /// An action that may be offered after a failure. Section 3.1 lists these as examples of acceptable ones.
@@ -170,10 +218,72 @@ impl Failure {
     }
 }
 
+impl Cause {
+    /// Returns `true` if TLS negotiation failed for another reason than the certificate (section 3.3).
+    #[must_use]
+    pub const fn is_tls_negotiation(&self) -> bool {
+        match self {
+            Self::SpeaksClearText
+            | Self::Tls(_)
+            | Self::Timeout(Stage::Handshake)
+            | Self::Dialogue(DialogueError::NoStartTls | DialogueError::StartTlsRefused) => true,
+            Self::Lookup(_)
+            | Self::Connect(_)
+            | Self::Timeout(_)
+            | Self::NotVerified(_)
+            | Self::Dialogue(_)
+            | Self::ClearText => false,
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lookup => "DNS lookup",
+            Self::Connect => "TCP connection",
+            Self::Handshake => "TLS handshake",
+            Self::Greeting => "greeting",
+        })
+    }
+}
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version => f.write_str("the server offers TLS 1.1 at most"),
+            Self::Incompatible => f.write_str("server and client have no algorithm in common"),
+            Self::Alert(alert) => {
+                write!(f, "the server ended the TLS handshake with alert {alert}")
+            }
+            Self::Closed => {
+                f.write_str("the server closed the connection during the TLS handshake")
+            }
+            Self::NotTls => f.write_str("the server's answer is not TLS"),
+            Self::Protocol => f.write_str("the server broke the rules of the TLS handshake"),
+            Self::Configuration => f.write_str("the local TLS configuration cannot be used"),
+        }
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Lookup(failure) => write!(f, "{failure}"),
+            Self::Connect(kind) => write!(f, "connection failed: {kind}"),
+            Self::Timeout(Stage::Greeting) => {
+                f.write_str("no greeting in time; the port may be one for implicit TLS")
+            }
+            Self::Timeout(stage) => write!(f, "{stage} not complete in time"),
+            Self::SpeaksClearText => {
+                f.write_str("the port speaks without TLS; STARTTLS may work on it")
+            }
+            Self::Tls(failure) => write!(f, "{failure}"),
             Self::NotVerified(verdict) => write!(f, "{verdict}"),
+            Self::Dialogue(error) => write!(f, "{error}"),
+            Self::ClearText => {
+                f.write_str("the service is in clear text, which the account does not permit")
+            }
         }
     }
 }

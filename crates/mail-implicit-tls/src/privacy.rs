@@ -106,3 +106,16 @@ impl ProtocolVersion {
     /// TLS 1.3
     pub const TLS1_3: Self = Self(0x0304);
 }
+
+impl fmt::Display for ProtocolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::SSL3 => f.write_str("SSLv3"),
+            Self::TLS1_0 => f.write_str("TLSv1.0"),
+            Self::TLS1_1 => f.write_str("TLSv1.1"),
+            Self::TLS1_2 => f.write_str("TLSv1.2"),
+            Self::TLS1_3 => f.write_str("TLSv1.3"),
+            Self(number) => write!(f, "0x{number:04x}"),
+        }
+    }
+}

@@ -474,6 +474,12 @@ fn rejects_hosts_that_are_neither_name_nor_address() {
     }
     let address = Host::parse("[2001:db8::1]").unwrap();
     assert_eq!(address.to_string(), "2001:db8::1");
+    let server = Server::new(Service::SUBMISSION_STARTTLS, address);
+    assert_eq!(
+        server.to_string(),
+        "submission with STARTTLS at [2001:db8::1]:587"
+    );
+    assert_eq!(imaps().to_string(), "imaps at imap.example.org:993");
 }
 
 #[cfg(feature = "serde")]

@@ -68,7 +68,7 @@ pub trait ClearCookies {
 }
 
 /// Why there is no header to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientError {
     /// The key store failed.

@@ -4,43 +4,47 @@
 //! first line as associated data. It is replaced as a whole, atomically, before a new key is used.
 
 use std::{
-    ffi::OsStr,
-    fmt, fs,
-    fs::File,
-    io::{self, Write},
-    path::{Path, PathBuf},
+    fmt, io,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use atomic_write_file::AtomicWriteFile;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use chacha20poly1305::{
     Key as AeadKey, KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use durable_store::{ErrorKind, Lock, StoreFile};
 use serde::{Deserialize, Serialize};
 use tokenbind_wire::{KeyParameters, P256Key, Rsa2048Key, SignError};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    key_store::{Key, KeyStore, KeyStoreError, Slots, forget},
+    key_store::{Key, KeyStore, KeyStoreError, KeyStoreErrorKind, Slots, forget},
     origin::Scope,
 };
 
 const MAGIC: &[u8] = b"tokenbind-http keys 1\n";
 const NONCE_LEN: usize = 24;
 
+/// The largest file, in bytes: a hundred thousand keys. It is read and written as a whole.
+const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
+
 /// Keys in a file, encrypted at rest. One process at a time; the file's cost of a new key grows with
 /// the number of keys.
+///
+/// A symbolic link is resolved once, when the store is opened; the lock, `NAME.lock`, and the file are
+/// beside the real one, and are made for their owner alone. To back up the store, copy its file at any
+/// time: it is replaced and never changed.
 pub struct FileKeyStore {
-    path: PathBuf,
+    file: StoreFile,
     encryption_key: Zeroizing<[u8; 32]>,
     /// Never held while the file is read or written: a key that is there is given out meanwhile.
-    slots: Mutex<Slots<Arc<Slot>>>,
-    /// Held while the file is replaced.
-    writing: Mutex<()>,
-    /// Held as long as the store is open.
-    _lock: Lock,
+    slots: Mutex<Slots<Slot>>,
+    /// The lock's file is locked as long as the store is open; `None` where nothing can be written. The
+    /// mutex is held while the file is replaced.
+    lock: Mutex<Option<Lock>>,
 }
 
 struct Slot {
@@ -77,76 +81,93 @@ impl FileKeyStore {
     /// Opens the store at `path`, whose directory must exist; a file that does not exist is a store
     /// without keys. The encryption key is best kept in the platform's credential store.
     ///
+    /// On a read-only file system the keys that are there can be used, and no new one can be made.
+    ///
     /// # Errors
     /// When the file is damaged, under another key, or open elsewhere: never an empty store instead.
+    /// [`Missing`](KeyStoreErrorKind::Missing) if the directory is not there;
+    /// [`Exposed`](KeyStoreErrorKind::Exposed) if others may write the file, or open the lock.
     pub fn open(
-        path: impl Into<PathBuf>,
+        path: impl AsRef<Path>,
         encryption_key: Zeroizing<[u8; 32]>,
     ) -> Result<Self, KeyStoreError> {
-        let path = path.into();
-        let lock = Lock::of(&path)?;
-        remove_left_behind(&path)?;
-        let slots = match fs::read(&path) {
-            Ok(bytes) => slots(&unseal(&bytes, &encryption_key)?)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Slots::new(),
-            Err(error) => return Err(error.into()),
+        let failed = KeyStoreError::of_file;
+        let file = StoreFile::resolve(path).map_err(failed)?;
+        let lock = file.lock_to_read(Duration::ZERO).map_err(failed)?;
+        let limit = u64::try_from(MAX_FILE_BYTES).unwrap_or(u64::MAX);
+        let slots = match file.read(limit) {
+            Ok((_, bytes)) => {
+                file.check_single_name().map_err(failed)?;
+                let read = unseal(&bytes, &encryption_key).and_then(|json| slots(&json));
+                read.map_err(|error| error.at(file.path()))?
+            }
+            // Not its directory: that was there for the lock.
+            Err(error) if error.kind() == ErrorKind::Missing => Slots::new(),
+            Err(error) => return Err(failed(error)),
         };
+        // Keys may be in there that were reset since.
+        if let Some(lock) = &lock {
+            file.remove_leftovers(lock);
+        }
         Ok(Self {
-            path,
+            file,
             encryption_key,
             slots: Mutex::new(slots),
-            writing: Mutex::new(()),
-            _lock: lock,
+            lock: Mutex::new(lock),
         })
     }
 
-    fn slots(&self) -> MutexGuard<'_, Slots<Arc<Slot>>> {
+    fn slots(&self) -> MutexGuard<'_, Slots<Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn one_writer(&self) -> MutexGuard<'_, ()> {
-        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until this thread alone may write the file and add or remove keys.
+    fn writer(&self) -> MutexGuard<'_, Option<Lock>> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, slots: &Slots<Arc<Slot>>) -> Result<(), KeyStoreError> {
-        let keys = slots
-            .iter()
-            .map(|((scope, parameters), slot)| StoredKey {
-                scope: scope.as_str().to_owned(),
-                parameters: (*parameters).to_owned(),
-                pkcs8: Secret(STANDARD_NO_PAD.encode(&*slot.pkcs8)),
-            })
-            .collect();
-        // Room for all of it, so that no copy is left behind by a reallocation.
-        let room = |(scope, _): &(Scope, _), slot: &Arc<Slot>| {
-            let scope = scope.as_str().len().saturating_mul(6);
-            slot.pkcs8
-                .len()
-                .saturating_mul(2)
-                .saturating_add(scope)
-                .saturating_add(128)
-        };
-        let room = slots.iter().fold(64_usize, |sum, (name, slot)| {
-            sum.saturating_add(room(name, slot))
-        });
-        let mut json = Zeroizing::new(Vec::with_capacity(room));
-        serde_json::to_writer(&mut *json, &Stored { keys }).map_err(io::Error::from)?;
-        let sealed = seal(&json, &self.encryption_key)?;
-        let mut options = AtomicWriteFile::options();
-        #[cfg(unix)]
-        {
-            use atomic_write_file::unix::OpenOptionsExt as _;
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options
-                .mode(0o600)
-                .preserve_mode(false)
-                .preserve_owner(false);
+    /// Replaces the file by one with the keys there are, and a new one. Who looks for a key meanwhile
+    /// does not wait for the disk.
+    fn write(
+        &self,
+        lock: &Option<Lock>,
+        new: Option<(&(Scope, &'static str), &Slot)>,
+    ) -> Result<(), KeyStoreError> {
+        let failed = |error: KeyStoreError| error.at(self.file.path());
+        let read_only = || KeyStoreError::from(io::Error::from(io::ErrorKind::ReadOnlyFilesystem));
+        let lock = lock.as_ref().ok_or_else(read_only).map_err(failed)?;
+        let json = json(self.slots().iter().chain(new)).map_err(failed)?;
+        let sealed = seal(&json, &self.encryption_key).map_err(failed)?;
+        if sealed.len() > MAX_FILE_BYTES {
+            return Err(failed(KeyStoreErrorKind::TooLarge.into()));
         }
-        let mut file = options.open(&self.path)?;
-        file.write_all(&sealed)?;
-        file.commit()?;
-        Ok(())
+        let replaced = self.file.replace(lock, &sealed);
+        replaced.map(drop).map_err(KeyStoreError::of_file)
     }
+}
+
+/// What is written of keys, before it is encrypted.
+fn json<'k>(
+    slots: impl Iterator<Item = (&'k (Scope, &'static str), &'k Slot)>,
+) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+    // Room for all of it, so that no copy is left behind by a reallocation.
+    let mut room = 64_usize;
+    let keys = slots.map(|((scope, parameters), slot)| {
+        let scope_room = scope.as_str().len().saturating_mul(6);
+        room = room
+            .saturating_add(slot.pkcs8.len().saturating_mul(2))
+            .saturating_add(scope_room)
+            .saturating_add(128);
+        StoredKey {
+            scope: scope.as_str().to_owned(),
+            parameters: (*parameters).to_owned(),
+            pkcs8: Secret(STANDARD_NO_PAD.encode(&*slot.pkcs8)),
+        }
+    });
+    let keys = keys.collect();
+    let mut json = Zeroizing::new(Vec::with_capacity(room));
+    serde_json::to_writer(&mut *json, &Stored { keys }).map_err(io::Error::from)?;
+    Ok(json)
 }
 
 impl KeyStore for FileKeyStore {
@@ -156,27 +177,23 @@ impl KeyStore for FileKeyStore {
             return Ok(slot.key.clone());
         }
         // Not under the lock: an RSA key takes its time. The first of two made at once is kept.
-        let slot = Slot::generate(parameters).map_err(|_| KeyStoreError::Backend)?;
-        let slot = Arc::new(slot);
-        let _one_writer = self.one_writer();
-        let mut slots = self.slots().clone();
-        if let Some(slot) = slots.get(&name) {
+        let slot = Slot::generate(parameters);
+        let slot =
+            slot.map_err(|_| KeyStoreError::from(KeyStoreErrorKind::Backend).at(self.file.path()))?;
+        let lock = self.writer();
+        if let Some(slot) = self.slots().get(&name) {
             return Ok(slot.key.clone());
         }
-        slots.insert(name.clone(), slot.clone());
-        self.write(&slots)?;
+        self.write(&lock, Some((&name, &slot)))?;
         let key = slot.key.clone();
         self.slots().insert(name, slot);
         Ok(key)
     }
 
     fn reset(&self, scope: Option<&Scope>) -> Result<(), KeyStoreError> {
-        let _one_writer = self.one_writer();
-        let mut slots = self.slots();
-        forget(&mut slots, scope);
-        let left = slots.clone();
-        drop(slots);
-        self.write(&left)
+        let lock = self.writer();
+        forget(&mut self.slots(), scope);
+        self.write(&lock, None)
     }
 }
 
@@ -206,8 +223,8 @@ impl Slot {
     }
 }
 
-fn slots(json: &[u8]) -> Result<Slots<Arc<Slot>>, KeyStoreError> {
-    let stored: Stored = serde_json::from_slice(json).map_err(|_| KeyStoreError::Version)?;
+fn slots(json: &[u8]) -> Result<Slots<Slot>, KeyStoreError> {
+    let stored: Stored = serde_json::from_slice(json).map_err(|_| KeyStoreErrorKind::Version)?;
     let mut slots = Slots::new();
     for StoredKey {
         scope,
@@ -217,33 +234,32 @@ fn slots(json: &[u8]) -> Result<Slots<Arc<Slot>>, KeyStoreError> {
     {
         let pkcs8 = STANDARD_NO_PAD
             .decode(&pkcs8.0)
-            .map_err(|_| KeyStoreError::Version)?;
+            .map_err(|_| KeyStoreErrorKind::Version)?;
         let pkcs8 = Zeroizing::new(pkcs8);
         let (name, key): (_, Key) = if parameters == KeyParameters::P256.name() {
-            let key = P256Key::from_pkcs8_der(&pkcs8).map_err(|_| KeyStoreError::Version)?;
+            let key = P256Key::from_pkcs8_der(&pkcs8).map_err(|_| KeyStoreErrorKind::Version)?;
             (KeyParameters::P256.name(), Arc::new(key))
         } else if parameters == KeyParameters::Rsa2048.name() {
-            let key = Rsa2048Key::from_pkcs8_der(&pkcs8).map_err(|_| KeyStoreError::Version)?;
+            let key = Rsa2048Key::from_pkcs8_der(&pkcs8).map_err(|_| KeyStoreErrorKind::Version)?;
             (KeyParameters::Rsa2048.name(), Arc::new(key))
         } else {
-            return Err(KeyStoreError::Version);
+            return Err(KeyStoreErrorKind::Version.into());
         };
-        let slot = Arc::new(Slot { key, pkcs8 });
-        slots.insert((Scope::from_stored(scope), name), slot);
+        slots.insert((Scope::from_stored(scope), name), Slot { key, pkcs8 });
     }
     Ok(slots)
 }
 
 fn seal(json: &[u8], key: &[u8; 32]) -> Result<Vec<u8>, KeyStoreError> {
     let mut nonce = [0; NONCE_LEN];
-    getrandom::fill(&mut nonce).map_err(|_| KeyStoreError::Backend)?;
+    getrandom::fill(&mut nonce).map_err(|_| KeyStoreErrorKind::Backend)?;
     let payload = Payload {
         msg: json,
         aad: MAGIC,
     };
     let sealed = XChaCha20Poly1305::new(&AeadKey::from(*key))
         .encrypt(&XNonce::from(nonce), payload)
-        .map_err(|_| KeyStoreError::Backend)?;
+        .map_err(|_| KeyStoreErrorKind::Backend)?;
     Ok([MAGIC, &nonce, &sealed].concat())
 }
 
@@ -251,14 +267,14 @@ fn unseal(bytes: &[u8], key: &[u8; 32]) -> Result<Zeroizing<Vec<u8>>, KeyStoreEr
     let Some(rest) = bytes.strip_prefix(MAGIC) else {
         let other = bytes.starts_with(b"tokenbind-http keys ");
         return Err(if other {
-            KeyStoreError::Version
+            KeyStoreErrorKind::Version.into()
         } else {
-            KeyStoreError::Sealed
+            KeyStoreErrorKind::Sealed.into()
         });
     };
     let (nonce, sealed) = rest
         .split_first_chunk::<NONCE_LEN>()
-        .ok_or(KeyStoreError::Sealed)?;
+        .ok_or(KeyStoreErrorKind::Sealed)?;
     let payload = Payload {
         msg: sealed,
         aad: MAGIC,
@@ -266,57 +282,5 @@ fn unseal(bytes: &[u8], key: &[u8; 32]) -> Result<Zeroizing<Vec<u8>>, KeyStoreEr
     XChaCha20Poly1305::new(&AeadKey::from(*key))
         .decrypt(&XNonce::from(*nonce), payload)
         .map(Zeroizing::new)
-        .map_err(|_| KeyStoreError::Sealed)
-}
-
-/// The lock on a file beside the store: the store's own file is replaced.
-struct Lock(File);
-
-impl Lock {
-    fn of(path: &Path) -> Result<Self, KeyStoreError> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".lock");
-        let mut options = File::options();
-        let file = options
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path.with_file_name(name))?;
-        match fs4::FileExt::try_lock(&file) {
-            Ok(()) => Ok(Self(file)),
-            Err(fs4::TryLockError::WouldBlock) => Err(KeyStoreError::Locked),
-            Err(fs4::TryLockError::Error(error)) => Err(error.into()),
-        }
-    }
-}
-
-impl Drop for Lock {
-    /// Closing is not enough: a process that this one is just starting has the file open, too.
-    fn drop(&mut self) {
-        // If it fails, closing has to do.
-        let _ = fs4::FileExt::unlock(&self.0);
-    }
-}
-
-/// Removes what a process left that was killed while it replaced the file: keys may be in there that
-/// were reset since. The names are those of `atomic-write-file`: a dot, the file's name, a dot, and
-/// six letters or digits.
-fn remove_left_behind(path: &Path) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    let left_behind = |entry: &OsStr| {
-        let suffix = entry.as_encoded_bytes().strip_prefix(b".");
-        let suffix = suffix.and_then(|rest| rest.strip_prefix(name)?.strip_prefix(b"."));
-        suffix
-            .is_some_and(|suffix| suffix.len() == 6 && suffix.iter().all(u8::is_ascii_alphanumeric))
-    };
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    for entry in fs::read_dir(directory.unwrap_or(Path::new(".")))? {
-        let entry = entry?;
-        if left_behind(&entry.file_name()) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+        .map_err(|_| KeyStoreErrorKind::Sealed.into())
 }

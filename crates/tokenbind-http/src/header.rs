@@ -19,9 +19,11 @@ pub(crate) static NAME: http::HeaderName = http::HeaderName::from_static(TOKEN_B
 /// `true`.
 pub const INCLUDE_REFERER_TOKEN_BINDING_ID: &str = "include-referer-token-binding-id";
 
-/// The longest value that is read, in bytes. Two bindings of RSA keys take 1416; the draft's own
-/// ceiling of 87383 would let a client make a server decode 64 KB with each request.
-pub const MAX_HEADER_BYTES: usize = 8192;
+/// The longest value that is read, in bytes: what the longest message of 65,537 bytes takes, with padding. Two
+/// bindings of RSA keys take 1416; the rest is room for extensions, which are ignored. The cost of a value grows
+/// linearly with its length. An HTTP server may have a lower limit of its own: hyper's for HTTP/2 is 16 kB for all
+/// headers of a request.
+pub const MAX_HEADER_BYTES: usize = 87_384;
 
 /// What a reader lets through beyond the draft. Nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -246,8 +248,8 @@ mod tests {
             );
         }
         assert_eq!(
-            refusal(&[b'A'; 8193], false),
-            (TooLong { actual: 8193 }, 8192)
+            refusal(&[b'A'; 87_385], false),
+            (TooLong { actual: 87_385 }, 87_384)
         );
         assert_eq!(refusal(b"AAAAA", false).0, Length);
     }

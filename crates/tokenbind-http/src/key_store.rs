@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    error::Error,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,41 +14,144 @@ use crate::origin::{Origin, Scope};
 /// A Token Binding key that signs; it may live in a TPM or a platform's key store.
 pub type Key = Arc<dyn Sign + Send + Sync>;
 
-/// Why a key store has no key, or could not be reset.
+/// What went wrong in a key store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum KeyStoreError {
+pub enum KeyStoreErrorKind {
     /// The random source or the platform's key store failed.
     Backend,
+    /// The directory of the store's file does not exist.
+    Missing,
     /// Reading or writing failed.
     Io(std::io::ErrorKind),
     /// Another process has the store open.
     Locked,
+    /// The store's file, or its lock, belongs to another user or is open to other users.
+    Exposed,
+    /// The store's file is a directory, a FIFO, a socket or a device.
+    NotRegular,
+    /// The store's file has a second name (a hard link), which would not follow the changes.
+    Linked,
+    /// The store's file is larger than it may be.
+    TooLarge,
     /// The store's file is damaged, was changed, or is not under this encryption key.
     Sealed,
     /// The store's file is of a version this crate does not know.
     Version,
 }
 
-impl fmt::Display for KeyStoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Backend => f.write_str("the random source or the key store failed"),
-            Self::Io(kind) => write!(f, "the key store: {kind}"),
-            Self::Locked => f.write_str("another process has the key store open"),
-            Self::Sealed => f.write_str(
-                "the key store is damaged, was changed, or is not under this encryption key",
-            ),
-            Self::Version => f.write_str("the key store is of an unknown version"),
+/// A key store's error: its kind, and the file. Two are equal if they are of one kind and about one file.
+#[derive(Clone, Debug)]
+pub struct KeyStoreError {
+    kind: KeyStoreErrorKind,
+    place: Option<Box<str>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl KeyStoreError {
+    /// Creates an error, with what caused it.
+    #[must_use]
+    pub fn new(kind: KeyStoreErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            source: Some(source.into().into()),
+            ..kind.into()
+        }
+    }
+
+    /// Returns the kind of the error.
+    #[must_use]
+    pub const fn kind(&self) -> KeyStoreErrorKind {
+        self.kind
+    }
+
+    /// Returns the path of the store's file, quoted.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
+    }
+}
+
+impl PartialEq for KeyStoreError {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.place) == (other.kind, &other.place)
+    }
+}
+
+impl Eq for KeyStoreError {}
+
+impl From<KeyStoreErrorKind> for KeyStoreError {
+    fn from(kind: KeyStoreErrorKind) -> Self {
+        Self {
+            kind,
+            place: None,
+            source: None,
         }
     }
 }
 
-impl std::error::Error for KeyStoreError {}
+impl fmt::Display for KeyStoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            KeyStoreErrorKind::Backend => f.write_str("the random source or the key store failed"),
+            KeyStoreErrorKind::Missing => f.write_str("the key store's directory does not exist"),
+            KeyStoreErrorKind::Io(kind) => write!(f, "the key store: {kind}"),
+            KeyStoreErrorKind::Locked => f.write_str("another process has the key store open"),
+            KeyStoreErrorKind::Exposed => f.write_str("the key store is open to other users"),
+            KeyStoreErrorKind::NotRegular => f.write_str("the key store is not a regular file"),
+            KeyStoreErrorKind::Linked => f.write_str("the key store's file has a second name"),
+            KeyStoreErrorKind::TooLarge => f.write_str("the key store is larger than it may be"),
+            KeyStoreErrorKind::Sealed => f.write_str(
+                "the key store is damaged, was changed, or is not under this encryption key",
+            ),
+            KeyStoreErrorKind::Version => f.write_str("the key store is of an unknown version"),
+        }?;
+        match &self.place {
+            Some(place) => write!(f, ": {place}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for KeyStoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.source.as_deref()?)
+    }
+}
 
 impl From<std::io::Error> for KeyStoreError {
     fn from(error: std::io::Error) -> Self {
-        Self::Io(error.kind())
+        Self::new(KeyStoreErrorKind::Io(error.kind()), error)
+    }
+}
+
+#[cfg(feature = "chacha20poly1305")]
+impl KeyStoreError {
+    pub(crate) fn of_file(error: durable_store::Error) -> Self {
+        use durable_store::ErrorKind;
+        let io = |error: &durable_store::Error| {
+            let source = error.source()?.downcast_ref::<std::io::Error>()?;
+            Some(source.kind())
+        };
+        let kind = match error.kind() {
+            ErrorKind::Missing => KeyStoreErrorKind::Missing,
+            ErrorKind::Locked => KeyStoreErrorKind::Locked,
+            ErrorKind::Exposed => KeyStoreErrorKind::Exposed,
+            ErrorKind::NotRegular => KeyStoreErrorKind::NotRegular,
+            ErrorKind::Linked => KeyStoreErrorKind::Linked,
+            ErrorKind::TooLarge => KeyStoreErrorKind::TooLarge,
+            _ => KeyStoreErrorKind::Io(io(&error).unwrap_or(std::io::ErrorKind::Other)),
+        };
+        Self {
+            kind,
+            place: error.place().map(String::into_boxed_str),
+            source: error.into_source().map(Into::into),
+        }
+    }
+
+    /// Adds the file.
+    pub(crate) fn at(mut self, path: &std::path::Path) -> Self {
+        self.place = Some(format!("{path:?}").into_boxed_str());
+        self
     }
 }
 
@@ -138,10 +242,12 @@ impl fmt::Debug for MemoryKeyStore {
 fn generate(parameters: KeyParameters) -> Result<Key, KeyStoreError> {
     use tokenbind_wire::{P256Key, Rsa2048Key};
     Ok(match parameters {
-        KeyParameters::P256 => Arc::new(P256Key::generate().map_err(|_| KeyStoreError::Backend)?),
-        KeyParameters::Rsa2048 => {
-            Arc::new(Rsa2048Key::generate().map_err(|_| KeyStoreError::Backend)?)
+        KeyParameters::P256 => {
+            Arc::new(P256Key::generate().map_err(|_| KeyStoreErrorKind::Backend)?)
         }
-        _ => return Err(KeyStoreError::Backend),
+        KeyParameters::Rsa2048 => {
+            Arc::new(Rsa2048Key::generate().map_err(|_| KeyStoreErrorKind::Backend)?)
+        }
+        _ => return Err(KeyStoreErrorKind::Backend.into()),
     })
 }

@@ -86,7 +86,7 @@ pub use sqlx_token_store::PostgresTokenStore;
 #[cfg(feature = "sqlx-sqlite")]
 pub use sqlx_token_store::SqliteTokenStore;
 #[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
-pub use sqlx_token_store::{SqlxBackend, SqlxOptions, SqlxTokenStore};
+pub use sqlx_token_store::{SqlxOptions, SqlxTokenStore};
 #[cfg(feature = "token-store")]
 pub use token_store::{
     MAX_KEY_ID_BYTES, MAX_TOKEN_DATA_BYTES, MAX_TOKEN_SUBJECT_BYTES, MemoryTokenStore,
@@ -113,7 +113,7 @@ pub use {
         Disclosure, Party, Permission, Referral, WithheldReason, redirect_permission,
         script_permission,
     },
-    key_store::{Key, KeyStore, KeyStoreError, MemoryKeyStore, Reset},
+    key_store::{Key, KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore, Reset},
     origin::{Origin, OriginError, Scope, ScopeRule},
 };
 #[cfg(feature = "rustls")]
@@ -132,9 +132,9 @@ pub use {
         MAX_HEADER_BYTES, TOKEN_BINDING, decode_header, encode_header,
     },
     server::{
-        MAX_VERIFIED_MESSAGES, ProvidedTokenBinding, ReferredTokenBinding, Refusal, RefusalKind,
-        RequestOutcome, ServerBinding, ServerOptions, TokenBindings, TokenToIssue, UnboundReason,
-        token_to_issue,
+        MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, ProvidedTokenBinding,
+        ReferredTokenBinding, Refusal, RefusalKind, RequestOutcome, ServerBinding, ServerOptions,
+        TokenBindings, TokenToIssue, UnboundReason, token_to_issue,
     },
 };
 #[cfg(feature = "hyper")]

@@ -14,6 +14,10 @@ use crate::header::{HeaderErrorKind, HeaderOptions, decode_header};
 /// without a referred binding.
 pub const MAX_VERIFIED_MESSAGES: usize = 4;
 
+/// The longest header that is remembered as verified, in bytes. Longer ones, which only extensions make, are verified
+/// each time: the memory of a connection stays small.
+pub const MAX_REMEMBERED_HEADER_BYTES: usize = 8192;
+
 /// The binding of the client with this server, its signature verified on the request's connection.
 /// A server hands it to the application as a request extension.
 #[derive(Clone, PartialEq, Eq)]
@@ -435,10 +439,10 @@ impl ServerBinding {
 
     /// Takes in what was verified, if it is of the connection's key.
     fn remember(&mut self, header: &[u8], bindings: &TokenBindings) -> Result<(), Refusal> {
-        let new = Verified {
+        let new = (header.len() <= MAX_REMEMBERED_HEADER_BYTES).then(|| Verified {
             header: header.into(),
             bindings: bindings.clone(),
-        };
+        });
         match &mut self.state {
             State::Established {
                 latest,
@@ -451,6 +455,7 @@ impl ServerBinding {
                     return Err(Refusal::header(RefusalKind::ProvidedKeyChanged, 0));
                 }
                 *latest = bindings.clone();
+                let Some(new) = new else { return Ok(()) };
                 if verified.len() < MAX_VERIFIED_MESSAGES {
                     verified.push(new);
                 } else if let Some(oldest) = verified.get_mut(*next) {
@@ -464,7 +469,7 @@ impl ServerBinding {
             _ => {
                 self.state = State::Established {
                     latest: bindings.clone(),
-                    verified: vec![new],
+                    verified: new.into_iter().collect(),
                     next: 0,
                 };
             }

@@ -12,16 +12,11 @@ mod sqlite;
 
 use std::{
     fmt,
-    ops::Deref,
     time::{Duration, SystemTime},
 };
 
-use sqlx::{
-    Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
-    migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
-    pool::PoolOptions,
-    query, query_as,
-};
+use durable_store::sql::{SqlDatabase, SqlStore};
+use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Type, query, query_as};
 
 #[cfg(feature = "sqlx-postgres")]
 pub use postgres::PostgresTokenStore;
@@ -32,6 +27,9 @@ use crate::token_store::{
     StoreFuture, StoredBinding, TOKENS_PER_BATCH, TokenCounts, TokenDigest, TokenRecord,
     TokenStore, TokenStoreError, TokenStoreErrorKind, TokensOf, from_seconds, to_seconds,
 };
+
+/// Where it is noted which version a schema is of.
+const MIGRATIONS: &str = "tokenbind_migrations";
 
 const INSERT: &str = "INSERT INTO tokenbind_tokens \
     (digest, bound, key_id, subject, data, issued_at, expires_at, revoked_at) \
@@ -72,7 +70,8 @@ type Row = (
 pub struct SqlxOptions {
     /// How many connections are open at most. SQLite writes through one more.
     pub max_connections: u32,
-    /// How long a call waits for a free connection, and for other writers of an SQLite database.
+    /// How long a call may take, and wait for a free connection, for locks, and for other writers. A
+    /// store that has not answered by then honors nothing.
     pub timeout: Duration,
     /// A PostgreSQL server on another host is used though the connection does not verify its
     /// certificate and name. Whoever is between can then make any token good.
@@ -89,31 +88,36 @@ impl Default for SqlxOptions {
     }
 }
 
-/// A database of sqlx that a store can be in: `sqlx::Sqlite`, `sqlx::Postgres`.
-pub trait SqlxBackend: Database {
-    /// How many rows a statement changed: sqlx has it for each database, and for none in general.
-    fn rows_affected(result: &Self::QueryResult) -> u64;
-}
-
 /// Tokens in an SQL database. A token is there before [`issue`](TokenStore::issue) returns it, and
 /// stays there if the process, or the machine, dies the next moment.
-pub struct SqlxTokenStore<DB: SqlxBackend> {
-    reader: Pool<DB>,
-    /// The same pool where many can write at once.
-    writer: Pool<DB>,
+pub struct SqlxTokenStore<DB: SqlDatabase> {
+    store: SqlStore<DB>,
 }
 
-impl<DB: SqlxBackend> SqlxTokenStore<DB> {
+impl<DB: SqlDatabase> SqlxTokenStore<DB> {
     /// Closes all connections, and waits until they are.
     pub async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+        self.store.close().await;
+    }
+
+    /// Waits for an operation no longer than the store's time limit.
+    async fn within<T>(
+        &self,
+        operation: impl Future<Output = Result<T, TokenStoreError>>,
+    ) -> Result<T, TokenStoreError> {
+        let done = self.store.within(operation).await;
+        done.map_err(TokenStoreError::of_database)?
+    }
+
+    /// Returns the error for one of sqlx.
+    fn failed(&self, error: sqlx::Error) -> TokenStoreError {
+        TokenStoreError::of_database(self.store.error(error))
     }
 }
 
 impl<DB> TokenStore for SqlxTokenStore<DB>
 where
-    DB: SqlxBackend,
+    DB: SqlDatabase,
     DB::Arguments: IntoArguments<DB>,
     for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
     for<'q> i64: Encode<'q, DB> + Decode<'q, DB> + Type<DB>,
@@ -130,12 +134,14 @@ where
         digest: TokenDigest,
         record: &'a TokenRecord,
     ) -> StoreFuture<'a, Result<(), TokenStoreError>> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
             let key_id = match &record.binding {
                 StoredBinding::KeyId(key_id) => Some(&**key_id),
                 StoredBinding::Unbound => None,
             };
             let revoked_at = record.revoked_at.map(seconds).transpose()?;
+            let connection = self.store.write_connection().await;
+            let mut connection = connection.map_err(TokenStoreError::of_database)?;
             let inserted = query(INSERT)
                 .bind(digest.as_bytes().as_slice())
                 .bind(key_id.is_some())
@@ -145,28 +151,28 @@ where
                 .bind(seconds(record.issued_at)?)
                 .bind(seconds(record.expires_at)?)
                 .bind(revoked_at)
-                .execute(&self.writer)
+                .execute(&mut *connection)
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             match DB::rows_affected(&inserted) {
                 0 => Err(TokenStoreErrorKind::Conflict.into()),
                 _ => Ok(()),
             }
-        })
+        }))
     }
 
     fn look_up(
         &self,
         digest: TokenDigest,
     ) -> StoreFuture<'_, Result<Option<TokenRecord>, TokenStoreError>> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
             let row: Option<Row> = query_as(LOOK_UP)
                 .bind(digest.as_bytes().as_slice())
-                .fetch_optional(&self.reader)
+                .fetch_optional(self.store.reader())
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             Ok(row.map(record).transpose()?.map(|(_, record)| record))
-        })
+        }))
     }
 
     fn revoke(
@@ -174,15 +180,17 @@ where
         digest: TokenDigest,
         now: SystemTime,
     ) -> StoreFuture<'_, Result<bool, TokenStoreError>> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
+            let connection = self.store.write_connection().await;
+            let mut connection = connection.map_err(TokenStoreError::of_database)?;
             let revoked = query(REVOKE)
                 .bind(digest.as_bytes().as_slice())
                 .bind(seconds(now)?)
-                .execute(&self.writer)
+                .execute(&mut *connection)
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             Ok(DB::rows_affected(&revoked) != 0)
-        })
+        }))
     }
 
     fn revoke_all<'a>(
@@ -194,15 +202,17 @@ where
             TokensOf::KeyId(key_id) => (REVOKE_KEY, key_id),
             TokensOf::Subject(subject) => (REVOKE_SUBJECT, subject),
         };
-        Box::pin(async move {
+        Box::pin(self.within(async move {
+            let connection = self.store.write_connection().await;
+            let mut connection = connection.map_err(TokenStoreError::of_database)?;
             let revoked = query(sql)
                 .bind(value)
                 .bind(seconds(now)?)
-                .execute(&self.writer)
+                .execute(&mut *connection)
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             Ok(DB::rows_affected(&revoked))
-        })
+        }))
     }
 
     fn list<'a>(
@@ -214,7 +224,7 @@ where
             TokensOf::KeyId(key_id) => (LIST_KEY, key_id),
             TokensOf::Subject(subject) => (LIST_SUBJECT, subject),
         };
-        Box::pin(async move {
+        Box::pin(self.within(async move {
             // All digests come after no bytes.
             let after = after
                 .as_ref()
@@ -224,93 +234,48 @@ where
                 .bind(value)
                 .bind(after)
                 .bind(limit())
-                .fetch_all(&self.reader)
+                .fetch_all(self.store.reader())
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             rows.into_iter().map(record).collect()
-        })
+        }))
     }
 
     fn purge(&self, expired_by: SystemTime) -> StoreFuture<'_, Result<u64, TokenStoreError>> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
+            let connection = self.store.write_connection().await;
+            let mut connection = connection.map_err(TokenStoreError::of_database)?;
             let purged = query(PURGE)
                 .bind(seconds(expired_by)?)
                 .bind(limit())
-                .execute(&self.writer)
+                .execute(&mut *connection)
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             Ok(DB::rows_affected(&purged))
-        })
+        }))
     }
 
     fn count(&self, now: SystemTime) -> StoreFuture<'_, Result<TokenCounts, TokenStoreError>> {
-        Box::pin(async move {
+        Box::pin(self.within(async move {
             let (all, expired, revoked): (i64, i64, i64) = query_as(COUNT)
                 .bind(seconds(now)?)
-                .fetch_one(&self.reader)
+                .fetch_one(self.store.reader())
                 .await
-                .map_err(failed)?;
+                .map_err(|error| self.failed(error))?;
             let number = |count| u64::try_from(count).map_err(|_| TokenStoreErrorKind::Unreadable);
             Ok(TokenCounts {
                 live: number(all.saturating_sub(expired).saturating_sub(revoked))?,
                 revoked: number(revoked)?,
                 expired: number(expired)?,
             })
-        })
+        }))
     }
 }
 
-impl<DB: SqlxBackend> fmt::Debug for SqlxTokenStore<DB> {
+impl<DB: SqlDatabase> fmt::Debug for SqlxTokenStore<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlxTokenStore").finish_non_exhaustive()
     }
-}
-
-/// What became of a statement or a connection.
-fn failed(error: sqlx::Error) -> TokenStoreError {
-    let kind = match &error {
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            TokenStoreErrorKind::Unreadable
-        }
-        _ => TokenStoreErrorKind::Unavailable,
-    };
-    TokenStoreError::new(kind, error)
-}
-
-/// What all pools have in common.
-fn pool<DB: Database>(options: SqlxOptions) -> PoolOptions<DB> {
-    PoolOptions::new()
-        .max_connections(options.max_connections)
-        .acquire_timeout(options.timeout)
-}
-
-/// Brings the schema up to this crate's version. One that is newer, or was changed, is refused.
-///
-/// Boxed, since the compiler cannot see otherwise that the future is `Send`.
-fn migrate<'a, A>(
-    connection: A,
-    versions: &'static [(&'static str, &'static str)],
-) -> StoreFuture<'a, Result<(), TokenStoreError>>
-where
-    A: Acquire<'a> + Send + 'a,
-    <A::Connection as Deref>::Target: Migrate + Send,
-{
-    let migrations = (1..).zip(versions).map(|(version, (description, sql))| {
-        let sql = sqlx::SqlSafeStr::into_sql_str(*sql);
-        let kind = MigrationType::Simple;
-        Migration::new(version, (*description).into(), kind, sql, false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.collect());
-    // The application may migrate tables of its own in the same database.
-    migrator.dangerous_set_table_name("tokenbind_migrations");
-    Box::pin(async move {
-        migrator.run(connection).await.map_err(|error| match error {
-            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-                failed(error)
-            }
-            error => TokenStoreError::new(TokenStoreErrorKind::Version, error),
-        })
-    })
 }
 
 fn seconds(time: SystemTime) -> Result<i64, TokenStoreErrorKind> {

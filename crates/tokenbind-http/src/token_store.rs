@@ -359,14 +359,18 @@ pub enum TokenStoreErrorKind {
     Time,
     /// The random source failed.
     Random,
+    /// The database, or its directory, does not exist.
+    Missing,
     /// The database cannot be reached, is busy for too long, or failed. A change may have been made.
     Unavailable,
-    /// The database holds something that is no token of this crate's.
+    /// The database is damaged or empty, or holds something that is no token of this crate's.
     Unreadable,
     /// The database's schema is of a version this crate does not know, or was changed.
     Version,
     /// The database is set up so that what it has confirmed can be lost.
     NotDurable,
+    /// The database's files belong to another user, or are open to other users.
+    Exposed,
     /// The database's server is elsewhere, and the connection would not verify who it is.
     UnverifiedServer,
 }
@@ -379,19 +383,22 @@ impl TokenStoreErrorKind {
             Self::Conflict => "conflict",
             Self::Time => "time",
             Self::Random => "random",
+            Self::Missing => "missing",
             Self::Unavailable => "unavailable",
             Self::Unreadable => "unreadable",
             Self::Version => "version",
             Self::NotDurable => "not-durable",
+            Self::Exposed => "exposed",
             Self::UnverifiedServer => "unverified-server",
         }
     }
 }
 
-/// A store's error: its kind, and what the database said as its source.
+/// A store's error: its kind, the file or server, and what the database said as its source.
 #[derive(Debug)]
 pub struct TokenStoreError {
     kind: TokenStoreErrorKind,
+    place: Option<Box<str>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -399,20 +406,61 @@ impl TokenStoreError {
     /// An error of a store.
     #[must_use]
     pub fn new(kind: TokenStoreErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let source = Some(source.into());
-        Self { kind, source }
+        Self {
+            source: Some(source.into()),
+            ..kind.into()
+        }
     }
 
-    /// What went wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> TokenStoreErrorKind {
         self.kind
+    }
+
+    /// Returns the path of the database, quoted, or its server as `HOST:PORT/DATABASE`.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 }
 
 impl From<TokenStoreErrorKind> for TokenStoreError {
     fn from(kind: TokenStoreErrorKind) -> Self {
-        Self { kind, source: None }
+        Self {
+            kind,
+            place: None,
+            source: None,
+        }
+    }
+}
+
+#[cfg(any(feature = "sqlx-postgres", feature = "sqlx-sqlite"))]
+impl TokenStoreError {
+    pub(crate) fn of_database(error: durable_store::Error) -> Self {
+        use durable_store::ErrorKind;
+        let kind = match error.kind() {
+            ErrorKind::Missing => TokenStoreErrorKind::Missing,
+            ErrorKind::Damaged | ErrorKind::Unreadable => TokenStoreErrorKind::Unreadable,
+            ErrorKind::Version => TokenStoreErrorKind::Version,
+            ErrorKind::NotDurable | ErrorKind::Linked => TokenStoreErrorKind::NotDurable,
+            ErrorKind::Exposed => TokenStoreErrorKind::Exposed,
+            ErrorKind::UnverifiedServer => TokenStoreErrorKind::UnverifiedServer,
+            _ => TokenStoreErrorKind::Unavailable,
+        };
+        let place = error.place().map(String::into_boxed_str);
+        // Of kinds that became one, the source says which it was.
+        let source = match error.kind() {
+            ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
+                Some(Box::new(error).into())
+            }
+            _ => error.into_source(),
+        };
+        Self {
+            kind,
+            place,
+            source,
+        }
     }
 }
 
@@ -422,16 +470,22 @@ impl fmt::Display for TokenStoreError {
             TokenStoreErrorKind::Conflict => "the token is in the store already",
             TokenStoreErrorKind::Time => "time before 1970 or too far away",
             TokenStoreErrorKind::Random => "the random source failed",
+            TokenStoreErrorKind::Missing => "the token database does not exist",
             TokenStoreErrorKind::Unavailable => "the token database did not answer",
             TokenStoreErrorKind::Unreadable => "the token database holds what cannot be read",
             TokenStoreErrorKind::Version => "the token database is of an unknown version",
             TokenStoreErrorKind::NotDurable => {
                 "the token database is set up to lose what it confirmed"
             }
+            TokenStoreErrorKind::Exposed => "the token database is open to other users",
             TokenStoreErrorKind::UnverifiedServer => {
                 "the token database is elsewhere and would not be verified"
             }
-        })
+        })?;
+        match &self.place {
+            Some(place) => write!(f, ": {place}"),
+            None => Ok(()),
+        }
     }
 }
 

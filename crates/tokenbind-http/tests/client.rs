@@ -24,8 +24,8 @@ use std::{
 use sessions::{Keys, P256, RSA, id, origin, p256, rsa, server, session};
 use tokenbind_http::{
     ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, Disclosure, Key,
-    KeyStore, KeyStoreError, MemoryKeyStore, Party, ReferredTokenBinding, RequestHeader,
-    RequestOutcome, Reset, Scope, ServerBinding, TokenBindings, WithheldReason,
+    KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore, Party, ReferredTokenBinding,
+    RequestHeader, RequestOutcome, Reset, Scope, ServerBinding, TokenBindings, WithheldReason,
 };
 use tokenbind_wire::{KeyParameters, RustCrypto, Session, TokenBindingId, TokenBindingType};
 
@@ -46,7 +46,7 @@ struct Cookies {
 impl ClearCookies for Cookies {
     fn clear(&self, which: &Reset) -> Result<(), KeyStoreError> {
         self.cleared.lock().unwrap().push(which.clone());
-        self.failing.map_or(Ok(()), Err)
+        self.failing.clone().map_or(Ok(()), Err)
     }
 }
 
@@ -203,7 +203,7 @@ impl KeyStore for Same {
     }
 
     fn reset(&self, _: Option<&Scope>) -> Result<(), KeyStoreError> {
-        self.0.as_ref().map(drop).map_err(|error| *error)
+        self.0.as_ref().map(drop).map_err(Clone::clone)
     }
 }
 
@@ -242,8 +242,8 @@ fn a_store_that_fails_or_has_another_kind_of_key_sends_nothing() {
     for (answer, error) in [
         (Ok::<Key, _>(p256()), ClientError::KeyParameters),
         (
-            Err(KeyStoreError::Locked),
-            ClientError::KeyStore(KeyStoreError::Locked),
+            Err(KeyStoreErrorKind::Locked.into()),
+            ClientError::KeyStore(KeyStoreErrorKind::Locked.into()),
         ),
     ] {
         let state = client(Same(answer));
@@ -417,20 +417,23 @@ fn keys_and_cookies_are_reset_together() {
 
 #[test]
 fn one_store_that_fails_does_not_keep_the_other_from_being_reset() {
-    let io = KeyStoreError::Io(std::io::ErrorKind::StorageFull);
+    let io = KeyStoreError::from(KeyStoreErrorKind::Io(std::io::ErrorKind::StorageFull));
     for which in [Reset::All, Reset::Origin(origin(RP))] {
         let state = client(MemoryKeyStore::new());
         let before = seen(&state, RP, session(P256, 1));
         let cookies = Cookies {
-            failing: Some(io),
+            failing: Some(io.clone()),
             ..Cookies::default()
         };
-        assert_eq!(state.reset(&which, &cookies), Err(io));
+        assert_eq!(state.reset(&which, &cookies), Err(io.clone()));
         assert_ne!(seen(&state, RP, session(P256, 2)), before);
 
-        let state = client(Same(Err(KeyStoreError::Locked)));
+        let state = client(Same(Err(KeyStoreErrorKind::Locked.into())));
         let cookies = Cookies::default();
-        assert_eq!(state.reset(&which, &cookies), Err(KeyStoreError::Locked));
+        assert_eq!(
+            state.reset(&which, &cookies),
+            Err(KeyStoreErrorKind::Locked.into())
+        );
         assert_eq!(*cookies.cleared.lock().unwrap(), [which]);
     }
 }

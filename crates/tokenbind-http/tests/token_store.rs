@@ -662,9 +662,9 @@ async fn only_the_digest_of_a_token_is_kept_and_nothing_of_it_is_printed() {
         }
         kept.push((token, random));
     }
-    let wal = fs::read(directory.path().join("tokens.db-wal")).unwrap();
+    let journal = fs::read(directory.path().join("tokens.db-journal")).unwrap();
     store.close().await;
-    let files = [wal, fs::read(&path).unwrap()];
+    let files = [journal, fs::read(&path).unwrap()];
     let contains = |bytes: &[u8]| {
         files
             .iter()
@@ -691,7 +691,7 @@ async fn an_sqlite_database_is_its_owners_alone_and_keeps_the_permissions_it_is_
         let store = open(&path).await;
         store.insert(digest(0), &bearer()).await.unwrap();
         assert_eq!(
-            (mode(""), mode("-wal"), mode("-shm")),
+            (mode(""), mode("-journal"), mode(".lock")),
             (0o600, 0o600, 0o600)
         );
         store.close().await;
@@ -700,6 +700,12 @@ async fn an_sqlite_database_is_its_owners_alone_and_keeps_the_permissions_it_is_
         assert_eq!(store.look_up(digest(0)).await.unwrap(), Some(bearer()));
         assert_eq!(mode(""), 0o640);
         store.close().await;
+        for exposed in [0o604, 0o660, 0o602] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(exposed)).unwrap();
+            let error = SqliteTokenStore::open(&path, SqlxOptions::default()).await;
+            assert_eq!(error.unwrap_err().kind(), TokenStoreErrorKind::Exposed);
+            assert_eq!(mode(""), exposed);
+        }
     }
 }
 
@@ -772,6 +778,7 @@ async fn a_new_database_is_opened_as_soon_as_another_lets_go_of_it() {
         .filename(&path)
         .create_if_missing(true);
     let mut other = SqliteConnection::connect_with(&file).await.unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     // SQLite does not wait for this one of itself.
     let hold = "CREATE TABLE other (number); BEGIN IMMEDIATE";
     other.execute(sqlx::raw_sql(hold)).await.unwrap();
@@ -1084,17 +1091,18 @@ async fn a_store_that_does_not_answer_honors_nothing() {
         directory.path().join("none/tokens.db"),
         SqlxOptions::default(),
     );
-    assert_eq!(
-        error.await.unwrap_err().kind(),
-        TokenStoreErrorKind::Unavailable
-    );
+    let error = error.await.unwrap_err();
+    assert_eq!(error.kind(), TokenStoreErrorKind::Missing);
+    let place = format!("{:?}", directory.path().join("none/tokens.db"));
+    assert_eq!(error.place(), Some(&*place));
     let no_database = directory.path().join("text");
-    fs::write(&no_database, "this is not a database".repeat(100)).unwrap();
-    let error = SqliteTokenStore::open(&no_database, SqlxOptions::default());
-    assert_eq!(
-        error.await.unwrap_err().kind(),
-        TokenStoreErrorKind::Unavailable
-    );
+    for content in [String::new(), "this is not a database".repeat(100)] {
+        fs::write(&no_database, &content).unwrap();
+        fs::set_permissions(&no_database, fs::Permissions::from_mode(0o600)).unwrap();
+        let error = SqliteTokenStore::open(&no_database, SqlxOptions::default()).await;
+        assert_eq!(error.unwrap_err().kind(), TokenStoreErrorKind::Unreadable);
+        assert_eq!(fs::read_to_string(&no_database).unwrap(), content);
+    }
 
     let mut server = PostgresServer::start();
     let options = SqlxOptions {

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use crate::{
     codec::{Failure, Parsed, uint8, whole},
     error::{DecodeError, EncodeError, ErrorKind},
-    key::{KeyParameters, PublicKey, PublicKeyRef, key_of_checked_id, public_key},
+    key::{KeyParameters, PublicKey, PublicKeyRef, key_of_checked_id, public_key, skipped_key},
     profile::PointEncoding,
     registry::{
         HashAlgorithm, NamedCurve, SignatureAlgorithm, SignatureAndHashAlgorithm, TokenBindingType,
@@ -74,16 +74,17 @@ impl<'a> TokenBindingIdRef<'a> {
         self.bytes.get(1..).unwrap_or_default()
     }
 
-    /// The key.
+    /// The key. In a binding of unknown type it is as it stands in the message, not checked.
     #[must_use]
     pub fn key(self) -> PublicKeyRef<'a> {
         key_of_checked_id(self.key_id(), self.algorithm.signature)
     }
 
-    /// Which of the draft's key parameters the identifier has, if any: an unknown hash or curve
-    /// has none.
+    /// Returns which of the draft's key parameters the identifier has, if any: an unknown hash or curve
+    /// has none, and neither has an unknown type, whose key is not checked in a message.
     #[must_use]
     pub fn key_parameters(self) -> Option<KeyParameters> {
+        self.tokenbinding_type.name()?;
         match self.algorithm {
             SignatureAndHashAlgorithm::RSA_SHA256 => Some(KeyParameters::Rsa2048),
             SignatureAndHashAlgorithm::ECDSA_P256_SHA256 => match self.key() {
@@ -189,15 +190,23 @@ impl<'a> Head<'a> {
         point: PointEncoding,
     ) -> Option<Parsed<'a, TokenBindingIdRef<'a>>> {
         let parsed = public_key(key, self.algorithm.signature, point)?;
-        Some(parsed.map(|(rest, _)| {
-            let length = self.start.len().saturating_sub(rest.len());
-            let id = TokenBindingIdRef {
-                bytes: self.start.get(..length).unwrap_or_default(),
-                tokenbinding_type: self.tokenbinding_type,
-                algorithm: self.algorithm,
-            };
-            (rest, id)
-        }))
+        Some(parsed.map(|(rest, _)| (rest, self.until(rest))))
+    }
+
+    /// Reads only the lengths of the key that follows; nothing if its structure is not known.
+    pub(crate) fn skipped_id(self, key: &'a [u8]) -> Option<Parsed<'a, TokenBindingIdRef<'a>>> {
+        let parsed = skipped_key(key, self.algorithm.signature)?;
+        Some(parsed.map(|(rest, ())| (rest, self.until(rest))))
+    }
+
+    /// The identifier that ends where `rest` begins.
+    fn until(self, rest: &[u8]) -> TokenBindingIdRef<'a> {
+        let length = self.start.len().saturating_sub(rest.len());
+        TokenBindingIdRef {
+            bytes: self.start.get(..length).unwrap_or_default(),
+            tokenbinding_type: self.tokenbinding_type,
+            algorithm: self.algorithm,
+        }
     }
 
     fn unsupported(self) -> Failure<'a> {

@@ -23,7 +23,6 @@ const POINT: &str = "ECDSAParams.point";
 /// First octet of an uncompressed X9.62 point.
 pub(crate) const UNCOMPRESSED: u8 = 4;
 const MODULUS_BITS: usize = 2048;
-const MODULUS_BYTES: usize = 256;
 
 /// The key parameters that can be negotiated (draft-popov-token-binding-00 section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,7 +99,8 @@ impl<'a> EcdsaParamsRef<'a> {
         self.point
     }
 
-    /// X and Y of a P-256 point, 32 bytes each, whatever the encoding.
+    /// X and Y of a P-256 point, 32 bytes each, whatever the encoding. In a binding of unknown type they need not be
+    /// on the curve.
     #[must_use]
     pub fn coordinates(self) -> Option<&'a [u8; 64]> {
         if self.namedcurve == NamedCurve::SECP256R1 {
@@ -184,6 +184,20 @@ fn rsa_public_key(input: &[u8]) -> Parsed<'_, PublicKeyRef<'_>> {
     Ok((rest, PublicKeyRef::Rsa(key)))
 }
 
+/// Reads the lengths of the key that `signature` selects, and nothing in it.
+pub(crate) fn skipped_key(input: &[u8], signature: SignatureAlgorithm) -> Option<Parsed<'_, ()>> {
+    let parsed = match signature {
+        SignatureAlgorithm::RSA => {
+            vector_u16(input, MODULUS).and_then(|(rest, _)| vector_u8(rest, PUBLICEXPONENT))
+        }
+        SignatureAlgorithm::ECDSA_P256 => {
+            uint16(input, NAMEDCURVE).and_then(|(rest, _)| vector_u8(rest, POINT))
+        }
+        _ => return None,
+    };
+    Some(parsed.map(|(rest, _)| (rest, ())))
+}
+
 /// Bits of a big-endian number without leading zero bytes.
 fn bit_length(bytes: usize, first: u8) -> usize {
     let leading = usize::try_from(first.leading_zeros()).unwrap_or(0);
@@ -221,13 +235,15 @@ fn ecdsa_params(input: &[u8], encoding: PointEncoding) -> Parsed<'_, PublicKeyRe
     Ok((rest, PublicKeyRef::Ecdsa(key)))
 }
 
-/// The key of a `TokenBindingID` that was read before: its parts stand at known places.
+/// The key of a `TokenBindingID` that was read before: its lengths are right.
 pub(crate) fn key_of_checked_id(key_id: &[u8], signature: SignatureAlgorithm) -> PublicKeyRef<'_> {
     let part = |from: usize| key_id.get(from..).unwrap_or_default();
     if signature == SignatureAlgorithm::RSA {
+        let (rest, modulus) = vector_u16(part(2), MODULUS).unwrap_or_default();
+        let (_, publicexponent) = vector_u8(rest, PUBLICEXPONENT).unwrap_or_default();
         PublicKeyRef::Rsa(RsaPublicKeyRef {
-            modulus: part(4).get(..MODULUS_BYTES).unwrap_or_default(),
-            publicexponent: part(5).get(MODULUS_BYTES..).unwrap_or_default(),
+            modulus,
+            publicexponent,
         })
     } else {
         let curve = part(2).first_chunk().copied().unwrap_or_default();

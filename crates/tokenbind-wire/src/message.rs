@@ -102,7 +102,8 @@ impl fmt::Debug for Extensions<'_> {
 }
 
 /// `TokenBinding`, draft-popov-token-binding-00 section 4, borrowed. Its structure is checked, its
-/// signature is not verified.
+/// signature is not verified. Of a binding of unknown type only the lengths are checked: key and signature may be
+/// anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenBindingRef<'a> {
     id: TokenBindingIdRef<'a>,
@@ -143,7 +144,13 @@ fn token_binding<'a>(
     key: &'a [u8],
     options: &DecodeOptions,
 ) -> Option<Parsed<'a, TokenBindingRef<'a>>> {
-    let id = head.id(key, options.profile.point)?;
+    // popov-8-1: of a type that is not known only the lengths are read. It may be of other rules.
+    let known = head.tokenbinding_type.name().is_some();
+    let id = if known {
+        head.id(key, options.profile.point)?
+    } else {
+        head.skipped_id(key)?
+    };
     Some(id.and_then(|(rest, id)| {
         let (rest, signature) = vector_u16(rest, SIGNATURE)?;
         if let Some(parameters) = id.key_parameters() {

@@ -74,7 +74,7 @@ impl Limits {
     /// The longest message the draft's length prefix can describe: 2 + 2^16 - 1 bytes.
     pub const MAX_MESSAGE_BYTES: usize = 65_537;
     /// A message needs one binding, federation two; the rest is room for types to come. 64 KB hold
-    /// more than 900, each of which would cost a curve check.
+    /// more than 5,000 of unknown types, each of which would take ten times its bytes in memory.
     pub const MAX_TOKEN_BINDINGS: usize = 16;
     /// The longest extension list the draft's length prefix can describe: 2^16 - 1 bytes.
     pub const MAX_EXTENSION_BYTES: usize = 65_535;

@@ -22,7 +22,7 @@ use crate::{
 
 const RSA_BITS: usize = 2048;
 
-/// Verifies with the `p256` and `rsa` crates. RSA exponents above 2^33 - 1 do not verify.
+/// Verifies with the `p256` and `rsa` crates. RSA exponents above 2^33 - 1 do not verify, as with ring and AWS-LC.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RustCrypto;
 

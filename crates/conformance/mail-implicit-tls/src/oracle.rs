@@ -6,6 +6,7 @@ use mail_implicit_tls::{
         judge_certificate, presented,
     },
     name::DomainName,
+    received::{CipherSuite, Group, MAX_CLAUSES, MAX_RECEIVED_BYTES, Received},
     service::Service,
     verdict::{IdentityVerdict, MAX_LISTED_NAMES},
 };
@@ -140,4 +141,78 @@ fn constrained(certificate: &[u8], expected: &[ReferenceIdentity]) -> Result<(),
         } => Err(format!("{presented} escapes the constraints")),
         _ => Ok(()),
     }
+}
+
+/// Checks a Received field of any octets.
+///
+/// - A clause is where its span states, and its value is a part of it. An error points into the field.
+/// - What `tls` has is a `tls-cipher` to `deep-latch` too, which has its own grammar.
+/// - A field to which the clauses are added reads as before, with the clauses; they cannot be added twice.
+///
+/// # Errors
+/// Returns the invariant that was broken.
+pub fn received(body: &[u8]) -> Result<(), Broken> {
+    let Ok(body) = std::str::from_utf8(body) else {
+        return Ok(());
+    };
+    let received = match Received::parse(body) {
+        Ok(received) => received,
+        Err(error) if error.offset() <= body.len() => return Ok(()),
+        Err(error) => return Err(format!("{error}: outside {} octets", body.len())),
+    };
+    for clause in received.clauses() {
+        let text = body.get(clause.span.clone()).unwrap_or_default();
+        let name = text.get(..clause.name.len()).unwrap_or_default();
+        if !name.eq_ignore_ascii_case(clause.name) || !text.contains(clause.value) {
+            return Err(format!("{clause:?} is not in its span"));
+        }
+    }
+    match received.tls() {
+        Ok(Some(suite)) => {
+            let clause = format!(" tls {suite}");
+            match deep_latch::parse_tls_clause(&clause) {
+                Ok(theirs) if theirs.as_str() == suite.as_str() => {}
+                other => return Err(format!("deep-latch reads {suite} as {other:?}")),
+            }
+        }
+        Ok(None) => {}
+        Err(error) if error.offset() <= body.len() => {}
+        Err(error) => return Err(format!("{error}: outside {} octets", body.len())),
+    }
+    added(body, &received)
+}
+
+fn added(body: &str, received: &Received<'_>) -> Result<(), Broken> {
+    let (suite, group) = (CipherSuite::from_number(0x1301), Group::from_number(29));
+    let has = |name| received.value(name).is_some();
+    let field = match received.with_tls(&suite, group.as_ref()) {
+        Err(_) if has("tls") || has("group") => return Ok(()),
+        Err(error) => return Err(format!("no clause, but: {error}")),
+        Ok(_) if has("tls") || has("group") => return Err("a clause was added twice".into()),
+        Ok(field) => field,
+    };
+    let read = match Received::parse(&field) {
+        Ok(read) => read,
+        // The longest fields, and those of most clauses, have no room.
+        Err(_) if field.len() > MAX_RECEIVED_BYTES => return Ok(()),
+        Err(_) if received.clauses().len() + 2 > MAX_CLAUSES => return Ok(()),
+        Err(error) => return Err(format!("{body:?} with the clauses: {error}")),
+    };
+    let names = |received: &Received<'_>| -> Vec<_> {
+        let clauses = received.clauses().iter();
+        clauses.map(|it| (it.name, it.value.to_owned())).collect()
+    };
+    let mut expected = names(received);
+    expected.push(("tls", suite.to_string()));
+    expected.extend(group.iter().map(|group| ("group", group.to_string())));
+    if names(&read) != expected || read.date() != received.date() {
+        return Err(format!(
+            "{body:?} with the clauses reads as {:?}",
+            names(&read)
+        ));
+    }
+    if read.tls() != Ok(Some(suite)) || read.group() != Ok(group) {
+        return Err("the clauses read as others".into());
+    }
+    Ok(())
 }

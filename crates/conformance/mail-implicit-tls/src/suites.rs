@@ -2,11 +2,15 @@
 
 mod identity;
 pub mod oracle;
+mod received;
 
 use crate::suite::{Input, Ran, Suite};
 
 /// The suites.
-pub(crate) const SUITES: &[Suite] = &[suite("mail-implicit-tls/identity", identity::identity)];
+pub(crate) const SUITES: &[Suite] = &[
+    suite("mail-implicit-tls/identity", identity::identity),
+    suite("mail-implicit-tls/received", received::received),
+];
 
 const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
     Suite {

@@ -1,6 +1,6 @@
 //! The suite `authres-tls/strip`: which fields a border removes (RFC 8601 section 5).
 
-use authres_tls::{AuthservId, StripPolicy, StripVerdict};
+use authres_tls::{AuthservId, StripPolicy, StripScope, StripVerdict};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -27,10 +27,10 @@ pub(super) fn strip(input: Input) -> Ran {
         .map(|own| AuthservId::try_new(own))
         .collect();
     let own = own.map_err(malformed)?;
-    let mut policy = StripPolicy {
-        from_trusted: case.from_trusted,
-        all: case.all,
-        ..StripPolicy::new(own)
+    let mut policy = match (case.from_trusted, case.all) {
+        (true, _) => StripPolicy::of(StripScope::None),
+        (false, true) => StripPolicy::of(StripScope::All),
+        (false, false) => StripPolicy::new(own),
     };
     policy.subdomains = case.subdomains.unwrap_or(policy.subdomains);
     let value = String::from(case.value);

@@ -13,9 +13,10 @@ use std::{
 use rustls::server::Acceptor;
 use tokenbind_http::{
     ClientBinding, ClientOffer, ClientOptions, ClientState, Disclosure, HeaderOptions, Key,
-    KeyStore, KeyStoreError, MAX_VERIFIED_MESSAGES, Origin, Party, Permission,
-    ReferredTokenBinding, RequestOutcome, Scope, ServerBinding, ServerOptions,
-    TokenBindingConnection, WithheldReason, decode_header, encode_header, script_permission,
+    KeyStore, KeyStoreError, KeyStoreErrorKind, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES,
+    Origin, Party, Permission, ReferredTokenBinding, RequestOutcome, Scope, ServerBinding,
+    ServerOptions, TokenBindingConnection, WithheldReason, decode_header, encode_header,
+    script_permission,
 };
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, KeyParameters, Negotiated, Outcome, P256Key, Position,
@@ -43,8 +44,9 @@ fn web_safe(value: &[u8], allow_padding: bool) -> Result<Vec<u8>, (&'static str,
     if value.is_empty() {
         return Err(("empty", 0));
     }
-    if value.len() > 8192 {
-        return Err(("too-long", 8192));
+    // Of 65,537 octets, and a multiple of four.
+    if value.len() > 87384 {
+        return Err(("too-long", 87384));
     }
     let padding = value.iter().rev().take_while(|octet| **octet == b'=');
     let padding = if allow_padding { padding.count() } else { 0 };
@@ -332,6 +334,7 @@ pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
         if matches!(expected, Plain::Bound(..))
             && let [value] = values.as_slice()
             && !free
+            && value.len() <= MAX_REMEMBERED_HEADER_BYTES
         {
             if remembered.len() == MAX_VERIFIED_MESSAGES {
                 remembered.pop_front();
@@ -493,7 +496,7 @@ impl KeyStore for Stubs {
         if let Some(key) = keys.get(scope.as_str()) {
             return Ok(Arc::new(Stub(key.clone())));
         }
-        let new = P256Key::generate().map_err(|_| KeyStoreError::Backend)?;
+        let new = P256Key::generate().map_err(|_| KeyStoreErrorKind::Backend)?;
         let new = new.public_key().clone();
         keys.insert(scope.as_str().to_owned(), new.clone());
         Ok(Arc::new(Stub(new)))

@@ -51,8 +51,14 @@ impl SqlDatabase for Postgres {
         })
     }
 
-    fn kind(_: &sqlx::Error) -> Option<ErrorKind> {
-        None
+    fn kind(error: &sqlx::Error) -> Option<ErrorKind> {
+        match &*error.as_database_error()?.code()? {
+            // invalid_catalog_name: there is no such database.
+            "3D000" => Some(ErrorKind::Missing),
+            // read_only_sql_transaction
+            "25006" => Some(ErrorKind::ReadOnly),
+            _ => None,
+        }
     }
 }
 
@@ -86,6 +92,17 @@ impl SqlStore<Postgres> {
                 let settings = sqlx::raw_sql(sqlx::AssertSqlSafe(settings.clone()));
                 Box::pin(async move { connection.execute(settings).await.map(drop) })
             });
+        let pool = match mode {
+            OpenMode::Read => pool,
+            // One that was made while the settings were others is replaced. It also shows that the connection
+            // lives, as the pool's own test does.
+            OpenMode::Existing | OpenMode::Create => pool
+                .test_before_acquire(false)
+                .before_acquire(|connection, _| {
+                    let why = Postgres::why_not_durable(connection);
+                    Box::pin(async move { Ok(why.await?.is_none()) })
+                }),
+        };
         let pool = pool.connect_with(server).await;
         let pool: Pool<Postgres> =
             pool.map_err(|error| place.name(classified::<Postgres>(error)))?;

@@ -58,7 +58,11 @@ impl SqlDatabase for Sqlite {
         connection: &mut SqliteConnection,
     ) -> ConnectionFuture<'_, Result<Option<String>, sqlx::Error>> {
         Box::pin(async move {
-            // All else that matters was set on the connection, and stays. This is the file's, too.
+            // All else that matters was set on the connection, and stays. This is the file's, too, whose
+            // first page is read for the other pragma.
+            let _: i64 = query_scalar("PRAGMA schema_version")
+                .fetch_one(&mut *connection)
+                .await?;
             let mode: String = query_scalar("PRAGMA journal_mode")
                 .fetch_one(connection)
                 .await?;

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use authres_tls::{
-    AuthenticationResults, Body, Diagnostic, DiagnosticKind, NotTls, ParseError, ResInfo, Span,
-    TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsLintKind, TlsResInfo, registry::Method,
+    AuthenticationResults, Body, Diagnostic, DiagnosticKind, Disguise, NotTls, ParseError, ResInfo,
+    Span, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsLintKind, TlsResInfo, registry::Method,
 };
 
 use crate::{
@@ -22,10 +22,11 @@ pub(crate) struct Analysis<'a> {
     pub(crate) lenient: Option<Result<(), ParseError>>,
     /// The tree of the lenient reading, or of the strict one if that is the only one.
     pub(crate) tree: Result<AuthenticationResults<'a>, ParseError>,
+    disguise: Option<Disguise>,
 }
 
 impl<'a> Analysis<'a> {
-    pub(crate) fn of(found: &'a Found<'_>, read: &Read) -> Self {
+    pub(crate) fn of(found: &'a Found, read: &Read) -> Self {
         let parse = if found.is_arc() {
             AuthenticationResults::parse_arc
         } else {
@@ -43,16 +44,21 @@ impl<'a> Analysis<'a> {
             tree: leniently
                 .or(strictly)
                 .unwrap_or_else(|| parse(found.octets(), &read.strict_options())),
+            disguise: found.disguise,
         }
     }
 
     /// What is wrong with the form: an error, or what was let through, in the order of the bytes.
     pub(crate) fn findings_of_form(&self) -> Vec<Finding> {
+        let mut findings: Vec<_> = self.disguise.map(hidden).into_iter().collect();
         let tree = match &self.tree {
             Ok(tree) => tree,
-            Err(error) => return vec![refused(*error)],
+            Err(error) => {
+                findings.push(refused(*error));
+                return findings;
+            }
         };
-        let mut findings: Vec<_> = tree.diagnostics().iter().map(let_through).collect();
+        findings.extend(tree.diagnostics().iter().map(let_through));
         let tls = TlsResInfo::all(tree).filter_map(Result::ok);
         findings.extend(tls.flat_map(|it| it.diagnostics()).map(tls_let_through));
         if let (true, Some(Err(error))) = (tree.diagnostics().is_empty(), self.strict) {
@@ -79,6 +85,21 @@ impl<'a> Analysis<'a> {
         }
         findings.sort_by_key(|finding| finding.at.start);
         findings
+    }
+}
+
+fn hidden(disguise: Disguise) -> Finding {
+    let text = match disguise {
+        Disguise::LineBreak => {
+            "only some readers see this field: it begins after a character that they take for a line break"
+        }
+        _ => "only some readers see this field: its name has characters that they ignore",
+    };
+    Finding {
+        severity: Severity::Warning,
+        code: "hidden-field",
+        text: text.to_owned(),
+        at: byte(0),
     }
 }
 

@@ -5,20 +5,26 @@ use std::path::PathBuf;
 use authres_tls::{AuthservId, Options};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
+use crate::{finding::Severity, mbox::Format};
+
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all is well
-  1  something was found: a value refused (explain, json), anything to report (lint), a field to
+  0  all is well, or whoever reads the output has seen enough
+  1  something was found: a value refused (explain, json), an error or a warning (lint), a field to
      remove (strip --check)
   2  the command line is wrong, or a file cannot be read or written";
 
 /// Explain, check and strip Authentication-Results fields (RFC 8601), the tls method of
 /// draft-martin-authentication-results-tls-03 included
 ///
-/// Nothing that a message says reaches the terminal as a control character: those are escaped.
+/// Files are read piece by piece, with memory that does not depend on their length. No control character and
+/// no invisible character of a message reaches the terminal but escaped, except in what `strip` writes.
 #[derive(Debug, Parser)]
 #[command(name = "authres", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
+    /// Print no report, and no warnings: the exit code tells all
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
     /// When to use colours; `auto` is on a terminal, and heeds `NO_COLOR`
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     color: ColorChoice,
@@ -48,33 +54,45 @@ pub(crate) enum Command {
     /// List errors, lenient readings, unknown names and contradictions
     ///
     /// Reads leniently, and says what a strict reading makes of the same value. Errors are values that
-    /// cannot be read, warnings what only a lenient reading lets through and what cannot be so, notes
-    /// names that the registries do not have. Exits with 1 if there is any.
+    /// cannot be read, warnings what only a lenient reading lets through, what cannot be so, and fields
+    /// that only some readers see; notes are names that the registries do not have. Exits with 1 if an
+    /// error or a warning is reported.
     #[command(after_help = EXIT_CODES)]
-    Lint(Shown),
+    Lint(Lint),
     /// Print the fields as trees in JSON
     ///
     /// Reads leniently, and says what a strict reading makes of the same value. Spans are bytes from the
-    /// start of `value`; U+FFFD stands for what is not UTF-8.
+    /// start of `value`; U+FFFD stands for what is not UTF-8. Each file is a document of its own.
     #[command(after_help = EXIT_CODES)]
     Json(Read),
-    /// Remove forged fields: those that claim to be from a server of one's own
+    /// Remove forged fields: those that claim to be from a local server
     ///
     /// Reads a message or an mbox and writes it to standard output, byte for byte but for the fields
-    /// that are removed. Which those were is reported on standard error, with --check on standard
-    /// output. Messages, and fields among all of a message, are
-    /// counted from 0.
+    /// that are removed. The removed fields are reported on standard error, with --check on standard
+    /// output. Messages, and the fields of a message, are counted from 0. Several files, and
+    /// directories, need --check or --output.
     #[command(after_help = EXIT_CODES)]
     Strip(Strip),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of this command, or of a subcommand
+    Man {
+        /// The subcommand
+        subcommand: Option<String>,
+    },
 }
 
 /// Where a value comes from, and how it is read.
 #[derive(Debug, Args)]
 pub(crate) struct Read {
-    /// A value, field lines, a message or an mbox; `-` is standard input
-    #[arg(default_value = "-")]
-    pub(crate) file: PathBuf,
-    /// What FILE is; found out from its first line if not given
+    /// Values, field lines, messages or mboxes; `-`, and no file, is standard input; of a directory the
+    /// files below it, of a maildir its messages
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The kind of each FILE; told by its first lines if not given
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) input: Option<Kind>,
     /// Read by RFC 8601 exactly, and only so
@@ -114,16 +132,45 @@ pub(crate) struct Shown {
     pub(crate) width: u16,
 }
 
-/// What a file is.
+#[derive(Debug, Args)]
+pub(crate) struct Lint {
+    #[command(flatten)]
+    pub(crate) shown: Shown,
+    /// The least severity to report
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Level::Note)]
+    pub(crate) level: Level,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    /// Errors, warnings and notes
+    Note,
+    /// Errors and warnings
+    Warning,
+    /// Errors only
+    Error,
+}
+
+impl Level {
+    pub(crate) const fn severity(self) -> Severity {
+        match self {
+            Self::Note => Severity::Note,
+            Self::Warning => Severity::Warning,
+            Self::Error => Severity::Error,
+        }
+    }
+}
+
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
-    /// What stands behind the colon of a field
+    /// The text after the colon of a field
     Value,
     /// Field lines
     Header,
     /// Header and body
     Message,
-    /// Messages, each behind a line that begins with `From `
+    /// Messages, each after a separator: an empty line, and a line with `From `, a sender and a date
     Mbox,
 }
 
@@ -140,10 +187,11 @@ impl Kind {
 
 #[derive(Debug, Args)]
 pub(crate) struct Strip {
-    /// A message or an mbox; `-` is standard input
-    #[arg(default_value = "-")]
-    pub(crate) file: PathBuf,
-    /// The authserv-id of a server of one's own; may be given again
+    /// Messages or mboxes; `-`, and no file, is standard input; of a directory the files below it, of a
+    /// maildir its messages
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The authserv-id of a local server; may be given again
     #[arg(
         long,
         value_name = "ID",
@@ -151,10 +199,10 @@ pub(crate) struct Strip {
         required_unless_present_any = ["all", "from_trusted"]
     )]
     pub(crate) own: Vec<AuthservId>,
-    /// Names below an ID are somebody else's
+    /// Treat names below an ID as foreign
     #[arg(long)]
     pub(crate) no_subdomains: bool,
-    /// The message comes directly from a server of one's own: keep all
+    /// The message comes directly from a trusted server: keep all
     #[arg(long, conflicts_with = "all")]
     pub(crate) from_trusted: bool,
     /// Remove all, whoever they claim to be from
@@ -163,20 +211,45 @@ pub(crate) struct Strip {
     /// Only report, on standard output; exit with 1 if there is something to remove
     #[arg(long)]
     pub(crate) check: bool,
-    /// What FILE is; an mbox if it begins with `From `, if not given
-    #[arg(long, value_enum, value_name = "KIND")]
+    /// Write each file to DIR, under its name; nothing is overwritten
+    #[arg(long, value_name = "DIR", conflicts_with = "check")]
+    pub(crate) output: Option<PathBuf>,
+    /// The kind of each FILE; if not given, it is an mbox if its first line is a separator (RFC 4155)
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with_all = ["mbox", "message"])]
     pub(crate) input: Option<MessageKind>,
-    /// How to report
+    /// Each FILE is an mbox
+    #[arg(long, conflicts_with = "message")]
+    pub(crate) mbox: bool,
+    /// Each FILE is one message, whatever lines it has
+    #[arg(long)]
+    pub(crate) message: bool,
+    /// The form of the report
     #[arg(long, value_enum, value_name = "FORM", default_value_t = Report::Text)]
-    pub(crate) report: Report,
+    report: Report,
 }
 
-/// What a file to strip is.
+impl Strip {
+    pub(crate) const fn format(&self) -> Format {
+        match self.input {
+            _ if self.mbox => Format::Mbox,
+            _ if self.message => Format::Message,
+            Some(MessageKind::Mbox) => Format::Mbox,
+            Some(MessageKind::Message) => Format::Message,
+            None => Format::Auto,
+        }
+    }
+
+    pub(crate) const fn report(&self, quiet: bool) -> Report {
+        if quiet { Report::None } else { self.report }
+    }
+}
+
+/// The kind of a file to strip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MessageKind {
     /// A message, or its header
     Message,
-    /// Messages, each behind a line that begins with `From `
+    /// Messages, each after a separator: an empty line, and a line with `From `, a sender and a date
     Mbox,
 }
 
@@ -184,8 +257,8 @@ pub(crate) enum MessageKind {
 pub(crate) enum Report {
     /// A line for each field removed
     Text,
-    /// A JSON object
+    /// A JSON object for each file
     Json,
-    /// Not at all
+    /// No report
     None,
 }

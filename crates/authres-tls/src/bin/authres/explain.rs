@@ -1,6 +1,9 @@
 //! `authres explain`
 
-use std::{fmt::Write as _, io};
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+};
 
 use anstyle::{AnsiColor, Style};
 use authres_tls::{
@@ -13,8 +16,9 @@ use crate::{
     analysis::Analysis,
     arguments::{Kind, Shown},
     finding,
-    input::{File, Found, LineEnds},
+    input::{Found, Input, LineEnds},
     lint::plural,
+    source::Source,
     tls_view::{View, tls_property},
     visible::Visible,
 };
@@ -24,48 +28,71 @@ const DIM: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
-pub(crate) fn run(arguments: &Shown) -> io::Result<(String, Verdict)> {
+pub(crate) fn run(
+    arguments: &Shown,
+    quiet: bool,
+    source: &Source,
+    out: &mut dyn Write,
+) -> io::Result<Verdict> {
     let read = &arguments.read;
-    let file = File::read(&read.file)?;
-    let kind = read.input.unwrap_or_else(|| file.kind());
-    let fields = file.found(kind);
-    let mut out = String::new();
-    preamble(&mut out, &file.name, &fields);
+    let mut reader = source.open()?;
+    let input = Input::new(&mut *reader, read.input)?;
+    let kind = input.kind;
+    let mut fields = 0_usize;
     let mut refused = false;
-    for (place, found) in fields.iter().enumerate() {
-        if place > 0 {
-            out.push('\n');
+    let warning = input.each(|found| {
+        let mut text = String::new();
+        preamble(&mut text, &source.name, found, fields);
+        fields = fields.saturating_add(1);
+        if fields > 1 {
+            text.push('\n');
         }
         let analysis = Analysis::of(found, read);
-        heading(&mut out, &file.name, found, kind);
-        verdicts(&mut out, &analysis);
+        heading(&mut text, &source.name, found, kind);
+        verdicts(&mut text, &analysis);
         match &analysis.tree {
-            Ok(tree) => self::tree(&mut out, tree),
+            Ok(tree) => self::tree(&mut text, tree),
             Err(_) => refused = true,
         }
         let findings = analysis.findings_of_form();
         if !findings.is_empty() {
-            out.push('\n');
-            finding::show(&mut out, &file.name, found, &findings, arguments.width);
-            // The last of them needs no line behind it.
-            out.pop();
+            text.push('\n');
+            finding::show(&mut text, &source.name, found, &findings, arguments.width);
+            // The last of them needs no line after it.
+            text.pop();
         }
-    }
-    Ok((out, Verdict::of(refused)))
+        out.write_all(text.as_bytes())
+    })?;
+    end(out, &source.name, fields, warning.filter(|_| !quiet))?;
+    Ok(Verdict::of(refused))
 }
 
-/// What was done to the fields before they were read, and whether there are any.
-pub(crate) fn preamble(out: &mut String, file: &str, fields: &[Found<'_>]) {
-    if fields.is_empty() {
-        let _ = writeln!(out, "{file}: no Authentication-Results field");
-    }
-    if fields.iter().any(|found| found.line_ends == LineEnds::Lf) {
+/// The line ends of a file's first field, if they were changed before it was read.
+pub(crate) fn preamble(out: &mut String, file: &str, found: &Found, fields: usize) {
+    if fields == 0 && found.line_ends == LineEnds::Lf {
         let _ = writeln!(out, "{DIM}{file}: lines end in LF, read as CRLF{DIM:#}\n");
     }
 }
 
-/// Where a field stands.
-pub(crate) fn heading(out: &mut String, file: &str, found: &Found<'_>, kind: Kind) {
+/// What there is to say of a file once it was read.
+pub(crate) fn end(
+    out: &mut dyn Write,
+    file: &str,
+    fields: usize,
+    warning: Option<String>,
+) -> io::Result<()> {
+    if fields == 0 {
+        writeln!(out, "{file}: no Authentication-Results field")?;
+    }
+    if let Some(warning) = warning {
+        out.flush()?;
+        crate::warn(&format!("{file}: {warning}"));
+    }
+    Ok(())
+}
+
+/// The place of a field.
+pub(crate) fn heading(out: &mut String, file: &str, found: &Found, kind: Kind) {
     let name = found.name.unwrap_or("a value");
     let line = found.line;
     let _ = write!(out, "{BOLD}{file}:{line}: {name}{BOLD:#}");

@@ -1,106 +1,292 @@
-//! What is read: a value, field lines, a message or an mbox, and the fields to look at in it.
+//! What is read: a value, field lines, a message or an mbox; and the fields to look at in it, found while it
+//! is read.
 
 use std::{
     borrow::Cow,
-    fs,
-    io::{self, Read as _},
-    path::Path,
+    io::{self, Read},
 };
 
-use authres_tls::{AUTHENTICATION_RESULTS, fields};
+use authres_tls::{
+    AUTHENTICATION_RESULTS, Disguise, Limits, StripPolicy, StripScope, Stripper, fields,
+};
 
-use crate::{arguments::Kind, visible::Visible};
+use crate::{
+    arguments::Kind,
+    mbox::{Format, Part, Splitter, is_separator},
+    source,
+};
 
 const ARC_AUTHENTICATION_RESULTS: &str = "ARC-Authentication-Results";
 
-/// The octets of a file, and what they are called.
-pub(crate) struct File {
-    pub(crate) name: String,
-    pub(crate) octets: Vec<u8>,
+/// The beginning of a file by which its kind is told.
+const BEGINNING: usize = 1 << 16;
+
+/// Fields are kept back so long, until it is known how the lines of the header end.
+const KEPT_BACK: usize = 1 << 20;
+
+/// More of a field is not kept than the parser reads, and a little, so that it says so.
+const LONGEST_FIELD: usize = (1 << 20) + 1024;
+const _: () = assert!(Limits::DEFAULT.bytes == 1 << 20);
+
+/// Tells the kind of a file by its beginning.
+fn kind_of(beginning: &[u8], is_whole: bool) -> Kind {
+    let mut lines = beginning.split_inclusive(|octet| *octet == b'\n');
+    let is_empty_line = |line: &&[u8]| matches!(*line, b"\n" | b"\r\n");
+    let first = lines.by_ref().find(|line| !is_empty_line(line));
+    let first = first.unwrap_or_default();
+    if is_separator(first) {
+        return Kind::Mbox;
+    }
+    if first.starts_with(b"From ") || beginning.is_empty() {
+        return Kind::Message;
+    }
+    let Some(colon) = beginning.iter().position(|octet| *octet == b':') else {
+        return Kind::Value;
+    };
+    // A name may be disguised.
+    let name = beginning.get(..colon).unwrap_or_default().iter().copied();
+    let name: Vec<_> = name.filter(|octet| matches!(octet, b' '..=b'~')).collect();
+    let in_name = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+    if name.is_empty() || !name.trim_ascii_end().iter().all(in_name) {
+        return Kind::Value;
+    }
+    if !is_whole || lines.any(|line| is_empty_line(&line)) {
+        Kind::Message
+    } else {
+        Kind::Header
+    }
 }
 
-impl File {
-    /// Reads a file, or standard input for `-`.
-    pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        if path == Path::new("-") {
-            let mut octets = Vec::new();
-            io::stdin().lock().read_to_end(&mut octets)?;
-            let name = "stdin".to_owned();
-            return Ok(Self { name, octets });
-        }
-        let name = Visible(&path.display().to_string()).to_string();
-        let octets = fs::read(path)
-            .map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
-        Ok(Self { name, octets })
+/// The fields of a file.
+pub(crate) struct Input<'r> {
+    reader: &'r mut dyn Read,
+    beginning: Vec<u8>,
+    pub(crate) kind: Kind,
+}
+
+impl<'r> Input<'r> {
+    /// Reads the beginning of a file, and tells its kind unless that is given.
+    pub(crate) fn new(reader: &'r mut dyn Read, kind: Option<Kind>) -> io::Result<Self> {
+        let mut beginning = Vec::new();
+        let limit = u64::try_from(BEGINNING).unwrap_or(u64::MAX);
+        (&mut *reader).take(limit).read_to_end(&mut beginning)?;
+        let is_whole = beginning.len() < BEGINNING;
+        let kind = kind.unwrap_or_else(|| kind_of(&beginning, is_whole));
+        Ok(Self {
+            reader,
+            beginning,
+            kind,
+        })
     }
 
-    /// What it seems to be.
-    pub(crate) fn kind(&self) -> Kind {
-        if self.octets.starts_with(FROM) {
-            return Kind::Mbox;
+    /// Gives the fields to look at to `each`, in order. Returns a warning.
+    pub(crate) fn each(
+        self,
+        mut each: impl FnMut(&Found) -> io::Result<()>,
+    ) -> io::Result<Option<String>> {
+        let mut reader = self.beginning.as_slice().chain(self.reader);
+        if self.kind == Kind::Value {
+            let mut value = Vec::new();
+            let limit = u64::try_from(LONGEST_FIELD).unwrap_or(u64::MAX);
+            reader.by_ref().take(limit).read_to_end(&mut value)?;
+            each(&Found::value(&value))?;
+            return Ok(None);
         }
-        let Some(colon) = self.octets.iter().position(|octet| *octet == b':') else {
-            return Kind::Value;
+        let mut splitter = Splitter::new(match self.kind {
+            Kind::Mbox => Format::Mbox,
+            Kind::Value | Kind::Header | Kind::Message => Format::Message,
+        });
+        let mut header = None::<Header>;
+        let mut place = 0_usize;
+        let mut is_cut = false;
+        let mut sink = |part: Part<'_>| {
+            match part {
+                Part::Message(line, _) => {
+                    if let Some(mut last) = header.take() {
+                        last.finish(&mut each)?;
+                        is_cut |= last.is_cut;
+                        place = place.saturating_add(1);
+                    }
+                    header = Some(Header::new(place, line));
+                }
+                Part::Text(text) => {
+                    if let Some(header) = &mut header {
+                        header.push(text, &mut each)?;
+                    }
+                }
+            }
+            Ok(())
         };
-        let name = self.octets.get(..colon).unwrap_or_default();
-        let in_name = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-        if name.is_empty() || !name.trim_ascii_end().iter().all(in_name) {
-            return Kind::Value;
+        source::read(&mut reader, |piece| splitter.push(piece, &mut sink))?;
+        splitter.finish(&mut sink)?;
+        if let Some(mut header) = header {
+            header.finish(&mut each)?;
+            is_cut |= header.is_cut;
         }
-        let is_empty_line = |line: &[u8]| matches!(line, b"\n" | b"\r\n");
-        let mut lines = self.octets.split_inclusive(|octet| *octet == b'\n');
-        if lines.any(is_empty_line) {
-            Kind::Message
-        } else {
-            Kind::Header
+        let cut = is_cut.then(|| {
+            "a field is longer than 1 MiB: forged fields behind that are not looked for".to_owned()
+        });
+        Ok(splitter.warning().or(cut))
+    }
+}
+
+/// The header of a message, field by field.
+struct Header {
+    message: usize,
+    /// The line, counted from 1, that the current field begins on, and that is read.
+    field_line: usize,
+    line: usize,
+    /// The current field, up to the longest, and that its last line has ended.
+    field: Vec<u8>,
+    line_has_ended: bool,
+    /// Fields before it.
+    fields: usize,
+    is_cut: bool,
+    has_ended: bool,
+    line_ends: Counted,
+    kept_back: Vec<Found>,
+}
+
+impl Header {
+    fn new(message: usize, line: usize) -> Self {
+        Self {
+            message,
+            field_line: line,
+            line,
+            field: Vec::new(),
+            line_has_ended: false,
+            fields: 0,
+            is_cut: false,
+            has_ended: false,
+            line_ends: Counted::default(),
+            kept_back: Vec::new(),
         }
     }
 
-    /// The fields to look at.
-    pub(crate) fn found(&self, kind: Kind) -> Vec<Found<'_>> {
-        match kind {
-            Kind::Value => vec![Found::value(&self.octets)],
-            Kind::Header | Kind::Message => found_in(0, 1, &self.octets),
-            Kind::Mbox => messages(&self.octets)
+    fn push(
+        &mut self,
+        mut text: &[u8],
+        each: &mut impl FnMut(&Found) -> io::Result<()>,
+    ) -> io::Result<()> {
+        while !text.is_empty() && !self.has_ended {
+            // A line has ended, and the next octet says whether the field has.
+            if self.line_has_ended && !matches!(text.first(), Some(b' ' | b'\t')) {
+                self.end_field(each)?;
+                if self.has_ended {
+                    break;
+                }
+            }
+            let end = text.iter().position(|octet| *octet == b'\n');
+            let end = end.map_or(text.len(), |end| end.saturating_add(1));
+            let (line, rest) = text.split_at_checked(end).unwrap_or((text, &[]));
+            self.line = self.line.saturating_add(line_breaks(line));
+            let room = LONGEST_FIELD.saturating_sub(self.field.len());
+            self.is_cut |= line.len() > room;
+            let kept = line.get(..line.len().min(room)).unwrap_or_default();
+            self.field.extend_from_slice(kept);
+            self.line_has_ended = line.ends_with(b"\n");
+            text = rest;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, each: &mut impl FnMut(&Found) -> io::Result<()>) -> io::Result<()> {
+        if !self.has_ended {
+            self.end_field(each)?;
+            self.end(each)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, each: &mut impl FnMut(&Found) -> io::Result<()>) -> io::Result<()> {
+        self.has_ended = true;
+        self.flush(each)
+    }
+
+    fn flush(&mut self, each: &mut impl FnMut(&Found) -> io::Result<()>) -> io::Result<()> {
+        let line_ends = self.line_ends.line_ends();
+        for mut found in self.kept_back.drain(..) {
+            found.line_ends = line_ends;
+            // The place of the value is the same: a colon has no line break before it, or has it restored.
+            if let Cow::Owned(text) = line_ends.restore(&found.text) {
+                let name = found.text.get(..found.value_at).map_or(0, line_breaks);
+                found.value_at = found.value_at.saturating_add(name);
+                found.text = text;
+            }
+            each(&found)?;
+        }
+        Ok(())
+    }
+
+    /// The current field is complete.
+    fn end_field(&mut self, each: &mut impl FnMut(&Found) -> io::Result<()>) -> io::Result<()> {
+        let text = std::mem::take(&mut self.field);
+        if matches!(text.as_slice(), b"\n" | b"\r\n") {
+            // As for `Stripper`: CRLF after a line that ends in LF ends the header not for every reader.
+            if text == b"\n" || !self.line_ends.ends_in_lf {
+                return self.end(each);
+            }
+        }
+        self.line_ends = self.line_ends.with(&text);
+        self.look_at(&text);
+        self.fields = self.fields.saturating_add(fields(&text).count());
+        self.field_line = self.line;
+        self.line_has_ended = false;
+        let kept_back: usize = self.kept_back.iter().map(|found| found.text.len()).sum();
+        if kept_back > KEPT_BACK || self.kept_back.len() > 1024 {
+            self.flush(each)?;
+        }
+        self.field = text;
+        self.field.clear();
+        Ok(())
+    }
+
+    /// Finds the fields in a field's text: itself, and those that only some readers see.
+    fn look_at(&mut self, text: &[u8]) {
+        let found = |name, disguise, line, text: &[u8], value_at| Found {
+            message: self.message,
+            field: self.fields,
+            line,
+            name: Some(name),
+            line_ends: LineEnds::Crlf,
+            text: without_line_break(text).to_vec(),
+            value_at,
+            disguise,
+        };
+        let field = fields(text).next();
+        let colon = text.iter().position(|octet| *octet == b':').unwrap_or(0);
+        let value_at = colon.saturating_add(1);
+        let name = field.and_then(|field| {
+            [AUTHENTICATION_RESULTS, ARC_AUTHENTICATION_RESULTS]
                 .into_iter()
-                .enumerate()
-                .flat_map(|(place, message)| found_in(place, message.line, message.octets))
-                .collect(),
+                .find(|name| field.name().eq_ignore_ascii_case(name.as_bytes()))
+        });
+        let mut all = Vec::new();
+        if let Some(name) = name {
+            all.push(found(name, None, self.field_line, text, value_at));
         }
-    }
-}
-
-const FROM: &[u8] = b"From ";
-
-/// A message of an mbox, its `From ` line included.
-pub(crate) struct Message<'a> {
-    /// The line it begins on, counted from 1.
-    pub(crate) line: usize,
-    pub(crate) octets: &'a [u8],
-}
-
-/// The messages of an mbox: each line that begins with `From ` begins one. Lines quoted as `>From ` are
-/// left as they are. What stands before the first is a message as well: nothing is passed over.
-pub(crate) fn messages(mbox: &[u8]) -> Vec<Message<'_>> {
-    let mut messages = Vec::new();
-    let (mut start, mut start_line, mut offset) = (0, 1, 0_usize);
-    for (place, line) in mbox.split_inclusive(|octet| *octet == b'\n').enumerate() {
-        let number = place.saturating_add(1);
-        if line.starts_with(FROM) && offset > 0 {
-            let octets = mbox.get(start..offset).unwrap_or_default();
-            messages.push(Message {
-                line: start_line,
-                octets,
-            });
-            (start, start_line) = (offset, number);
+        let policy = StripPolicy::of(StripScope::All);
+        let mut stripper = Stripper::new(&policy);
+        let mut rest = Vec::new();
+        stripper.push(text, &mut rest);
+        stripper.finish(&mut rest);
+        for removal in stripper.take_removals() {
+            if name.is_some() && removal.value.start == value_at {
+                continue;
+            }
+            let from = removal.span.start;
+            let disguise = removal.disguise.unwrap_or(Disguise::Name);
+            let line = self.field_line.saturating_add(removal.line);
+            all.push(found(
+                AUTHENTICATION_RESULTS,
+                Some(disguise),
+                line,
+                text.get(from..removal.value.end).unwrap_or_default(),
+                removal.value.start.saturating_sub(from),
+            ));
         }
-        offset = offset.saturating_add(line.len());
+        self.kept_back.extend(all);
     }
-    messages.push(Message {
-        line: start_line,
-        octets: mbox.get(start..).unwrap_or_default(),
-    });
-    messages
 }
 
 /// How the lines of a header end.
@@ -116,20 +302,7 @@ pub(crate) enum LineEnds {
 
 impl LineEnds {
     fn of(text: &[u8]) -> Self {
-        let lines = text.split_inclusive(|octet| *octet == b'\n');
-        let (mut crlf, mut lf) = (false, false);
-        for line in lines {
-            if line.ends_with(b"\r\n") {
-                crlf = true;
-            } else if line.ends_with(b"\n") {
-                lf = true;
-            }
-        }
-        match (crlf, lf) {
-            (_, false) => Self::Crlf,
-            (false, true) => Self::Lf,
-            (true, true) => Self::Mixed,
-        }
+        Counted::default().with(text).line_ends()
     }
 
     pub(crate) const fn name(self) -> &'static str {
@@ -159,25 +332,58 @@ impl LineEnds {
     }
 }
 
+/// The kinds of line ends that were seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    crlf: bool,
+    lf: bool,
+    /// The last of them is a LF alone.
+    ends_in_lf: bool,
+}
+
+impl Counted {
+    fn with(mut self, text: &[u8]) -> Self {
+        for line in text.split_inclusive(|octet| *octet == b'\n') {
+            let is_crlf = line.ends_with(b"\r\n");
+            self.crlf |= is_crlf;
+            let is_lf = !is_crlf && line.ends_with(b"\n");
+            self.lf |= is_lf;
+            self.ends_in_lf = is_lf;
+        }
+        self
+    }
+
+    const fn line_ends(self) -> LineEnds {
+        match (self.crlf, self.lf) {
+            (_, false) => LineEnds::Crlf,
+            (false, true) => LineEnds::Lf,
+            (true, true) => LineEnds::Mixed,
+        }
+    }
+}
+
 /// A field, or a value alone.
-pub(crate) struct Found<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
     /// The message's place in an mbox, counted from 0.
     pub(crate) message: usize,
     /// The field's place among all fields of the message, counted from 0.
     pub(crate) field: usize,
     /// The line it begins on, counted from 1.
     pub(crate) line: usize,
-    /// `None` of a value alone.
+    /// `None` for a value alone.
     pub(crate) name: Option<&'static str>,
     pub(crate) line_ends: LineEnds,
-    /// The field as it stands, from its name on.
-    pub(crate) text: Cow<'a, [u8]>,
-    /// Where in it the value begins.
+    /// The field as it is in the message, from its name on.
+    pub(crate) text: Vec<u8>,
+    /// The place in it where the value begins.
     pub(crate) value_at: usize,
+    /// Only some readers see the field.
+    pub(crate) disguise: Option<Disguise>,
 }
 
-impl<'a> Found<'a> {
-    fn value(octets: &'a [u8]) -> Self {
+impl Found {
+    fn value(octets: &[u8]) -> Self {
         let text = without_line_break(octets);
         let line_ends = LineEnds::of(text);
         Self {
@@ -186,12 +392,13 @@ impl<'a> Found<'a> {
             line: 1,
             name: None,
             line_ends,
-            text: line_ends.restore(text),
+            text: line_ends.restore(text).into_owned(),
             value_at: 0,
+            disguise: None,
         }
     }
 
-    /// What stands behind the colon.
+    /// Returns the octets after the colon.
     pub(crate) fn octets(&self) -> &[u8] {
         self.text.get(self.value_at..).unwrap_or_default()
     }
@@ -206,40 +413,9 @@ fn without_line_break(octets: &[u8]) -> &[u8] {
     octets.strip_suffix(b"\r").unwrap_or(octets)
 }
 
-fn found_in(message: usize, first_line: usize, octets: &[u8]) -> Vec<Found<'_>> {
-    let end = fields(octets).last().map_or(0, |field| field.span().end);
-    let line_ends = LineEnds::of(octets.get(..end).unwrap_or_default());
-    let (mut offset, mut line) = (0, first_line);
-    let mut found = Vec::new();
-    for (place, field) in fields(octets).enumerate() {
-        let span = field.span();
-        line = line.saturating_add(line_breaks(octets.get(offset..span.start)));
-        offset = span.start;
-        let name = [AUTHENTICATION_RESULTS, ARC_AUTHENTICATION_RESULTS]
-            .into_iter()
-            .find(|name| field.name().eq_ignore_ascii_case(name.as_bytes()));
-        if name.is_none() {
-            continue;
-        }
-        let text = without_line_break(octets.get(span).unwrap_or_default());
-        let colon = text.iter().position(|octet| *octet == b':');
-        found.push(Found {
-            message,
-            field: place,
-            line,
-            name,
-            line_ends,
-            text: line_ends.restore(text),
-            value_at: colon.map_or(0, |colon| colon.saturating_add(1)),
-        });
-    }
-    found
-}
-
-/// How many lines end in a piece of text.
-pub(crate) fn line_breaks(text: Option<&[u8]>) -> usize {
-    let octets = text.unwrap_or_default().iter();
-    octets.filter(|octet| **octet == b'\n').count()
+/// Returns the number of lines that end in a piece of text.
+pub(crate) fn line_breaks(text: &[u8]) -> usize {
+    text.iter().filter(|octet| **octet == b'\n').count()
 }
 
 #[cfg(test)]
@@ -247,13 +423,13 @@ mod tests {
     use super::*;
 
     fn kind(text: &str) -> Kind {
-        let (name, octets) = (String::new(), text.into());
-        File { name, octets }.kind()
+        kind_of(text.as_bytes(), true)
     }
 
     #[test]
     fn the_first_line_says_what_a_file_is() {
-        assert_eq!(kind(""), Kind::Value);
+        assert_eq!(kind(""), Kind::Message);
+        assert_eq!(kind_of(b"A: b\r\nC: d\r\n", false), Kind::Message);
         assert_eq!(kind("mx.example; none"), Kind::Value);
         assert_eq!(
             kind("mx.example; tls=pass cert.clientalt=\"DNS:a.example\""),
@@ -270,23 +446,12 @@ mod tests {
             kind("From a@b Thu Jan  1 00:00:00 2026\nA: b\n\n"),
             Kind::Mbox
         );
-    }
-
-    #[test]
-    fn messages_of_an_mbox_begin_at_from_lines_and_none_is_lost() {
-        let mbox = "x\nFrom a\nA: b\n\n>From c\nFrom d\n\nFrom";
-        let messages: Vec<_> = messages(mbox.as_bytes())
-            .into_iter()
-            .map(|it| (it.line, String::from_utf8_lossy(it.octets).into_owned()))
-            .collect();
         assert_eq!(
-            messages,
-            [
-                (1, "x\n".to_owned()),
-                (2, "From a\nA: b\n\n>From c\n".to_owned()),
-                (6, "From d\n\nFrom".to_owned()),
-            ]
+            kind("\n\r\nFrom a@b Thu Jan  1 00:00:00 2026\nA: b\n\n"),
+            Kind::Mbox
         );
+        assert_eq!(kind("From a\nA: b\n\n"), Kind::Message);
+        assert_eq!(kind("\u{feff}A: b\n\n"), Kind::Message);
     }
 
     #[test]

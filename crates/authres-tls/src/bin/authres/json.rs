@@ -1,10 +1,11 @@
 //! `authres json`
 
-use std::io;
+use std::io::{self, Write};
 
 use authres_tls::{
-    AuthenticationResults, Body, Comment, Diagnostic, DiagnosticKind, Form, Number, ParseError,
-    Property, ResInfo, Span, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsProperty, TlsResInfo,
+    AuthenticationResults, Body, Comment, Diagnostic, DiagnosticKind, Disguise, Form, Number,
+    ParseError, Property, ResInfo, Span, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsProperty,
+    TlsResInfo,
 };
 use serde::Serialize;
 
@@ -13,7 +14,8 @@ use crate::{
     analysis::Analysis,
     arguments::Read,
     explain::element,
-    input::{File, Found},
+    input::{Found, Input},
+    source::Source,
     tls_view::View,
     visible,
 };
@@ -22,19 +24,14 @@ use crate::{
 type Place = [usize; 2];
 
 #[derive(Serialize)]
-struct Document<'a> {
-    file: &'a str,
-    input: &'static str,
-    fields: Vec<Field>,
-}
-
-#[derive(Serialize)]
 struct Field {
     message: usize,
     field: usize,
     line: usize,
     name: Option<&'static str>,
     line_ends: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_by: Option<&'static str>,
     value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     strict: Option<Reading>,
@@ -150,22 +147,46 @@ struct TlsLetThrough {
     span: Place,
 }
 
-pub(crate) fn run(arguments: &Read) -> io::Result<(String, Verdict)> {
-    let file = File::read(&arguments.file)?;
-    let kind = arguments.input.unwrap_or_else(|| file.kind());
-    let found = file.found(kind);
-    let fields: Vec<_> = found.iter().map(|it| field(it, arguments)).collect();
-    let refused = fields.iter().any(|field| field.tree.is_none());
-    let document = Document {
-        file: &file.name,
-        input: kind.name(),
-        fields,
+/// Writes one document for a file, field by field.
+pub(crate) fn run(
+    arguments: &Read,
+    quiet: bool,
+    source: &Source,
+    out: &mut dyn Write,
+) -> io::Result<Verdict> {
+    let mut reader = source.open()?;
+    let input = Input::new(&mut *reader, arguments.input)?;
+    let file = visible::json(&serde_json::to_string(&source.name)?);
+    let kind = input.kind.name();
+    write!(
+        out,
+        "{{\n  \"file\": {file},\n  \"input\": \"{kind}\",\n  \"fields\": ["
+    )?;
+    let mut refused = false;
+    let mut separator = "\n    ";
+    let warning = input.each(|found| {
+        let field = field(found, arguments);
+        refused |= field.tree.is_none();
+        let text = visible::json(&serde_json::to_string_pretty(&field)?);
+        write!(out, "{separator}{}", text.replace('\n', "\n    "))?;
+        separator = ",\n    ";
+        Ok(())
+    });
+    // What was begun is ended, also if the file cannot be read to its end.
+    let end = if separator == "\n    " {
+        "]\n}"
+    } else {
+        "\n  ]\n}"
     };
-    let text = serde_json::to_string_pretty(&document)?;
-    Ok((visible::json(&text) + "\n", Verdict::of(refused)))
+    writeln!(out, "{end}")?;
+    if let Some(warning) = warning?.filter(|_| !quiet) {
+        out.flush()?;
+        crate::warn(&format!("{}: {warning}", source.name));
+    }
+    Ok(Verdict::of(refused))
 }
 
-fn field(found: &Found<'_>, arguments: &Read) -> Field {
+fn field(found: &Found, arguments: &Read) -> Field {
     let analysis = Analysis::of(found, arguments);
     Field {
         message: found.message,
@@ -173,6 +194,7 @@ fn field(found: &Found<'_>, arguments: &Read) -> Field {
         line: found.line,
         name: found.name,
         line_ends: found.line_ends.name(),
+        hidden_by: found.disguise.map(Disguise::name),
         value: String::from_utf8_lossy(found.octets()).into_owned(),
         strict: analysis.strict.map(reading),
         lenient: analysis.lenient.map(reading),

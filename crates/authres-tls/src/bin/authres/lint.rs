@@ -1,61 +1,88 @@
 //! `authres lint`
 
-use std::io;
+use std::io::{self, Write};
 
 use crate::{
     Verdict,
     analysis::Analysis,
-    arguments::Shown,
+    arguments::Lint,
     explain::{self, BOLD},
     finding::{self, Severity},
-    input::File,
+    input::Input,
+    source::Source,
 };
 
-pub(crate) fn run(arguments: &Shown) -> io::Result<(String, Verdict)> {
-    let read = &arguments.read;
-    let file = File::read(&read.file)?;
-    let kind = read.input.unwrap_or_else(|| file.kind());
-    let fields = file.found(kind);
-    let mut out = String::new();
-    explain::preamble(&mut out, &file.name, &fields);
-    let mut counts = [0_usize; 3];
-    for found in &fields {
+/// The findings of all files.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    errors: usize,
+    warnings: usize,
+    notes: usize,
+    fields: usize,
+}
+
+pub(crate) fn run(
+    arguments: &Lint,
+    quiet: bool,
+    source: &Source,
+    counts: &mut Counts,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let read = &arguments.shown.read;
+    let width = arguments.shown.width;
+    let mut reader = source.open()?;
+    let input = Input::new(&mut *reader, read.input)?;
+    let kind = input.kind;
+    let mut fields = 0_usize;
+    let warning = input.each(|found| {
+        let mut text = String::new();
+        explain::preamble(&mut text, &source.name, found, fields);
+        fields = fields.saturating_add(1);
         let analysis = Analysis::of(found, read);
-        let findings = analysis.findings();
-        if findings.is_empty() {
-            continue;
+        let mut findings = analysis.findings();
+        findings.retain(|finding| finding.severity <= arguments.level.severity());
+        if !findings.is_empty() && !quiet {
+            explain::heading(&mut text, &source.name, found, kind);
+            explain::verdicts(&mut text, &analysis);
+            text.push('\n');
+            finding::show(&mut text, &source.name, found, &findings, width);
         }
-        explain::heading(&mut out, &file.name, found, kind);
-        explain::verdicts(&mut out, &analysis);
-        out.push('\n');
-        finding::show(&mut out, &file.name, found, &findings, arguments.width);
-        let severities = [Severity::Error, Severity::Warning, Severity::Note];
-        for (count, severity) in counts.iter_mut().zip(severities) {
-            let of_it = findings.iter().filter(|it| it.severity == severity);
-            *count = count.saturating_add(of_it.count());
+        for finding in &findings {
+            let count = match finding.severity {
+                Severity::Error => &mut counts.errors,
+                Severity::Warning => &mut counts.warnings,
+                Severity::Note => &mut counts.notes,
+            };
+            *count = count.saturating_add(1);
         }
-    }
-    let [errors, warnings, notes] = counts;
-    let any = counts.iter().any(|count| *count > 0);
-    if any {
-        let counts = [(errors, "error"), (warnings, "warning"), (notes, "note")];
+        out.write_all(text.as_bytes())
+    })?;
+    counts.fields = counts.fields.saturating_add(fields);
+    explain::end(out, &source.name, fields, warning.filter(|_| !quiet))
+}
+
+impl Counts {
+    /// Says what was found. Notes are no fault.
+    pub(crate) fn end(&self, out: &mut dyn Write) -> io::Result<Verdict> {
+        let counts = [
+            (self.errors, "error"),
+            (self.warnings, "warning"),
+            (self.notes, "note"),
+        ];
         let counts: Vec<_> = counts
             .into_iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| plural(count, what))
             .collect();
-        let counts = counts.join(", ");
-        out.push_str(&format!(
-            "{BOLD}{counts}{BOLD:#} in {}\n",
-            plural(fields.len(), "field")
-        ));
-    } else if !fields.is_empty() {
-        out.push_str(&format!(
-            "nothing to report in {}\n",
-            plural(fields.len(), "field")
-        ));
+        let fields = plural(self.fields, "field");
+        if !counts.is_empty() {
+            let counts = counts.join(", ");
+            writeln!(out, "{BOLD}{counts}{BOLD:#} in {fields}")?;
+        } else if self.fields > 0 {
+            writeln!(out, "nothing to report in {fields}")?;
+        }
+        Ok(Verdict::of(self.errors > 0 || self.warnings > 0))
     }
-    Ok((out, Verdict::of(any)))
 }
 
 pub(crate) fn plural(count: usize, what: &str) -> String {

@@ -1,13 +1,14 @@
-//! The command `authres`: what `Authentication-Results` fields say, what is wrong with them, and
-//! messages without those that are forged.
+//! The command `authres`: explains and checks `Authentication-Results` fields, and removes the forged ones of
+//! messages.
 
 use std::{
-    io::{self, Write},
+    io::{self, BufWriter, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use anstream::AutoStream;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 mod analysis;
 mod arguments;
@@ -16,13 +17,17 @@ mod finding;
 mod input;
 mod json;
 mod lint;
+mod mbox;
+mod source;
 mod strip;
 mod tls_view;
 mod visible;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Strip};
+use lint::Counts;
+use source::{Source, sources};
 
-/// How a run ends that could be carried out: the exit codes 0 and 1.
+/// The end of a run that could be carried out: the exit codes 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Fine,
@@ -37,44 +42,136 @@ impl Verdict {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments) {
-        Ok(Verdict::Fine) => ExitCode::SUCCESS,
-        Ok(Verdict::Findings) => ExitCode::from(1),
+    let mut run = Run {
+        verdict: Verdict::Fine,
+        has_failed: false,
+    };
+    match run.command(&arguments) {
+        Ok(()) => run.exit_code(),
+        // Whoever reads has seen enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing can be done where this fails as well.
-            let _ = writeln!(io::stderr(), "authres: {error}");
+            warn(&error.to_string());
             ExitCode::from(2)
         }
     }
 }
 
-fn run(arguments: &Arguments) -> io::Result<Verdict> {
-    let color = arguments.color();
-    match &arguments.command {
-        Command::Explain(it) => {
-            let (text, verdict) = explain::run(it)?;
-            print(AutoStream::new(io::stdout(), color), &text)?;
-            Ok(verdict)
+/// Writes a line to standard error. Nothing can be done where this fails.
+fn warn(text: &str) {
+    let _ = writeln!(io::stderr(), "authres: {text}");
+}
+
+/// All files that are named on the command line, one after another.
+struct Run {
+    verdict: Verdict,
+    has_failed: bool,
+}
+
+impl Run {
+    fn exit_code(&self) -> ExitCode {
+        match self.verdict {
+            _ if self.has_failed => ExitCode::from(2),
+            Verdict::Fine => ExitCode::SUCCESS,
+            Verdict::Findings => ExitCode::from(1),
         }
-        Command::Lint(it) => {
-            let (text, verdict) = lint::run(it)?;
-            print(AutoStream::new(io::stdout(), color), &text)?;
-            Ok(verdict)
+    }
+
+    fn command(&mut self, arguments: &Arguments) -> io::Result<()> {
+        let mut out: Box<dyn Write> = if arguments.quiet {
+            Box::new(io::sink())
+        } else {
+            let stdout = AutoStream::new(io::stdout(), arguments.color());
+            Box::new(BufWriter::new(stdout))
+        };
+        match &arguments.command {
+            Command::Explain(it) => self.each(&it.read.files, |source| {
+                explain::run(it, arguments.quiet, source, &mut out)
+            })?,
+            Command::Lint(it) => {
+                let mut counts = Counts::default();
+                self.each(&it.shown.read.files, |source| {
+                    lint::run(it, arguments.quiet, source, &mut counts, &mut out)?;
+                    Ok(Verdict::Fine)
+                })?;
+                self.verdict = counts.end(&mut out)?;
+            }
+            Command::Json(it) => {
+                // JSON has no colours that could be taken out.
+                if !arguments.quiet {
+                    out = Box::new(BufWriter::new(io::stdout()));
+                }
+                self.each(&it.files, |source| {
+                    json::run(it, arguments.quiet, source, &mut out)
+                })?;
+            }
+            Command::Strip(it) => self.strip(it, arguments.quiet)?,
+            Command::Completions { shell } => {
+                let mut text = Vec::new();
+                clap_complete::generate(*shell, &mut Arguments::command(), "authres", &mut text);
+                io::stdout().write_all(&text)?;
+            }
+            Command::Man { subcommand } => man(subcommand.as_deref())?,
         }
-        Command::Json(it) => {
-            let (text, verdict) = json::run(it)?;
-            print(io::stdout(), &text)?;
-            Ok(verdict)
+        out.flush()
+    }
+
+    /// Reads each file. One that cannot be read does not keep the others from being read.
+    fn each(
+        &mut self,
+        files: &[PathBuf],
+        mut run: impl FnMut(&Source) -> io::Result<Verdict>,
+    ) -> io::Result<()> {
+        let mut broken = None;
+        sources(files, |source| {
+            if broken.is_some() {
+                return;
+            }
+            match source.and_then(|source| run(&source)) {
+                Ok(Verdict::Fine) => {}
+                Ok(Verdict::Findings) => self.verdict = Verdict::Findings,
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => broken = Some(error),
+                Err(error) => {
+                    warn(&error.to_string());
+                    self.has_failed = true;
+                }
+            }
+        });
+        broken.map_or(Ok(()), Err)
+    }
+
+    fn strip(&mut self, arguments: &Strip, quiet: bool) -> io::Result<()> {
+        let is_several = arguments.files.len() > 1 || arguments.files.iter().any(|it| it.is_dir());
+        if is_several && !arguments.check && arguments.output.is_none() {
+            let text = "several files are stripped with --check, or with --output DIR";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        Command::Strip(it) => strip::run(it),
+        let policy = strip::policy(arguments);
+        let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
+        let mut report: Box<dyn Write> = if arguments.check {
+            Box::new(BufWriter::new(io::stdout()))
+        } else {
+            Box::new(BufWriter::new(io::stderr()))
+        };
+        self.each(&arguments.files, |source| {
+            strip::run(arguments, quiet, &policy, source, &mut out, &mut report)
+        })?;
+        report.flush()?;
+        out.flush()
     }
 }
 
-fn print(mut out: impl Write, text: &str) -> io::Result<()> {
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    match written {
-        // Whoever reads has seen enough, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
+fn man(subcommand: Option<&str>) -> io::Result<()> {
+    let mut command = Arguments::command();
+    command.build();
+    let command = match subcommand {
+        None => command,
+        Some(name) => command.find_subcommand(name).cloned().ok_or_else(|| {
+            let text = format!("no such subcommand: {}", visible::Visible(name));
+            io::Error::new(io::ErrorKind::InvalidInput, text)
+        })?,
+    };
+    let mut text = Vec::new();
+    clap_mangen::Man::new(command).render(&mut text)?;
+    io::stdout().write_all(&text)
 }

@@ -2,136 +2,265 @@
 
 use std::{
     fmt::Write as _,
-    io::{self, Write as _},
+    fs::{self, OpenOptions},
+    io::{self, BufWriter, Write},
+    path::Path,
 };
 
-use authres_tls::{StripPolicy, StripReason, fields};
+use authres_tls::{Removal, StripPolicy, StripReason, StripScope, Stripper};
 use serde::Serialize;
 
 use crate::{
     Verdict,
-    arguments::{Kind, MessageKind, Report, Strip},
-    input::{File, Message, line_breaks, messages},
+    arguments::{Report, Strip},
     lint::plural,
+    mbox::{Part, Splitter},
+    source::{self, Source},
     visible,
 };
 
 /// A field that is removed.
 #[derive(Serialize)]
 struct Removed {
-    /// Its message's place, counted from 0.
+    /// The message's place, counted from 0.
     message: usize,
-    /// Its place among all fields of the message, counted from 0.
+    /// The field's place among all fields of the message, counted from 0.
     field: usize,
     /// The line of the file it begins on, counted from 1.
     line: usize,
     reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_by: Option<&'static str>,
     #[serde(skip)]
     why: &'static str,
 }
 
-#[derive(Serialize)]
-struct Removals<'a> {
-    file: &'a str,
-    messages: usize,
-    removed: &'a [Removed],
-}
-
-pub(crate) fn run(arguments: &Strip) -> io::Result<Verdict> {
-    let policy = StripPolicy {
-        subdomains: !arguments.no_subdomains,
-        from_trusted: arguments.from_trusted,
-        all: arguments.all,
-        ..StripPolicy::new(arguments.own.iter().cloned())
-    };
-    let file = File::read(&arguments.file)?;
-    let is_mbox = match arguments.input {
-        Some(kind) => kind == MessageKind::Mbox,
-        None => file.kind() == Kind::Mbox,
-    };
-    let messages = if is_mbox {
-        messages(&file.octets)
+pub(crate) fn policy(arguments: &Strip) -> StripPolicy {
+    let scope = if arguments.from_trusted {
+        StripScope::None
+    } else if arguments.all {
+        StripScope::All
     } else {
-        vec![Message {
-            line: 1,
-            octets: &file.octets,
-        }]
+        StripScope::OwnIds(arguments.own.clone())
     };
-    let mut stripped = Vec::with_capacity(file.octets.len());
-    let mut removed = Vec::new();
-    for (place, message) in messages.iter().enumerate() {
-        let (rest, removals) = policy.strip(message.octets);
-        stripped.extend_from_slice(&rest);
-        let mut fields = fields(message.octets).enumerate();
-        for removal in removals {
-            let field = fields.find(|(place, _)| *place == removal.index);
-            let start = field.map_or(0, |(_, field)| field.span().start);
-            let before = message.octets.get(..start);
-            removed.push(Removed {
-                message: place,
-                field: removal.index,
-                line: message.line.saturating_add(line_breaks(before)),
-                reason: removal.reason.name(),
-                why: why(removal.reason),
-            });
-        }
+    StripPolicy {
+        subdomains: !arguments.no_subdomains,
+        ..StripPolicy::of(scope)
     }
-    let report = match arguments.report {
-        Report::None => String::new(),
-        Report::Text => text(&file.name, messages.len(), &removed),
-        Report::Json => {
-            visible::json(&serde_json::to_string(&Removals {
-                file: &file.name,
-                messages: messages.len(),
-                removed: &removed,
-            })?) + "\n"
-        }
-    };
-    if arguments.check {
-        let mut out = io::stdout();
-        out.write_all(report.as_bytes())?;
-        out.flush()?;
-        return Ok(Verdict::of(!removed.is_empty()));
-    }
-    let mut out = io::stdout().lock();
-    out.write_all(&stripped)?;
-    out.flush()?;
-    io::stderr().write_all(report.as_bytes())?;
-    Ok(Verdict::Fine)
 }
 
-fn text(file: &str, messages: usize, removed: &[Removed]) -> String {
-    let mut out = String::new();
-    for it in removed {
+/// Strips a file. The report is written to `report`.
+pub(crate) fn run(
+    arguments: &Strip,
+    quiet: bool,
+    policy: &StripPolicy,
+    source: &Source,
+    out: &mut dyn Write,
+    report: &mut dyn Write,
+) -> io::Result<Verdict> {
+    let mut reader = source.open()?;
+    let mut reports = Reports::begin(arguments.report(quiet), &source.name, report)?;
+    let mut file = File {
+        policy,
+        stripper: None,
+        splitter: Splitter::new(arguments.format()),
+    };
+    let stripped = match &arguments.output {
+        _ if arguments.check => file.strip(&mut *reader, &mut reports, &mut io::sink()),
+        None => file.strip(&mut *reader, &mut reports, out),
+        Some(directory) => create(directory, &source.below).and_then(|created| {
+            let mut out = BufWriter::new(created);
+            file.strip(&mut *reader, &mut reports, &mut out)?;
+            out.into_inner()
+                .map_err(io::IntoInnerError::into_error)?
+                .sync_all()
+        }),
+    };
+    stripped?;
+    let verdict = Verdict::of(arguments.check && reports.removed > 0);
+    reports.end()?;
+    if let Some(warning) = file.splitter.warning()
+        && !quiet
+    {
+        crate::warn(&format!("{}: {warning}", source.name));
+    }
+    Ok(verdict)
+}
+
+/// Creates a file, which must not exist, and the directories above it.
+fn create(directory: &Path, below: &Path) -> io::Result<fs::File> {
+    let path = directory.join(below);
+    let named = |error: io::Error| source::of(&source::shown(&path), &error);
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(named)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&path).map_err(named)
+}
+
+/// A file whose messages are stripped while it is read.
+struct File<'p> {
+    policy: &'p StripPolicy,
+    stripper: Option<Message<'p>>,
+    splitter: Splitter,
+}
+
+struct Message<'p> {
+    line: usize,
+    stripper: Stripper<'p>,
+}
+
+impl<'p> File<'p> {
+    fn strip(
+        &mut self,
+        reader: &mut dyn io::Read,
+        reports: &mut Reports<'_>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let mut kept = Vec::new();
+        let (policy, splitter, message) = (self.policy, &mut self.splitter, &mut self.stripper);
+        let mut sink = |part: Part<'_>| {
+            match (part, &mut *message) {
+                (Part::Message(line, separator), message) => {
+                    end(message.take(), &mut kept, reports)?;
+                    kept.extend_from_slice(separator);
+                    reports.is_mbox |= !separator.is_empty();
+                    reports.messages = reports.messages.saturating_add(1);
+                    let stripper = Stripper::new(policy);
+                    *message = Some(Message { line, stripper });
+                }
+                (Part::Text(text), None) => kept.extend_from_slice(text),
+                (Part::Text(text), Some(message)) => {
+                    message.stripper.push(text, &mut kept);
+                    reports.removed(message)?;
+                }
+            }
+            out.write_all(&kept)?;
+            kept.clear();
+            Ok(())
+        };
+        source::read(reader, |piece| splitter.push(piece, &mut sink))?;
+        splitter.finish(&mut sink)?;
+        end(self.stripper.take(), &mut kept, reports)?;
+        out.write_all(&kept)?;
+        out.flush()
+    }
+}
+
+fn end(
+    message: Option<Message<'_>>,
+    kept: &mut Vec<u8>,
+    reports: &mut Reports<'_>,
+) -> io::Result<()> {
+    let Some(mut message) = message else {
+        return Ok(());
+    };
+    message.stripper.finish(kept);
+    reports.removed(&mut message)
+}
+
+/// The report of a file, written while the file is read.
+struct Reports<'w> {
+    form: Report,
+    file: &'w str,
+    out: &'w mut dyn Write,
+    messages: usize,
+    removed: usize,
+    is_mbox: bool,
+}
+
+impl<'w> Reports<'w> {
+    fn begin(form: Report, file: &'w str, out: &'w mut dyn Write) -> io::Result<Self> {
+        if form == Report::Json {
+            let name = visible::json(&serde_json::to_string(file)?);
+            write!(out, "{{\"file\":{name},\"removed\":[")?;
+        }
+        Ok(Self {
+            form,
+            file,
+            out,
+            messages: 0,
+            removed: 0,
+            is_mbox: false,
+        })
+    }
+
+    fn removed(&mut self, message: &mut Message<'_>) -> io::Result<()> {
+        for removal in message.stripper.take_removals() {
+            self.one(message.line, &removal)?;
+            self.removed = self.removed.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, first_line: usize, removal: &Removal) -> io::Result<()> {
+        let removed = Removed {
+            message: self.messages.saturating_sub(1),
+            field: removal.index,
+            line: first_line.saturating_add(removal.line),
+            reason: removal.reason.name(),
+            hidden_by: removal.disguise.map(authres_tls::Disguise::name),
+            why: why(removal.reason),
+        };
+        match self.form {
+            Report::None => Ok(()),
+            Report::Json => {
+                let comma = if self.removed > 0 { "," } else { "" };
+                write!(self.out, "{comma}{}", serde_json::to_string(&removed)?)
+            }
+            Report::Text => self.text(&removed),
+        }
+    }
+
+    fn text(&mut self, removed: &Removed) -> io::Result<()> {
         let Removed {
             field,
             line,
             reason,
             why,
             ..
-        } = it;
-        let _ = write!(out, "{file}:{line}: field {field}");
-        if messages > 1 {
-            let _ = write!(out, " of message {}", it.message);
+        } = removed;
+        let file = self.file;
+        let mut text = format!("{file}:{line}: field {field}");
+        if self.is_mbox {
+            let _ = write!(text, " of message {}", removed.message);
         }
-        let _ = writeln!(out, " removed: {reason}: {why}");
+        let _ = write!(text, " removed: {reason}: {why}");
+        if removed.hidden_by.is_some() {
+            text.push_str(" (only some readers see it)");
+        }
+        writeln!(self.out, "{text}")
     }
-    let fields = plural(removed.len(), "field");
-    let _ = write!(out, "{file}: {fields} removed");
-    if messages > 1 {
-        let _ = write!(out, " from {messages} messages");
+
+    fn end(self) -> io::Result<()> {
+        let (file, messages) = (self.file, self.messages);
+        match self.form {
+            Report::None => {}
+            Report::Json => writeln!(self.out, "],\"messages\":{messages}}}")?,
+            Report::Text => {
+                let fields = plural(self.removed, "field");
+                write!(self.out, "{file}: {fields} removed")?;
+                if self.is_mbox {
+                    let messages = plural(messages, "message");
+                    write!(self.out, " from {messages}")?;
+                }
+                writeln!(self.out)?;
+            }
+        }
+        self.out.flush()
     }
-    out.push('\n');
-    out
 }
 
 const fn why(reason: StripReason) -> &'static str {
     match reason {
-        StripReason::OwnId => "it claims an id of one's own",
-        StripReason::BelowOwnId => "it claims a name below an id of one's own",
-        StripReason::MissingId => "it has no authserv-id, and might be taken for one's own",
+        StripReason::OwnId => "it claims a local authserv-id",
+        StripReason::BelowOwnId => "it claims a name below a local authserv-id",
+        StripReason::MissingId => "it has no authserv-id, and may be taken for a local field",
         StripReason::UnreadableId => {
-            "its authserv-id cannot be told, and might be taken for one's own"
+            "its authserv-id cannot be read, and may be taken for a local one"
         }
         StripReason::UnsupportedVersion => "its version is not known (RFC 8601 section 5)",
         StripReason::All => "all are removed",

@@ -274,7 +274,7 @@ async fn dialogue<S: AsyncRead + AsyncWrite + Unpin>(
 /// The message as it is delivered: without what is forged, and with the server's own field before it.
 fn deliver(message: &str, session: &Session) -> Checked<String> {
     let policy = StripPolicy::new([AuthservId::try_new(SERVER)?]);
-    let (message, _) = policy.strip(message.as_bytes());
+    let message = policy.strip(message.as_bytes()).message;
     let message = String::from_utf8(message)?;
     let result = ResInfoBuf::try_from(evaluate(session, &Policy::default()))?;
     let field = AuthenticationResultsBuf::try_new(SERVER)?.with_result(result);

@@ -4,8 +4,8 @@
 //! What a peer is known to read wrong stands in `known_wrong.json`, by peer, by what it gets wrong, by case.
 //! An entry that is not so any more is a failure, too. In general: authres drops properties of ptypes it
 //! does not know, `cert` and `key` among them, keeps the backslashes of quoted-pairs, refuses quoted
-//! authserv-ids that are no names, and reads ids without regard to case. Mail::AuthenticationResults
-//! refuses `\"`, keeps `\\`, and turns a fold inside a quoted-string into more blanks than there are.
+//! authserv-ids that are no names and values outside ASCII without quotes, and reads ids without regard to case. Mail::AuthenticationResults
+//! refuses `\"` and quoted local-parts, keeps `\\`, and turns a fold inside a quoted-string into more blanks than there are.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use authres_tls::{
-    AuthenticationResults, AuthservId, Body, Mode, Options, StripPolicy, StripReason, StripVerdict,
-    fields,
+    AuthenticationResults, AuthservId, Body, Mode, Options, StripPolicy, StripReason, StripScope,
+    StripVerdict, Stripped, Stripper,
 };
 
 use super::super::Broken;
@@ -17,9 +17,10 @@ const OWN: [&str; 4] = [
     "mail_1",
 ];
 
-/// What is removed from a message, under the policy that the first byte chooses: fields of the name, for
-/// reasons that hold when the simplest restatement is asked; all else stays byte for byte; what is left
-/// claims no id of one's own in any reading, and a second pass removes nothing.
+/// Checks what is removed from a message, under the policy that the first byte chooses: parts that hold the
+/// field's name; all else stays byte for byte, and so does the body; in pieces the message gives the same;
+/// what is left claims no local id for any of three readers, whose line breaks differ; and a second pass
+/// removes nothing.
 ///
 /// # Errors
 /// What was broken.
@@ -29,47 +30,75 @@ pub fn strip(data: &[u8]) -> Result<(), Broken> {
     let own = AuthservId::try_new(own).map_err(|error| error.to_string())?;
     let policy = StripPolicy {
         subdomains: choice & 1 == 0,
-        from_trusted: choice & 6 == 6,
-        all: choice & 6 == 2,
-        ..StripPolicy::new([own])
+        scope: match choice & 6 {
+            6 => StripScope::None,
+            2 => StripScope::All,
+            _ => StripScope::OwnIds(vec![own]),
+        },
     };
-    let (stripped, removals) = policy.strip(message);
-    if removals != policy.removals(message) {
-        return Err("two answers to one question".into());
+    let stripped = policy.strip(message);
+    if in_pieces(&policy, message, usize::from(choice >> 3) + 1) != stripped {
+        return Err("in pieces the message is stripped otherwise".into());
     }
-    let spans: Vec<_> = fields(message).map(|field| field.span()).collect();
-    let places: Vec<_> = removals.iter().map(|removal| removal.index).collect();
-    if !places.is_sorted_by(|one, next| one < next) {
-        return Err(format!("{places:?} are not in order"));
+    let spans: Vec<_> = stripped.removals.iter().map(|it| it.span.clone()).collect();
+    if !spans.is_sorted_by(|one, next| one.end <= next.start) {
+        return Err(format!("{spans:?} are not in order"));
     }
-    let removed: Option<Vec<_>> = places.iter().map(|at| spans.get(*at).cloned()).collect();
-    let removed = removed.ok_or("a field that is not there is removed")?;
-    if without(message, &removed) != stripped {
+    if without(message, &spans) != stripped.message {
         return Err("something else of the message changed".into());
     }
-    let named = named_fields(message);
-    let mut expected = Vec::new();
-    for (span, value) in &named {
-        if let StripVerdict::Remove(_) = policy.verdict(value) {
-            expected.push(span.clone());
+    let body = body_of(message);
+    for span in &spans {
+        let removed = message
+            .get(span.clone())
+            .ok_or("a part that is not there is removed")?;
+        if !has_name(removed) {
+            return Err(format!("{span:?} is removed and has not the name"));
         }
-        plain_verdict(&policy, value)?;
+        if body.is_some_and(|body| span.end > body) {
+            return Err(format!("{span:?} is removed from the body"));
+        }
     }
-    if removed != expected {
-        return Err(format!("{removed:?} were removed, not {expected:?}"));
+    for (at, value) in named_fields(message, Reader::LineFeed) {
+        let verdict = policy.verdict(&value);
+        let removed = spans.iter().any(|span| span.contains(&at));
+        if removed != matches!(verdict, StripVerdict::Remove(_)) && body.is_some() {
+            return Err(format!("{verdict:?} of the field at {at}"));
+        }
+        plain_verdict(&policy, &value)?;
     }
-    let (again, removals) = policy.strip(&stripped);
-    if again != stripped || !removals.is_empty() {
-        return Err(format!("a second pass removes {removals:?}"));
+    let again = policy.strip(&stripped.message);
+    if again.message != stripped.message || !again.removals.is_empty() {
+        return Err(format!("a second pass removes {:?}", again.removals));
     }
-    if policy.from_trusted {
+    if policy.scope == StripScope::None {
         return Ok(());
     }
-    let left = named_fields(&stripped);
-    if policy.all && !left.is_empty() {
-        return Err("a field is left where all go".into());
+    for reader in [Reader::LineFeed, Reader::PythonEmail, Reader::SplitLines] {
+        let left = named_fields(&stripped.message, reader);
+        if policy.scope == StripScope::All && !left.is_empty() {
+            return Err(format!("{reader:?} sees a field where all go"));
+        }
+        for (_, value) in left {
+            stays(&policy, &value)?;
+        }
     }
-    left.iter().try_for_each(|(_, value)| stays(&policy, value))
+    Ok(())
+}
+
+fn in_pieces(policy: &StripPolicy, message: &[u8], length: usize) -> Stripped {
+    let mut stripper = Stripper::new(policy);
+    let (mut out, mut removals) = (Vec::new(), Vec::new());
+    for piece in message.chunks(length) {
+        stripper.push(piece, &mut out);
+        removals.extend(stripper.take_removals());
+    }
+    stripper.finish(&mut out);
+    removals.extend(stripper.take_removals());
+    Stripped {
+        message: out,
+        removals,
+    }
 }
 
 fn without(message: &[u8], spans: &[Range<usize>]) -> Vec<u8> {
@@ -78,36 +107,115 @@ fn without(message: &[u8], spans: &[Range<usize>]) -> Vec<u8> {
     kept.map(|(_, octet)| *octet).collect()
 }
 
-/// The fields called Authentication-Results, line by line: where each is, and its value.
-fn named_fields(message: &[u8]) -> Vec<(Range<usize>, &[u8])> {
-    let mut inside = false;
-    let mut end = 0;
-    let mut groups = Vec::<Range<usize>>::new();
-    for line in message.split_inclusive(|octet| *octet == b'\n') {
-        let start = end;
-        end += line.len();
-        let more = inside && matches!(line.first(), Some(b' ' | b'\t'));
-        match groups.last_mut() {
-            Some(group) if more => group.end = end,
-            _ if line == b"\r\n" || line == b"\n" => break,
-            _ => groups.push(start..end),
+/// Where the body begins, of a message whose header has line breaks of one kind only.
+fn body_of(message: &[u8]) -> Option<usize> {
+    for line_break in [b"\r\n".as_slice(), b"\n"] {
+        let empty_line = line_break.repeat(2);
+        let end = message
+            .windows(empty_line.len())
+            .position(|octets| octets == empty_line);
+        let Some(end) = end else { continue };
+        let header = String::from_utf8_lossy(&message[..end]).replace("\r\n", "\n");
+        let crlf = message[..end].windows(2).filter(|it| it == b"\r\n").count();
+        let feeds = header.matches('\n').count();
+        let is_one_kind = crlf == if line_break == b"\n" { 0 } else { feeds };
+        if is_one_kind && !header.contains('\r') {
+            return Some(end + empty_line.len());
         }
-        inside = true;
     }
-    let name_of = |group: &[u8]| -> Option<usize> {
+    None
+}
+
+/// If the field's name is there, past what some reader ignores.
+fn has_name(removed: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(removed);
+    let letters = text.chars().filter_map(|c| match c {
+        '\u{17f}' => Some('s'),
+        '\u{130}' | '\u{131}' => Some('i'),
+        '!'..='~' => Some(c.to_ascii_lowercase()),
+        _ => None,
+    });
+    letters
+        .collect::<String>()
+        .contains("authentication-results:")
+}
+
+/// Readers of a message, by what they take for the end of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// LF, and a CR before it.
+    LineFeed,
+    /// Besides a bare CR, as Python's `email`.
+    PythonEmail,
+    /// Besides what Python's `splitlines` has.
+    SplitLines,
+}
+
+impl Reader {
+    fn ends_line(self, line: &str, next: Option<char>) -> bool {
+        match line.chars().next_back() {
+            Some('\n') => true,
+            Some('\r') => self != Self::LineFeed && next != Some('\n'),
+            Some('\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}') => {
+                self == Self::SplitLines
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The fields called Authentication-Results that a reader sees: where each begins, and its value.
+fn named_fields(message: &[u8], reader: Reader) -> Vec<(usize, Vec<u8>)> {
+    let mut lines = vec![(0, 0, String::new())];
+    let mut at = 0;
+    for chunk in message.utf8_chunks() {
+        let mut characters = chunk.valid().chars().peekable();
+        while let Some(c) = characters.next() {
+            at += c.len_utf8();
+            let Some((_, end, line)) = lines.last_mut() else {
+                break;
+            };
+            line.push(c);
+            *end = at;
+            if reader.ends_line(line, characters.peek().copied()) {
+                lines.push((at, at, String::new()));
+            }
+        }
+        at += chunk.invalid().len();
+        if let Some((_, end, line)) = lines.last_mut() {
+            line.push(char::REPLACEMENT_CHARACTER);
+            *end = at;
+        }
+    }
+    let mut fields = Vec::<(usize, usize)>::new();
+    for (start, end, line) in lines {
+        if line.trim_end_matches(['\r', '\n']).is_empty() && !line.is_empty() {
+            break;
+        }
+        match fields.last_mut() {
+            Some(field) if line.starts_with([' ', '\t']) => field.1 = end,
+            _ => fields.push((start, end)),
+        }
+    }
+    let value_of = |(start, end): (usize, usize)| {
         const NAME: &[u8] = b"authentication-results";
-        let (name, rest) = group.split_at_checked(NAME.len())?;
+        let field = message.get(start..end.min(message.len()))?;
+        let (name, rest) = field.split_at_checked(NAME.len())?;
         let blanks = rest.iter().take_while(|octet| octet.is_ascii_whitespace());
-        let colon = NAME.len() + blanks.count();
-        (name.eq_ignore_ascii_case(NAME) && group.get(colon) == Some(&b':')).then_some(colon + 1)
-    };
-    let with_value = |span: Range<usize>| {
-        let group = message.get(span.clone())?;
-        let value = group.get(name_of(group)?..)?;
+        let value = rest.get(blanks.count()..)?.strip_prefix(b":")?;
         let value = value.strip_suffix(b"\n").unwrap_or(value);
-        Some((span, value.strip_suffix(b"\r").unwrap_or(value)))
+        let value = value.strip_suffix(b"\r").unwrap_or(value);
+        let is_named = name.eq_ignore_ascii_case(NAME);
+        is_named.then(|| (start, value.to_vec()))
     };
-    groups.into_iter().filter_map(with_value).collect()
+    fields.into_iter().filter_map(value_of).collect()
+}
+
+fn own(policy: &StripPolicy) -> &[AuthservId] {
+    match &policy.scope {
+        StripScope::OwnIds(own) => own,
+        StripScope::All | StripScope::None => &[],
+    }
 }
 
 /// Of values that begin with a name without quotes, comments and folds, and `;` behind it.
@@ -124,16 +232,16 @@ fn plain_verdict(policy: &StripPolicy, value: &[u8]) -> Result<(), Broken> {
     if name.is_empty() || !id.chars().all(is_plain) || id.contains("xn--") {
         return Ok(());
     }
-    let own = policy.own.iter().map(AuthservId::as_str);
+    let own = own(policy).iter().map(AuthservId::as_str);
     let mut reasons = own.filter_map(|own| match name.strip_suffix(own) {
         Some("") => Some(StripReason::OwnId),
         Some(below) if policy.subdomains && below.ends_with('.') => Some(StripReason::BelowOwnId),
         _ => None,
     });
-    let expected = match (policy.from_trusted, policy.all) {
-        (true, _) => StripVerdict::Keep,
-        (_, true) => StripVerdict::Remove(StripReason::All),
-        _ => reasons
+    let expected = match policy.scope {
+        StripScope::None => StripVerdict::Keep,
+        StripScope::All => StripVerdict::Remove(StripReason::All),
+        StripScope::OwnIds(_) => reasons
             .next()
             .map_or(StripVerdict::Keep, StripVerdict::Remove),
     };
@@ -163,7 +271,7 @@ fn stays(policy: &StripPolicy, value: &[u8]) -> Result<(), Broken> {
             };
             let is_own =
                 |own: &AuthservId| *own == claimed || policy.subdomains && own.covers(&claimed);
-            if policy.own.iter().any(is_own) {
+            if own(policy).iter().any(is_own) {
                 return Err(format!("{id:?} stays and is one's own"));
             }
         }

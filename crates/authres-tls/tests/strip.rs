@@ -1,0 +1,468 @@
+//! Forged fields in messages: what is removed, and what stays, octet for octet.
+
+#![allow(clippy::expect_used, reason = "tests")]
+
+use authres_tls::{
+    AuthservId, Disguise, StripPolicy, StripReason, StripScope, StripVerdict, Stripped, Stripper,
+};
+use proptest::prelude::*;
+
+const FORGED: &str = "Authentication-Results: own.example; dkim=pass";
+
+fn policy() -> StripPolicy {
+    StripPolicy::new([AuthservId::try_new("own.example").expect("a name")])
+}
+
+/// The message that is left, by the whole message and octet by octet.
+#[track_caller]
+fn strip(message: impl AsRef<[u8]>) -> Stripped {
+    let policy = policy();
+    let stripped = policy.strip(message.as_ref());
+    let mut stripper = Stripper::new(&policy);
+    let mut out = Vec::new();
+    let mut removals = Vec::new();
+    for octet in message.as_ref() {
+        stripper.push(&[*octet], &mut out);
+        removals.extend(stripper.take_removals());
+    }
+    stripper.finish(&mut out);
+    removals.extend(stripper.take_removals());
+    let piecemeal = Stripped {
+        message: out,
+        removals,
+    };
+    assert_eq!(piecemeal, stripped);
+    let mut rest = message.as_ref().to_vec();
+    for removal in stripped.removals.iter().rev() {
+        rest.drain(removal.span.clone());
+    }
+    assert_eq!(text(&rest), text(&stripped.message), "the spans");
+    let again = policy.strip(&stripped.message);
+    assert_eq!(text(&again.message), text(&stripped.message), "once more");
+    stripped
+}
+
+fn text(octets: &[u8]) -> String {
+    octets.escape_ascii().to_string()
+}
+
+#[track_caller]
+fn leaves(message: impl AsRef<[u8]>, left: impl AsRef<[u8]>) {
+    assert_eq!(text(&strip(message).message), text(left.as_ref()));
+}
+
+#[track_caller]
+fn keeps(message: impl AsRef<[u8]>) {
+    leaves(&message, &message);
+}
+
+/// Octets that some reader takes for a line break.
+const UNCERTAIN: [&[u8]; 11] = [
+    b"\r",
+    b"\x0b",
+    b"\x0c",
+    b"\x1c",
+    b"\x1d",
+    b"\x1e",
+    b"\0",
+    b"\x85",
+    b"\xc2\x85",
+    b"\xe2\x80\xa8",
+    b"\xe2\x80\xa9",
+];
+
+#[test]
+fn removes_a_field_after_each_line_break_that_some_reader_has() {
+    for line_break in UNCERTAIN {
+        let at = |pieces: &[&[u8]]| pieces.concat();
+        let forged = FORGED.as_bytes();
+        for end in [&b"\r\n"[..], b"\n"] {
+            let rest = at(&[b"B: c", end, end, b"body", line_break, forged, end]);
+            let message = at(&[b"X: a", line_break, forged, end, &rest]);
+            leaves(message, at(&[b"X: a", end, &rest]));
+            // Behind an empty line of the same reader.
+            let message = at(&[b"X: a", end, line_break, forged, end, &rest]);
+            leaves(message, at(&[b"X: a", end, &rest]));
+            // At the start, and behind another field of the kind.
+            let message = at(&[line_break, forged, line_break, forged, end, &rest]);
+            leaves(message, &rest);
+        }
+        let message = at(&[b"X: a", line_break, forged, line_break, b"Y: b\r\n\r\nbody"]);
+        leaves(message, at(&[b"X: a", line_break, b"Y: b\r\n\r\nbody"]));
+    }
+}
+
+#[test]
+fn keeps_fields_of_others_after_any_line_break() {
+    for line_break in UNCERTAIN {
+        let other = b"Authentication-Results: other.example; dkim=pass".as_slice();
+        keeps([b"X: a", line_break, other, b"\r\nB: c\r\n\r\nbody"].concat());
+        keeps([other, line_break, b"B: c\r\n\r\nbody"].concat());
+    }
+}
+
+#[test]
+fn removes_a_field_of_another_if_its_id_may_go_on_after_the_line_break() {
+    for line_break in UNCERTAIN {
+        let field = b"Authentication-Results: other".as_slice();
+        leaves(
+            [
+                b"A: b\r\n",
+                field,
+                line_break,
+                b".own.example; none\r\nB: c\r\n",
+            ]
+            .concat(),
+            b"A: b\r\nB: c\r\n",
+        );
+    }
+    leaves(
+        "A: b\r\nAuthentication-Results: own\r\n\x0b.example; none\r\n\r\n",
+        "A: b\r\n\x0b.example; none\r\n\r\n",
+    );
+}
+
+#[test]
+fn keeps_white_space_for_white_space() {
+    leaves(
+        "X: a\r Authentication-Results: own.example; none\r\nB: c\r\n\r\n",
+        "X: a\r Authentication-Results: own.example; none\r\nB: c\r\n\r\n",
+    );
+    keeps("X: a\r\n Authentication-Results: own.example; none\r\n\r\n");
+    keeps("X: a Authentication-Results: own.example; none\r\n\r\n");
+    keeps("X: a\tAuthentication-Results: own.example; none\r\n\r\n");
+    keeps("X: a\x1bAuthentication-Results: own.example; none\r\n\r\n");
+}
+
+#[test]
+fn sees_through_disguised_names() {
+    let names = [
+        "Authentication-Results :",
+        "authentication-results\t \t:",
+        "AUTHENTICATION-RESULTS\r\n :",
+        "Authentication-Results\x0b:",
+        "Authentication-Results\x0c\x1f:",
+        "Authentication-Results\r:",
+        "Authentication-Results\0:",
+        "Authentication-Results\u{a0}:",
+        "Authentication-Results\u{3000}:",
+        "\x01Authentication-Results:",
+        "\x01 Authentication-Results:",
+        "\u{feff}Authentication-Results:",
+        "\u{a0}Authentication-Results:",
+        "\x0bAuthentication-Results:",
+        "Authentication\0-Results:",
+        "Authentication\u{ad}-Results:",
+        "Authentication\r-Results:",
+        "Authentication-Re\u{17f}ults:",
+        "Authent\u{131}cation-Results:",
+        "AUTHENT\u{130}CATION-RESULTS:",
+        "\0\0Au\0thentication-Results\0\0:",
+    ];
+    for name in names {
+        let forged = format!("A: b\r\n{name} own.example; none\r\nB: c\r\n\r\nbody");
+        leaves(&forged, "A: b\r\nB: c\r\n\r\nbody");
+        let hidden = format!("A: b\r{name} own.example; none\r\nB: c\r\n\r\nbody");
+        leaves(&hidden, "A: b\r\nB: c\r\n\r\nbody");
+    }
+    // The next line goes on with the name for readers for which other white space folds.
+    leaves(
+        "A: b\r\nAuthentication-Results\r\n\x0b: own.example; none\r\nB: c\r\n",
+        "A: b\r\n\x0b: own.example; none\r\nB: c\r\n",
+    );
+    leaves(
+        "A: b\x0bAuthentication-Results\r\n\x0b: own.example; none\r\nB: c\r\n",
+        "A: b\r\n\x0b: own.example; none\r\nB: c\r\n",
+    );
+    for name in [
+        "Authentication-Result:",
+        "Authentication-Resultss:",
+        "XAuthentication-Results:",
+        "X-Authentication-Results:",
+        "Authentication -Results:",
+        "Authentication-Results x:",
+        "Authentication-Results-:",
+        "ARC-Authentication-Results:",
+    ] {
+        keeps(format!("{name} own.example; none\r\n\r\nbody"));
+    }
+}
+
+#[test]
+fn sees_a_field_that_begins_a_message_with_white_space() {
+    leaves(
+        " Authentication-Results: own.example; none\r\nB: c\r\n",
+        "B: c\r\n",
+    );
+    leaves(
+        "From a\r\n Authentication-Results: own.example; none\r\nB: c\r\n",
+        "From a\r\nB: c\r\n",
+    );
+    leaves(
+        "\u{feff}Authentication-Results: own.example; none\r\nB: c\r\n",
+        "B: c\r\n",
+    );
+}
+
+#[test]
+fn ends_the_header_where_every_reader_does() {
+    for (empty, end) in [("\n\n", "\n"), ("\r\n\r\n", "\r\n"), ("\r\n\n", "\n")] {
+        keeps(format!("A: b{empty}{FORGED}\r\n"));
+        let header_too = format!("{FORGED}{empty}{FORGED}\r\n\r\n");
+        leaves(header_too, format!("{end}{FORGED}\r\n\r\n"));
+    }
+    // An empty header.
+    keeps(format!("\r\n{FORGED}\r\n"));
+    keeps(format!("\n{FORGED}\r\n"));
+    // Of two kinds, or no line for all readers.
+    for empty in [
+        "\n\r\n",
+        "\r\n\r",
+        "\n\r",
+        "\r\r\n",
+        "\x0b\x0b",
+        "\r\n\x0b",
+        "\0\0",
+        "\r\n \r\n",
+    ] {
+        let message = format!("A: b{empty}{FORGED}\r\nB: c\r\n\r\nbody");
+        let stripped = strip(&message);
+        assert_eq!(stripped.removals.len(), 1, "{empty:?}");
+        assert!(
+            !text(&stripped.message).contains("own.example"),
+            "{empty:?}"
+        );
+        assert!(stripped.message.ends_with(b"B: c\r\n\r\nbody"), "{empty:?}");
+        assert!(stripped.message.starts_with(b"A: b"), "{empty:?}");
+    }
+}
+
+#[test]
+fn knows_messages_whose_lines_end_in_cr() {
+    let message = format!("A: b\r{FORGED}\rB: c\r\rbody\r{FORGED}\rmore\r");
+    leaves(&message, format!("A: b\rB: c\r\rbody\r{FORGED}\rmore\r"));
+    let first = format!("{FORGED}\r x\rB: c\r\rbody\r{FORGED}\r");
+    leaves(first, format!("B: c\r\rbody\r{FORGED}\r"));
+    let only = format!("{FORGED}\r\rbody\r{FORGED}\r");
+    leaves(only, format!("\rbody\r{FORGED}\r"));
+    // An empty line that is removed with a field ends nothing.
+    let joined = format!("\r\r{FORGED}\r\nX: a\r{FORGED}\r\nB: c\r\n\r\n");
+    leaves(joined, "X: a\r\nB: c\r\n\r\n");
+    // A line feed goes on with the header for readers that have no other line break.
+    let mixed = format!("A: b\r\r{FORGED}\r\n{FORGED}\r\nB: c\r\n\r\n");
+    leaves(mixed, format!("A: b\r\r{FORGED}\r\nB: c\r\n\r\n"));
+}
+
+#[test]
+fn leaves_no_line_break_too_many_or_too_few() {
+    leaves(
+        format!("A: b\r\n{FORGED}\r\r\nB: c\r\n\r\n"),
+        "A: b\r\nB: c\r\n\r\n",
+    );
+    leaves(
+        format!("A: b\r\n{FORGED}\x0b\r\nB: c\r\n\r\n"),
+        "A: b\r\nB: c\r\n\r\n",
+    );
+    leaves(
+        format!("A: b\r\n{FORGED}\x0b\r\n d\r\nB: c\r\n\r\n"),
+        "A: b\r\nB: c\r\n\r\n",
+    );
+    leaves(
+        format!("A: b\r\n\r{FORGED}\r\nB: c\r\n\r\n"),
+        "A: b\r\nB: c\r\n\r\n",
+    );
+    leaves(
+        format!("A: b\n{FORGED}\r\nB: c\n\nbody"),
+        "A: b\nB: c\n\nbody",
+    );
+    // A line without a colon belongs to the field, one with a name and a colon does not.
+    leaves(
+        format!("A: b\r\n{FORGED}\x0bmore of it\r\nB: c\r\n"),
+        "A: b\r\nB: c\r\n",
+    );
+    leaves(
+        format!("A: b\r\n{FORGED}\x0bmore\x0bof it: x\r\nB: c\r\n"),
+        "A: b\r\nB: c\r\n",
+    );
+    leaves(
+        format!("A: b\r\n{FORGED}\x0b: x\r\nB: c\r\n"),
+        "A: b\r\nB: c\r\n",
+    );
+    leaves(
+        format!("A: b\r\n{FORGED}\rC : d\r\nB: c\r\n"),
+        "A: b\r\nC : d\r\nB: c\r\n",
+    );
+    leaves(
+        format!("A: b\r{FORGED}\rC: d\r\nB: c\r\n"),
+        "A: b\rC: d\r\nB: c\r\n",
+    );
+    let long = "x".repeat(300);
+    leaves(
+        format!("A: b\r\n{FORGED}\r{long}: d\r\nB: c\r\n"),
+        "A: b\r\nB: c\r\n",
+    );
+    // At the end of the message.
+    for end in ["", "\r", "\r\n", "\x0b", "\rmore", "\rmore\r"] {
+        leaves(format!("A: b\r\n{FORGED}{end}"), "A: b\r\n");
+    }
+    leaves(format!("A: b\r{FORGED}"), "A: b");
+    leaves(format!("A: b\r{FORGED}\r"), "A: b\r");
+    keeps("A: b\r\nAuthentication-Results");
+}
+
+#[test]
+fn does_not_join_what_is_left_to_a_name() {
+    let halves =
+        "Authentication-Re\rAuthentication-Results: own.example; x\rsults: own.example; y\r\n";
+    leaves(
+        format!("{halves}B: c\r\n"),
+        "sults: own.example; y\r\nB: c\r\n",
+    );
+    leaves(
+        format!("A: b\r{halves}B: c\r\n"),
+        "A: b\rsults: own.example; y\r\nB: c\r\n",
+    );
+    leaves(format!("\0\0{FORGED}\r\n{FORGED}\r\n"), "");
+}
+
+#[test]
+fn judges_by_the_first_megabyte() {
+    let open = format!("Authentication-Results: ({}", "a".repeat(2 << 20));
+    leaves(format!("{open}) own.example; none\r\nB: c\r\n"), "B: c\r\n");
+    leaves(
+        format!("{open}) other.example; none\r\nB: c\r\n"),
+        "B: c\r\n",
+    );
+    let long = format!(
+        "Authentication-Results: other.example; none ({})\r\nB: c\r\n",
+        "a".repeat(2 << 20)
+    );
+    assert_eq!(policy().strip(long.as_bytes()).message, long.as_bytes());
+    let no_end = format!(
+        "Authentication-Results: other.example {}",
+        " ".repeat(2 << 20)
+    );
+    assert_eq!(policy().strip(no_end.as_bytes()).message, b"");
+}
+
+#[test]
+fn removes_names_with_too_much_in_them() {
+    let junk = "\0".repeat(100_000);
+    let message = format!("Authen{junk}tication-Results: own.example; none\r\nB: c\r\n");
+    let stripped = policy().strip(message.as_bytes());
+    assert!(!text(&stripped.message).contains("Authen"));
+    assert!(stripped.message.ends_with(b"\r\nB: c\r\n"));
+    assert!(policy().removals(&stripped.message).is_empty());
+    let breaks = format!("A: b{}{FORGED}\r\nB: c\r\n", "\x0b".repeat(100_000));
+    let left = format!("A: b{}\r\nB: c\r\n", "\x0b".repeat(65_536));
+    assert!(policy().strip(breaks.as_bytes()).message.len() >= left.len());
+    let message = format!("A: b\r\n{junk}{FORGED}\r\nB: c\r\n");
+    let stripped = policy().strip(message.as_bytes());
+    assert!(!text(&stripped.message).contains("own.example"));
+    assert!(stripped.message.ends_with(b"\r\nB: c\r\n"));
+}
+
+#[test]
+fn says_what_was_removed_and_where() {
+    let message = format!("A: b\r\nX: y\r{FORGED}\r\n c\r\n{FORGED}\r\n\x01{FORGED}\r\nB: c\r\n");
+    let stripped = strip(&message);
+    let said: Vec<_> = stripped
+        .removals
+        .iter()
+        .map(|it| (it.index, it.line, it.span.clone(), it.reason, it.disguise))
+        .collect();
+    let hidden = 10..61;
+    assert_eq!(
+        message.get(hidden.clone()),
+        Some(&*format!("\r{FORGED}\r\n c"))
+    );
+    assert_eq!(
+        said,
+        [
+            (1, 1, hidden, StripReason::OwnId, Some(Disguise::LineBreak)),
+            (2, 3, 63..111, StripReason::OwnId, None),
+            (3, 4, 111..160, StripReason::OwnId, Some(Disguise::Name)),
+        ]
+    );
+    let values: Vec<_> = stripped
+        .removals
+        .iter()
+        .filter_map(|it| message.get(it.value.clone()))
+        .collect();
+    let value = " own.example; dkim=pass";
+    assert_eq!(values, [&format!("{value}\r\n c"), value, value]);
+}
+
+#[test]
+fn judges_fields_as_a_milter_is_given_them() {
+    let policy = policy();
+    let own = StripVerdict::Remove(StripReason::OwnId);
+    let value = b" own.example; none".as_slice();
+    assert_eq!(policy.field_verdict(b"authentication-RESULTS", value), own);
+    assert_eq!(policy.field_verdict(b"X", value), StripVerdict::Keep);
+    assert_eq!(
+        policy.field_verdict(b"Authentication-Results\x0b", value),
+        own
+    );
+    let hidden = [b"a\x0b\r", FORGED.as_bytes()].concat();
+    assert_eq!(policy.field_verdict(b"Subject", &hidden), own);
+    let folded = b"a\n Authentication-Results: own.example; none";
+    assert_eq!(policy.field_verdict(b"Subject", folded), StripVerdict::Keep);
+    let unreadable = StripVerdict::Remove(StripReason::UnreadableId);
+    assert_eq!(policy.verdict(b"other\x0b.own.example; none"), unreadable);
+    assert_eq!(
+        policy.verdict(b"other.example (a) 1 (b);\x0b none"),
+        StripVerdict::Keep
+    );
+}
+
+#[test]
+fn removes_all_or_nothing_where_that_is_the_scope() {
+    let other = "Authentication-Results: other.example; none\r\n";
+    let message = format!("A: b\r{FORGED}\r\n{other}\r\n");
+    let all = StripPolicy::of(StripScope::All).strip(message.as_bytes());
+    assert_eq!(text(&all.message), "A: b\\r\\n\\r\\n");
+    assert!(all.removals.iter().all(|it| it.reason == StripReason::All));
+    let none = StripPolicy::of(StripScope::None).strip(message.as_bytes());
+    assert_eq!(none.message, message.as_bytes());
+}
+
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let texts = prop::sample::select(vec![
+        FORGED,
+        "Authentication-Results: other.example; spf=pass",
+        "Authentication-Results",
+        "Authentication-Re",
+        "sults: own.example; a",
+        "A",
+        "Subject: a",
+        "text",
+        ": own.example; ",
+        " ",
+        "\t",
+        "\r\n",
+        "\n",
+        "\r",
+        "\u{a0}",
+        "\u{c5}",
+        "(",
+        "own.example",
+        "From a",
+    ])
+    .prop_map(|text| text.as_bytes().to_vec());
+    let breaks = prop::sample::select(UNCERTAIN.to_vec()).prop_map(<[u8]>::to_vec);
+    prop_oneof![4 => texts, 2 => breaks, 1 => any::<u8>().prop_map(|octet| vec![octet])]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    #[test]
+    fn strips_alike_by_pieces_and_finds_nothing_the_second_time(
+        pieces in prop::collection::vec(piece(), 0..24)
+    ) {
+        let message = pieces.concat();
+        let stripped = strip(&message);
+        prop_assert!(policy().removals(&stripped.message).is_empty());
+    }
+}

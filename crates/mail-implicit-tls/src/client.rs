@@ -1,0 +1,695 @@
+//! Feature `client`: private connections of an account in one call (draft-newman-email-deep-02 sections 3 and 4).
+
+mod race;
+mod stream;
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rustls::{
+    AlertDescription, ClientConfig, HandshakeKind,
+    client::ResolvesClientCert,
+    crypto::CryptoProvider,
+    pki_types::{ServerName, UnixTime},
+    sign::CertifiedKey,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, timeout_at},
+};
+use tokio_rustls::TlsConnector;
+
+use self::stream::Sniffed;
+pub use self::stream::{Closed, Stream};
+use crate::{
+    account::{Account, AccountId, Host, Server},
+    dane::{DaneRules, TlsaJudge},
+    dialogue::{Capabilities, Demand, Dialogue, Greeting, Ready},
+    dns::{
+        self, Answer, AnswerFuture, DnsName, Dnssec, LookupFailure, Question, Record, RecordKind,
+        Records, Resolve,
+        host::{DaneUse, HostLookup, TlsaRecords},
+    },
+    failure::{Cause, Failure, Stage, TlsFailure},
+    privacy::{Indication, PrivacyLevel, ProtocolVersion},
+    service::{Protocol, Security, Service},
+    verdict::Verdict,
+    verifier::{ServerVerifier, Trust, client_config, server_name, verdict_of},
+};
+
+/// The time that a connection may take from the first question to the DNS until the client may log in.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Opens connections to the servers of accounts.
+///
+/// Keep one as long as the application runs: sessions of TLS are resumed within it, each account's apart.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
+/// use mail_implicit_tls::{
+///     account::{Account, AccountId, AccountSetup, Host, Server},
+///     client::Connector,
+///     service::Service,
+///     verifier::Trust,
+/// };
+///
+/// let provider = Arc::new(rustls::crypto::ring::default_provider());
+/// let connector = Connector::new(provider, Arc::new(Trust::in_certificates([])?));
+/// let account = AccountSetup::new(AccountId::try_new("alice@example.org")?)
+///     .server(Server::new(Service::IMAPS, Host::parse("imap.example.org")?))
+///     .build()?;
+/// for server in account.servers() {
+///     match connector.connect(&account, server).await {
+///         Ok(connection) => println!("{server}: {}", connection.indication()),
+///         Err(failure) => println!("{failure}; you may: {:?}", failure.actions()),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Connector {
+    provider: Arc<CryptoProvider>,
+    trust: Arc<Trust>,
+    resolver: Arc<dyn Resolve>,
+    dane: DaneRules,
+    deadline: Duration,
+    ehlo: Option<String>,
+    offers_alpn: bool,
+    certificates: HashMap<(AccountId, Host), Arc<CertifiedKey>>,
+    prepared: Mutex<HashMap<ServerKey, Arc<Prepared>>>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An account and a server of it.
+type ServerKey = (AccountId, Service, Host, u16);
+
+/// The verifier and the configuration of one server of one account.
+struct Prepared {
+    account: Account,
+    server: Server,
+    verifier: Arc<ServerVerifier>,
+    config: Arc<ClientConfig>,
+}
+
+/// A connection on which the client may log in.
+#[derive(Debug)]
+pub struct Connection {
+    stream: Stream,
+    service: Service,
+    greeting: Greeting,
+    capabilities: Capabilities,
+    verdict: Option<Verdict>,
+    peer: Option<SocketAddr>,
+}
+
+impl Connector {
+    /// Returns a connector with these trust anchors. Addresses are those of the system's resolver, so that DANE is
+    /// not used; [`with_resolver`](Self::with_resolver) sets a resolver that validates.
+    #[must_use]
+    pub fn new(provider: Arc<CryptoProvider>, trust: Arc<Trust>) -> Self {
+        Self {
+            provider,
+            trust,
+            resolver: Arc::new(SystemResolver),
+            dane: DaneRules::default(),
+            deadline: DEADLINE,
+            ehlo: None,
+            offers_alpn: false,
+            certificates: HashMap::new(),
+            prepared: Mutex::default(),
+        }
+    }
+
+    /// Sets the resolver.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// Sets the reading of DANE.
+    #[must_use]
+    pub const fn with_dane_rules(mut self, rules: DaneRules) -> Self {
+        self.dane = rules;
+        self
+    }
+
+    /// Sets the time that a connection may take over all its steps.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets the domain or address literal of `EHLO`.
+    #[must_use]
+    pub fn with_ehlo(mut self, ehlo: impl Into<String>) -> Self {
+        self.ehlo = Some(ehlo.into());
+        self
+    }
+
+    /// Offers `imap` or `pop3` as application protocol (RFC 7301). The default is to offer none, since some
+    /// providers end the handshake at any offer. A refusal is not answered by another attempt without it.
+    #[must_use]
+    pub const fn offer_alpn(mut self) -> Self {
+        self.offers_alpn = true;
+        self
+    }
+
+    /// Sets the certificate that the user wants to use with a host, on connections of this account. It is sent only
+    /// if the server requests one (section 9.1.1).
+    #[must_use]
+    pub fn with_client_certificate(
+        mut self,
+        account: AccountId,
+        host: Host,
+        key: Arc<CertifiedKey>,
+    ) -> Self {
+        self.certificates.insert((account, host), key);
+        self
+    }
+
+    /// Opens a connection to a server of an account, up to the point where the client may log in.
+    ///
+    /// At the high privacy level the connection uses TLS, and the server is verified. At the low level, what
+    /// [`LowPrivacy`](crate::account::LowPrivacy) of the account permits is done, and
+    /// [`Connection::indication`] tells it.
+    ///
+    /// # Errors
+    /// Returns the cause and the actions that may be offered to the user. Nothing was sent to the server that an
+    /// attacker could use: no password, and no command in clear text but for capabilities and `STARTTLS`.
+    pub async fn connect(&self, account: &Account, server: &Server) -> Result<Connection, Failure> {
+        let failure = |cause| {
+            let failure = Failure::new(server.service, server.host.to_string(), cause);
+            match account.status_page() {
+                Some(page) => failure.with_status_page(page.clone()),
+                None => failure,
+            }
+        };
+        let begin = Instant::now();
+        // Half of the time is left for a second attempt, where there may be one.
+        let may_repeat = account.low().clear_text_fallback;
+        let time = self.deadline.checked_div(if may_repeat { 2 } else { 1 });
+        let mut progress = Progress {
+            deadline: after(begin, time.unwrap_or_default()),
+            stage: Stage::Lookup,
+        };
+        let first = self
+            .attempt(account, server, server.service, server.port, &mut progress)
+            .await;
+        let cause = match first {
+            Ok(connection) => return Ok(connection),
+            Err(cause) => cause,
+        };
+        if !permits_clear_text(account, server, &cause) {
+            return Err(failure(cause));
+        }
+        // newman-3-3: "MUST implement code to reconnect without TLS if TLS negotiation fails for reasons other than
+        // certificate validity".
+        let clear = Service::new(server.service.protocol, Security::Clear);
+        let port = match server.service.security {
+            Security::Implicit => clear.default_port(),
+            Security::StartTls | Security::Clear => server.port,
+        };
+        progress.deadline = after(begin, self.deadline);
+        let second = self
+            .attempt(account, server, clear, port, &mut progress)
+            .await;
+        second.map_err(|_| failure(cause))
+    }
+
+    /// Makes one attempt within the deadline.
+    async fn attempt(
+        &self,
+        account: &Account,
+        server: &Server,
+        service: Service,
+        port: u16,
+        progress: &mut Progress,
+    ) -> Result<Connection, Cause> {
+        let deadline = progress.deadline;
+        let attempt = self.open(account, server, service, port, &mut progress.stage);
+        match timeout_at(deadline, attempt).await {
+            Ok(result) => result,
+            Err(_) => Err(Cause::Timeout(progress.stage)),
+        }
+    }
+
+    async fn open(
+        &self,
+        account: &Account,
+        server: &Server,
+        service: Service,
+        port: u16,
+        stage: &mut Stage,
+    ) -> Result<Connection, Cause> {
+        if service.security == Security::Clear && !account.low().clear_text_fallback {
+            return Err(Cause::ClearText);
+        }
+        *stage = Stage::Lookup;
+        let (addresses, tlsa) = self.look_up(account, server, service, port).await?;
+        *stage = Stage::Connect;
+        let tcp = race::connect(&addresses, port)
+            .await
+            .map_err(|error| Cause::Connect(error.kind()))?;
+        let peer = tcp.peer_addr().ok();
+        // Commands before login are short and wait for replies.
+        let _ = tcp.set_nodelay(true);
+        let prepared = self.prepare(account, server)?;
+        let mut dialogue = Dialogue::new(service);
+        if let Some(ehlo) = &self.ehlo {
+            dialogue = dialogue.with_ehlo(ehlo);
+        }
+        let mut stream = Stream::clear(Sniffed::new(tcp));
+        let mut verdict = None;
+        if service.security == Security::Implicit {
+            *stage = Stage::Handshake;
+            let (encrypted, judged) = self
+                .handshake(stream, &prepared, tlsa.clone(), server)
+                .await?;
+            stream = encrypted;
+            verdict = Some(judged);
+        }
+        *stage = Stage::Greeting;
+        let ready = loop {
+            match dialogue.demand().map_err(Cause::Dialogue)? {
+                Demand::Done(ready) => break ready,
+                Demand::Send(octets) => {
+                    let sent = async {
+                        stream.write_all(&octets).await?;
+                        stream.flush().await
+                    };
+                    sent.await.map_err(|error| Cause::Connect(error.kind()))?;
+                    dialogue.sent();
+                }
+                Demand::Receive => {
+                    let mut octets = [0; 4096];
+                    match stream.read(&mut octets).await {
+                        Ok(0) => dialogue.closed(),
+                        Ok(count) => dialogue.receive(octets.get(..count).unwrap_or_default()),
+                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                            dialogue.closed()
+                        }
+                        Err(error) => return Err(Cause::Connect(error.kind())),
+                    }
+                }
+                Demand::StartTls => {
+                    *stage = Stage::Handshake;
+                    let (encrypted, judged) = self
+                        .handshake(stream, &prepared, tlsa.clone(), server)
+                        .await?;
+                    stream = encrypted;
+                    verdict = Some(judged);
+                    dialogue.encrypted();
+                    *stage = Stage::Greeting;
+                }
+            }
+        };
+        let Ready {
+            greeting,
+            capabilities,
+            rest,
+        } = *ready;
+        stream.put_ahead(rest);
+        Ok(Connection {
+            stream,
+            service,
+            greeting,
+            capabilities,
+            verdict,
+            peer,
+        })
+    }
+
+    /// Looks up the addresses and the TLSA records.
+    async fn look_up(
+        &self,
+        account: &Account,
+        server: &Server,
+        service: Service,
+        port: u16,
+    ) -> Result<(Vec<IpAddr>, TlsaRecords), Cause> {
+        let name = match (&server.host, server.address) {
+            (Host::Address(address), None) => {
+                return Ok((vec![*address], TlsaRecords::NotRequested));
+            }
+            (Host::Address(_), Some(address)) => {
+                return Ok((vec![address], TlsaRecords::NotRequested));
+            }
+            (Host::Name(name), _) => name.clone(),
+        };
+        let wanted = account.uses_dane() && service.uses_tls();
+        if let (Some(address), false) = (server.address, wanted) {
+            return Ok((vec![address], TlsaRecords::NotRequested));
+        }
+        let usage = if wanted {
+            DaneUse::Lookup
+        } else {
+            DaneUse::Never
+        };
+        let host = dns::run(&*self.resolver, HostLookup::new(name, port, usage))
+            .await
+            .map_err(Cause::Lookup)?;
+        let addresses = server
+            .address
+            .map_or(host.addresses, |address| vec![address]);
+        Ok((addresses, host.tlsa))
+    }
+
+    /// Returns the verifier and configuration of a server, the same ones until the account changes.
+    fn prepare(&self, account: &Account, server: &Server) -> Result<Arc<Prepared>, Cause> {
+        let key = (
+            account.id().clone(),
+            server.service,
+            server.host.clone(),
+            server.port,
+        );
+        let mut prepared = self.prepared.lock().unwrap_or_else(|it| it.into_inner());
+        if let Some(known) = prepared.get(&key)
+            && known.account == *account
+            && known.server == *server
+        {
+            return Ok(known.clone());
+        }
+        let verifier = ServerVerifier::new(account, server, self.trust.clone(), &self.provider);
+        let verifier = Arc::new(verifier);
+        let mut config = client_config(self.provider.clone(), verifier.clone())
+            .map_err(|_| Cause::Tls(TlsFailure::Configuration))?;
+        if let Some(key) = self
+            .certificates
+            .get(&(account.id().clone(), server.host.clone()))
+        {
+            config.client_auth_cert_resolver = Arc::new(OnRequest(key.clone()));
+        }
+        if self.offers_alpn {
+            config.alpn_protocols = alpn(server.service.protocol)
+                .map(<[u8]>::to_vec)
+                .into_iter()
+                .collect();
+        }
+        let new = Arc::new(Prepared {
+            account: account.clone(),
+            server: server.clone(),
+            verifier,
+            config: Arc::new(config),
+        });
+        prepared.insert(key, new.clone());
+        Ok(new)
+    }
+
+    /// Makes the TLS handshake and judges the server, on a resumed session too.
+    async fn handshake(
+        &self,
+        stream: Stream,
+        prepared: &Prepared,
+        tlsa: TlsaRecords,
+        server: &Server,
+    ) -> Result<(Stream, Verdict), Cause> {
+        let tcp = stream
+            .into_clear()
+            .ok_or(Cause::Tls(TlsFailure::Configuration))?;
+        let base = match &tlsa {
+            TlsaRecords::Records { base, .. } => Some(base.clone()),
+            _ => None,
+        };
+        prepared
+            .verifier
+            .set_dane(Some(Arc::new(TlsaJudge::new(tlsa, self.dane))));
+        // RFC 7671 section 7: with DANE, SNI is the base domain.
+        let name = match base {
+            Some(base) => ServerName::try_from(base.as_str().to_owned()).ok(),
+            None => server_name(server).ok(),
+        };
+        let name = name.ok_or(Cause::Tls(TlsFailure::Configuration))?;
+        let connector = TlsConnector::from(prepared.config.clone());
+        let is_implicit = server.service.security == Security::Implicit;
+        let encrypted = match connector.connect(name, tcp).into_fallible().await {
+            Ok(encrypted) => encrypted,
+            Err((_, tcp)) if is_implicit && tcp.speaks_clear_text() => {
+                return Err(Cause::SpeaksClearText);
+            }
+            Err((error, _)) => return Err(handshake_cause(&error)),
+        };
+        // rustls does not verify a resumed session, and the certificate may have expired since.
+        let (end_entity, intermediates) = encrypted
+            .get_ref()
+            .1
+            .peer_certificates()
+            .and_then(<[_]>::split_first)
+            .ok_or(Cause::Tls(TlsFailure::Protocol))?;
+        let verdict = prepared
+            .verifier
+            .judge(end_entity, intermediates, UnixTime::now());
+        if !prepared.verifier.accepts(&verdict) {
+            return Err(Cause::NotVerified(Box::new(verdict)));
+        }
+        Ok((Stream::tls(encrypted), verdict))
+    }
+}
+
+/// The deadline of a connection, and the stage that it reached.
+struct Progress {
+    deadline: Instant,
+    stage: Stage,
+}
+
+/// Returns the time after another; a time too far to express is a day away.
+fn after(begin: Instant, time: Duration) -> Instant {
+    const DAY: Duration = Duration::from_secs(86_400);
+    begin.checked_add(time.min(DAY)).unwrap_or(begin)
+}
+
+/// Returns `true` if the account permits to connect again in clear text after this cause.
+fn permits_clear_text(account: &Account, server: &Server, cause: &Cause) -> bool {
+    account.level() == PrivacyLevel::Low
+        && account.low().clear_text_fallback
+        && server.service.security != Security::Clear
+        && cause.is_tls_negotiation()
+}
+
+/// Returns the application protocol of a protocol (RFC 7301, registry of ALPN). Submission has none.
+const fn alpn(protocol: Protocol) -> Option<&'static [u8]> {
+    match protocol {
+        Protocol::Imap => Some(b"imap"),
+        Protocol::Pop => Some(b"pop3"),
+        Protocol::Submission => None,
+    }
+}
+
+fn handshake_cause(error: &io::Error) -> Cause {
+    let rustls = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<rustls::Error>());
+    match rustls.and_then(verdict_of) {
+        Some(verdict) => Cause::NotVerified(Box::new(verdict.clone())),
+        None => Cause::Tls(tls_failure(error)),
+    }
+}
+
+fn tls_failure(error: &io::Error) -> TlsFailure {
+    use rustls::{Error, PeerIncompatible};
+
+    let Some(rustls) = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<Error>())
+    else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe => TlsFailure::Closed,
+            _ => TlsFailure::Protocol,
+        };
+    };
+    match rustls {
+        Error::AlertReceived(AlertDescription::ProtocolVersion) => TlsFailure::Version,
+        Error::AlertReceived(AlertDescription::CloseNotify) => TlsFailure::Closed,
+        Error::AlertReceived(alert) => TlsFailure::Alert(u8::from(*alert)),
+        Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => TlsFailure::Version,
+        Error::PeerIncompatible(_) => TlsFailure::Incompatible,
+        Error::InvalidMessage(_) => TlsFailure::NotTls,
+        _ => TlsFailure::Protocol,
+    }
+}
+
+/// A client certificate that is sent to a server that requests one, and to no other.
+#[derive(Debug)]
+struct OnRequest(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for OnRequest {
+    fn resolve(
+        &self,
+        _hints: &[&[u8]],
+        schemes: &[rustls::SignatureScheme],
+    ) -> Option<Arc<CertifiedKey>> {
+        self.0.key.choose_scheme(schemes).map(|_| self.0.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl Connection {
+    /// Returns the service that was used: the server's, or its clear-text sibling.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        self.service
+    }
+
+    /// Returns the privacy that the connection has.
+    #[must_use]
+    pub fn indication(&self) -> Indication {
+        match (&self.verdict, self.version()) {
+            (Some(verdict), Some(version)) => Indication::of_tls(verdict, version),
+            _ => Indication::clear(),
+        }
+    }
+
+    /// Returns the verdict about the server, or nothing in clear text.
+    pub const fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    /// Returns the version of TLS, or nothing in clear text.
+    #[must_use]
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        let version = self.stream.tls_connection()?.protocol_version()?;
+        Some(ProtocolVersion(u16::from(version)))
+    }
+
+    /// Returns the registered number of the cipher suite, or nothing in clear text.
+    #[must_use]
+    pub fn cipher_suite(&self) -> Option<u16> {
+        let suite = self.stream.tls_connection()?.negotiated_cipher_suite()?;
+        Some(u16::from(suite.suite()))
+    }
+
+    /// Returns the registered number of the group of the key exchange, or nothing if there was none.
+    #[must_use]
+    pub fn group(&self) -> Option<u16> {
+        let group = self
+            .stream
+            .tls_connection()?
+            .negotiated_key_exchange_group()?;
+        Some(u16::from(group.name()))
+    }
+
+    /// Returns `true` if the session was resumed.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        let connection = self.stream.tls_connection();
+        connection.and_then(|it| it.handshake_kind()) == Some(HandshakeKind::Resumed)
+    }
+
+    /// Returns the greeting.
+    #[must_use]
+    pub const fn greeting(&self) -> &Greeting {
+        &self.greeting
+    }
+
+    /// Returns the capabilities that the server advertises now.
+    #[must_use]
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Returns the address of the server.
+    #[must_use]
+    pub const fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// Returns the stream, on which the server's greeting was read.
+    #[must_use]
+    pub fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    /// Returns the stream for a library that reads the greeting itself. The stream begins with the greeting, if it
+    /// came within TLS; a greeting that came in clear text is replaced by one without a text.
+    #[must_use]
+    pub fn into_stream_with_greeting(mut self) -> Stream {
+        let lines = match self.greeting.encrypted {
+            true => self.greeting.lines,
+            false => vec![empty_greeting(self.service.protocol).to_owned()],
+        };
+        let mut greeting = Vec::new();
+        for line in lines {
+            greeting.extend_from_slice(line.as_bytes());
+            greeting.extend_from_slice(b"\r\n");
+        }
+        self.stream.put_ahead(greeting);
+        self.stream
+    }
+}
+
+const fn empty_greeting(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Imap => "* OK ready",
+        Protocol::Pop => "+OK ready",
+        Protocol::Submission => "220 ready",
+    }
+}
+
+/// The system's resolver, which gives addresses and does not validate.
+#[derive(Clone, Copy, Debug, Default)]
+struct SystemResolver;
+
+impl SystemResolver {
+    async fn addresses(question: &Question) -> Answer {
+        let found = tokio::net::lookup_host((question.name.as_str(), 0)).await;
+        // The system does not tell a host without addresses from a failure.
+        let Ok(found) = found else {
+            return Answer::Failed(LookupFailure::Unreachable);
+        };
+        let wants_v6 = question.kind == RecordKind::Aaaa;
+        let fits = |address: &IpAddr| address.is_ipv6() == wants_v6;
+        let records: Vec<_> = found
+            .map(|it| it.ip())
+            .filter(fits)
+            .map(Record::Address)
+            .collect();
+        match records.is_empty() {
+            true => Answer::Denied {
+                denial: dns::Denial::NoData,
+                dnssec: Dnssec::Insecure,
+            },
+            false => Answer::Records(Records {
+                records,
+                owner: DnsName::clone(&question.name),
+                dnssec: Dnssec::Insecure,
+                ttl: Duration::ZERO,
+            }),
+        }
+    }
+}
+
+impl Resolve for SystemResolver {
+    fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
+        Box::pin(async move {
+            match question.kind {
+                RecordKind::A | RecordKind::Aaaa => Self::addresses(question).await,
+                RecordKind::Cname | RecordKind::Srv | RecordKind::Tlsa => {
+                    Answer::Failed(LookupFailure::Unreachable)
+                }
+            }
+        })
+    }
+}

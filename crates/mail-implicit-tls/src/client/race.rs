@@ -1,0 +1,93 @@
+//! TCP connections to the addresses of a host, one after the other with a head start each: RFC 8305 section 5.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::{net::TcpStream, task::JoinSet, time::sleep};
+
+/// The head start of one attempt before the next (RFC 8305 section 8).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// The greatest number of addresses that are tried.
+const MAX_ATTEMPTS: usize = 16;
+
+/// Returns the addresses with the families in turns, beginning with IPv6 (RFC 8305 section 4).
+fn in_turns(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let (mut v6, mut v4): (Vec<_>, Vec<_>) =
+        addresses.iter().rev().copied().partition(IpAddr::is_ipv6);
+    let mut ordered = Vec::with_capacity(addresses.len());
+    while !v6.is_empty() || !v4.is_empty() {
+        ordered.extend(v6.pop());
+        ordered.extend(v4.pop());
+    }
+    ordered.truncate(MAX_ATTEMPTS);
+    ordered
+}
+
+/// Connects to the first address that answers. The next attempt begins when one fails or after [`ATTEMPT_DELAY`].
+pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+    let mut attempts = JoinSet::new();
+    let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in in_turns(addresses) {
+        attempts.spawn(TcpStream::connect(SocketAddr::new(address, port)));
+        tokio::select! {
+            biased;
+            Some(joined) = attempts.join_next() => match joined.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())) {
+                Ok(stream) => return Ok(stream),
+                Err(failed) => error = failed,
+            },
+            () = sleep(ATTEMPT_DELAY) => {}
+        }
+    }
+    while let Some(joined) = attempts.join_next().await {
+        match joined.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())) {
+            Ok(stream) => return Ok(stream),
+            Err(failed) => error = failed,
+        }
+    }
+    Err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn takes_the_families_in_turns() {
+        let addresses =
+            ["192.0.2.1", "192.0.2.2", "2001:db8::1", "192.0.2.3"].map(|it| it.parse().unwrap());
+        let expected = ["2001:db8::1", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
+            .map(|it| it.parse::<IpAddr>().unwrap());
+        assert_eq!(in_turns(&addresses), expected);
+        assert_eq!(in_turns(&[addresses[0]; 40]).len(), MAX_ATTEMPTS);
+    }
+
+    #[tokio::test]
+    async fn goes_on_after_an_address_that_refuses() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let addresses = ["127.0.0.9", "127.0.0.1"].map(|it| it.parse().unwrap());
+        let stream = connect(&addresses, port).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
+    }
+
+    #[tokio::test]
+    async fn reports_the_last_error_when_all_refuse() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let error = connect(&[Ipv4Addr::LOCALHOST.into()], port)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        let error = connect(&[], port).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+    }
+}

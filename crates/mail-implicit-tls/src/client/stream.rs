@@ -1,0 +1,226 @@
+//! The stream of a connection: what the server sent ahead, TLS or clear text, and how it ended (section 4.4).
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_rustls::client::TlsStream;
+
+/// The number of octets that show what a server speaks.
+const SNIFFED_BYTES: usize = 5;
+
+/// A TCP stream that keeps the first octets it received.
+#[derive(Debug)]
+pub(super) struct Sniffed {
+    tcp: TcpStream,
+    first: Vec<u8>,
+}
+
+impl Sniffed {
+    pub(super) const fn new(tcp: TcpStream) -> Self {
+        Self {
+            tcp,
+            first: Vec::new(),
+        }
+    }
+
+    pub(super) fn tcp(&self) -> &TcpStream {
+        &self.tcp
+    }
+
+    /// Returns `true` if the first octets are the greeting of a mail server and not a record of TLS.
+    pub(super) fn speaks_clear_text(&self) -> bool {
+        let first = self.first.as_slice();
+        [b"* ".as_slice(), b"+OK", b"-ERR", b"220", b"421", b"554"]
+            .iter()
+            .any(|start| first.starts_with(start))
+    }
+}
+
+impl AsyncRead for Sniffed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let filled = buf.filled().len();
+        ready!(Pin::new(&mut self.tcp).poll_read(cx, buf))?;
+        let wanted = SNIFFED_BYTES.saturating_sub(self.first.len());
+        if wanted > 0 {
+            let new = buf.filled().get(filled..).unwrap_or_default();
+            let new = new.iter().take(wanted).copied().collect::<Vec<_>>();
+            self.first.extend(new);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Sniffed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
+/// The end of a connection, as the server made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Closed {
+    /// The server sent a TLS close alert: nothing is missing.
+    Clean,
+    /// The connection ended without one, or was in clear text: what was received may be incomplete.
+    Truncated,
+}
+
+/// The octets of a connection on which the client may log in.
+///
+/// Reading begins with the octets that the server sent ahead, if any. Call
+/// [`shutdown`](tokio::io::AsyncWriteExt::shutdown) when the session is over: it sends the TLS close alert before TCP
+/// ends, and does not wait for the server's (section 4.4).
+#[derive(Debug)]
+pub struct Stream {
+    inner: Inner,
+    ahead: Vec<u8>,
+    closed: Option<Closed>,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Clear(Sniffed),
+    Tls(Box<TlsStream<Sniffed>>),
+}
+
+impl Stream {
+    pub(super) const fn clear(tcp: Sniffed) -> Self {
+        Self {
+            inner: Inner::Clear(tcp),
+            ahead: Vec::new(),
+            closed: None,
+        }
+    }
+
+    pub(super) fn tls(stream: TlsStream<Sniffed>) -> Self {
+        Self {
+            inner: Inner::Tls(Box::new(stream)),
+            ahead: Vec::new(),
+            closed: None,
+        }
+    }
+
+    /// Puts octets before those that are still to be read.
+    pub(super) fn put_ahead(&mut self, mut octets: Vec<u8>) {
+        octets.append(&mut self.ahead);
+        self.ahead = octets;
+    }
+
+    /// Returns the connection of rustls, or nothing in clear text.
+    #[must_use]
+    pub fn tls_connection(&self) -> Option<&rustls::ClientConnection> {
+        match &self.inner {
+            Inner::Clear(_) => None,
+            Inner::Tls(stream) => Some(stream.get_ref().1),
+        }
+    }
+
+    /// Returns the TCP stream below.
+    #[must_use]
+    pub fn tcp(&self) -> &TcpStream {
+        match &self.inner {
+            Inner::Clear(tcp) => tcp.tcp(),
+            Inner::Tls(stream) => stream.get_ref().0.tcp(),
+        }
+    }
+
+    /// Returns the end of the connection, once reading reached it.
+    #[must_use]
+    pub const fn closed(&self) -> Option<Closed> {
+        self.closed
+    }
+
+    pub(super) fn into_clear(self) -> Option<Sniffed> {
+        match self.inner {
+            Inner::Clear(tcp) => Some(tcp),
+            Inner::Tls(_) => None,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    /// Reads. The end without a close alert of TLS is [`io::ErrorKind::UnexpectedEof`]; [`Stream::closed`] tells it
+    /// from other errors.
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.ahead.is_empty() {
+            let count = self.ahead.len().min(buf.remaining());
+            let rest = self.ahead.split_off(count);
+            let ahead = std::mem::replace(&mut self.ahead, rest);
+            buf.put_slice(&ahead);
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        let (read, end) = match &mut self.inner {
+            Inner::Clear(tcp) => (ready!(Pin::new(tcp).poll_read(cx, buf)), Closed::Truncated),
+            Inner::Tls(stream) => (
+                ready!(Pin::new(stream.as_mut()).poll_read(cx, buf)),
+                Closed::Clean,
+            ),
+        };
+        match &read {
+            Ok(()) if buf.filled().len() == before => self.closed = self.closed.or(Some(end)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.closed = Some(Closed::Truncated)
+            }
+            _ => {}
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.inner {
+            Inner::Clear(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Inner::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.inner {
+            Inner::Clear(tcp) => Pin::new(tcp).poll_flush(cx),
+            Inner::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.inner {
+            Inner::Clear(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Inner::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The certificates of a server, by SNI, which can be replaced without dropping connections.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use arc_swap::ArcSwapOption;
+use rustls::{
+    InconsistentKeys,
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
+
+use crate::{
+    identity::{PresentedIdentity, presented},
+    name::DomainName,
+};
+
+/// The certificates of a server.
+///
+/// Connections that exist keep what they began with; those that begin later have the new ones. While there is no
+/// certificate, [`is_empty`](Self::is_empty) is `true`, and a server must not advertise `STARTTLS`.
+#[derive(Debug, Default)]
+pub struct Certificates {
+    set: ArcSwapOption<CertificateSet>,
+    unknown: UnknownName,
+}
+
+/// The answer to a client that asks for a name of which there is no certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UnknownName {
+    /// The first certificate is sent, so that the client tells its user which name was found.
+    #[default]
+    FirstCertificate,
+    /// The handshake ends with an alert: with rustls, `access_denied`.
+    Refuse,
+}
+
+/// Certificates that were checked.
+#[derive(Debug)]
+pub struct CertificateSet {
+    first: Arc<CertifiedKey>,
+    by_name: BTreeMap<String, Arc<CertifiedKey>>,
+    not_after: i64,
+}
+
+/// The reason why certificates are not used. The ones in use stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// There is no certificate.
+    Empty,
+    /// A certificate cannot be parsed.
+    Malformed,
+    /// The key is of a kind that the crypto provider does not support.
+    Key,
+    /// The key is another than that of the certificate.
+    OtherKey,
+    /// The certificate expired or is not valid yet.
+    Dates,
+    /// The first certificate of a chain is that of an authority: the chain may be in the wrong order.
+    Order,
+    /// A certificate of the chain did not issue the one before it.
+    Chain,
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Empty => "certificates: no certificate found",
+            Self::Malformed => "certificates: a certificate is malformed",
+            Self::Key => "certificates: the key is of a kind that is not supported",
+            Self::OtherKey => "certificates: the key is not that of the certificate",
+            Self::Dates => "certificates: the certificate expired or is not valid yet",
+            Self::Order => {
+                "certificates: the first certificate of the chain is that of an authority"
+            }
+            Self::Chain => {
+                "certificates: a certificate of the chain did not issue the one before it"
+            }
+        })
+    }
+}
+
+impl std::error::Error for CertificateError {}
+
+impl CertificateSet {
+    /// Checks chains and their keys. The first chain is for clients that name no host.
+    ///
+    /// # Errors
+    /// Returns the first [`CertificateError`]: a set is used as a whole or not at all.
+    pub fn check(
+        chains: Vec<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+        provider: &CryptoProvider,
+        now: UnixTime,
+    ) -> Result<Self, CertificateError> {
+        let mut first = None;
+        let mut by_name = BTreeMap::new();
+        let mut not_after = i64::MAX;
+        for (chain, key) in chains {
+            let own = chain.first().ok_or(CertificateError::Empty)?;
+            not_after = not_after.min(check_chain(&chain, now)?);
+            let names: Vec<String> = presented(own)
+                .ok_or(CertificateError::Malformed)?
+                .into_iter()
+                .filter_map(|name| match name {
+                    PresentedIdentity::Dns(name) => {
+                        Some(String::from_utf8_lossy(&name).to_ascii_lowercase())
+                    }
+                    _ => None,
+                })
+                .collect();
+            let key = provider
+                .key_provider
+                .load_private_key(key)
+                .map_err(|_| CertificateError::Key)?;
+            let certified = CertifiedKey::new(chain, key);
+            match certified.keys_match() {
+                Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+                Err(_) => return Err(CertificateError::OtherKey),
+            }
+            let certified = Arc::new(certified);
+            for name in names {
+                by_name.entry(name).or_insert_with(|| certified.clone());
+            }
+            first.get_or_insert(certified);
+        }
+        let first = first.ok_or(CertificateError::Empty)?;
+        Ok(Self {
+            first,
+            by_name,
+            not_after,
+        })
+    }
+
+    /// Returns the time at which the first of the certificates expires, in seconds since the Unix epoch.
+    #[must_use]
+    pub const fn not_after(&self) -> i64 {
+        self.not_after
+    }
+
+    fn of_name(&self, name: &str) -> Option<&Arc<CertifiedKey>> {
+        let wildcard = || {
+            let (_, parent) = name.split_once('.')?;
+            self.by_name.get(&format!("*.{parent}"))
+        };
+        self.by_name.get(name).or_else(wildcard)
+    }
+}
+
+/// Checks a chain, and returns the end of its first certificate's validity.
+fn check_chain(chain: &[CertificateDer<'_>], now: UnixTime) -> Result<i64, CertificateError> {
+    let mut parsed = Vec::with_capacity(chain.len());
+    for der in chain {
+        match X509Certificate::from_der(der) {
+            Ok(([], certificate)) => parsed.push(certificate),
+            _ => return Err(CertificateError::Malformed),
+        }
+    }
+    let own = parsed.first().ok_or(CertificateError::Empty)?;
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let (not_before, not_after) = (
+        own.validity().not_before.timestamp(),
+        own.validity().not_after.timestamp(),
+    );
+    if now < not_before || now > not_after {
+        return Err(CertificateError::Dates);
+    }
+    if parsed.len() > 1 && own.is_ca() {
+        return Err(CertificateError::Order);
+    }
+    let linked = parsed.windows(2).all(|pair| match pair {
+        [issued, issuer] => issued.issuer().as_raw() == issuer.subject().as_raw(),
+        _ => true,
+    });
+    match linked {
+        true => Ok(not_after),
+        false => Err(CertificateError::Chain),
+    }
+}
+
+impl Certificates {
+    /// Returns a server's certificates, of which there are none yet.
+    #[must_use]
+    pub fn new(unknown: UnknownName) -> Self {
+        Self {
+            set: ArcSwapOption::empty(),
+            unknown,
+        }
+    }
+
+    /// Replaces the certificates. Connections go on with those that they began with.
+    pub fn replace(&self, set: CertificateSet) {
+        self.set.store(Some(Arc::new(set)));
+    }
+
+    /// Returns `true` while there is no certificate.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.set.load().is_none()
+    }
+
+    /// Returns the time at which the first of the certificates in use expires, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn not_after(&self) -> Option<i64> {
+        self.set.load().as_ref().map(|set| set.not_after)
+    }
+}
+
+impl ResolvesServerCert for Certificates {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let set = self.set.load();
+        let set = set.as_ref()?;
+        let Some(name) = hello.server_name() else {
+            return Some(set.first.clone());
+        };
+        let name = DomainName::parse(name).map_or_else(|_| name.to_ascii_lowercase(), String::from);
+        match (set.of_name(&name), self.unknown) {
+            (Some(certified), _) => Some(certified.clone()),
+            (None, UnknownName::FirstCertificate) => Some(set.first.clone()),
+            (None, UnknownName::Refuse) => None,
+        }
+    }
+}
