@@ -223,3 +223,8 @@ for case in vectors("deep-latch", "latch"):
     if case["status"] is not None:
         begin += status_octets(case["status"])
     write("deep_latch_events", case["name"], begin + b"".join(map(event_octets, case["events"])))
+
+# oracle::deep_latch_proxy reads a byte for the cipher suite, what the server does, and the client's octets.
+for case in vectors("deep-latch", "imap-proxy"):
+    said = "".join(text for who, text in case["said"] if who == "client")
+    write("deep_imap_proxy", case["name"], bytes([case["tls"] is None, 0, 0, 0, 0xff]) + said.encode())
