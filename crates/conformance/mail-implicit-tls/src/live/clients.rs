@@ -546,7 +546,7 @@ async fn mpop() -> Checked {
         );
         let file = world.write("mpoprc", &settings)?;
         let mut mpop = Command::new("mpop");
-        mpop.arg("-C").arg(file).args(["-a", "t"]);
+        mpop.arg("-C").arg(file).arg("t");
         world.client(&mut mpop, "").await?;
         seen.push(world.served(service, "login PASS alice")?);
     }
@@ -558,8 +558,8 @@ async fn mbsync() -> Checked {
     fs::create_dir(world.path("maildir"))?;
     let settings = format!(
         "IMAPAccount t\nHost localhost\nPort {}\nUser alice\nPass secret\nSSLType IMAPS\nCertificateFile {}\n\
-         SystemCertificates no\nIMAPStore r\nAccount t\nMaildirStore l\nPath maildir/\nInbox maildir/INBOX\n\
-         Channel c\nFar :r:\nNear :l:\nPatterns INBOX\nCreate Near\nSyncState *\n",
+         SystemCertificates no\n\nIMAPStore r\nAccount t\n\nMaildirStore l\nPath maildir/\n\
+         Inbox maildir/INBOX\n\nChannel c\nFar :r:\nNear :l:\nPatterns INBOX\nCreate Near\nSyncState *\n",
         world.port(Service::IMAPS),
         world.authority()
     );

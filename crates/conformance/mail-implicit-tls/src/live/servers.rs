@@ -154,7 +154,7 @@ struct Dovecot {
 }
 
 impl Dovecot {
-    async fn start(site: &Site, shown: Shown, protocol: &str) -> Checked<Self> {
+    async fn start(site: &Site, shown: Shown) -> Checked<Self> {
         let program = installed("dovecot").ok_or_else(|| Failure::new("no Dovecot"))?;
         let directory = directory()?;
         let path = directory.path();
@@ -187,7 +187,6 @@ auth_mechanisms = plain external
 disable_plaintext_auth = yes
 ssl = required
 ssl_min_protocol = TLSv1.2
-{protocol}
 ssl_cert = <{path}/server.pem
 ssl_key = <{path}/server.key
 ssl_ca = <{path}/ca.pem
@@ -269,22 +268,17 @@ const DOVECOTS: [Service; 4] = [
 async fn dovecot() -> Checked {
     let site = Site::new()?;
     let mut all = Vec::new();
-    for protocol in [
-        "",
-        "ssl_cipher_list = ECDHE\nssl_client_protocols = TLSv1.2\nssl_options = no_ticket",
-    ] {
-        let dovecot = Dovecot::start(&site, Shown::Good, protocol).await?;
-        let connector = site.connector()?;
-        for service in DOVECOTS {
-            all.push(private(&connector, service, dovecot.port(service)).await?);
-        }
+    let dovecot = Dovecot::start(&site, Shown::Good).await?;
+    let connector = site.connector()?;
+    for service in DOVECOTS {
+        all.push(private(&connector, service, dovecot.port(service)).await?);
     }
     passed(all.join(", "))
 }
 
 async fn dovecot_external() -> Checked {
     let site = Site::new()?;
-    let dovecot = Dovecot::start(&site, Shown::Good, "").await?;
+    let dovecot = Dovecot::start(&site, Shown::Good).await?;
     let mut all = Vec::new();
     for service in [Service::IMAPS, Service::POP3S] {
         let server = server(service, dovecot.port(service))?;
@@ -325,7 +319,7 @@ async fn dovecot_judged() -> Checked {
         (Shown::CnOnly, true, false),
         (Shown::SrvOnly, true, false),
     ] {
-        let dovecot = Dovecot::start(&site, shown, "").await?;
+        let dovecot = Dovecot::start(&site, shown).await?;
         let connector = site.connector()?;
         for service in DOVECOTS {
             let failure =
@@ -362,7 +356,7 @@ async fn dovecot_judged() -> Checked {
         same("closed", closed.is_some(), true)?;
     }
     // A common name counts under rules that say so, a wildcard always.
-    let dovecot = Dovecot::start(&site, Shown::CnOnly, "").await?;
+    let dovecot = Dovecot::start(&site, Shown::CnOnly).await?;
     let connector = site.connector()?;
     let connection = connect(&connector, Service::IMAPS, dovecot.imaps, |setup| {
         setup.rules(Rules::Rfc6125)
@@ -375,10 +369,10 @@ async fn dovecot_judged() -> Checked {
             .is_ok(),
         true,
     )?;
-    let dovecot = Dovecot::start(&site, Shown::Wildcard, "").await?;
+    let dovecot = Dovecot::start(&site, Shown::Wildcard).await?;
     private(&site.connector()?, Service::IMAPS, dovecot.imaps).await?;
     // An SRV-ID counts where the host was found by SRV.
-    let dovecot = Dovecot::start(&site, Shown::SrvOnly, "").await?;
+    let dovecot = Dovecot::start(&site, Shown::SrvOnly).await?;
     for service in [Service::IMAPS, Service::POP3S] {
         let server = server(service, dovecot.port(service))?.with_source(HostSource::InsecureSrv);
         let account = account(|setup| setup, &server)?;
@@ -454,7 +448,7 @@ async fn postfix() -> Checked {
         let master = format!(
             "127.0.0.1:{submissions} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n  \
              -o smtpd_tls_security_level=encrypt\n127.0.0.1:{submission} inet n - n - - smtpd\n  \
-             -o smtpd_tls_security_level=encrypt\npostlog unix-dgram n - n - 1 postlogd\n\
+             -o smtpd_tls_security_level=encrypt\nproxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\n\
              anvil unix - - n - 1 anvil\ntlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\n"
         );
         fs::write(path.join("etc/master.cf"), master)?;
@@ -689,24 +683,18 @@ async fn courier() -> Checked {
         }
         let own = self::directory()?;
         let mut command = Command::new("/usr/sbin/couriertcpd");
-        command.args([
-            "-address=127.0.0.1",
-            "-stderrlogger=/bin/cat",
-            "-nodnslookup",
-            "-noidentlookup",
-        ]);
+        command.args(["-address=127.0.0.1", "-nodnslookup", "-noidentlookup"]);
         command
             .arg(format!("-pid={}", own.path().join("pid").display()))
             .arg(port.to_string());
         command
-            .args(["/usr/bin/couriertls", "-server", "-tcpd"])
+            .args(["/usr/bin/couriertls", "-server", "-tcpd", "-user=courier"])
             .arg(&program)
             .arg("/bin/false")
             .arg("Maildir");
         command
+            .env_clear()
             .env("TLS_CERTFILE", path.join("both.pem"))
-            .env("TLS_PROTOCOL", "TLSv1.2++");
-        command
             .env("IMAP_CAPABILITY", "IMAP4rev1 UIDPLUS")
             .env("IMAP_TLS", "1")
             .env("POP3_TLS", "1");
