@@ -6,6 +6,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod check;
 pub mod recheck;
 
 use crate::{
