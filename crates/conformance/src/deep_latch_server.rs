@@ -1,10 +1,11 @@
-//! The suites of `deep-latch`'s server side: a proxy's `tls`, a relay's reply, and the field of a delivery
+//! The suites of `deep-latch`'s server side: commands of IMAP, a proxy's `tls`, a relay's reply, and the field of a delivery
 //! status notification.
 
 use deep_latch::{
-    Cause, CertificateFault, Event, Facilities, ForwardError, HandshakeFault, Host, IdCommand,
-    InboundTls, LatchRecord, LatchSession, Outcome as Latch, RelayReply, ReplyTo, SecurityDetail,
-    SecurityTag, TlsCipher, add_security_latch, forward_client, forward_id, security_latch_of,
+    Cause, CertificateFault, CommandReader, Event, Facilities, ForwardError, HandshakeFault, Host,
+    IdCommand, ImapProxy, InboundTls, LatchRecord, LatchSession, MAX_ID_COMMAND_BYTES,
+    Outcome as Latch, Received, RelayReply, ReplyTo, SecurityDetail, SecurityTag, TlsCipher,
+    add_security_latch, client_line, forward_client, forward_id, security_latch_of,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -13,6 +14,8 @@ use crate::suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violate
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[
+    suite("deep-latch/imap-commands", imap_commands),
+    suite("deep-latch/imap-proxy", imap_proxy),
     suite("deep-latch/proxy", proxy),
     suite("deep-latch/relay", relay),
     suite("deep-latch/delivery-status", delivery_status),
@@ -49,6 +52,16 @@ enum Inbound {
     Trust,
 }
 
+impl From<Inbound> for InboundTls {
+    fn from(inbound: Inbound) -> Self {
+        match inbound {
+            Inbound::Remove => Self::Remove,
+            Inbound::Refuse => Self::Refuse,
+            Inbound::Trust => Self::Trust,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ProxyInput {
@@ -71,23 +84,27 @@ fn proxy(input: Input) -> Ran {
         .map(TlsCipher::parse)
         .transpose()
         .map_err(malformed)?;
-    let inbound = match inbound {
-        Inbound::Remove => InboundTls::Remove,
-        Inbound::Refuse => InboundTls::Refuse,
-        Inbound::Trust => InboundTls::Trust,
-    };
+    let inbound = inbound.into();
     let forwarded = match protocol {
         Protocol::Imap => {
             let line = format!("{text}\r\n");
-            let command = IdCommand::parse(line.as_bytes()).map_err(malformed)?;
-            let command = command.ok_or_else(|| malformed("another command than ID"))?;
-            forward_id(&command, tls.as_ref(), inbound).map(|mut forwarded| {
-                let end = forwarded.command.len().saturating_sub(2);
-                forwarded.command.truncate(end);
-                forwarded
-            })
+            match IdCommand::parse(line.as_bytes()) {
+                Ok(Some(command)) => {
+                    forward_id(&command, tls.as_ref(), inbound).map(|mut forwarded| {
+                        let end = forwarded.command.len().saturating_sub(2);
+                        forwarded.command.truncate(end);
+                        forwarded
+                    })
+                }
+                Ok(None) => return Ok(Outcome::Accept(json!({"another": "command"}))),
+                Err(error) => Err(error.into()),
+            }
         }
-        Protocol::Smtp => forward_client(text.as_bytes(), tls.as_ref(), inbound),
+        Protocol::Smtp => match client_line(text.as_bytes()) {
+            Ok(Some(_)) => forward_client(text.as_bytes(), tls.as_ref(), inbound),
+            Ok(None) => return Ok(Outcome::Accept(json!({"another": "command"}))),
+            Err(error) => Err(error.into()),
+        },
     };
     Ok(match forwarded {
         Ok(forwarded) => {
@@ -103,6 +120,119 @@ fn proxy(input: Input) -> Ran {
             _ => "nothing-left",
         }})),
     })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DialogueInput {
+    tls: Option<String>,
+    #[serde(default)]
+    inbound: Inbound,
+    said: Vec<(Side, String)>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Side {
+    Client,
+    Server,
+}
+
+/// What an IMAP proxy sends to both sides, whether their octets come as they are given or one by one.
+fn imap_proxy(input: Input) -> Ran {
+    let DialogueInput { tls, inbound, said } = input.parse()?;
+    let tls = tls
+        .as_deref()
+        .map(|tls| TlsCipher::parse(tls).map(TlsCipher::into_owned))
+        .transpose()
+        .map_err(malformed)?;
+    let proxy = ImapProxy::new(tls, inbound.into());
+    let whole = dialogue(proxy.clone(), &said, usize::MAX)?;
+    let octets = dialogue(proxy, &said, 1)?;
+    Ok(match whole == octets {
+        true => whole,
+        false => Outcome::Accept(json!({"octet-by-octet": format!("{octets:?}")})),
+    })
+}
+
+fn dialogue(mut proxy: ImapProxy, said: &[(Side, String)], piece: usize) -> Ran {
+    let mut sent = Vec::new();
+    for (side, text) in said {
+        for octets in text.as_bytes().chunks(piece.min(text.len()).max(1)) {
+            let taken = match side {
+                Side::Client => proxy.client_sent(octets),
+                Side::Server => proxy.server_sent(octets),
+            };
+            if let Err(error) = taken {
+                return Ok(Outcome::reject(
+                    error.kind().name(),
+                    error.field(),
+                    error.offset(),
+                ));
+            }
+        }
+        let for_server = String::from_utf8(proxy.take_for_server()).map_err(malformed)?;
+        let for_client = String::from_utf8(proxy.take_for_client()).map_err(malformed)?;
+        sent.push(json!([for_server, for_client]));
+    }
+    Ok(Outcome::Accept(json!({"sent": sent})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommandsInput {
+    text: Option<String>,
+    hex: Option<String>,
+    max_literal: Option<usize>,
+}
+
+/// The commands that a reader finds, whether their octets come at once or one by one.
+fn imap_commands(input: Input) -> Ran {
+    let CommandsInput {
+        text,
+        hex,
+        max_literal,
+    } = input.parse()?;
+    let octets = match (text, hex) {
+        (Some(text), None) => text.into_bytes(),
+        (None, Some(hex)) => hex::decode(hex).map_err(malformed)?,
+        _ => return Err(malformed("text or hex").into()),
+    };
+    let reader = match max_literal {
+        Some(max_literal) => CommandReader::with_limits(MAX_ID_COMMAND_BYTES, max_literal),
+        None => CommandReader::new(),
+    };
+    let whole = commands(reader.clone(), &octets, usize::MAX);
+    let one_by_one = commands(reader, &octets, 1);
+    Ok(match whole == one_by_one {
+        true => Outcome::Accept(json!({"read": whole})),
+        false => Outcome::Accept(json!({"read": whole, "octet-by-octet": one_by_one})),
+    })
+}
+
+fn commands(mut reader: CommandReader, octets: &[u8], piece: usize) -> Vec<serde_json::Value> {
+    let text = String::from_utf8_lossy;
+    let mut read = Vec::new();
+    for octets in octets.chunks(piece.min(octets.len()).max(1)) {
+        reader.receive(octets);
+        loop {
+            match reader.next_command() {
+                Ok(Received::Incomplete) => break,
+                // Whether more came already is a matter of how the octets are cut.
+                Ok(Received::Continue) => {}
+                Ok(Received::Command(command)) => read.push(json!({"command": text(command)})),
+                Ok(Received::Line(line)) => read.push(json!({"line": text(line)})),
+                Err(error) => {
+                    let (kind, field, at) = (error.kind().name(), error.field(), error.offset());
+                    read.push(json!({"refused": [kind, field, at], "tag": reader.tag()}));
+                    if kind == "limit" {
+                        return read;
+                    }
+                }
+            }
+        }
+    }
+    read
 }
 
 #[derive(Deserialize)]

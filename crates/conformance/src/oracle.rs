@@ -5,6 +5,7 @@ pub mod authres_tls;
 pub mod authres_tls_method;
 pub mod deep_latch;
 pub mod deep_latch_client;
+pub mod deep_latch_proxy;
 pub mod deep_latch_trace;
 mod sealed_token;
 pub mod tokenbind_http;

@@ -57,13 +57,14 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
 }
 
 /// The independent sources, in `crates/conformance/python`. Those of [`FOLDERS`] come after them.
-const SCRIPTS: [&str; 7] = [
+const SCRIPTS: [&str; 8] = [
     "authres_real_vectors.py",
     "authres_write_vectors.py",
     "token_binding_vectors.py",
     "tokenbind_http_vectors.py",
     "sealed_token_vectors.py",
     "deep_latch_vectors.py",
+    "deep_latch_proxy_vectors.py",
     "deep_latch_trace_vectors.py",
 ];
 

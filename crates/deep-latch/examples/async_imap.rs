@@ -1,8 +1,8 @@
 //! Latches for a program that uses `async-imap`: deep-latch brings the connection to the login, async-imap
-//! logs in and reads mail, and in between deep-latch looks once more at what the server advertises.
+//! logs in and reads mail.
 //!
 //! ```text
-//! cargo run -p deep-latch --features serde,tokio-rustls --example async_imap -- \
+//! cargo run -p deep-latch --features async-imap,serde --example async_imap -- \
 //!     --server 127.0.0.1:993 --host imap.example.com --ca ca.pem --latches latches.json \
 //!     --user alice --password secret
 //! ```
@@ -10,7 +10,7 @@
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
-use deep_latch::{ImapClient, Login, Pause, run};
+use deep_latch::{ImapClient, ImapLoginError};
 
 mod setup;
 
@@ -31,32 +31,26 @@ async fn main() -> ExitCode {
 
 async fn read_mail(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let setup = setup::Setup::try_new(&arguments.setup)?;
-    let mut client = ImapClient::new(setup.session().await?, setup.options());
+    let client = ImapClient::new(setup.session().await?, setup.options());
 
     // Greeting, STARTTLS, the status, and what is latched of it: before anything of async-imap's.
-    let connected = setup.connect(&mut client).await;
-    setup::print(&mut client);
-    let (pause, stream) = connected?;
-    if pause != Pause::LogIn {
-        return Err("the server needs no login".into());
-    }
+    let tcp = setup.tcp().await?;
+    let (store, account) = (setup.store(), setup.account());
+    let connected = setup
+        .connector()
+        .connect_async_imap(client, tcp, store, account);
+    let mut connection = connected.await?;
+    setup.print(connection.take_events());
 
-    // The greeting is read already, so that async-imap can log in at once.
-    let imap = async_imap::Client::new(stream);
     let (user, password) = (&arguments.setup.user, &arguments.setup.password);
-    let mut session = (imap.login(user, password).await).map_err(|(error, _)| error)?;
-
-    // By SCRAM with channel binding it would be `Login::ScramPlus`, which vouches for the server.
-    client.logged_in(Login::Done);
-    let resumed = run(
-        &mut client,
-        session.as_mut(),
-        setup.store(),
-        setup.account(),
-    )
-    .await;
-    setup::print(&mut client);
-    let _ = resumed?;
+    let logged_in = connection.login(user, password).await;
+    let (mut session, events) = logged_in.map_err(|error| -> Box<dyn Error> {
+        match error {
+            ImapLoginError::Run(error) => error.into(),
+            error => error.into(),
+        }
+    })?;
+    setup.print(events);
 
     let mailbox = session.select(&arguments.mailbox).await?;
     println!("{}: {} messages", arguments.mailbox, mailbox.exists);

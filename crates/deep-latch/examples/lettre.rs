@@ -2,33 +2,18 @@
 //! logs in and sends.
 //!
 //! ```text
-//! cargo run -p deep-latch --features serde,tokio-rustls --example lettre -- \
+//! cargo run -p deep-latch --features lettre,serde --example lettre -- \
 //!     --server 127.0.0.1:465 --host smtp.example.com --ca ca.pem --latches latches.json \
 //!     --user alice --password secret --from alice@example.com --to bob@example.com
 //! ```
 
-use std::{
-    error::Error,
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    process::ExitCode,
-    task::{Context, Poll},
-};
+use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
-use deep_latch::{Login, MailStream, Rewound, SmtpClient, run};
+use deep_latch::{SmtpClient, SmtpConnectionError};
 use lettre::{
     Message,
-    transport::smtp::{
-        authentication::{Credentials, Mechanism},
-        client::{AsyncSmtpConnection, AsyncTokioStream},
-        extension::ClientId,
-    },
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    transport::smtp::authentication::{Credentials, Mechanism},
 };
 
 mod setup;
@@ -45,11 +30,8 @@ struct Arguments {
     to: String,
 }
 
-/// What the client calls itself in EHLO.
+/// The name of the client in EHLO.
 const DOMAIN: &str = "localhost";
-
-/// What lettre waits for first. The greeting was read already.
-const GREETING: &[u8] = b"220 read already\r\n";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -59,27 +41,22 @@ async fn main() -> ExitCode {
 
 async fn send_mail(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let setup = setup::Setup::try_new(&arguments.setup)?;
-    let mut client = SmtpClient::try_new(setup.session().await?, setup.options(), DOMAIN)?;
+    let client = SmtpClient::try_new(setup.session().await?, setup.options(), DOMAIN)?;
 
     // Greeting, EHLO, STARTTLS, the status, what is latched of it, CLIENT: before anything of lettre's.
-    let connected = setup.connect(&mut client).await;
-    setup::print(&mut client);
-    let (_, stream) = connected?;
+    let tcp = setup.tcp().await?;
+    let (store, account) = (setup.store(), setup.account());
+    let connected = setup
+        .connector()
+        .connect_lettre(client, tcp, store, account);
+    let mut connection = connected.await.map_err(ended)?;
+    setup.print(connection.take_events());
 
-    let stream = Rewound::new(GREETING.to_vec(), stream);
-    let stream = Box::new(Stream(stream, arguments.setup.server));
-    let hello = ClientId::Domain(DOMAIN.to_owned());
-    let mut smtp = AsyncSmtpConnection::connect_with_transport(stream, &hello).await?;
     let setup::Common { user, password, .. } = &arguments.setup;
     let credentials = Credentials::new(user.clone(), password.clone());
-    smtp.auth(&[Mechanism::Plain], &credentials).await?;
-
-    // lettre keeps the stream. That is enough here: over SMTP nothing more is asked after login.
-    client.logged_in(Login::Done);
-    let mut nothing = tokio::io::empty();
-    let resumed = run(&mut client, &mut nothing, setup.store(), setup.account()).await;
-    setup::print(&mut client);
-    let _ = resumed?;
+    let logged_in = connection.auth(&[Mechanism::Plain], &credentials).await;
+    let (mut smtp, events) = logged_in.map_err(ended)?;
+    setup.print(events);
 
     let message = Message::builder()
         .from(arguments.from.parse()?)
@@ -92,40 +69,9 @@ async fn send_mail(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The stream as lettre takes it.
-#[derive(Debug)]
-struct Stream(Rewound<Rewound<MailStream<TcpStream>>>, SocketAddr);
-
-impl AsyncTokioStream for Stream {
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.1)
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+fn ended(error: SmtpConnectionError) -> Box<dyn Error> {
+    match error {
+        SmtpConnectionError::Run(error) => error.into(),
+        error => error.into(),
     }
 }

@@ -5,8 +5,8 @@ use std::{
 };
 
 use deep_latch::{
-    Account, Action, Client, ClientOptions, Facilities, FileLatchStore, Host, LatchConnector,
-    LatchSession, LatchStore, MailStream, Pause, Protocol, Rewound, RunError, TlsStart,
+    Account, Action, ClientEvent, ClientOptions, Facilities, FileLatchStore, Host, LatchConnector,
+    LatchSession, LatchStore, RunError, TlsStart,
 };
 use rustls::{
     RootCertStore,
@@ -16,7 +16,7 @@ use rustls::{
 };
 use tokio::{net::TcpStream, time::timeout};
 
-/// How long the way to the login may take.
+/// How long connecting may take, and each step up to the login.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
@@ -69,7 +69,7 @@ impl Setup {
             server: arguments.server,
             host: Host::try_new(&arguments.host)?,
             starttls: arguments.starttls,
-            connector: LatchConnector::new(provider, pkix),
+            connector: LatchConnector::new(provider, pkix).time_limit(PATIENCE),
             store: match arguments.create {
                 true => FileLatchStore::open_or_create(&arguments.latches)?,
                 // A file that was lost is no file without latches.
@@ -105,27 +105,20 @@ impl Setup {
         Ok(LatchSession::begin(record, Facilities::new()).0)
     }
 
-    pub(crate) async fn connect<P: Protocol>(
-        &self,
-        client: &mut Client<P>,
-    ) -> Result<(Pause, Rewound<MailStream<TcpStream>>), Box<dyn Error>> {
-        let way = async {
-            let tcp = TcpStream::connect(self.server)
-                .await
-                .map_err(RunError::Io)?;
-            let connector = &self.connector;
-            connector
-                .connect(client, tcp, &self.store, &self.account)
-                .await
-        };
-        Ok(timeout(PATIENCE, way).await??)
+    pub(crate) const fn connector(&self) -> &LatchConnector {
+        &self.connector
     }
-}
 
-/// Shows what happened.
-pub(crate) fn print<P: Protocol>(client: &mut Client<P>) {
-    for event in client.take_events() {
-        println!("{}: {event}", client.session().record().host());
+    pub(crate) async fn tcp(&self) -> Result<TcpStream, RunError> {
+        let tcp = timeout(PATIENCE, TcpStream::connect(self.server)).await;
+        tcp.map_err(|_| RunError::TimedOut)?.map_err(RunError::Io)
+    }
+
+    /// Shows what happened.
+    pub(crate) fn print(&self, events: Vec<ClientEvent>) {
+        for event in events {
+            println!("{}: {event}", self.host);
+        }
     }
 }
 

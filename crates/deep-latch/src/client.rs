@@ -93,11 +93,15 @@ pub enum ClientError {
     Unexpected,
     /// The server takes leave: BYE, or 421.
     Closing,
+    /// The server logged the client in of itself (`PREAUTH`), and the caller has no use for that.
+    LoggedIn,
     /// The server refused what the client cannot go on without.
     Rejected,
     /// More followed in clear behind the answer to STARTTLS or STLS: somebody put it there, for the client to
     /// read it as if it came over TLS.
     Injected,
+    /// The session would be in clear, and the server takes no login in clear (`LOGINDISABLED`).
+    LoginDisabled,
     /// There is no TLS to be had, or none as the server itself advertised it in clear; and no tag was latched
     /// yet.
     NoTls,
@@ -114,8 +118,10 @@ impl fmt::Display for ClientError {
             Self::Malformed(error) => return write!(f, "not a response: {error}"),
             Self::Unexpected => "the server said what was not due",
             Self::Closing => "the server takes leave",
+            Self::LoggedIn => "the server needs no login",
             Self::Rejected => "the server refused",
             Self::Injected => "more followed in clear behind the answer to STARTTLS",
+            Self::LoginDisabled => "the server takes no login in clear, and has no TLS",
             Self::NoTls => "there is no TLS to be had",
             Self::HandshakeFailed(fault) => return write!(f, "the TLS handshake failed: {fault}"),
             Self::Misuse => "the client was called out of turn",
@@ -138,6 +144,14 @@ impl core::error::Error for ClientError {
 pub enum ClientEvent {
     /// The latch machine changed, or did not.
     Transition(Transition),
+    /// The server sent text that "MUST be presented to the user" (`[ALERT]`, RFC 3501 section 7.1), in a response
+    /// that is not given to the caller. Control characters are taken out.
+    Alert {
+        /// The server's text. Before TLS anybody may have written it.
+        text: String,
+        /// Whether it came over TLS.
+        over_tls: bool,
+    },
     /// A lenient reading of the status let this through.
     Leniency(Diagnostic),
     /// The server's status cannot be read, and counts as none.
@@ -156,6 +170,7 @@ impl fmt::Display for ClientEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transition(transition) => transition.fmt(f),
+            Self::Alert { text, .. } => write!(f, "the server says: {text}"),
             Self::Leniency(what) => write!(f, "let through: {what}"),
             Self::UnreadableStatus(error) => write!(f, "status not read: {error}"),
             Self::Reported { accepted: true } => f.write_str("reported"),
@@ -262,6 +277,14 @@ pub struct Core {
     input: VecDeque<u8>,
     /// Nothing more will be read.
     ended: bool,
+    /// The server's first response.
+    greeting: Vec<u8>,
+    /// What the server listed last, on this side of TLS.
+    capabilities: Vec<String>,
+    /// What was read, and is for the caller: it comes before the input.
+    given_back: Vec<u8>,
+    /// A status was advertised over TLS.
+    has_status: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -298,6 +321,10 @@ impl<P: Protocol> Client<P> {
                 events: Vec::new(),
                 input: VecDeque::new(),
                 ended: false,
+                greeting: Vec::new(),
+                capabilities: Vec::new(),
+                given_back: Vec::new(),
+                has_status: false,
             },
             protocol,
         };
@@ -381,6 +408,8 @@ impl<P: Protocol> Client<P> {
         let begun = match (&outcome, self.core.options.report) {
             (Outcome::Continue, _) | (Outcome::Refuse(_), true) => {
                 self.core.phase = Phase::Receiving;
+                self.core.capabilities.clear();
+                self.core.given_back.clear();
                 let greeting = self.core.options.tls == TlsStart::Implicit;
                 self.protocol.begin(&mut self.core, greeting)
             }
@@ -410,7 +439,8 @@ impl<P: Protocol> Client<P> {
 
     /// The caller logged in, and leaves the connection to this client once more.
     pub fn logged_in(&mut self, login: Login) {
-        if self.core.phase != Phase::LogIn || !self.core.input.is_empty() {
+        let untaken = !self.core.input.is_empty() || !self.core.given_back.is_empty();
+        if self.core.phase != Phase::LogIn || untaken {
             return self.core.out_of_turn();
         }
         let outcome = self.core.step(Event::LoggedIn(login));
@@ -428,13 +458,40 @@ impl<P: Protocol> Client<P> {
     }
 
     /// The bytes that were read and are not for this client, once [`Demand::LogIn`] or [`Demand::Ready`] is
-    /// reached: they come before what is read next. Mostly there are none.
+    /// reached: they come before what is read next. Mostly there are none. What IMAP says unasked is among them,
+    /// also between the responses that were asked for.
     #[must_use]
     pub fn take_leftover(&mut self) -> Vec<u8> {
         match self.core.phase {
-            Phase::LogIn | Phase::Ready => mem::take(&mut self.core.input).into(),
+            Phase::LogIn | Phase::Ready => {
+                let mut leftover = mem::take(&mut self.core.given_back);
+                leftover.extend(mem::take(&mut self.core.input));
+                leftover
+            }
             _ => Vec::new(),
         }
+    }
+
+    /// Returns the server's first response, with its line breaks: POP's has the timestamp that APOP needs, and a
+    /// library that is given the connection may wait for one. It came in clear if TLS began by STARTTLS. Empty
+    /// before it has come.
+    #[must_use]
+    pub fn greeting(&self) -> &[u8] {
+        &self.core.greeting
+    }
+
+    /// Returns what the server listed: capabilities of IMAP, lines of the answer to CAPA or EHLO. Those of before
+    /// TLS are not among them once TLS began.
+    pub fn capabilities(&self) -> impl Iterator<Item = &str> {
+        self.core.capabilities.iter().map(String::as_str)
+    }
+
+    pub(crate) const fn protocol_mut(&mut self) -> &mut P {
+        &mut self.protocol
+    }
+
+    pub(crate) const fn protocol(&self) -> &P {
+        &self.protocol
     }
 
     /// The latch machine of the connection: its record is what is to be stored, its requirements are for the
@@ -572,6 +629,7 @@ impl Core {
 
     /// What the server advertises is known. Whether the connection goes on.
     pub(crate) fn status(&mut self, status: Advertised) -> Result<bool, ClientError> {
+        self.has_status = self.over_tls() && matches!(status, Ok(Some(_)));
         match self.advertised(&status) {
             Outcome::Continue => Ok(true),
             Outcome::Refuse(_) => Ok(false),
@@ -582,6 +640,43 @@ impl Core {
             },
             Outcome::RefuseCertificate(_) | Outcome::Over => Err(ClientError::NoTls),
         }
+    }
+
+    /// Whether the server advertised a status over TLS. The latch machine judges it anew after login.
+    pub(crate) const fn has_status(&self) -> bool {
+        self.has_status
+    }
+
+    /// The server's first response, or a line of it.
+    pub(crate) fn greeted(&mut self, line: &[u8]) {
+        self.greeting.extend_from_slice(line);
+        self.greeting.extend_from_slice(b"\r\n");
+    }
+
+    /// The server lists what it has anew.
+    pub(crate) fn forget_capabilities(&mut self) {
+        self.capabilities.clear();
+    }
+
+    /// A line, or a word, of what the server lists.
+    pub(crate) fn has_capability(&mut self, capability: &[u8]) {
+        let capability = String::from_utf8_lossy(capability);
+        self.capabilities.push(capability.into_owned());
+    }
+
+    /// A response that nobody here asked for: the caller reads it next.
+    pub(crate) fn give_back(&mut self, response: &[&[u8]]) {
+        for part in response {
+            self.given_back.extend_from_slice(part);
+        }
+    }
+
+    /// Text for the user.
+    pub(crate) fn alert(&mut self, text: &[u8]) {
+        let text = String::from_utf8_lossy(text);
+        let text = text.chars().filter(|next| !next.is_control()).collect();
+        let over_tls = self.over_tls();
+        self.note(ClientEvent::Alert { text, over_tls });
     }
 
     /// The connection is the caller's.

@@ -2,13 +2,12 @@
 //! the capability.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
-use core::fmt;
-
-use nom::{Parser, bytes::complete::take_while};
+use core::{fmt, ops::Range};
 
 use crate::{
     cipher::TlsCipher,
     error::{EncodeError, ErrorKind, ParseError},
+    imap_string::{ImapString, string, write_string},
     registry::DEEP,
     report::{ClientReport, FieldNames},
     rules::{self, Failure, Read},
@@ -26,7 +25,6 @@ pub const MAX_ID_FIELD_BYTES: usize = 30;
 pub const MAX_ID_VALUE_BYTES: usize = 1024;
 
 const LIST: &str = "id_params_list";
-const STRING: &str = "string";
 
 /// `id_params_list`, RFC 2971 section 4: the argument of the ID command, and of the response to it. Names of
 /// fields are equal without regard to the case of letters.
@@ -54,7 +52,9 @@ pub struct IdParameters<'a> {
 struct Pair<'a> {
     field: Cow<'a, str>,
     value: Option<Cow<'a, str>>,
-    /// Where field and value begin in the source.
+    /// Where field and value are in the source; nothing where they are literals.
+    written: [Option<Range<usize>>; 2],
+    /// Where the field begins in the source, and where the characters of the value do.
     field_at: usize,
     value_at: usize,
 }
@@ -122,10 +122,18 @@ impl<'a> IdParameters<'a> {
         self.pairs.push(Pair {
             field,
             value,
+            written: [None, None],
             field_at: 0,
             value_at: 0,
         });
         Ok(())
+    }
+
+    /// How fields and values are written in the source, in the order of [`pairs`](Self::pairs); nothing for
+    /// literals.
+    pub(crate) fn written(&self) -> impl Iterator<Item = [Option<&'a str>; 2]> {
+        let written = self.pairs.iter().map(|pair| pair.written.clone());
+        written.map(|spans| spans.map(|span| self.source.get(span?)))
     }
 
     /// The pairs in their order; a value may be NIL.
@@ -205,34 +213,16 @@ impl fmt::Display for IdParameters<'_> {
         let mut before = "(";
         for (field, value) in self.pairs() {
             f.write_str(before)?;
-            write_string(f, field)?;
+            write_string(f, field, |_| true)?;
             f.write_str(" ")?;
             match value {
-                Some(value) => write_string(f, value)?,
+                Some(value) => write_string(f, value, |_| true).map(drop)?,
                 None => f.write_str("NIL")?,
             }
             before = " ";
         }
         f.write_str(")")
     }
-}
-
-fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    if !text
-        .chars()
-        .all(|next| is_quoted(next) || matches!(next, '"' | '\\'))
-    {
-        return write!(f, "{{{}}}\r\n{text}", text.len());
-    }
-    f.write_str("\"")?;
-    for part in text.split_inclusive(['"', '\\']) {
-        match part.strip_suffix(['"', '\\']) {
-            Some(plain) if part.ends_with('"') => write!(f, "{plain}\\\"")?,
-            Some(plain) => write!(f, "{plain}\\\\")?,
-            None => f.write_str(part)?,
-        }
-    }
-    f.write_str("\"")
 }
 
 /// The status that a server's ID response has, draft-newman-email-deep-02 section 7.1: `deep` in the text,
@@ -464,13 +454,8 @@ impl<'a> Capabilities<'a> {
 }
 
 /// `ATOM-CHAR`, RFC 3501 section 9.
-const fn is_atom(next: char) -> bool {
+pub(crate) const fn is_atom(next: char) -> bool {
     next.is_ascii_graphic() && !matches!(next, '(' | ')' | '{' | '%' | '*' | '"' | '\\' | ']')
-}
-
-/// `TEXT-CHAR` but for `quoted-specials`, RFC 3501 section 9, and UTF-8 as RFC 9051 section 9 adds it.
-const fn is_quoted(next: char) -> bool {
-    !matches!(next, '\0' | '\r' | '\n' | '"' | '\\')
 }
 
 /// `id_params_list = "(" #(string SPACE nstring) ")" / nil`, RFC 2971 section 4
@@ -495,13 +480,21 @@ fn id_params_list<'a>(source: &'a str, input: &'a str) -> Read<'a, Vec<Pair<'a>>
         if pairs.iter().any(repeated) {
             return Err(Failure::new(ErrorKind::Duplicate, LIST, at).error());
         }
+        let field_end = rest;
         rest = octet(rest, ' ', LIST)?;
+        let value_at = rest;
         (rest, value) = match nil(rest) {
             Some(rest) => (rest, None),
             None => string(rest, MAX_ID_VALUE_BYTES).map(|(rest, value)| (rest, Some(value)))?,
         };
         let place = |left: usize| source.len().saturating_sub(left);
+        let span = |start: &str, end: &str| place(start.len())..place(end.len());
+        let quoted = |string: &ImapString<'_>| !string.literal;
         pairs.push(Pair {
+            written: [
+                quoted(&field).then(|| span(at, field_end)),
+                (value.as_ref().is_none_or(quoted)).then(|| span(value_at, rest)),
+            ],
             field: field.text,
             field_at: place(at.len()),
             value_at: place(value.as_ref().map_or(rest.len(), |value| value.left)),
@@ -527,79 +520,4 @@ fn octet<'a>(
 fn nil(input: &str) -> Option<&str> {
     let (nil, rest) = input.split_at_checked(3)?;
     nil.eq_ignore_ascii_case("NIL").then_some(rest)
-}
-
-/// A string, and how much was left where its text begins.
-struct Text<'a> {
-    text: Cow<'a, str>,
-    left: usize,
-}
-
-/// `string = quoted / literal`, RFC 3501 section 9
-fn string(input: &str, limit: usize) -> Read<'_, Text<'_>> {
-    match input.strip_prefix('{') {
-        Some(rest) => literal(input, rest, limit),
-        None => quoted(input, octet(input, '"', STRING)?, limit),
-    }
-}
-
-fn quoted<'a>(start: &'a str, behind: &'a str, limit: usize) -> Read<'a, Text<'a>> {
-    let left = behind.len();
-    let mut text = Cow::Borrowed("");
-    let mut input = behind;
-    loop {
-        let (at, plain) = take_while(is_quoted).parse(input)?;
-        match &mut text {
-            Cow::Borrowed("") => text = Cow::Borrowed(plain),
-            text => text.to_mut().push_str(plain),
-        }
-        if text.len() > limit {
-            return Err(Failure::new(ErrorKind::Limit { limit }, STRING, start).error());
-        }
-        let mut next = at.chars();
-        match (next.next(), next.clone().next()) {
-            (Some('"'), _) => return Ok((next.as_str(), Text { text, left })),
-            (Some('\\'), Some(special @ ('"' | '\\'))) => {
-                text.to_mut().push(special);
-                next.next();
-                input = next.as_str();
-            }
-            (Some('\\'), _) => return Err(Failure::expected(STRING, next.as_str()).error()),
-            (None, _) => return Err(Failure::expected(STRING, at).error()),
-            _ => return Err(Failure::new(ErrorKind::Character, STRING, at).error()),
-        }
-    }
-}
-
-/// `literal = "{" number ["+"] "}" CRLF *CHAR8`
-fn literal<'a>(start: &'a str, behind: &'a str, limit: usize) -> Read<'a, Text<'a>> {
-    const FIELD: &str = "literal";
-    let (rest, digits) = take_while(|next: char| next.is_ascii_digit()).parse(behind)?;
-    if digits.is_empty() {
-        return Err(Failure::expected(FIELD, behind).error());
-    }
-    let at = rest.strip_prefix('+').unwrap_or(rest);
-    let Some(octets) = at.strip_prefix("}\r\n") else {
-        return Err(Failure::expected(FIELD, at).error());
-    };
-    // A number that does not fit is past the limit too.
-    let length = digits.parse().unwrap_or(usize::MAX);
-    if length > limit {
-        return Err(Failure::new(ErrorKind::Limit { limit }, STRING, start).error());
-    }
-    if octets.len() < length {
-        return Err(Failure::expected(FIELD, "").error());
-    }
-    // It ends within a character of UTF-8.
-    let Some((text, rest)) = octets.split_at_checked(length) else {
-        return Err(Failure::new(ErrorKind::Character, FIELD, octets).error());
-    };
-    if let Some((_, at)) = text
-        .find('\0')
-        .and_then(|place| octets.split_at_checked(place))
-    {
-        return Err(Failure::new(ErrorKind::Character, FIELD, at).error());
-    }
-    let (text, left) = (Cow::Borrowed(text), octets.len());
-    Ok((rest, Text { text, left }))
 }

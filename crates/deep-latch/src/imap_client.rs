@@ -12,7 +12,11 @@ use crate::{
     },
     error::{ErrorKind, ParseError},
     imap::{self, Capabilities, IdParameters},
+    imap_proxy::has_literals,
+    imap_string::{Announced, announced_at_end},
     latch::LatchSession,
+    registry::DEEP,
+    rules,
     status::DeepStatus,
 };
 
@@ -44,6 +48,10 @@ pub struct Imap {
     /// What the server said of its status in answer to the last ID.
     status: Advertised,
     identified: bool,
+    /// What is asked is asked once more, after login.
+    after_login: bool,
+    /// What the server offers since the login, where the caller knows.
+    offered_after_login: Option<Offered>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,20 +68,42 @@ struct Offered {
     deep: bool,
     id: bool,
     starttls: bool,
+    login_disabled: bool,
 }
 
 impl Offered {
+    const fn new() -> Self {
+        Self {
+            deep: false,
+            id: false,
+            starttls: false,
+            login_disabled: false,
+        }
+    }
+
+    /// With what this capability says.
+    fn with(mut self, capability: &str) -> Self {
+        let is = |name: &str| capability.eq_ignore_ascii_case(name);
+        self.deep |= is(DEEP);
+        self.id |= is("ID");
+        self.starttls |= is("STARTTLS");
+        self.login_disabled |= is("LOGINDISABLED");
+        self
+    }
+
     /// Of `CAPABILITY` and the list.
-    fn parse(data: &[u8]) -> Result<Self, ParseError> {
+    fn parse(core: &mut Core, data: &[u8]) -> Result<Self, ParseError> {
         let text = core::str::from_utf8(data).map_err(|error| {
             ParseError::new(ErrorKind::Character, "capability-data", error.valid_up_to())
         })?;
         let capabilities = Capabilities::parse(text)?;
-        Ok(Self {
-            deep: capabilities.has_deep(),
-            id: capabilities.contains("ID"),
-            starttls: capabilities.contains("STARTTLS"),
-        })
+        core.forget_capabilities();
+        Ok(capabilities
+            .iter()
+            .fold(Self::new(), |offered, capability| {
+                core.has_capability(capability.as_bytes());
+                offered.with(capability)
+            }))
     }
 }
 
@@ -118,8 +148,20 @@ impl Client<Imap> {
             offered: None,
             status: Ok(None),
             identified: false,
+            after_login: false,
+            offered_after_login: None,
         };
         Self::start(session, options, imap)
+    }
+
+    /// Takes the capabilities that the server listed since the login, e.g. in its answer to LOGIN, so that they
+    /// need not be asked for. To be called before [`logged_in`](Self::logged_in).
+    pub fn capabilities_after_login<'c>(
+        &mut self,
+        capabilities: impl IntoIterator<Item = &'c str>,
+    ) {
+        let offered = capabilities.into_iter().fold(Offered::new(), Offered::with);
+        self.protocol_mut().offered_after_login = Some(offered);
     }
 }
 
@@ -146,11 +188,27 @@ impl Dialogue for Imap {
 
     fn logged_in(&mut self, core: &mut Core) -> Result<(), ClientError> {
         self.reader = ResponseReader::default();
-        if core.over_tls() {
-            self.ask_status(core)
-        } else {
+        if !core.over_tls() {
             core.hand_over();
-            Ok(())
+            return Ok(());
+        }
+        if core.is_refused() {
+            // The rest is the report.
+            return self.ask_status(core);
+        }
+        self.after_login = true;
+        if core.has_status() {
+            core.hand_over();
+            return Ok(());
+        }
+        self.offered = self.offered_after_login.take();
+        match self.offered {
+            Some(_) => self.ask_status(core),
+            // DEEP may be advertised after login alone.
+            None => {
+                self.ask_capability(core);
+                Ok(())
+            }
         }
     }
 }
@@ -177,7 +235,10 @@ impl Imap {
             (b"*", Awaited::Greeting) => self.greeted(core, rest),
             (b"*", _) => self.untagged(core, rest),
             (tag, awaited) if awaited != Awaited::Greeting && tag == self.tag().as_bytes() => {
-                let (condition, _) = word(rest);
+                let (condition, text) = word(rest);
+                if let Some(text) = alert(text) {
+                    core.alert(text);
+                }
                 let ok = match condition {
                     _ if condition.eq_ignore_ascii_case(b"OK") => true,
                     _ if condition.eq_ignore_ascii_case(b"NO") => false,
@@ -195,7 +256,11 @@ impl Imap {
 
     /// `greeting` of RFC 3501: OK, PREAUTH or BYE.
     fn greeted(&mut self, core: &mut Core, greeting: &[u8]) -> Result<(), ClientError> {
+        core.greeted(&[b"* ", greeting].concat());
         let (condition, text) = word(greeting);
+        if let Some(text) = alert(text) {
+            core.alert(text);
+        }
         let preauth = condition.eq_ignore_ascii_case(b"PREAUTH");
         if condition.eq_ignore_ascii_case(b"BYE") {
             return Err(ClientError::Closing);
@@ -212,7 +277,7 @@ impl Imap {
             let _ = core.logged_in_already()?;
         }
         // What cannot be read of it is asked for.
-        self.offered = code(text).and_then(|code| Offered::parse(code).ok());
+        self.offered = code(text).and_then(|code| Offered::parse(core, code).ok());
         match self.offered {
             Some(_) => self.have_capabilities(core),
             None => {
@@ -230,14 +295,16 @@ impl Imap {
         }
         let (name, rest) = word(response);
         if name.eq_ignore_ascii_case(b"BYE") {
+            if let Some(text) = alert(rest) {
+                core.alert(text);
+            }
             return Err(ClientError::Closing);
         }
         if self.awaited == Awaited::Capability && name.eq_ignore_ascii_case(b"CAPABILITY") {
             const BEFORE: usize = "* ".len();
-            let offered = Offered::parse(response).map_err(|error| error.moved(BEFORE));
+            let offered = Offered::parse(core, response).map_err(|error| error.moved(BEFORE));
             self.offered = Some(offered.map_err(ClientError::Malformed)?);
-        }
-        if self.awaited == Awaited::Id && name.eq_ignore_ascii_case(b"ID") {
+        } else if self.awaited == Awaited::Id && name.eq_ignore_ascii_case(b"ID") {
             const BEFORE: usize = "* ID ".len();
             self.status = if self.identified {
                 Err(ParseError::new(ErrorKind::Duplicate, "id_response", 0))
@@ -254,6 +321,8 @@ impl Imap {
                 read.map_err(|error| error.moved(BEFORE))
             };
             self.identified = true;
+        } else {
+            core.give_back(&[b"* ", response, b"\r\n"]);
         }
         Ok(())
     }
@@ -261,7 +330,7 @@ impl Imap {
     /// The command that was sent last has its answer.
     fn completed(&mut self, core: &mut Core, ok: bool) -> Result<(), ClientError> {
         match self.awaited {
-            Awaited::Capability if !ok => Err(ClientError::Rejected),
+            Awaited::Capability if !ok && !self.after_login => Err(ClientError::Rejected),
             Awaited::Capability => self.have_capabilities(core),
             Awaited::StartTls if ok => {
                 core.start_tls();
@@ -284,9 +353,11 @@ impl Imap {
     }
 
     fn have_capabilities(&mut self, core: &mut Core) -> Result<(), ClientError> {
-        let Some(offered) = self.offered else {
+        let offered = match self.offered {
+            Some(offered) => offered,
+            None if self.after_login => Offered::new(),
             // OK, and no list.
-            return Err(malformed(ErrorKind::Empty, "capability-data", 0));
+            None => return Err(malformed(ErrorKind::Empty, "capability-data", 0)),
         };
         if core.over_tls() || core.is_logged_in() {
             return self.ask_status(core);
@@ -299,11 +370,14 @@ impl Imap {
     }
 
     fn without_tls(&mut self, core: &mut Core) -> Result<(), ClientError> {
-        if core.no_tls()? {
-            self.ask_status(core)
-        } else {
-            Ok(())
+        if !core.no_tls()? {
+            return Ok(());
         }
+        // A password sent to a server that says so would be given away for nothing.
+        if self.offered.is_some_and(|offered| offered.login_disabled) && !core.is_logged_in() {
+            return Err(ClientError::LoginDisabled);
+        }
+        self.ask_status(core)
     }
 
     /// ID, if the server has DEEP; of a refusal, if it has ID at all.
@@ -313,6 +387,9 @@ impl Imap {
         if !asks {
             if core.is_refused() {
                 core.note(ClientEvent::NotReported);
+            } else if self.after_login {
+                // That it has no status was said before login.
+                return self.after_status(core, true);
             }
             let goes_on = core.status(Ok(None))?;
             return self.after_status(core, goes_on);
@@ -357,6 +434,13 @@ fn word(text: &[u8]) -> (&[u8], &[u8]) {
     (first, parts.next().unwrap_or_default())
 }
 
+/// The text behind `[ALERT]`, which the user must see.
+fn alert(text: &[u8]) -> Option<&[u8]> {
+    let code = code(text).filter(|code| code.eq_ignore_ascii_case(b"ALERT"))?;
+    let behind = text.get(code.len().saturating_add(2)..)?;
+    Some(behind.strip_prefix(b" ").unwrap_or(behind))
+}
+
 /// The response code that `text` begins with, without its brackets.
 fn code(text: &[u8]) -> Option<&[u8]> {
     let inside = text.strip_prefix(b"[")?;
@@ -386,15 +470,18 @@ impl ResponseReader {
             return Ok(None);
         };
         let begins = self.response.is_empty();
+        let before = self.response.len();
         self.response.extend_from_slice(&line);
-        if let Some(length) = literal_length(&line)
-            && (!begins || has_literals(&line))
-        {
+        let literal = match !begins || has_literals(&line) {
+            true => literal_of(&line).map_err(|error| error.moved(before)),
+            false => Ok(None),
+        };
+        if let Some(Announced { length, .. }) = literal.map_err(ClientError::Malformed)? {
             let limit = MAX_IMAP_LITERAL_BYTES;
-            let Some(length) = length.filter(|length| *length <= limit) else {
+            if length > limit {
                 let kind = ErrorKind::Limit { limit };
                 return Err(malformed(kind, "literal", self.response.len()));
-            };
+            }
             self.response.extend_from_slice(b"\r\n");
             self.literal = length;
             let limit = MAX_IMAP_RESPONSE_BYTES;
@@ -408,26 +495,10 @@ impl ResponseReader {
     }
 }
 
-/// Whether a response that begins like this can have literals: those with text for people cannot.
-fn has_literals(line: &[u8]) -> bool {
-    let (first, rest) = word(line);
-    let (name, _) = word(rest);
-    let text = [&b"OK"[..], b"NO", b"BAD", b"BYE", b"PREAUTH"];
-    first == b"*" && !text.iter().any(|it| name.eq_ignore_ascii_case(it))
-}
-
-/// The length of the literal whose announcement, `{n}` or `{n+}`, ends a line; nothing inside if it is no
-/// number that fits.
-fn literal_length(line: &[u8]) -> Option<Option<usize>> {
-    let announced = line.strip_suffix(b"}")?;
-    let digits = announced.rsplit(|octet| *octet == b'{').next()?;
-    if digits.len() == announced.len() {
-        return None;
-    }
-    let digits = digits.strip_suffix(b"+").unwrap_or(digits);
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let digits = core::str::from_utf8(digits).ok()?;
-    Some(digits.parse().ok())
+/// The literal that a line of a response ends with.
+fn literal_of(line: &[u8]) -> Result<Option<Announced>, ParseError> {
+    // Octets that are no UTF-8 are part of no literal's announcement.
+    let line = String::from_utf8_lossy(line);
+    let (literal, _) = rules::prefix(&line, "response", announced_at_end)?;
+    Ok(literal)
 }

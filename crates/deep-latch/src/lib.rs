@@ -5,6 +5,8 @@ extern crate alloc;
 #[cfg(any(feature = "latch-store", feature = "report-sink", feature = "rustls"))]
 extern crate std;
 
+#[cfg(feature = "async-imap")]
+mod async_imap_connection;
 mod cipher;
 mod client;
 mod dsn;
@@ -17,10 +19,17 @@ mod file_latch_store;
 mod host;
 mod imap;
 mod imap_client;
+mod imap_command;
+mod imap_proxy;
 mod imap_server;
+mod imap_string;
 mod latch;
 #[cfg(feature = "latch-store")]
 mod latch_store;
+#[cfg(feature = "lettre")]
+mod lettre_connection;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+mod library;
 mod pop;
 mod pop_client;
 mod protocol;
@@ -76,12 +85,13 @@ pub use {
         Imap, ImapClient, MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES, MAX_IMAP_RESPONSE_BYTES,
         MAX_IMAP_UNTAGGED,
     },
-    imap_server::{IdCommand, MAX_ID_COMMAND_BYTES, Received, receive_command},
+    imap_proxy::{ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_RESPONSE_BYTES},
+    imap_server::{CommandReader, IdCommand, MAX_ID_COMMAND_BYTES, Received},
     latch::{Basis, Event, LatchSession, Outcome, Reason, Requirements, Step, Transition},
     pop::{MAX_CAPA_LINE_BYTES, capa_line, parse_capa_line, parse_capa_line_with},
     pop_client::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES, Pop, PopClient},
     protocol::MailProtocol,
-    proxy::{ForwardError, Forwarded, InboundTls, forward_client, forward_id},
+    proxy::{ForwardError, Forwarded, InboundTls, client_line, forward_client, forward_id},
     recipient_block::{add_security_latch, delivery_status_blocks, security_latch_of},
     record::LatchRecord,
     registry::{DEEP, Finding, IntendedUsage, Origin, Registration, Registry},
@@ -97,6 +107,8 @@ pub use {
     tag::{MAX_TAG_BYTES, MAX_TAGS, SecurityTag, Separator, join_tags, parse_tags},
 };
 
+#[cfg(feature = "async-imap")]
+pub use async_imap_connection::{ImapConnection, ImapLoginError, ImapStream};
 #[cfg(feature = "serde")]
 pub use file_latch_store::{FileLatchStore, FileLatchStoreOptions, MAX_FILE_BYTES};
 #[cfg(feature = "latch-store")]
@@ -104,17 +116,20 @@ pub use latch_store::{
     Account, LatchStore, LatchStoreError, LatchStoreErrorKind, MAX_ACCOUNT_BYTES, MemoryLatchStore,
     NotAnAccount, RECORDS_PER_BATCH, StoreFuture,
 };
+#[cfg(feature = "lettre")]
+pub use lettre_connection::{SmtpConnection, SmtpConnectionError};
 #[cfg(feature = "report-sink")]
 pub use report_sink::{
-    Broken, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_REPORT_ACCOUNT_BYTES,
-    MAX_ROWS, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT, MemoryReportSink, ReceivedReport,
-    ReportRefusal, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture, SoftwareCount,
-    SoftwareCounts, TagCount, WhatBreaks,
+    BrokenProgram, BrokenVersion, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT,
+    MAX_PROGRAMS, MAX_REPORT_ACCOUNT_BYTES, MAX_ROWS, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT,
+    MAX_VERSIONS, MemoryReportSink, ProgramCount, ReceivedReport, ReportRefusal, ReportSink,
+    ReportSinkError, ReportSinkErrorKind, SinkFuture, SinkNames, SoftwareCounts, TagCount,
+    VersionCount, WhatBreaks,
 };
 #[cfg(feature = "rustls")]
 pub use rustls_facts::{
-    DeferredServerVerifier, OnCertificateFailure, StillHandshaking, client_config,
-    protocol_versions,
+    DeferredServerVerifier, OnCertificateFailure, ServerJudge, ServerVerdicts, StillHandshaking,
+    client_config, protocol_versions,
 };
 #[cfg(feature = "sqlx-sqlite")]
 pub use sqlx_latch_store::{SqliteLatchStore, SqliteOptions};

@@ -29,6 +29,9 @@ pub struct Pop {
     lines: usize,
     starttls: bool,
     status: Advertised,
+    /// The server answers CAPA.
+    listed: bool,
+    after_login: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +74,8 @@ impl Client<Pop> {
             lines: 0,
             starttls: false,
             status: Ok(None),
+            listed: false,
+            after_login: false,
         };
         Self::start(session, options, pop)
     }
@@ -97,11 +102,18 @@ impl Dialogue for Pop {
     }
 
     fn logged_in(&mut self, core: &mut Core) -> Result<(), ClientError> {
+        self.reader = LineReader::default();
         if core.is_refused() {
             core.close_untold();
-        } else {
-            core.hand_over();
+            return Ok(());
         }
+        if !core.has_status() && core.over_tls() && self.listed {
+            // DEEP may be advertised after login alone (RFC 2449 section 5: "both").
+            self.after_login = true;
+            self.ask_capa(core);
+            return Ok(());
+        }
+        core.hand_over();
         Ok(())
     }
 }
@@ -116,6 +128,7 @@ impl Pop {
         // A list from before TLS is not to be used (RFC 2595 section 4).
         self.lines = 0;
         self.status = Ok(None);
+        core.forget_capabilities();
         self.send(core, Awaited::Capa, "CAPA\r\n");
     }
 
@@ -124,6 +137,9 @@ impl Pop {
             return self.capa_line(core, line);
         }
         let ok = is_ok(line)?;
+        if self.awaited == Awaited::Greeting {
+            core.greeted(line);
+        }
         match self.awaited {
             Awaited::Greeting if !ok => Err(ClientError::Rejected),
             Awaited::Greeting => {
@@ -131,6 +147,7 @@ impl Pop {
                 Ok(())
             }
             Awaited::Capa if ok => {
+                self.listed = true;
                 self.awaited = Awaited::CapaLines;
                 Ok(())
             }
@@ -166,6 +183,7 @@ impl Pop {
         if line.eq_ignore_ascii_case(b"STLS") {
             self.starttls = true;
         }
+        core.has_capability(line);
         core.keyword(line, &mut self.status, |line, options, note| {
             parse_capa_line_with(line, options, note)
         });
@@ -175,7 +193,8 @@ impl Pop {
     fn have_capabilities(&mut self, core: &mut Core) -> Result<(), ClientError> {
         let status = core::mem::replace(&mut self.status, Ok(None));
         if core.over_tls() {
-            if core.status(status)? {
+            // That it has no status was said before login.
+            if self.after_login && status == Ok(None) || core.status(status)? {
                 core.hand_over();
             }
             return Ok(());

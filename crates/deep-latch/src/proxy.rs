@@ -9,6 +9,7 @@ use crate::{
     error::{ErrorKind, ParseError},
     imap::MAX_ID_PAIRS,
     imap_server::IdCommand,
+    imap_string::{StringForm, write_string},
     smtp::{MAX_CLIENT_COMMAND_BYTES, parse_client},
 };
 
@@ -29,11 +30,24 @@ pub enum InboundTls {
 /// A command for the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forwarded {
-    /// The command, byte for byte as it came but for `tls`. A literal in it waits for the server's
-    /// continuation request as the client's did.
+    /// The command. Apart from `tls` and the form of literals it is byte for byte the client's.
     pub command: Vec<u8>,
     /// A `tls` came in, and was taken out.
     pub removed: bool,
+    /// Where the server's continuation requests come.
+    waits: Vec<usize>,
+}
+
+impl Forwarded {
+    /// The parts of the command. After each part but the last the server must have sent a continuation
+    /// request (`+`) before the next is sent. If it answers the command instead, the rest is not sent.
+    pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = core::iter::once(0).chain(self.waits.iter().copied());
+        let ends = self.waits.iter().copied();
+        let ends = ends.chain(core::iter::once(self.command.len()));
+        let parts = starts.zip(ends);
+        parts.filter_map(|(start, end)| self.command.get(start..end))
+    }
 }
 
 /// Why a command is not forwarded. The proxy answers it itself: BAD in IMAP, 501 in SMTP.
@@ -71,6 +85,12 @@ impl From<ParseError> for ForwardError {
 /// Brings an ID command (RFC 2971) from a client to the server: with the `tls` of this cipher suite at its
 /// end, or without one if the client's connection is in clear.
 ///
+/// Literals become quoted strings, or literals that wait for the server's continuation request (see
+/// [`Forwarded::parts`]): whether the server has LITERAL+ makes no difference.
+///
+/// This is one command of a connection. A proxy also has to know which octets of the client the server will
+/// take for a command, and that depends on the server's answers: [`ImapProxy`](crate::ImapProxy) does that.
+///
 /// ```
 /// # use deep_latch::{IdCommand, InboundTls, TlsCipher, forward_id};
 /// let command = IdCommand::parse(b"a001 ID (\"name\" \"Demo Mail\" \"tls\" \"a_lie\")\r\n")?;
@@ -91,47 +111,129 @@ pub fn forward_id(
     inbound: InboundTls,
 ) -> Result<Forwarded, ForwardError> {
     let parameters = command.parameters()?;
-    let list = command.list();
-    let mut pairs: Vec<&[u8]> = Vec::new();
-    let (mut removed, mut kept) = (false, false);
-    for (pair, (field, _)) in pairs_of(list).zip(parameters.pairs()) {
+    let (mut removed, mut kept, mut count) = (false, false, 0_usize);
+    let mut list = List::default();
+    for ((field, value), written) in parameters.pairs().zip(parameters.written()) {
         match (field.eq_ignore_ascii_case(TLS), inbound) {
             (true, InboundTls::Refuse) => return Err(ForwardError::Inbound),
             (true, InboundTls::Remove) => removed = true,
             (is_tls, _) => {
                 kept |= is_tls;
-                pairs.push(pair);
+                count = count.saturating_add(1);
+                list.pair(field, value, written);
             }
         }
     }
     let added = tls.filter(|_| !kept).map(TlsCipher::as_str);
-    let mut forwarded = Vec::new();
-    forwarded.extend_from_slice(command.start());
-    if !removed && added.is_none() {
-        forwarded.extend_from_slice(list);
-    } else if pairs.is_empty() && added.is_none() {
-        forwarded.extend_from_slice(b"NIL");
-    } else {
-        if pairs.len() >= MAX_ID_PAIRS && added.is_some() {
+    if let Some(cipher) = added {
+        if count >= MAX_ID_PAIRS {
             return Err(ForwardError::Full);
         }
-        let mut before: &[u8] = b"(";
-        for pair in pairs {
-            forwarded.extend_from_slice(before);
-            forwarded.extend_from_slice(pair);
-            before = b" ";
-        }
-        if let Some(cipher) = added {
-            forwarded.extend_from_slice(before);
-            for part in ["\"tls\" \"", cipher, "\""] {
-                forwarded.extend_from_slice(part.as_bytes());
-            }
-        }
-        forwarded.push(b')');
+        list.pair(TLS, Some(cipher), [None, None]);
+    }
+    let start = command.start();
+    let mut forwarded = start.to_vec();
+    let mut waits = Vec::new();
+    if removed || added.is_some() || list.rewritten {
+        let before = |wait: usize| wait.saturating_add(start.len());
+        waits.extend(list.waits.iter().copied().map(before));
+        forwarded.extend_from_slice(list.finish().as_bytes());
+    } else {
+        forwarded.extend_from_slice(command.list());
     }
     forwarded.extend_from_slice(b"\r\n");
-    let command = forwarded;
-    Ok(Forwarded { command, removed })
+    Ok(Forwarded {
+        command: forwarded,
+        removed,
+        waits,
+    })
+}
+
+/// `id_params_list`, as it is written for the server.
+#[derive(Default)]
+struct List {
+    text: String,
+    /// Where the octets of literals begin.
+    waits: Vec<usize>,
+    /// A string is not written as the client wrote it.
+    rewritten: bool,
+}
+
+impl List {
+    fn pair(&mut self, field: &str, value: Option<&str>, written: [Option<&str>; 2]) {
+        self.text.push(if self.text.is_empty() { '(' } else { ' ' });
+        let [field_written, value_written] = written;
+        self.string(field, field_written);
+        self.text.push(' ');
+        self.string(value.unwrap_or_default(), value_written);
+    }
+
+    /// A literal becomes a quoted string where RFC 3501 has one for it. Where it does not, the literal is one
+    /// that waits: a server without LITERAL+ would read the octets of another as commands.
+    fn string(&mut self, text: &str, written: Option<&str>) {
+        if let Some(written) = written {
+            self.text.push_str(written);
+            return;
+        }
+        self.rewritten = true;
+        if write_string(&mut self.text, text, |next| next.is_ascii()) == Ok(StringForm::Literal) {
+            self.waits.push(self.text.len().saturating_sub(text.len()));
+        }
+    }
+
+    fn finish(mut self) -> String {
+        if self.text.is_empty() {
+            return String::from("NIL");
+        }
+        self.text.push(')');
+        self.text
+    }
+}
+
+/// Returns the line of a CLIENT command (section 7.3) as text, without the white space at its end; nothing when
+/// the line, which comes without its CRLF, is another command's.
+///
+/// ```
+/// # use deep_latch::client_line;
+/// assert_eq!(client_line(b"client name=x "), Ok(Some("client name=x")));
+/// assert_eq!(client_line(b"MAIL FROM:<a@example.com>"), Ok(None));
+/// assert!(client_line(b"CLIENT\ttls=A_LIE").is_err());
+/// assert!(client_line(b"NOOP\nCLIENT tls=A_LIE").is_err());
+/// ```
+///
+/// # Errors
+/// When the line is CLIENT but for other octets than letters and digits around the verb; or has CR, LF or NUL.
+/// A proxy must not forward it: the server may read it otherwise.
+pub fn client_line(line: &[u8]) -> Result<Option<&str>, ParseError> {
+    const FIELD: &str = "deep-cmd";
+    const VERB: &[u8] = b"CLIENT";
+    let error = |kind, at| Err(ParseError::new(kind, FIELD, at));
+    let special = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
+    if let Some(at) = line.iter().position(special) {
+        return error(ErrorKind::Character, at);
+    }
+    let begins = line.iter().position(u8::is_ascii_alphanumeric);
+    let (before, text) = line.split_at(begins.unwrap_or(line.len()));
+    let word = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    let ends = text.iter().position(|octet| !word(octet));
+    let (verb, behind) = text.split_at(ends.unwrap_or(text.len()));
+    if !verb.eq_ignore_ascii_case(VERB) {
+        return Ok(None);
+    }
+    if !before.is_empty() {
+        return error(ErrorKind::Character, 0);
+    }
+    if !matches!(behind.first(), None | Some(b' ')) {
+        return error(ErrorKind::Character, VERB.len());
+    }
+    match core::str::from_utf8(line) {
+        Ok(line) => Ok(Some(line.trim_end_matches([' ', '\t']))),
+        Err(error) => Err(ParseError::new(
+            ErrorKind::Character,
+            FIELD,
+            error.valid_up_to(),
+        )),
+    }
 }
 
 /// Brings a CLIENT command (section 7.3), a line without its CRLF, from a client to the server, as
@@ -153,9 +255,9 @@ pub fn forward_client(
     tls: Option<&TlsCipher<'_>>,
     inbound: InboundTls,
 ) -> Result<Forwarded, ForwardError> {
-    let line = core::str::from_utf8(line)
-        .map_err(|error| ParseError::new(ErrorKind::Character, "deep-cmd", error.valid_up_to()))?;
-    let line = line.trim_end_matches([' ', '\t']);
+    let Some(line) = client_line(line)? else {
+        return Err(ParseError::new(ErrorKind::Expected, "deep-cmd", 0).into());
+    };
     parse_client(line)?;
     let (mut removed, mut kept) = (false, false);
     let mut forwarded = String::new();
@@ -185,48 +287,9 @@ pub fn forward_client(
     if forwarded.len() > MAX_CLIENT_COMMAND_BYTES {
         return Err(ForwardError::Full);
     }
-    let command = forwarded.into_bytes();
-    Ok(Forwarded { command, removed })
-}
-
-/// The pairs of a list that `IdParameters` has read, byte for byte.
-fn pairs_of(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    // NIL has none, as `()` has.
-    let mut rest = list.strip_prefix(b"(").unwrap_or_default();
-    core::iter::from_fn(move || {
-        let field = string_length(rest)?;
-        let value = rest.get(field.saturating_add(1)..)?;
-        let length = match string_length(value) {
-            Some(length) => length,
-            None => "NIL".len(),
-        };
-        let length = field.saturating_add(1).saturating_add(length);
-        let (pair, behind) = rest.split_at_checked(length)?;
-        rest = behind.strip_prefix(b" ").unwrap_or(behind);
-        Some(pair)
+    Ok(Forwarded {
+        command: forwarded.into_bytes(),
+        removed,
+        waits: Vec::new(),
     })
-}
-
-/// How long the string is that `octets` begin with, with its quotes or its literal's braces.
-fn string_length(octets: &[u8]) -> Option<usize> {
-    match octets {
-        [b'"', rest @ ..] => {
-            let mut escaped = false;
-            let end = rest.iter().position(|octet| {
-                let ends = *octet == b'"' && !escaped;
-                escaped = *octet == b'\\' && !escaped;
-                ends
-            })?;
-            Some(end.saturating_add(2))
-        }
-        [b'{', rest @ ..] => {
-            let end = rest.iter().position(|octet| *octet == b'}')?;
-            let digits = rest.get(..end)?;
-            let digits = digits.strip_suffix(b"+").unwrap_or(digits);
-            let length: usize = core::str::from_utf8(digits).ok()?.parse().ok()?;
-            // The braces, CRLF, and the octets.
-            Some(end.saturating_add("{}\r\n".len()).saturating_add(length))
-        }
-        _ => None,
-    }
 }

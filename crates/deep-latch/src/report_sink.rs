@@ -31,14 +31,21 @@ pub const MAX_SOFTWARE_BYTES: usize = 255;
 /// How many tags are kept of a client. The registry has four.
 pub const MAX_TAGS_PER_CLIENT: usize = 64;
 
-/// How many clients, i.e. versions of software, are kept of an account on a host: a household's over years.
+/// How many records, i.e. versions of programs, are kept of an account on a host: a household's over years.
 /// More are refused until old ones are purged, so that one account cannot fill the sink.
 pub const MAX_CLIENTS_PER_ACCOUNT: usize = 256;
 
-/// How many rows an answer has at most, those of most clients. The totals count the rest too.
+/// The most tags, and the most names, of an answer: those of most clients.
 pub const MAX_ROWS: usize = 1000;
 
-/// How many clients one call purges at most.
+/// The most programs of an answer, those of most clients. The totals count the rest too.
+pub const MAX_PROGRAMS: usize = 200;
+
+/// The most versions of each program of an answer, those of most clients. The program's numbers count the rest
+/// too.
+pub const MAX_VERSIONS: usize = 20;
+
+/// How many records of clients one call purges at most.
 pub const CLIENTS_PER_BATCH: usize = 1000;
 
 /// A report that a server has received, and what the server knows of it.
@@ -182,7 +189,7 @@ impl Clients<'_> {
     }
 }
 
-/// How many clients there are of a tag.
+/// The numbers of clients of a tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagCount {
     /// The tag, in lower case.
@@ -191,68 +198,117 @@ pub struct TagCount {
     pub latched: u64,
     /// How many support it, and have not latched it.
     pub not_latched: u64,
-    /// How many could not achieve it.
+    /// How many could not achieve it by their last report.
     pub failing: u64,
-    /// How often they could not, as long as they are kept.
+    /// How often clients could not achieve it, as long as they are kept.
     pub failures: u64,
     /// When one could not last.
     pub last_failure: Option<SystemTime>,
 }
 
-/// How many clients there are of a version of software.
+/// The clients of a version of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SoftwareCount {
-    /// The software's name, if it says. These are the client's words: escape them for display.
-    pub name: Option<String>,
-    /// Its version, if it says.
+pub struct VersionCount {
+    /// The version, if the program says. These are the client's words: escape them for display.
     pub version: Option<String>,
-    /// How many: accounts on a host.
+    /// How many: accounts on a host, by the version of their last report.
     pub clients: u64,
     /// When one reported last.
     pub last_seen: SystemTime,
 }
 
-/// How many clients there are of each version of software.
+/// The clients of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramCount {
+    /// The program's name, if it says. These are the client's words: escape them for display.
+    pub name: Option<String>,
+    /// How many: accounts on a host.
+    pub clients: u64,
+    /// When one reported last.
+    pub last_seen: SystemTime,
+    /// Its versions, those of most clients first, at most [`MAX_VERSIONS`].
+    pub versions: Vec<VersionCount>,
+    /// How many versions were left off.
+    pub versions_left_off: u64,
+}
+
+/// The numbers of clients of each program, and of its versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SoftwareCounts {
-    /// Those of most clients first, at most [`MAX_ROWS`].
-    pub rows: Vec<SoftwareCount>,
-    /// All clients, those of no row too.
+    /// Those of most clients first, at most [`MAX_PROGRAMS`].
+    pub programs: Vec<ProgramCount>,
+    /// All clients, those of programs that were left off too.
     pub clients: u64,
-    /// How many rows were left off.
-    pub rows_left_off: u64,
+    /// How many programs were left off.
+    pub programs_left_off: u64,
 }
 
-/// The clients of a version of software that have a tag latched.
+/// The clients of a version of a program that have a tag latched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// The software's name, if it says. These are the client's words: escape them for display.
-    pub name: Option<String>,
-    /// Its version, if it says.
+pub struct BrokenVersion {
+    /// The version, if the program says. These are the client's words: escape them for display.
     pub version: Option<String>,
-    /// How many: accounts on a host.
+    /// How many: accounts on a host, by the version of their last report.
     pub clients: u64,
-    /// When one reported last.
+    /// How many clients of this version there are, whether or not they have it latched.
+    pub of: u64,
+    /// When one of those that have it latched reported last.
     pub last_seen: SystemTime,
-    /// How many of them could not achieve the tag: these are broken already.
+    /// How many of them could not achieve the tag by their last report: these are broken already.
     pub failing: u64,
     /// When one of them could not last.
     pub last_failure: Option<SystemTime>,
 }
 
-/// "What breaks if I drop this tag?": who has it latched, and would refuse to connect.
+/// The clients of a program that have a tag latched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenProgram {
+    /// The program's name, if it says. These are the client's words: escape them for display.
+    pub name: Option<String>,
+    /// How many: accounts on a host.
+    pub clients: u64,
+    /// How many clients of this program there are, whether or not they have it latched.
+    pub of: u64,
+    /// When one of those that have it latched reported last.
+    pub last_seen: SystemTime,
+    /// How many of them could not achieve the tag by their last report: these are broken already.
+    pub failing: u64,
+    /// When one of them could not last.
+    pub last_failure: Option<SystemTime>,
+    /// Its versions, those of most clients first, at most [`MAX_VERSIONS`].
+    pub versions: Vec<BrokenVersion>,
+    /// How many versions that have it latched were left off.
+    pub versions_left_off: u64,
+}
+
+/// "What breaks if I drop this tag?": the clients that have it latched, and would refuse to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WhatBreaks {
     /// The tag, in lower case.
     pub tag: SecurityTag<'static>,
-    /// Those of most clients first, at most [`MAX_ROWS`].
-    pub rows: Vec<Broken>,
-    /// All clients that have it latched, those of no row too.
+    /// Those of most clients first, at most [`MAX_PROGRAMS`].
+    pub programs: Vec<BrokenProgram>,
+    /// All clients that have it latched, those of programs that were left off too.
     pub clients: u64,
-    /// How many of all could not achieve it.
+    /// How many clients there are in all, whether or not they have it latched.
+    pub of: u64,
+    /// How many could not achieve it by their last report.
     pub failing: u64,
-    /// How many rows were left off.
-    pub rows_left_off: u64,
+    /// How many programs were left off.
+    pub programs_left_off: u64,
+}
+
+/// The names in a sink, so that a question about another one can be answered by that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SinkNames {
+    /// The number of clients, of all times.
+    pub clients: u64,
+    /// When one reported last; nothing in a sink without reports.
+    pub last_report: Option<SystemTime>,
+    /// The tags that clients reported, in lower case, those of most clients first, at most [`MAX_ROWS`].
+    pub tags: Vec<SecurityTag<'static>>,
+    /// The hosts that clients reported to, those of most clients first, at most [`MAX_ROWS`].
+    pub hosts: Vec<Host>,
 }
 
 /// What went wrong in a sink.
@@ -413,11 +469,12 @@ pub type SinkFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReportSinkErr
 /// the expected privacy level of the client and can thus act to avoid security latch failures"
 /// (draft-newman-email-deep-02 section 7.1).
 ///
-/// A client is an account, a host, and the name and version of the software; two devices of one account
-/// with the same software are one. Of each tag the sink keeps when the client last said that it has it
-/// latched, that it supports it unlatched, and that it failed, and how often. Later news do not undo
-/// earlier ones, and reports may come in any order: a latch counts until nobody has confirmed it since the
-/// time that is asked for.
+/// A client is an account, a host, and a program: two devices of one account with the same program are one, and
+/// an update of the program is no second client. Its version is that of its last report. Of each tag the sink
+/// keeps when the client last said that it has it latched, that it supports it unlatched, and that it failed, and
+/// how often. Later news do not undo earlier ones, and reports may come in any order: a latch counts until nobody
+/// has confirmed it since the time that is asked for. But whether a client fails now is what its last report says;
+/// of two in the same second, that which came later.
 ///
 /// The clock is the caller's; times are kept in whole seconds. The trait has boxed futures so that
 /// `Arc<dyn ReportSink>` is one, whichever sink the configuration names.
@@ -434,7 +491,7 @@ pub trait ReportSink: Send + Sync {
     /// When the sink cannot tell.
     fn clients_by_tag<'a>(&'a self, of: Clients<'a>) -> SinkFuture<'a, Vec<TagCount>>;
 
-    /// How many clients there are of each version of software.
+    /// Returns how many clients there are of each program, and of its versions.
     ///
     /// # Errors
     /// When the sink cannot tell.
@@ -451,14 +508,20 @@ pub trait ReportSink: Send + Sync {
         of: Clients<'a>,
     ) -> SinkFuture<'a, WhatBreaks>;
 
-    /// Forgets clients that reported nothing since `before`, at most [`CLIENTS_PER_BATCH`], and says how
-    /// many: call again if it was as many.
+    /// Returns which tags and hosts there are reports of. An answer of 0 clients about another one is no answer.
+    ///
+    /// # Errors
+    /// When the sink cannot tell.
+    fn names(&self) -> SinkFuture<'_, SinkNames>;
+
+    /// Forgets records of which nothing was reported since `before`, at most [`CLIENTS_PER_BATCH`], and says how many: call
+    /// again if it was as many. A client has a record for each version of its program.
     ///
     /// # Errors
     /// When some may be left.
     fn purge(&self, before: SystemTime) -> SinkFuture<'_, u64>;
 
-    /// Forgets all clients of an account, e.g. one that was closed, and says how many.
+    /// Forgets all clients of an account, e.g. one that was closed, and says how many records they had.
     ///
     /// # Errors
     /// When some may be left.
@@ -490,8 +553,8 @@ pub trait ReportSink: Send + Sync {
 ///
 /// let last_month = Clients::since(now - Duration::from_secs(30 * 86_400));
 /// let breaks = sink.what_breaks_if_dropped(&SecurityTag::TLS_CERT, last_month).await?;
-/// assert_eq!(breaks.clients, 1);
-/// assert_eq!(breaks.rows[0].name.as_deref(), Some("Demo Mail"));
+/// assert_eq!((breaks.clients, breaks.of), (1, 1));
+/// assert_eq!(breaks.programs[0].name.as_deref(), Some("Demo Mail"));
 /// let breaks = sink.what_breaks_if_dropped(&SecurityTag::TLS12, last_month).await?;
 /// assert_eq!(breaks.clients, 0);
 /// # Ok(())
@@ -514,6 +577,8 @@ struct Key {
 /// What is kept of a client. Times are seconds since 1970.
 struct Client {
     last_seen: i64,
+    /// The number of the last report: those that come too late have none.
+    reports: u64,
     tags: BTreeMap<String, Tag>,
 }
 
@@ -522,6 +587,8 @@ struct Tag {
     latched_at: Option<i64>,
     supported_at: Option<i64>,
     failed_at: Option<i64>,
+    /// The report in which it failed last.
+    failed_in: Option<u64>,
     failures: u64,
 }
 
@@ -579,9 +646,12 @@ impl ReportSink for MemoryReportSink {
             let now = report.seconds;
             let client = clients.entry(key).or_insert_with(|| Client {
                 last_seen: now,
+                reports: 0,
                 tags: BTreeMap::new(),
             });
+            let is_last = now >= client.last_seen;
             client.last_seen = client.last_seen.max(now);
+            client.reports = client.reports.saturating_add(u64::from(is_last));
             for (tag, mention) in &report.tags {
                 let tag = client.tags.entry(tag.clone()).or_default();
                 let later = |at: &mut Option<i64>, mentioned: bool| {
@@ -590,6 +660,9 @@ impl ReportSink for MemoryReportSink {
                 later(&mut tag.latched_at, mention.latched);
                 later(&mut tag.supported_at, mention.supported);
                 later(&mut tag.failed_at, mention.failed);
+                if mention.failed && is_last {
+                    tag.failed_in = Some(client.reports);
+                }
                 tag.failures = tag.failures.saturating_add(u64::from(mention.failed));
             }
             Ok(())
@@ -601,15 +674,15 @@ impl ReportSink for MemoryReportSink {
             let since = seconds(of.since)?;
             let recent = |at: Option<i64>| at.is_some_and(|at| at >= since);
             let mut counts: BTreeMap<&str, TagCount> = BTreeMap::new();
-            for (_, client) in clients.iter().filter(|client| of.includes(since, client)) {
-                for (name, tag) in &client.tags {
+            for client in seen(clients, of, since) {
+                for (name, tag) in client.tags() {
                     let entry = counts.entry(name);
                     let count = entry.or_insert_with(|| TagCount::new(read_tag_unchecked(name)));
                     let add = |to: &mut u64, one: bool| *to = to.saturating_add(u64::from(one));
                     let latched = recent(tag.latched_at);
                     add(&mut count.latched, latched);
                     add(&mut count.not_latched, recent(tag.supported_at) && !latched);
-                    add(&mut count.failing, recent(tag.failed_at));
+                    add(&mut count.failing, tag.failing);
                     count.failures = count.failures.saturating_add(tag.failures);
                     let last = tag.failed_at.and_then(from_seconds);
                     count.last_failure = count.last_failure.max(last);
@@ -626,23 +699,14 @@ impl ReportSink for MemoryReportSink {
     fn clients_by_software<'a>(&'a self, of: Clients<'a>) -> SinkFuture<'a, SoftwareCounts> {
         self.with(move |clients| {
             let since = seconds(of.since)?;
-            let included = clients.iter().filter(|client| of.includes(since, client));
-            let groups = grouped(included.map(|(key, client)| (key, client, Tag::default())));
-            let mut counts = SoftwareCounts::default();
-            let left_off = groups.len().saturating_sub(MAX_ROWS);
-            counts.rows_left_off = number(left_off);
-            for (row, group) in groups.into_iter().enumerate() {
-                counts.clients = counts.clients.saturating_add(group.clients);
-                if row < MAX_ROWS {
-                    counts.rows.push(SoftwareCount {
-                        name: group.name,
-                        version: group.version,
-                        clients: group.clients,
-                        last_seen: group.last_seen,
-                    });
-                }
+            let mut rows = BTreeMap::new();
+            for client in seen(clients, of, since) {
+                let row = row_of(&mut rows, &client);
+                row.of = row.of.saturating_add(1);
+                row.clients = row.clients.saturating_add(1);
+                row.last_seen = row.last_seen.max(client.last_seen);
             }
-            Ok(counts)
+            SoftwareCounts::of_rows(rows.into_values())
         })
     }
 
@@ -653,25 +717,61 @@ impl ReportSink for MemoryReportSink {
     ) -> SinkFuture<'a, WhatBreaks> {
         self.with(move |clients| {
             let since = seconds(of.since)?;
-            let name = spelt(tag);
-            let latched = clients.iter().filter_map(|(key, client)| {
-                let kept = *client.tags.get(&name)?;
-                let latched = kept.latched_at.is_some_and(|at| at >= since);
-                let counts = latched && of.includes(since, &(key, client));
-                let failed_at = kept.failed_at.filter(|at| *at >= since);
-                counts.then_some((key, client, Tag { failed_at, ..kept }))
-            });
-            let groups = grouped(latched);
-            let mut breaks = WhatBreaks::new(read_tag_unchecked(&name));
-            breaks.rows_left_off = number(groups.len().saturating_sub(MAX_ROWS));
-            for (row, group) in groups.into_iter().enumerate() {
-                breaks.clients = breaks.clients.saturating_add(group.clients);
-                breaks.failing = breaks.failing.saturating_add(group.failing);
-                if row < MAX_ROWS {
-                    breaks.rows.push(group);
-                }
+            let asked = spelt(tag);
+            let mut rows = BTreeMap::new();
+            for client in seen(clients, of, since) {
+                let row = row_of(&mut rows, &client);
+                row.of = row.of.saturating_add(1);
+                let tags = client.tags();
+                let latched = tags
+                    .get(&*asked)
+                    .filter(|tag| tag.latched_at >= Some(since));
+                let Some(tag) = latched else {
+                    continue;
+                };
+                row.clients = row.clients.saturating_add(1);
+                row.last_seen = row.last_seen.max(client.last_seen);
+                row.failing = row.failing.saturating_add(u64::from(tag.failing));
+                let failed_at = tag.failed_at.filter(|at| *at >= since);
+                row.failed_at = row.failed_at.max(failed_at);
             }
-            Ok(breaks)
+            WhatBreaks::of_rows(read_tag_unchecked(&asked), rows.into_values())
+        })
+    }
+
+    fn names(&self) -> SinkFuture<'_, SinkNames> {
+        self.with(|clients| {
+            let mut tags: BTreeMap<&str, u64> = BTreeMap::new();
+            let mut hosts: BTreeMap<&str, u64> = BTreeMap::new();
+            let add = |count: &mut u64| *count = count.saturating_add(1);
+            for (key, client) in &*clients {
+                add(hosts.entry(key.host.as_str()).or_default());
+                client
+                    .tags
+                    .keys()
+                    .for_each(|tag| add(tags.entry(tag).or_default()));
+            }
+            let most = |counts: BTreeMap<&str, u64>| {
+                let mut names: Vec<_> = counts.into_iter().collect();
+                names.sort_by_key(|(_, count)| Reverse(*count));
+                let names = names.into_iter().map(|(name, _)| name.to_owned());
+                names.take(MAX_ROWS).collect::<Vec<_>>()
+            };
+            let programs: BTreeSet<_> = clients
+                .keys()
+                .map(|key| (&key.account, &key.host, &key.name))
+                .collect();
+            let last = clients.values().map(|client| client.last_seen).max();
+            let tags = most(tags).into_iter();
+            let hosts = most(hosts).into_iter().map(|host| Host::try_new(&host));
+            Ok(SinkNames {
+                clients: number(programs.len()),
+                last_report: last.and_then(from_seconds),
+                tags: tags.map(|tag| read_tag_unchecked(&tag)).collect(),
+                hosts: hosts
+                    .collect::<Result<_, _>>()
+                    .map_err(|_| ReportSinkErrorKind::Unreadable)?,
+            })
         })
     }
 
@@ -703,9 +803,226 @@ impl fmt::Debug for MemoryReportSink {
     }
 }
 
-impl Clients<'_> {
-    fn includes(&self, since: i64, (key, client): &(&Key, &Client)) -> bool {
-        client.last_seen >= since && self.host.is_none_or(|host| *host == key.host)
+/// A client, of all the versions of its program that reported in the period.
+struct Seen<'c> {
+    name: &'c str,
+    /// The version of the last report.
+    version: &'c str,
+    last_seen: i64,
+    /// The versions, that of the last report among them.
+    versions: Vec<(&'c Key, &'c Client)>,
+}
+
+/// A tag of all versions of a client.
+#[derive(Default)]
+struct SeenTag {
+    latched_at: Option<i64>,
+    supported_at: Option<i64>,
+    failed_at: Option<i64>,
+    failing: bool,
+    failures: u64,
+}
+
+/// The clients of the period, in the order of accounts, hosts and programs.
+fn seen<'c>(clients: &'c BTreeMap<Key, Client>, of: Clients<'_>, since: i64) -> Vec<Seen<'c>> {
+    let mut seen: Vec<Seen<'c>> = Vec::new();
+    let included = |(key, client): &(&Key, &Client)| {
+        client.last_seen >= since && of.host.is_none_or(|host| *host == key.host)
+    };
+    let program = |key: &'c Key| (&key.account, &key.host, &key.name);
+    for (key, client) in clients.iter().filter(included) {
+        let same = seen.last_mut().filter(|last| {
+            let first = last.versions.first();
+            first.is_some_and(|(first, _)| program(first) == program(key))
+        });
+        match same {
+            Some(last) => {
+                last.versions.push((key, client));
+                // Of two in the same second, the greater version is the later one.
+                if client.last_seen >= last.last_seen {
+                    (last.version, last.last_seen) = (&key.version, client.last_seen);
+                }
+            }
+            None => seen.push(Seen {
+                name: &key.name,
+                version: &key.version,
+                last_seen: client.last_seen,
+                versions: Vec::from([(key, client)]),
+            }),
+        }
+    }
+    seen
+}
+
+impl<'c> Seen<'c> {
+    fn tags(&self) -> BTreeMap<&'c str, SeenTag> {
+        let mut tags: BTreeMap<&str, SeenTag> = BTreeMap::new();
+        for (key, client) in &self.versions {
+            for (name, tag) in &client.tags {
+                let merged = tags.entry(name).or_default();
+                merged.latched_at = merged.latched_at.max(tag.latched_at);
+                merged.supported_at = merged.supported_at.max(tag.supported_at);
+                merged.failed_at = merged.failed_at.max(tag.failed_at);
+                let in_last = tag.failed_in == Some(client.reports);
+                merged.failing |= in_last && key.version == self.version;
+                merged.failures = merged.failures.saturating_add(tag.failures);
+            }
+        }
+        tags
+    }
+}
+
+/// The row of a client's program and version.
+fn row_of<'r, 'c>(
+    rows: &'r mut BTreeMap<(&'c str, &'c str), SoftwareRow>,
+    client: &Seen<'c>,
+) -> &'r mut SoftwareRow {
+    let of = (client.name, client.version);
+    rows.entry(of).or_insert_with(|| SoftwareRow {
+        name: client.name.to_owned(),
+        version: client.version.to_owned(),
+        ..SoftwareRow::default()
+    })
+}
+
+/// The clients of a version of a program, as a database gives them: only some of `of` are those asked for.
+#[derive(Clone, Default)]
+pub(crate) struct SoftwareRow {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) clients: u64,
+    pub(crate) of: u64,
+    pub(crate) last_seen: i64,
+    pub(crate) failing: u64,
+    pub(crate) failed_at: Option<i64>,
+}
+
+/// A program of rows: what its versions sum up to.
+#[derive(Default)]
+struct Program {
+    sum: SoftwareRow,
+    versions: Vec<SoftwareRow>,
+}
+
+/// The programs of some rows, those of most clients first, and each with its versions, those of most clients
+/// first; without those that have none.
+fn programs(rows: impl Iterator<Item = SoftwareRow>) -> Vec<Program> {
+    let mut programs: BTreeMap<String, Program> = BTreeMap::new();
+    for row in rows {
+        let program = programs.entry(row.name.clone()).or_default();
+        let sum = &mut program.sum;
+        sum.name.clone_from(&row.name);
+        sum.clients = sum.clients.saturating_add(row.clients);
+        sum.of = sum.of.saturating_add(row.of);
+        sum.last_seen = sum.last_seen.max(row.last_seen);
+        sum.failing = sum.failing.saturating_add(row.failing);
+        sum.failed_at = sum.failed_at.max(row.failed_at);
+        if row.clients > 0 {
+            program.versions.push(row);
+        }
+    }
+    let mut programs: Vec<_> = programs.into_values().collect();
+    programs.retain(|program| program.sum.clients > 0);
+    programs.sort_by_key(|program| Reverse(program.sum.clients));
+    for program in &mut programs {
+        let versions = &mut program.versions;
+        versions.sort_by(|one, other| {
+            let by_clients = other.clients.cmp(&one.clients);
+            by_clients.then_with(|| one.version.cmp(&other.version))
+        });
+    }
+    programs
+}
+
+/// The most that an answer has, and how many were left off.
+fn most<T>(mut all: Vec<T>, most: usize) -> (Vec<T>, u64) {
+    let left_off = number(all.len().saturating_sub(most));
+    all.truncate(most);
+    (all, left_off)
+}
+
+fn kept_time(seconds: i64) -> Result<SystemTime, ReportSinkError> {
+    from_seconds(seconds).ok_or_else(|| ReportSinkErrorKind::Unreadable.into())
+}
+
+impl SoftwareCounts {
+    pub(crate) fn of_rows(
+        rows: impl Iterator<Item = SoftwareRow>,
+    ) -> Result<Self, ReportSinkError> {
+        let programs = programs(rows);
+        let clients = programs.iter().map(|program| program.sum.clients);
+        let clients = clients.fold(0, u64::saturating_add);
+        let (programs, programs_left_off) = most(programs, MAX_PROGRAMS);
+        let programs = programs.into_iter().map(|Program { sum, versions }| {
+            let (versions, versions_left_off) = most(versions, MAX_VERSIONS);
+            let versions = versions.into_iter().map(|row| {
+                Ok(VersionCount {
+                    version: said(row.version),
+                    clients: row.clients,
+                    last_seen: kept_time(row.last_seen)?,
+                })
+            });
+            Ok(ProgramCount {
+                name: said(sum.name),
+                clients: sum.clients,
+                last_seen: kept_time(sum.last_seen)?,
+                versions: versions.collect::<Result<_, ReportSinkError>>()?,
+                versions_left_off,
+            })
+        });
+        Ok(Self {
+            programs: programs.collect::<Result<_, ReportSinkError>>()?,
+            clients,
+            programs_left_off,
+        })
+    }
+}
+
+impl WhatBreaks {
+    pub(crate) fn of_rows(
+        tag: SecurityTag<'static>,
+        rows: impl Iterator<Item = SoftwareRow>,
+    ) -> Result<Self, ReportSinkError> {
+        let mut of = 0_u64;
+        let rows = rows.inspect(|row| of = of.saturating_add(row.of));
+        let programs = programs(rows);
+        let sum = |count: fn(&SoftwareRow) -> u64| {
+            let counts = programs.iter().map(|program| count(&program.sum));
+            counts.fold(0, u64::saturating_add)
+        };
+        let (clients, failing) = (sum(|sum| sum.clients), sum(|sum| sum.failing));
+        let (programs, programs_left_off) = most(programs, MAX_PROGRAMS);
+        let programs = programs.into_iter().map(|Program { sum, versions }| {
+            let (versions, versions_left_off) = most(versions, MAX_VERSIONS);
+            let versions = versions.into_iter().map(|row| {
+                Ok(BrokenVersion {
+                    version: said(row.version),
+                    clients: row.clients,
+                    of: row.of,
+                    last_seen: kept_time(row.last_seen)?,
+                    failing: row.failing,
+                    last_failure: row.failed_at.map(kept_time).transpose()?,
+                })
+            });
+            Ok(BrokenProgram {
+                name: said(sum.name),
+                clients: sum.clients,
+                of: sum.of,
+                last_seen: kept_time(sum.last_seen)?,
+                failing: sum.failing,
+                last_failure: sum.failed_at.map(kept_time).transpose()?,
+                versions: versions.collect::<Result<_, ReportSinkError>>()?,
+                versions_left_off,
+            })
+        });
+        Ok(Self {
+            tag,
+            programs: programs.collect::<Result<_, ReportSinkError>>()?,
+            clients,
+            of,
+            failing,
+            programs_left_off,
+        })
     }
 }
 
@@ -720,45 +1037,6 @@ impl TagCount {
             last_failure: None,
         }
     }
-}
-
-impl WhatBreaks {
-    pub(crate) const fn new(tag: SecurityTag<'static>) -> Self {
-        Self {
-            tag,
-            rows: Vec::new(),
-            clients: 0,
-            failing: 0,
-            rows_left_off: 0,
-        }
-    }
-}
-
-/// By software, those of most clients first.
-fn grouped<'c>(clients: impl Iterator<Item = (&'c Key, &'c Client, Tag)>) -> Vec<Broken> {
-    let mut groups: BTreeMap<(&str, &str), Broken> = BTreeMap::new();
-    for (key, client, tag) in clients {
-        let Some(last_seen) = from_seconds(client.last_seen) else {
-            continue;
-        };
-        let entry = groups.entry((&key.name, &key.version));
-        let group = entry.or_insert_with(|| Broken {
-            name: said(key.name.clone()),
-            version: said(key.version.clone()),
-            clients: 0,
-            last_seen,
-            failing: 0,
-            last_failure: None,
-        });
-        group.clients = group.clients.saturating_add(1);
-        group.last_seen = group.last_seen.max(last_seen);
-        let failed = u64::from(tag.failed_at.is_some());
-        group.failing = group.failing.saturating_add(failed);
-        group.last_failure = group.last_failure.max(tag.failed_at.and_then(from_seconds));
-    }
-    let mut groups: Vec<_> = groups.into_values().collect();
-    groups.sort_by_key(|group| Reverse(group.clients));
-    groups
 }
 
 /// A name or version that is kept as nothing was not given.

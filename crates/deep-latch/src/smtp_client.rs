@@ -116,6 +116,12 @@ impl Client<Smtp> {
         };
         Ok(Self::start(session, options, smtp))
     }
+
+    /// Returns what the client calls itself in EHLO.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.protocol().domain
+    }
 }
 
 impl Dialogue for Smtp {
@@ -140,9 +146,10 @@ impl Dialogue for Smtp {
     fn logged_in(&mut self, core: &mut Core) -> Result<(), ClientError> {
         if core.is_refused() {
             self.report(core);
-        } else {
-            core.hand_over();
+            return Ok(());
         }
+        // EHLO is not said again after AUTH, so there is nothing new to be advertised (RFC 4954 section 4).
+        core.hand_over();
         Ok(())
     }
 }
@@ -157,6 +164,7 @@ impl Smtp {
         // A list from before TLS is not to be used (RFC 3207 section 4.2).
         self.deep = false;
         self.status = Ok(None);
+        core.forget_capabilities();
         let command = format!("EHLO {}", self.domain);
         self.send(core, Awaited::Ehlo, &command);
     }
@@ -203,6 +211,9 @@ impl Smtp {
             };
             return malformed(kind, 0);
         }
+        if self.awaited == Awaited::Greeting {
+            core.greeted(line);
+        }
         // The first line of an answer to EHLO is the server's name.
         if self.awaited == Awaited::Ehlo && code == 250 && lines > 0 {
             self.extension(core, text);
@@ -219,6 +230,7 @@ impl Smtp {
         if line.eq_ignore_ascii_case(b"STARTTLS") {
             self.starttls = true;
         }
+        core.has_capability(line);
         let keyword = line.split(|octet| *octet == b' ').next();
         self.deep |= keyword.is_some_and(|it| it.eq_ignore_ascii_case(b"DEEP"));
         core.keyword(line, &mut self.status, |line, options, note| {

@@ -24,10 +24,11 @@ pub use postgres::PostgresReportSink;
 pub use sqlite::SqliteReportSink;
 
 use crate::{
+    host::Host,
     report_sink::{
-        Broken, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_ROWS, MAX_TAGS_PER_CLIENT,
-        ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture,
-        SoftwareCount, SoftwareCounts, TagCount, WhatBreaks, from_seconds, said, seconds, spelt,
+        CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_ROWS, MAX_TAGS_PER_CLIENT,
+        ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind, SinkFuture, SinkNames,
+        SoftwareCounts, SoftwareRow, TagCount, WhatBreaks, from_seconds, seconds, spelt,
     },
     tag::SecurityTag,
 };
@@ -35,19 +36,21 @@ use crate::{
 /// Where it is noted which version a schema is of.
 const MIGRATIONS: &str = "deep_report_migrations";
 
-/// News of a client that is known: its id. The row stays locked until the transaction ends, so that reports of
+/// News of a client that is known: its id, the number of its last report, and when that was. A report that comes
+/// too late has no number. The row stays locked until the transaction ends, so that reports of
 /// one client come after one another.
 const KNOWN_CLIENT: &str = "UPDATE deep_clients SET \
     protocol = CASE WHEN $6 >= last_seen THEN $5 ELSE protocol END, \
     first_seen = CASE WHEN $6 < first_seen THEN $6 ELSE first_seen END, \
+    reports = CASE WHEN $6 >= last_seen THEN reports + 1 ELSE reports END, \
     last_seen = CASE WHEN $6 > last_seen THEN $6 ELSE last_seen END \
     WHERE account = $1 AND host = $2 AND name = $3 AND version = $4 \
-    RETURNING id";
+    RETURNING id, reports, last_seen";
 /// A new client, or news of one that another connection has just added. No row: the account has too many
 /// others.
 const CLIENT: &str = "INSERT INTO deep_clients \
-    (account, host, name, version, protocol, first_seen, last_seen) \
-    SELECT $1, $2, $3, $4, $5, $6, $6 WHERE \
+    (account, host, name, version, protocol, first_seen, last_seen, reports) \
+    SELECT $1, $2, $3, $4, $5, $6, $6, 1 WHERE \
     (SELECT COUNT(*) FROM deep_clients WHERE account = $1 AND host = $2) < $7 \
     OR EXISTS (SELECT 1 FROM deep_clients \
     WHERE account = $1 AND host = $2 AND name = $3 AND version = $4) \
@@ -56,11 +59,13 @@ const CLIENT: &str = "INSERT INTO deep_clients \
     THEN excluded.protocol ELSE deep_clients.protocol END, \
     first_seen = CASE WHEN excluded.first_seen < deep_clients.first_seen \
     THEN excluded.first_seen ELSE deep_clients.first_seen END, \
+    reports = CASE WHEN excluded.last_seen >= deep_clients.last_seen \
+    THEN deep_clients.reports + 1 ELSE deep_clients.reports END, \
     last_seen = CASE WHEN excluded.last_seen > deep_clients.last_seen \
     THEN excluded.last_seen ELSE deep_clients.last_seen END \
-    RETURNING id";
+    RETURNING id, reports, last_seen";
 const TAGS: &str = "INSERT INTO deep_client_tags \
-    (client, tag, latched_at, supported_at, failed_at, failures) ";
+    (client, tag, latched_at, supported_at, failed_at, failed_in, failures) ";
 const TAGS_AGAIN: &str = " ON CONFLICT (client, tag) DO UPDATE SET \
     latched_at = CASE WHEN excluded.latched_at > COALESCE(deep_client_tags.latched_at, -1) \
     THEN excluded.latched_at ELSE deep_client_tags.latched_at END, \
@@ -68,29 +73,61 @@ const TAGS_AGAIN: &str = " ON CONFLICT (client, tag) DO UPDATE SET \
     THEN excluded.supported_at ELSE deep_client_tags.supported_at END, \
     failed_at = CASE WHEN excluded.failed_at > COALESCE(deep_client_tags.failed_at, -1) \
     THEN excluded.failed_at ELSE deep_client_tags.failed_at END, \
+    failed_in = COALESCE(excluded.failed_in, deep_client_tags.failed_in), \
     failures = deep_client_tags.failures + excluded.failures";
 const COUNT_TAGS: &str = "SELECT COUNT(*) FROM deep_client_tags WHERE client = $1";
-const BY_TAG: &str = "SELECT t.tag, \
-    COUNT(CASE WHEN t.latched_at >= $1 THEN 1 END), \
-    COUNT(CASE WHEN t.supported_at >= $1 AND COALESCE(t.latched_at, -1) < $1 THEN 1 END), \
-    COUNT(CASE WHEN t.failed_at >= $1 THEN 1 END), \
-    CAST(SUM(t.failures) AS BIGINT), MAX(t.failed_at) \
-    FROM deep_client_tags t JOIN deep_clients c ON c.id = t.client \
-    WHERE c.last_seen >= $1 AND ($2 = '' OR c.host = $2) \
-    GROUP BY t.tag ORDER BY 2 DESC, t.tag LIMIT $3";
-const BY_SOFTWARE: &str = "SELECT name, version, COUNT(*), MAX(last_seen), \
-    CAST(SUM(COUNT(*)) OVER () AS BIGINT), COUNT(*) OVER () FROM deep_clients \
-    WHERE last_seen >= $1 AND ($2 = '' OR host = $2) \
-    GROUP BY name, version ORDER BY 3 DESC, name, version LIMIT $3";
-const BROKEN: &str = "SELECT c.name, c.version, COUNT(*), MAX(c.last_seen), \
-    COUNT(CASE WHEN t.failed_at >= $2 THEN 1 END), \
-    MAX(CASE WHEN t.failed_at >= $2 THEN t.failed_at END), \
-    CAST(SUM(COUNT(*)) OVER () AS BIGINT), \
-    CAST(SUM(COUNT(CASE WHEN t.failed_at >= $2 THEN 1 END)) OVER () AS BIGINT), \
-    COUNT(*) OVER () \
-    FROM deep_client_tags t JOIN deep_clients c ON c.id = t.client \
-    WHERE t.tag = $1 AND t.latched_at >= $2 AND ($3 = '' OR c.host = $3) \
-    GROUP BY c.name, c.version ORDER BY 3 DESC, c.name, c.version LIMIT $4";
+/// The questions begin with the clients of a period and a host, `$1` and `$2`. Each row is a version of a client's
+/// program, and knows which is the current one: that of the last report, and of two in the same second the
+/// greater version.
+macro_rules! asks_seen {
+    ($question:literal) => {
+        concat!(
+            "WITH seen AS (SELECT id, name, last_seen, reports, \
+             FIRST_VALUE(id) OVER program AS client, \
+             FIRST_VALUE(version) OVER program AS current_version \
+             FROM deep_clients WHERE last_seen >= $1 AND ($2 = '' OR host = $2) \
+             WINDOW program AS (PARTITION BY account, host, name \
+             ORDER BY last_seen DESC, version DESC)), ",
+            $question
+        )
+    };
+}
+const BY_TAG: &str = asks_seen!(
+    "clients AS (SELECT t.tag, s.client, MAX(t.latched_at) AS latched_at, \
+     MAX(t.supported_at) AS supported_at, \
+     MAX(CASE WHEN s.id = s.client AND t.failed_in = s.reports THEN 1 ELSE 0 END) AS failing, \
+     SUM(t.failures) AS failures, MAX(t.failed_at) AS failed_at \
+     FROM seen s JOIN deep_client_tags t ON t.client = s.id GROUP BY t.tag, s.client) \
+     SELECT tag, COUNT(CASE WHEN latched_at >= $1 THEN 1 END), \
+     COUNT(CASE WHEN supported_at >= $1 AND COALESCE(latched_at, -1) < $1 THEN 1 END), \
+     COUNT(CASE WHEN failing = 1 THEN 1 END), \
+     CAST(SUM(failures) AS BIGINT), MAX(failed_at) \
+     FROM clients GROUP BY tag ORDER BY 2 DESC, tag LIMIT $3"
+);
+const BY_SOFTWARE: &str = asks_seen!(
+    "clients AS (SELECT name, current_version, last_seen FROM seen WHERE id = client) \
+     SELECT name, current_version, COUNT(*), MAX(last_seen) \
+     FROM clients GROUP BY name, current_version"
+);
+const BROKEN: &str = asks_seen!(
+    "clients AS (SELECT s.name, s.current_version, MAX(s.last_seen) AS last_seen, \
+     MAX(t.latched_at) AS latched_at, \
+     MAX(CASE WHEN s.id = s.client AND t.failed_in = s.reports THEN 1 ELSE 0 END) AS failing, \
+     MAX(t.failed_at) AS failed_at \
+     FROM seen s LEFT JOIN deep_client_tags t ON t.client = s.id AND t.tag = $3 \
+     GROUP BY s.client, s.name, s.current_version) \
+     SELECT name, current_version, COUNT(CASE WHEN latched_at >= $1 THEN 1 END), COUNT(*), \
+     COALESCE(MAX(CASE WHEN latched_at >= $1 THEN last_seen END), 0), \
+     COUNT(CASE WHEN latched_at >= $1 AND failing = 1 THEN 1 END), \
+     MAX(CASE WHEN latched_at >= $1 AND failed_at >= $1 THEN failed_at END) \
+     FROM clients GROUP BY name, current_version"
+);
+const ALL: &str = "SELECT COUNT(*), MAX(last_seen) FROM \
+    (SELECT MAX(last_seen) AS last_seen FROM deep_clients GROUP BY account, host, name) clients";
+const TAG_NAMES: &str =
+    "SELECT tag FROM deep_client_tags GROUP BY tag ORDER BY COUNT(*) DESC, tag LIMIT $1";
+const HOST_NAMES: &str =
+    "SELECT host FROM deep_clients GROUP BY host ORDER BY COUNT(*) DESC, host LIMIT $1";
 const PURGE: &str = "DELETE FROM deep_clients WHERE id IN \
     (SELECT id FROM deep_clients WHERE last_seen < $1 ORDER BY last_seen LIMIT $2)";
 const FORGET: &str = "DELETE FROM deep_clients WHERE account = $1";
@@ -165,7 +202,7 @@ where
     fn record<'a>(&'a self, report: &'a ReceivedReport<'a>) -> SinkFuture<'a, ()> {
         let failed = |error| self.failed(error);
         let bound = |sql: &'static str| {
-            query_scalar::<DB, i64>(sql)
+            query_as::<DB, (i64, i64, i64)>(sql)
                 .bind(report.account)
                 .bind(report.host.as_str())
                 .bind(report.name)
@@ -180,7 +217,7 @@ where
                 connection.begin_with(sqlx::SqlSafeStr::into_sql_str(DB::BEGIN_WRITE));
             let mut transaction = transaction.await.map_err(failed)?;
             let known = bound(KNOWN_CLIENT).fetch_optional(&mut *transaction);
-            let client = match known.await.map_err(failed)? {
+            let (client, number, last_seen) = match known.await.map_err(failed)? {
                 Some(client) => client,
                 None => {
                     if let Some(lock) = DB::LOCK_ACCOUNT {
@@ -199,11 +236,13 @@ where
                 let mut insert = QueryBuilder::<DB>::new(TAGS);
                 insert.push_values(&report.tags, |mut row, (tag, mention)| {
                     let at = |mentioned: bool| mentioned.then_some(report.seconds);
+                    let is_last = report.seconds == last_seen;
                     row.push_bind(client)
                         .push_bind(tag.as_str())
                         .push_bind(at(mention.latched))
                         .push_bind(at(mention.supported))
                         .push_bind(at(mention.failed))
+                        .push_bind((mention.failed && is_last).then_some(number))
                         .push_bind(i64::from(mention.failed));
                 });
                 insert.push(TAGS_AGAIN);
@@ -246,26 +285,24 @@ where
 
     fn clients_by_software<'a>(&'a self, of: Clients<'a>) -> SinkFuture<'a, SoftwareCounts> {
         Box::pin(self.within(async move {
-            let rows: Vec<(String, String, i64, i64, i64, i64)> = query_as(BY_SOFTWARE)
+            let rows: Vec<(String, String, i64, i64)> = query_as(BY_SOFTWARE)
                 .bind(seconds(of.since)?)
                 .bind(host(of))
-                .bind(limit(MAX_ROWS))
                 .fetch_all(self.store.reader())
                 .await
                 .map_err(|error| self.failed(error))?;
-            let mut counts = SoftwareCounts::default();
-            let shown = rows.len();
-            for (name, version, clients, last_seen, all, groups) in rows {
-                counts.clients = number(all)?;
-                counts.rows_left_off = left_off(groups, shown)?;
-                counts.rows.push(SoftwareCount {
-                    name: said(name),
-                    version: said(version),
+            let rows = rows.into_iter().map(|(name, version, clients, last_seen)| {
+                Ok(SoftwareRow {
+                    name,
+                    version,
                     clients: number(clients)?,
-                    last_seen: time(last_seen)?,
-                });
-            }
-            Ok(counts)
+                    of: number(clients)?,
+                    last_seen,
+                    ..SoftwareRow::default()
+                })
+            });
+            let rows: Vec<_> = rows.collect::<Result<_, ReportSinkErrorKind>>()?;
+            SoftwareCounts::of_rows(rows.into_iter())
         }))
     }
 
@@ -275,34 +312,54 @@ where
         of: Clients<'a>,
     ) -> SinkFuture<'a, WhatBreaks> {
         Box::pin(self.within(async move {
-            type Row = (String, String, i64, i64, i64, Option<i64>, i64, i64, i64);
-            let name = spelt(tag);
+            type Row = (String, String, i64, i64, i64, i64, Option<i64>);
+            let asked = spelt(tag);
             let rows: Vec<Row> = query_as(BROKEN)
-                .bind(name.as_str())
                 .bind(seconds(of.since)?)
                 .bind(host(of))
-                .bind(limit(MAX_ROWS))
+                .bind(asked.as_str())
                 .fetch_all(self.store.reader())
                 .await
                 .map_err(|error| self.failed(error))?;
-            let mut breaks = WhatBreaks::new(read_tag(&name)?);
-            let shown = rows.len();
-            for row in rows {
-                let (name, version, clients, last_seen, failing, last_failure, ..) = row;
-                let (.., all, all_failing, groups) = row;
-                breaks.clients = number(all)?;
-                breaks.failing = number(all_failing)?;
-                breaks.rows_left_off = left_off(groups, shown)?;
-                breaks.rows.push(Broken {
-                    name: said(name),
-                    version: said(version),
+            let rows = rows.into_iter().map(|row| {
+                let (name, version, clients, of, last_seen, failing, failed_at) = row;
+                Ok(SoftwareRow {
+                    name,
+                    version,
                     clients: number(clients)?,
-                    last_seen: time(last_seen)?,
+                    of: number(of)?,
+                    last_seen,
                     failing: number(failing)?,
-                    last_failure: last_failure.map(time).transpose()?,
-                });
-            }
-            Ok(breaks)
+                    failed_at,
+                })
+            });
+            let rows: Vec<_> = rows.collect::<Result<_, ReportSinkErrorKind>>()?;
+            WhatBreaks::of_rows(read_tag(&asked)?, rows.into_iter())
+        }))
+    }
+
+    fn names(&self) -> SinkFuture<'_, SinkNames> {
+        Box::pin(self.within(async move {
+            let failed = |error| self.failed(error);
+            let all = query_as(ALL).fetch_one(self.store.reader());
+            let (clients, last_report): (i64, Option<i64>) = all.await.map_err(failed)?;
+            let names = async |sql: &'static str| -> Result<Vec<String>, ReportSinkError> {
+                let names = query_scalar(sql).bind(limit(MAX_ROWS));
+                names.fetch_all(self.store.reader()).await.map_err(failed)
+            };
+            let tags = names(TAG_NAMES).await?;
+            let hosts = names(HOST_NAMES).await?;
+            let host =
+                |host: &String| Host::try_new(host).map_err(|_| ReportSinkErrorKind::Unreadable);
+            Ok(SinkNames {
+                clients: number(clients)?,
+                last_report: last_report.map(time).transpose()?,
+                tags: tags
+                    .iter()
+                    .map(|tag| read_tag(tag))
+                    .collect::<Result<_, _>>()?,
+                hosts: hosts.iter().map(host).collect::<Result<_, _>>()?,
+            })
         }))
     }
 
@@ -351,10 +408,6 @@ fn limit(limit: usize) -> i64 {
 
 fn number(count: i64) -> Result<u64, ReportSinkErrorKind> {
     u64::try_from(count).map_err(|_| ReportSinkErrorKind::Unreadable)
-}
-
-fn left_off(groups: i64, shown: usize) -> Result<u64, ReportSinkErrorKind> {
-    number(groups.saturating_sub(limit(shown)))
 }
 
 fn time(seconds: i64) -> Result<SystemTime, ReportSinkErrorKind> {

@@ -62,6 +62,8 @@ pub enum RunError {
     /// Reading or writing failed, or the connection broke during the handshake: a failure of the transport,
     /// which says nothing of the server.
     Io(io::Error),
+    /// The server did not answer in time.
+    TimedOut,
     /// What was learnt could not be stored: the connection is not to be used.
     Store(LatchStoreError),
 }
@@ -73,7 +75,11 @@ impl RunError {
         match self {
             Self::Refused { failure, .. } => failure.actions(),
             Self::Certificate { failure, .. } => failure.actions(),
-            Self::Client(_) | Self::Handshake { .. } | Self::Io(_) | Self::Store(_) => {
+            Self::Client(_)
+            | Self::Handshake { .. }
+            | Self::Io(_)
+            | Self::TimedOut
+            | Self::Store(_) => {
                 vec![Action::WorkOffline, Action::TryAgainLater]
             }
         }
@@ -88,6 +94,7 @@ impl fmt::Display for RunError {
             Self::Client(error) => error.fmt(f),
             Self::Handshake { error, .. } => write!(f, "the TLS handshake failed: {error}"),
             Self::Io(error) => error.fmt(f),
+            Self::TimedOut => f.write_str("the server did not answer in time"),
             Self::Store(error) => error.fmt(f),
         }
     }
@@ -101,6 +108,7 @@ impl Error for RunError {
             }
             Self::Client(error) => Some(error),
             Self::Handshake { error, .. } | Self::Io(error) => Some(error),
+            Self::TimedOut => None,
             Self::Store(error) => Some(error),
         }
     }
@@ -112,6 +120,10 @@ impl Error for RunError {
 /// There is no timeout here: use `tokio::time::timeout` around it. When it is over, ask
 /// [`Client::session`] for its outcome: a server that is slow to take the report of a failure does not undo
 /// the failure.
+///
+/// After login the stream must give what the server sent from the answer to the login on: a library that reads
+/// ahead may hold a part of it. Such a library is to ask for itself; the features `async-imap` and `lettre` do
+/// that. What belongs to the caller and was read here is in [`Client::take_leftover`].
 ///
 /// ```
 /// # use deep_latch::{Account, ImapClient, LatchStore, Login, Pause, RunError, TlsFacts, run};
@@ -211,6 +223,16 @@ impl<S> Rewound<S> {
             before: io::Cursor::new(before),
             stream,
         }
+    }
+
+    /// Puts bytes before what is read next: [`Client::take_leftover`] after login.
+    pub fn rewind(&mut self, mut before: Vec<u8>) {
+        if before.is_empty() {
+            return;
+        }
+        let read = usize::try_from(self.before.position()).unwrap_or(usize::MAX);
+        before.extend_from_slice(self.before.get_ref().get(read..).unwrap_or_default());
+        self.before = io::Cursor::new(before);
     }
 
     /// The stream. Bytes that come before it and were not read are not to be had of it.

@@ -1,15 +1,17 @@
 //! Feature `tokio-rustls`: brings a connection to where the caller logs in, over TLS of rustls, whether that
 //! begins at once or by STARTTLS.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 use core::{
     fmt,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
-use std::{error::Error, io};
+use std::{error::Error, io, sync::Mutex};
 
 use rustls::{
+    ClientConfig,
     client::danger::ServerCertVerifier,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -19,11 +21,12 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
     client::{Client, ClientError, Protocol},
-    facts::{DaneVerdict, TlsFacts},
+    facts::{DaneVerdict, Login, TlsFacts},
     failure::HandshakeFault,
-    latch::Outcome,
+    host::Host,
+    latch::{Outcome, Requirements},
     latch_store::{Account, LatchStore},
-    rustls_facts::{DeferredServerVerifier, OnCertificateFailure, client_config},
+    rustls_facts::{DeferredServerVerifier, OnCertificateFailure, ServerJudge, client_config},
     tokio_client::{Pause, Rewound, RunError, run},
 };
 
@@ -38,7 +41,24 @@ pub struct LatchConnector {
     pkix: Arc<dyn ServerCertVerifier>,
     on_failure: OnCertificateFailure,
     dane: Option<Dane>,
+    judge: Option<Arc<dyn ServerJudge>>,
+    prepared: Arc<Mutex<BTreeMap<(Account, Host), Prepared>>>,
+    time_limit: Duration,
 }
+
+/// The configuration of TLS for a host of an account, in which its sessions are resumed.
+#[derive(Clone)]
+struct Prepared {
+    requirements: Requirements,
+    verifier: Arc<DeferredServerVerifier>,
+    config: Arc<ClientConfig>,
+}
+
+/// The number of hosts, each of one account, whose sessions are resumed.
+const MAX_PREPARED: usize = 1024;
+
+/// How long each of connecting and what follows the login may take, unless the caller says otherwise.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 impl fmt::Debug for LatchConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,20 +78,74 @@ pub enum MailStream<S> {
 impl LatchConnector {
     /// With this provider, and this verifier of PKIX, e.g. rustls's `WebPkiServerVerifier`.
     #[must_use]
-    pub const fn new(provider: Arc<CryptoProvider>, pkix: Arc<dyn ServerCertVerifier>) -> Self {
+    pub fn new(provider: Arc<CryptoProvider>, pkix: Arc<dyn ServerCertVerifier>) -> Self {
         Self {
             provider,
             pkix,
             on_failure: OnCertificateFailure::Abort,
             dane: None,
+            judge: None,
+            prepared: Arc::default(),
+            time_limit: TIME_LIMIT,
         }
+    }
+
+    /// Sets how long [`connect`](Self::connect) may take, and so each later step of the connection that is
+    /// this crate's: 30 seconds if this is not called.
+    #[must_use]
+    pub const fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
     }
 
     /// What becomes of a certificate that is not verified, when no latch requires that it is.
     #[must_use]
-    pub const fn on_certificate_failure(mut self, on_failure: OnCertificateFailure) -> Self {
+    pub fn on_certificate_failure(mut self, on_failure: OnCertificateFailure) -> Self {
         self.on_failure = on_failure;
+        self.prepared = Arc::default();
         self
+    }
+
+    /// Sets a judge of servers, from whom the facts come then; the verifier of PKIX should follow the same rules.
+    #[must_use]
+    pub fn judge(mut self, judge: Arc<dyn ServerJudge>) -> Self {
+        self.judge = Some(judge);
+        self.prepared = Arc::default();
+        self
+    }
+
+    /// Returns the configuration for a host of an account: the same for the same latches, so that its sessions,
+    /// and no others, are resumed.
+    fn prepared(
+        &self,
+        account: &Account,
+        host: &Host,
+        requirements: Requirements,
+    ) -> Result<Prepared, rustls::Error> {
+        let key = (account.clone(), host.clone());
+        let mut prepared = self.prepared.lock().unwrap_or_else(|it| it.into_inner());
+        if let Some(known) = prepared.get(&key)
+            && known.requirements == requirements
+        {
+            return Ok(known.clone());
+        }
+        let pkix = self.pkix.clone();
+        let mut verifier = DeferredServerVerifier::new(pkix, &requirements, self.on_failure);
+        if let Some(judge) = &self.judge {
+            verifier = verifier.with_judge(judge.clone());
+        }
+        let verifier = Arc::new(verifier);
+        let config = client_config(self.provider.clone(), &requirements, verifier.clone())?;
+        let new = Prepared {
+            requirements,
+            verifier,
+            config: Arc::new(config),
+        };
+        while prepared.len() >= MAX_PREPARED {
+            prepared.pop_first();
+        }
+        prepared.insert(key, new.clone());
+        Ok(new)
     }
 
     /// Checks TLSA records. Without, DANE counts as not checked. A server whose records contradict its
@@ -85,14 +159,15 @@ impl LatchConnector {
 
     /// Runs a client over a TCP connection to its host until the caller is to log in, or, of a server that
     /// did that itself (`PREAUTH`), until the connection is ready. What comes back is where it is, and the
-    /// stream to go on with. After login: [`Client::logged_in`], and [`run`] once more over the same stream.
+    /// stream to go on with. After login: [`logged_in`](Self::logged_in) with the same stream.
     ///
-    /// There is no timeout here, as with [`run`].
+    /// The runtime must have its timers enabled. With [`time_limit`](Self::time_limit) the connection is given
+    /// up when it is over.
     ///
     /// ```no_run
     /// # use deep_latch::{
     /// #     Account, ClientOptions, Facilities, Host, ImapClient, LatchConnector, LatchSession, LatchStore,
-    /// #     Login, Pause, run,
+    /// #     Login, Pause,
     /// # };
     /// # async fn log_in(stream: &mut (impl tokio::io::AsyncWrite + Unpin)) {}
     /// # async fn f(
@@ -107,8 +182,7 @@ impl LatchConnector {
     /// let (pause, mut stream) = connector.connect(&mut client, tcp, store, account).await?;
     /// if pause == Pause::LogIn {
     ///     log_in(&mut stream).await;
-    ///     client.logged_in(Login::Done);
-    ///     assert_eq!(run(&mut client, &mut stream, store, account).await?, Pause::Ready);
+    ///     connector.logged_in(&mut client, Login::Done, &mut stream, store, account).await?;
     /// }
     /// # Ok(())
     /// # }
@@ -117,6 +191,58 @@ impl LatchConnector {
     /// # Errors
     /// When the connection is of no use.
     pub async fn connect<P, S>(
+        &self,
+        client: &mut Client<P>,
+        tcp: S,
+        store: &dyn LatchStore,
+        account: &Account,
+    ) -> Result<(Pause, Rewound<MailStream<S>>), RunError>
+    where
+        P: Protocol,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let step = self.connect_untimed(client, tcp, store, account);
+        let done = within(self.time_limit, step).await;
+        done.unwrap_or_else(|TimedOut| Err(timed_out(client)))
+    }
+
+    /// Takes the connection back after a login over this stream, asks for what is advertised after login alone,
+    /// and stores what is latched then. What belongs to the caller is given back to the stream.
+    ///
+    /// The stream must give what the server sent from the answer to the login on: nothing may be held by a
+    /// library that reads ahead.
+    ///
+    /// # Errors
+    /// When the connection is of no use.
+    pub async fn logged_in<P, S>(
+        &self,
+        client: &mut Client<P>,
+        login: Login,
+        stream: &mut Rewound<MailStream<S>>,
+        store: &dyn LatchStore,
+        account: &Account,
+    ) -> Result<(), RunError>
+    where
+        P: Protocol,
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        client.logged_in(login);
+        let done = within(self.time_limit, run(client, stream, store, account)).await;
+        let pause = done.unwrap_or_else(|TimedOut| Err(timed_out(client)))?;
+        stream.rewind(client.take_leftover());
+        match pause {
+            Pause::Ready => Ok(()),
+            Pause::StartTls | Pause::LogIn => Err(RunError::Client(ClientError::Misuse)),
+        }
+    }
+
+    /// The time that a step may take.
+    #[cfg(any(feature = "async-imap", feature = "lettre"))]
+    pub(crate) const fn limit(&self) -> Duration {
+        self.time_limit
+    }
+
+    async fn connect_untimed<P, S>(
         &self,
         client: &mut Client<P>,
         mut tcp: S,
@@ -130,7 +256,7 @@ impl LatchConnector {
         let mut pause = run(client, &mut tcp, store, account).await?;
         let mut stream = MailStream::Clear(tcp);
         if pause == Pause::StartTls {
-            let tls = self.handshake(client, stream).await;
+            let tls = self.handshake(client, stream, account).await;
             let (tls, facts) = match tls {
                 Ok(tls) => tls,
                 Err(Failed { fault, error }) => {
@@ -152,20 +278,19 @@ impl LatchConnector {
         &self,
         client: &Client<P>,
         stream: MailStream<S>,
+        account: &Account,
     ) -> Result<(TlsStream<S>, TlsFacts), Failed> {
         let MailStream::Clear(tcp) = stream else {
             return Err(Failed::local("TLS within TLS"));
         };
         let session = client.session();
         let host = session.record().host();
-        let requirements = session.requirements();
-        let pkix = self.pkix.clone();
-        let verifier = DeferredServerVerifier::new(pkix, &requirements, self.on_failure);
-        let verifier = Arc::new(verifier);
-        let config = client_config(self.provider.clone(), &requirements, verifier.clone())
-            .map_err(Failed::local)?;
+        let prepared = self.prepared(account, host, session.requirements());
+        let Prepared {
+            verifier, config, ..
+        } = prepared.map_err(Failed::local)?;
         let name = ServerName::try_from(host.as_str()).map_err(Failed::local)?;
-        let connector = TlsConnector::from(Arc::new(config));
+        let connector = TlsConnector::from(config);
         let tls = connector.connect(name.to_owned(), tcp).await;
         let tls = tls.map_err(|error| Failed {
             fault: HandshakeFault::from(&error),
@@ -177,6 +302,29 @@ impl LatchConnector {
         let dane = dane.map_or(DaneVerdict::NotChecked, |dane| dane(certificates));
         let facts = verifier.facts(connection, host, UnixTime::now(), dane);
         Ok((tls, facts.map_err(Failed::local)?))
+    }
+}
+
+/// The time for a step is over.
+pub(crate) struct TimedOut;
+
+pub(crate) async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = T>,
+) -> Result<T, TimedOut> {
+    tokio::time::timeout(limit, step)
+        .await
+        .map_err(|_| TimedOut)
+}
+
+/// What it comes to: a server that is slow to take the report of a failure does not undo the failure.
+pub(crate) fn timed_out<P: Protocol>(client: &Client<P>) -> RunError {
+    match client.session().outcome() {
+        Outcome::Refuse(failure) => RunError::Refused {
+            failure,
+            handshake: None,
+        },
+        _ => RunError::TimedOut,
     }
 }
 

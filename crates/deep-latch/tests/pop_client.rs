@@ -382,3 +382,53 @@ fn nginx_is_understood() {
     assert_eq!(played.end, End::LogIn);
     assert_eq!(played.latched(), ["tls10", "tls12"]);
 }
+
+#[test]
+fn deep_that_is_advertised_after_login_alone_is_seen() {
+    let greeting = "+OK hi <1896.697170952@dbc.mtview.ca.us>\r\n";
+    let before = [greeting, "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n"].concat();
+    for (after, latched) in [
+        ("+OK\r\nDEEP tls12\r\n.\r\n", &["tls12"][..]),
+        ("+OK\r\nUSER\r\n.\r\n", &[]),
+        ("-ERR no\r\n", &[]),
+    ] {
+        let script = Script {
+            tls: before.as_bytes(),
+            after_login: after.as_bytes(),
+            login: Some(Login::Done),
+            ..Script::default()
+        };
+        let client = client(&[], TlsStart::Implicit);
+        let played = play(&client, &script);
+        assert_eq!(played.end, End::Ready);
+        assert_eq!(played.sent[2], "CAPA\r\n");
+        assert_eq!(played.latched(), latched);
+        truncated_at_each_byte(&client, &script);
+    }
+    // Where it was advertised before, or there is no CAPA, nothing is asked.
+    for before in [
+        "+OK hi\r\n+OK\r\nDEEP tls12\r\n.\r\n",
+        "+OK hi\r\n-ERR what\r\n",
+    ] {
+        let script = Script {
+            tls: before.as_bytes(),
+            login: Some(Login::Done),
+            ..Script::default()
+        };
+        let played = play(&client(&[], TlsStart::Implicit), &script);
+        assert_eq!((played.end, &*played.sent[2]), (End::Ready, ""));
+    }
+}
+
+#[test]
+fn the_banner_and_the_capabilities_are_the_callers_to_see() {
+    let mut client = client(&[], TlsStart::Implicit);
+    client.handshake(play::GOOD);
+    let banner = b"+OK hi <1896.697170952@dbc.mtview.ca.us>\r\n";
+    client.receive(banner);
+    client.receive(b"+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n");
+    assert!(client.demand().is_ok());
+    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    assert_eq!(client.greeting(), banner);
+    assert!(client.capabilities().eq(["USER", "SASL PLAIN"]));
+}

@@ -25,11 +25,12 @@ use std::{
 };
 
 use deep_latch::{
-    Broken, CLIENTS_PER_BATCH, ClientReport, Clients, Host, MAX_CLIENTS_PER_ACCOUNT,
-    MAX_REPORT_ACCOUNT_BYTES, MAX_ROWS, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT, MailProtocol,
-    MemoryReportSink, PostgresReportSink, ReceivedReport, ReportRefusal, ReportSink,
-    ReportSinkErrorKind, ReportSinkOptions, SecurityTag, SoftwareCount, SoftwareCounts,
-    SqliteReportSink, TagCount, WhatBreaks,
+    BrokenProgram, BrokenVersion, CLIENTS_PER_BATCH, ClientReport, Clients, Host,
+    MAX_CLIENTS_PER_ACCOUNT, MAX_PROGRAMS, MAX_REPORT_ACCOUNT_BYTES, MAX_SOFTWARE_BYTES,
+    MAX_TAGS_PER_CLIENT, MAX_VERSIONS, MailProtocol, MemoryReportSink, PostgresReportSink,
+    ProgramCount, ReceivedReport, ReportRefusal, ReportSink, ReportSinkErrorKind,
+    ReportSinkOptions, SecurityTag, SinkNames, SoftwareCounts, SqliteReportSink, TagCount,
+    VersionCount, WhatBreaks,
 };
 use postgres_server::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
@@ -85,6 +86,19 @@ fn example_2() -> ClientReport {
         latch_fail: tags("tls-cert"),
         ..software("Demo Mail", "1.5")
     }
+}
+
+/// Programs and versions, and how many clients each version has.
+fn rows(counts: &SoftwareCounts) -> Vec<(String, String, u64)> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let programs = counts.programs.iter();
+    let versions = programs.flat_map(|program| {
+        let versions = program.versions.iter();
+        let sum: u64 = versions.clone().map(|version| version.clients).sum();
+        assert!(program.versions_left_off > 0 || sum == program.clients);
+        versions.map(|version| (text(&program.name), text(&version.version), version.clients))
+    });
+    versions.collect()
 }
 
 async fn record(sink: &dyn ReportSink, account: &str, at: SystemTime, report: &ClientReport) {
@@ -144,14 +158,31 @@ fn count(tag_name: &str, latched: u64, not_latched: u64) -> TagCount {
     }
 }
 
-fn broken(name: &str, version: &str, clients: u64, last_seen: SystemTime) -> Broken {
-    Broken {
+/// A program of one version, all of whose clients have the tag latched.
+fn broken(
+    name: &str,
+    version: &str,
+    clients: u64,
+    last_seen: SystemTime,
+    failing: u64,
+    last_failure: Option<SystemTime>,
+) -> BrokenProgram {
+    BrokenProgram {
         name: Some(name.to_owned()),
-        version: Some(version.to_owned()),
         clients,
+        of: clients,
         last_seen,
-        failing: 0,
-        last_failure: None,
+        failing,
+        last_failure,
+        versions: vec![BrokenVersion {
+            version: Some(version.to_owned()),
+            clients,
+            of: clients,
+            last_seen,
+            failing,
+            last_failure,
+        }],
+        versions_left_off: 0,
     }
 }
 
@@ -172,26 +203,28 @@ async fn what_examples_1_and_2_report_is_counted() {
         let expected = [tls_cert, count("tls10", 2, 0), count("tls12", 0, 2)];
         assert_eq!(sink.clients_by_tag(all).await.unwrap(), expected);
         let software = SoftwareCounts {
-            rows: vec![SoftwareCount {
+            programs: vec![ProgramCount {
                 name: Some("Demo Mail".to_owned()),
-                version: Some("1.5".to_owned()),
                 clients: 2,
                 last_seen: at(20),
+                versions: vec![VersionCount {
+                    version: Some("1.5".to_owned()),
+                    clients: 2,
+                    last_seen: at(20),
+                }],
+                versions_left_off: 0,
             }],
             clients: 2,
-            rows_left_off: 0,
+            programs_left_off: 0,
         };
         assert_eq!(sink.clients_by_software(all).await.unwrap(), software);
         let breaks = WhatBreaks {
             tag: tag("tls-cert"),
-            rows: vec![Broken {
-                failing: 1,
-                last_failure: Some(at(20)),
-                ..broken("Demo Mail", "1.5", 2, at(20))
-            }],
+            programs: vec![broken("Demo Mail", "1.5", 2, at(20), 1, Some(at(20)))],
             clients: 2,
+            of: 2,
             failing: 1,
-            rows_left_off: 0,
+            programs_left_off: 0,
         };
         for spelling in ["tls-cert", "TLS-Cert"] {
             let asked = tag(spelling);
@@ -201,10 +234,11 @@ async fn what_examples_1_and_2_report_is_counted() {
         // It is supported, and nobody has latched it.
         let nothing = WhatBreaks {
             tag: tag("tls12"),
-            rows: vec![],
+            programs: vec![],
             clients: 0,
+            of: 2,
             failing: 0,
-            rows_left_off: 0,
+            programs_left_off: 0,
         };
         let asked = SecurityTag::TLS12;
         let answer = sink.what_breaks_if_dropped(&asked, all).await.unwrap();
@@ -217,9 +251,11 @@ async fn what_examples_1_and_2_report_is_counted() {
 async fn the_table_says_who_breaks() {
     on_each("tables", async |sink| {
         let sink = &*sink;
-        record(sink, "alice", at(3600), &example_1()).await;
-        record(sink, "alice", at(1800), &example_2()).await;
+        record(sink, "alice", at(1800), &example_1()).await;
+        record(sink, "alice", at(3600), &example_2()).await;
         record(sink, "bob", at(0), &example_1()).await;
+        let without = software("Demo Mail", "1.4");
+        record(sink, "dave", at(86_400), &without).await;
         let unnamed = ClientReport {
             latch: tags("tls-cert"),
             ..ClientReport::default()
@@ -229,30 +265,37 @@ async fn the_table_says_who_breaks() {
         let asked = SecurityTag::TLS_CERT;
         let answer = sink.what_breaks_if_dropped(&asked, all).await.unwrap();
         let expected = "\
-3 clients have tls-cert latched and would refuse to connect; 1 of them cannot achieve it now.
-| client    | version | clients | last seen            | failing | last failure         |
-|-----------|---------|---------|----------------------|---------|----------------------|
-| Demo Mail | 1.5     |       2 | 2014-11-24T01:00:00Z |       1 | 2014-11-24T00:30:00Z |
-|           |         |       1 | 2014-11-24T02:00:00Z |       0 |                      |
+3 of 4 clients have tls-cert latched and would refuse to connect.
+1 of them could not achieve it by its last report.
+
+| program      | clients | failing | last seen  | last failure |
+|--------------|---------|---------|------------|--------------|
+| Demo Mail    |  2 of 3 |       1 | 2014-11-24 | 2014-11-24   |
+|   1.5        |  2 of 2 |       1 | 2014-11-24 | 2014-11-24   |
+| (not said)   |  1 of 1 |       0 | 2014-11-24 |              |
+|   (not said) |  1 of 1 |       0 | 2014-11-24 |              |
 ";
         assert_eq!(answer.to_table(), expected);
         let expected = "\
-| client    | version | clients | last seen            |
-|-----------|---------|---------|----------------------|
-| Demo Mail | 1.5     |       2 | 2014-11-24T01:00:00Z |
-|           |         |       1 | 2014-11-24T02:00:00Z |
+| program      | clients | last seen  |
+|--------------|---------|------------|
+| Demo Mail    |       3 | 2014-11-25 |
+|   1.5        |       2 | 2014-11-24 |
+|   1.4        |       1 | 2014-11-25 |
+| (not said)   |       1 | 2014-11-24 |
+|   (not said) |       1 | 2014-11-24 |
 ";
         let answer = sink.clients_by_software(all).await.unwrap();
         assert_eq!(answer.to_table(), expected);
         let expected = "\
-| tag      | latched | not latched | failing | failures | last failure         |
-|----------|---------|-------------|---------|----------|----------------------|
-| tls-cert |       3 |           0 |       1 |        1 | 2014-11-24T00:30:00Z |
-| tls10    |       2 |           0 |       0 |        0 |                      |
-| tls12    |       0 |           2 |       0 |        0 |                      |
+| tag      | latched | not latched | failing | failures | last failure |
+|----------|---------|-------------|---------|----------|--------------|
+| tls-cert |  3 of 4 |           0 |       1 |        1 | 2014-11-24   |
+| tls10    |  2 of 4 |           0 |       0 |        0 |              |
+| tls12    |  0 of 4 |           2 |       0 |        0 |              |
 ";
         let answer = sink.clients_by_tag(all).await.unwrap();
-        assert_eq!(TagCount::to_table(&answer), expected);
+        assert_eq!(TagCount::to_table(&answer, 4), expected);
     })
     .await;
 }
@@ -274,20 +317,22 @@ async fn a_table_cannot_be_forged_by_the_clients_words() {
     let asked = SecurityTag::TLS_CERT;
     let answer = sink.what_breaks_if_dropped(&asked, all).await.unwrap();
     let table = answer.to_table();
-    let line = table.lines().nth(3).unwrap();
-    assert_eq!(
-        line,
-        "| a\\r\\n\\| none \\| 1 \\|\\u{1b}[2J\\u{202e}\\u{9b} | \\t\"1\"\\\\x\\u{200b}é \
-         |       1 | 1970-01-01T00:00:00Z |       0 |              |"
-    );
-    assert_eq!(table.lines().count(), 4);
-    assert!(table.starts_with("1 client has tls-cert latched"));
+    let expected = "\
+1 of 2 clients has tls-cert latched and would refuse to connect.
+
+| program                   | clients | failing | last seen  | last failure |
+|---------------------------|---------|---------|------------|--------------|
+| a\\r\\n\\| none \\| 1         |  1 of 1 |       0 | 1970-01-01 |              |
+| \\|\\u{1b}[2J\\u{202e}\\u{9b} |         |         |            |              |
+|   \\t\"1\"\\\\x\\u{200b}é       |  1 of 1 |       0 | 1970-01-01 |              |
+";
+    assert_eq!(table, expected);
     let table = sink.clients_by_software(all).await.unwrap().to_table();
     assert!(table.contains("| after 9999 "), "{table}");
 }
 
 #[tokio::test]
-async fn a_client_is_an_account_a_host_and_a_version_of_software() {
+async fn a_client_is_an_account_a_host_and_a_program() {
     on_each("clients", async |sink| {
         let sink = &*sink;
         let latch = |name: &str, version: &str| ClientReport {
@@ -322,35 +367,27 @@ async fn a_client_is_an_account_a_host_and_a_version_of_software() {
         for (of, total, expected) in [
             (
                 Clients::since(at(0)),
-                6,
-                [
-                    row("Mail", "1", 3),
-                    row("", "", 1),
+                5,
+                vec![
+                    row("Mail", "1", 2),
                     row("Mail", "2", 1),
+                    row("", "", 1),
                     row("mail", "1", 1),
                 ],
             ),
             (
                 of_imap,
-                5,
-                [
-                    row("Mail", "1", 2),
-                    row("", "", 1),
+                4,
+                vec![
+                    row("Mail", "1", 1),
                     row("Mail", "2", 1),
+                    row("", "", 1),
                     row("mail", "1", 1),
                 ],
             ),
         ] {
             let counts = sink.clients_by_software(of).await.unwrap();
-            let rows: Vec<_> = counts
-                .rows
-                .into_iter()
-                .map(|row| {
-                    let text = |text: Option<String>| text.unwrap_or_default();
-                    (text(row.name), text(row.version), row.clients)
-                })
-                .collect();
-            assert_eq!(rows, expected);
+            assert_eq!(rows(&counts), expected);
             assert_eq!(counts.clients, total);
             let asked = SecurityTag::TLS10;
             let breaks = sink.what_breaks_if_dropped(&asked, of).await.unwrap();
@@ -395,7 +432,7 @@ async fn a_latch_counts_until_nobody_has_confirmed_it_since() {
             let of = Clients::since(at(since));
             let breaks = sink.what_breaks_if_dropped(&asked, of).await.unwrap();
             let mail = breaks
-                .rows
+                .programs
                 .iter()
                 .find(|row| row.name.as_deref() == Some("Mail"));
             assert_eq!(mail.map_or(0, |row| row.clients), clients, "since {since}");
@@ -434,21 +471,159 @@ async fn failures_are_counted_and_the_last_one_is_dated() {
         }
         record(sink, "alice", at(40), &example_1()).await;
         let counts = sink.clients_by_tag(Clients::since(at(0))).await.unwrap();
-        let failing = TagCount {
-            failing: 1,
+        let failed = TagCount {
             failures: 3,
             last_failure: Some(at(30)),
             ..count("tls-cert", 1, 0)
         };
-        assert_eq!(counts[0], failing);
+        assert_eq!(counts[0], failed);
         let asked = SecurityTag::TLS_CERT;
-        for (since, expected) in [(30, (1, Some(at(30)))), (31, (0, None))] {
+        for (since, last_failure) in [(30, Some(at(30))), (31, None)] {
             let of = Clients::since(at(since));
             let breaks = sink.what_breaks_if_dropped(&asked, of).await.unwrap();
-            assert_eq!(breaks.clients, 1);
-            assert_eq!((breaks.failing, breaks.rows[0].last_failure), expected);
-            assert_eq!(breaks.rows[0].failing, expected.0);
+            let expected = broken("Demo Mail", "1.5", 1, at(40), 0, last_failure);
+            assert_eq!((breaks.failing, breaks.programs), (0, vec![expected]));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn says_by_the_last_report_of_a_client_that_it_fails() {
+    on_each("last_report", async |sink| {
+        let sink = &*sink;
+        let asked = SecurityTag::TLS_CERT;
+        let of = Clients::since(at(0));
+        let failing = async || {
+            let breaks = sink.what_breaks_if_dropped(&asked, of).await.unwrap();
+            let counts = sink.clients_by_tag(of).await.unwrap();
+            let tag = counts.iter().find(|count| count.tag == asked).unwrap();
+            assert_eq!(breaks.failing, tag.failing);
+            assert_eq!(breaks.clients, 1);
+            breaks.failing
+        };
+        let of_another = ClientReport {
+            latch_fail: tags("tls10"),
+            ..example_2()
+        };
+        let updated = |report: ClientReport, version: &str| ClientReport {
+            version: Some(version.to_owned()),
+            ..report
+        };
+        for (step, seconds, report, expected) in [
+            ("fails", 100, example_2(), 1),
+            // Not the last one, though it comes last.
+            ("an earlier success comes late", 50, example_1(), 1),
+            ("succeeds in the same second", 100, example_1(), 0),
+            ("fails in the same second again", 100, example_2(), 1),
+            ("fails again", 110, example_2(), 1),
+            ("succeeds", 120, example_1(), 0),
+            ("an earlier failure comes late", 115, example_2(), 0),
+            ("fails", 130, example_2(), 1),
+            ("fails for another tag", 140, of_another, 0),
+            ("fails", 150, example_2(), 1),
+            // The update is the same client, and its report the last one.
+            ("succeeds, updated", 160, updated(example_1(), "1.6"), 0),
+            ("a late failure of the old version", 155, example_2(), 0),
+            ("fails, updated", 170, updated(example_2(), "1.6"), 1),
+            ("succeeds, as it was before", 180, example_1(), 0),
+        ] {
+            record(sink, "alice", at(seconds), &report).await;
+            assert_eq!(failing().await, expected, "{step} at {seconds}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn takes_an_update_for_the_same_client() {
+    on_each("updates", async |sink| {
+        let sink = &*sink;
+        let latched = |version: &str| ClientReport {
+            latch: tags("tls-cert"),
+            ..software("Mail", version)
+        };
+        for account in ["alice", "bob"] {
+            record(sink, account, at(10), &latched("1")).await;
+            record(sink, account, at(20), &latched("2")).await;
+        }
+        // Bob's goes back.
+        record(sink, "bob", at(30), &latched("1")).await;
+        // Carol's latched before the update, and reports nothing of latches any more.
+        record(sink, "carol", at(10), &latched("1")).await;
+        record(sink, "carol", at(40), &software("Mail", "3")).await;
+        record(sink, "dave", at(40), &software("Mail", "3")).await;
+        let asked = SecurityTag::TLS_CERT;
+        let version = |version: &str, clients, of, last_seen| BrokenVersion {
+            version: Some(version.to_owned()),
+            clients,
+            of,
+            last_seen: at(last_seen),
+            failing: 0,
+            last_failure: None,
+        };
+        let program = |clients, last_seen, versions| BrokenProgram {
+            name: Some("Mail".to_owned()),
+            clients,
+            of: 4,
+            last_seen: at(last_seen),
+            failing: 0,
+            last_failure: None,
+            versions,
+            versions_left_off: 0,
+        };
+        let both = vec![version("1", 1, 1, 30), version("2", 1, 1, 20)];
+        let all = [both.clone(), vec![version("3", 1, 2, 40)]].concat();
+        for (since, of, expected) in [
+            (0, 4, vec![program(3, 40, all)]),
+            // Carol's latch is older; she is a client all the same.
+            (11, 4, vec![program(2, 30, both)]),
+            (31, 2, vec![]),
+        ] {
+            let period = Clients::since(at(since));
+            let breaks = sink.what_breaks_if_dropped(&asked, period).await.unwrap();
+            assert_eq!(
+                (breaks.of, &breaks.programs),
+                (of, &expected),
+                "since {since}"
+            );
+            let clients = expected.first().map_or(0, |program| program.clients);
+            assert_eq!(breaks.clients, clients);
+            let counts = sink.clients_by_software(period).await.unwrap();
+            assert_eq!(counts.clients, of);
+            let tags = sink.clients_by_tag(period).await.unwrap();
+            let latched = tags.first().map_or(0, |count| count.latched);
+            assert_eq!(latched, clients, "since {since}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_the_tags_and_hosts_that_were_reported() {
+    on_each("names", async |sink| {
+        let sink = &*sink;
+        assert_eq!(sink.names().await.unwrap(), SinkNames::default());
+        record(sink, "alice", at(50), &example_1()).await;
+        record(
+            sink,
+            "alice",
+            at(20),
+            &ClientReport {
+                latch: tags("X-Own tls10"),
+                ..software("Demo Mail", "1.6")
+            },
+        )
+        .await;
+        record_at(sink, "alice", "smtp.example.com", at(30), &example_2()).await;
+        record(sink, "bob", at(40), &software("Demo Mail", "1.5")).await;
+        let expected = SinkNames {
+            clients: 3,
+            last_report: Some(at(50)),
+            tags: tags("tls-cert tls10 tls12 x-own"),
+            hosts: vec![host("imap.example.com"), host("smtp.example.com")],
+        };
+        assert_eq!(sink.names().await.unwrap(), expected);
     })
     .await;
 }
@@ -527,8 +702,8 @@ async fn what_is_over_a_limit_is_refused_and_nothing_is_cut_off() {
             .clients_by_software(Clients::since(at(0)))
             .await
             .unwrap();
-        assert_eq!(counts.rows[0].name, longest.name);
-        assert_eq!(counts.rows[0].version, longest.version);
+        assert_eq!(counts.programs[0].name, longest.name);
+        assert_eq!(counts.programs[0].versions[0].version, longest.version);
         let tags_before = sink.clients_by_tag(Clients::since(at(0))).await.unwrap();
         assert_eq!(tags_before.len(), MAX_TAGS_PER_CLIENT);
         // One tag more, of many that would be news: none of it is kept.
@@ -579,14 +754,14 @@ async fn one_account_cannot_fill_the_sink() {
             sink.record(&report.unwrap()).await
         };
         for number in 0..MAX_CLIENTS_PER_ACCOUNT {
-            let report = software("Flood", &number.to_string());
+            let report = software(&format!("Flood {number}"), "1");
             received("mallory", &report).await.unwrap();
         }
-        let report = software("Flood", "one more");
+        let report = software("Flood one more", "1");
         let error = received("mallory", &report).await.unwrap_err();
         assert_eq!(error.kind(), ReportSinkErrorKind::TooManyClients);
         // Its known clients, other accounts and other hosts go on.
-        let known = software("Flood", "0");
+        let known = software("Flood 0", "1");
         received("mallory", &known).await.unwrap();
         received("alice", &report).await.unwrap();
         record_at(&*sink, "mallory", "smtp.example.com", at(0), &report).await;
@@ -602,7 +777,7 @@ async fn one_account_cannot_fill_the_sink() {
     .await;
 }
 
-/// Reports of as many versions of software as there are connections, again and again, all at once; returns how
+/// Reports of as many programs as there are connections, again and again, all at once; returns how
 /// many were kept.
 async fn fill_at_once(sinks: &[Arc<dyn ReportSink>]) -> usize {
     let begin = Arc::new(tokio::sync::Barrier::new(sinks.len()));
@@ -614,7 +789,7 @@ async fn fill_at_once(sinks: &[Arc<dyn ReportSink>]) -> usize {
             for round in 0..5 {
                 let report = ClientReport {
                     latch: tags("tls10"),
-                    ..software("Mail", &format!("{round}.{number}"))
+                    ..software(&format!("Mail {round}.{number}"), "1")
                 };
                 let protocol = MailProtocol::Imap;
                 let report =
@@ -677,7 +852,7 @@ async fn keeps_the_limit_of_clients_of_an_account_under_64_connections_at_once()
         // Those that are known still report.
         let known = ClientReport {
             latch: tags("tls12"),
-            ..software("Mail", "0.0")
+            ..software("Mail 0.0", "1")
         };
         record(&*sinks[0], "mallory", at(1), &known).await;
         record(&*sinks[0], "bob", at(1), &known).await;
@@ -685,46 +860,84 @@ async fn keeps_the_limit_of_clients_of_an_account_under_64_connections_at_once()
 }
 
 #[tokio::test]
-async fn of_very_many_versions_those_of_most_clients_are_shown_and_all_are_counted() {
+async fn of_very_many_programs_and_versions_those_of_most_clients_are_shown_and_all_are_counted() {
     on_each("rows", async |sink| {
         let sink = &*sink;
-        let report = |version: usize| ClientReport {
+        let latched = |name: &str, version: usize| ClientReport {
             latch: tags("tls12"),
-            ..software("Mail", &format!("{version:04}"))
+            ..software(name, &format!("{version:04}"))
         };
-        for version in 0..MAX_ROWS + 2 {
-            let account = format!("account {}", version / 100);
-            record(sink, &account, at(0), &report(version)).await;
+        for version in 0..MAX_VERSIONS + 3 {
+            let account = format!("account {version}");
+            record(sink, &account, at(0), &latched("Mail", version)).await;
         }
-        record(sink, "alice", at(0), &report(MAX_ROWS + 1)).await;
+        record(sink, "alice", at(0), &latched("Mail", MAX_VERSIONS + 2)).await;
+        for program in 0..MAX_PROGRAMS + 1 {
+            let account = format!("account {}", program / 100);
+            record(
+                sink,
+                &account,
+                at(0),
+                &latched(&format!("P{program:04}"), 0),
+            )
+            .await;
+        }
         let all = Clients::since(at(0));
-        let total = u64::try_from(MAX_ROWS).unwrap() + 3;
-        let counts = sink.clients_by_software(all).await.unwrap();
-        assert_eq!((counts.clients, counts.rows_left_off), (total, 2));
-        assert_eq!(counts.rows.len(), MAX_ROWS);
-        assert_eq!(counts.rows[0].version.as_deref(), Some("1001"));
-        assert_eq!(counts.rows[1].version.as_deref(), Some("0000"));
-        assert_eq!(counts.rows[MAX_ROWS - 1].version.as_deref(), Some("0998"));
-        let asked = SecurityTag::TLS12;
-        let breaks = sink.what_breaks_if_dropped(&asked, all).await.unwrap();
+        let mail = u64::try_from(MAX_VERSIONS).unwrap() + 4;
+        let total = u64::try_from(MAX_PROGRAMS).unwrap() + 1 + mail;
+        let mut counts = sink.clients_by_software(all).await.unwrap();
+        assert_eq!((counts.clients, counts.programs_left_off), (total, 2));
+        assert_eq!(counts.programs.len(), MAX_PROGRAMS);
+        assert_eq!(counts.programs[0].clients, mail);
+        assert_eq!(counts.programs[0].versions_left_off, 3);
+        let expected = |index: usize| match index {
+            0 => format!("{:04}", MAX_VERSIONS + 2),
+            index => format!("{:04}", index - 1),
+        };
+        let versions: Vec<_> = rows(&counts)
+            .into_iter()
+            .filter(|(name, ..)| name == "Mail")
+            .map(|(_, version, _)| version)
+            .collect();
         assert_eq!(
-            (breaks.clients, breaks.failing, breaks.rows_left_off),
-            (total, 0, 2)
+            versions,
+            (0..MAX_VERSIONS).map(expected).collect::<Vec<_>>()
         );
-        let versions = |rows: Vec<Option<String>>| rows;
-        let of_breaks = versions(breaks.rows.iter().map(|row| row.version.clone()).collect());
-        let of_counts = versions(counts.rows.iter().map(|row| row.version.clone()).collect());
-        assert_eq!(of_breaks, of_counts);
-        assert!(
-            breaks
-                .to_table()
-                .ends_with("\n2 rows of fewer clients are left off.\n")
+        assert_eq!(
+            counts.programs[MAX_PROGRAMS - 1].name.as_deref(),
+            Some("P0198")
         );
-        assert!(
-            counts
-                .to_table()
-                .ends_with("\n2 rows of fewer clients are left off.\n")
+        let asked = SecurityTag::TLS12;
+        let mut breaks = sink.what_breaks_if_dropped(&asked, all).await.unwrap();
+        assert_eq!(
+            (breaks.clients, breaks.of, breaks.failing),
+            (total, total, 0)
         );
+        assert_eq!(breaks.programs_left_off, 2);
+        assert_eq!(breaks.programs.len(), MAX_PROGRAMS);
+        assert_eq!(
+            (
+                breaks.programs[0].clients,
+                breaks.programs[0].versions_left_off
+            ),
+            (mail, 3)
+        );
+        let of_breaks = breaks.programs.iter().map(|program| program.name.clone());
+        let of_counts = counts.programs.iter().map(|program| program.name.clone());
+        assert!(of_breaks.eq(of_counts));
+        breaks.truncate(2, 1);
+        counts.truncate(2, 1);
+        let left_off = u64::try_from(MAX_PROGRAMS).unwrap();
+        let end = format!("\n{left_off} programs of fewer clients are left off.\n");
+        let versions = u64::try_from(MAX_VERSIONS).unwrap() + 2;
+        for table in [breaks.to_table(), counts.to_table()] {
+            assert!(table.ends_with(&end), "{table}");
+            assert!(
+                table.contains(&format!("|   ({versions} more) ")),
+                "{table}"
+            );
+        }
+        assert_eq!((breaks.clients, counts.clients), (total, total));
     })
     .await;
 }
@@ -804,12 +1017,12 @@ async fn the_clients_words_are_no_sql() {
             .clients_by_software(Clients::since(at(0)))
             .await
             .unwrap();
-        let mut seen: Vec<_> = counts
-            .rows
+        let rows = rows(&counts);
+        let mut seen: Vec<_> = rows
             .iter()
-            .map(|row| {
-                assert_eq!((row.clients, &row.name), (1, &row.version));
-                row.name.as_deref().unwrap()
+            .map(|(name, version, clients)| {
+                assert_eq!((*clients, name), (1, version));
+                name.as_str()
             })
             .collect();
         seen.sort_unstable();
@@ -1035,7 +1248,7 @@ async fn asks_an_sqlite_database_without_creating_or_changing_anything() {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let mut around = SqliteConnection::connect_with(&file).await.unwrap();
     let later = "INSERT INTO deep_report_migrations (version, description, success, checksum, \
-        execution_time) VALUES (2, 'later', 1, x'00', 0)";
+        execution_time) VALUES (3, 'later', 1, x'00', 0)";
     around.execute(later).await.unwrap();
     assert_eq!(refusal(&path).await, ReportSinkErrorKind::Version);
 }
@@ -1069,7 +1282,7 @@ async fn asks_postgresql_as_a_user_who_may_only_select() {
     assert_asks_only(&reader.unwrap()).await;
     let mut around = PgConnection::connect_with(&database).await.unwrap();
     let later = "INSERT INTO deep_report_migrations (version, description, success, checksum, \
-        execution_time) VALUES (2, 'later', true, '', 0)";
+        execution_time) VALUES (3, 'later', true, '', 0)";
     around.execute(later).await.unwrap();
     assert_eq!(refusal(&database).await, ReportSinkErrorKind::Version);
 }
@@ -1173,12 +1386,12 @@ async fn a_schema_that_is_newer_or_was_changed_is_refused() {
         .both(
             "INSERT INTO deep_report_migrations \
              (version, description, success, checksum, execution_time) \
-             VALUES (2, 'newer', TRUE, '', 0)",
+             VALUES (3, 'newer', TRUE, '', 0)",
         )
         .await;
     assert_eq!(around.open_both().await.map(drop), refused);
     around
-        .both("DELETE FROM deep_report_migrations WHERE version = 2")
+        .both("DELETE FROM deep_report_migrations WHERE version = 3")
         .await;
     assert_eq!(around.open_both().await.map(drop), Ok(()));
     around
@@ -1187,6 +1400,73 @@ async fn a_schema_that_is_newer_or_was_changed_is_refused() {
     assert_eq!(around.open_both().await.map(drop), refused);
     // A refusal leaves no lock behind that others would wait for.
     assert_eq!(around.open_both().await.map(drop), refused);
+}
+
+/// The first version of the schema, as that version of the crate made it.
+async fn make_first_version<C>(connection: &mut C, sql: &'static str, rows: &'static str)
+where
+    C: Connection,
+    for<'c> &'c mut C: Executor<'c, Database = C::Database>,
+    C: sqlx::migrate::Migrate,
+    for<'c> &'c mut C: sqlx::Acquire<'c, Database = C::Database, Connection = &'c mut C>,
+{
+    let kind = sqlx::migrate::MigrationType::Simple;
+    let sql = sqlx::SqlSafeStr::into_sql_str(sql);
+    let first = sqlx::migrate::Migration::new(1, "reports".into(), kind, sql, false);
+    let mut migrator = sqlx::migrate::Migrator::with_migrations(vec![first]);
+    migrator.dangerous_set_table_name("deep_report_migrations");
+    migrator.run(&mut *connection).await.unwrap();
+    connection.execute(rows).await.unwrap();
+}
+
+#[tokio::test]
+async fn brings_a_database_of_the_first_version_up_and_knows_who_fails_in_it() {
+    const ROWS: &str = "\
+        INSERT INTO deep_clients (account, host, name, version, protocol, first_seen, last_seen) VALUES \
+        ('alice', 'imap.example.com', 'Mail', '1', 'imap', 1416787200, 1416787210), \
+        ('bob', 'imap.example.com', 'Mail', '1', 'imap', 1416787200, 1416787210); \
+        INSERT INTO deep_client_tags (client, tag, latched_at, failed_at, failures) SELECT id, 'tls-cert', \
+        1416787210, CASE account WHEN 'alice' THEN 1416787210 ELSE 1416787205 END, 1 FROM deep_clients";
+    let options = ReportSinkOptions::default();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("reports.db");
+    fs::File::create_new(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = SqliteConnectOptions::new().filename(&path);
+    let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
+    let sql = include_str!("../migrations/report_sink_sqlite/1_reports.sql");
+    make_first_version(&mut connection, sql, ROWS).await;
+    connection.close().await.unwrap();
+    let server = PostgresServer::shared();
+    let database = server.database("first_version").await;
+    let mut connection = PgConnection::connect_with(&database).await.unwrap();
+    let sql = include_str!("../migrations/report_sink_postgres/1_reports.sql");
+    make_first_version(&mut connection, sql, ROWS).await;
+    connection.close().await.unwrap();
+
+    // Who only asks changes nothing.
+    let version = ReportSinkErrorKind::Version;
+    let read = SqliteReportSink::open_to_read(&path, options).await;
+    assert_eq!(read.unwrap_err().kind(), version);
+    let read = PostgresReportSink::connect_to_read(database.clone(), options).await;
+    assert_eq!(read.unwrap_err().kind(), version);
+    let sinks: [Box<dyn ReportSink>; 2] = [
+        Box::new(open(&path).await),
+        Box::new(connect(database).await),
+    ];
+    for sink in sinks {
+        let asked = SecurityTag::TLS_CERT;
+        let of = Clients::since(at(0));
+        let breaks = sink.what_breaks_if_dropped(&asked, of).await.unwrap();
+        assert_eq!((breaks.clients, breaks.failing), (2, 1));
+        let latched = ClientReport {
+            latch: tags("tls-cert"),
+            ..software("Mail", "1")
+        };
+        record(&*sink, "alice", at(10), &latched).await;
+        let breaks = sink.what_breaks_if_dropped(&asked, of).await.unwrap();
+        assert_eq!((breaks.clients, breaks.failing), (2, 0));
+    }
 }
 
 #[tokio::test]
@@ -1242,6 +1522,8 @@ async fn the_schema_itself_refuses_what_is_no_report() {
         ("protocol", "'http'".to_owned()),
         ("first_seen", "-1".to_owned()),
         ("last_seen", "first_seen - 1".to_owned()),
+        ("reports", "-1".to_owned()),
+        ("reports", "NULL".to_owned()),
     ];
     let tags = [
         ("tag", "''".to_owned()),
@@ -1251,6 +1533,7 @@ async fn the_schema_itself_refuses_what_is_no_report() {
         ("latched_at", "-1".to_owned()),
         ("supported_at", "-1".to_owned()),
         ("failed_at", "-1".to_owned()),
+        ("failed_in", "-1".to_owned()),
         ("failed_at", "NULL".to_owned()),
         ("failures", "0".to_owned()),
         ("failures", "-1".to_owned()),
@@ -1678,9 +1961,10 @@ async fn answer(sink: &dyn ReportSink, step: &Step) -> String {
                 host,
             };
             let mut text = format!(
-                "{:?} {:?}",
+                "{:?} {:?} {:?}",
                 sink.clients_by_tag(of).await,
-                sink.clients_by_software(of).await
+                sink.clients_by_software(of).await,
+                sink.names().await
             );
             for asked in TAGS {
                 let asked = tag(asked);

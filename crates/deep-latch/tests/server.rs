@@ -13,9 +13,8 @@ use deep_latch::{
     Achievement, Advertisement, AdvertisementConfig, Advice, CertificateUsage, ChainVerdict,
     ClientReport, DaneVerdict, DeepStatus, EncodeError, ErrorKind, Facilities, FieldNames,
     ForwardError, Forwarded, Host, IdCommand, IdParameters, IdentityVerdict, InboundTls, Login,
-    MAX_ID_COMMAND_BYTES, MailProtocol, NotAdvertisable, ParseError, ProtocolVersion, Received,
-    SecurityTag, SessionFacts, TlsCipher, TlsFacts, TlsField, forward_client, forward_id,
-    parse_client, receive_command, report_of,
+    MailProtocol, NotAdvertisable, ParseError, ProtocolVersion, SecurityTag, SessionFacts,
+    TlsCipher, TlsFacts, TlsField, forward_client, forward_id, parse_client, report_of,
 };
 use proptest::prelude::*;
 
@@ -429,80 +428,7 @@ fn client_is_answered_with_250_and_501() {
 }
 
 #[test]
-fn a_command_is_found_with_its_literals() {
-    let command = |command, rest| Ok(Received::Command { command, rest });
-    for octets in [
-        &b""[..],
-        b"a001",
-        b"a001 ID NIL\r",
-        b"a001 ID ({4}\r\nnam",
-        b"a001 ID ({4}\r\nname NIL)",
-        b"a001 ID ({4+}\r\n",
-        b"a001 ID ({4+}\r\nname {3+}\r\n",
-    ] {
-        assert_eq!(receive_command(octets), Ok(Received::Incomplete));
-    }
-    assert_eq!(receive_command(b"a001 ID ({4}\r\n"), Ok(Received::Continue));
-    assert_eq!(receive_command(b"a001 ID ({0}\r\n"), Ok(Received::Continue));
-    assert_eq!(
-        receive_command(b"a001 ID ({4}\r\nname {1024}\r\n"),
-        Ok(Received::Continue)
-    );
-    assert_eq!(receive_command(b"\r\na"), command(&b"\r\n"[..], &b"a"[..]));
-    assert_eq!(
-        receive_command(b"a001 ID ({4}\r\nna\r\n {2+}\r\n\r\n)\r\nb NOOP\r\n"),
-        command(b"a001 ID ({4}\r\nna\r\n {2+}\r\n\r\n)\r\n", b"b NOOP\r\n")
-    );
-    // Not literals.
-    for line in [
-        &b"a {x}\r\n"[..],
-        b"a {}\r\n",
-        b"a {+}\r\n",
-        b"a {4} \r\n",
-        b"a 4}\r\n",
-        b"a {4++}\r\n",
-    ] {
-        assert_eq!(receive_command(line), command(line, b""));
-    }
-    let refused = |octets: &[u8]| receive_command(octets).map_err(error).unwrap_err();
-    assert_eq!(refused(b"a ID ({1025}\r\n"), ("limit", "literal", 6));
-    assert_eq!(refused(b"a ID ({1025+}\r\n"), ("limit", "literal", 6));
-    assert_eq!(
-        refused(b"a ID ({1}\r\nx {99999999999999999999999}\r\n"),
-        ("limit", "literal", 13)
-    );
-    let too_long = ("limit", "command", MAX_ID_COMMAND_BYTES);
-    let longest = [&vec![b'a'; MAX_ID_COMMAND_BYTES - 2][..], b"\r\n"].concat();
-    assert_eq!(receive_command(&longest), command(&longest, b""));
-    assert_eq!(
-        receive_command(&longest[..longest.len() - 1]),
-        Ok(Received::Incomplete)
-    );
-    assert_eq!(refused(&[b"a", &longest[..]].concat()), too_long);
-    assert_eq!(
-        receive_command(&vec![b'a'; MAX_ID_COMMAND_BYTES]),
-        Ok(Received::Incomplete)
-    );
-    assert_eq!(refused(&vec![b'a'; MAX_ID_COMMAND_BYTES + 1]), too_long);
-    let many = "{1000+}\r\n".to_owned() + &"x".repeat(1000);
-    assert_eq!(refused((many.repeat(45) + "\r\n").as_bytes()), too_long);
-    // The largest that RFC 2971 allows fits.
-    let mut largest = IdParameters::new();
-    for number in 0..30 {
-        let value = "\r\n".repeat(512);
-        largest
-            .try_push(format!("{number:030}"), Some(value))
-            .unwrap();
-    }
-    let largest = format!("a001 ID {largest}\r\n");
-    assert_eq!(
-        receive_command(largest.as_bytes()),
-        command(largest.as_bytes(), b"")
-    );
-}
-
-#[test]
-fn an_id_command_is_told_from_others() {
+fn parse_tells_id_from_other_commands_and_refuses_what_is_nearly_one() {
     let parsed = |octets: &'static [u8]| {
         let command = IdCommand::parse(octets);
         command
@@ -518,13 +444,13 @@ fn an_id_command_is_told_from_others() {
         &b"a IDLE\r\n"[..],
         b"a I\r\n",
         b"a NOOP\r\n",
-        b"a \r\n",
-        b"a ID(\"a\" NIL)\r\n",
+        b"a LOGIN {2}\r\nID NIL\r\n",
+        b"a XID (\"tls\" \"A_LIE\")\r\n",
     ] {
         assert_eq!(parsed(other), Ok(None));
     }
     assert_eq!(parsed(b"a ID NIL"), Err(("expected", "CRLF", 8)));
-    assert_eq!(parsed(b"a ID NIL\n"), Err(("expected", "CRLF", 9)));
+    assert_eq!(parsed(b"a ID NIL\n"), Err(("character", "command", 8)));
     for (octets, at) in [
         (&b"\r\n"[..], 0),
         (b" ID NIL\r\n", 0),
@@ -532,10 +458,67 @@ fn an_id_command_is_told_from_others() {
         (b"a+ ID NIL\r\n", 1),
         (b"* ID NIL\r\n", 0),
         (b"a\r\nb ID NIL\r\n", 1),
-        (b"\xff ID NIL\r\n", 0),
+        (b"a\tID NIL\r\n", 1),
     ] {
         assert_eq!(parsed(octets), Err(("expected", "tag", at)));
     }
+    for (octets, error) in [
+        (&b"a \r\n"[..], ("empty", "command", 2)),
+        (b"a  ID NIL\r\n", ("expected", "command", 2)),
+        (b"a \tID NIL\r\n", ("expected", "command", 2)),
+        (b"a ID(\"tls\" \"A_LIE\")\r\n", ("character", "command", 4)),
+        (
+            b"a ID\t(\"tls\" \"A_LIE\")\r\n",
+            ("character", "command", 4),
+        ),
+        (
+            b"a ID\x0b(\"tls\" \"A_LIE\")\r\n",
+            ("character", "command", 4),
+        ),
+        (
+            b"a ID\0(\"tls\" \"A_LIE\")\r\n",
+            ("character", "command", 4),
+        ),
+        (
+            b"a\0ID (\"tls\" \"A_LIE\")\r\n",
+            ("character", "command", 1),
+        ),
+        (b"a ID\xc2\xa0NIL\r\n", ("character", "command", 4)),
+        (
+            b"a ID  (\"tls\" \"A_LIE\")\r\n",
+            ("extra-space", "command", 5),
+        ),
+        (
+            b"a \"ID\" (\"tls\" \"A_LIE\")\r\n",
+            ("expected", "command", 2),
+        ),
+        (
+            b"a {2+}\r\nID (\"tls\" \"A_LIE\")\r\n",
+            ("expected", "command", 2),
+        ),
+        (b"\xff ID NIL\r\n", ("character", "command", 0)),
+        (b"a NOOP\nb ID NIL\r\n", ("character", "command", 6)),
+        (b"a NOOP\rb ID NIL\r\n", ("character", "command", 6)),
+        (b"a NOOP\r\nb ID NIL\r\n", ("trailing", "command", 8)),
+        (b"a NOOP x{7+}\r\nb ID NIL\r\n", ("trailing", "command", 6)),
+        (
+            b"a LOGIN x{7+}\r\nb ID NIL\r\n",
+            ("character", "command", 9),
+        ),
+        (b"a LOGIN \"{7+}\r\nb ID NIL\r\n", ("empty", "string", 13)),
+        (b"a LOGIN {11}\r\nb ID NIL\r\n", ("expected", "literal", 24)),
+        (b"a LOGIN {1}\r\n\0\r\n", ("character", "literal", 13)),
+    ] {
+        assert_eq!(parsed(octets), Err(error), "{}", octets.escape_ascii());
+    }
+    // The list of ID is for its own reader.
+    let list = IdCommand::parse(b"a ID (\"a\" \"b\r\n").unwrap_err();
+    assert_eq!(error(list), ("empty", "string", 12));
+    let list = IdCommand::parse(b"a ID (\"a\" b\r\n").unwrap().unwrap();
+    assert_eq!(
+        error(list.parameters().unwrap_err()),
+        ("expected", "string", 10)
+    );
 }
 
 fn forwarded(
@@ -545,7 +528,15 @@ fn forwarded(
 ) -> Result<(String, bool), ForwardError> {
     let command = IdCommand::parse(command.as_bytes()).unwrap().unwrap();
     let tls = tls.map(|tls| TlsCipher::parse(tls).unwrap());
-    let Forwarded { command, removed } = forward_id(&command, tls.as_ref(), inbound)?;
+    let forwarded = forward_id(&command, tls.as_ref(), inbound)?;
+    let parts = forwarded.parts().collect::<Vec<_>>();
+    assert_eq!(parts.concat(), forwarded.command);
+    let (last, waiting) = parts.split_last().unwrap();
+    assert!(last.ends_with(b"\r\n"));
+    assert!(waiting.iter().all(|part| part.ends_with(b"}\r\n")));
+    let Forwarded {
+        command, removed, ..
+    } = forwarded;
     Ok((String::from_utf8(command).unwrap(), removed))
 }
 
@@ -575,9 +566,10 @@ fn the_proxy_of_example_3_adds_tls_and_changes_nothing_else() {
             "(\"a)\\\" \\\\\" nil)",
             "(\"a)\\\" \\\\\" nil \"tls\" \"0x002F\")",
         ),
+        // Literals are written anew, since the server may not have LITERAL+.
         (
-            "({3}\r\n)\r\n {2+}\r\n\") \"stls\" \"x\")",
-            "({3}\r\n)\r\n {2+}\r\n\") \"stls\" \"x\" \"tls\" \"0x002F\")",
+            "({3}\r\n)\r\n {2+}\r\n\") \"stls\" {1}\r\nx {003+}\r\nb\\c {2+}\r\né)",
+            "({3}\r\n)\r\n \"\\\")\" \"stls\" \"x\" \"b\\\\c\" {2}\r\né \"tls\" \"0x002F\")",
         ),
     ] {
         let (list, with) = (format!("A iD {list}\r\n"), format!("A iD {with}\r\n"));
@@ -621,9 +613,10 @@ fn a_client_cannot_spoof_tls_through_the_proxy() {
                 forwarded(&list, tls, InboundTls::Refuse),
                 Err(ForwardError::Inbound)
             );
+            let trusted = list.replace("{3}\r\ntLs {5}\r\nA_LIE", "\"tLs\" \"A_LIE\"");
             assert_eq!(
                 forwarded(&list, tls, InboundTls::Trust),
-                Ok((list.clone(), false))
+                Ok((trusted, false))
             );
         }
     }
@@ -670,8 +663,9 @@ fn a_full_list_has_no_room_for_tls_unless_one_goes() {
 fn the_proxy_does_the_same_with_client() {
     let forwarded = |line: &str, tls: Option<&str>, inbound| {
         let tls = tls.map(|tls| TlsCipher::parse(tls).unwrap());
-        let Forwarded { command, removed } =
-            forward_client(line.as_bytes(), tls.as_ref(), inbound)?;
+        let Forwarded {
+            command, removed, ..
+        } = forward_client(line.as_bytes(), tls.as_ref(), inbound)?;
         Ok::<_, ForwardError>((String::from_utf8(command).unwrap(), removed))
     };
     let ours = Some("OURS");
@@ -811,31 +805,6 @@ proptest! {
             }
             Err(error) => {
                 prop_assert_eq!(before.map(drop).map_err(ForwardError::Unreadable), Err(error));
-            }
-        }
-    }
-
-    /// However a command is cut into pieces, it is found when it is whole and not before.
-    #[test]
-    fn a_command_is_found_when_it_is_whole(
-        pairs in prop::collection::vec((string(), string()), 1..4),
-        behind in "[a-z\\r\\n{}]{0,4}",
-    ) {
-        let pairs: Vec<_> = pairs.into_iter().map(|(field, value)| format!("{field} {value}")).collect();
-        let command = format!("a ID ({})\r\n", pairs.join(" "));
-        let all = format!("{command}{behind}");
-        for length in 0..=all.len() {
-            let octets = &all.as_bytes()[..length];
-            match receive_command(octets).unwrap() {
-                Received::Command { command: found, rest } => {
-                    prop_assert_eq!(found, command.as_bytes());
-                    prop_assert_eq!(rest, &octets[command.len()..]);
-                }
-                Received::Continue => {
-                    let waits = octets.ends_with(b"{3}\r\n");
-                    prop_assert!(length < command.len() && waits);
-                }
-                Received::Incomplete => prop_assert!(length < command.len()),
             }
         }
     }

@@ -453,3 +453,21 @@ fn aiosmtpd_nginx_exim_and_postfix_are_understood() {
         assert_eq!((&played.end, &*played.sent[1]), (&End::LogIn, EHLO));
     }
 }
+
+#[test]
+fn the_greeting_and_the_extensions_are_the_callers_to_see() {
+    let mut client = client(&[], TlsStart::StartTls);
+    let greeting = b"220-mail.example.com ESMTP\r\n220 ready\r\n";
+    client.receive(greeting);
+    client.receive(b"250-mail.example.com\r\n250-SIZE 0\r\n250 STARTTLS\r\n220 go\r\n");
+    assert!(client.demand().is_ok());
+    assert!(client.demand().is_ok());
+    assert_eq!(client.demand(), Ok(deep_latch::Demand::StartTls));
+    client.handshake(play::GOOD);
+    client.receive(b"250-mail.example.com\r\n250 AUTH PLAIN\r\n");
+    assert!(client.demand().is_ok());
+    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    assert_eq!(client.greeting(), greeting);
+    assert!(client.capabilities().eq(["AUTH PLAIN"]));
+    assert_eq!(client.domain(), "client.example.com");
+}

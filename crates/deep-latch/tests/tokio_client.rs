@@ -11,19 +11,20 @@ use std::{
 };
 
 use deep_latch::{
-    Account, Action, CertificateFault, CertificateUsage, Client, ClientError, ClientOptions,
-    DaneVerdict, Demand, Facilities, Host, ImapClient, LatchConnector, LatchRecord, LatchSession,
-    LatchStore, LatchStoreError, LatchStoreErrorKind, Login, MailStream, MemoryLatchStore,
-    OnCertificateFailure, Pause, PopClient, Protocol, Rewound, RunError, SecurityTag, SmtpClient,
-    Stage, StatusUrl, StoreFuture, TlsStart, run,
+    Account, Action, CertificateFault, CertificateUsage, ChainVerdict, Client, ClientError,
+    ClientOptions, DaneVerdict, Demand, Facilities, Host, IdentityVerdict, ImapClient,
+    LatchConnector, LatchRecord, LatchSession, LatchStore, LatchStoreError, LatchStoreErrorKind,
+    Login, MailStream, MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Protocol, Rewound,
+    RunError, SecurityTag, ServerJudge, ServerVerdicts, SmtpClient, Stage, StatusUrl, StoreFuture,
+    TlsStart, run,
 };
 use play::HOST;
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::{
-    RootCertStore, ServerConfig,
+    HandshakeKind, RootCertStore, ServerConfig,
     client::WebPkiServerVerifier,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
 };
 use tokio::{
     io::{
@@ -205,41 +206,75 @@ const IMAP: Dialogue = &[
         "* ID (\"deep\" \"tls12 tls-cert <https://a.example/>\")\r\ndeep1 OK\r\n* 3 EXISTS\r\n",
     ),
     ("a LOGIN alice", "a OK\r\n"),
-    ("deep2 ID (", "* ID (\"deep\" \"tls10\")\r\ndeep2 OK\r\n"),
 ];
 
 #[tokio::test]
-async fn imap_latches_logs_in_and_latches_again() {
-    let world = World::good();
-    let store = MemoryLatchStore::default();
-    let mut client = ImapClient::new(session(&store).await, options(TlsStart::Implicit));
-    let (tcp, served) = serve(Some(world.acceptor.clone()), &[], IMAP).await;
-    let (pause, stream) = connect(&world, &mut client, tcp, &store).await.unwrap();
-    assert_eq!(pause, Pause::LogIn);
-    let (tags, status) = kept(&store).await;
-    assert_eq!(tags, ["tls-cert", "tls12"]);
-    assert_eq!(status.unwrap(), "tls12 tls-cert <https://a.example/>");
-    let mut stream = BufReader::new(stream);
-    stream.write_all(b"a LOGIN alice x\r\n").await.unwrap();
-    stream.flush().await.unwrap();
-    // What the server said too early is not lost.
-    for expected in ["* 3 EXISTS\r\n", "a OK\r\n"] {
-        let mut line = String::new();
-        stream.read_line(&mut line).await.unwrap();
-        assert_eq!(line, expected);
+async fn imap_latches_logs_in_and_latches_what_is_advertised_after_login_alone() {
+    const AFTER: Dialogue = &[
+        ("", "* OK [CAPABILITY IMAP4rev1 ID] hi\r\n* 3 EXISTS\r\n"),
+        ("a LOGIN alice", "a OK\r\n"),
+        (
+            "deep1 CAPABILITY",
+            "* 4 EXISTS\r\n* CAPABILITY IMAP4rev1 DEEP ID\r\ndeep1 OK\r\n",
+        ),
+        (
+            "deep2 ID (",
+            "* ID (\"deep\" \"tls10\")\r\n* 5 EXISTS\r\ndeep2 OK\r\n* OK [ALERT] hi ",
+        ),
+        ("b NOOP", "there\r\n"),
+    ];
+    for (dialogue, before, after) in [
+        (IMAP, &["tls-cert", "tls12"][..], &["tls-cert", "tls12"][..]),
+        (AFTER, &[], &["tls10"]),
+    ] {
+        let world = World::good();
+        let store = MemoryLatchStore::default();
+        let mut client = ImapClient::new(session(&store).await, options(TlsStart::Implicit));
+        let (tcp, served) = serve(Some(world.acceptor.clone()), &[], dialogue).await;
+        let connector = world.connector();
+        let account = account();
+        let connected = connector.connect(&mut client, tcp, &store, &account);
+        let (pause, mut stream) = connected.await.unwrap();
+        assert_eq!(pause, Pause::LogIn);
+        assert_eq!(kept(&store).await.0, before);
+        stream.write_all(b"a LOGIN alice x\r\n").await.unwrap();
+        stream.flush().await.unwrap();
+        // What the server said too early is not lost.
+        for expected in ["* 3 EXISTS\r\n", "a OK\r\n"] {
+            let mut line = vec![0; expected.len()];
+            stream.read_exact(&mut line).await.unwrap();
+            assert_eq!(str::from_utf8(&line), Ok(expected));
+        }
+        let logged_in =
+            connector.logged_in(&mut client, Login::Done, &mut stream, &store, &account);
+        logged_in.await.unwrap();
+        assert_eq!(kept(&store).await.0, after);
+        if dialogue.len() > 3 {
+            // Nor is what it says in between, and a line that is cut.
+            stream.write_all(b"b NOOP\r\n").await.unwrap();
+            stream.flush().await.unwrap();
+            let expected = "* 4 EXISTS\r\n* 5 EXISTS\r\n* OK [ALERT] hi there\r\n";
+            let mut lines = vec![0; expected.len()];
+            stream.read_exact(&mut lines).await.unwrap();
+            assert_eq!(str::from_utf8(&lines), Ok(expected));
+        }
+        stream.shutdown().await.unwrap();
+        let heard = served.await.unwrap().unwrap();
+        assert_eq!(heard.end, Ok(()));
+        assert_eq!(heard.lines.len(), dialogue.len() - 1);
     }
-    let mut stream = stream.into_inner();
-    client.logged_in(Login::Done);
-    let pause = run(&mut client, &mut stream, &store, &account()).await;
-    assert_eq!(pause.unwrap(), Pause::Ready);
-    let (tags, status) = kept(&store).await;
-    assert_eq!(tags, ["tls-cert", "tls10", "tls12"]);
-    assert_eq!(status.unwrap(), "tls10");
-    stream.shutdown().await.unwrap();
-    let heard = served.await.unwrap().unwrap();
-    assert_eq!(heard.end, Ok(()));
-    let latch = "deep2 ID (\"latch\" \"tls-cert tls12\" \"security-tags\" \"tls10\")";
-    assert_eq!(heard.lines.last().unwrap(), latch);
+}
+
+#[tokio::test]
+async fn a_stream_is_rewound_behind_what_was_not_read_of_it() {
+    let mut stream = Rewound::new(b"cd".to_vec(), &b"ef"[..]);
+    let mut octets = [0; 1];
+    stream.read_exact(&mut octets).await.unwrap();
+    stream.rewind(b"ab".to_vec());
+    stream.rewind(Vec::new());
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert_eq!((octets, &*text), (*b"c", "abdef"));
 }
 
 const POP_CLEAR: Dialogue = &[
@@ -286,6 +321,97 @@ async fn smtp_latches_over_starttls_and_tells() {
     let (pause, _) = connect(&world, &mut client, tcp, &store).await.unwrap();
     assert_eq!(pause, Pause::LogIn);
     assert_eq!(kept(&store).await.0, ["tls12"]);
+}
+
+/// Connects an account with a connector over POP, and returns the kind of the handshake.
+async fn handshake_kind(
+    world: &World,
+    connector: &LatchConnector,
+    account: &str,
+    store: &dyn LatchStore,
+) -> Option<HandshakeKind> {
+    let account = Account::try_new(account).unwrap();
+    let record = store.load(&account, &host()).await.unwrap();
+    let (session, _) = LatchSession::begin(record, Facilities::new());
+    let mut client = PopClient::new(session, options(TlsStart::Implicit));
+    let tls = &[("", "+OK hi\r\n"), ("CAPA", "+OK\r\nDEEP tls12\r\n.\r\n")];
+    let (tcp, _) = serve(Some(world.acceptor.clone()), &[], tls).await;
+    let (_, stream) = connector
+        .connect(&mut client, tcp, store, &account)
+        .await
+        .unwrap();
+    match stream.get_ref() {
+        MailStream::Tls(stream) => stream.get_ref().1.handshake_kind(),
+        MailStream::Clear(_) => None,
+    }
+}
+
+#[tokio::test]
+async fn resumes_sessions_of_the_same_account_and_latches() {
+    let world = World::good();
+    let (connector, store) = (world.connector(), MemoryLatchStore::default());
+    let kind = async |account| handshake_kind(&world, &connector, account, &store).await;
+    let (full, resumed) = (Some(HandshakeKind::Full), Some(HandshakeKind::Resumed));
+    assert_eq!(kind("alice").await, full);
+    // tls12 was latched, so the configuration is another.
+    assert_eq!(kind("alice").await, full);
+    assert_eq!(kind("alice").await, resumed);
+    assert_eq!(kind("bob").await, full);
+    assert_eq!(kind("alice").await, resumed);
+    let lax = connector.clone();
+    let lax = lax.on_certificate_failure(OnCertificateFailure::GoOn);
+    assert_eq!(handshake_kind(&world, &lax, "alice", &store).await, full);
+}
+
+/// Judges all servers alike.
+#[derive(Debug)]
+struct Judge(ServerVerdicts);
+
+impl ServerJudge for Judge {
+    fn judge(
+        &self,
+        _: &Host,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> ServerVerdicts {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn takes_the_facts_from_a_judge() {
+    let world = World::good();
+    let latches = async |verdicts, tag| {
+        let store = MemoryLatchStore::default();
+        let connector = world.connector().judge(Arc::new(Judge(verdicts)));
+        let mut client = PopClient::new(session(&store).await, options(TlsStart::Implicit));
+        let tls = &[
+            ("", "+OK hi\r\n"),
+            ("CAPA", "+OK\r\nDEEP tls-cert tls-dane-tlsa\r\n.\r\n"),
+        ];
+        let (tcp, _) = serve(Some(world.acceptor.clone()), &[], tls).await;
+        let account = account();
+        let connected = connector.connect(&mut client, tcp, &store, &account);
+        assert!(connected.await.is_ok());
+        assert_eq!(kept(&store).await.0, strings(tag));
+    };
+    let named = ServerVerdicts {
+        chain: ChainVerdict::Trusted,
+        identity: IdentityVerdict::Matches,
+        dane: DaneVerdict::NotChecked,
+    };
+    latches(named, &["tls-cert"]).await;
+    let usage = CertificateUsage::DaneTa;
+    let dane = DaneVerdict::Matches(usage);
+    let both = ServerVerdicts { dane, ..named };
+    latches(both, &["tls-cert", "tls-dane-tlsa"]).await;
+    let private = ServerVerdicts {
+        chain: ChainVerdict::Refused,
+        ..both
+    };
+    latches(private, &["tls-dane-tlsa"]).await;
+    latches(ServerVerdicts::default(), &[]).await;
 }
 
 #[tokio::test]

@@ -1,9 +1,13 @@
 //! The suites of `mail-implicit-tls`, and their oracles.
 
 mod identity;
+#[cfg(feature = "live")]
+mod live;
 pub mod oracle;
 mod received;
 
+#[cfg(feature = "live")]
+pub(crate) use self::live::scenarios;
 use crate::suite::{Input, Ran, Suite};
 
 /// The suites.

@@ -1,6 +1,7 @@
 //! Live scenarios of authres-tls: mail over STARTTLS on loopback, and what the server writes of it.
 
 mod certificates;
+mod email;
 mod exchange;
 mod peers;
 
@@ -31,6 +32,11 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         name: "authres-tls/python-authres",
         peer: Some("Python authres"),
         run: |root| run(peers::compare(root, peers::Peer::Python)),
+    },
+    Scenario {
+        name: "authres-tls/python-email",
+        peer: Some("Python email"),
+        run: |root| run(email::compare(root)),
     },
     Scenario {
         name: "authres-tls/perl-mail-authenticationresults",

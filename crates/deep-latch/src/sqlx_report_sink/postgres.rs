@@ -8,10 +8,16 @@ use crate::report_sink::ReportSinkError;
 
 const SCHEMA: Schema = Schema {
     migrations: MIGRATIONS,
-    versions: &[(
-        "reports",
-        include_str!("../../migrations/report_sink_postgres/1_reports.sql"),
-    )],
+    versions: &[
+        (
+            "reports",
+            include_str!("../../migrations/report_sink_postgres/1_reports.sql"),
+        ),
+        (
+            "last report",
+            include_str!("../../migrations/report_sink_postgres/2_last_report.sql"),
+        ),
+    ],
 };
 
 /// What clients report, in a PostgreSQL database, which a fleet of servers shares. Its encoding must be

@@ -10,10 +10,16 @@ use crate::report_sink::ReportSinkError;
 
 const SCHEMA: Schema = Schema {
     migrations: MIGRATIONS,
-    versions: &[(
-        "reports",
-        include_str!("../../migrations/report_sink_sqlite/1_reports.sql"),
-    )],
+    versions: &[
+        (
+            "reports",
+            include_str!("../../migrations/report_sink_sqlite/1_reports.sql"),
+        ),
+        (
+            "last report",
+            include_str!("../../migrations/report_sink_sqlite/2_last_report.sql"),
+        ),
+    ],
 };
 
 /// What clients report, in an SQLite database, which one server, of one or more processes, has on its own

@@ -101,24 +101,27 @@ pub(super) async fn what_breaks() -> Checked {
         .what_breaks_if_dropped(&SecurityTag::TLS_CERT, of)
         .await?;
     let expected = "\
-2 clients have tls-cert latched and would refuse to connect; 1 of them cannot achieve it now.
-| client   | version | clients | last seen            | failing | last failure         |
-|----------|---------|---------|----------------------|---------|----------------------|
-| DemoMail | 1.5     |       2 | 2014-11-24T01:00:00Z |       1 | 2014-11-24T01:00:00Z |
+2 of 2 clients have tls-cert latched and would refuse to connect.
+1 of them could not achieve it by its last report.
+
+| program  | clients | failing | last seen  | last failure |
+|----------|---------|---------|------------|--------------|
+| DemoMail |  2 of 2 |       1 | 2014-11-24 | 2014-11-24   |
+|   1.5    |  2 of 2 |       1 | 2014-11-24 | 2014-11-24   |
 ";
     same("the table", breaks.to_table(), expected)?;
-    let tags = TagCount::to_table(&sink.clients_by_tag(of).await?);
+    let tags = TagCount::to_table(&sink.clients_by_tag(of).await?, breaks.of);
     let expected = "\
-| tag      | latched | not latched | failing | failures | last failure         |
-|----------|---------|-------------|---------|----------|----------------------|
-| tls-cert |       2 |           0 |       1 |        2 | 2014-11-24T01:00:00Z |
-| tls10    |       2 |           0 |       0 |        0 |                      |
-| tls12    |       2 |           0 |       0 |        0 |                      |
+| tag      | latched | not latched | failing | failures | last failure |
+|----------|---------|-------------|---------|----------|--------------|
+| tls-cert |  2 of 2 |           0 |       1 |        2 | 2014-11-24   |
+| tls10    |  2 of 2 |           0 |       0 |        0 |              |
+| tls12    |  2 of 2 |           0 |       0 |        0 |              |
 ";
     same("the tags", tags, expected)?;
     let dropped = sink
         .what_breaks_if_dropped(&SecurityTag::TLS_DANE_TLSA, of)
         .await?;
-    same("tls-dane-tlsa", dropped.clients, 0)?;
+    same("tls-dane-tlsa", (dropped.clients, dropped.of), (0, 2))?;
     passed("2 clients have latched tls-cert, 1 of them failed twice")
 }

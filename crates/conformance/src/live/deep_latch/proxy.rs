@@ -2,8 +2,8 @@
 //! own.
 
 use deep_latch::{
-    ClientReport, FieldNames, ForwardError, IdCommand, InboundTls, MailProtocol, Received,
-    TlsCipher, TlsField, forward_client, forward_id, receive_command,
+    ClientReport, FieldNames, ForwardError, IdCommand, ImapProxy, InboundTls, MailProtocol,
+    TlsCipher, TlsField, client_line, forward_client, forward_id,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -36,67 +36,85 @@ async fn proxy(
         let cipher = TlsCipher::of_suite(suite.into());
         let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_server, mut to_server) = server.into_split();
-        let (mut client_said, mut server_said) = (Vec::new(), vec![0; 4096]);
-        let (mut octets, mut client_is_there) = (vec![0; 4096], true);
+        let mut between = match protocol {
+            MailProtocol::Imap => Between::Imap(Box::new(ImapProxy::new(Some(cipher), inbound))),
+            _ => Between::Lines(Vec::new(), cipher, inbound),
+        };
+        let (mut server_said, mut client_said) = (vec![0; 4096], vec![0; 4096]);
+        let mut client_is_there = true;
         loop {
-            tokio::select! {
+            let (for_server, for_client) = tokio::select! {
                 length = from_server.read(&mut server_said) => match length? {
                     0 => return Ok(to_client.shutdown().await?),
-                    length => {
-                        to_client.write_all(&server_said[..length]).await?;
-                        to_client.flush().await?;
-                    }
+                    length => between.server_sent(&server_said[..length])?,
                 },
-                length = from_client.read(&mut octets), if client_is_there => match length? {
+                length = from_client.read(&mut client_said), if client_is_there => match length? {
                     0 => {
                         client_is_there = false;
                         to_server.shutdown().await?;
+                        continue;
                     }
-                    length => client_said.extend_from_slice(&octets[..length]),
+                    length => between.client_sent(&client_said[..length])?,
                 },
-            }
-            while let Received::Command { command, rest } = receive_command(&client_said)? {
-                match forwarded(protocol, command, &cipher, inbound)? {
-                    Ok(command) => to_server.write_all(&command).await?,
-                    Err(answer) => {
-                        to_client.write_all(answer.as_bytes()).await?;
-                        to_client.flush().await?;
-                    }
-                }
-                client_said = rest.to_vec();
-            }
+            };
+            to_server.write_all(&for_server).await?;
+            to_client.write_all(&for_client).await?;
+            to_client.flush().await?;
         }
     });
     Ok((tcp, proxied))
 }
 
-/// The command for the server, or the proxy's own answer.
-fn forwarded(
-    protocol: MailProtocol,
-    command: &[u8],
-    cipher: &TlsCipher<'_>,
-    inbound: InboundTls,
-) -> Checked<Result<Vec<u8>, String>> {
-    if protocol == MailProtocol::Imap {
-        return Ok(match IdCommand::parse(command)? {
-            Some(command) => forward_id(&command, Some(cipher), inbound)
-                .map(|forwarded| forwarded.command)
-                .map_err(|error| format!("{} BAD {error}\r\n", command.tag())),
-            None => Ok(command.to_vec()),
-        });
+/// What the proxy does to the octets that it brings from one side to the other.
+enum Between {
+    Imap(Box<ImapProxy>),
+    /// SMTP, of clients that send no message.
+    Lines(Vec<u8>, TlsCipher<'static>, InboundTls),
+}
+
+/// Octets for the server, and octets for the client.
+type Sent = (Vec<u8>, Vec<u8>);
+
+impl Between {
+    fn server_sent(&mut self, octets: &[u8]) -> Checked<Sent> {
+        match self {
+            Self::Imap(proxy) => {
+                proxy.server_sent(octets)?;
+                Ok((proxy.take_for_server(), proxy.take_for_client()))
+            }
+            Self::Lines(..) => Ok((Vec::new(), octets.to_vec())),
+        }
     }
-    let line = command.strip_suffix(b"\r\n").unwrap_or(command);
-    if !line
-        .get(..6)
-        .is_some_and(|verb| verb.eq_ignore_ascii_case(b"CLIENT"))
-    {
-        return Ok(Ok(command.to_vec()));
+
+    fn client_sent(&mut self, octets: &[u8]) -> Checked<Sent> {
+        let (waiting, cipher, inbound) = match self {
+            Self::Imap(proxy) => {
+                proxy.client_sent(octets)?;
+                return Ok((proxy.take_for_server(), proxy.take_for_client()));
+            }
+            Self::Lines(waiting, cipher, inbound) => (waiting, cipher, *inbound),
+        };
+        waiting.extend_from_slice(octets);
+        let mut sent = Sent::default();
+        while let Some(end) = waiting.windows(2).position(|two| two == b"\r\n") {
+            let line: Vec<u8> = waiting.drain(..end + 2).take(end).collect();
+            match client_line(&line)
+                .map_err(ForwardError::from)
+                .and_then(|is_client| {
+                    is_client
+                        .map(|_| forward_client(&line, Some(cipher), inbound))
+                        .transpose()
+                }) {
+                Ok(forwarded) => {
+                    let line = forwarded.map_or(line, |forwarded| forwarded.command);
+                    sent.0.extend([&line[..], b"\r\n"].concat());
+                }
+                Err(ForwardError::NothingLeft) => sent.1.extend(b"250 OK\r\n"),
+                Err(_) => sent.1.extend(b"501 Syntax error in parameters\r\n"),
+            }
+        }
+        Ok(sent)
     }
-    Ok(match forward_client(line, Some(cipher), inbound) {
-        Ok(forwarded) => Ok([&forwarded.command[..], b"\r\n"].concat()),
-        Err(ForwardError::NothingLeft) => Err("250 OK\r\n".to_owned()),
-        Err(_) => Err("501 Syntax error in parameters\r\n".to_owned()),
-    })
 }
 
 /// The server behind the proxy, and what a client's commands come to; with the cipher suite that the client
@@ -202,7 +220,7 @@ pub(super) async fn spoofed() -> Checked {
     same(
         "refused",
         answers.as_slice(),
-        ["a001 BAD tls: from a client"],
+        ["a001 BAD ID: tls: from a client"],
     )?;
     same("reports", heard.reports.len(), 0)?;
 

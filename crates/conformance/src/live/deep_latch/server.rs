@@ -7,8 +7,8 @@ use std::{
 };
 
 use deep_latch::{
-    Advertisement, Answer, ClientReport, Host, IdCommand, MailProtocol, Received, ReceivedReport,
-    ReportSink, TlsField, receive_command,
+    Advertisement, Answer, ClientReport, CommandReader, Host, IdCommand, MailProtocol, Received,
+    ReceivedReport, ReportSink, TlsField,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -118,7 +118,7 @@ impl Server {
             return Err(Failure::new("STARTTLS, which was not offered"));
         };
         // What came before TLS is nothing to go by.
-        if !wire.buffer.is_empty() {
+        if wire.has_more() {
             return Err(Failure::new("octets behind STARTTLS"));
         }
         let Ok(stream) = acceptor.accept(wire.stream).await else {
@@ -256,13 +256,22 @@ enum Next {
 /// A connection of which commands are read.
 struct Wire<S> {
     stream: S,
-    buffer: Vec<u8>,
+    reader: CommandReader,
+    lines: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    const fn new(stream: S) -> Self {
-        let buffer = Vec::new();
-        Self { stream, buffer }
+    fn new(stream: S) -> Self {
+        Self {
+            stream,
+            reader: CommandReader::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// Whether the client sent more than was read.
+    fn has_more(&self) -> bool {
+        self.reader.waiting() > 0 || !self.lines.is_empty()
     }
 
     async fn say(&mut self, heard: &mut Heard, text: &str) -> Checked<()> {
@@ -275,16 +284,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// A command; nothing when the client has gone.
-    async fn command(&mut self, heard: &mut Heard) -> Checked<Option<Vec<u8>>> {
+    async fn command(&mut self, heard: &mut Heard, imap: bool) -> Checked<Option<Vec<u8>>> {
         loop {
-            match receive_command(&self.buffer)? {
-                Received::Command { command, rest } => {
-                    let (command, rest) = (command.to_vec(), rest.to_vec());
-                    self.buffer = rest;
-                    return Ok(Some(command));
+            let command = match imap {
+                true => match self.reader.next_command()? {
+                    Received::Command(command) | Received::Line(command) => Some(command.to_vec()),
+                    Received::Continue => {
+                        self.say(heard, "+ go on\r\n").await?;
+                        None
+                    }
+                    Received::Incomplete => None,
+                },
+                false => {
+                    let end = self.lines.windows(2).position(|two| two == b"\r\n");
+                    end.map(|end| self.lines.drain(..end + 2).collect())
                 }
-                Received::Continue => self.say(heard, "+ go on\r\n").await?,
-                Received::Incomplete => {}
+            };
+            if command.is_some() {
+                return Ok(command);
             }
             let mut octets = [0; 1024];
             // A client that refuses does not take leave of each protocol.
@@ -292,7 +309,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             if length == 0 {
                 return Ok(None);
             }
-            self.buffer.extend_from_slice(&octets[..length]);
+            match imap {
+                true => self.reader.receive(&octets[..length]),
+                false => self.lines.extend_from_slice(&octets[..length]),
+            }
         }
     }
 
@@ -307,7 +327,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         if greets {
             self.say(heard, server.greeting(starttls)).await?;
         }
-        while let Some(command) = self.command(heard).await? {
+        let imap = server.protocol == MailProtocol::Imap;
+        while let Some(command) = self.command(heard, imap).await? {
             note(heard, "C", &String::from_utf8_lossy(&command));
             let (answer, next) = server.answer(heard, &command, starttls).await?;
             self.say(heard, &answer).await?;
