@@ -195,14 +195,17 @@ async fn check_offer(
         return Vec::new();
     };
     let private = account.clone().high();
-    let checks = candidates.iter().enumerate().map(async |(index, candidate)| {
-        let outcome = match index < MAX_CHECKED {
-            true => connect(connector, &private, candidate, end).await,
-            false => Outcome::NotChecked(NotChecked::Limit),
-        };
-        let candidate = candidate.clone();
-        Checked { candidate, outcome }
-    });
+    let checks = candidates
+        .iter()
+        .enumerate()
+        .map(async |(index, candidate)| {
+            let outcome = match index < MAX_CHECKED {
+                true => connect(connector, &private, candidate, end).await,
+                false => Outcome::NotChecked(NotChecked::Limit),
+            };
+            let candidate = candidate.clone();
+            Checked { candidate, outcome }
+        });
     let mut checked = join_all(checks).await;
     let attempts = clear.iter().take(MAX_CHECKED).map(async |candidate| {
         let outcome = match permits(account, candidate, &checked) {
@@ -273,7 +276,8 @@ fn permits(
     if !account.is_ok_and(|account| permits(&account)) {
         return Err(NotChecked::NotPermitted);
     }
-    let has_implicit = |checked: &Checked| checked.candidate.service().security == Security::Implicit;
+    let has_implicit =
+        |checked: &Checked| checked.candidate.service().security == Security::Implicit;
     let ready = |checked: &Checked| matches!(checked.outcome, Outcome::Ready(_));
     if private.iter().any(|it| has_implicit(it) || ready(it)) {
         return Err(NotChecked::TlsIsAdvertised);
@@ -289,10 +293,11 @@ fn permits(
     let is_sibling = |it: &Candidate| {
         it.service() == sibling && it.host() == candidate.host() && it.port() == candidate.port()
     };
-    let refuses_tls = |checked: &Checked| {
-        matches!(&checked.outcome, Outcome::Failed(failure) if failure.cause().is_tls_negotiation())
-    };
-    match private.iter().find(|checked| is_sibling(&checked.candidate)) {
+    let refuses_tls = |checked: &Checked| matches!(&checked.outcome, Outcome::Failed(failure) if failure.cause().is_tls_negotiation());
+    match private
+        .iter()
+        .find(|checked| is_sibling(&checked.candidate))
+    {
         Some(sibling) if !refuses_tls(sibling) => Err(NotChecked::TlsNotRefused),
         Some(_) => Ok(()),
         None if private.is_empty() => Ok(()),

@@ -11,7 +11,7 @@ use mail_implicit_tls::dns::anchors::TrustAnchors;
 
 use crate::live::{
     outcome::{Checked, Failure},
-    server::{Server, at, directory, installed, ports},
+    process::{Server, at, directory, installed, ports},
 };
 
 /// The zones that Knot signs, with the arguments for their keys.
