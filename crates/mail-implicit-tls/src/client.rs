@@ -214,6 +214,17 @@ impl Connector {
     /// Returns the cause and the actions that may be offered to the user. Nothing was sent to the server that an
     /// attacker could use: no password, and no command in clear text but for capabilities and `STARTTLS`.
     pub async fn connect(&self, account: &Account, server: &Server) -> Result<Connection, Failure> {
+        let end = after(Instant::now(), self.deadline);
+        self.connect_until(account, server, end).await
+    }
+
+    /// Opens a connection before a time that may be earlier than the connector's deadline.
+    pub(crate) async fn connect_until(
+        &self,
+        account: &Account,
+        server: &Server,
+        end: Instant,
+    ) -> Result<Connection, Failure> {
         let failure = |cause| {
             let failure = Failure::new(server.service, server.host.to_string(), cause);
             match account.status_page() {
@@ -222,9 +233,11 @@ impl Connector {
             }
         };
         let begin = Instant::now();
+        let end = end.min(after(begin, self.deadline));
         // Half of the time is left for a second attempt, where there may be one.
         let may_repeat = account.low().clear_text_fallback;
-        let time = self.deadline.checked_div(if may_repeat { 2 } else { 1 });
+        let time = end.saturating_duration_since(begin);
+        let time = time.checked_div(if may_repeat { 2 } else { 1 });
         let mut progress = Progress {
             deadline: after(begin, time.unwrap_or_default()),
             stage: Stage::Lookup,
@@ -246,7 +259,7 @@ impl Connector {
             Security::Implicit => clear.default_port(),
             Security::StartTls | Security::Clear => server.port,
         };
-        progress.deadline = after(begin, self.deadline);
+        progress.deadline = end;
         let second = self
             .attempt(account, server, clear, port, &mut progress)
             .await;
@@ -494,7 +507,7 @@ struct Progress {
 }
 
 /// Returns the time after another; a time too far to express is a day away.
-fn after(begin: Instant, time: Duration) -> Instant {
+pub(crate) fn after(begin: Instant, time: Duration) -> Instant {
     const DAY: Duration = Duration::from_secs(86_400);
     begin.checked_add(time.min(DAY)).unwrap_or(begin)
 }
