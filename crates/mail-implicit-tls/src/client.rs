@@ -1,6 +1,12 @@
 //! Feature `client`: private connections of an account in one call (draft-newman-email-deep-02 sections 3 and 4).
 
+#[cfg(feature = "async-imap")]
+mod imap;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+mod library;
 mod race;
+#[cfg(feature = "lettre")]
+mod smtp;
 mod stream;
 
 use std::{
@@ -24,8 +30,12 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+#[cfg(feature = "async-imap")]
+pub use self::imap::ImapStream;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+pub use self::library::AdapterError;
 use self::stream::Sniffed;
-pub use self::stream::{Closed, Stream};
+pub use self::stream::{Closed, Ending, Stream};
 use crate::{
     account::{Account, AccountId, Host, Server},
     dane::{DaneRules, TlsaJudge},
@@ -115,6 +125,8 @@ pub struct Connection {
     capabilities: Capabilities,
     verdict: Option<Verdict>,
     peer: Option<SocketAddr>,
+    #[cfg(feature = "lettre")]
+    ehlo: String,
 }
 
 impl Connector {
@@ -357,6 +369,8 @@ impl Connector {
             capabilities,
             verdict,
             peer,
+            #[cfg(feature = "lettre")]
+            ehlo: dialogue.ehlo().to_owned(),
         })
     }
 
@@ -639,6 +653,12 @@ impl Connection {
     #[must_use]
     pub const fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Returns a handle that tells how the connection ended, for the time when a library owns the stream.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        self.stream.ending()
     }
 
     /// Returns the stream, on which the server's greeting was read.
