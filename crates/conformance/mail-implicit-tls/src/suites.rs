@@ -1,5 +1,6 @@
 //! The suites of `mail-implicit-tls`, and their oracles.
 
+mod autoconfig;
 mod identity;
 #[cfg(feature = "live")]
 mod live;
@@ -12,6 +13,7 @@ use crate::suite::{Input, Ran, Suite};
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[
+    suite("mail-implicit-tls/autoconfig", autoconfig::autoconfig),
     suite("mail-implicit-tls/identity", identity::identity),
     suite("mail-implicit-tls/received", received::received),
 ];
