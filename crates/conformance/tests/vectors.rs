@@ -12,6 +12,10 @@ const FILES: &[(&str, usize)] = &[
     ("crates/authres-tls/vectors/tls.json", 219),
     ("crates/authres-tls/vectors/write.json", 1391),
     (
+        "crates/conformance/mail-implicit-tls/vectors/autoconfig.json",
+        54,
+    ),
+    (
         "crates/conformance/mail-implicit-tls/vectors/identity.json",
         247,
     ),

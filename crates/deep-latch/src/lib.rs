@@ -128,8 +128,8 @@ pub use report_sink::{
 };
 #[cfg(feature = "rustls")]
 pub use rustls_facts::{
-    DeferredServerVerifier, OnCertificateFailure, StillHandshaking, client_config,
-    protocol_versions,
+    DeferredServerVerifier, OnCertificateFailure, ServerJudge, ServerVerdicts, StillHandshaking,
+    client_config, protocol_versions,
 };
 #[cfg(feature = "sqlx-sqlite")]
 pub use sqlx_latch_store::{SqliteLatchStore, SqliteOptions};

@@ -99,7 +99,35 @@ pub enum OnCertificateFailure {
 #[derive(Clone, Debug)]
 pub struct DeferredServerVerifier {
     inner: Arc<dyn ServerCertVerifier>,
+    judge: Option<Arc<dyn ServerJudge>>,
     goes_on: bool,
+}
+
+/// A judge of servers in place of rustls's own rules, which know DNS-IDs only: for SRV-IDs, other trust, DANE.
+pub trait ServerJudge: fmt::Debug + Send + Sync {
+    /// Judges the certificates that a server of this host sent.
+    ///
+    /// A certificate that is accepted because it was pinned is
+    /// [`ChainVerdict::Refused`], and a host that the judge does not know has
+    /// [`ServerVerdicts::default`].
+    fn judge(
+        &self,
+        host: &Host,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> ServerVerdicts;
+}
+
+/// The verdicts about a server. The default is that nothing was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ServerVerdicts {
+    /// PKIX's verdict.
+    pub chain: ChainVerdict,
+    /// The verdict about the names.
+    pub identity: IdentityVerdict,
+    /// DANE's verdict.
+    pub dane: DaneVerdict,
 }
 
 impl DeferredServerVerifier {
@@ -114,12 +142,21 @@ impl DeferredServerVerifier {
         let goes_on = on_failure == OnCertificateFailure::GoOn;
         Self {
             inner,
+            judge: None,
             goes_on: goes_on || requirements.pkix || requirements.dane,
         }
     }
 
+    /// Sets a judge, from whom the facts come then. Where a certificate ends the handshake, the wrapped verifier
+    /// decides, so it should follow the same rules.
+    #[must_use]
+    pub fn with_judge(mut self, judge: Arc<dyn ServerJudge>) -> Self {
+        self.judge = Some(judge);
+        self
+    }
+
     /// What the connection knows of the server, as the server of this host, at this time. DANE's verdict is
-    /// the caller's: on the connection's `peer_certificates`.
+    /// the caller's, on the connection's `peer_certificates`, or else the [judge](Self::with_judge)'s.
     ///
     /// # Errors
     /// When the handshake is not finished.
@@ -135,18 +172,22 @@ impl DeferredServerVerifier {
             return Err(StillHandshaking);
         }
         let suite = connection.negotiated_cipher_suite();
-        let (chain, identity) = match connection.peer_certificates() {
+        let judged = match connection.peer_certificates() {
             Some([end_entity, intermediates @ ..]) => {
-                self.verdicts(end_entity, intermediates, host, now)
+                self.judged(end_entity, intermediates, host, now)
             }
-            _ => Default::default(),
+            _ => ServerVerdicts::default(),
         };
         Ok(TlsFacts {
             version: ProtocolVersion(version.into()),
             strength_bits: suite.and_then(|suite| strength_bits(suite.suite().into())),
-            chain,
-            identity,
-            dane,
+            chain: judged.chain,
+            identity: judged.identity,
+            dane: if dane == DaneVerdict::NotChecked {
+                judged.dane
+            } else {
+                dane
+            },
         })
     }
 
@@ -160,8 +201,22 @@ impl DeferredServerVerifier {
         host: &Host,
         now: UnixTime,
     ) -> (ChainVerdict, IdentityVerdict) {
+        let judged = self.judged(end_entity, intermediates, host, now);
+        (judged.chain, judged.identity)
+    }
+
+    fn judged(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &Host,
+        now: UnixTime,
+    ) -> ServerVerdicts {
+        if let Some(judge) = &self.judge {
+            return judge.judge(host, end_entity, intermediates, now);
+        }
         let Ok(name) = ServerName::try_from(host.as_str()) else {
-            return Default::default();
+            return ServerVerdicts::default();
         };
         let identity = identity(end_entity, &name);
         let verified = self
@@ -174,7 +229,11 @@ impl DeferredServerVerifier {
             }
             Err(_) => ChainVerdict::Refused,
         };
-        (chain, identity)
+        ServerVerdicts {
+            chain,
+            identity,
+            dane: DaneVerdict::NotChecked,
+        }
     }
 }
 

@@ -1,16 +1,17 @@
 //! Feature `tokio-rustls`: brings a connection to where the caller logs in, over TLS of rustls, whether that
 //! begins at once or by STARTTLS.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 use core::{
     fmt,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
-use std::{error::Error, io};
+use std::{error::Error, io, sync::Mutex};
 
 use rustls::{
+    ClientConfig,
     client::danger::ServerCertVerifier,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -22,9 +23,10 @@ use crate::{
     client::{Client, ClientError, Protocol},
     facts::{DaneVerdict, Login, TlsFacts},
     failure::HandshakeFault,
-    latch::Outcome,
+    host::Host,
+    latch::{Outcome, Requirements},
     latch_store::{Account, LatchStore},
-    rustls_facts::{DeferredServerVerifier, OnCertificateFailure, client_config},
+    rustls_facts::{DeferredServerVerifier, OnCertificateFailure, ServerJudge, client_config},
     tokio_client::{Pause, Rewound, RunError, run},
 };
 
@@ -39,8 +41,21 @@ pub struct LatchConnector {
     pkix: Arc<dyn ServerCertVerifier>,
     on_failure: OnCertificateFailure,
     dane: Option<Dane>,
+    judge: Option<Arc<dyn ServerJudge>>,
+    prepared: Arc<Mutex<BTreeMap<(Account, Host), Prepared>>>,
     time_limit: Duration,
 }
+
+/// The configuration of TLS for a host of an account, in which its sessions are resumed.
+#[derive(Clone)]
+struct Prepared {
+    requirements: Requirements,
+    verifier: Arc<DeferredServerVerifier>,
+    config: Arc<ClientConfig>,
+}
+
+/// The number of hosts, each of one account, whose sessions are resumed.
+const MAX_PREPARED: usize = 1024;
 
 /// How long each of connecting and what follows the login may take, unless the caller says otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -63,12 +78,14 @@ pub enum MailStream<S> {
 impl LatchConnector {
     /// With this provider, and this verifier of PKIX, e.g. rustls's `WebPkiServerVerifier`.
     #[must_use]
-    pub const fn new(provider: Arc<CryptoProvider>, pkix: Arc<dyn ServerCertVerifier>) -> Self {
+    pub fn new(provider: Arc<CryptoProvider>, pkix: Arc<dyn ServerCertVerifier>) -> Self {
         Self {
             provider,
             pkix,
             on_failure: OnCertificateFailure::Abort,
             dane: None,
+            judge: None,
+            prepared: Arc::default(),
             time_limit: TIME_LIMIT,
         }
     }
@@ -83,9 +100,52 @@ impl LatchConnector {
 
     /// What becomes of a certificate that is not verified, when no latch requires that it is.
     #[must_use]
-    pub const fn on_certificate_failure(mut self, on_failure: OnCertificateFailure) -> Self {
+    pub fn on_certificate_failure(mut self, on_failure: OnCertificateFailure) -> Self {
         self.on_failure = on_failure;
+        self.prepared = Arc::default();
         self
+    }
+
+    /// Sets a judge of servers, from whom the facts come then; the verifier of PKIX should follow the same rules.
+    #[must_use]
+    pub fn judge(mut self, judge: Arc<dyn ServerJudge>) -> Self {
+        self.judge = Some(judge);
+        self.prepared = Arc::default();
+        self
+    }
+
+    /// Returns the configuration for a host of an account: the same for the same latches, so that its sessions,
+    /// and no others, are resumed.
+    fn prepared(
+        &self,
+        account: &Account,
+        host: &Host,
+        requirements: Requirements,
+    ) -> Result<Prepared, rustls::Error> {
+        let key = (account.clone(), host.clone());
+        let mut prepared = self.prepared.lock().unwrap_or_else(|it| it.into_inner());
+        if let Some(known) = prepared.get(&key)
+            && known.requirements == requirements
+        {
+            return Ok(known.clone());
+        }
+        let pkix = self.pkix.clone();
+        let mut verifier = DeferredServerVerifier::new(pkix, &requirements, self.on_failure);
+        if let Some(judge) = &self.judge {
+            verifier = verifier.with_judge(judge.clone());
+        }
+        let verifier = Arc::new(verifier);
+        let config = client_config(self.provider.clone(), &requirements, verifier.clone())?;
+        let new = Prepared {
+            requirements,
+            verifier,
+            config: Arc::new(config),
+        };
+        while prepared.len() >= MAX_PREPARED {
+            prepared.pop_first();
+        }
+        prepared.insert(key, new.clone());
+        Ok(new)
     }
 
     /// Checks TLSA records. Without, DANE counts as not checked. A server whose records contradict its
@@ -196,7 +256,7 @@ impl LatchConnector {
         let mut pause = run(client, &mut tcp, store, account).await?;
         let mut stream = MailStream::Clear(tcp);
         if pause == Pause::StartTls {
-            let tls = self.handshake(client, stream).await;
+            let tls = self.handshake(client, stream, account).await;
             let (tls, facts) = match tls {
                 Ok(tls) => tls,
                 Err(Failed { fault, error }) => {
@@ -218,20 +278,19 @@ impl LatchConnector {
         &self,
         client: &Client<P>,
         stream: MailStream<S>,
+        account: &Account,
     ) -> Result<(TlsStream<S>, TlsFacts), Failed> {
         let MailStream::Clear(tcp) = stream else {
             return Err(Failed::local("TLS within TLS"));
         };
         let session = client.session();
         let host = session.record().host();
-        let requirements = session.requirements();
-        let pkix = self.pkix.clone();
-        let verifier = DeferredServerVerifier::new(pkix, &requirements, self.on_failure);
-        let verifier = Arc::new(verifier);
-        let config = client_config(self.provider.clone(), &requirements, verifier.clone())
-            .map_err(Failed::local)?;
+        let prepared = self.prepared(account, host, session.requirements());
+        let Prepared {
+            verifier, config, ..
+        } = prepared.map_err(Failed::local)?;
         let name = ServerName::try_from(host.as_str()).map_err(Failed::local)?;
-        let connector = TlsConnector::from(Arc::new(config));
+        let connector = TlsConnector::from(config);
         let tls = connector.connect(name.to_owned(), tcp).await;
         let tls = tls.map_err(|error| Failed {
             fault: HandshakeFault::from(&error),

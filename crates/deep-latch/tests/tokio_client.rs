@@ -11,19 +11,20 @@ use std::{
 };
 
 use deep_latch::{
-    Account, Action, CertificateFault, CertificateUsage, Client, ClientError, ClientOptions,
-    DaneVerdict, Demand, Facilities, Host, ImapClient, LatchConnector, LatchRecord, LatchSession,
-    LatchStore, LatchStoreError, LatchStoreErrorKind, Login, MailStream, MemoryLatchStore,
-    OnCertificateFailure, Pause, PopClient, Protocol, Rewound, RunError, SecurityTag, SmtpClient,
-    Stage, StatusUrl, StoreFuture, TlsStart, run,
+    Account, Action, CertificateFault, CertificateUsage, ChainVerdict, Client, ClientError,
+    ClientOptions, DaneVerdict, Demand, Facilities, Host, IdentityVerdict, ImapClient,
+    LatchConnector, LatchRecord, LatchSession, LatchStore, LatchStoreError, LatchStoreErrorKind,
+    Login, MailStream, MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Protocol, Rewound,
+    RunError, SecurityTag, ServerJudge, ServerVerdicts, SmtpClient, Stage, StatusUrl, StoreFuture,
+    TlsStart, run,
 };
 use play::HOST;
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::{
-    RootCertStore, ServerConfig,
+    HandshakeKind, RootCertStore, ServerConfig,
     client::WebPkiServerVerifier,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
 };
 use tokio::{
     io::{
@@ -320,6 +321,97 @@ async fn smtp_latches_over_starttls_and_tells() {
     let (pause, _) = connect(&world, &mut client, tcp, &store).await.unwrap();
     assert_eq!(pause, Pause::LogIn);
     assert_eq!(kept(&store).await.0, ["tls12"]);
+}
+
+/// Connects an account with a connector over POP, and returns the kind of the handshake.
+async fn handshake_kind(
+    world: &World,
+    connector: &LatchConnector,
+    account: &str,
+    store: &dyn LatchStore,
+) -> Option<HandshakeKind> {
+    let account = Account::try_new(account).unwrap();
+    let record = store.load(&account, &host()).await.unwrap();
+    let (session, _) = LatchSession::begin(record, Facilities::new());
+    let mut client = PopClient::new(session, options(TlsStart::Implicit));
+    let tls = &[("", "+OK hi\r\n"), ("CAPA", "+OK\r\nDEEP tls12\r\n.\r\n")];
+    let (tcp, _) = serve(Some(world.acceptor.clone()), &[], tls).await;
+    let (_, stream) = connector
+        .connect(&mut client, tcp, store, &account)
+        .await
+        .unwrap();
+    match stream.get_ref() {
+        MailStream::Tls(stream) => stream.get_ref().1.handshake_kind(),
+        MailStream::Clear(_) => None,
+    }
+}
+
+#[tokio::test]
+async fn resumes_sessions_of_the_same_account_and_latches() {
+    let world = World::good();
+    let (connector, store) = (world.connector(), MemoryLatchStore::default());
+    let kind = async |account| handshake_kind(&world, &connector, account, &store).await;
+    let (full, resumed) = (Some(HandshakeKind::Full), Some(HandshakeKind::Resumed));
+    assert_eq!(kind("alice").await, full);
+    // tls12 was latched, so the configuration is another.
+    assert_eq!(kind("alice").await, full);
+    assert_eq!(kind("alice").await, resumed);
+    assert_eq!(kind("bob").await, full);
+    assert_eq!(kind("alice").await, resumed);
+    let lax = connector.clone();
+    let lax = lax.on_certificate_failure(OnCertificateFailure::GoOn);
+    assert_eq!(handshake_kind(&world, &lax, "alice", &store).await, full);
+}
+
+/// Judges all servers alike.
+#[derive(Debug)]
+struct Judge(ServerVerdicts);
+
+impl ServerJudge for Judge {
+    fn judge(
+        &self,
+        _: &Host,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> ServerVerdicts {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn takes_the_facts_from_a_judge() {
+    let world = World::good();
+    let latches = async |verdicts, tag| {
+        let store = MemoryLatchStore::default();
+        let connector = world.connector().judge(Arc::new(Judge(verdicts)));
+        let mut client = PopClient::new(session(&store).await, options(TlsStart::Implicit));
+        let tls = &[
+            ("", "+OK hi\r\n"),
+            ("CAPA", "+OK\r\nDEEP tls-cert tls-dane-tlsa\r\n.\r\n"),
+        ];
+        let (tcp, _) = serve(Some(world.acceptor.clone()), &[], tls).await;
+        let account = account();
+        let connected = connector.connect(&mut client, tcp, &store, &account);
+        assert!(connected.await.is_ok());
+        assert_eq!(kept(&store).await.0, strings(tag));
+    };
+    let named = ServerVerdicts {
+        chain: ChainVerdict::Trusted,
+        identity: IdentityVerdict::Matches,
+        dane: DaneVerdict::NotChecked,
+    };
+    latches(named, &["tls-cert"]).await;
+    let usage = CertificateUsage::DaneTa;
+    let dane = DaneVerdict::Matches(usage);
+    let both = ServerVerdicts { dane, ..named };
+    latches(both, &["tls-cert", "tls-dane-tlsa"]).await;
+    let private = ServerVerdicts {
+        chain: ChainVerdict::Refused,
+        ..both
+    };
+    latches(private, &["tls-dane-tlsa"]).await;
+    latches(ServerVerdicts::default(), &[]).await;
 }
 
 #[tokio::test]

@@ -38,8 +38,11 @@ impl Lock {
 
     /// Takes the lock, unless another has it.
     pub(crate) fn try_once(path: &Path) -> Result<Option<Self>, Error> {
+        Self::take(open(path)?, path)
+    }
+
+    fn take(file: File, path: &Path) -> Result<Option<Self>, Error> {
         let failed = |error| Error::from_io(error, path);
-        let file = open(path)?;
         match fs4::FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(fs4::TryLockError::WouldBlock) => return Ok(None),
@@ -97,4 +100,25 @@ pub(crate) fn cannot_be_made(error: &Error, path: &Path) -> bool {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
         is_read_only(error) || (denied && check::inspect(path).is_err())
     })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::unwrap_used, reason = "test")]
+    fn takes_no_lock_on_a_file_that_was_removed_or_replaced_since_it_was_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        for other in [false, true] {
+            let opened = open(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            if other {
+                drop(open(&path).unwrap());
+            }
+            assert!(Lock::take(opened, &path).unwrap().is_none());
+        }
+        assert!(Lock::take(open(&path).unwrap(), &path).unwrap().is_some());
+    }
 }

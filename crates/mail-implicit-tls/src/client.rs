@@ -1,6 +1,12 @@
 //! Feature `client`: private connections of an account in one call (draft-newman-email-deep-02 sections 3 and 4).
 
+#[cfg(feature = "async-imap")]
+mod imap;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+mod library;
 mod race;
+#[cfg(feature = "lettre")]
+mod smtp;
 mod stream;
 
 use std::{
@@ -24,8 +30,12 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+#[cfg(feature = "async-imap")]
+pub use self::imap::ImapStream;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+pub use self::library::AdapterError;
 use self::stream::Sniffed;
-pub use self::stream::{Closed, Stream};
+pub use self::stream::{Closed, Ending, Stream};
 use crate::{
     account::{Account, AccountId, Host, Server},
     dane::{DaneRules, TlsaJudge},
@@ -82,6 +92,7 @@ pub struct Connector {
     deadline: Duration,
     ehlo: Option<String>,
     offers_alpn: bool,
+    needs_authentication: bool,
     certificates: HashMap<(AccountId, Host), Arc<CertifiedKey>>,
     prepared: Mutex<HashMap<ServerKey, Arc<Prepared>>>,
 }
@@ -114,6 +125,8 @@ pub struct Connection {
     capabilities: Capabilities,
     verdict: Option<Verdict>,
     peer: Option<SocketAddr>,
+    #[cfg(feature = "lettre")]
+    ehlo: String,
 }
 
 impl Connector {
@@ -129,6 +142,7 @@ impl Connector {
             deadline: DEADLINE,
             ehlo: None,
             offers_alpn: false,
+            needs_authentication: true,
             certificates: HashMap::new(),
             prepared: Mutex::default(),
         }
@@ -170,6 +184,13 @@ impl Connector {
         self
     }
 
+    /// Accepts a submission server that offers no authentication, such as one that knows the client's address.
+    #[must_use]
+    pub const fn accept_submission_without_authentication(mut self) -> Self {
+        self.needs_authentication = false;
+        self
+    }
+
     /// Sets the certificate that the user wants to use with a host, on connections of this account. It is sent only
     /// if the server requests one (section 9.1.1).
     #[must_use]
@@ -193,6 +214,17 @@ impl Connector {
     /// Returns the cause and the actions that may be offered to the user. Nothing was sent to the server that an
     /// attacker could use: no password, and no command in clear text but for capabilities and `STARTTLS`.
     pub async fn connect(&self, account: &Account, server: &Server) -> Result<Connection, Failure> {
+        let end = after(Instant::now(), self.deadline);
+        self.connect_until(account, server, end).await
+    }
+
+    /// Opens a connection before a time that may be earlier than the connector's deadline.
+    pub(crate) async fn connect_until(
+        &self,
+        account: &Account,
+        server: &Server,
+        end: Instant,
+    ) -> Result<Connection, Failure> {
         let failure = |cause| {
             let failure = Failure::new(server.service, server.host.to_string(), cause);
             match account.status_page() {
@@ -201,9 +233,11 @@ impl Connector {
             }
         };
         let begin = Instant::now();
+        let end = end.min(after(begin, self.deadline));
         // Half of the time is left for a second attempt, where there may be one.
         let may_repeat = account.low().clear_text_fallback;
-        let time = self.deadline.checked_div(if may_repeat { 2 } else { 1 });
+        let time = end.saturating_duration_since(begin);
+        let time = time.checked_div(if may_repeat { 2 } else { 1 });
         let mut progress = Progress {
             deadline: after(begin, time.unwrap_or_default()),
             stage: Stage::Lookup,
@@ -225,7 +259,7 @@ impl Connector {
             Security::Implicit => clear.default_port(),
             Security::StartTls | Security::Clear => server.port,
         };
-        progress.deadline = after(begin, self.deadline);
+        progress.deadline = end;
         let second = self
             .attempt(account, server, clear, port, &mut progress)
             .await;
@@ -273,6 +307,9 @@ impl Connector {
         let mut dialogue = Dialogue::new(service);
         if let Some(ehlo) = &self.ehlo {
             dialogue = dialogue.with_ehlo(ehlo);
+        }
+        if !self.needs_authentication {
+            dialogue = dialogue.accept_without_authentication();
         }
         let mut stream = Stream::clear(Sniffed::new(tcp));
         let mut verdict = None;
@@ -332,6 +369,8 @@ impl Connector {
             capabilities,
             verdict,
             peer,
+            #[cfg(feature = "lettre")]
+            ehlo: dialogue.ehlo().to_owned(),
         })
     }
 
@@ -468,7 +507,7 @@ struct Progress {
 }
 
 /// Returns the time after another; a time too far to express is a day away.
-fn after(begin: Instant, time: Duration) -> Instant {
+pub(crate) fn after(begin: Instant, time: Duration) -> Instant {
     const DAY: Duration = Duration::from_secs(86_400);
     begin.checked_add(time.min(DAY)).unwrap_or(begin)
 }
@@ -614,6 +653,12 @@ impl Connection {
     #[must_use]
     pub const fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Returns a handle that tells how the connection ended, for the time when a library owns the stream.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        self.stream.ending()
     }
 
     /// Returns the stream, on which the server's greeting was read.

@@ -8,6 +8,9 @@ pub mod client;
 #[cfg(feature = "verifier")]
 #[cfg_attr(docsrs, doc(cfg(feature = "verifier")))]
 pub mod dane;
+#[cfg(feature = "deep")]
+#[cfg_attr(docsrs, doc(cfg(feature = "deep")))]
+pub mod deep;
 pub mod dialogue;
 pub mod dns;
 pub mod external;

@@ -38,6 +38,7 @@ use crate::{
 /// each handshake.
 pub struct ServerVerifier {
     account: Account,
+    host: Host,
     pins: Vec<pin::Pin>,
     references: Vec<ReferenceIdentity>,
     options: Options,
@@ -176,6 +177,7 @@ impl ServerVerifier {
     ) -> Self {
         Self {
             account: account.clone(),
+            host: server.host.clone(),
             pins: server.pins().to_vec(),
             references: account.references(server),
             options: account.rules().into(),
@@ -197,6 +199,12 @@ impl ServerVerifier {
     pub fn set_dane(&self, judge: Option<Arc<dyn DaneJudge>>) {
         let mut dane = self.dane.write().unwrap_or_else(|it| it.into_inner());
         *dane = judge;
+    }
+
+    /// Returns the host of the server.
+    #[must_use]
+    pub const fn host(&self) -> &Host {
+        &self.host
     }
 
     /// Returns the names that the account expects in the server's certificate.

@@ -287,6 +287,116 @@ fn a_process_that_is_being_started_does_not_keep_the_lock() {
 }
 
 #[test]
+fn removes_its_own_leftovers_only_and_only_when_it_was_read() {
+    let path = place("left_behind");
+    let own = ".keys.durable-store-0123456789abcdef";
+    let others = [
+        ".keys.backup",
+        ".keys.241130",
+        ".keys.a1B2c3",
+        ".keys.durable-store-0123456789abcdef.a1B2c3",
+    ];
+    for name in others.iter().chain(&[own]) {
+        fs::write(path.with_file_name(name), "x").unwrap();
+    }
+    fs::create_dir(path.with_file_name(".keys.durable-store-aaaaaaaaaaaaaaaa")).unwrap();
+    let mut all = beside(&path);
+    fs::write(&path, "damaged").unwrap();
+    assert_eq!(refusal(&path), Some(KeyStoreErrorKind::Sealed));
+    all.extend(["keys".into(), "keys.lock".into()]);
+    assert_eq!(beside(&path), all);
+    fs::remove_file(&path).unwrap();
+    p256(&open(&path).unwrap(), "https://one.example");
+    all.remove(std::ffi::OsStr::new(own));
+    assert_eq!(beside(&path), all);
+}
+
+#[cfg(unix)]
+#[test]
+fn is_one_store_by_all_names_of_its_file() {
+    use std::os::unix::fs::symlink;
+    let path = place("linked");
+    let at = |name: &str| path.with_file_name(name);
+    fs::create_dir(at("real")).unwrap();
+    symlink("real", at("directory")).unwrap();
+    symlink("directory/keys", &path).unwrap();
+    // The link leads to nothing yet.
+    let store = open(&path).unwrap();
+    let kept = p256(&store, "https://one.example");
+    for name in ["real/keys", "directory/keys", "keys"] {
+        assert_eq!(
+            refusal(&at(name)),
+            Some(KeyStoreErrorKind::Locked),
+            "{name}"
+        );
+    }
+    drop(store);
+    assert_eq!(
+        p256(&open(&at("real/keys")).unwrap(), "https://one.example"),
+        kept
+    );
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+    // What is reset through the link is reset.
+    open(&path).unwrap().reset(None).unwrap();
+    assert_ne!(
+        p256(&open(&at("real/keys")).unwrap(), "https://one.example"),
+        kept
+    );
+    assert_eq!(
+        beside(&at("real/keys")),
+        BTreeSet::from(["keys".into(), "keys.lock".into()])
+    );
+    fs::hard_link(at("real/keys"), at("second")).unwrap();
+    for name in ["second", "keys"] {
+        assert_eq!(
+            refusal(&at(name)),
+            Some(KeyStoreErrorKind::Linked),
+            "{name}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn refuses_at_once_what_is_no_file_and_what_others_can_write_or_lock() {
+    use std::os::unix::fs::PermissionsExt;
+    let path = place("exposed");
+    let lock = path.with_file_name("keys.lock");
+    let set_mode = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    assert!(
+        Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(refusal(&path), Some(KeyStoreErrorKind::NotRegular));
+    fs::remove_file(&path).unwrap();
+    p256(&open(&path).unwrap(), "https://one.example");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&path), mode(&lock)), (0o600, 0o600));
+    for exposed in [0o620, 0o602] {
+        set_mode(&path, exposed);
+        assert_eq!(refusal(&path), Some(KeyStoreErrorKind::Exposed));
+    }
+    set_mode(&path, 0o600);
+    for exposed in [0o644, 0o640, 0o604] {
+        set_mode(&lock, exposed);
+        assert_eq!(refusal(&path), Some(KeyStoreErrorKind::Exposed));
+        assert_eq!(mode(&lock), exposed);
+    }
+    set_mode(&lock, 0o600);
+    assert_eq!(refusal(&path), None);
+    // A file that cannot be one of ours is not read whole.
+    let large = fs::File::create(&path).unwrap();
+    large.set_len(1 << 40).unwrap();
+    set_mode(&path, 0o600);
+    assert_eq!(refusal(&path), Some(KeyStoreErrorKind::TooLarge));
+}
+
+#[test]
 fn refuses_a_place_that_cannot_be_read() {
     let path = place("no_place");
     let error = refusal(&path.with_file_name("missing").join("keys"));

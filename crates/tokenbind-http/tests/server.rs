@@ -14,14 +14,16 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use sessions::{Counting, P256, RSA, header, id, octets, p256, rsa, server, session};
 use tokenbind_http::{
-    HeaderErrorKind, HeaderOptions, MAX_VERIFIED_MESSAGES, ReferredTokenBinding, Refusal,
-    RefusalKind, RequestOutcome, ServerBinding, ServerOptions, TokenBindingConnection,
-    TokenBindings, TokenToIssue, UnboundReason, encode_header, token_to_issue,
+    HeaderErrorKind, HeaderOptions, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES,
+    ReferredTokenBinding, Refusal, RefusalKind, RequestOutcome, ServerBinding, ServerOptions,
+    TokenBindingConnection, TokenBindings, TokenToIssue, UnboundReason, encode_header,
+    token_to_issue,
 };
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, ErrorKind, KeyParameters, RustCrypto, Session, Sign,
-    SignatureInvalid, SignedOctets, TerminateKind, TokenBindingType, TokenClaim, TokenVerdict,
-    Verify, check_token,
+    BearerPolicy, DiscardReason, EncodingProfile, ErrorKind, Extension, ExtensionType,
+    KeyParameters, RustCrypto, Session, Sign, SignatureInvalid, SignedOctets, TerminateKind,
+    TokenBinding, TokenBindingMessage, TokenBindingType, TokenClaim, TokenVerdict, Verify,
+    check_token,
 };
 
 const LENIENT: ServerOptions = ServerOptions {
@@ -30,7 +32,7 @@ const LENIENT: ServerOptions = ServerOptions {
         allow_padding: true,
     },
     decode: tokenbind_wire::DecodeOptions {
-        profile: tokenbind_wire::EncodingProfile::ALL[0],
+        profile: EncodingProfile::ALL[0],
         limits: tokenbind_wire::Limits {
             message_bytes: 4096,
             token_bindings: 2,
@@ -372,6 +374,39 @@ fn lets_headers_and_verifier_ask_the_connection_while_a_request_is_checked() {
     });
     let refusals = result.recv_timeout(std::time::Duration::from_secs(30));
     assert_eq!(refusals, Ok(vec![None; 3]), "it waits for itself");
+}
+
+/// The header of a message with an extension of so many bytes.
+fn extended(session: &Session, key: &dyn Sign, bytes: usize) -> String {
+    let octets = octets(session, key, None);
+    let message = TokenBindingMessage::from_bytes(&octets, EncodingProfile::default()).unwrap();
+    let binding = message.token_bindings().first().unwrap();
+    let extension = Extension {
+        extension_type: ExtensionType(9),
+        extension_data: vec![0; bytes],
+    };
+    let (id, signature) = (binding.id().clone(), binding.signature().to_vec());
+    let binding = TokenBinding::new(id, signature, vec![extension]);
+    let message = TokenBindingMessage::try_new(vec![binding], EncodingProfile::default());
+    encode_header(&message.unwrap().to_vec().unwrap())
+}
+
+#[test]
+fn verifies_headers_that_are_too_long_to_be_remembered_each_time() {
+    let (session, key, verifier) = (session(P256, 1), p256(), Counting::default());
+    let mut binding = server(session);
+    let lengths = [5900, 6200, 65_000].map(|bytes| extended(&session, &*key, bytes));
+    let [remembered, long, longest] = &lengths;
+    assert!(remembered.len() <= MAX_REMEMBERED_HEADER_BYTES);
+    assert!(long.len() > MAX_REMEMBERED_HEADER_BYTES);
+    for (value, first, later) in [(longest, 1, 1), (long, 1, 1), (remembered, 1, 0)] {
+        for expected in [first, later, later] {
+            let provided = bound(binding.request([value.as_bytes()], &verifier));
+            let provided = provided.provided().id().clone();
+            assert_eq!(provided, id(TokenBindingType::PROVIDED, &*key));
+            assert_eq!(verifier.taken(), expected, "{} bytes", value.len());
+        }
+    }
 }
 
 #[test]

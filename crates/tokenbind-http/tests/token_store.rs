@@ -1066,6 +1066,113 @@ async fn a_postgresql_server_that_can_lose_what_it_confirmed_is_refused() {
 }
 
 #[tokio::test]
+async fn confirms_no_token_and_no_revocation_that_a_killed_server_loses() {
+    let mut server = PostgresServer::start();
+    let database = server.database("changed").await;
+    let store = connect(database.clone()).await;
+    let mut around = PgConnection::connect_with(&database).await.unwrap();
+    let (kept, other) = (digest(1), digest(2));
+    store.insert(kept, &bearer()).await.unwrap();
+    store.insert(other, &bearer()).await.unwrap();
+    assert!(store.revoke(kept, at(1)).await.unwrap());
+    // From now on, what a new connection of the pool would confirm could be lost.
+    let off = "ALTER DATABASE changed SET synchronous_commit = off; \
+        ALTER ROLE tests SET synchronous_commit = off; \
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    around.execute(sqlx::raw_sql(off)).await.unwrap();
+    let not_durable = TokenStoreErrorKind::NotDurable;
+    for number in 10..14 {
+        let error = store.insert(digest(number), &bearer()).await.unwrap_err();
+        assert_eq!(error.kind(), not_durable);
+        let error = store.revoke(other, at(2)).await.unwrap_err();
+        assert_eq!(error.kind(), not_durable);
+        let all = TokensOf::Subject(b"mallory");
+        assert_eq!(
+            store.revoke_all(all, at(2)).await.unwrap_err().kind(),
+            not_durable
+        );
+        assert_eq!(
+            store.purge(at(1 << 20)).await.unwrap_err().kind(),
+            not_durable
+        );
+    }
+    server.kill();
+    server.restart();
+    let record = |digest| store.look_up(digest);
+    assert_eq!(
+        record(kept).await.unwrap().unwrap().revoked_at(),
+        Some(at(1))
+    );
+    assert_eq!(record(other).await.unwrap().unwrap().revoked_at(), None);
+    assert_eq!(record(digest(10)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn discards_a_token_while_another_holds_the_table() {
+    let server = PostgresServer::shared();
+    let database = server.database("held").await;
+    let options = SqlxOptions {
+        timeout: Duration::from_millis(500),
+        ..SqlxOptions::default()
+    };
+    let store = PostgresTokenStore::connect(database.clone(), options);
+    let store = store.await.unwrap();
+    let record = bound(&key(), "alice");
+    let token = store.issue(&record).await.unwrap();
+    let connection = provided(&key());
+    let honored = HonorBound(record.clone());
+    assert_eq!(
+        verdict(&store, &token, Some(&connection), at(1)).await,
+        honored
+    );
+    let mut around = PgConnection::connect_with(&database).await.unwrap();
+    let mut lock = around.begin().await.unwrap();
+    lock.execute("LOCK TABLE tokenbind_tokens").await.unwrap();
+    let begun = std::time::Instant::now();
+    let unavailable = Discard(Store(TokenStoreErrorKind::Unavailable));
+    assert_eq!(
+        verdict(&store, &token, Some(&connection), at(1)).await,
+        unavailable
+    );
+    let error = store.revoke(token.digest(), at(1)).await.unwrap_err();
+    assert_eq!(error.kind(), TokenStoreErrorKind::Unavailable);
+    assert!(error.place().unwrap().ends_with("/held"), "{error}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    lock.rollback().await.unwrap();
+    assert_eq!(
+        verdict(&store, &token, Some(&connection), at(1)).await,
+        honored
+    );
+}
+
+#[tokio::test]
+async fn keeps_no_subject_of_a_token_that_was_purged() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("tokens.db")).await;
+    for number in 0..300 {
+        let record = bound(&key(), &format!("forgotten-{number}"));
+        store.insert(digest(number), &record).await.unwrap();
+    }
+    assert_eq!(store.purge(at(1 << 20)).await.unwrap(), 300);
+    let backup = directory.path().join("backup.db");
+    store.back_up(&backup).await.unwrap();
+    for entry in fs::read_dir(directory.path()).unwrap() {
+        let content = fs::read(entry.unwrap().path()).unwrap();
+        let found = content.windows(9).filter(|part| part == b"forgotten");
+        assert_eq!(found.count(), 0);
+    }
+    store.vacuum().await.unwrap();
+    let empty = TokenCounts::default();
+    assert_eq!(store.count(at(0)).await.unwrap(), empty);
+    assert_eq!(open(&backup).await.count(at(0)).await.unwrap(), empty);
+}
+
+#[tokio::test]
 async fn a_store_that_does_not_answer_honors_nothing() {
     let presented = 0_u32.to_be_bytes();
     let connection = provided(&key());

@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// Use a PostgreSQL server on another host though its certificate is not verified
     #[arg(long, global = true)]
     pub(crate) allow_unverified_server: bool,
+    /// Wait no longer than so many seconds for each answer of the database
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) timeout: u32,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

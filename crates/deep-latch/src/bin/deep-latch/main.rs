@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use clap::Parser;
@@ -41,7 +41,7 @@ async fn run(arguments: &Arguments) -> Result<String, Failure> {
     let options = ReportSinkOptions {
         max_connections: 1,
         allow_unverified_server: arguments.allow_unverified_server,
-        ..ReportSinkOptions::default()
+        timeout: Duration::from_secs(arguments.timeout.into()),
     };
     let (url, now) = (arguments.database.as_str(), SystemTime::now());
     match &arguments.command {

@@ -41,26 +41,27 @@ pub(crate) async fn run(
         since,
         host: host.as_ref(),
     };
-    let mut software = sink.clients_by_software(of).await?;
-    if software.clients == 0 {
-        let (days, to) = (arguments.days, to(host.as_ref()));
-        let last = time(last_report);
-        let what =
-            format!("no client reported in the last {days} days{to}; the last report is of {last}");
-        return Err(no_answer(what));
-    }
     let (programs, versions) = (arguments.programs, arguments.versions);
-    let answer = match &tag {
+    let (clients, answer) = match &tag {
         Some(tag) => {
             let mut breaks = sink.what_breaks_if_dropped(tag, of).await?;
             breaks.truncate(programs, versions);
-            Answer::WhatBreaks(breaks)
+            (breaks.of, Answer::WhatBreaks(breaks))
         }
         None => {
+            let mut software = sink.clients_by_software(of).await?;
             software.truncate(programs, versions);
-            Answer::Overview(sink.clients_by_tag(of).await?, software)
+            let tags = sink.clients_by_tag(of).await?;
+            (software.clients, Answer::Overview(tags, software))
         }
     };
+    if clients == 0 {
+        let (days, to) = (arguments.days, to(host.as_ref()));
+        let last = time(last_report);
+        return Err(no_answer(format!(
+            "no client reported in the last {days} days{to}; the last report is of {last}"
+        )));
+    }
     Ok(match arguments.json {
         true => {
             let host = host.as_ref().map(Host::as_str);

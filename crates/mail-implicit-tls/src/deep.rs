@@ -1,0 +1,95 @@
+//! Feature `deep`: verdicts as the facts that [`deep_latch`] latches, draft-newman-email-deep-02 section 5.
+//!
+//! [`ServerVerifier`] judges for deep-latch, with SRV-IDs, DANE and the rules of the account:
+//!
+//! ```
+//! # use std::sync::Arc;
+//! use deep_latch::{DeferredServerVerifier, OnCertificateFailure, Requirements};
+//! use mail_implicit_tls::verifier::ServerVerifier;
+//!
+//! fn deferred(verifier: Arc<ServerVerifier>, latches: &Requirements) -> DeferredServerVerifier {
+//!     DeferredServerVerifier::new(verifier.clone(), latches, OnCertificateFailure::Abort)
+//!         .with_judge(verifier)
+//! }
+//! ```
+
+use deep_latch::{Host as LatchHost, ServerJudge, ServerVerdicts};
+use rustls::pki_types::{CertificateDer, UnixTime};
+
+use crate::{
+    account::Host,
+    received::CipherSuite,
+    verdict::{
+        CertificateUsage, ChainVerdict, DaneNotUsed, DaneVerdict, IdentityVerdict, PinVerdict,
+        Verdict,
+    },
+    verifier::ServerVerifier,
+};
+
+/// Returns a verdict as deep-latch's facts.
+///
+/// A pinned certificate is not verified with PKIX, so its chain is refused and its pin latches nothing (section 3.2). The
+/// names are passed on as they were judged: deep-latch's `DaneIdentity` decides if the tag `tls-dane-tlsa` demands one
+/// for usage 3.
+#[must_use]
+pub fn facts(verdict: &Verdict) -> ServerVerdicts {
+    if verdict.pin != PinVerdict::NotPinned {
+        return ServerVerdicts {
+            chain: deep_latch::ChainVerdict::Refused,
+            ..ServerVerdicts::default()
+        };
+    }
+    ServerVerdicts {
+        chain: match verdict.chain {
+            ChainVerdict::NotChecked => deep_latch::ChainVerdict::NotChecked,
+            ChainVerdict::Trusted => deep_latch::ChainVerdict::Trusted,
+            ChainVerdict::Refused(_) => deep_latch::ChainVerdict::Refused,
+        },
+        identity: match verdict.identity {
+            IdentityVerdict::NotChecked => deep_latch::IdentityVerdict::NotChecked,
+            IdentityVerdict::Matches { .. } => deep_latch::IdentityVerdict::Matches,
+            IdentityVerdict::Differs(_) => deep_latch::IdentityVerdict::Differs,
+        },
+        dane: match &verdict.dane {
+            DaneVerdict::NotUsed(DaneNotUsed::NotRequested) => deep_latch::DaneVerdict::NotChecked,
+            DaneVerdict::NotUsed(_) => deep_latch::DaneVerdict::NoRecords,
+            DaneVerdict::Matches { usage, .. } => deep_latch::DaneVerdict::Matches(match usage {
+                CertificateUsage::PkixTa => deep_latch::CertificateUsage::PkixTa,
+                CertificateUsage::PkixEe => deep_latch::CertificateUsage::PkixEe,
+                CertificateUsage::DaneTa => deep_latch::CertificateUsage::DaneTa,
+                CertificateUsage::DaneEe => deep_latch::CertificateUsage::DaneEe,
+            }),
+            DaneVerdict::Differs(_) => deep_latch::DaneVerdict::Differs,
+        },
+    }
+}
+
+/// A host other than the verifier's own is not judged.
+impl ServerJudge for ServerVerifier {
+    fn judge(
+        &self,
+        host: &LatchHost,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> ServerVerdicts {
+        let own = match self.host() {
+            Host::Name(name) => host.as_str().eq_ignore_ascii_case(name.as_str()),
+            Host::Address(address) => host.as_str().parse() == Ok(*address),
+        };
+        if own {
+            facts(&ServerVerifier::judge(self, end_entity, intermediates, now))
+        } else {
+            ServerVerdicts::default()
+        }
+    }
+}
+
+/// Every `tls-cipher` of deep-latch is one here.
+impl<'a> TryFrom<&'a deep_latch::TlsCipher<'_>> for CipherSuite<'a> {
+    type Error = crate::received::ReceivedError;
+
+    fn try_from(cipher: &'a deep_latch::TlsCipher<'_>) -> Result<Self, Self::Error> {
+        CipherSuite::parse(cipher.as_str())
+    }
+}
