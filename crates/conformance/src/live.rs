@@ -9,7 +9,9 @@ mod deep_latch;
 #[cfg(feature = "live")]
 mod deep_latch_peers;
 #[cfg(feature = "live")]
-mod outcome;
+pub(crate) mod outcome;
+#[cfg(feature = "live")]
+pub(crate) mod process;
 #[cfg(feature = "live")]
 mod tokenbind_http;
 
@@ -53,6 +55,7 @@ pub fn scenarios() -> Vec<Scenario> {
         scenarios.extend(authres_tls::SCENARIOS);
         scenarios.extend(deep_latch::SCENARIOS);
         scenarios.extend(deep_latch_peers::SCENARIOS);
+        scenarios.extend(crate::mail_implicit_tls::scenarios());
     }
     scenarios
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use conformance::{Origin, VectorFile, oracle, repository};
+use conformance::{Origin, VectorFile, mail_implicit_tls, oracle, repository};
 use proptest::prelude::*;
 use tokenbind_wire::{EncodingProfile, PointEncoding};
 
@@ -20,6 +20,7 @@ fn keep_the_oracles(bytes: &[u8]) -> Result<(), String> {
     oracle::authres_tls::strip(bytes)?;
     oracle::authres_tls_method::any(bytes)?;
     oracle::deep_latch::any(bytes)?;
+    mail_implicit_tls::oracle::any(bytes)?;
     oracle::section_5(bytes)
 }
 

@@ -82,6 +82,7 @@ pub struct Connector {
     deadline: Duration,
     ehlo: Option<String>,
     offers_alpn: bool,
+    needs_authentication: bool,
     certificates: HashMap<(AccountId, Host), Arc<CertifiedKey>>,
     prepared: Mutex<HashMap<ServerKey, Arc<Prepared>>>,
 }
@@ -129,6 +130,7 @@ impl Connector {
             deadline: DEADLINE,
             ehlo: None,
             offers_alpn: false,
+            needs_authentication: true,
             certificates: HashMap::new(),
             prepared: Mutex::default(),
         }
@@ -167,6 +169,13 @@ impl Connector {
     #[must_use]
     pub const fn offer_alpn(mut self) -> Self {
         self.offers_alpn = true;
+        self
+    }
+
+    /// Accepts a submission server that offers no authentication, such as one that knows the client's address.
+    #[must_use]
+    pub const fn accept_submission_without_authentication(mut self) -> Self {
+        self.needs_authentication = false;
         self
     }
 
@@ -273,6 +282,9 @@ impl Connector {
         let mut dialogue = Dialogue::new(service);
         if let Some(ehlo) = &self.ehlo {
             dialogue = dialogue.with_ehlo(ehlo);
+        }
+        if !self.needs_authentication {
+            dialogue = dialogue.accept_without_authentication();
         }
         let mut stream = Stream::clear(Sniffed::new(tcp));
         let mut verdict = None;

@@ -1,5 +1,5 @@
 //! Which connections a server keeps: a pure count, without I/O and clock. At a limit the oldest
-//! connection that has not finished its handshake gives way, those that have sent nothing first.
+//! connection that has not asked for anything gives way, those that have sent nothing first.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map},
@@ -24,9 +24,9 @@ pub(crate) struct ConnectionId(u64);
 enum Stage {
     /// It has sent nothing.
     Silent,
-    /// It has sent the first octet of its handshake.
+    /// It has sent the first octet of its handshake, or all of it.
     Handshake,
-    /// Its handshake is finished.
+    /// It has sent a request.
     Served,
 }
 
@@ -49,7 +49,7 @@ impl Source {
     }
 }
 
-/// The connections without a finished handshake, oldest first.
+/// The connections without a request, oldest first.
 #[derive(Debug, Default)]
 struct Waiting {
     silent: BTreeSet<ConnectionId>,
@@ -158,7 +158,7 @@ impl<T> Admission<T> {
         self.move_to(id, Stage::Handshake);
     }
 
-    /// The handshake is finished: the connection gives way no more.
+    /// The first request has arrived: the connection gives way no more.
     pub(crate) fn is_served(&mut self, id: ConnectionId) {
         self.move_to(id, Stage::Served);
     }
@@ -216,8 +216,8 @@ impl<T> Admission<T> {
         }
     }
 
-    /// Makes all without a finished handshake give way.
-    pub(crate) fn end_handshakes(&mut self) {
+    /// Makes all without a request give way.
+    pub(crate) fn end_waiting(&mut self) {
         while let Some(oldest) = self.waiting.oldest() {
             self.remove(oldest);
         }
@@ -352,12 +352,11 @@ mod tests {
         assert!(!admission.has_room());
         admission.ended(served[0]);
         assert!(admission.has_room());
-        // The last one, too, has room.
-        for _ in 0..3 {
-            admission.make_room();
-        }
+        // Who has nothing to end has room for one.
         admission.ended(served[1]);
+        admission.make_room();
         assert!(admission.has_room());
+        assert!(admission.admit(HERE, ()).is_ok());
     }
 
     #[test]
@@ -375,7 +374,7 @@ mod tests {
         let counts = |held: &[Rc<i32>]| held.iter().map(Rc::strong_count).collect::<Vec<_>>();
         assert_eq!(counts(&held), [1, 2, 2, 1]);
         admission.is_served(ids[2]);
-        admission.end_handshakes();
+        admission.end_waiting();
         assert_eq!(counts(&held), [1, 1, 2, 1]);
         // It gave way before it ended.
         admission.ended(ids[1]);

@@ -152,6 +152,8 @@ mod tests {
             "",
             "https://",
             "https:///token",
+            "https://:443/",
+            "https://user@/",
             "wss://provider.example/",
             "https://provider.example/\r\nX: y",
         ] {

@@ -8,7 +8,10 @@ use std::{
     io::{self, ErrorKind, IoSlice},
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -66,7 +69,7 @@ pub enum ServerEvent<'a> {
     AcceptFailed(&'a io::Error),
     /// A connection was closed: all that the address may have are served.
     AddressFull(SocketAddr),
-    /// A connection gave way to a later one before its handshake was finished.
+    /// A connection gave way to a later one before it sent a request.
     GaveWay(SocketAddr),
     /// A handshake failed.
     HandshakeFailed(SocketAddr, &'a io::Error),
@@ -97,8 +100,8 @@ type Tell = Arc<dyn Fn(ServerEvent<'_>) + Send + Sync>;
 ///
 /// A server does not end on an error. The number of connections is limited in total and for each
 /// address, where the /64 network of an IPv6 address counts as one. A connection that gets beyond a
-/// limit takes the place of one that has not finished its handshake: of the oldest that has sent
-/// nothing, else of the oldest. If all are served, it waits until one ends, or is closed if the limit is
+/// limit takes the place of one that has not sent a request: of the oldest that has sent nothing, else of
+/// the oldest. If all have, it waits until one ends, or is closed if the limit is
 /// that of its address. An upgraded connection counts until the application drops it.
 #[derive(Clone)]
 pub struct TokenBindingServer {
@@ -197,8 +200,8 @@ impl TokenBindingServer {
         self.serve_until(listener, service, pending()).await;
     }
 
-    /// Serves all connections of a listener until `stop`. Then it accepts no more, ends handshakes,
-    /// answers the requests that have arrived, and returns. Returns the number of connections that
+    /// Serves all connections of a listener until `stop`. Then it accepts no more, ends connections
+    /// without a request, answers the requests that have arrived, and returns. Returns the number of connections that
     /// were not finished in time, and were cut.
     pub async fn serve_until<S, B>(
         &self,
@@ -251,7 +254,7 @@ impl TokenBindingServer {
             });
         }
         drop(listener);
-        connections.lock().end_handshakes();
+        connections.lock().end_waiting();
         stopping.send_replace(true);
         let finished = async { while tasks.join_next().await.is_some() {} };
         let in_time = timeout(self.shutdown_timeout, finished).await.is_ok();
@@ -309,12 +312,16 @@ impl TokenBindingServer {
             }
             Err(_elapsed) => return self.tell(ServerEvent::HandshakeTimedOut(address)),
         };
-        connections.lock().is_served(id);
-        let peer = TokenBindingPeer {
-            connection: stream.connection().clone(),
-            address,
+        let place = Place {
+            peer: TokenBindingPeer {
+                connection: stream.connection().clone(),
+                address,
+            },
+            has_asked: AtomicBool::new(false),
+            id,
+            connections,
         };
-        let served = serve(stream, service, &self.settings, Some(peer), stop).await;
+        let served = serve(stream, service, &self.settings, Some(place), stop).await;
         if let Err(error) = served {
             self.tell(ServerEvent::ConnectionFailed(address, &error));
         }
@@ -400,6 +407,24 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.connections.lock().ended(self.id);
         self.connections.freed.notify_one();
+    }
+}
+
+/// A connection below its service.
+pub(crate) struct Place {
+    peer: TokenBindingPeer,
+    has_asked: AtomicBool,
+    id: ConnectionId,
+    connections: Arc<Connections>,
+}
+
+impl Place {
+    /// Notes a request, the first of which secures the connection's place; the client it comes from.
+    pub(crate) fn asks(&self) -> &TokenBindingPeer {
+        if !self.has_asked.swap(true, Ordering::Relaxed) {
+            self.connections.lock().is_served(self.id);
+        }
+        &self.peer
     }
 }
 

@@ -32,7 +32,7 @@ use tower_service::Service;
 use crate::{
     acceptor::TokenBindingStream,
     connection::TokenBindingConnection,
-    http_server::TokenBindingPeer,
+    http_server::Place,
     layer::{TokenBindingResponse, check},
     request_body::RequestBody,
     server::Refusal,
@@ -152,7 +152,7 @@ pub(crate) async fn serve<IO, S, B>(
     stream: TokenBindingStream<IO>,
     service: S,
     settings: &ConnectionSettings,
-    peer: Option<TokenBindingPeer>,
+    place: Option<Place>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError>
 where
@@ -168,7 +168,7 @@ where
     let requests = Arc::new(Requests::new());
     let service = InOrder {
         connection: connection.clone(),
-        peer,
+        place,
         requests: requests.clone(),
         service: TowerToHyperService::new(service),
     };
@@ -312,7 +312,7 @@ impl Drop for UnderWay {
 /// not called before the stream's own task runs.
 struct InOrder<S> {
     connection: TokenBindingConnection,
-    peer: Option<TokenBindingPeer>,
+    place: Option<Place>,
     requests: Arc<Requests>,
     service: TowerToHyperService<S>,
 }
@@ -329,8 +329,8 @@ where
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let response = match check(&self.connection, &mut request) {
             Ok(()) => {
-                if let Some(peer) = &self.peer {
-                    request.extensions_mut().insert(peer.clone());
+                if let Some(place) = &self.place {
+                    request.extensions_mut().insert(place.asks().clone());
                 }
                 let request = request.map(|body| RequestBody::new(body, self.connection.clone()));
                 TokenBindingResponse::checked(self.service.call(request))

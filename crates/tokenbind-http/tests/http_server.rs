@@ -325,6 +325,26 @@ async fn handshakes_give_way_after_silent_connections() {
 }
 
 #[tokio::test]
+async fn a_finished_handshake_without_a_request_gives_way() {
+    let pki = Pki::new();
+    for alpn in [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2P256] {
+        let service = Service::with(&pki, &[alpn], |server| {
+            server.idle_timeout(FOR_EVER).max_connections(2)
+        })
+        .await;
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let stream = service.connect().await;
+            streams.push(handshake(&pki, &[alpn], &service, stream).await.0);
+        }
+        assert_eq!(service.get(&pki.client(), "/bound").await.2, "bound");
+        let mut rest = Vec::new();
+        let first = streams.first_mut().unwrap();
+        let _ended = soon(first.read_to_end(&mut rest)).await;
+    }
+}
+
+#[tokio::test]
 async fn served_connections_do_not_give_way() {
     let pki = Pki::new();
     let service = Service::with(&pki, &[TokenBindingAlpn::Http11P256], |server| {
@@ -426,12 +446,16 @@ async fn an_idle_connection_is_closed_whether_it_asked_or_not() {
 #[tokio::test]
 async fn a_connection_with_a_request_under_way_is_not_idle() {
     let pki = Pki::new();
-    let idle = Duration::from_millis(200);
+    let idle = Duration::from_millis(500);
     for alpn in [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2P256] {
         let service = Service::with(&pki, &[alpn], |server| server.idle_timeout(idle)).await;
         let client = pki.client();
-        assert_eq!(service.get(&client, "/slow").await.2, "slow");
-        assert_eq!(service.get(&client, "/drip").await.2, "dripdrip");
+        for (path, answer) in [("/slow", "slow"), ("/drip", "dripdrip")] {
+            let (_, _, before) = service.get(&client, "/address").await;
+            assert_eq!(service.get(&client, path).await.2, answer);
+            // It was not told to close meanwhile.
+            assert_eq!(service.get(&client, "/address").await.2, before, "{alpn:?}");
+        }
     }
 }
 

@@ -224,3 +224,74 @@ fn added(body: &str, received: &Received<'_>) -> Result<(), Broken> {
     }
     Ok(())
 }
+
+/// Checks the names of a certificate that the fuzzer gives: the first octet decides if the rest is a whole certificate,
+/// the GeneralNames of a certificate, or the RDNs of its subject.
+///
+/// # Errors
+/// Returns the invariant that was broken.
+pub fn identity(data: &[u8]) -> Result<(), Broken> {
+    let Some((form, rest)) = data.split_first() else {
+        return Ok(());
+    };
+    match form & 3 {
+        0 => names(rest),
+        1 => names(&certificate(&[], Some(rest))),
+        2 => names(&certificate(rest, None)),
+        _ => names(&certificate(COMMON_NAME, Some(rest))),
+    }
+}
+
+/// `CN=imap.example.org`, an RDN in DER.
+const COMMON_NAME: &[u8] = b"\x31\x19\x30\x17\x06\x03\x55\x04\x03\x0c\x10imap.example.org";
+
+/// Returns a certificate of version 3 with this subject and these GeneralNames. Its signature is none.
+fn certificate(rdns: &[u8], names: Option<&[u8]>) -> Vec<u8> {
+    const ALGORITHM: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
+    let validity = b"\x30\x1e\x17\x0d260101000000Z\x17\x0d360101000000Z";
+    let key = [ALGORITHM, &tlv(0x03, &[0; 33])].concat();
+    let extensions = names.map(|names| {
+        let value = tlv(0x04, &tlv(0x30, names));
+        let extension = [&[0x06, 0x03, 0x55, 0x1d, 0x11], value.as_slice()].concat();
+        tlv(0xa3, &tlv(0x30, &tlv(0x30, &extension)))
+    });
+    let fields = [
+        &[0xa0, 0x03, 0x02, 0x01, 0x02, 0x02, 0x01, 0x01],
+        ALGORITHM,
+        &[0x30, 0x00],
+        validity,
+        &tlv(0x30, rdns),
+        &tlv(0x30, &key),
+        extensions.as_deref().unwrap_or_default(),
+    ];
+    let signature = tlv(0x03, &[0; 65]);
+    tlv(
+        0x30,
+        &[
+            &tlv(0x30, &fields.concat()),
+            ALGORITHM,
+            signature.as_slice(),
+        ]
+        .concat(),
+    )
+}
+
+fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let [.., high, low] = length;
+    let head = match content.len() {
+        0..128 => vec![tag, low],
+        128..256 => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    [head.as_slice(), content].concat()
+}
+
+/// Checks octets as each format of this crate.
+///
+/// # Errors
+/// Returns the invariant that was broken.
+pub fn any(data: &[u8]) -> Result<(), Broken> {
+    identity(data)?;
+    received(data)
+}

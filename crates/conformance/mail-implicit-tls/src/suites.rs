@@ -3,11 +3,15 @@
 mod dialogue;
 mod dns;
 mod identity;
+#[cfg(feature = "live")]
+mod live;
 pub mod oracle;
 mod privacy;
 mod received;
 mod tlsa;
 
+#[cfg(feature = "live")]
+pub(crate) use self::live::scenarios;
 use crate::suite::{Input, Ran, Suite};
 
 /// The suites.

@@ -6,7 +6,6 @@ mod certificates;
 mod dovecot;
 mod nginx;
 mod plug_ins;
-mod server;
 
 use std::{path::Path, process::Stdio};
 
@@ -22,6 +21,7 @@ use self::{
 use super::{
     Live, Scenario,
     outcome::{Checked, passed, run, same},
+    process,
 };
 
 /// All of them.
@@ -293,17 +293,17 @@ async fn nginx_latches() -> Checked {
         ),
     ] {
         let agent = Agent::new(&authorities)?;
-        let visit = agent.visit(speaks, server::at(port), tls).await?;
+        let visit = agent.visit(speaks, process::at(port), tls).await?;
         same(&format!("{speaks:?}"), visit.good()?, expected)?;
         same("kept", agent.kept().await?, latched())?;
-        let again = agent.visit(speaks, server::at(port), tls).await?.good()?;
+        let again = agent.visit(speaks, process::at(port), tls).await?.good()?;
         let expected = by_smtp.last().filter(|_| speaks == Speaks::Smtp);
         same("again", again.last(), expected)?;
     }
     for (speaks, port) in [(Speaks::Pop, nginx.pop3), (Speaks::Smtp, nginx.submission)] {
         for tls in [TlsStart::StartTls, TlsStart::StartTlsIfOffered] {
             let agent = Agent::new(&authorities)?;
-            let visit = agent.visit(speaks, server::at(port), tls).await?;
+            let visit = agent.visit(speaks, process::at(port), tls).await?;
             let events = visit.good()?;
             let in_clear = [
                 "tls12 not latched: advertised in clear",
@@ -317,7 +317,7 @@ async fn nginx_latches() -> Checked {
     }
     // It advertises DEEP over IMAP, and knows no ID.
     let agent = Agent::new(&authorities)?;
-    let visit = agent.visit(Speaks::Imap, server::at(nginx.imaps), TlsStart::Implicit);
+    let visit = agent.visit(Speaks::Imap, process::at(nginx.imaps), TlsStart::Implicit);
     same("IMAP", visit.await?.good()?, [not_accepted])?;
     same("kept", agent.kept().await?, (Vec::new(), None))?;
     passed("POP and SMTP, at once and by STARTTLS; CLIENT answered with 500, IMAP's ID with BAD")
@@ -331,7 +331,7 @@ async fn latched_at_nginx(authorities: &Authorities, speaks: Speaks) -> Checked<
     } else {
         nginx.submissions
     };
-    let visit = agent.visit(speaks, server::at(port), TlsStart::Implicit);
+    let visit = agent.visit(speaks, process::at(port), TlsStart::Implicit);
     visit.await?.good()?;
     same("kept", agent.kept().await?, latched())?;
     Ok(agent)
@@ -352,7 +352,7 @@ async fn nginx_certificate_swapped() -> Checked {
                 .into_iter()
                 .zip([TlsStart::Implicit, TlsStart::StartTls])
             {
-                let visit = agent.visit(speaks, server::at(port), tls);
+                let visit = agent.visit(speaks, process::at(port), tls);
                 let (failure, events) = visit.await?.refused()?;
                 let what = format!("{speaks:?}, {shown:?}");
                 same(&what, failure.tags(), &[SecurityTag::TLS_CERT][..])?;
@@ -384,7 +384,7 @@ async fn nginx_version_lowered() -> Checked {
             .into_iter()
             .zip([TlsStart::Implicit, TlsStart::StartTls])
         {
-            let visit = agent.visit(speaks, server::at(port), tls);
+            let visit = agent.visit(speaks, process::at(port), tls);
             let (failure, _) = visit.await?.refused()?;
             let tags = [SecurityTag::TLS_CERT, SecurityTag::TLS12];
             same("tags", failure.tags(), &tags[..])?;
@@ -413,7 +413,7 @@ async fn openssl_speaks_tls11(port: u16) -> Checked<bool> {
             "ALL:@SECLEVEL=0",
             "-connect",
         ])
-        .arg(server::at(port).to_string())
+        .arg(process::at(port).to_string())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
@@ -435,7 +435,7 @@ async fn nginx_starttls_stripped() -> Checked {
             nginx.submission
         };
         for tls in [TlsStart::StartTls, TlsStart::StartTlsIfOffered] {
-            let visit = agent.visit(speaks, server::at(port), tls);
+            let visit = agent.visit(speaks, process::at(port), tls);
             let (failure, _) = visit.await?.refused()?;
             same("stage", failure.stage(), Stage::NoTls)?;
             offers_the_page(&failure, PAGE)?;
@@ -443,7 +443,7 @@ async fn nginx_starttls_stripped() -> Checked {
         same("kept", agent.kept().await?, latched())?;
         // A client that has latched nothing insists on what it is told in clear.
         let stranger = Agent::new(&authorities)?;
-        let visit = stranger.visit(speaks, server::at(port), TlsStart::StartTlsIfOffered);
+        let visit = stranger.visit(speaks, process::at(port), TlsStart::StartTlsIfOffered);
         let outcome = visit.await?.outcome;
         let ended = matches!(outcome, Err(RunError::Client(ClientError::NoTls)));
         same("without latches", ended, true)?;

@@ -11,19 +11,24 @@ use super::Live;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a check gives, or what was not as it must be.
-pub(super) type Checked<T = Live> = Result<T, Failure>;
+pub(crate) type Checked<T = Live> = Result<T, Failure>;
 
 /// What was not as it must be; any error is one.
 #[derive(Debug)]
-pub(super) struct Failure(String);
+pub(crate) struct Failure(String);
 
 impl Failure {
-    pub(super) fn new(what: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 
+    /// Returns `true` if the text has this part.
+    pub(crate) fn is_about(&self, part: &str) -> bool {
+        self.0.contains(part)
+    }
+
     /// The same, and of what.
-    pub(super) fn of(self, what: &str) -> Self {
+    pub(crate) fn of(self, what: &str) -> Self {
         Self(format!("{what}: {}", self.0))
     }
 }
@@ -41,7 +46,7 @@ impl<E: Error> From<E> for Failure {
 }
 
 /// Runs a scenario to its end on a runtime of its own.
-pub(super) fn run(scenario: impl Future<Output = Checked>) -> Result<Live, String> {
+pub(crate) fn run(scenario: impl Future<Output = Checked>) -> Result<Live, String> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -56,12 +61,12 @@ pub(super) fn run(scenario: impl Future<Output = Checked>) -> Result<Live, Strin
     }
 }
 
-pub(super) fn passed(seen: impl Into<String>) -> Checked {
+pub(crate) fn passed(seen: impl Into<String>) -> Checked {
     Ok(Live::Passed(seen.into()))
 }
 
 /// Both values are the same.
-pub(super) fn same<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
+pub(crate) fn same<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
     what: &str,
     actual: T,
     expected: U,
@@ -76,7 +81,7 @@ pub(super) fn same<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
 }
 
 /// The values differ.
-pub(super) fn different<T: PartialEq + fmt::Debug>(what: &str, one: T, other: T) -> Checked<()> {
+pub(crate) fn different<T: PartialEq + fmt::Debug>(what: &str, one: T, other: T) -> Checked<()> {
     if one == other {
         Err(Failure(format!("{what}: {one:?} both times")))
     } else {

@@ -37,7 +37,7 @@ async fn proxy(
         let (mut from_client, mut to_client) = tokio::io::split(client);
         let (mut from_server, mut to_server) = server.into_split();
         let mut between = match protocol {
-            MailProtocol::Imap => Between::Imap(ImapProxy::new(Some(cipher), inbound)),
+            MailProtocol::Imap => Between::Imap(Box::new(ImapProxy::new(Some(cipher), inbound))),
             _ => Between::Lines(Vec::new(), cipher, inbound),
         };
         let (mut server_said, mut client_said) = (vec![0; 4096], vec![0; 4096]);
@@ -67,7 +67,7 @@ async fn proxy(
 
 /// What the proxy does to the octets that it brings from one side to the other.
 enum Between {
-    Imap(ImapProxy),
+    Imap(Box<ImapProxy>),
     /// SMTP, of clients that send no message.
     Lines(Vec<u8>, TlsCipher<'static>, InboundTls),
 }

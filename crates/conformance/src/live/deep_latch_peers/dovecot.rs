@@ -3,11 +3,11 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use super::{
-    certificates::{Authorities, Shown},
-    server::{Server, at, directory, installed, is_root, ports},
+use super::certificates::{Authorities, Shown};
+use crate::live::{
+    outcome::{Checked, Failure},
+    process::{Server, at, directory, installed, is_root, ports},
 };
-use crate::live::outcome::{Checked, Failure};
 
 /// What a Dovecot is configured for.
 pub(super) struct Setup {

@@ -3,11 +3,11 @@
 
 use std::{fs, path::Path, process::Command};
 
-use super::{
-    certificates::{Authorities, Shown},
-    server::{Server, directory, installed, is_root, ports},
+use super::certificates::{Authorities, Shown};
+use crate::live::{
+    outcome::{Checked, Failure},
+    process::{Server, directory, installed, is_root, ports},
 };
-use crate::live::outcome::{Checked, Failure};
 
 /// What an nginx is configured for.
 pub(super) struct Setup {

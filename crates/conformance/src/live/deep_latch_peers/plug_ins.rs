@@ -14,11 +14,13 @@ use super::{
     GOOD, ID, PAGE,
     certificates::{Authorities, HOST, Shown},
     dovecot::{self, Dovecot},
-    server::{Server, directory, ports},
 };
 use crate::{
     cargo,
-    live::outcome::{Checked, Failure, passed, same},
+    live::{
+        outcome::{Checked, Failure, passed, same},
+        process::{Server, directory, ports},
+    },
     python,
 };
 
@@ -92,7 +94,7 @@ impl Program {
             stderr,
         } = Command::new(&self.path)
             .arg("--server")
-            .arg(super::server::at(port).to_string())
+            .arg(crate::live::process::at(port).to_string())
             .args(["--host", HOST, "--user", "alice", "--password", "secret"])
             .arg("--ca")
             .arg(self.kept.path().join("ca.pem"))

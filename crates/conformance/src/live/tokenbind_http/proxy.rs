@@ -64,6 +64,10 @@ fn reverse_proxy(backend: Uri) -> Router {
         }
         let passed_on = passed_on.body(request.into_body()).unwrap_or_default();
         match client.request(passed_on).await {
+            // Nobody asked for another protocol.
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                StatusCode::BAD_GATEWAY.into_response()
+            }
             Ok(mut response) => {
                 strip(response.headers_mut());
                 response.into_response()

@@ -22,21 +22,21 @@ use crate::live::outcome::{Checked, Failure};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server that runs.
-pub(super) struct Server {
+pub(crate) struct Server {
     directory: TempDir,
     log: PathBuf,
     process: Child,
 }
 
 /// A directory that a server which gives up its rights can enter.
-pub(super) fn directory() -> Checked<TempDir> {
+pub(crate) fn directory() -> Checked<TempDir> {
     let directory = tempfile::tempdir()?;
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
     Ok(directory)
 }
 
 /// Ports that are free now.
-pub(super) fn ports<const N: usize>() -> Checked<[u16; N]> {
+pub(crate) fn ports<const N: usize>() -> Checked<[u16; N]> {
     let mut ports = [0; N];
     // Held until all are found, so that they differ.
     let mut held = Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn ports<const N: usize>() -> Checked<[u16; N]> {
 }
 
 /// A program that is installed, in the path or where Debian keeps what is for administrators.
-pub(super) fn installed(program: &str) -> Option<PathBuf> {
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     let runs = |program: &Path| {
         let mut command = Command::new(program);
         let command = command.arg("--version").stdin(Stdio::null());
@@ -60,14 +60,14 @@ pub(super) fn installed(program: &str) -> Option<PathBuf> {
 }
 
 /// Whether the tests run as root.
-pub(super) fn is_root() -> Checked<bool> {
+pub(crate) fn is_root() -> Checked<bool> {
     use std::os::unix::fs::MetadataExt;
     Ok(fs::metadata("/proc/self")?.uid() == 0)
 }
 
 impl Server {
     /// Starts a server that stays in the foreground, and waits until it listens.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         directory: TempDir,
         log: &str,
         command: &mut Command,
@@ -97,12 +97,12 @@ impl Server {
         Ok(server)
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// What it wrote into its log, and complained of.
-    pub(super) fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let read = |path: &Path| {
             let bytes = fs::read(path).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
@@ -111,7 +111,7 @@ impl Server {
     }
 
     /// The first line of the log with all of these parts, once it is there.
-    pub(super) async fn line_with(&self, parts: &[&str]) -> Checked<String> {
+    pub(crate) async fn line_with(&self, parts: &[&str]) -> Checked<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let said = self.said();
@@ -146,6 +146,6 @@ impl Drop for Server {
 }
 
 /// A port of loopback.
-pub(super) fn at(port: u16) -> SocketAddr {
+pub(crate) fn at(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
