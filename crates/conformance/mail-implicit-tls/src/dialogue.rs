@@ -128,7 +128,8 @@ struct ServerCase {
 
 pub(super) fn server(input: Input) -> Ran {
     let case: ServerCase = input.parse()?;
-    let (mut server, greeting) = BeforeTls::new(case.protocol, "mx.example.org", case.can_start_tls);
+    let (mut server, greeting) =
+        BeforeTls::new(case.protocol, "mx.example.org", case.can_start_tls);
     let mut said = vec![String::from_utf8_lossy(&greeting).into_owned()];
     let mut end = json!("receive");
     for text in &case.client {

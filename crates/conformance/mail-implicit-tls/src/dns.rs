@@ -48,7 +48,7 @@ pub(super) fn srv_order(input: Input) -> Ran {
                 target: dns_name(&target)?,
             })
         })
-        .collect();
+        .collect::<Result<_, MalformedCase>>();
     let records = records?;
     oracle::srv_order(&records, &case.random).map_err(violated)?;
     let mut numbers = case.random.iter();
@@ -246,7 +246,12 @@ fn tlsa(records: &TlsaRecords) -> Value {
         TlsaRecords::Records { base, records } => {
             let records = records.iter();
             let records = records.map(|it| {
-                json!([it.usage, it.selector, it.matching_type, hex::encode(&it.association)])
+                json!([
+                    it.usage,
+                    it.selector,
+                    it.matching_type,
+                    hex::encode(&it.association)
+                ])
             });
             json!({"base": base.to_string(), "records": records.collect::<Vec<_>>()})
         }

@@ -1,7 +1,9 @@
 //! The suite `mail-implicit-tls/privacy`: what an account accepts, what is shown of it, and what may be offered.
 
 use mail_implicit_tls::{
-    account::{Account, AccountErrorKind, AccountId, AccountSetup, Host, LowPrivacy, Profile, Server},
+    account::{
+        Account, AccountErrorKind, AccountId, AccountSetup, Host, LowPrivacy, Profile, Server,
+    },
     failure::{Action, Cause, Failure, StatusPage},
     identity::{PresentedIdentity, ReferenceIdentity},
     name::DomainName,
@@ -152,7 +154,12 @@ fn action(action: &Action) -> Value {
     }
 }
 
-fn verdict(chain: Chain, identity: Identity, dane: Dane, pin: Pin) -> Result<Verdict, MalformedCase> {
+fn verdict(
+    chain: Chain,
+    identity: Identity,
+    dane: Dane,
+    pin: Pin,
+) -> Result<Verdict, MalformedCase> {
     let name = DomainName::parse("imap.example.org").map_err(malformed)?;
     Ok(Verdict {
         chain: match chain {

@@ -1,6 +1,6 @@
 //! The suite `mail-implicit-tls/tlsa`: TLSA records against the certificates of a server.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use mail_implicit_tls::{
     account::{AccountId, AccountSetup, Host, Server},
@@ -33,7 +33,9 @@ struct Case {
 pub(super) fn tlsa(input: Input) -> Ran {
     let case: Case = input.parse()?;
     let der = |list: &[String]| -> Result<Vec<CertificateDer<'static>>, _> {
-        let list = list.iter().map(|it| hex::decode(it).map(CertificateDer::from));
+        let list = list
+            .iter()
+            .map(|it| hex::decode(it).map(CertificateDer::from));
         list.collect::<Result<_, _>>().map_err(malformed)
     };
     let (chain, roots) = (der(&case.chain)?, der(&case.roots)?);

@@ -1,9 +1,7 @@
 //! The dialogues before login, and the order of SRV records.
 
 use mail_implicit_tls::{
-    dialogue::{
-        Demand, Dialogue, MAX_DIALOGUE_BYTES, MAX_LINE_BYTES, MAX_REPLY_LINES, Ready,
-    },
+    dialogue::{Demand, Dialogue, MAX_DIALOGUE_BYTES, MAX_LINE_BYTES, MAX_REPLY_LINES, Ready},
     dns::Srv,
     server::{Answer, BeforeTls, CloseReason, MAX_COMMAND_BYTES, MAX_COMMANDS},
     service::{Protocol, Security, Service},
@@ -106,8 +104,16 @@ pub fn client_dialogue(service: Service, turns: &[Vec<u8>]) -> Result<(), Broken
         if service.security != Security::Clear && !encrypted {
             return Err("ready without TLS".into());
         }
-        let lines = ready.greeting.lines.iter().chain(ready.capabilities.items());
-        let count = ready.greeting.lines.len().max(ready.capabilities.items().len());
+        let lines = ready
+            .greeting
+            .lines
+            .iter()
+            .chain(ready.capabilities.items());
+        let count = ready
+            .greeting
+            .lines
+            .len()
+            .max(ready.capabilities.items().len());
         // IMAP has all capabilities in one line.
         if service.protocol != Protocol::Imap && count > MAX_REPLY_LINES {
             return Err(format!("{count} lines"));
@@ -133,7 +139,9 @@ pub fn client_dialogue(service: Service, turns: &[Vec<u8>]) -> Result<(), Broken
             (mine, other) => mine == other,
         };
         if !same || other.clear_turns != Some(commands) || mine != other.sent.get(commands..) {
-            return Err(format!("clear text counts within TLS: {whole:?}, {other:?}"));
+            return Err(format!(
+                "clear text counts within TLS: {whole:?}, {other:?}"
+            ));
         }
     }
     Ok(())

@@ -128,8 +128,7 @@ fn consistent(records: &[Tlsa], verdict: &Verdict, rules: DaneRules) -> Result<(
                 return wrong();
             }
         }
-        DaneVerdict::Differs(findings)
-        | DaneVerdict::NotUsed(DaneNotUsed::Unusable(findings)) => {
+        DaneVerdict::Differs(findings) | DaneVerdict::NotUsed(DaneNotUsed::Unusable(findings)) => {
             if findings.len() != records.len() {
                 return wrong();
             }
