@@ -283,7 +283,7 @@ impl StripPolicy {
     /// let forged = b"Subject: a\rAuthentication-Results: example.org; dkim=pass\r\n\r\nbody";
     /// let stripped = policy.strip(forged);
     /// assert_eq!(stripped.message, b"Subject: a\r\n\r\nbody");
-    /// assert_eq!(stripped.removals[0].span, 10..56);
+    /// assert_eq!(stripped.removals[0].span, 10..57);
     /// ```
     #[must_use]
     pub fn strip(&self, message: &[u8]) -> Stripped {

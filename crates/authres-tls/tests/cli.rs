@@ -701,6 +701,20 @@ break
 }
 
 #[test]
+fn reads_on_after_crlf_at_the_start_as_some_readers_do() {
+    let forged = "Authentication-Results: mx.example\r\n";
+    let fields = |message: &str| {
+        let ran = authres(&["json", "--input", "message"], message);
+        let text = String::from_utf8(ran.out).expect("UTF-8");
+        text.matches("\"line_ends\"").count()
+    };
+    assert_eq!(fields(&format!("\r\n{forged}\r\n{forged}")), 1);
+    assert_eq!(fields(&format!("\r\n\r\n{forged}")), 0);
+    assert_eq!(fields(&format!("\n{forged}\r\n{forged}")), 0);
+    assert_eq!(fields(&format!("A: b\n\r\n{forged}\r\n{forged}")), 1);
+}
+
+#[test]
 fn notes_are_no_fault() {
     let value = "mx.example; x=y";
     let note = "stdin:1: a value

@@ -208,12 +208,20 @@ fn sees_a_field_that_begins_a_message_with_white_space() {
 fn ends_the_header_where_every_reader_does() {
     for (empty, end) in [("\n\n", "\n"), ("\r\n\r\n", "\r\n"), ("\r\n\n", "\n")] {
         keeps(format!("A: b{empty}{FORGED}\r\n"));
-        let header_too = format!("{FORGED}{empty}{FORGED}\r\n\r\n");
-        leaves(header_too, format!("{end}{FORGED}\r\n\r\n"));
+        let header_too = format!("{FORGED}{empty}B: c\r\n\r\n{FORGED}\r\n");
+        leaves(header_too, format!("{end}B: c\r\n\r\n{FORGED}\r\n"));
     }
-    // An empty header.
-    keeps(format!("\r\n{FORGED}\r\n"));
+    // An empty header: `Email::Simple` goes on after CRLF, also where only forged fields were before it.
     keeps(format!("\n{FORGED}\r\n"));
+    keeps(format!("\r\n\r\n{FORGED}\r\n"));
+    let body = format!("\r\nB: c\r\n\r\n{FORGED}\r\n");
+    leaves(format!("\r\n{FORGED}{body}"), &body);
+    leaves(format!("{FORGED}\r\n\r\n{FORGED}{body}"), &body);
+    leaves(format!("{FORGED}\n\r\n{FORGED}{body}"), &body);
+    leaves(
+        format!("{FORGED}\n\n{FORGED}{body}"),
+        format!("\n{FORGED}{body}"),
+    );
     // Of two kinds, or no line for all readers.
     for empty in [
         "\n\r\n",
@@ -243,8 +251,11 @@ fn knows_messages_whose_lines_end_in_cr() {
     leaves(&message, format!("A: b\rB: c\r\rbody\r{FORGED}\rmore\r"));
     let first = format!("{FORGED}\r x\rB: c\r\rbody\r{FORGED}\r");
     leaves(first, format!("B: c\r\rbody\r{FORGED}\r"));
-    let only = format!("{FORGED}\r\rbody\r{FORGED}\r");
-    leaves(only, format!("\rbody\r{FORGED}\r"));
+    // At the start of what is left, one CR ends no header for `Email::Simple`.
+    let only = format!("{FORGED}\r\rB: c\r{FORGED}\r\rbody\r{FORGED}\r");
+    leaves(only, format!("\rB: c\r\rbody\r{FORGED}\r"));
+    let empty = format!("\rB: c\r{FORGED}\r\rbody\r{FORGED}\r");
+    leaves(empty, format!("\rB: c\r\rbody\r{FORGED}\r"));
     // An empty line that is removed with a field ends nothing.
     let joined = format!("\r\r{FORGED}\r\nX: a\r{FORGED}\r\nB: c\r\n\r\n");
     leaves(joined, "X: a\r\nB: c\r\n\r\n");

@@ -1,6 +1,12 @@
 //! Feature `client`: private connections of an account in one call (draft-newman-email-deep-02 sections 3 and 4).
 
+#[cfg(feature = "async-imap")]
+mod imap;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+mod library;
 mod race;
+#[cfg(feature = "lettre")]
+mod smtp;
 mod stream;
 
 use std::{
@@ -24,8 +30,12 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
+#[cfg(feature = "async-imap")]
+pub use self::imap::ImapStream;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+pub use self::library::AdapterError;
 use self::stream::Sniffed;
-pub use self::stream::{Closed, Stream};
+pub use self::stream::{Closed, Ending, Stream};
 use crate::{
     account::{Account, AccountId, Host, Server},
     dane::{DaneRules, TlsaJudge},
@@ -115,6 +125,8 @@ pub struct Connection {
     capabilities: Capabilities,
     verdict: Option<Verdict>,
     peer: Option<SocketAddr>,
+    #[cfg(feature = "lettre")]
+    ehlo: String,
 }
 
 impl Connector {
@@ -202,6 +214,17 @@ impl Connector {
     /// Returns the cause and the actions that may be offered to the user. Nothing was sent to the server that an
     /// attacker could use: no password, and no command in clear text but for capabilities and `STARTTLS`.
     pub async fn connect(&self, account: &Account, server: &Server) -> Result<Connection, Failure> {
+        let end = after(Instant::now(), self.deadline);
+        self.connect_until(account, server, end).await
+    }
+
+    /// Opens a connection before a time that may be earlier than the connector's deadline.
+    pub(crate) async fn connect_until(
+        &self,
+        account: &Account,
+        server: &Server,
+        end: Instant,
+    ) -> Result<Connection, Failure> {
         let failure = |cause| {
             let failure = Failure::new(server.service, server.host.to_string(), cause);
             match account.status_page() {
@@ -210,9 +233,11 @@ impl Connector {
             }
         };
         let begin = Instant::now();
+        let end = end.min(after(begin, self.deadline));
         // Half of the time is left for a second attempt, where there may be one.
         let may_repeat = account.low().clear_text_fallback;
-        let time = self.deadline.checked_div(if may_repeat { 2 } else { 1 });
+        let time = end.saturating_duration_since(begin);
+        let time = time.checked_div(if may_repeat { 2 } else { 1 });
         let mut progress = Progress {
             deadline: after(begin, time.unwrap_or_default()),
             stage: Stage::Lookup,
@@ -234,7 +259,7 @@ impl Connector {
             Security::Implicit => clear.default_port(),
             Security::StartTls | Security::Clear => server.port,
         };
-        progress.deadline = after(begin, self.deadline);
+        progress.deadline = end;
         let second = self
             .attempt(account, server, clear, port, &mut progress)
             .await;
@@ -344,6 +369,8 @@ impl Connector {
             capabilities,
             verdict,
             peer,
+            #[cfg(feature = "lettre")]
+            ehlo: dialogue.ehlo().to_owned(),
         })
     }
 
@@ -480,7 +507,7 @@ struct Progress {
 }
 
 /// Returns the time after another; a time too far to express is a day away.
-fn after(begin: Instant, time: Duration) -> Instant {
+pub(crate) fn after(begin: Instant, time: Duration) -> Instant {
     const DAY: Duration = Duration::from_secs(86_400);
     begin.checked_add(time.min(DAY)).unwrap_or(begin)
 }
@@ -626,6 +653,12 @@ impl Connection {
     #[must_use]
     pub const fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// Returns a handle that tells how the connection ended, for the time when a library owns the stream.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        self.stream.ending()
     }
 
     /// Returns the stream, on which the server's greeting was read.

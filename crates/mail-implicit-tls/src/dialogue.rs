@@ -224,6 +224,12 @@ impl Dialogue {
         }
     }
 
+    /// Returns the domain or address literal of `EHLO`.
+    #[must_use]
+    pub fn ehlo(&self) -> &str {
+        &self.ehlo
+    }
+
     /// Sets the domain or address literal of `EHLO`. A text with another octet than printable ASCII is ignored.
     #[must_use]
     pub fn with_ehlo(mut self, ehlo: &str) -> Self {

@@ -355,7 +355,7 @@ pub async fn run<L: Lookup>(resolver: &dyn Resolve, mut lookup: L) -> L::Output 
 impl Answer {
     /// Returns the answer, or a failure if it has records of another type than asked for, none, or more than the
     /// limits: a resolver may come from elsewhere.
-    fn checked(self, question: &Question) -> Self {
+    pub(crate) fn checked(self, question: &Question) -> Self {
         let Self::Records(records) = &self else {
             return self;
         };

@@ -6,6 +6,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
+pub mod address;
+#[cfg(feature = "autoconfig")]
+#[cfg_attr(docsrs, doc(cfg(feature = "autoconfig")))]
+pub mod autoconfig;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod check;
 pub mod recheck;
 
 use crate::{

@@ -624,6 +624,25 @@ mod serde {
         }
     }
 
+    /// A configuration can have the fingerprint of a certificate that setup would not pin.
+    #[test]
+    fn matches_no_certificate_above_the_limit() {
+        let large = vec![0; 65_537];
+        let judged = |certificate: &[u8]| {
+            let mut pinned = minimal();
+            pinned["level"] = json!("low");
+            pinned["servers"][0]["pins"] = json!([{
+                "account": "alice",
+                "host": "imap.xn--bcher-kva.example",
+                "sha256": Fingerprint::of(certificate).to_string(),
+            }]);
+            let account = configured(pinned).unwrap();
+            mail_implicit_tls::pin::judge(account.servers()[0].pins(), certificate)
+        };
+        assert_eq!(judged(&large), PinVerdict::Differs);
+        assert_eq!(judged(&large[1..]), PinVerdict::Matches);
+    }
+
     #[test]
     fn rejects_fingerprints_of_another_form() {
         assert_eq!(

@@ -92,6 +92,14 @@ impl TokenBindingConnection {
         checked.inspect_err(|refusal| self.terminated(*refusal))
     }
 
+    /// Terminates the connection, since its first request cannot be checked.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn not_handed_over(&self) -> Refusal {
+        let refusal = locked(&self.0.binding).unreadable();
+        self.terminated(refusal);
+        refusal
+    }
+
     fn terminated(&self, refusal: Refusal) {
         // All refusals of a connection are the first.
         let _ = self.0.refusal.set(refusal);

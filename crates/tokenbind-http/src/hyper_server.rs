@@ -7,7 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -32,6 +32,7 @@ use tower_service::Service;
 use crate::{
     acceptor::TokenBindingStream,
     connection::TokenBindingConnection,
+    first_request::FirstRequestFirst,
     http_server::Place,
     layer::{TokenBindingResponse, check},
     request_body::RequestBody,
@@ -166,8 +167,10 @@ where
 {
     let connection = stream.connection().clone();
     let requests = Arc::new(Requests::new());
+    let handed_over: Arc<AtomicBool> = Arc::default();
     let service = InOrder {
         connection: connection.clone(),
+        handed_over: handed_over.clone(),
         place,
         requests: requests.clone(),
         service: TowerToHyperService::new(service),
@@ -179,7 +182,7 @@ where
     };
     // popov-3-2: hyper's `auto` would look at what the client says, not at what was negotiated.
     let http2 = stream.is_http2();
-    let io = TokioIo::new(stream);
+    let io = TokioIo::new(FirstRequestFirst::new(stream, handed_over));
     if http2 {
         let http = pin!(settings.http2.serve_connection(io, service));
         served
@@ -312,6 +315,8 @@ impl Drop for UnderWay {
 /// not called before the stream's own task runs.
 struct InOrder<S> {
     connection: TokenBindingConnection,
+    /// A request was.
+    handed_over: Arc<AtomicBool>,
     place: Option<Place>,
     requests: Arc<Requests>,
     service: TowerToHyperService<S>,
@@ -327,6 +332,7 @@ where
     type Future = ResponseFuture<TowerToHyperServiceFuture<S, TokenBindingRequest>, B>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.handed_over.store(true, Ordering::Release);
         let response = match check(&self.connection, &mut request) {
             Ok(()) => {
                 if let Some(place) = &self.place {

@@ -37,6 +37,8 @@ mod consumer;
 mod federation;
 #[cfg(feature = "chacha20poly1305")]
 mod file_key_store;
+#[cfg(feature = "hyper")]
+mod first_request;
 mod header;
 #[cfg(feature = "hyper")]
 mod http_server;

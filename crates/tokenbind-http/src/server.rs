@@ -121,6 +121,9 @@ pub enum RefusalKind {
     ApplicationProtocol,
     /// The field is in a trailer, where no message of Token Binding is defined.
     Trailer,
+    /// popov-5-2: HTTP/2 refused the first request before it could be checked: it is malformed, or its
+    /// fields are too long.
+    UnreadableFirstRequest,
 }
 
 impl RefusalKind {
@@ -134,6 +137,7 @@ impl RefusalKind {
             Self::ProvidedKeyChanged => "provided-key-changed",
             Self::ApplicationProtocol => "application-protocol",
             Self::Trailer => "trailer",
+            Self::UnreadableFirstRequest => "unreadable-first-request",
         }
     }
 }
@@ -346,6 +350,12 @@ impl ServerBinding {
             return Err(self.terminate(RefusalKind::Trailer, "Token-Binding"));
         }
         self.not_terminated()
+    }
+
+    /// Terminates, since the first request cannot be checked; the reason that counts.
+    #[cfg(feature = "hyper")]
+    pub(crate) fn unreadable(&mut self) -> Refusal {
+        self.terminate(RefusalKind::UnreadableFirstRequest, "Token-Binding")
     }
 
     const fn not_terminated(&self) -> Result<(), Refusal> {

@@ -180,6 +180,116 @@ async fn terminates_on_the_first_request_of_a_write_before_the_second_is_served(
     }
 }
 
+/// The head of a request, in frames of so many octets.
+fn continued(stream: u32, fields: &[(&str, &str)], length: usize) -> Vec<u8> {
+    let block = raw_http2::block(fields);
+    let mut parts = block.chunks(length).peekable();
+    let (mut kind, mut flags, mut octets) = (HEADERS, END_STREAM, Vec::new());
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            flags |= raw_http2::END_HEADERS;
+        }
+        octets.extend(frame(kind, flags, stream, part));
+        (kind, flags) = (CONTINUATION, 0);
+    }
+    octets
+}
+
+const CONTINUATION: u8 = 9;
+
+/// The fields of a GET request, and these.
+fn fields<'f>(more: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
+    let mut all = vec![
+        (":method", "GET"),
+        (":scheme", "https"),
+        (":path", "/"),
+        (":authority", "localhost"),
+    ];
+    all.extend(more);
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn terminates_on_a_first_request_that_http_2_itself_refuses() {
+    let long = "x".repeat(20_000);
+    for adapter in ADAPTERS {
+        let site = Site::start(adapter, ServerOptions::default()).await;
+        let without_path = fields(&[]).into_iter().filter(|(name, _)| *name != ":path");
+        for first in [
+            fields(&[("x-long", &long)]),
+            fields(&[("token-binding", &long)]),
+            fields(&[("connection", "close")]),
+            fields(&[("te", "gzip")]),
+            fields(&[("content-length", "5")]),
+            fields(&[(":protocol", "websocket")]),
+            without_path.collect(),
+        ] {
+            for number in 0..8 {
+                let (mut stream, header) = site.connect(H2).await;
+                let mut octets = preface();
+                octets.extend(continued(1, &first, 5000));
+                if number % 2 == 1 {
+                    // The second comes later.
+                    stream.write_all(&octets).await.unwrap();
+                    octets = Vec::new();
+                }
+                octets.extend(get(3, "localhost", &[("token-binding", &header.unwrap())]));
+                says_nothing(&exchange(stream, &octets).await);
+                let unreadable = vec![RefusalKind::UnreadableFirstRequest];
+                assert_eq!(site.taken(), (0, unreadable), "{adapter:?} {first:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serves_requests_in_any_pieces() {
+    for (part, write, adapter) in [
+        (90, 1, Adapter::Server),
+        (120, 7, Adapter::Connection),
+        (300, 9, Adapter::Server),
+        (90, 40, Adapter::Connection),
+        (5000, 5000, Adapter::Server),
+    ] {
+        let site = Site::start(adapter, ServerOptions::default()).await;
+        let (mut stream, header) = site.connect(H2).await;
+        let header = header.unwrap();
+        let mut octets = preface();
+        let good = [("token-binding", header.as_str())];
+        octets.extend(frame(PING, 0, 0, &[0; 8]));
+        octets.extend(continued(1, &fields(&good), part));
+        octets.extend(continued(3, &fields(&good), part));
+        octets.extend(frame(GOAWAY, 0, 0, &[0; 8]));
+        for piece in octets.chunks(write) {
+            stream.write_all(piece).await.unwrap();
+        }
+        let answer = frames(&exchange(stream, b"").await);
+        let answered = [(HEADERS, 1), (HEADERS, 3)].map(|frame| answer.contains(&frame));
+        assert_eq!(
+            (answered, site.taken()),
+            ([true; 2], (2, vec![])),
+            "{part} {write}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_a_later_request_as_http_2_does_where_it_is_malformed_or_too_long() {
+    let long = "x".repeat(20_000);
+    let site = Site::start(Adapter::Server, ServerOptions::default()).await;
+    let (stream, header) = site.connect(H2).await;
+    let header = header.unwrap();
+    let good = [("token-binding", header.as_str())];
+    let mut octets = preface();
+    octets.extend(get(1, "localhost", &good));
+    octets.extend(continued(3, &fields(&[("x-long", &long)]), 5000));
+    octets.extend(get(5, "localhost", &good));
+    octets.extend(frame(GOAWAY, 0, 0, &[0; 8]));
+    let answer = frames(&exchange(stream, &octets).await);
+    let answered = [1, 3, 5].map(|stream| answer.contains(&(HEADERS, stream)));
+    assert_eq!((answered, site.taken()), ([true; 3], (2, vec![])));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terminates_on_a_header_that_was_not_negotiated_before_the_second_is_served() {
     for adapter in ADAPTERS {

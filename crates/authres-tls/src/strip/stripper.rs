@@ -405,19 +405,20 @@ impl<'p> Stripper<'p> {
         }
     }
 
-    /// Returns `true` at a bare CR that ends an empty line, in a message without any LF before.
+    /// Returns `true` at a bare CR that ends an empty line, in a message without any LF before. At the start
+    /// of what is written, `Email::Simple` goes on after it.
     fn is_empty_cr_line(&mut self, line_break: &LineBreak, start: usize) -> bool {
         let is_cr = line_break.feed.is_none() && line_break.first == b'\r';
         let after_cr = self.after_cr == Some(start);
         self.after_cr = is_cr.then_some(line_break.end);
-        let at_start = self.line_is_empty && self.before.is_none();
-        is_cr && !self.has_line_feed && (after_cr || at_start)
+        is_cr && !self.has_line_feed && after_cr
     }
 
     /// Returns `true` if an empty line ends the header for every reader. Perl's `Email::Simple` wants the
-    /// same line break twice: not for it does CRLF after a line that ends in LF.
+    /// same line break twice: not for it does CRLF at the start, or after a line that ends in LF. It finds no
+    /// field after a LF at the start.
     fn ends_header(&self, feed: LineFeed) -> bool {
-        feed == LineFeed::Lf || self.before != Some(LineFeed::Lf)
+        feed == LineFeed::Lf || self.before == Some(LineFeed::CrLf)
     }
 
     /// A field may begin. If one that has begun before is still possible, both are removed as one: else
@@ -547,6 +548,8 @@ impl<'p> Stripper<'p> {
         });
         self.begun.clear();
         if field.certain {
+            // The line break is removed, too.
+            self.after_cr = None;
             self.begun.push(Begun::at(end, true, &self.count));
         } else {
             self.begun.push(Begun::at(start, false, &self.count));

@@ -186,9 +186,13 @@ class Client:
         if word != "+OK":
             raise Failed("unexpected")
         words = []
-        while (line := (yield from self.next_line())) != ".":
+        while True:
+            line = yield from self.next_line()
+            # The first line and the last, the dot, are lines too.
             if len(words) + 1 >= MOST_LINES:
                 raise Failed("too-long")
+            if line == ".":
+                break
             words.append(line[1:] if line.startswith(".") else line)
         return words
 

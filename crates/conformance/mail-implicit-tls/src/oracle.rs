@@ -14,8 +14,14 @@ use mail_implicit_tls::{
         judge_certificate, presented,
     },
     name::DomainName,
+    privacy::PrivacyLevel,
     received::{CipherSuite, Group, MAX_CLAUSES, MAX_RECEIVED_BYTES, Received},
     service::Service,
+    setup::{
+        Offer,
+        address::MailAddress,
+        autoconfig::{ClientConfig, MAX_SERVERS},
+    },
     verdict::{IdentityVerdict, MAX_LISTED_NAMES},
 };
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -294,4 +300,58 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     identity(data)?;
     received(data)
+}
+
+/// Checks a configuration file of any octets.
+///
+/// - An error points into the file, and a file with a document type definition is an error.
+/// - Each server is usable: it has a port, belongs to the user's domain, and is in the offers of the low level once; the
+///   offers of the high level have no clear text.
+///
+/// # Errors
+/// Returns the invariant that was broken.
+pub fn autoconfig(file: &[u8]) -> Result<(), Broken> {
+    let user = MailAddress::parse("alice@example.org").map_err(|error| error.to_string())?;
+    let config = match ClientConfig::parse(file, &user) {
+        Ok(config) => config,
+        Err(error) if error.offset() <= file.len() => return Ok(()),
+        Err(error) => return Err(format!("{error}: outside {} octets", file.len())),
+    };
+    if config.servers.len() + config.refused.len() > MAX_SERVERS {
+        return Err("more servers than the limit".into());
+    }
+    let offered = |level| {
+        let offers = config.offers(level);
+        let mut all = Vec::new();
+        for offer in [offers.imap, offers.pop, offers.submission] {
+            if let Offer::Candidates {
+                candidates, clear, ..
+            } = offer
+            {
+                all.extend(candidates);
+                all.extend(clear);
+            }
+        }
+        all
+    };
+    let low = offered(PrivacyLevel::Low);
+    if low.len() != config.servers.len() {
+        return Err(format!("{} offers", low.len()));
+    }
+    if !offered(PrivacyLevel::High)
+        .iter()
+        .all(|it| it.service().uses_tls())
+    {
+        return Err("clear text at the high level".into());
+    }
+    for server in &config.servers {
+        let candidate = &server.candidate;
+        if candidate.port() == 0 || candidate.domain() != user.domain() {
+            return Err(format!("{candidate:?} is not usable"));
+        }
+        if !low.contains(candidate) {
+            return Err(format!("{candidate:?} is not offered"));
+        }
+    }
+    Ok(())
 }

@@ -11,7 +11,7 @@ use mail_implicit_tls::{
     service::Service,
     verdict::{
         CertificateUsage, ChainProblem, ChainVerdict, DaneNotUsed, DaneVerdict, IdentityVerdict,
-        Mismatch, PinVerdict, Verdict,
+        PinVerdict, Verdict,
     },
 };
 use serde::Deserialize;
@@ -173,7 +173,7 @@ fn verdict(
                 reference: ReferenceIdentity::Dns(name),
                 presented: PresentedIdentity::Dns(b"imap.example.org".as_slice().into()),
             },
-            Identity::Differs => IdentityVerdict::Differs(Box::new(Mismatch::default())),
+            Identity::Differs => IdentityVerdict::Differs(Box::default()),
         },
         dane: match dane {
             Dane::NotUsed => DaneVerdict::NotUsed(DaneNotUsed::NoRecords),

@@ -1,5 +1,6 @@
 //! The suites of `mail-implicit-tls`, and their oracles.
 
+mod autoconfig;
 mod dialogue;
 mod dns;
 mod identity;
@@ -16,6 +17,7 @@ use crate::suite::{Input, Ran, Suite};
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[
+    suite("mail-implicit-tls/autoconfig", autoconfig::autoconfig),
     suite("mail-implicit-tls/client-dialogue", dialogue::client),
     suite("mail-implicit-tls/host-lookup", dns::host_lookup),
     suite("mail-implicit-tls/identity", identity::identity),

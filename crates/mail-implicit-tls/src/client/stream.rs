@@ -3,6 +3,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
@@ -88,38 +89,83 @@ pub enum Closed {
     Truncated,
 }
 
+/// Tells how a connection ended, while a library owns its stream.
+#[derive(Clone, Debug, Default)]
+pub struct Ending(Arc<OnceLock<Closed>>);
+
+impl Ending {
+    /// Returns the end of the connection, once reading reached it.
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        self.0.get().copied()
+    }
+}
+
 /// The octets of a connection on which the client may log in.
 ///
 /// Reading begins with the octets that the server sent ahead, if any. Call
 /// [`shutdown`](tokio::io::AsyncWriteExt::shutdown) when the session is over: it sends the TLS close alert before TCP
-/// ends, and does not wait for the server's (section 4.4).
+/// ends, and does not wait for the server's (section 4.4). A stream that is dropped sends the alert if the system takes
+/// it at once.
 #[derive(Debug)]
 pub struct Stream {
     inner: Inner,
     ahead: Vec<u8>,
-    closed: Option<Closed>,
+    ending: Ending,
 }
 
 #[derive(Debug)]
 enum Inner {
     Clear(Sniffed),
-    Tls(Box<TlsStream<Sniffed>>),
+    Tls(Box<Encrypted>),
+}
+
+/// A TLS stream that sends a close alert when it is dropped, since libraries drop their streams without a shutdown.
+#[derive(Debug)]
+struct Encrypted(TlsStream<Sniffed>);
+
+impl Drop for Encrypted {
+    fn drop(&mut self) {
+        let (tcp, connection) = self.0.get_mut();
+        // After `shutdown` it does nothing.
+        connection.send_close_notify();
+        let mut writer = TryWriter(tcp.tcp());
+        while connection.wants_write() {
+            match connection.write_tls(&mut writer) {
+                Ok(count) if count > 0 => {}
+                _ => break,
+            }
+        }
+    }
+}
+
+/// Writes what the system takes at once.
+struct TryWriter<'a>(&'a TcpStream);
+
+impl io::Write for TryWriter<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.try_write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Stream {
-    pub(super) const fn clear(tcp: Sniffed) -> Self {
+    pub(super) fn clear(tcp: Sniffed) -> Self {
         Self {
             inner: Inner::Clear(tcp),
             ahead: Vec::new(),
-            closed: None,
+            ending: Ending::default(),
         }
     }
 
     pub(super) fn tls(stream: TlsStream<Sniffed>) -> Self {
         Self {
-            inner: Inner::Tls(Box::new(stream)),
+            inner: Inner::Tls(Box::new(Encrypted(stream))),
             ahead: Vec::new(),
-            closed: None,
+            ending: Ending::default(),
         }
     }
 
@@ -134,7 +180,7 @@ impl Stream {
     pub fn tls_connection(&self) -> Option<&rustls::ClientConnection> {
         match &self.inner {
             Inner::Clear(_) => None,
-            Inner::Tls(stream) => Some(stream.get_ref().1),
+            Inner::Tls(stream) => Some(stream.0.get_ref().1),
         }
     }
 
@@ -143,14 +189,20 @@ impl Stream {
     pub fn tcp(&self) -> &TcpStream {
         match &self.inner {
             Inner::Clear(tcp) => tcp.tcp(),
-            Inner::Tls(stream) => stream.get_ref().0.tcp(),
+            Inner::Tls(stream) => stream.0.get_ref().0.tcp(),
         }
     }
 
     /// Returns the end of the connection, once reading reached it.
     #[must_use]
-    pub const fn closed(&self) -> Option<Closed> {
-        self.closed
+    pub fn closed(&self) -> Option<Closed> {
+        self.ending.closed()
+    }
+
+    /// Returns a handle that tells the end of the connection after the stream was handed to a library.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        self.ending.clone()
     }
 
     pub(super) fn into_clear(self) -> Option<Sniffed> {
@@ -183,17 +235,18 @@ impl AsyncRead for Stream {
         let (read, end) = match &mut self.inner {
             Inner::Clear(tcp) => (ready!(Pin::new(tcp).poll_read(cx, buf)), Closed::Truncated),
             Inner::Tls(stream) => (
-                ready!(Pin::new(stream.as_mut()).poll_read(cx, buf)),
+                ready!(Pin::new(&mut stream.0).poll_read(cx, buf)),
                 Closed::Clean,
             ),
         };
-        match &read {
-            Ok(()) if buf.filled().len() == before => self.closed = self.closed.or(Some(end)),
+        // The first end counts.
+        let _ = match &read {
+            Ok(()) if buf.filled().len() == before => self.ending.0.set(end),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.closed = Some(Closed::Truncated)
+                self.ending.0.set(Closed::Truncated)
             }
-            _ => {}
-        }
+            _ => Ok(()),
+        };
         Poll::Ready(read)
     }
 }
@@ -206,21 +259,21 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         match &mut self.inner {
             Inner::Clear(tcp) => Pin::new(tcp).poll_write(cx, buf),
-            Inner::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, buf),
+            Inner::Tls(stream) => Pin::new(&mut stream.0).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.inner {
             Inner::Clear(tcp) => Pin::new(tcp).poll_flush(cx),
-            Inner::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Inner::Tls(stream) => Pin::new(&mut stream.0).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.inner {
             Inner::Clear(tcp) => Pin::new(tcp).poll_shutdown(cx),
-            Inner::Tls(stream) => Pin::new(stream.as_mut()).poll_shutdown(cx),
+            Inner::Tls(stream) => Pin::new(&mut stream.0).poll_shutdown(cx),
         }
     }
 }

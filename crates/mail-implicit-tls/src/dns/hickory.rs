@@ -17,10 +17,15 @@ use hickory_resolver::{
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
 };
 
+use tokio::time::timeout;
+
 use super::{
     Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES, MAX_RECORDS,
     Question, Record, RecordKind, Records, Resolve, Srv, Tlsa, anchors::TrustAnchors,
 };
+
+/// The time that one answer may take, with the aliases before it. hickory alone waits 15 seconds for a silent server.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A resolver that validates every answer, by hickory.
 pub struct HickoryResolver(Resolver<TokioRuntimeProvider>);
@@ -121,7 +126,12 @@ impl HickoryResolver {
 
 impl Resolve for HickoryResolver {
     fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
-        Box::pin(async { self.answer(question).await.unwrap_or_else(Answer::Failed) })
+        Box::pin(async {
+            match timeout(ANSWER_TIMEOUT, self.answer(question)).await {
+                Ok(answer) => answer.unwrap_or_else(Answer::Failed),
+                Err(_) => Answer::Failed(LookupFailure::Timeout),
+            }
+        })
     }
 }
 

@@ -76,3 +76,44 @@ pub(crate) fn add_constraints(constraints: &mut NameConstraints, fields: &[u8]) 
         None => constraints.add([PERMITS_NOTHING], []),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permits(add: impl Fn(&mut NameConstraints)) -> bool {
+        let mut constraints = NameConstraints::none();
+        add(&mut constraints);
+        constraints.permit(b"imap.example.org", false)
+    }
+
+    #[test]
+    fn permits_nothing_under_constraints_that_cannot_be_read() {
+        assert!(!permits(|it| add_constraints_of(it, b"")));
+        assert!(!permits(|it| add_constraints_of(it, &[0x30, 0x00])));
+        // A subtree that is cut, a subtree without a base, and an unknown field.
+        for fields in [
+            &[0xa0, 0x04, 0x30, 0x05, 0x82, 0x00][..],
+            &[0xa0, 0x02, 0x30, 0x00],
+            &[0xa2, 0x00],
+        ] {
+            assert!(!permits(|it| add_constraints(it, fields)), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn reads_subtrees_of_hosts_only() {
+        assert!(permits(|it| add_constraints(it, &[])));
+        // iPAddress 192.0.2.0/24
+        let address = [
+            0xa0, 0x0c, 0x30, 0x0a, 0x87, 0x08, 192, 0, 2, 0, 255, 255, 255, 0,
+        ];
+        assert!(permits(|it| add_constraints(it, &address)));
+        let excluded = b"\xa1\x07\x30\x05\x82\x03org";
+        assert!(!permits(|it| add_constraints(it, excluded)));
+        let permitted = b"\xa0\x07\x30\x05\x82\x03org";
+        assert!(permits(|it| add_constraints(it, permitted)));
+        let other = b"\xa0\x07\x30\x05\x82\x03net";
+        assert!(!permits(|it| add_constraints(it, other)));
+    }
+}

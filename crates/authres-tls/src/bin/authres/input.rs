@@ -222,8 +222,9 @@ impl Header {
     fn end_field(&mut self, each: &mut impl FnMut(&Found) -> io::Result<()>) -> io::Result<()> {
         let text = std::mem::take(&mut self.field);
         if matches!(text.as_slice(), b"\n" | b"\r\n") {
-            // As for `Stripper`: CRLF after a line that ends in LF ends the header not for every reader.
-            if text == b"\n" || !self.line_ends.ends_in_lf {
+            // As for `Stripper`: CRLF at the start, or after a line that ends in LF, ends the header not for
+            // every reader.
+            if text == b"\n" || self.line_ends.ends_in_crlf {
                 return self.end(each);
             }
         }
@@ -337,8 +338,8 @@ impl LineEnds {
 struct Counted {
     crlf: bool,
     lf: bool,
-    /// The last of them is a LF alone.
-    ends_in_lf: bool,
+    /// The last of them is CRLF.
+    ends_in_crlf: bool,
 }
 
 impl Counted {
@@ -348,7 +349,7 @@ impl Counted {
             self.crlf |= is_crlf;
             let is_lf = !is_crlf && line.ends_with(b"\n");
             self.lf |= is_lf;
-            self.ends_in_lf = is_lf;
+            self.ends_in_crlf = is_crlf;
         }
         self
     }

@@ -1,0 +1,202 @@
+//! The command line.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use mail_implicit_tls::{
+    account::{Host, LowPrivacy},
+    dane::DaneRules,
+    privacy::PrivacyLevel,
+    service::Service,
+};
+
+/// Shows what TLS a mail account would get
+#[derive(Parser)]
+#[command(name = "mail-tls", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Connect to the servers of an account, up to the point where a client may log in
+    Connect(Connect),
+}
+
+#[derive(Args)]
+pub(crate) struct Connect {
+    /// The mail address
+    pub(crate) address: String,
+    /// Check this host in place of the servers that the mail domain advertises
+    #[arg(long, value_name = "HOST", value_parser = Host::parse)]
+    pub(crate) host: Option<Host>,
+    /// The service of the host; may be given several times [default: the three with implicit TLS]
+    #[arg(long, requires = "host", value_name = "SERVICE")]
+    service: Vec<ServiceName>,
+    /// The port of the host
+    #[arg(long, requires = "host")]
+    pub(crate) port: Option<u16>,
+    /// Connect to this address in place of the host's; the host's name is verified nevertheless
+    #[arg(long, requires = "host", value_name = "IP")]
+    pub(crate) connect_to: Option<IpAddr>,
+    /// The privacy level of the account
+    #[arg(long, default_value = "high")]
+    level: Level,
+    /// The resolver to ask, IP or IP:PORT [default: the first of /etc/resolv.conf]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) resolver: Option<ResolverAddress>,
+    /// A file of DNSKEY records in zone file format [default: the keys of the root zone]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) anchors: Option<PathBuf>,
+    /// A file of trusted certificates in PEM [default: those of the operating system]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roots: Option<PathBuf>,
+    /// Do not look up TLSA records
+    #[arg(long)]
+    pub(crate) no_dane: bool,
+    /// The reading of TLSA records
+    #[arg(long, default_value = "rfc6698")]
+    pub(crate) dane: DaneReading,
+    /// The time for the lookup and for the connections each, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Level {
+    /// Servers must be verified
+    High,
+    /// Unverified servers and clear text are accepted, and shown as such
+    Low,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum DaneReading {
+    Rfc6698,
+    Rfc7671,
+}
+
+impl From<DaneReading> for DaneRules {
+    fn from(reading: DaneReading) -> Self {
+        match reading {
+            DaneReading::Rfc6698 => Self::Rfc6698,
+            DaneReading::Rfc7671 => Self::Rfc7671,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ServiceName {
+    Imaps,
+    Pop3s,
+    Submissions,
+    /// IMAP with STARTTLS
+    Imap,
+    /// POP with STLS
+    Pop3,
+    /// Submission with STARTTLS
+    Submission,
+}
+
+impl From<ServiceName> for Service {
+    fn from(name: ServiceName) -> Self {
+        match name {
+            ServiceName::Imaps => Self::IMAPS,
+            ServiceName::Pop3s => Self::POP3S,
+            ServiceName::Submissions => Self::SUBMISSIONS,
+            ServiceName::Imap => Self::IMAP_STARTTLS,
+            ServiceName::Pop3 => Self::POP3_STARTTLS,
+            ServiceName::Submission => Self::SUBMISSION_STARTTLS,
+        }
+    }
+}
+
+/// The address of a resolver, at port 53 unless it has one.
+#[derive(Clone, Copy)]
+pub(crate) struct ResolverAddress(pub(crate) SocketAddr);
+
+impl FromStr for ResolverAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let with_port = text.parse().ok();
+        let without = || {
+            text.parse::<IpAddr>()
+                .ok()
+                .map(|ip| SocketAddr::new(ip, 53))
+        };
+        with_port
+            .or_else(without)
+            .map(Self)
+            .ok_or("IP address or IP:PORT expected")
+    }
+}
+
+impl Connect {
+    pub(crate) fn services(&self) -> Vec<Service> {
+        match self.service.is_empty() {
+            true => vec![Service::IMAPS, Service::POP3S, Service::SUBMISSIONS],
+            false => self.service.iter().copied().map(Service::from).collect(),
+        }
+    }
+
+    pub(crate) const fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+
+    pub(crate) const fn level(&self) -> PrivacyLevel {
+        match self.level {
+            Level::High => PrivacyLevel::High,
+            Level::Low => PrivacyLevel::Low,
+        }
+    }
+
+    /// Returns the concessions of the low level.
+    pub(crate) const fn low(&self) -> Option<LowPrivacy> {
+        match self.level {
+            Level::High => None,
+            Level::Low => Some(LowPrivacy {
+                ignore_certificate: true,
+                clear_text_fallback: true,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn has_consistent_arguments() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_addresses_of_resolvers() {
+        for (text, expected) in [
+            ("192.0.2.53", Some("192.0.2.53:53")),
+            ("127.0.0.1:5353", Some("127.0.0.1:5353")),
+            ("2001:db8::53", Some("[2001:db8::53]:53")),
+            ("[2001:db8::53]:5353", Some("[2001:db8::53]:5353")),
+            ("resolver.example", None),
+            ("", None),
+        ] {
+            let read = ResolverAddress::from_str(text)
+                .ok()
+                .map(|it| it.0.to_string());
+            assert_eq!(read.as_deref(), expected, "{text:?}");
+        }
+    }
+}

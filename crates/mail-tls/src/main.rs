@@ -1,0 +1,130 @@
+//! The command `mail-tls`: shows what TLS a mail account would get (draft-newman-email-deep-02 sections 3, 4 and 8).
+
+mod arguments;
+mod report;
+mod show;
+
+use std::{fs, io::Write, process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use mail_implicit_tls::{
+    account::{AccountId, AccountSetup, Server},
+    client::Connector,
+    dns::{Resolve, anchors::TrustAnchors, resolver::ValidatingResolver},
+    setup::{
+        SetupLookup,
+        address::MailAddress,
+        check::{check, look_up},
+    },
+    verifier::Trust,
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+use self::{
+    arguments::{Arguments, Command, Connect},
+    report::{Attempt, Report},
+};
+
+/// A run that could not be carried out: exit code 2.
+type Failed = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let Command::Connect(arguments) = Arguments::parse().command;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let run = runtime
+        .map_err(Failed::from)
+        .and_then(|runtime| runtime.block_on(connect(&arguments)));
+    match run {
+        Ok(report) => {
+            let mut out = anstream::stdout().lock();
+            let shown = if arguments.json {
+                writeln!(out, "{:#}", report.to_json())
+            } else {
+                show::show(&report, &mut out)
+            };
+            // A reader that has seen enough closes the pipe.
+            let _ = shown;
+            ExitCode::from(report.exit_code())
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does what the command was asked for.
+async fn connect(arguments: &Connect) -> Result<Report, Failed> {
+    let user = MailAddress::parse(&arguments.address)?;
+    let resolver = resolver(arguments)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let connector = Connector::new(provider, Arc::new(trust(arguments)?))
+        .with_resolver(resolver.clone())
+        .with_deadline(arguments.timeout())
+        .with_dane_rules(arguments.dane.into());
+    let mut setup = AccountSetup::new(AccountId::try_new(arguments.address.as_str())?)
+        .domain(user.domain().clone())
+        .dane(!arguments.no_dane);
+    if let Some(low) = arguments.low() {
+        setup = setup.low(low);
+    }
+    let Some(host) = &arguments.host else {
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed)?;
+        let lookup = SetupLookup::new(
+            user.domain().clone(),
+            arguments.level(),
+            u64::from_ne_bytes(seed),
+        );
+        let offers = look_up(&*resolver, lookup, arguments.timeout()).await;
+        let checked = check(&connector, &setup, &offers, arguments.timeout()).await;
+        return Ok(Report::of_offers(user.domain(), &offers, checked));
+    };
+    let mut attempts = Vec::new();
+    for service in arguments.services() {
+        let mut server = Server::new(service, host.clone());
+        if let Some(port) = arguments.port {
+            server = server.with_port(port);
+        }
+        if let Some(address) = arguments.connect_to {
+            server = server.with_address(address);
+        }
+        let account = setup.clone().server(server.clone()).build()?;
+        let connected = connector.connect(&account, &server).await;
+        attempts.push(Attempt::of_server(&server, connected).await);
+    }
+    Ok(Report::of_servers(user.domain(), attempts))
+}
+
+/// Returns the resolver: the named one, or the system's first.
+fn resolver(arguments: &Connect) -> Result<Arc<dyn Resolve>, Failed> {
+    let anchors = match &arguments.anchors {
+        Some(path) => {
+            let text =
+                fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            TrustAnchors::parse(&text)?
+        }
+        None => TrustAnchors::iana(),
+    };
+    Ok(match arguments.resolver {
+        Some(server) => Arc::new(ValidatingResolver::new(server.0, &anchors)),
+        None => Arc::new(ValidatingResolver::system(&anchors)?),
+    })
+}
+
+/// Returns the trust anchors: those of a file, or the system's.
+fn trust(arguments: &Connect) -> Result<Trust, Failed> {
+    let Some(path) = &arguments.roots else {
+        return Ok(Trust::of_platform()?);
+    };
+    let problem = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| problem(&error))?;
+    if certificates.is_empty() {
+        return Err(problem(&"no certificate found").into());
+    }
+    Ok(Trust::in_certificates(certificates)?)
+}

@@ -1,0 +1,268 @@
+//! The findings about an account, as values, as JSON, and as an exit code.
+
+use mail_implicit_tls::{
+    account::Server,
+    client::Connection,
+    dns::Dnssec,
+    failure::{Action, Failure},
+    name::DomainName,
+    privacy::{Indication, PrivacyLevel},
+    received::CipherSuite,
+    service::Protocol,
+    setup::{
+        Offer, Offers,
+        check::{Checked, CheckedOffers, Outcome},
+    },
+    verdict::Verdict,
+};
+use serde_json::{Value, json};
+
+/// The findings about an account.
+pub(crate) struct Report {
+    pub(crate) domain: String,
+    pub(crate) parts: Vec<Part>,
+    /// `true` if the servers were looked up, so that reading and submitting mail are both needed.
+    looked_up: bool,
+}
+
+/// The findings about one protocol.
+pub(crate) struct Part {
+    pub(crate) protocol: Protocol,
+    /// The reason why there are no servers.
+    pub(crate) none: Option<String>,
+    /// `true` if the lookup failed.
+    pub(crate) unknown: bool,
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+/// The attempt to connect to one server.
+pub(crate) struct Attempt {
+    pub(crate) protocol: Protocol,
+    pub(crate) server: String,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) result: AttemptResult,
+}
+
+pub(crate) enum AttemptResult {
+    Ready(Facts),
+    Failed {
+        reason: String,
+        actions: Vec<String>,
+    },
+    NotTried(String),
+}
+
+pub(crate) struct Facts {
+    pub(crate) indication: Indication,
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) tls: Option<String>,
+    pub(crate) mechanisms: Vec<String>,
+}
+
+/// The description of a version and a cipher suite.
+fn tls(version: Option<impl ToString>, suite: Option<u16>) -> Option<String> {
+    let suite = CipherSuite::from_number(suite?);
+    Some(format!("{} {}", version?.to_string(), suite.as_str()))
+}
+
+fn failed(failure: &Failure) -> AttemptResult {
+    let actions = failure.actions();
+    let action = |action: &Action| match action {
+        Action::WorkOffline => "work offline".to_owned(),
+        Action::TryAgainLater => "try again later".to_owned(),
+        Action::OpenStatusPage(page) => format!("open {}", page.as_str()),
+        _ => "see the provider's documentation".to_owned(),
+    };
+    AttemptResult::Failed {
+        reason: failure.cause().to_string(),
+        actions: actions.iter().map(action).collect(),
+    }
+}
+
+impl Attempt {
+    fn of_candidate(checked: &Checked) -> Self {
+        let candidate = &checked.candidate;
+        let result = match &checked.outcome {
+            Outcome::Ready(facts) => AttemptResult::Ready(Facts {
+                indication: facts.indication,
+                verdict: facts.verdict.clone(),
+                tls: tls(facts.version, facts.cipher_suite),
+                mechanisms: facts.capabilities.mechanisms(),
+            }),
+            Outcome::Failed(failure) => failed(failure),
+            Outcome::NotChecked(reason) => AttemptResult::NotTried(reason.to_string()),
+            _ => AttemptResult::NotTried("not checked".to_owned()),
+        };
+        Self {
+            protocol: candidate.service().protocol,
+            server: format!(
+                "{} {}:{}",
+                candidate.service(),
+                candidate.host(),
+                candidate.port()
+            ),
+            warnings: candidate
+                .warnings()
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            result,
+        }
+    }
+
+    pub(crate) async fn of_server(server: &Server, connected: Result<Connection, Failure>) -> Self {
+        let result = match connected {
+            Err(failure) => failed(&failure),
+            Ok(connection) => {
+                let facts = Facts {
+                    indication: connection.indication(),
+                    verdict: connection.verdict().cloned(),
+                    tls: tls(connection.version(), connection.cipher_suite()),
+                    mechanisms: connection.capabilities().mechanisms(),
+                };
+                // The close alert of TLS.
+                let _ = tokio::io::AsyncWriteExt::shutdown(&mut connection.into_stream()).await;
+                AttemptResult::Ready(facts)
+            }
+        };
+        Self {
+            protocol: server.service.protocol,
+            server: format!("{} {}:{}", server.service, server.host, server.port),
+            warnings: Vec::new(),
+            result,
+        }
+    }
+
+    fn is_private(&self) -> bool {
+        match &self.result {
+            AttemptResult::Ready(facts) => facts.indication.level() == Some(PrivacyLevel::High),
+            AttemptResult::Failed { .. } | AttemptResult::NotTried(_) => false,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut value = json!({ "server": self.server, "warnings": self.warnings });
+        let result = match &self.result {
+            AttemptResult::Ready(facts) => json!({
+                "level": facts.indication.to_string(),
+                "tls": facts.tls,
+                "verdict": facts.verdict.as_ref().map(|verdict| json!({
+                    "chain": verdict.chain.to_string(),
+                    "identity": verdict.identity.to_string(),
+                    "dane": verdict.dane.to_string(),
+                })),
+                "mechanisms": facts.mechanisms,
+            }),
+            AttemptResult::Failed { reason, actions } => {
+                json!({ "failure": reason, "actions": actions })
+            }
+            AttemptResult::NotTried(reason) => json!({ "not_tried": reason }),
+        };
+        if let (Some(value), Value::Object(result)) = (value.as_object_mut(), result) {
+            value.extend(result);
+        }
+        value
+    }
+}
+
+impl Report {
+    pub(crate) fn of_offers(domain: &DomainName, offers: &Offers, checked: CheckedOffers) -> Self {
+        let part = |protocol| {
+            let (none, unknown) = match offers.of(protocol) {
+                Offer::NotAdvertised(dnssec) => (Some(absent("not advertised", *dnssec)), false),
+                Offer::Unavailable(dnssec) => (Some(absent("not available", *dnssec)), false),
+                Offer::Failed { service, failure } => (
+                    Some(format!(
+                        "lookup of {} failed: {failure}",
+                        service.srv_label()
+                    )),
+                    true,
+                ),
+                Offer::Candidates {
+                    candidates, clear, ..
+                } if candidates.is_empty() && clear.is_empty() => {
+                    (Some("no record can be used".to_owned()), false)
+                }
+                Offer::Candidates { .. } => (None, false),
+            };
+            let attempts = checked
+                .of(protocol)
+                .iter()
+                .map(Attempt::of_candidate)
+                .collect();
+            Part {
+                protocol,
+                none,
+                unknown,
+                attempts,
+            }
+        };
+        let parts = [Protocol::Imap, Protocol::Pop, Protocol::Submission]
+            .map(part)
+            .into();
+        Self {
+            domain: domain.to_string(),
+            parts,
+            looked_up: true,
+        }
+    }
+
+    pub(crate) fn of_servers(domain: &DomainName, attempts: Vec<Attempt>) -> Self {
+        let part = |attempt: Attempt| Part {
+            protocol: attempt.protocol,
+            none: None,
+            unknown: false,
+            attempts: vec![attempt],
+        };
+        let parts = attempts.into_iter().map(part).collect();
+        Self {
+            domain: domain.to_string(),
+            parts,
+            looked_up: false,
+        }
+    }
+
+    /// Returns the exit code that the README describes.
+    pub(crate) fn exit_code(&self) -> u8 {
+        let private = |part: &Part| part.attempts.iter().any(Attempt::is_private);
+        if !self.looked_up {
+            return if self.parts.iter().all(private) { 0 } else { 1 };
+        }
+        let has = |submission: bool| {
+            let mut parts = self.parts.iter();
+            parts.any(|part| (part.protocol == Protocol::Submission) == submission && private(part))
+        };
+        match has(false) && has(true) {
+            true => 0,
+            false if self.parts.iter().any(|part| part.unknown) => 3,
+            false => 1,
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let part = |part: &Part| {
+            json!({
+                "protocol": name(part.protocol),
+                "none": part.none,
+                "servers": part.attempts.iter().map(Attempt::to_json).collect::<Vec<_>>(),
+            })
+        };
+        json!({
+            "domain": self.domain,
+            "private": self.exit_code() == 0,
+            "protocols": self.parts.iter().map(part).collect::<Vec<_>>(),
+        })
+    }
+}
+
+pub(crate) const fn name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Imap => "IMAP",
+        Protocol::Pop => "POP",
+        Protocol::Submission => "Submission",
+    }
+}
+
+fn absent(what: &str, dnssec: Dnssec) -> String {
+    format!("{what} ({dnssec})")
+}

@@ -1,0 +1,6 @@
+//! A configuration file, read, and its offers.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    conformance::mail_implicit_tls::oracle::autoconfig(data).unwrap();
+});
