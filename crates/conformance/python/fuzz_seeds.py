@@ -265,3 +265,25 @@ for case in json.loads((MAIL / "vectors/received.json").read_text())["cases"]:
     body = case["body"].encode()
     if len(body) <= MOST_BYTES and not case["name"].startswith("type-"):
         write("mail_received", case["name"], body)
+
+# oracle::connection reads an octet for the service, and turns with 0xff between; an octet for the protocol, and octets.
+# The order of Service::ALL.
+SERVICES = ["pop3s", "imaps", "submissions", "pop3+", "imap+", "submission+", "pop3", "imap", "submission"]
+for case in json.loads((MAIL / "vectors/client-dialogue.json").read_text())["cases"]:
+    service = SERVICES.index(case["service"] + "+" * case.get("upgraded", False))
+    turns = [turn["server"].encode() for turn in case["script"] if isinstance(turn, dict) and "server" in turn]
+    write("mail_client_dialogue", case["name"], bytes([service]) + b"\xff".join(turns))
+for case in json.loads((MAIL / "vectors/server-dialogue.json").read_text())["cases"]:
+    data = "".join(case["client"]).encode()
+    first = ["imap", "pop", "submission"].index(case["protocol"]) + (0 if case["can_start_tls"] else 0x80)
+    if len(data) <= MOST_BYTES and "http" not in case["name"]:
+        # 0x80 modulo 3 is 2.
+        first = next(it for it in range(first & 0x80, 256) if it % 3 == (first & 0x7F) and it & 0x80 == first & 0x80)
+        write("mail_server_dialogue", case["name"], bytes([first]) + data)
+# oracle::dane reads usage, selector, matching type, the form of the data, and a certificate.
+for case in json.loads((MAIL / "vectors/tlsa.json").read_text())["cases"]:
+    if case["name"].startswith(("ee-", "ta-")) and case["name"].endswith("rfc7671"):
+        usage, selector, matching, _ = case["records"][0]
+        roots = 0x20 if case["roots"] else 0
+        certificate = bytes.fromhex(case["chain"][0 if usage & 1 else -1])
+        write("mail_tlsa", case["name"], bytes([usage, selector, matching, matching | roots | 0x10]) + certificate)

@@ -16,12 +16,36 @@ const FILES: &[(&str, usize)] = &[
         54,
     ),
     (
+        "crates/conformance/mail-implicit-tls/vectors/client-dialogue.json",
+        160,
+    ),
+    (
+        "crates/conformance/mail-implicit-tls/vectors/host-lookup.json",
+        122,
+    ),
+    (
         "crates/conformance/mail-implicit-tls/vectors/identity.json",
         247,
     ),
     (
+        "crates/conformance/mail-implicit-tls/vectors/privacy.json",
+        640,
+    ),
+    (
         "crates/conformance/mail-implicit-tls/vectors/received.json",
         108,
+    ),
+    (
+        "crates/conformance/mail-implicit-tls/vectors/server-dialogue.json",
+        177,
+    ),
+    (
+        "crates/conformance/mail-implicit-tls/vectors/srv-order.json",
+        86,
+    ),
+    (
+        "crates/conformance/mail-implicit-tls/vectors/tlsa.json",
+        294,
     ),
     ("crates/deep-latch/vectors/delivery-status.json", 19),
     ("crates/deep-latch/vectors/imap-capability.json", 21),

@@ -274,7 +274,7 @@ impl Dialogue {
         }
     }
 
-    /// Takes octets of the server.
+    /// Takes octets of the server. A reply to a command that is not [`sent`](Self::sent) yet ends the dialogue.
     pub fn receive(&mut self, octets: &[u8]) {
         if self.failed.is_some() {
             return;
@@ -285,8 +285,24 @@ impl Dialogue {
             self.failed = Some(DialogueError::TooLong);
             return;
         }
+        // A command that is queued and not sent has no reply yet, in whatever pieces the octets come.
+        if matches!(self.demands.front(), Some(Demand::Send(_))) && self.is_early() {
+            self.failed = Some(DialogueError::Unexpected);
+            return;
+        }
         if let Err(error) = self.advance() {
             self.failed = Some(error);
+        }
+    }
+
+    /// Returns `true` if the buffer has what can only be a reply. IMAP's untagged responses may come at any time.
+    fn is_early(&self) -> bool {
+        match self.protocol {
+            Protocol::Imap => self
+                .buffer
+                .split(|octet| *octet == b'\n')
+                .any(|line| !line.starts_with(b"* ") && !b"* ".starts_with(line)),
+            Protocol::Pop | Protocol::Submission => !self.buffer.is_empty(),
         }
     }
 
@@ -516,14 +532,7 @@ impl Dialogue {
 
     /// Queues a command. What the server sent ahead of it is no reply to it.
     fn command(&mut self, command: String) -> Result<(), DialogueError> {
-        let early = match self.protocol {
-            Protocol::Imap => self
-                .buffer
-                .split(|octet| *octet == b'\n')
-                .any(|line| !line.starts_with(b"* ") && !b"* ".starts_with(line)),
-            Protocol::Pop | Protocol::Submission => !self.buffer.is_empty(),
-        };
-        if early {
+        if self.is_early() {
             return Err(DialogueError::Unexpected);
         }
         self.demands.push_back(Demand::Send(command.into_bytes()));

@@ -1,5 +1,13 @@
 //! Invariants of `mail-implicit-tls` that hold for every input. Vectors, tests and fuzz targets call these.
 
+mod connection;
+mod dane;
+
+pub use self::{
+    connection::{client_dialogue, client_octets, server_dialogue, server_octets, srv_order},
+    dane::{tlsa, tlsa_octets},
+};
+
 use mail_implicit_tls::{
     identity::{
         NameConstraints, Options, PresentedIdentity, ReferenceIdentity, Rules, judge,
