@@ -14,7 +14,7 @@ use ring::signature::{self as raw, KeyPair, UnparsedPublicKey};
 use tokenbind_wire::{
     EncodingProfile, Extension, KeyParameters, Limits, Negotiated, P256Key, PkiTypes,
     PointEncoding, Position, ProtocolVersion, PublicKey, Rsa2048Key, RustCrypto, Session, Sign,
-    Signature, SignatureEncoding, SignedOctets, TlsFacts, TlsUnique, TokenBinding,
+    SignError, Signature, SignatureEncoding, SignedOctets, TlsFacts, TlsUnique, TokenBinding,
     TokenBindingAlpn, TokenBindingId, TokenBindingMessage, TokenBindingMessageRef,
     TokenBindingType, Verify, establish, registry::ExtensionType, sign_message,
 };
