@@ -2,7 +2,7 @@
 //! those an application adds.
 
 use alloc::vec::Vec;
-use core::{fmt, ptr};
+use core::fmt;
 
 use crate::{
     facts::{
@@ -68,33 +68,17 @@ impl Default for Facilities {
     }
 }
 
-/// Equal are those that decide alike: they know the same tags in the same order, by the same rules.
-impl PartialEq for Facilities {
-    fn eq(&self, other: &Self) -> bool {
-        let same = |((tag, rule), (other_tag, other_rule)): (
-            &(SecurityTag<'static>, Rule),
-            &(SecurityTag<'static>, Rule),
-        )| tag == other_tag && ptr::fn_addr_eq(*rule, *other_rule);
-        self.dane_identity == other.dane_identity
-            && self.on_tlsa_mismatch == other.on_tlsa_mismatch
-            && self.added.len() == other.added.len()
-            && self.added.iter().zip(&other.added).all(same)
-    }
-}
-
-impl Eq for Facilities {}
-
 /// The tag has a meaning already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AlreadyKnown;
+pub struct FacilityError;
 
-impl fmt::Display for AlreadyKnown {
+impl fmt::Display for FacilityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the security tag has a meaning already")
     }
 }
 
-impl core::error::Error for AlreadyKnown {}
+impl core::error::Error for FacilityError {}
 
 /// The tags of section 11.2, whose meaning cannot be changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -164,7 +148,11 @@ impl Facilities {
     /// tls10 and tls12.
     ///
     /// ```
-    /// use deep_latch::{Achievement, Facilities, ProtocolVersion, SecurityTag, SessionFacts};
+    /// use deep_latch::{
+    ///     Facilities, SecurityTag,
+    ///     facility::Achievement,
+    ///     facts::{ProtocolVersion, SessionFacts},
+    /// };
     ///
     /// fn tls13(facts: &SessionFacts) -> Achievement {
     ///     match facts.tls {
@@ -181,9 +169,9 @@ impl Facilities {
     ///
     /// # Errors
     /// When the tag has a meaning already.
-    pub fn add(&mut self, tag: SecurityTag<'static>, rule: Rule) -> Result<(), AlreadyKnown> {
+    pub fn add(&mut self, tag: SecurityTag<'static>, rule: Rule) -> Result<(), FacilityError> {
         if self.knows(&tag) {
-            return Err(AlreadyKnown);
+            return Err(FacilityError);
         }
         self.added.push((tag, rule));
         Ok(())

@@ -1,14 +1,17 @@
 //! The latch state machine, draft-newman-email-deep-02 sections 5.1 to 5.4: what a client requires of a
 //! connection, when it goes on, what it latches, and how it fails.
 
+mod record;
+
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use core::fmt;
+
+pub use record::LatchRecord;
 
 use crate::{
     facility::{Achievement, Authentication, Facilities, Initial},
     facts::{Login, ProtocolVersion, SessionFacts, TlsFacts},
     failure::{CertificateFailure, CertificateFault, HandshakeFault, LatchFailure, Stage},
-    record::LatchRecord,
     status::{DeepStatus, StatusUrl},
     tag::SecurityTag,
 };
@@ -73,8 +76,9 @@ pub enum Basis {
     Authenticated(Authentication),
 }
 
-/// Why an advertised tag was not latched, or a status not recorded.
+/// The reason why an advertised tag was not latched, or a status not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Reason {
     /// It was advertised in clear.
     InClear,
@@ -161,8 +165,9 @@ impl fmt::Display for Transition {
     }
 }
 
-/// What came of an event.
+/// The result of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Step {
     /// What to do.
     pub outcome: Outcome,
@@ -214,15 +219,16 @@ enum Phase {
 ///
 /// ```
 /// use deep_latch::{
-///     ChainVerdict, DaneVerdict, DeepStatus, Event, Facilities, Host, IdentityVerdict, LatchRecord,
-///     LatchSession, Login, Outcome, ProtocolVersion, SecurityTag, TlsFacts,
+///     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+///     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion},
+///     latch::{Event, Outcome},
 /// };
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // The first connection: nothing is known of the host.
+/// // The first connection to a host: nothing is latched.
 /// let record = LatchRecord::new(Host::try_new("imap.example.com")?);
-/// let (mut session, begun) = LatchSession::begin(record, Facilities::new());
-/// assert_eq!(begun.outcome, Outcome::Continue);
+/// let mut session = LatchSession::try_new(record, Facilities::new())?;
+/// assert_eq!(session.outcome(), Outcome::Continue);
 /// let tls = TlsFacts {
 ///     version: ProtocolVersion::TLS1_3,
 ///     strength_bits: Some(256),
@@ -240,12 +246,12 @@ enum Phase {
 /// assert_eq!(session.step(Event::LoggedIn(Login::Done)).outcome, Outcome::Continue);
 /// let record = session.record().clone();
 ///
-/// // A later connection, whose certificate is that of somebody between.
-/// let (mut session, begun) = LatchSession::begin(record, Facilities::new());
-/// assert_eq!(begun.outcome, Outcome::StartTls);
+/// // A later connection, with the certificate of an attacker.
+/// let mut session = LatchSession::try_new(record, Facilities::new())?;
+/// assert_eq!(session.outcome(), Outcome::StartTls);
 /// let forged = TlsFacts { chain: ChainVerdict::Refused, ..tls };
 /// let Outcome::Refuse(failure) = session.step(Event::Handshake(forged)).outcome else {
-///     return Err("a forged certificate was let through".into());
+///     return Err("a forged certificate was accepted".into());
 /// };
 /// assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
 /// assert!(failure.may_report());
@@ -253,7 +259,7 @@ enum Phase {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LatchSession {
     record: LatchRecord,
     /// From before this connection: what this server says now is not to be trusted in a failure.
@@ -267,32 +273,60 @@ pub struct LatchSession {
     phase: Phase,
 }
 
+/// Compares everything but the facilities, which have functions: sessions that are equal behave the same if their
+/// facilities do.
+impl PartialEq for LatchSession {
+    fn eq(&self, other: &Self) -> bool {
+        let state = |session: &Self| {
+            let Self {
+                record,
+                url,
+                facilities: _,
+                facts,
+                advertised,
+                demanded,
+                phase,
+            } = session;
+            (
+                (record.clone(), url.clone(), *facts),
+                (advertised.clone(), demanded.clone(), phase.clone()),
+            )
+        };
+        state(self) == state(other)
+    }
+}
+
+impl Eq for LatchSession {}
+
 impl LatchSession {
-    /// Begins before there is a connection. The outcome is [`Outcome::StartTls`] when TLS is due (from the
-    /// beginning, or by STARTTLS), [`Outcome::Continue`] when nothing is latched, and
-    /// [`Outcome::Refuse`] when a tag is latched that means nothing to this client: then do not connect.
-    pub fn begin(record: LatchRecord, facilities: Facilities) -> (Self, Step) {
+    /// Creates the session of a connection that is not opened yet. Its [`outcome`](Self::outcome) is
+    /// [`Outcome::StartTls`] if a tag is latched, so that TLS must begin with the connection or by STARTTLS, and
+    /// [`Outcome::Continue`] otherwise.
+    ///
+    /// # Errors
+    /// Returns a failure at [`Stage::Connecting`] if a tag is latched that `facilities` do not know: the client must
+    /// not connect.
+    pub fn try_new(record: LatchRecord, facilities: Facilities) -> Result<Self, LatchFailure> {
+        let known = |tag: &&SecurityTag<'static>| !facilities.knows(tag);
+        let unknown: Vec<_> = record.latched().filter(known).cloned().collect();
+        let url = record.url().map(StatusUrl::into_owned);
+        if !unknown.is_empty() {
+            let host = record.host().clone();
+            return Err(LatchFailure::new(host, unknown, url, Stage::Connecting, false));
+        }
         let phase = match record.latched().next() {
             Some(_) => Phase::TlsDue,
             None => Phase::Clear,
         };
-        let mut session = Self {
-            url: record.url().map(StatusUrl::into_owned),
+        Ok(Self {
+            url,
             record,
             facilities,
             facts: SessionFacts::default(),
             advertised: None,
             demanded: BTreeSet::new(),
             phase,
-        };
-        let known = |tag: &&SecurityTag<'static>| !session.facilities.knows(tag);
-        let unknown: Vec<_> = session.record.latched().filter(known).cloned().collect();
-        let step = if unknown.is_empty() {
-            Step::new(session.outcome())
-        } else {
-            session.refuse(Stage::Connecting, unknown)
-        };
-        (session, step)
+        })
     }
 
     /// What the latches require, for the TLS engine.
@@ -348,8 +382,7 @@ impl LatchSession {
         }
     }
 
-    /// Takes one event. A connection that is refused, or over, stays so whatever comes.
-    #[must_use]
+    /// Takes one event. A connection that is refused or over stays so.
     pub fn step(&mut self, event: Event<'_>) -> Step {
         match (&self.phase, event) {
             (Phase::Refused(_) | Phase::RefusedCertificate(_) | Phase::Over, event) => {

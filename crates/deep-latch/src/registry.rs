@@ -194,7 +194,7 @@ const IESG: &str = "IESG";
 /// The registry.
 ///
 /// ```
-/// use deep_latch::{Finding, Origin, Registration, Registry};
+/// use deep_latch::registry::{Finding, Origin, Registration, Registry};
 ///
 /// let registry = Registry::initial();
 /// let registration = Registration {
@@ -281,7 +281,7 @@ impl Registry {
     /// Adds a registration that an expert has approved.
     ///
     /// ```
-    /// # use deep_latch::{Finding, Origin, Registry};
+    /// # use deep_latch::registry::{Finding, Origin, Registry};
     /// let mut registry = Registry::initial();
     /// let again = registry.entries().next().cloned().ok_or("an entry")?;
     /// assert_eq!(registry.register(again, Origin::Ietf), Err(vec![Finding::AlreadyRegistered]));

@@ -9,7 +9,7 @@ use alloc::{
 use core::fmt;
 
 use crate::{
-    error::{EncodeError, ErrorKind},
+    error::{EncodeError, EncodeErrorKind},
     failure::{CertificateFailure, LatchFailure},
     host::Host,
 };
@@ -46,7 +46,7 @@ impl SecurityDetail {
     pub const fn try_new(detail: u16) -> Result<Self, EncodeError> {
         match detail {
             0..=999 => Ok(Self(detail)),
-            _ => Err(EncodeError::new(ErrorKind::Limit { limit: 999 }, "detail")),
+            _ => Err(EncodeError::new(EncodeErrorKind::Limit { limit: 999 }, "detail")),
         }
     }
 }
@@ -83,12 +83,12 @@ pub enum ReplyTo {
 ///
 /// ```
 /// use deep_latch::{
-///     Cause, Event, Facilities, Host, LatchRecord, LatchSession, Outcome, RelayReply, ReplyTo,
-///     SecurityDetail, SecurityTag,
+///     Facilities, Host, LatchRecord, LatchSession, SecurityTag, latch::{Event, Outcome},
+///     relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
 /// };
 ///
 /// let record = LatchRecord::preset(Host::try_new("mx.example.com")?, [SecurityTag::TLS12]);
-/// let (mut session, _) = LatchSession::begin(record, Facilities::new());
+/// let mut session = LatchSession::try_new(record, Facilities::new())?;
 /// let Outcome::Refuse(failure) = session.step(Event::NoTls).outcome else {
 ///     return Err("the next host has no TLS".into());
 /// };
@@ -110,7 +110,7 @@ pub struct RelayReply {
 
 impl RelayReply {
     /// Returns the reply about a latch that failed. It names the tags; so does the notification, in the field
-    /// `SMTP-Security-Latch` ([`add_security_latch`](crate::add_security_latch)).
+    /// `SMTP-Security-Latch` ([`SecurityLatchField`](crate::dsn::SecurityLatchField)).
     #[must_use]
     pub fn new(failure: &LatchFailure, cause: Cause, to: ReplyTo, detail: SecurityDetail) -> Self {
         let mut text = format!("{TEXT}: {}", failure.host());
@@ -147,11 +147,11 @@ impl RelayReply {
     /// connection" (RFC 3463 section 3.5), which is not a matter of security.
     ///
     /// ```
-    /// # use deep_latch::{Cause, Host, RelayReply, ReplyTo};
+    /// # use deep_latch::{Host, relay::{Cause, RelayReply, ReplyTo}};
     /// let host = Host::try_new("mx.example.com")?;
     /// let reply = RelayReply::of_transport(&host, Cause::Administrative, ReplyTo::Recipient);
     /// assert_eq!(reply.to_string(), "450 4.4.2 Message Transport Failed: no connection to mx.example.com\r\n");
-    /// # Ok::<(), deep_latch::NotAHost>(())
+    /// # Ok::<(), deep_latch::host::HostError>(())
     /// ```
     #[must_use]
     pub fn of_transport(host: &Host, cause: Cause, to: ReplyTo) -> Self {

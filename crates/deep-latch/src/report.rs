@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use crate::{
     cipher::TlsCipher,
-    tag::{SecurityTag, Separator, join_tags},
+    tag::{SecurityTag, Separator},
 };
 
 /// What a client reports: who it is, what it has latched, and what it could not achieve.
@@ -33,7 +33,7 @@ impl ClientReport {
         separator: Separator,
     ) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
         let tags = |tags: &Vec<SecurityTag<'_>>| {
-            (!tags.is_empty()).then(|| Cow::Owned(join_tags(tags, separator)))
+            (!tags.is_empty()).then(|| Cow::Owned(SecurityTag::join(tags, separator)))
         };
         let fail = |written: bool| tags(&self.latch_fail).filter(|_| written);
         [

@@ -9,15 +9,15 @@ use alloc::{
 use core::fmt;
 
 use crate::{
-    error::{EncodeError, ErrorKind, ParseError},
+    error::{EncodeError, EncodeErrorKind, ErrorKind, ParseError},
     facility::{Achievement, Facilities},
     facts::SessionFacts,
-    imap::{report_of, status_parameters},
-    imap_server::IdCommand,
-    pop::capa_line,
+    host::Host,
+    imap::{IdCommand, IdParameters},
+    pop::CapaLine,
     protocol::MailProtocol,
     report::{ClientReport, FieldNames},
-    smtp::{ehlo_keyword, parse_client},
+    smtp::EhloLine,
     status::{DeepStatus, DeepTag},
     tag::SecurityTag,
 };
@@ -47,9 +47,10 @@ pub struct Advertisement {
     ehlo: Option<String>,
 }
 
-/// Why a status is not advertised.
+/// The reason why a status cannot be advertised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotAdvertisable {
+#[non_exhaustive]
+pub enum AdvertiseError {
     /// The server does not keep these tags, or it is not known whether it does. Clients that latch them could
     /// not connect again.
     NotKept(Vec<SecurityTag<'static>>),
@@ -57,7 +58,7 @@ pub enum NotAdvertisable {
     Protocol(MailProtocol, EncodeError),
 }
 
-impl fmt::Display for NotAdvertisable {
+impl fmt::Display for AdvertiseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotKept(tags) => {
@@ -69,7 +70,7 @@ impl fmt::Display for NotAdvertisable {
     }
 }
 
-impl core::error::Error for NotAdvertisable {}
+impl core::error::Error for AdvertiseError {}
 
 /// What a provider should see to in what it advertises, though nothing breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +115,17 @@ pub enum TlsField {
     Trust,
 }
 
-/// What a server answers, and what it learnt.
+/// The codes in replies of SMTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReplyCodes {
+    /// Basic codes (RFC 5321).
+    #[default]
+    Basic,
+    /// Enhanced status codes (RFC 2034) after the basic ones.
+    Enhanced,
+}
+
+/// The server's answer to a report, and the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Answer {
@@ -133,8 +144,9 @@ impl Advertisement {
     ///
     /// ```
     /// use deep_latch::{
-    ///     Advertisement, AdvertisementConfig, ChainVerdict, DaneVerdict, DeepStatus, Facilities,
-    ///     IdentityVerdict, NotAdvertisable, MailProtocol, ProtocolVersion, SecurityTag, SessionFacts, TlsFacts,
+    ///     Advertisement, DeepStatus, Facilities, MailProtocol, SecurityTag, TlsFacts,
+    ///     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, SessionFacts},
+    ///     server::{AdvertiseError, AdvertisementConfig},
     /// };
     ///
     /// let probe = SessionFacts {
@@ -158,7 +170,7 @@ impl Advertisement {
     ///
     /// config.status = DeepStatus::parse("tls-cert tls-dane-tlsa")?;
     /// let refused = Advertisement::try_new(&config, &Facilities::new(), &probe);
-    /// let not_kept = NotAdvertisable::NotKept(vec![SecurityTag::TLS_DANE_TLSA]);
+    /// let not_kept = AdvertiseError::NotKept(vec![SecurityTag::TLS_DANE_TLSA]);
     /// assert_eq!(refused, Err(not_kept));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -169,13 +181,13 @@ impl Advertisement {
         config: &AdvertisementConfig,
         facilities: &Facilities,
         facts: &SessionFacts,
-    ) -> Result<Self, NotAdvertisable> {
+    ) -> Result<Self, AdvertiseError> {
         let not_kept =
             |tag: &SecurityTag<'_>| facilities.achieves(facts, tag) != Achievement::Achieved;
         let not_kept: Vec<_> = config.status.tags().filter(not_kept).collect();
         if !not_kept.is_empty() {
             let not_kept = not_kept.into_iter().map(SecurityTag::into_owned);
-            return Err(NotAdvertisable::NotKept(not_kept.collect()));
+            return Err(AdvertiseError::NotKept(not_kept.collect()));
         }
         let status = &config.status;
         let by = |protocol, line: Result<String, EncodeError>| {
@@ -184,13 +196,13 @@ impl Advertisement {
                 .contains(&protocol)
                 .then_some(line)
                 .transpose()
-                .map_err(|error| NotAdvertisable::Protocol(protocol, error))
+                .map_err(|error| AdvertiseError::Protocol(protocol, error))
         };
         Ok(Self {
             status: status.clone(),
             id: by(MailProtocol::Imap, id_line(config))?,
-            capa: by(MailProtocol::Pop, capa_line(status))?,
-            ehlo: by(MailProtocol::Smtp, ehlo_keyword(status))?,
+            capa: by(MailProtocol::Pop, CapaLine::try_new(status.clone()).map(|it| it.to_string()))?,
+            ehlo: by(MailProtocol::Smtp, EhloLine::try_new(status.clone()).map(|it| it.to_string()))?,
         })
     }
 
@@ -202,7 +214,7 @@ impl Advertisement {
 
     /// What the provider should see to, for a server of this name.
     #[must_use]
-    pub fn advice(&self, host: &crate::Host) -> Vec<Advice> {
+    pub fn advice(&self, host: &Host) -> Vec<Advice> {
         let mut advice = Vec::new();
         let mut tags: Vec<SecurityTag<'_>> = Vec::new();
         let mut urls = 0_usize;
@@ -262,8 +274,10 @@ impl Advertisement {
     /// command".
     ///
     /// ```
-    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, MailProtocol, SessionFacts};
-    /// use deep_latch::{IdCommand, SecurityTag, TlsField};
+    /// # use deep_latch::{
+    /// #     Advertisement, Facilities, MailProtocol, facts::SessionFacts, server::AdvertisementConfig,
+    /// # };
+    /// use deep_latch::{SecurityTag, imap::IdCommand, server::TlsField};
     /// # let config = AdvertisementConfig {
     /// #     name: Some("Demo Server".into()),
     /// #     protocols: vec![MailProtocol::Imap],
@@ -291,7 +305,7 @@ impl Advertisement {
             },
             Ok(parameters) => Answer {
                 response: format!("{id}{tag} OK ID completed\r\n"),
-                report: report_of(&parameters)
+                report: ClientReport::from_id_parameters(&parameters)
                     .map_err(|error| command.moved(error))
                     .map(|report| tls.applied(report)),
             },
@@ -299,10 +313,11 @@ impl Advertisement {
     }
 
     /// Answers SMTP's CLIENT command (section 7.3), a line without its CRLF, if SMTP is one of the protocols.
-    /// `enhanced`: the server advertises ENHANCEDSTATUSCODES (RFC 2034).
+    /// `codes` are enhanced if the server advertises ENHANCEDSTATUSCODES (RFC 2034).
     ///
     /// ```
-    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, MailProtocol, SessionFacts, TlsField};
+    /// # use deep_latch::{Advertisement, Facilities, MailProtocol, facts::SessionFacts};
+    /// # use deep_latch::server::{AdvertisementConfig, ReplyCodes, TlsField};
     /// # let config = AdvertisementConfig {
     /// #     protocols: vec![MailProtocol::Smtp],
     /// #     ..AdvertisementConfig::default()
@@ -310,14 +325,15 @@ impl Advertisement {
     /// # let facts = SessionFacts::default();
     /// # let advertisement = Advertisement::try_new(&config, &Facilities::new(), &facts)?;
     /// let line = b"CLIENT name=demo_submit version=1.5 latch=tls10,tls-cert";
-    /// let answer = advertisement.answer_client(line, TlsField::Ignore, false).ok_or("no SMTP")?;
+    /// let answer = advertisement.answer_client(line, TlsField::Ignore, ReplyCodes::Basic).ok_or("no SMTP")?;
     /// assert_eq!(answer.response, "250 OK\r\n");
-    /// let answer = advertisement.answer_client(b"CLIENT latch=", TlsField::Ignore, true).ok_or("no SMTP")?;
+    /// let line = b"CLIENT latch=";
+    /// let answer = advertisement.answer_client(line, TlsField::Ignore, ReplyCodes::Enhanced).ok_or("no SMTP")?;
     /// assert_eq!(answer.response, "501 5.5.4 Syntax error in parameters\r\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn answer_client(&self, line: &[u8], tls: TlsField, enhanced: bool) -> Option<Answer> {
+    pub fn answer_client(&self, line: &[u8], tls: TlsField, codes: ReplyCodes) -> Option<Answer> {
         self.ehlo.as_deref()?;
         // RFC 5321 section 4.1.1: white space at the end is tolerated.
         let end = line
@@ -326,13 +342,13 @@ impl Advertisement {
         let line = line.get(..end.map_or(0, |end| end.saturating_add(1)));
         let report = core::str::from_utf8(line.unwrap_or_default())
             .map_err(|error| ParseError::new(ErrorKind::Character, "deep-cmd", error.valid_up_to()))
-            .and_then(parse_client)
+            .and_then(ClientReport::parse_client_command)
             .map(|report| tls.applied(report));
-        let response = match (&report, enhanced) {
-            (Ok(_), false) => "250 OK\r\n",
-            (Ok(_), true) => "250 2.0.0 OK\r\n",
-            (Err(_), false) => "501 Syntax error in parameters\r\n",
-            (Err(_), true) => "501 5.5.4 Syntax error in parameters\r\n",
+        let response = match (&report, codes) {
+            (Ok(_), ReplyCodes::Basic) => "250 OK\r\n",
+            (Ok(_), ReplyCodes::Enhanced) => "250 2.0.0 OK\r\n",
+            (Err(_), ReplyCodes::Basic) => "501 Syntax error in parameters\r\n",
+            (Err(_), ReplyCodes::Enhanced) => "501 5.5.4 Syntax error in parameters\r\n",
         };
         Some(Answer {
             response: response.to_string(),
@@ -356,11 +372,11 @@ fn id_line(config: &AdvertisementConfig) -> Result<String, EncodeError> {
         // A line break would be written as a literal, which some clients cannot read.
         let text = text.as_deref().unwrap_or_default();
         if !text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
-            return Err(EncodeError::new(ErrorKind::Character, field));
+            return Err(EncodeError::new(EncodeErrorKind::Character, field));
         }
     }
     let (name, version) = (config.name.as_deref(), config.version.as_deref());
-    let parameters = status_parameters(&config.status, config.field_names, name, version)?;
+    let parameters = IdParameters::of_status(&config.status, config.field_names, name, version)?;
     Ok(format!("* ID {parameters}\r\n"))
 }
 

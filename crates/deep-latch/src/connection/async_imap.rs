@@ -1,0 +1,333 @@
+//! Feature `async-imap`: a connection of `async-imap` whose server is what the latches require.
+
+use alloc::{format, string::String, vec::Vec};
+use core::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use std::{error::Error, io};
+
+use async_imap::{Authenticator, Session, types::Capability};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::{
+    client::{ClientError, ClientEvent},
+    facts::Login,
+    imap::IdParameters,
+    imap::client::ImapClient,
+    store::{Account, LatchStore},
+    connection::library::{Library, finish},
+    connection::{Pause, Rewound, RunError},
+    connection::connector::{LatchConnector, MailStream, TimedOut, timed_out, within},
+};
+
+/// How much of a line is held back.
+const MAX_HELD_BYTES: usize = 8192;
+
+/// The stream of an `async-imap` session. It gives whole lines, since the parser of `async-imap` takes some that are
+/// cut for malformed: `* I`, when the rest of `* ID` is in the next read. A response ends with a line, so nobody
+/// waits for what is held back; the rest of a line of more than 8 KiB is not.
+#[derive(Debug)]
+pub struct ImapStream<S> {
+    stream: Rewound<MailStream<S>>,
+    held: Vec<u8>,
+    /// How much of what is held may be given away.
+    whole: usize,
+    ended: bool,
+}
+
+impl<S> ImapStream<S> {
+    const fn new(stream: Rewound<MailStream<S>>) -> Self {
+        Self {
+            stream,
+            held: Vec::new(),
+            whole: 0,
+            ended: false,
+        }
+    }
+
+    /// Returns the stream beneath.
+    #[must_use]
+    pub const fn get_ref(&self) -> &MailStream<S> {
+        self.stream.get_ref()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ImapStream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        while this.whole == 0 && !this.ended {
+            let mut octets = [0; 4096];
+            let mut read = ReadBuf::new(&mut octets);
+            ready!(Pin::new(&mut this.stream).poll_read(context, &mut read))?;
+            this.ended = read.filled().is_empty();
+            this.held.extend_from_slice(read.filled());
+            let line = this.held.iter().rposition(|octet| *octet == b'\n');
+            this.whole = match line {
+                _ if this.ended || this.held.len() > MAX_HELD_BYTES => this.held.len(),
+                Some(end) => end.saturating_add(1),
+                None => 0,
+            };
+        }
+        let length = this.whole.min(buffer.remaining());
+        buffer.put_slice(this.held.get(..length).unwrap_or_default());
+        this.held.drain(..length);
+        this.whole = this.whole.saturating_sub(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ImapStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// A connection that `async-imap` logs in over.
+///
+/// The login is by the methods here, so that what the server advertises after it alone is latched, too. That is
+/// asked for by `async-imap`'s own commands: what it has read ahead is not lost.
+pub struct ImapConnection<'a, S: AsyncRead + AsyncWrite + Unpin + fmt::Debug> {
+    connector: LatchConnector,
+    client: ImapClient,
+    imap: async_imap::Client<ImapStream<S>>,
+    store: &'a dyn LatchStore,
+    account: &'a Account,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + fmt::Debug> fmt::Debug for ImapConnection<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImapConnection").finish_non_exhaustive()
+    }
+}
+
+/// A login that failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ImapLoginError {
+    /// `async-imap` or the server refused it.
+    Imap(async_imap::error::Error),
+    /// The connection is of no use, or was refused.
+    Run(RunError),
+}
+
+impl fmt::Display for ImapLoginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Imap(error) => error.fmt(f),
+            Self::Run(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ImapLoginError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // Display writes the error itself.
+        match self {
+            Self::Imap(error) => error.source(),
+            Self::Run(error) => error.source(),
+        }
+    }
+}
+
+impl From<RunError> for ImapLoginError {
+    fn from(error: RunError) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl LatchConnector {
+    /// Connects a client of IMAP for `async-imap`, over a TCP connection to its host.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and [`ClientError::LoggedIn`] when the server needs no login (`PREAUTH`),
+    /// for which `async-imap` has no session.
+    pub async fn connect_async_imap<'a, S>(
+        &self,
+        mut client: ImapClient,
+        tcp: S,
+        store: &'a dyn LatchStore,
+        account: &'a Account,
+    ) -> Result<ImapConnection<'a, S>, RunError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug,
+    {
+        let (pause, stream) = self.connect(&mut client, tcp, store, account).await?;
+        if pause != Pause::LogIn {
+            return Err(RunError::Client(ClientError::LoggedIn));
+        }
+        Ok(ImapConnection {
+            connector: self.clone(),
+            client,
+            imap: async_imap::Client::new(ImapStream::new(stream)),
+            store,
+            account,
+        })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> ImapConnection<'_, S> {
+    /// Returns the client: what the server greeted with and can do, and its latches.
+    #[must_use]
+    pub const fn client(&self) -> &ImapClient {
+        &self.client
+    }
+
+    /// Returns what happened since this was called last.
+    #[must_use]
+    pub fn take_events(&mut self) -> Vec<ClientEvent> {
+        self.client.take_events()
+    }
+
+    /// Logs in with LOGIN. The events of the connection come with the session.
+    ///
+    /// # Errors
+    /// When the login fails, or the connection is of no use.
+    pub async fn login(
+        self,
+        user: &str,
+        password: &str,
+    ) -> Result<(Session<ImapStream<S>>, Vec<ClientEvent>), ImapLoginError> {
+        let Self {
+            connector,
+            mut client,
+            imap,
+            store,
+            account,
+        } = self;
+        let limit = connector.limit();
+        let login = within(limit, imap.login_with_capabilities(user, password)).await;
+        let login = login.map_err(|TimedOut| timed_out(&client))?;
+        let (session, capabilities) = login.map_err(|(error, _)| ImapLoginError::Imap(error))?;
+        if let Some(capabilities) = capabilities {
+            let names: Vec<_> = capabilities.iter().map(name).collect();
+            client.capabilities_after_login(names.iter().map(String::as_str));
+        }
+        client.logged_in(Login::Done);
+        let finished = finished(&connector, &mut client, session, store, account).await;
+        Ok((finished?, client.take_events()))
+    }
+
+    /// Logs in with AUTHENTICATE. `login` says whether the mechanism vouches for the server: SCRAM with channel
+    /// binding does.
+    ///
+    /// # Errors
+    /// When the login fails, or the connection is of no use.
+    pub async fn authenticate(
+        self,
+        mechanism: &str,
+        authenticator: impl Authenticator,
+        login: Login,
+    ) -> Result<(Session<ImapStream<S>>, Vec<ClientEvent>), ImapLoginError> {
+        let Self {
+            connector,
+            mut client,
+            imap,
+            store,
+            account,
+        } = self;
+        let done = imap.authenticate(mechanism, authenticator);
+        let done = within(connector.limit(), done).await;
+        let done = done.map_err(|TimedOut| timed_out(&client))?;
+        let session = done.map_err(|(error, _)| ImapLoginError::Imap(error))?;
+        client.logged_in(login);
+        let finished = finished(&connector, &mut client, session, store, account).await;
+        Ok((finished?, client.take_events()))
+    }
+}
+
+async fn finished<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug>(
+    connector: &LatchConnector,
+    client: &mut ImapClient,
+    mut session: Session<ImapStream<S>>,
+    store: &dyn LatchStore,
+    account: &Account,
+) -> Result<Session<ImapStream<S>>, RunError> {
+    let done = within(
+        connector.limit(),
+        finish(client, &mut session, store, account),
+    );
+    let done = done.await;
+    done.unwrap_or_else(|TimedOut| Err(timed_out(client)))?;
+    Ok(session)
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Library for Session<ImapStream<S>> {
+    async fn ask(&mut self, command: &[u8]) -> Result<Vec<u8>, RunError> {
+        let misuse = || RunError::Client(ClientError::Misuse);
+        let line = str::from_utf8(command).map_err(|_| misuse())?;
+        let (tag, command) = line.trim_end().split_once(' ').ok_or_else(misuse)?;
+        let answer = match command.split_once(' ') {
+            Some(("ID", list)) => self.identify(list).await,
+            None if command == "CAPABILITY" => self.capabilities().await.map(|capabilities| {
+                let names: Vec<_> = capabilities.iter().map(name).collect();
+                format!("* CAPABILITY {}\r\n", names.join(" "))
+            }),
+            // The server's answer to LOGOUT makes no difference.
+            _ => {
+                let _ = self.logout().await;
+                Ok(String::new())
+            }
+        };
+        Ok(match answer {
+            Ok(untagged) => format!("{untagged}{tag} OK\r\n"),
+            Err(async_imap::error::Error::No(_) | async_imap::error::Error::Bad(_)) => {
+                format!("{tag} NO\r\n")
+            }
+            Err(async_imap::error::Error::Io(error)) => return Err(RunError::Io(error)),
+            Err(async_imap::error::Error::ConnectionLost) => {
+                return Err(RunError::Client(ClientError::EndOfInput));
+            }
+            Err(error) => return Err(RunError::Io(io::Error::other(error))),
+        }
+        .into_bytes())
+    }
+}
+
+/// ID through `async-imap`.
+trait Identify {
+    async fn identify(&mut self, list: &str) -> Result<String, async_imap::error::Error>;
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Identify for Session<ImapStream<S>> {
+    async fn identify(&mut self, list: &str) -> Result<String, async_imap::error::Error> {
+        // It was written here.
+        let list = IdParameters::parse(list.as_bytes()).unwrap_or_default();
+        let answer = match list.pairs().next() {
+            Some(_) => self.id(list.pairs()).await?,
+            None => self.id_nil().await?,
+        };
+        let mut parameters = IdParameters::new();
+        for (field, value) in answer.unwrap_or_default() {
+            // What is no field of RFC 2971 says nothing of latches.
+            let _ = parameters.try_push(field, Some(value));
+        }
+        Ok(format!("* ID {parameters}\r\n"))
+    }
+}
+
+/// A capability as the server wrote it.
+fn name(capability: &Capability) -> String {
+    match capability {
+        Capability::Imap4rev1 => String::from("IMAP4rev1"),
+        Capability::Auth(mechanism) => format!("AUTH={mechanism}"),
+        Capability::Atom(atom) => atom.clone(),
+    }
+}

@@ -1,0 +1,394 @@
+//! Feature `rustls`: what a client's connection knows of its server, and a verifier that can leave the
+//! verdict on the server's certificate to the latch machine, so that a failure can be reported
+//! (draft-newman-email-deep-02 section 7.1, example 2).
+
+use alloc::{sync::Arc, vec::Vec};
+use core::fmt;
+use std::io;
+
+use rustls::{
+    ALL_VERSIONS, AlertDescription, CertificateError, ClientConfig, ClientConnection,
+    DigitallySignedStruct, DistinguishedName, Error, SignatureScheme, SupportedProtocolVersion,
+    client::{
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
+};
+
+use crate::{
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, TlsFacts},
+    failure::{CertificateFault, HandshakeFault},
+    host::Host,
+    latch::Requirements,
+    cipher::strength_bits,
+};
+
+/// The handshake is not finished: nothing is known yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandshakeUnfinishedError;
+
+impl fmt::Display for HandshakeUnfinishedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("handshake: not finished")
+    }
+}
+
+impl core::error::Error for HandshakeUnfinishedError {}
+
+/// What becomes of a handshake with a certificate that is not verified, when no latch requires one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnCertificateFailure {
+    /// It fails: for accounts of high privacy assurance. "User agents MUST abort a TLS session if [...] the
+    /// server's certificate or identity fails to verify" (section 3.1).
+    #[default]
+    Abort,
+    /// It goes on: for accounts of low privacy assurance (section 3.3), or with pinned certificates (section
+    /// 3.2), whose pin the application then checks. Nothing vouches for the server.
+    GoOn,
+}
+
+/// A verifier that wraps a PKIX verifier, e.g. rustls's `WebPkiServerVerifier`. Where a latch requires a
+/// verified certificate, the handshake goes on without: the latch machine is given the facts, refuses the
+/// connection, and the client can tell the server why before it closes it. That the server has the
+/// certificate's key is verified always.
+///
+/// So the end of the handshake is no permission: nothing may be sent before
+/// [`LatchSession::step`](crate::LatchSession::step) has been given the facts and has answered. It answers
+/// [`Outcome::Refuse`](crate::Outcome::Refuse) where a latched facility is not there.
+///
+/// The facts are found out from the certificates of the connection, after its handshake: a session that is
+/// resumed is judged anew. The wrapped verifier is asked then too; what the server stapled is not shown to
+/// it that time. It must be one of PKIX: a pinned certificate that it lets through would pass for verified.
+///
+/// ```
+/// # use std::{error::Error, sync::Arc};
+/// use deep_latch::{
+///     Facilities, Host, LatchRecord, LatchSession,
+///     facts::DaneVerdict,
+///     latch::{Event, Outcome},
+///     verifier::{DeferredServerVerifier, OnCertificateFailure},
+/// };
+/// use rustls::{ClientConnection, client::WebPkiServerVerifier, crypto::ring, pki_types::UnixTime};
+///
+/// # fn f(
+/// #     roots: Arc<rustls::RootCertStore>,
+/// #     record: LatchRecord,
+/// #     host: Host,
+/// #     handshake: impl Fn(&mut ClientConnection),
+/// # ) -> Result<(), Box<dyn Error>> {
+/// let mut latches = LatchSession::try_new(record, Facilities::new())?;
+/// let provider = Arc::new(ring::default_provider());
+/// let webpki = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build()?;
+/// let requirements = latches.requirements();
+/// let verifier = DeferredServerVerifier::new(webpki, &requirements, OnCertificateFailure::Abort);
+/// let verifier = Arc::new(verifier);
+/// let config = verifier.clone().client_config(provider, &requirements)?;
+/// let name = host.as_str().to_owned().try_into()?;
+/// let mut connection = ClientConnection::new(Arc::new(config), name)?;
+/// handshake(&mut connection);
+/// let facts = verifier.facts(&connection, &host, UnixTime::now(), DaneVerdict::NotChecked)?;
+/// match latches.step(Event::Handshake(facts)).outcome {
+///     Outcome::Continue => {} // log in
+///     Outcome::Refuse(failure) => assert!(failure.may_report()), // report, and close
+///     Outcome::RefuseCertificate(_) | Outcome::StartTls | Outcome::Over => {} // close
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct DeferredServerVerifier {
+    inner: Arc<dyn ServerCertVerifier>,
+    judge: Option<Arc<dyn ServerJudge>>,
+    goes_on: bool,
+}
+
+/// A judge of servers in place of rustls's own rules, which know DNS-IDs only: for SRV-IDs, other trust, DANE.
+pub trait ServerJudge: fmt::Debug + Send + Sync {
+    /// Judges the certificates that a server of this host sent.
+    ///
+    /// A certificate that is accepted because it was pinned is
+    /// [`ChainVerdict::Refused`], and a host that the judge does not know has
+    /// [`ServerVerdicts::default`].
+    fn judge(
+        &self,
+        host: &Host,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> ServerVerdicts;
+}
+
+/// The verdicts about a server. The default is that nothing was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ServerVerdicts {
+    /// PKIX's verdict.
+    pub chain: ChainVerdict,
+    /// The verdict about the names.
+    pub identity: IdentityVerdict,
+    /// DANE's verdict.
+    pub dane: DaneVerdict,
+}
+
+impl DeferredServerVerifier {
+    /// Wraps a PKIX verifier, for connections to a host with these latches. One that has tls-dane-tlsa
+    /// latched need not have a certificate that PKIX verifies, so the handshake goes on for it, too.
+    #[must_use]
+    pub fn new(
+        inner: Arc<dyn ServerCertVerifier>,
+        requirements: &Requirements,
+        on_failure: OnCertificateFailure,
+    ) -> Self {
+        let goes_on = on_failure == OnCertificateFailure::GoOn;
+        Self {
+            inner,
+            judge: None,
+            goes_on: goes_on || requirements.pkix || requirements.dane,
+        }
+    }
+
+    /// Sets a judge, from whom the facts come then. Where a certificate ends the handshake, the wrapped verifier
+    /// decides, so it should follow the same rules.
+    #[must_use]
+    pub fn with_judge(mut self, judge: Arc<dyn ServerJudge>) -> Self {
+        self.judge = Some(judge);
+        self
+    }
+
+    /// What the connection knows of the server, as the server of this host, at this time. DANE's verdict is
+    /// the caller's, on the connection's `peer_certificates`, or else the [judge](Self::with_judge)'s.
+    ///
+    /// # Errors
+    /// When the handshake is not finished.
+    pub fn facts(
+        &self,
+        connection: &ClientConnection,
+        host: &Host,
+        now: UnixTime,
+        dane: DaneVerdict,
+    ) -> Result<TlsFacts, HandshakeUnfinishedError> {
+        let version = connection.protocol_version().ok_or(HandshakeUnfinishedError)?;
+        if connection.is_handshaking() {
+            return Err(HandshakeUnfinishedError);
+        }
+        let suite = connection.negotiated_cipher_suite();
+        let judged = match connection.peer_certificates() {
+            Some([end_entity, intermediates @ ..]) => {
+                self.judged(end_entity, intermediates, host, now)
+            }
+            _ => ServerVerdicts::default(),
+        };
+        Ok(TlsFacts {
+            version: ProtocolVersion(version.into()),
+            strength_bits: suite.and_then(|suite| strength_bits(suite.suite().into())),
+            chain: judged.chain,
+            identity: judged.identity,
+            dane: if dane == DaneVerdict::NotChecked {
+                judged.dane
+            } else {
+                dane
+            },
+        })
+    }
+
+    /// PKIX's verdict, and whether the certificate is of this host. rustls's verifier says that a name
+    /// differs only of a certificate that leads to a trust anchor.
+    #[must_use]
+    pub fn verdicts(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &Host,
+        now: UnixTime,
+    ) -> (ChainVerdict, IdentityVerdict) {
+        let judged = self.judged(end_entity, intermediates, host, now);
+        (judged.chain, judged.identity)
+    }
+
+    fn judged(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &Host,
+        now: UnixTime,
+    ) -> ServerVerdicts {
+        if let Some(judge) = &self.judge {
+            return judge.judge(host, end_entity, intermediates, now);
+        }
+        let Ok(name) = ServerName::try_from(host.as_str()) else {
+            return ServerVerdicts::default();
+        };
+        let identity = identity(end_entity, &name);
+        let verified = self
+            .inner
+            .verify_server_cert(end_entity, intermediates, &name, &[], now);
+        let chain = match verified {
+            Ok(_) => ChainVerdict::Trusted,
+            Err(error) if is_of_another(&error) && identity == IdentityVerdict::Differs => {
+                ChainVerdict::Trusted
+            }
+            Err(_) => ChainVerdict::Refused,
+        };
+        ServerVerdicts {
+            chain,
+            identity,
+            dane: DaneVerdict::NotChecked,
+        }
+    }
+
+    /// Creates a configuration for connections to a host with these latches: the versions of TLS that the latches
+    /// allow, no early data, no client certificate. Sessions are resumed within the configuration.
+    ///
+    /// # Errors
+    /// Returns rustls's error if the provider supports no version that the latches allow.
+    pub fn client_config(
+        self: Arc<Self>,
+        provider: Arc<CryptoProvider>,
+        requirements: &Requirements,
+    ) -> Result<ClientConfig, Error> {
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&requirements.protocol_versions())?
+            .dangerous()
+            .with_custom_certificate_verifier(self)
+            .with_no_client_auth();
+        // Early data would be sent before the server is authenticated.
+        config.enable_early_data = false;
+        Ok(config)
+    }
+}
+
+/// TLS of rustls.
+#[cfg_attr(docsrs, doc(cfg(feature = "verifier")))]
+impl Requirements {
+    /// Returns the versions of TLS that the latches allow, the latest first. rustls supports only TLS 1.2 and later, so
+    /// tls10 and tls12 exclude no version of it.
+    #[must_use]
+    pub fn protocol_versions(&self) -> Vec<&'static SupportedProtocolVersion> {
+        let allowed = |version: &&&SupportedProtocolVersion| {
+            let version = ProtocolVersion(version.version.into());
+            Some(version) >= self.min_version
+        };
+        ALL_VERSIONS.iter().filter(allowed).copied().collect()
+    }
+}
+
+/// Returns the verdict by the names of the certificate's subjectAltName: RFC 7817 without SRV-IDs and common names, which it
+/// allows.
+fn identity(certificate: &CertificateDer<'_>, name: &ServerName<'_>) -> IdentityVerdict {
+    let parsed = ParsedCertificate::try_from(certificate);
+    match parsed.and_then(|certificate| verify_server_name(&certificate, name)) {
+        Ok(()) => IdentityVerdict::Matches,
+        Err(error) if is_of_another(&error) => IdentityVerdict::Differs,
+        Err(_) => IdentityVerdict::NotChecked,
+    }
+}
+
+const fn is_of_another(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+        )
+    )
+}
+
+/// The reason of an error that ended a handshake.
+impl From<&Error> for HandshakeFault {
+    fn from(error: &Error) -> Self {
+        match error {
+            error if is_of_another(error) => Self::Certificate(CertificateFault::Identity),
+            Error::InvalidCertificate(_)
+            | Error::InvalidCertRevocationList(_)
+            | Error::NoCertificatesPresented
+            | Error::UnsupportedNameType => Self::Certificate(CertificateFault::Chain),
+            Error::AlertReceived(alert) if is_of_the_server(*alert) => Self::Server,
+            Error::FailedToGetCurrentTime
+            | Error::FailedToGetRandomBytes
+            | Error::HandshakeNotComplete
+            | Error::General(_)
+            | Error::Other(_) => Self::Local,
+            // What the server sent, or what the two have not in common.
+            _ => Self::Negotiation,
+        }
+    }
+}
+
+/// The reason of an error that ended a handshake over a stream: what rustls found, or else the transport.
+impl From<&io::Error> for HandshakeFault {
+    fn from(error: &io::Error) -> Self {
+        let inner = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Error>());
+        inner.map_or(Self::Transport, Self::from)
+    }
+}
+
+/// Returns `true` if an alert tells of the server's own trouble, or of what it holds against this client: no
+/// word of versions and cipher suites.
+const fn is_of_the_server(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::CloseNotify
+            | AlertDescription::InternalError
+            | AlertDescription::UserCanceled
+            | AlertDescription::AccessDenied
+            | AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateRequired
+    )
+}
+
+impl ServerCertVerifier for DeferredServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.goes_on {
+            // The verdict is that of `facts`.
+            return Ok(ServerCertVerified::assertion());
+        }
+        self.inner
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        self.inner.requires_raw_public_keys()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        self.inner.root_hint_subjects()
+    }
+}
