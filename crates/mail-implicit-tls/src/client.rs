@@ -37,7 +37,7 @@ pub use self::library::AdapterError;
 use self::stream::Sniffed;
 pub use self::stream::{Closed, Ending, Stream};
 use crate::{
-    account::{Account, AccountId, Host, Server},
+    account::{Account, AccountId, Host, HostSource, Server},
     dane::{DaneRules, TlsaJudge},
     dialogue::{Capabilities, Demand, Dialogue, Greeting, Ready},
     dns::{
@@ -391,7 +391,9 @@ impl Connector {
             }
             (Host::Name(name), _) => name.clone(),
         };
-        let wanted = account.uses_dane() && service.uses_tls();
+        // RFC 7673 section 3.1: behind an insecure SRV record there is no DANE.
+        let is_sourced = server.source != HostSource::InsecureSrv;
+        let wanted = account.uses_dane() && service.uses_tls() && is_sourced;
         if let (Some(address), false) = (server.address, wanted) {
             return Ok((vec![address], TlsaRecords::NotRequested));
         }
