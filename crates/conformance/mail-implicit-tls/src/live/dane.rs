@@ -374,8 +374,9 @@ fn refused(problems: &[ChainProblem]) -> ChainVerdict {
     ChainVerdict::Refused(problems.to_vec())
 }
 
-const fn not_verified(verdict: Verdict) -> Result<Verdict, Verdict> {
-    Err(verdict)
+/// The end of an attempt to connect to a server that is not accepted.
+fn not_verified(verdict: Verdict) -> End {
+    Err(Cause::NotVerified(Box::new(verdict)))
 }
 
 /// The kinds of certificates that a server shows.
@@ -399,6 +400,9 @@ struct Shown<'a> {
     authority: &'a Made,
 }
 
+/// The right end of an attempt to connect to a host.
+type Right<'r> = &'r dyn Fn(&str, DaneRules) -> Checked<End>;
+
 type Record<'r> = &'r dyn Fn(&Shown<'_>) -> String;
 
 /// What a host of the tree shows and publishes, and how the client's attempt ends under each reading of DANE.
@@ -406,7 +410,7 @@ struct Row<'r> {
     label: &'static str,
     shows: Shows,
     records: Vec<Record<'r>>,
-    right: &'r dyn Fn(&str, DaneRules) -> Checked<Result<Verdict, Verdict>>,
+    right: Right<'r>,
 }
 
 const WRONG: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -540,7 +544,7 @@ async fn certificates(root: &Path) -> Checked {
                     )),
                     _ => {
                         let dane = differs([3, 1, 1], RecordProblem::Identity);
-                        Err(verdict(unknown(), of(&[host])?, dane))
+                        not_verified(verdict(unknown(), of(&[host])?, dane))
                     }
                 })
             },
@@ -558,7 +562,7 @@ async fn certificates(root: &Path) -> Checked {
                             finding([3, 1, 1], RecordProblem::WeakerDigest),
                             finding([3, 1, 2], RecordProblem::NoMatch),
                         ];
-                        Err(verdict(
+                        not_verified(verdict(
                             unknown(),
                             matching(host)?,
                             DaneVerdict::Differs(findings),
@@ -743,7 +747,6 @@ async fn certificates(root: &Path) -> Checked {
             let server = imaps(&host, port)?;
             let end = end(&connector, &account(None, &server)?, &server).await?;
             let right = (row.right)(&host, rules)?;
-            let right = right.map_err(|verdict| Cause::NotVerified(Box::new(verdict)));
             same(&format!("{host} {rules:?}"), end, right)?;
         }
     }
@@ -1025,7 +1028,7 @@ async fn behind_srv(root: &Path) -> Checked {
             (
                 "wrong.good.test",
                 HostSource::SecureSrv,
-                Err(verdict(TRUSTED, matching("other.good.test")?, wrong)),
+                not_verified(verdict(TRUSTED, matching("other.good.test")?, wrong)),
             ),
             (
                 "unsigned.good.test",
@@ -1040,7 +1043,7 @@ async fn behind_srv(root: &Path) -> Checked {
             (
                 "corp.plain.test",
                 HostSource::InsecureSrv,
-                Err(verdict(unknown(), foreign, insecure())),
+                not_verified(verdict(unknown(), foreign, insecure())),
             ),
             (
                 "own.plain.test",
@@ -1072,7 +1075,6 @@ async fn behind_srv(root: &Path) -> Checked {
             let connector = authorities.connector(resolver.clone(), rules)?;
             let account = account(Some(domain), &server)?;
             let end = end(&connector, &account, &server).await?;
-            let right = right.map_err(|verdict| Cause::NotVerified(Box::new(verdict)));
             same(&format!("{domain} {source:?} {rules:?}"), end, right)?;
         }
     }
@@ -1128,14 +1130,13 @@ async fn on_server(root: &Path, site: &Site, of: &Path, ports: &[(Service, u16)]
         ),
         (
             format!("3 1 1 {WRONG}"),
-            Err(verdict(chain(), matching(HOST)?, wrong)),
+            not_verified(verdict(chain(), matching(HOST)?, wrong)),
         ),
         (format!("3 1 9 {key}"), {
             let dane = DaneVerdict::NotUsed(DaneNotUsed::Unusable(unusable));
-            Err(verdict(chain(), matching(HOST)?, dane))
+            not_verified(verdict(chain(), matching(HOST)?, dane))
         }),
     ] {
-        let right = right.map_err(|verdict| Cause::NotVerified(Box::new(verdict)));
         let label = HOST.trim_end_matches(".test");
         let mut records = format!("{label} A 127.0.0.1\n");
         for (_, port) in ports {
