@@ -25,7 +25,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// An authority that issues certificates, with its own certificate.
 ///
-/// It dereferences to the issuer of [`rcgen`].
+/// Dereferences to the issuer of [`rcgen`].
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }

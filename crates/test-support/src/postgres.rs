@@ -207,7 +207,7 @@ impl Programs {
         let run_as = root.then(|| {
             account("postgres")
                 .or_else(|| account("nobody"))
-                .expect("PostgreSQL needs a user other than root, postgres or nobody")
+                .expect("a user to run PostgreSQL, which refuses root")
         });
         Self { directory, run_as }
     }
