@@ -34,7 +34,7 @@ impl Lines {
         let new = self.buffer.get(self.examined..).unwrap_or_default();
         let end = new.iter().position(|octet| *octet == b'\n');
         #[cfg(test)]
-        self.count(end.map_or(new.len(), |end| end + 1));
+        self.count(end.unwrap_or(new.len()));
         let Some(end) = end else {
             // A CR may end the part of the line that was examined before.
             let from = self.examined.saturating_sub(1).max(self.start);
@@ -84,7 +84,7 @@ impl Lines {
 
     #[cfg(test)]
     const fn count(&mut self, octets: usize) {
-        self.work += octets;
+        self.work = self.work.saturating_add(octets);
     }
 }
 
@@ -94,7 +94,11 @@ mod tests {
 
     #[test]
     fn does_work_that_is_linear_in_the_octets() {
-        for line in ["\r\n", "* OK hello\r\n", &format!("{}\r\n", "a".repeat(8000))] {
+        for line in [
+            "\r\n",
+            "* OK hello\r\n",
+            &format!("{}\r\n", "a".repeat(8000)),
+        ] {
             let octets = line.repeat(65_536 / line.len());
             for pieces in [1, 3, 4096, 65_536] {
                 let mut lines = Lines::default();
