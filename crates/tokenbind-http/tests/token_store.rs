@@ -45,7 +45,8 @@ use tokenbind_http::{
     TokenStoreErrorKind, TokenToIssue, TokensOf, UnboundReason,
 };
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, PointEncoding, PublicKey, TokenBindingId, TokenBindingType,
+    PointEncoding, PublicKey, TokenBindingId, TokenBindingType,
+    token::{BearerPolicy, DiscardReason},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
