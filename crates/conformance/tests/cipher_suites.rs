@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use authres_tls::{CipherSuite, ProtocolVersion, Strength, TlsSession, rate_strength};
-use deep_latch::{MIN_STRENGTH_BITS, strength_bits};
+use deep_latch::{cipher::strength_bits, facility::MIN_STRENGTH_BITS};
 use tls_parser::CIPHERS;
 
 /// A cipher whose key is longer than the cipher is strong: `authres-tls` reports the length of the key

@@ -1,4 +1,4 @@
-//! Latches of many accounts in an SQLite database, opened so that nothing is lost.
+//! Latches of many accounts in an SQLite database, which is opened so that no latch is lost.
 
 use std::{fmt, path::Path, time::Duration};
 
@@ -31,12 +31,12 @@ const LIST: &str = "SELECT host, latched, status FROM deep_latches \
 
 type Row = (String, String, Option<String>);
 
-/// How a store uses its database.
+/// The options of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// How many connections read at once at most. There is one more, that writes.
+    /// The most connections that read at once. One more connection writes.
     pub max_connections: u32,
-    /// How long a call may take, and wait for a free connection and for writers of other processes.
+    /// The time limit of a call, including the wait for a free connection and for writers of other processes.
     pub timeout: Duration,
 }
 
@@ -49,12 +49,12 @@ impl Default for SqliteOptions {
     }
 }
 
-/// Latches in an SQLite database, which one or more processes have on their own machine's disk. A latch is
-/// in that one file, and on the disk, before [`merge`](LatchStore::merge) returns, and stays there if the
-/// process, or the machine, dies the next moment. The names of an account that was deleted are overwritten.
+/// A latch store in an SQLite database, which one or more processes use on the disk of their machine. A latch is in that one
+/// file, and on the disk, before [`merge`](LatchStore::merge) returns, and survives the process and the machine. The names
+/// of deleted accounts are overwritten.
 ///
 /// To back it up, use [`back_up`](Self::back_up), or `sqlite3 FILE '.backup COPY'`. A copy of the file is good
-/// only while no process has it open; a latch that a backup lacks is lost when the backup is put back.
+/// only while no process has it open. A latch that a backup lacks is lost when the backup is restored.
 ///
 /// ```no_run
 /// use deep_latch::{Host, store::{Account, LatchStore}};
@@ -75,11 +75,10 @@ pub struct SqliteLatchStore {
 }
 
 impl SqliteLatchStore {
-    /// Opens the store in this file. It may not be on a network file system. A symbolic link is resolved once.
+    /// Opens the store in a file, which must not be on a network file system. A symbolic link is resolved once.
     ///
     /// # Errors
-    /// [`Missing`](LatchStoreErrorKind::Missing) if there is none, or it is removed or replaced while it is
-    /// open; [`Unreadable`](LatchStoreErrorKind::Unreadable) if it is empty, was cut off or is damaged;
+    /// [`Missing`](LatchStoreErrorKind::Missing) if there is no such file, or it is removed or replaced while it is open; [`Unreadable`](LatchStoreErrorKind::Unreadable) if it is empty, was cut off or is damaged;
     /// [`NotDurable`](LatchStoreErrorKind::NotDurable) if it has a write-ahead log, without which it would be
     /// stale; [`Exposed`](LatchStoreErrorKind::Exposed) if it is open to other users than its owner and, to
     /// read, the owner's group; [`Version`](LatchStoreErrorKind::Version).
@@ -90,13 +89,13 @@ impl SqliteLatchStore {
         Self::open_with(path.as_ref(), options, OpenMode::Existing).await
     }
 
-    /// Opens the store, and makes one without latches where there is none: a new file, for its owner alone to
-    /// read, or tables in a database that has others. The directory must exist. It is for the moment when
-    /// a service is installed: later, it would not notice that the file was lost. A file without content is
-    /// not a new store, but an error.
+    /// Opens the store, and creates a store without latches if there is none: a new file for its owner only, or tables in a
+    /// database that has others. The directory must exist. Use this when a service is installed only: later, it would not
+    /// notice that the file was lost. An empty file is an error, not a new store.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and when it cannot be made.
+    /// Returns the errors of [`open`](Self::open), and [`Unavailable`](LatchStoreErrorKind::Unavailable) if the store
+    /// cannot be created.
     pub async fn open_or_create(
         path: impl AsRef<Path>,
         options: SqliteOptions,
@@ -119,30 +118,30 @@ impl SqliteLatchStore {
         Ok(Self { store })
     }
 
-    /// Writes the database anew, without the space of deleted accounts. It takes as long as that needs, and as
-    /// much space again.
+    /// Rewrites the database without the space of deleted accounts. The call has no time limit, and needs as much space
+    /// again.
     ///
     /// # Errors
-    /// When it cannot be done; the database is as it was.
+    /// Returns the kind of the failure. The database is unchanged then.
     pub async fn vacuum(&self) -> Result<(), LatchStoreError> {
         self.store.vacuum().await.map_err(LatchStoreError::from)
     }
 
-    /// Copies the database, as it is at one moment, into a new file, for its owner alone to read.
+    /// Copies the database, as it is at one moment, into a new file for its owner only.
     ///
     /// # Errors
-    /// When the file exists, or cannot be written.
+    /// Returns the kind of the failure if the file exists or cannot be written.
     pub async fn back_up(&self, to: impl AsRef<Path>) -> Result<(), LatchStoreError> {
         let copied = self.store.back_up(to).await;
         copied.map_err(LatchStoreError::from)
     }
 
-    /// Closes all connections, and waits until they are.
+    /// Closes all connections, and waits until they are closed.
     pub async fn close(&self) {
         self.store.close().await;
     }
 
-    /// Waits for an operation no longer than the store's time limit.
+    /// Awaits an operation with the store's time limit.
     async fn within<T>(
         &self,
         operation: impl Future<Output = Result<T, LatchStoreError>>,
@@ -151,7 +150,7 @@ impl SqliteLatchStore {
         done.map_err(LatchStoreError::from)?
     }
 
-    /// Returns the error for one of sqlx.
+    /// Converts an error of sqlx.
     fn failed(&self, error: sqlx::Error) -> LatchStoreError {
         LatchStoreError::from(self.store.error(error))
     }
@@ -256,7 +255,7 @@ fn kept(host: &Host, row: Option<Row>) -> Result<LatchRecord, LatchStoreError> {
     row.map_or_else(|| Ok(LatchRecord::new(host.clone())), record)
 }
 
-/// The record of a row. The file can hold what this crate did not write.
+/// Returns the record of a row, which this crate may not have written.
 fn record((name, latched, status): Row) -> Result<LatchRecord, LatchStoreError> {
     let host = Host::try_new(&name).ok();
     let host = host.filter(|host| host.as_str() == name);

@@ -1,7 +1,7 @@
 //! Reports of clients in an SQL database.
 //!
-//! One implementation, generic over the database: both understand all statements, with `$1` as the
-//! placeholder. The peer's words are values of placeholders always.
+//! The implementation is generic over the database: both support all statements, with `$1` as the placeholder. Texts of
+//! clients are always values of placeholders.
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -33,12 +33,11 @@ pub use postgres::PostgresReportSink;
 pub use sqlite::SqliteReportSink;
 
 
-/// Where it is noted which version a schema is of.
+/// The table with the versions of the schema.
 const MIGRATIONS: &str = "deep_report_migrations";
 
-/// News of a client that is known: its id, the number of its last report, and when that was. A report that comes
-/// too late has no number. The row stays locked until the transaction ends, so that reports of
-/// one client come after one another.
+/// Updates a known client. Returns its id, and the number and time of its last report. A late report has no number. The row
+/// stays locked until the transaction ends, so that reports of one client are processed one after another.
 const KNOWN_CLIENT: &str = "UPDATE deep_clients SET \
     protocol = CASE WHEN $6 >= last_seen THEN $5 ELSE protocol END, \
     first_seen = CASE WHEN $6 < first_seen THEN $6 ELSE first_seen END, \
@@ -46,7 +45,7 @@ const KNOWN_CLIENT: &str = "UPDATE deep_clients SET \
     last_seen = CASE WHEN $6 > last_seen THEN $6 ELSE last_seen END \
     WHERE account = $1 AND host = $2 AND name = $3 AND version = $4 \
     RETURNING id, reports, last_seen";
-/// A new client, or news of one that another connection has just added. No row: the account has too many
+/// Inserts a client, or updates one that another connection has just inserted. Returns no row if the account has too many
 /// others.
 const CLIENT: &str = "INSERT INTO deep_clients \
     (account, host, name, version, protocol, first_seen, last_seen, reports) \
@@ -132,15 +131,15 @@ const PURGE: &str = "DELETE FROM deep_clients WHERE id IN \
     (SELECT id FROM deep_clients WHERE last_seen < $1 ORDER BY last_seen LIMIT $2)";
 const FORGET: &str = "DELETE FROM deep_clients WHERE account = $1";
 
-/// How a sink uses its database.
+/// The options of a sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportSinkOptions {
-    /// How many connections are open at most. SQLite writes through one more.
+    /// The most connections that are open at once. SQLite writes through one more.
     pub max_connections: u32,
-    /// How long a call may take, and wait for a free connection, for locks, and for other writers.
+    /// The time limit of a call, including the wait for a free connection, for locks, and for other writers.
     pub timeout: Duration,
-    /// A PostgreSQL server on another host is used though the connection does not verify its
-    /// certificate and name. Whoever is between can then read and forge reports.
+    /// Allows a PostgreSQL server on another host whose certificate and name the connection does not verify. An attacker
+    /// on the network path can then read and forge reports.
     pub allow_unverified_server: bool,
 }
 
@@ -154,26 +153,25 @@ impl Default for ReportSinkOptions {
     }
 }
 
-/// A database of sqlx that a sink can be in: `sqlx::Sqlite`, `sqlx::Postgres`.
+/// A database of sqlx that a sink can use. Its implementations are `sqlx::Sqlite` and `sqlx::Postgres`.
 pub trait ReportSinkBackend: SqlDatabase {
-    /// Lets no other transaction count the clients of account `$1` on host `$2`; nothing, where transactions
-    /// that write are one after another anyway.
+    /// The statement that prevents other transactions from counting the clients of account `$1` on host `$2`; `None` for a
+    /// database whose writing transactions run one after another.
     const LOCK_ACCOUNT: Option<&'static str>;
 }
 
-/// What clients report, in an SQL database. What was recorded stays if the process, or the machine, dies the
-/// next moment.
+/// A report sink in an SQL database. A recorded report survives the process and the machine.
 pub struct SqlxReportSink<DB: ReportSinkBackend> {
     store: SqlStore<DB>,
 }
 
 impl<DB: ReportSinkBackend> SqlxReportSink<DB> {
-    /// Closes all connections, and waits until they are.
+    /// Closes all connections, and waits until they are closed.
     pub async fn close(&self) {
         self.store.close().await;
     }
 
-    /// Waits for an operation no longer than the sink's time limit.
+    /// Awaits an operation with the sink's time limit.
     async fn within<T>(
         &self,
         operation: impl Future<Output = Result<T, ReportSinkError>>,
@@ -182,7 +180,7 @@ impl<DB: ReportSinkBackend> SqlxReportSink<DB> {
         done.map_err(ReportSinkError::from)?
     }
 
-    /// Returns the error for one of sqlx.
+    /// Converts an error of sqlx.
     fn failed(&self, error: sqlx::Error) -> ReportSinkError {
         ReportSinkError::from(self.store.error(error))
     }
@@ -238,7 +236,7 @@ where
                     let at = |mentioned: bool| mentioned.then_some(report.seconds());
                     let is_last = report.seconds() == last_seen;
                     row.push_bind(client)
-                        .push_bind(tag.to_owned())
+                        .push_bind(tag)
                         .push_bind(at(mention.latched))
                         .push_bind(at(mention.supported))
                         .push_bind(at(mention.failed))
@@ -397,7 +395,7 @@ impl<DB: ReportSinkBackend> fmt::Debug for SqlxReportSink<DB> {
     }
 }
 
-/// The host, or nothing for all: no host has an empty name.
+/// Returns the host, or an empty text for all hosts: no host has an empty name.
 fn host(of: Clients<'_>) -> &str {
     of.host.map_or("", |host| host.as_str())
 }

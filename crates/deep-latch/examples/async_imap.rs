@@ -10,7 +10,7 @@
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
-use deep_latch::{ImapClient, ImapLoginError};
+use deep_latch::{ImapClient, connection::ImapLoginError};
 
 mod setup;
 

@@ -10,7 +10,7 @@
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
-use deep_latch::{SmtpClient, SmtpConnectionError};
+use deep_latch::{SmtpClient, connection::SmtpConnectionError};
 use lettre::{
     Message,
     transport::smtp::authentication::{Credentials, Mechanism},

@@ -5,8 +5,9 @@ use std::{
 };
 
 use deep_latch::{
-    Account, Action, ClientEvent, ClientOptions, Facilities, FileLatchStore, Host, LatchConnector,
-    LatchSession, LatchStore, RunError, TlsStart,
+    Facilities, Host, LatchSession, client::{ClientEvent, ClientOptions, TlsStart},
+    connection::{LatchConnector, RunError}, failure::Action,
+    store::{Account, FileLatchStore, LatchStore},
 };
 use rustls::{
     RootCertStore,
@@ -102,7 +103,8 @@ impl Setup {
     /// Begins with what was kept. A store that cannot tell is no reason to go on without.
     pub(crate) async fn session(&self) -> Result<LatchSession, Box<dyn Error>> {
         let record = self.store.load(&self.account, &self.host).await?;
-        Ok(LatchSession::begin(record, Facilities::new()).0)
+        // A latched tag that is unknown here refuses the connection before it is opened.
+        Ok(LatchSession::try_new(record, Facilities::new())?)
     }
 
     pub(crate) const fn connector(&self) -> &LatchConnector {

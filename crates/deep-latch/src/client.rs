@@ -1,4 +1,5 @@
-//! One connection of a client, without I/O: the caller feeds the server's bytes in and does what the client demands.
+//! The client's side of a connection, without I/O: the caller feeds the server's bytes in and does what the client
+//! demands.
 //! The dialogues are in the modules [`imap`](crate::imap), [`pop`](crate::pop) and [`smtp`](crate::smtp).
 
 pub(crate) mod core;
@@ -92,7 +93,7 @@ pub enum Demand {
 /// [`Pop`](crate::pop::Pop) and [`Smtp`](crate::smtp::Smtp).
 pub trait Protocol: Dialogue {}
 
-/// One connection of a client, from before its first byte until the caller logs in. If the caller calls
+/// The client's side of a connection, from before its first byte until the caller logs in. If the caller calls
 /// [`logged_in`](Self::logged_in), the client also latches the tags that are known after login only.
 ///
 /// The caller does what [`demand`](Self::demand) returns until that is [`Demand::Ready`], [`Demand::Refused`], or an

@@ -1,4 +1,6 @@
-//! Feature `tokio`: runs a [`Client`] over a stream, and keeps what it learns in a [`LatchStore`].
+//! Connections over tokio: [`Client::run`] does what a client demands over a stream, and keeps its latches in a
+//! [`LatchStore`]. With the feature `connector`, `LatchConnector` adds TLS of rustls; with `async-imap` and `lettre`, it
+//! gives connections to these libraries.
 
 #[cfg(feature = "async-imap")]
 #[cfg_attr(docsrs, doc(cfg(feature = "async-imap")))]
@@ -39,59 +41,60 @@ use crate::{
     store::{Account, LatchStore, LatchStoreError},
 };
 
-/// How much is read at once, in bytes.
+/// The size of the buffer for reading, in bytes.
 const READ_BYTES: usize = 4096;
 
-/// Where a client has come to.
+/// The state in which [`Client::run`] returns, and in which the caller has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Pause {
-    /// The TLS handshake is due: then [`Client::handshake`], and [`run`] again over the TLS stream.
+    /// The caller does the TLS handshake, then calls [`Client::handshake`], and [`Client::run`] again over the TLS
+    /// stream.
     StartTls,
-    /// The caller logs in: then [`Client::logged_in`], and [`run`] again.
+    /// The caller logs in, then calls [`Client::logged_in`], and [`Client::run`] again.
     LogIn,
-    /// The connection is the caller's.
+    /// The caller uses the connection.
     Ready,
 }
 
-/// Why a connection came to nothing.
+/// The reason why a connection failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunError {
-    /// A latched facility is not there. What the user may be offered is in the failure.
+    /// The connection lacks a latched facility. The failure has the actions that the user may be offered.
     Refused {
         /// The failure.
         failure: LatchFailure,
-        /// What the TLS engine said, if it was the handshake that failed. It comes from an unverified server.
+        /// The error of the TLS engine, if the handshake failed. Its text can come from an unverified server.
         handshake: Option<io::Error>,
     },
-    /// The server's certificate is not accepted, and no latched tag says anything of it.
+    /// The server's certificate is not accepted, and no latched tag concerns it.
     Certificate {
         /// The failure.
         failure: CertificateFailure,
-        /// What the TLS engine said, if the certificate ended the handshake.
+        /// The error of the TLS engine, if the certificate ended the handshake.
         handshake: Option<io::Error>,
     },
-    /// The server did what it must not, or nothing could be had of it.
+    /// The server violated the protocol, refused a required command, or closed the connection.
     Client(ClientError),
-    /// The handshake failed for a reason that no latched tag says anything of.
+    /// The handshake failed for a reason that concerns no latched tag.
     Handshake {
         /// The reason.
         fault: HandshakeFault,
-        /// What the TLS engine said.
+        /// The error of the TLS engine.
         error: io::Error,
     },
-    /// Reading or writing failed, or the connection broke during the handshake: a failure of the transport,
-    /// which says nothing of the server.
+    /// Reading or writing failed, or the connection broke during the handshake: a failure of the transport, which says
+    /// nothing about the server.
     Io(io::Error),
     /// The server did not answer in time.
     TimedOut,
-    /// What was learnt could not be stored: the connection is not to be used.
+    /// The latches could not be stored: the connection must not be used.
     Store(LatchStoreError),
 }
 
 impl RunError {
-    /// Returns what a user may be offered. To connect all the same is not among it.
+    /// Returns the actions that a user may be offered. No action connects in spite of the failure.
     #[must_use]
     pub fn actions(&self) -> Vec<Action> {
         match self {
@@ -191,7 +194,7 @@ impl<P: Protocol> Client<P> {
                 Demand::LogIn => return Ok(Pause::LogIn),
                 Demand::Ready => return Ok(Pause::Ready),
                 Demand::Refused(failure) => {
-                    // Whether that succeeds makes no difference.
+                    // The result of closing makes no difference.
                     let _ = stream.shutdown().await;
                     let handshake = None;
                     return Err(RunError::Refused { failure, handshake });
@@ -235,8 +238,8 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result
     stream.flush().await
 }
 
-/// A stream with bytes that come before what is read of it: [`Client::take_leftover`], or a greeting that the
-/// client has read and that a library which is given the connection next waits for.
+/// A stream with bytes that are read before the stream's own: [`Client::take_leftover`], or a greeting that the client has
+/// read and that a library waits for.
 #[derive(Debug)]
 pub struct Rewound<S> {
     before: io::Cursor<Vec<u8>>,
@@ -244,7 +247,7 @@ pub struct Rewound<S> {
 }
 
 impl<S> Rewound<S> {
-    /// The stream with these bytes before it.
+    /// Creates a stream with these bytes before it.
     #[must_use]
     pub const fn new(before: Vec<u8>, stream: S) -> Self {
         Self {
@@ -253,7 +256,7 @@ impl<S> Rewound<S> {
         }
     }
 
-    /// Puts bytes before what is read next: [`Client::take_leftover`] after login.
+    /// Puts bytes before the bytes that are read next: [`Client::take_leftover`] after login.
     pub fn rewind(&mut self, mut before: Vec<u8>) {
         if before.is_empty() {
             return;
@@ -263,7 +266,7 @@ impl<S> Rewound<S> {
         self.before = io::Cursor::new(before);
     }
 
-    /// The stream. Bytes that come before it and were not read are not to be had of it.
+    /// Returns the stream, without the bytes before it that were not read.
     #[must_use]
     pub const fn get_ref(&self) -> &S {
         &self.stream

@@ -1,4 +1,4 @@
-//! The host that latches are recorded with, draft-newman-email-deep-02 sections 5.1 and 5.3.
+//! Hosts, which latches are recorded for: draft-newman-email-deep-02 sections 5.1 and 5.3.
 
 use alloc::boxed::Box;
 use core::{fmt, net::IpAddr};

@@ -1,5 +1,5 @@
-//! A proxy that ends TLS, draft-newman-email-deep-02 section 7.1, `tls` and example 3: it tells the server the
-//! cipher suite of the client's connection, and lets no client tell another.
+//! Proxies that end TLS, draft-newman-email-deep-02 section 7.1, `tls` and example 3: a proxy reports the cipher suite of
+//! the client's connection to the server, and prevents clients from reporting another.
 
 mod imap;
 
@@ -21,15 +21,16 @@ use crate::{
 
 const TLS: &str = "tls";
 
-/// What becomes of a `tls` that comes in already.
+/// The treatment of a `tls` in a client's command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum InboundTls {
-    /// It is taken out: it is the client's word for its own security.
+    /// The field is removed: a client cannot be trusted about its own security.
     #[default]
     Remove,
     /// The command is refused.
     Refuse,
-    /// It is kept, and none is added: it is from another proxy of ours, which the client is connected to.
+    /// The field is kept, and no other is added: it is from another proxy of the same operator, which the client is
+    /// connected to.
     Trust,
 }
 
@@ -38,9 +39,9 @@ pub enum InboundTls {
 pub struct Forwarded {
     /// The command. Apart from `tls` and the form of literals it is byte for byte the client's.
     pub command: Vec<u8>,
-    /// A `tls` came in, and was taken out.
+    /// `true` if a `tls` of the client was removed.
     pub removed: bool,
-    /// Where the server's continuation requests come.
+    /// The places at which the server's continuation requests are expected.
     waits: Vec<usize>,
 }
 
@@ -177,8 +178,8 @@ impl Forwarded {
         })
     }
 
-    /// The parts of the command. After each part but the last the server must have sent a continuation
-    /// request (`+`) before the next is sent. If it answers the command instead, the rest is not sent.
+    /// Returns the parts of the command. Each part but the first is sent only after the server has sent a continuation
+    /// request (`+`). If the server answers the command instead, the rest is not sent.
     pub fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let starts = core::iter::once(0).chain(self.waits.iter().copied());
         let ends = self.waits.iter().copied();
@@ -192,13 +193,13 @@ impl Forwarded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ForwardError {
-    /// It cannot be read: a server that reads it otherwise could find a `tls` in it.
+    /// The command is malformed: a server could find a `tls` in it.
     Unreadable(ParseError),
-    /// A `tls` came in, and is refused.
+    /// The command has a `tls` of the client, which is refused.
     Inbound,
-    /// There is no room for `tls`: the command is at its limit.
+    /// The command has no room for `tls`: it is at its limit.
     Full,
-    /// Without `tls`, CLIENT has no parameter left. It can be answered with 250.
+    /// CLIENT has no other parameter than the removed `tls`. The proxy can answer 250.
     NothingLeft,
 }
 
@@ -206,9 +207,9 @@ impl fmt::Display for ForwardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(error) => error.fmt(f),
-            Self::Inbound => f.write_str("tls: from a client"),
-            Self::Full => f.write_str("tls: no room for it"),
-            Self::NothingLeft => f.write_str("deep-cmd: nothing is left without tls"),
+            Self::Inbound => f.write_str("tls: a client must not send this field"),
+            Self::Full => f.write_str("tls: no room for the field"),
+            Self::NothingLeft => f.write_str("deep-cmd: no parameter but tls"),
         }
     }
 }
@@ -221,21 +222,21 @@ impl From<ParseError> for ForwardError {
     }
 }
 
-/// Returns `true` if a field of ID has `tls` as a word: `" tls"` and `"x, tls"` are other fields, but a server
-/// that trims fields, or the reader of its log (`ID sent: x, tls=A_LIE`), takes them for it.
+/// Returns `true` if a field of ID has `tls` as a word: `" tls"` and `"x, tls"` are other fields, but a server that trims
+/// fields, or a reader of its log (`ID sent: x, tls=A_LIE`), takes them for `tls`.
 fn may_pass_for_tls(field: &str) -> bool {
     let word = |next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.');
     let mut words = field.split(|next| !word(next));
     words.any(|word| word.eq_ignore_ascii_case(TLS))
 }
 
-/// `id_params_list`, as it is written for the server.
+/// `id_params_list` in the form for the server.
 #[derive(Default)]
 struct List {
     text: String,
-    /// Where the octets of literals begin.
+    /// The places at which the octets of literals begin.
     waits: Vec<usize>,
-    /// A string is not written as the client wrote it.
+    /// `true` if a string is not written as the client wrote it.
     rewritten: bool,
 }
 
@@ -248,8 +249,8 @@ impl List {
         self.string(value.unwrap_or_default(), value_written);
     }
 
-    /// A literal becomes a quoted string where RFC 3501 has one for it. Where it does not, the literal is one
-    /// that waits: a server without LITERAL+ would read the octets of another as commands.
+    /// Writes a string. A literal becomes a quoted string if RFC 3501 has one for it, and otherwise a literal that waits:
+    /// a server without LITERAL+ would read the octets of a literal that does not wait as commands.
     fn string(&mut self, text: &str, written: Option<&str>) {
         if let Some(written) = written {
             self.text.push_str(written);

@@ -34,106 +34,115 @@ pub const MAX_REPORT_ACCOUNT_BYTES: usize = 320;
 /// 1024; what identifies a program is shorter, and each account can send as many as it likes.
 pub const MAX_SOFTWARE_BYTES: usize = 255;
 
-/// How many tags are kept of a client. The registry has four.
+/// The most tags of a client. The registry has four.
 pub const MAX_TAGS_PER_CLIENT: usize = 64;
 
-/// How many records, i.e. versions of programs, are kept of an account on a host: a household's over years.
-/// More are refused until old ones are purged, so that one account cannot fill the sink.
+/// The most records, i.e. versions of programs, of an account on a host: those of a household over years. More records are
+/// refused until old ones are purged, so that one account cannot fill the sink.
 pub const MAX_CLIENTS_PER_ACCOUNT: usize = 256;
 
-/// The most tags, and the most names, of an answer: those of most clients.
+/// The most tags, and the most names, of an answer: those with the most clients.
 pub const MAX_ROWS: usize = 1000;
 
-/// The most programs of an answer, those of most clients. The totals count the rest too.
+/// The most programs of an answer: those with the most clients. The totals include the rest.
 pub const MAX_PROGRAMS: usize = 200;
 
-/// The most versions of each program of an answer, those of most clients. The program's numbers count the rest
-/// too.
+/// The most versions of each program of an answer: those with the most clients. The program's numbers include the rest.
 pub const MAX_VERSIONS: usize = 20;
 
-/// How many records of clients one call purges at most.
+/// The most records of clients that one call purges.
 pub const CLIENTS_PER_BATCH: usize = 1000;
 
-/// Which clients are counted.
+/// The selection of clients that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clients<'a> {
-    /// Those that reported something then or later. What they reported earlier does not count.
+    /// The beginning of the period: clients without a report since then, and earlier reports, do not count.
     pub since: SystemTime,
-    /// Those of this host; of all hosts, if nothing.
+    /// The host; `None` selects all hosts.
     pub host: Option<&'a Host>,
 }
 
 impl Clients<'_> {
-    /// Of all hosts.
+    /// Selects the clients of all hosts.
     #[must_use]
     pub const fn since(since: SystemTime) -> Self {
         Self { since, host: None }
     }
 }
 
-/// The answer of a sink. Dropping it unanswered is safe: what was asked is done or not done.
+/// The answer of a sink. Dropping it unfinished is safe: the operation is done or not done.
 pub type SinkFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReportSinkError>> + Send + 'a>>;
 
-/// Where a server keeps what clients report: "Servers MAY record this information so administrators know
+/// A sink in which a server keeps the reports of clients: "Servers MAY record this information so administrators know
 /// the expected privacy level of the client and can thus act to avoid security latch failures"
 /// (draft-newman-email-deep-02 section 7.1).
 ///
-/// A client is an account, a host, and a program: two devices of one account with the same program are one, and
-/// an update of the program is no second client. Its version is that of its last report. Of each tag the sink
-/// keeps when the client last said that it has it latched, that it supports it unlatched, and that it failed, and
-/// how often. Later news do not undo earlier ones, and reports may come in any order: a latch counts until nobody
-/// has confirmed it since the time that is asked for. But whether a client fails now is what its last report says;
-/// of two in the same second, that which came later.
+/// A client is an account, a host, and a program: two devices of one account with the same program are one client, and so
+/// are two versions of the program. The client's version is that of its last report. For each tag the sink keeps the time
+/// at which the client last reported it as latched, as supported, and as failed, and the number of failures.
 ///
-/// The clock is the caller's; times are kept in whole seconds. The trait has boxed futures so that
-/// `Arc<dyn ReportSink>` is one, whichever sink the configuration names.
+/// An implementation must keep this contract:
+/// - Reports may arrive in any order. A later report does not undo an earlier one: a latch counts if a report in the
+///   period confirms it.
+/// - A client is failing if its last report says so; of two reports in the same second, the one that arrived later is
+///   the last.
+/// - A report that [`record`](Self::record) has confirmed survives the process and the machine.
+/// - Calls may be concurrent, in one process and in several.
+///
+/// The clock is the caller's; times are kept in whole seconds. [`SoftwareRow`] and [`ReceivedReport`] are the parts of an
+/// implementation. Futures are boxed so that the trait is dyn-compatible: `Arc<dyn ReportSink>` can be any sink that the
+/// configuration names.
 pub trait ReportSink: Send + Sync {
-    /// Keeps a report, all of it or nothing.
+    /// Keeps a report, as a whole or not at all.
     ///
     /// # Errors
-    /// When a limit is reached, and when it may not have been kept.
+    /// Returns [`ReportSinkErrorKind::TooManyClients`] or [`ReportSinkErrorKind::TooManyTags`] if a limit is reached, and
+    /// another kind if the report may not have been kept.
     fn record<'a>(&'a self, report: &'a ReceivedReport<'a>) -> SinkFuture<'a, ()>;
 
-    /// How many clients there are of each tag, those that most have latched first, at most [`MAX_ROWS`].
+    /// Counts the clients of each tag. The tags that most clients have latched are first; at most [`MAX_ROWS`] are
+    /// returned.
     ///
     /// # Errors
-    /// When the sink cannot tell.
+    /// Returns the kind of the failure if the sink cannot answer.
     fn clients_by_tag<'a>(&'a self, of: Clients<'a>) -> SinkFuture<'a, Vec<TagCount>>;
 
-    /// Returns how many clients there are of each program, and of its versions.
+    /// Counts the clients of each program, and of its versions.
     ///
     /// # Errors
-    /// When the sink cannot tell.
+    /// Returns the kind of the failure if the sink cannot answer.
     fn clients_by_software<'a>(&'a self, of: Clients<'a>) -> SinkFuture<'a, SoftwareCounts>;
 
-    /// Which clients have a tag latched, and said so in the time asked for: they refuse to connect once the
-    /// server has it no more.
+    /// Counts the clients that have a tag latched, by reports in the period: they refuse to connect once the server does
+    /// not achieve the tag any more. The case of letters in `tag` does not matter.
     ///
     /// # Errors
-    /// When the sink cannot tell.
+    /// Returns the kind of the failure if the sink cannot answer.
     fn what_breaks_if_dropped<'a>(
         &'a self,
         tag: &'a SecurityTag<'a>,
         of: Clients<'a>,
     ) -> SinkFuture<'a, WhatBreaks>;
 
-    /// Returns which tags and hosts there are reports of. An answer of 0 clients about another one is no answer.
+    /// Returns the names of the tags and hosts in reports. A count of 0 clients for another name does not mean that
+    /// clients would not be affected.
     ///
     /// # Errors
-    /// When the sink cannot tell.
+    /// Returns the kind of the failure if the sink cannot answer.
     fn names(&self) -> SinkFuture<'_, SinkNames>;
 
-    /// Forgets records of which nothing was reported since `before`, at most [`CLIENTS_PER_BATCH`], and says how many: call
-    /// again if it was as many. A client has a record for each version of its program.
+    /// Deletes records without a report since `before`, at most [`CLIENTS_PER_BATCH`], and returns their number. The
+    /// caller repeats the call after a full batch. A client has a record for each version of its program.
     ///
     /// # Errors
-    /// When some may be left.
+    /// Returns the kind of the failure if records may remain.
     fn purge(&self, before: SystemTime) -> SinkFuture<'_, u64>;
 
-    /// Forgets all clients of an account, e.g. one that was closed, and says how many records they had.
+    /// Deletes all clients of an account, e.g. of one that was closed, and returns the number of their records. `account`
+    /// is compared byte by byte.
     ///
     /// # Errors
-    /// When some may be left.
+    /// Returns the kind of the failure if records may remain.
     fn forget<'a>(&'a self, account: &'a str) -> SinkFuture<'a, u64>;
 }
 

@@ -1,5 +1,5 @@
-//! The server's side, draft-newman-email-deep-02 sections 5.3, 7.1 to 7.3 and 10.6: what it advertises, and
-//! what it answers to a client's report.
+//! The server's side, draft-newman-email-deep-02 sections 5.3, 7.1 to 7.3 and 10.6: the advertisement, and the answers to
+//! reports of clients.
 
 use alloc::{
     format,
@@ -22,23 +22,23 @@ use crate::{
     tag::SecurityTag,
 };
 
-/// What a server is to advertise.
+/// The configuration of an advertisement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdvertisementConfig {
-    /// The status. Each tag of it is "a commitment to support that security facility indefinitely"
+    /// The status. Each of its tags is "a commitment to support that security facility indefinitely"
     /// (section 5.1).
     pub status: DeepStatus<'static>,
-    /// The name of the server's software, for IMAP's ID. It need not be given.
+    /// The name of the server's software, for IMAP's ID. The name is optional.
     pub name: Option<String>,
     /// The version of the server's software, for IMAP's ID.
     pub version: Option<String>,
     /// The names of fields in IMAP's ID response.
     pub field_names: FieldNames,
-    /// By which protocols. The lines of POP and SMTP are shorter than IMAP's.
+    /// The protocols. The lines of POP and SMTP are shorter than those of IMAP.
     pub protocols: Vec<MailProtocol>,
 }
 
-/// What a server advertises: a status that it can keep, and that its protocols can carry.
+/// The advertisement of a server: a status that the server achieves, and that its protocols can carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertisement {
     status: DeepStatus<'static>,
@@ -51,10 +51,10 @@ pub struct Advertisement {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdvertiseError {
-    /// The server does not keep these tags, or it is not known whether it does. Clients that latch them could
-    /// not connect again.
+    /// The server does not achieve these tags, or it is not known whether it does. Clients that latch them could not
+    /// connect again.
     NotKept(Vec<SecurityTag<'static>>),
-    /// The protocol cannot carry it.
+    /// The protocol cannot carry the status.
     Protocol(MailProtocol, EncodeError),
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for AdvertiseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotKept(tags) => {
-                f.write_str("the server does not keep:")?;
+                f.write_str("the server does not achieve:")?;
                 tags.iter().try_for_each(|tag| write!(f, " {tag}"))
             }
             Self::Protocol(protocol, error) => write!(f, "{protocol}: {error}"),
@@ -72,22 +72,22 @@ impl fmt::Display for AdvertiseError {
 
 impl core::error::Error for AdvertiseError {}
 
-/// What a provider should see to in what it advertises, though nothing breaks.
+/// A recommendation about an advertisement that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// "MSPs SHOULD advertise a DEEP status that includes tls10", section 10.6.
+    /// The status lacks tls10: "MSPs SHOULD advertise a DEEP status that includes tls10", section 10.6.
     NoTls10,
-    /// And tls-cert, section 10.6.
+    /// The status lacks tls-cert, section 10.6.
     NoTlsCert,
-    /// And an https URL, section 10.6.
+    /// The status lacks an https URL, section 10.6.
     NoUrl,
-    /// The URL cannot be reached when it is needed if it is at the host whose TLS fails (section 10.6: "to
+    /// The URL is at the host of the service: users cannot open it when the TLS of the host fails (section 10.6: "to
     /// inform clients of service outages").
     UrlAtThisHost,
-    /// A tag stands twice.
+    /// The status has a tag twice.
     Repeated(SecurityTag<'static>),
-    /// There is more than one URL; section 5.3 speaks of one, and clients keep the first.
+    /// The status has more than one URL. Section 5.3 mentions one, and clients use the first.
     MoreUrls,
 }
 
@@ -97,21 +97,21 @@ impl fmt::Display for Advice {
             Self::NoTls10 => "tls10 should be advertised",
             Self::NoTlsCert => "tls-cert should be advertised",
             Self::NoUrl => "an https URL should be advertised",
-            Self::UrlAtThisHost => "the URL is at the host itself",
-            Self::Repeated(tag) => return write!(f, "{tag} stands twice"),
-            Self::MoreUrls => "there is more than one URL",
+            Self::UrlAtThisHost => "the URL should be at another host than the service",
+            Self::Repeated(tag) => return write!(f, "{tag} appears twice"),
+            Self::MoreUrls => "the status has more than one URL",
         })
     }
 }
 
-/// Whether `tls` of a report is believed: the cipher suite of the client's connection to a proxy.
+/// The trust in `tls` of a report: the cipher suite of the client's connection to a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TlsField {
-    /// It is not: the peer may be anybody, and is taken out of the report.
+    /// The field is removed from the report: the peer can be any client.
     #[default]
     Ignore,
-    /// It is: the peer is our own proxy, "over a fully private secure network" (section 7.1), which removes
-    /// what clients send ([`forward_id`](crate::forward_id)).
+    /// The field is kept: the peer is a proxy of the same operator, "over a fully private secure network" (section 7.1),
+    /// which removes the field from commands of clients ([`Forwarded`](crate::proxy::Forwarded)).
     Trust,
 }
 
@@ -131,16 +131,16 @@ pub enum ReplyCodes {
 pub struct Answer {
     /// The response or reply, each line with its CRLF.
     pub response: String,
-    /// What the client reports, for a [`ReportSink`](crate::ReportSink); or why it is not read.
+    /// The report, for a `ReportSink` of the feature `reports`; or the reason why it is malformed.
     pub report: Result<ClientReport, ParseError>,
 }
 
 impl Advertisement {
     /// Checks that a status can be advertised.
     ///
-    /// `facts` are those of a connection to this very service that an up-to-date client makes, e.g. of a
-    /// probe; they say which tags the server keeps. What the server logs in with counts too. A tag that means
-    /// nothing to `facilities` is refused: nobody knows whether the server keeps it.
+    /// `facts` are the facts of a connection of an up-to-date client to the service, e.g. of a probe: they decide which
+    /// tags the server achieves. The login of the probe counts too. A tag that `facilities` do not know is refused: it is
+    /// not known whether the server achieves it.
     ///
     /// ```
     /// use deep_latch::{
@@ -176,7 +176,8 @@ impl Advertisement {
     /// ```
     ///
     /// # Errors
-    /// When the server does not keep a tag, or one of the protocols cannot carry the status.
+    /// Returns [`AdvertiseError::NotKept`] if the server does not achieve a tag, and [`AdvertiseError::Protocol`] if one of
+    /// the protocols cannot carry the status.
     pub fn try_new(
         config: &AdvertisementConfig,
         facilities: &Facilities,
@@ -206,13 +207,13 @@ impl Advertisement {
         })
     }
 
-    /// The status.
+    /// Returns the status.
     #[must_use]
     pub const fn status(&self) -> &DeepStatus<'static> {
         &self.status
     }
 
-    /// What the provider should see to, for a server of this name.
+    /// Returns recommendations for a server of this name.
     #[must_use]
     pub fn advice(&self, host: &Host) -> Vec<Advice> {
         let mut advice = Vec::new();
@@ -245,8 +246,8 @@ impl Advertisement {
         advice
     }
 
-    /// What IMAP adds to the list of capabilities, if it is one of the protocols: `DEEP`, and `ID`, without
-    /// which there is no DEEP.
+    /// Returns the words that IMAP adds to the list of capabilities, if it is one of the protocols: `DEEP`, and `ID`, which
+    /// DEEP requires.
     #[must_use]
     pub const fn imap_capabilities(&self) -> Option<&'static str> {
         match self.id {
@@ -255,13 +256,13 @@ impl Advertisement {
         }
     }
 
-    /// The line that POP adds to the answer to CAPA, without CRLF, if it is one of the protocols.
+    /// Returns the line that POP adds to the answer to CAPA, without CRLF, if it is one of the protocols.
     #[must_use]
     pub fn capa_line(&self) -> Option<&str> {
         self.capa.as_deref()
     }
 
-    /// The line that SMTP adds to the answer to EHLO, without code and CRLF, if it is one of the protocols.
+    /// Returns the line that SMTP adds to the answer to EHLO, without code and CRLF, if it is one of the protocols.
     #[must_use]
     pub fn ehlo_line(&self) -> Option<&str> {
         self.ehlo.as_deref()
@@ -269,8 +270,8 @@ impl Advertisement {
 
     /// Answers IMAP's ID command (section 7.1), if IMAP is one of the protocols.
     ///
-    /// `BAD` is for what is not of the command's syntax. A value that this draft gives a form, and that is not
-    /// of it, loses the report and nothing else: "servers MUST provide this information in response to an ID
+    /// `BAD` is the answer to a syntax error of the command. If only a value has not the form that the draft gives it, the
+    /// report is lost, but the answer has the status: "servers MUST provide this information in response to an ID
     /// command".
     ///
     /// ```
@@ -366,10 +367,10 @@ impl TlsField {
     }
 }
 
-/// `* ID (...)`, with its CRLF.
+/// Returns `* ID (...)`, with its CRLF.
 fn id_line(config: &AdvertisementConfig) -> Result<String, EncodeError> {
     for (field, text) in [("name", &config.name), ("version", &config.version)] {
-        // A line break would be written as a literal, which some clients cannot read.
+        // A line break would be written as a literal, which some clients do not support.
         let text = text.as_deref().unwrap_or_default();
         if !text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
             return Err(EncodeError::new(EncodeErrorKind::Character, field));
@@ -380,7 +381,7 @@ fn id_line(config: &AdvertisementConfig) -> Result<String, EncodeError> {
     Ok(format!("* ID {parameters}\r\n"))
 }
 
-/// The host of a URL that was read.
+/// Returns the host of a URL that was parsed before.
 fn url_host(url: &str) -> &str {
     let uri = fluent_uri::Uri::parse(url).ok();
     let authority = uri.and_then(|uri| uri.authority());

@@ -1,4 +1,4 @@
-//! `deep-status`, draft-newman-email-deep-02 section 5.3: what a server advertises.
+//! `deep-status`, draft-newman-email-deep-02 section 5.3: the status that a server advertises.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;

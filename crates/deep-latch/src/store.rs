@@ -1,5 +1,5 @@
-//! Feature `latch-store`: where latches are kept between connections, by account and host
-//! (draft-newman-email-deep-02 sections 5.1 and 5.3): the interface, its errors, and one in memory.
+//! Stores that keep latches between connections, by account and host (draft-newman-email-deep-02 sections 5.1 and
+//! 5.3): the interface, and stores in memory and in a file. The crate `deep-latch-sqlx` has a store in SQLite.
 
 mod error;
 #[cfg(feature = "file-store")]
@@ -28,15 +28,14 @@ use crate::{
 /// (RFC 5321 section 4.5.3.1).
 pub const MAX_ACCOUNT_BYTES: usize = 320;
 
-/// How many records one call lists at most.
+/// The most records that one call lists.
 pub const RECORDS_PER_BATCH: usize = 1000;
 
-/// The account that latches belong to, by whatever name the application has for it. Names are compared
-/// byte by byte.
+/// The account that latches belong to, by the application's name for it. Names are compared byte by byte.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Account(Box<str>);
 
-/// The name is empty, longer than [`MAX_ACCOUNT_BYTES`], or has a control character.
+/// A name of an account that is empty, longer than [`MAX_ACCOUNT_BYTES`], or has a control character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountError;
 
@@ -44,7 +43,7 @@ impl fmt::Display for AccountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the name of an account has 1 to {MAX_ACCOUNT_BYTES} bytes and no control character"
+            "account: a name of 1 to {MAX_ACCOUNT_BYTES} bytes without control characters is expected"
         )
     }
 }
@@ -52,10 +51,10 @@ impl fmt::Display for AccountError {
 impl Error for AccountError {}
 
 impl Account {
-    /// The account of this name.
+    /// Creates the account of a name.
     ///
     /// # Errors
-    /// When it is empty, too long, or has a control character.
+    /// Returns [`AccountError`] if the name is empty, too long, or has a control character.
     pub fn try_new(name: &str) -> Result<Self, AccountError> {
         let fits = (1..=MAX_ACCOUNT_BYTES).contains(&name.len());
         match fits && !name.contains(char::is_control) {
@@ -64,7 +63,7 @@ impl Account {
         }
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,56 +76,69 @@ impl fmt::Display for Account {
     }
 }
 
-/// The answer of a store. Dropping it unanswered is safe: what was asked is done or not done.
+/// The answer of a store. Dropping it unfinished is safe: the operation is done or not done.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Where latches are kept between connections.
+/// A store that keeps latches between connections.
 ///
-/// What a call has confirmed holds for all later calls, of all who share the store, and outlives the
-/// process and the machine. Nothing removes a latch but deleting its account (section 5.4); there is no
-/// call for anything less.
+/// A connection begins with [`load`](Self::load). When a [`Step`](crate::latch::Step) has changed the record,
+/// [`merge`](Self::merge) precedes any further use of the connection.
 ///
-/// A connection begins with [`load`](Self::load). When a [`Step`](crate::Step) has changed the record,
-/// [`merge`](Self::merge) comes before the connection is used further. The trait has boxed futures so that
-/// `Arc<dyn LatchStore>` is one, whichever store the configuration names.
+/// An implementation must keep this contract:
+/// - A change that a call has confirmed holds for all later calls of all users of the store, and survives the process
+///   and the machine.
+/// - A latch is removed only with its account (section 5.4).
+/// - A store that is lost, damaged or unreachable is an error, never an empty record: an empty record would let an
+///   attacker downgrade the connection.
+/// - Calls may be concurrent, in one process and in several.
+///
+/// [`LatchRecord::restore`], [`latched_text`](LatchRecord::latched_text) and
+/// [`merged_with`](LatchRecord::merged_with) are the parts of an implementation. Futures are boxed so that the trait is
+/// dyn-compatible: `Arc<dyn LatchStore>` can be any store that the configuration names.
 pub trait LatchStore: Send + Sync {
-    /// What is kept of a host; a new record when nothing is.
+    /// Returns the record of a host, or a record without latches if the store has none.
+    ///
+    /// `account` and `host` are compared in the spelling that their types give them. A record of the same host in
+    /// another account is not returned.
     ///
     /// # Errors
-    /// When the store cannot tell. That is not "nothing": do not connect.
+    /// Returns the kind of the failure if the store cannot answer. The client must not connect then.
     fn load<'a>(
         &'a self,
         account: &'a Account,
         host: &'a Host,
     ) -> StoreFuture<'a, Result<LatchRecord, LatchStoreError>>;
 
-    /// Adds what a session has learnt, as [`LatchRecord::merge`] does, and answers with what is kept then:
-    /// the latches of all sessions, and the status that was stored last of those that sessions recorded.
+    /// Merges the record of a session into the store, as [`LatchRecord::merge`] does. Returns the merged record: the
+    /// latches of all sessions, and the status that was stored last among those that sessions recorded.
+    ///
+    /// `record` names the host. The record is durable when the future is ready: a client continues then.
     ///
     /// # Errors
-    /// When it may not have been kept.
+    /// Returns [`LatchStoreErrorKind::Limit`] if the merged record has too many tags, and another kind if the record
+    /// may not have been kept. The client must close the connection then.
     fn merge<'a>(
         &'a self,
         account: &'a Account,
         record: &'a LatchRecord,
     ) -> StoreFuture<'a, Result<LatchRecord, LatchStoreError>>;
 
-    /// Forgets an account, and says how many hosts it had: "deleting the account and re-creating it as a
+    /// Deletes an account, and returns the number of its hosts: "deleting the account and re-creating it as a
     /// cumbersome mechanism to reset the latches" (section 5.4). A session of the account that is still
-    /// open can bring back what it learnt: end them first.
+    /// open can store its latches again: the caller ends such sessions first.
     ///
     /// # Errors
-    /// When it may not have been forgotten.
+    /// Returns the kind of the failure if the account may not have been deleted.
     fn delete_account<'a>(
         &'a self,
         account: &'a Account,
     ) -> StoreFuture<'a, Result<u64, LatchStoreError>>;
 
-    /// The records of an account, by host: the first [`RECORDS_PER_BATCH`] after `after`. If there are
-    /// fewer, they were the last.
+    /// Lists the records of an account in the order of their hosts: at most [`RECORDS_PER_BATCH`] records of hosts
+    /// after `after`, or from the first host if that is `None`. Fewer records are the last ones.
     ///
     /// # Errors
-    /// When the store cannot tell.
+    /// Returns the kind of the failure if the store cannot answer.
     fn list<'a>(
         &'a self,
         account: &'a Account,
@@ -134,7 +146,7 @@ pub trait LatchStore: Send + Sync {
     ) -> StoreFuture<'a, Result<Vec<LatchRecord>, LatchStoreError>>;
 }
 
-/// The parts of a store: a store keeps a record as text, and merges what a session has learnt into it.
+/// The parts of a store, which keeps a record as text and merges the records of sessions into it.
 impl LatchRecord {
     /// Returns the latched tags as text: in alphabetical order, with a space between them. The text of the status is
     /// that of [`status`](Self::status).
@@ -176,7 +188,8 @@ impl LatchRecord {
         Ok(Self::stored(host, tags, status))
     }
 
-    /// Returns the record that a store keeps after a session has learnt `learnt`: see [`merge`](Self::merge).
+    /// Merges the record of a session, `learnt`, into the record that a store has, as [`merge`](Self::merge) does, and
+    /// returns the record that the store keeps.
     ///
     /// # Errors
     /// Returns [`LatchStoreErrorKind::Limit`] if the record would have more than [`MAX_TAGS`] tags.

@@ -1,4 +1,4 @@
-//! `security-tag`, draft-newman-email-deep-02 section 5.1, and lists of them.
+//! Security tags, draft-newman-email-deep-02 section 5.1, and lists of them.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::{

@@ -1,6 +1,5 @@
-//! Feature `rustls`: what a client's connection knows of its server, and a verifier that can leave the
-//! verdict on the server's certificate to the latch machine, so that a failure can be reported
-//! (draft-newman-email-deep-02 section 7.1, example 2).
+//! Connections of rustls: the facts about the server, and a verifier that leaves the verdict on the server's certificate
+//! to the latch machine, so that a failure can be reported (draft-newman-email-deep-02 section 7.1, example 2).
 
 use alloc::{sync::Arc, vec::Vec};
 use core::fmt;
@@ -26,42 +25,42 @@ use crate::{
     cipher::strength_bits,
 };
 
-/// The handshake is not finished: nothing is known yet.
+/// A handshake that is not finished: the facts are not known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandshakeUnfinishedError;
 
 impl fmt::Display for HandshakeUnfinishedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("handshake: not finished")
+        f.write_str("the TLS handshake is not finished")
     }
 }
 
 impl core::error::Error for HandshakeUnfinishedError {}
 
-/// What becomes of a handshake with a certificate that is not verified, when no latch requires one.
+/// The outcome of a handshake whose certificate is not verified, if no latch requires a verified one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnCertificateFailure {
-    /// It fails: for accounts of high privacy assurance. "User agents MUST abort a TLS session if [...] the
+    /// The handshake fails: for accounts of high privacy assurance. "User agents MUST abort a TLS session if [...] the
     /// server's certificate or identity fails to verify" (section 3.1).
     #[default]
     Abort,
-    /// It goes on: for accounts of low privacy assurance (section 3.3), or with pinned certificates (section
-    /// 3.2), whose pin the application then checks. Nothing vouches for the server.
+    /// The handshake continues: for accounts of low privacy assurance (section 3.3), or for pinned certificates (section
+    /// 3.2), whose pin the application then checks. The server counts as not authenticated.
     GoOn,
 }
 
-/// A verifier that wraps a PKIX verifier, e.g. rustls's `WebPkiServerVerifier`. Where a latch requires a
-/// verified certificate, the handshake goes on without: the latch machine is given the facts, refuses the
-/// connection, and the client can tell the server why before it closes it. That the server has the
-/// certificate's key is verified always.
+/// A verifier that wraps a PKIX verifier, e.g. rustls's `WebPkiServerVerifier`. If a latch requires a verified
+/// certificate, the handshake continues without one: the latch machine gets the facts, refuses the connection, and the
+/// client can report the reason to the server before it closes the connection. The server's possession of the
+/// certificate's key is always verified.
 ///
-/// So the end of the handshake is no permission: nothing may be sent before
-/// [`LatchSession::step`](crate::LatchSession::step) has been given the facts and has answered. It answers
-/// [`Outcome::Refuse`](crate::Outcome::Refuse) where a latched facility is not there.
+/// The end of the handshake is therefore not a permission: no data may be sent before
+/// [`LatchSession::step`](crate::LatchSession::step) has judged the facts. It returns
+/// [`Outcome::Refuse`](crate::latch::Outcome::Refuse) if a latched facility is missing.
 ///
-/// The facts are found out from the certificates of the connection, after its handshake: a session that is
-/// resumed is judged anew. The wrapped verifier is asked then too; what the server stapled is not shown to
-/// it that time. It must be one of PKIX: a pinned certificate that it lets through would pass for verified.
+/// The facts are computed from the certificates of the connection after its handshake, so that a resumed session is
+/// judged again. The wrapped verifier is called then too, without the OCSP response that the server stapled. It must be
+/// a verifier of PKIX: a pinned certificate that it accepts would count as verified.
 ///
 /// ```
 /// # use std::{error::Error, sync::Arc};
@@ -109,9 +108,12 @@ pub struct DeferredServerVerifier {
 pub trait ServerJudge: fmt::Debug + Send + Sync {
     /// Judges the certificates that a server of this host sent.
     ///
-    /// A certificate that is accepted because it was pinned is
-    /// [`ChainVerdict::Refused`], and a host that the judge does not know has
-    /// [`ServerVerdicts::default`].
+    /// `host` is the host of the latch record. `end_entity` is the server's certificate, and `intermediates` are the
+    /// other certificates that it sent, in their order, none of them verified. `now` is the time of the verdict.
+    ///
+    /// The result for a pinned certificate that PKIX does not accept is [`ChainVerdict::Refused`], and for a host that
+    /// the judge does not know [`ServerVerdicts::default`]. The method has no error: a check that fails for another
+    /// reason, such as a lookup, is a verdict of `NotChecked`, which achieves no tag.
     fn judge(
         &self,
         host: &Host,
@@ -121,20 +123,20 @@ pub trait ServerJudge: fmt::Debug + Send + Sync {
     ) -> ServerVerdicts;
 }
 
-/// The verdicts about a server. The default is that nothing was checked.
+/// The verdicts about a server. By default no verdict was reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ServerVerdicts {
-    /// PKIX's verdict.
+    /// The verdict of PKIX.
     pub chain: ChainVerdict,
     /// The verdict about the names.
     pub identity: IdentityVerdict,
-    /// DANE's verdict.
+    /// The verdict of DANE.
     pub dane: DaneVerdict,
 }
 
 impl DeferredServerVerifier {
-    /// Wraps a PKIX verifier, for connections to a host with these latches. One that has tls-dane-tlsa
-    /// latched need not have a certificate that PKIX verifies, so the handshake goes on for it, too.
+    /// Wraps a PKIX verifier, for connections to a host with these latches. If tls-dane-tlsa is latched, the server need
+    /// not have a certificate that PKIX verifies, so the handshake continues then too.
     #[must_use]
     pub fn new(
         inner: Arc<dyn ServerCertVerifier>,
@@ -149,19 +151,19 @@ impl DeferredServerVerifier {
         }
     }
 
-    /// Sets a judge, from whom the facts come then. Where a certificate ends the handshake, the wrapped verifier
-    /// decides, so it should follow the same rules.
+    /// Sets a judge, which then gives the verdicts of the facts. The wrapped verifier still decides whether a certificate
+    /// ends the handshake, so it should follow the same rules.
     #[must_use]
     pub fn with_judge(mut self, judge: Arc<dyn ServerJudge>) -> Self {
         self.judge = Some(judge);
         self
     }
 
-    /// What the connection knows of the server, as the server of this host, at this time. DANE's verdict is
-    /// the caller's, on the connection's `peer_certificates`, or else the [judge](Self::with_judge)'s.
+    /// Returns the facts of a connection to a host, at this time. The verdict of DANE is the caller's, on the
+    /// connection's `peer_certificates`, or else that of the [judge](Self::with_judge).
     ///
     /// # Errors
-    /// When the handshake is not finished.
+    /// Returns [`HandshakeUnfinishedError`] if the handshake is not finished.
     pub fn facts(
         &self,
         connection: &ClientConnection,
@@ -193,8 +195,8 @@ impl DeferredServerVerifier {
         })
     }
 
-    /// PKIX's verdict, and whether the certificate is of this host. rustls's verifier says that a name
-    /// differs only of a certificate that leads to a trust anchor.
+    /// Returns the verdicts of PKIX and about the names of a certificate. rustls's verifier reports a wrong name only for
+    /// a certificate that leads to a trust anchor.
     #[must_use]
     pub fn verdicts(
         &self,
@@ -259,7 +261,7 @@ impl DeferredServerVerifier {
     }
 }
 
-/// TLS of rustls.
+/// The requirements for rustls.
 #[cfg_attr(docsrs, doc(cfg(feature = "verifier")))]
 impl Requirements {
     /// Returns the versions of TLS that the latches allow, the latest first. rustls supports only TLS 1.2 and later, so
@@ -309,13 +311,13 @@ impl From<&Error> for HandshakeFault {
             | Error::HandshakeNotComplete
             | Error::General(_)
             | Error::Other(_) => Self::Local,
-            // What the server sent, or what the two have not in common.
+            // The server's messages were invalid, or the two sides have no version or cipher suite in common.
             _ => Self::Negotiation,
         }
     }
 }
 
-/// The reason of an error that ended a handshake over a stream: what rustls found, or else the transport.
+/// The reason of an error that ended a handshake over a stream: the error of rustls, or else of the transport.
 impl From<&io::Error> for HandshakeFault {
     fn from(error: &io::Error) -> Self {
         let inner = error
@@ -325,8 +327,8 @@ impl From<&io::Error> for HandshakeFault {
     }
 }
 
-/// Returns `true` if an alert tells of the server's own trouble, or of what it holds against this client: no
-/// word of versions and cipher suites.
+/// Returns `true` if an alert reports a failure of the server itself, or its refusal of this client, and does not
+/// concern versions and cipher suites.
 const fn is_of_the_server(alert: AlertDescription) -> bool {
     matches!(
         alert,

@@ -13,10 +13,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use deep_latch::{
-    Account, Action, CertificateFault, Client, ClientOptions, DaneVerdict, Facilities,
-    HandshakeFault, Host, ImapClient, LatchConnector, LatchRecord, LatchSession, LatchStore,
-    MailStream, MemoryLatchStore, OnCertificateFailure, OnTlsaMismatch, Pause, PopClient, Protocol,
-    Rewound, RunError, SecurityTag, SmtpClient, Stage, TlsStart,
+    Facilities, Host, ImapClient, LatchRecord, LatchSession, PopClient, SecurityTag, SmtpClient,
+    client::{Client, ClientOptions, Protocol, TlsStart},
+    connection::{LatchConnector, MailStream, Pause, Rewound, RunError}, facility::OnTlsaMismatch,
+    facts::DaneVerdict, failure::{Action, CertificateFault, HandshakeFault, Stage},
+    store::{Account, LatchStore, MemoryLatchStore}, verifier::OnCertificateFailure,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
@@ -291,7 +292,7 @@ async fn connect<P: Protocol>(
     match connected {
         // What a caller is told to ask then: nothing is refused.
         Err(_) => match client.session().outcome() {
-            deep_latch::Outcome::Continue | deep_latch::Outcome::StartTls => Err(Said::TimeIsOver),
+            deep_latch::latch::Outcome::Continue | deep_latch::latch::Outcome::StartTls => Err(Said::TimeIsOver),
             other => panic!("{other:?}"),
         },
         Ok(Ok((Pause::LogIn, stream))) => {
@@ -387,7 +388,7 @@ async fn visit(
     let store = MemoryLatchStore::default();
     let account = Account::try_new("alice").unwrap();
     store.merge(&account, &record).await.unwrap();
-    let (session, _) = LatchSession::begin(record, facilities);
+    let session = LatchSession::try_new(record, facilities).unwrap();
     let options = ClientOptions {
         tls: start,
         ..ClientOptions::default()

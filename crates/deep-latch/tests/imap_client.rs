@@ -5,13 +5,15 @@
 mod play;
 
 use deep_latch::{
-    Action, ClientError, ClientOptions, DaneVerdict, ErrorKind, FieldNames, HandshakeFault,
-    ImapClient, LatchFailure, Login, MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES,
-    MAX_IMAP_UNTAGGED, SecurityTag, Stage, StatusOptions, TlsFacts, TlsStart,
+    ErrorKind, Facilities, ImapClient, LatchSession, SecurityTag, TlsFacts, client::{ClientError, ClientEvent, ClientOptions, TlsStart},
+    facts::{DaneVerdict, Login}, failure::{Action, HandshakeFault, LatchFailure, Stage},
+    imap::{MAX_IMAP_LINE_BYTES, MAX_IMAP_LITERAL_BYTES, MAX_IMAP_UNTAGGED}, latch::{Event, Outcome, Reason, Transition}, report::FieldNames,
+    status::StatusOptions,
 };
 use play::{
-    End, GOOD, Played, Script, UNVERIFIED, play, session, session_with_status,
-    truncated_at_each_byte,
+    ACCEPTED, End, GOOD, NOT_ACCEPTED, Played, Script, UNVERIFIED, WITHDRAWN, accepted_deviation,
+    latched, not_latched, play, recorded, session, session_with_status, truncated_at_each_byte,
+    unreadable,
 };
 
 const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 DEEP ID AUTH=PLAIN AUTH=SCRAM-SHA-1] hello\r\n";
@@ -74,8 +76,7 @@ fn example_1_reports_what_is_latched_and_records_the_url() {
     let url = "<https://www.example.com/privacy-support.html>";
     assert_eq!(played.status(), Some(url));
     assert_eq!(played.stored, std::slice::from_ref(&played.record));
-    let recorded = format!("status recorded: {url}");
-    assert_eq!(played.events, ["reported", &recorded]);
+    assert_eq!(played.events, [ACCEPTED, recorded(url)]);
 }
 
 #[test]
@@ -125,9 +126,12 @@ fn example_2_reports_the_failure_ignores_the_status_and_leaves() {
     assert_eq!(played.status(), None);
     assert!(played.stored.is_empty());
     let events = [
-        "refused (after the handshake): tls-cert",
-        "reported",
-        "status not recorded: the connection is refused",
+        ClientEvent::Transition(Transition::Refused(
+            Stage::Handshake,
+            vec![SecurityTag::TLS_CERT],
+        )),
+        ACCEPTED,
+        ClientEvent::Transition(Transition::NotRecorded(Reason::Refused)),
     ];
     assert_eq!(played.events, events);
     truncated_at_each_byte(&client, &script);
@@ -141,12 +145,12 @@ fn what_is_latched_of_a_status_is_stored_before_login() {
     assert_eq!(played.latched(), ["tls-cert", "tls10"]);
     assert_eq!(played.stored, std::slice::from_ref(&played.record));
     let events = [
-        "reported",
-        "tls10 latched: server authenticated by PKIX",
-        "tls-cert latched: server authenticated by PKIX",
-        "tls-dane-tlsa not latched: not achieved",
-        "x-new not latched: not known to this client",
-        "status recorded: tls10 tls-cert tls-dane-tlsa x-new <https://a.example/>",
+        ACCEPTED,
+        latched("tls10"),
+        latched("tls-cert"),
+        not_latched("tls-dane-tlsa", Reason::NotAchieved),
+        not_latched("x-new", Reason::Unknown),
+        recorded("tls10 tls-cert tls-dane-tlsa x-new <https://a.example/>"),
     ];
     assert_eq!(played.events, events);
 }
@@ -203,8 +207,7 @@ fn a_server_without_deep_is_asked_nothing_and_latches_stay() {
     let played = play(&client, &script);
     assert_eq!(played.end, End::LogIn);
     assert_eq!(played.sent, ["", "", ""]);
-    let event = "no status advertised any more; latches stay";
-    assert_eq!(played.events, [event]);
+    assert_eq!(played.events, [WITHDRAWN]);
     assert_eq!(played.latched(), ["tls12"]);
     assert_eq!(played.status(), Some("tls12 <https://a.example/>"));
 }
@@ -217,7 +220,7 @@ fn a_server_that_refuses_id_has_no_status() {
         let played = implicit(&[], &server);
         assert_eq!(played.end, End::LogIn);
         assert!(played.latched().is_empty());
-        assert_eq!(played.events, ["reported, but not accepted"]);
+        assert_eq!(played.events, [NOT_ACCEPTED]);
     }
 }
 
@@ -226,7 +229,7 @@ fn id_without_a_status_has_none() {
     for id in ["NIL", "()", r#"("name" "x")"#, r#"("deep" NIL)"#] {
         let played = implicit(&[], &answered(id));
         assert_eq!(played.end, End::LogIn, "{id}");
-        assert_eq!(played.events, ["reported"], "{id}");
+        assert_eq!(played.events, [ACCEPTED], "{id}");
     }
 }
 
@@ -235,27 +238,27 @@ fn a_status_that_cannot_be_read_counts_as_none() {
     for (id, why) in [
         (
             r#"("deep" "tls12  tls-cert")"#,
-            "deep-status: a blank too many at byte 20",
+            (ErrorKind::ExtraSpace, "deep-status", 20),
         ),
         (
             r#"("deep" "tls12" "deep-status" "tls10")"#,
-            "deep-status: two spellings that differ at byte 21",
+            (ErrorKind::Conflict, "deep-status", 21),
         ),
         (
             r#"("deep" "tls12" "deep" "tls12")"#,
-            "id_params_list: twice at byte 21",
+            (ErrorKind::Duplicate, "id_params_list", 21),
         ),
         (
             r#"("deep" "tls12""#,
-            "id_params_list: nothing there at byte 20",
+            (ErrorKind::Empty, "id_params_list", 20),
         ),
     ] {
         let played = implicit(&[], &answered(id));
         assert_eq!(played.end, End::LogIn, "{id}");
-        assert_eq!(
-            played.events,
-            ["reported", &format!("status not read: {why}")]
-        );
+        let [ACCEPTED, event] = &played.events[..] else {
+            panic!("{:?}", played.events);
+        };
+        assert_eq!(unreadable(event), why);
         assert!(played.latched().is_empty());
     }
 }
@@ -264,13 +267,16 @@ fn a_status_that_cannot_be_read_counts_as_none() {
 fn two_answers_to_id_are_none_that_can_be_read() {
     let id = "(\"deep\" \"tls12\")\r\n* ID (\"deep\" \"tls12\")";
     let played = implicit(&[], &answered(id));
-    let event = "status not read: id_response: twice at byte 0";
-    assert_eq!(played.events, ["reported", event]);
+    let [ACCEPTED, event] = &played.events[..] else {
+        panic!("{:?}", played.events);
+    };
+    let duplicate = (ErrorKind::Duplicate, "id_response", 0);
+    assert_eq!(unreadable(event), duplicate);
     assert!(played.latched().is_empty());
 }
 
 #[test]
-fn leniency_is_told() {
+fn reports_accepted_deviations() {
     let options = ClientOptions {
         status: StatusOptions {
             allow_extra_spaces: true,
@@ -285,8 +291,8 @@ fn leniency_is_told() {
     };
     let played = play(&ImapClient::new(session(&[]), options), &script);
     assert_eq!(played.latched(), ["tls-cert", "tls12"]);
-    let event = "let through: deep-status: a blank too many at byte 20";
-    assert_eq!(played.events[0], event);
+    let deviation = (ErrorKind::ExtraSpace, "deep-status", 20);
+    assert_eq!(accepted_deviation(&played.events[0]), deviation);
 }
 
 /// What real servers say.
@@ -308,7 +314,7 @@ fn dovecot_and_nginx_are_understood() {
     );
     let played = implicit(&[], nginx);
     assert_eq!(played.end, End::LogIn);
-    assert_eq!(played.events, ["reported, but not accepted"]);
+    assert_eq!(played.events, [NOT_ACCEPTED]);
 }
 
 const BEFORE_TLS: &str = concat!(
@@ -498,8 +504,8 @@ fn a_failure_is_told_a_server_that_has_id_and_not_deep() {
     let report =
         "deep1 ID (\"name\" \"Demo Mail\" \"version\" \"1.5\" \"latch-fail\" \"tls-cert\")\r\n";
     for (has, sent, event) in [
-        ("ID", [report, "deep2 LOGOUT\r\n"].concat(), "reported"),
-        ("IDLE", "deep1 LOGOUT\r\n".to_owned(), "not reported"),
+        ("ID", [report, "deep2 LOGOUT\r\n"].concat(), ACCEPTED),
+        ("IDLE", "deep1 LOGOUT\r\n".to_owned(), ClientEvent::NotReported),
     ] {
         let server = format!("* OK [CAPABILITY IMAP4rev1 {has}] hi\r\ndeep1 OK\r\n");
         let script = Script {
@@ -560,7 +566,7 @@ fn a_name_that_id_cannot_have_is_not_sent() {
     };
     let played = play(&ImapClient::new(session(&[]), options), &script);
     assert_eq!(played.sent[1], "deep1 ID NIL\r\n");
-    assert_eq!(played.events[0], "not reported");
+    assert_eq!(played.events[0], ClientEvent::NotReported);
     assert_eq!(played.latched(), ["tls12"]);
 }
 
@@ -705,14 +711,17 @@ fn alerts_that_the_caller_does_not_read_are_events() {
         let played = implicit(&[], server);
         let expected: Vec<_> = alerts
             .iter()
-            .map(|it| format!("the server says: {it}"))
+            .map(|it| ClientEvent::Alert {
+                text: (*it).to_owned(),
+                over_tls: true,
+            })
             .collect();
         assert_eq!(played.events, expected, "{server}");
     }
     let mut clear = client(&[], TlsStart::StartTls);
     clear.receive(b"* OK [ALERT] x\r\n");
     assert!(clear.demand().is_ok());
-    let alert = deep_latch::ClientEvent::Alert {
+    let alert = ClientEvent::Alert {
         text: "x".into(),
         over_tls: false,
     };
@@ -725,14 +734,16 @@ fn the_greeting_and_the_capabilities_are_the_callers_to_see() {
     assert_eq!(client.greeting(), b"");
     client.receive(b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] a hi\r\ndeep1 OK\r\n");
     assert!(client.demand().is_ok());
+    client.sent();
     assert_eq!(client.capabilities().last(), Some("LOGINDISABLED"));
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::StartTls));
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::StartTls));
     client.handshake(GOOD);
     // What was listed in clear is forgotten.
     assert_eq!(client.capabilities().count(), 0);
     client.receive(b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\ndeep2 OK\r\n");
     assert!(client.demand().is_ok());
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    client.sent();
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::LogIn));
     assert!(client.capabilities().eq(["IMAP4rev1", "AUTH=PLAIN"]));
     let greeting = b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] a hi\r\n";
     assert_eq!(client.greeting(), greeting);
@@ -786,20 +797,23 @@ fn preauth_over_tls_needs_no_login() {
 
 #[test]
 fn a_tag_that_means_nothing_here_is_refused_before_connecting() {
-    let mut client = client(&["x-new"], TlsStart::StartTls);
-    match client.demand() {
-        Ok(deep_latch::Demand::Refused(failure)) => {
-            assert_eq!(failure.stage(), Stage::Connecting);
-        }
-        other => panic!("{other:?}"),
-    }
+    let refused = LatchSession::try_new(play::record(&["x-new"]), Facilities::new());
+    let failure = refused.unwrap_err();
+    assert_eq!(failure.stage(), Stage::Connecting);
+    assert_eq!(failure.tags(), [SecurityTag::parse("x-new").unwrap()]);
+    assert!(!failure.may_report());
+    // A client of a session that is refused before its connection stays refused.
+    let mut session = session(&["tls10"]);
+    let outcome = session.step(Event::HandshakeFailed(HandshakeFault::Negotiation)).outcome;
+    assert!(matches!(outcome, Outcome::Refuse(_)));
+    let mut client = ImapClient::new(session, demo(TlsStart::StartTls));
     client.receive(b"* OK hi\r\n");
     client.handshake(GOOD);
     client.logged_in(Login::Done);
-    assert!(matches!(
-        client.demand(),
-        Ok(deep_latch::Demand::Refused(_))
-    ));
+    let Ok(deep_latch::client::Demand::Refused(failure)) = client.demand() else {
+        panic!("not refused");
+    };
+    assert_eq!(failure.stage(), Stage::HandshakeFailed);
 }
 
 #[test]
@@ -907,7 +921,7 @@ fn limits_are_errors() {
     );
 
     // Many literals in one response.
-    let limit = deep_latch::MAX_IMAP_RESPONSE_BYTES;
+    let limit = deep_latch::imap::MAX_IMAP_RESPONSE_BYTES;
     let octets = "x".repeat(MAX_IMAP_LITERAL_BYTES);
     let each = format!("{{{MAX_IMAP_LITERAL_BYTES}}}\r\n{octets} ");
     let count = limit / each.len();
@@ -937,8 +951,9 @@ fn what_is_called_out_of_turn_is_an_error() {
     // And nothing is sent any more.
     let mut client = self::client(&[], TlsStart::StartTls);
     client.receive(b"* OK [CAPABILITY STARTTLS] hi\r\ndeep1 OK\r\n");
-    assert!(matches!(client.demand(), Ok(deep_latch::Demand::Send(_))));
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::StartTls));
+    assert!(matches!(client.demand(), Ok(deep_latch::client::Demand::Send(_))));
+    client.sent();
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::StartTls));
     client.handshake(GOOD);
     client.handshake(GOOD);
     assert_eq!(client.demand(), Err(ClientError::Misuse));
@@ -948,10 +963,23 @@ fn what_is_called_out_of_turn_is_an_error() {
     client.handshake_failed(HandshakeFault::Negotiation);
     assert_eq!(client.demand(), Err(ClientError::Misuse));
 
+    // Only a demand that was made can be met.
+    for meet in [ImapClient::sent, ImapClient::stored] {
+        let mut client = start();
+        meet(&mut client);
+        assert_eq!(client.demand(), Err(ClientError::Misuse));
+    }
+    let mut client = self::client(&[], TlsStart::StartTls);
+    client.receive(b"* OK [CAPABILITY STARTTLS] hi\r\n");
+    assert!(matches!(client.demand(), Ok(deep_latch::client::Demand::Send(_))));
+    client.stored();
+    assert_eq!(client.demand(), Err(ClientError::Misuse));
+
     // What was read in clear is not given away before TLS.
     let mut client = self::client(&[], TlsStart::StartTls);
     client.receive(b"* OK [CAPABILITY STARTTLS] hi\r\ndeep1 OK\r\nmore");
-    assert!(matches!(client.demand(), Ok(deep_latch::Demand::Send(_))));
+    assert!(matches!(client.demand(), Ok(deep_latch::client::Demand::Send(_))));
+    client.sent();
     assert!(client.take_leftover().is_empty());
     assert_eq!(client.demand(), Err(ClientError::Injected));
 
@@ -960,14 +988,14 @@ fn what_is_called_out_of_turn_is_an_error() {
     client.handshake(GOOD);
     client.receive(b"* OK [CAPABILITY IMAP4rev1] hi\r\n* 1 EXISTS\r\n");
     client.receive(b"* 2 EXISTS\r\n");
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::LogIn));
     client.logged_in(Login::Done);
     assert_eq!(client.demand(), Err(ClientError::Misuse));
 
     let mut client = start();
     client.handshake(GOOD);
     client.receive(b"* OK [CAPABILITY IMAP4rev1] hi\r\n");
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::LogIn));
     client.end_of_input();
     assert_eq!(client.demand(), Err(ClientError::EndOfInput));
 }

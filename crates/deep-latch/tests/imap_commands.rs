@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use deep_latch::{CommandReader, IdParameters, MAX_ID_COMMAND_BYTES, ParseError, Received};
+use deep_latch::{ParseError, imap::{CommandReader, IdParameters, MAX_ID_COMMAND_BYTES, Received}};
 use proptest::prelude::*;
 
 type Error = (&'static str, &'static str, usize);

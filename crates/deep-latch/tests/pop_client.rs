@@ -5,11 +5,13 @@
 mod play;
 
 use deep_latch::{
-    Action, ClientError, ClientOptions, ErrorKind, Facilities, LatchSession, Login, MAX_CAPA_LINES,
-    MAX_POP_LINE_BYTES, PopClient, SecurityTag, Stage, StatusOptions, StatusUrl, TlsStart,
+    ErrorKind, Facilities, LatchSession, PopClient, SecurityTag,
+    client::{ClientError, ClientEvent, ClientOptions, TlsStart}, facts::Login, failure::{Action, Stage},
+    pop::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES}, status::{StatusOptions, StatusUrl},
 };
 use play::{
-    End, Played, Script, UNVERIFIED, play, session, session_with_status, truncated_at_each_byte,
+    End, Played, Script, UNVERIFIED, accepted_deviation, play, recorded, session,
+    session_with_status, truncated_at_each_byte, unreadable,
 };
 
 fn client(tags: &[&'static str], tls: TlsStart) -> PopClient {
@@ -187,7 +189,7 @@ fn a_latch_failure_sends_nothing() {
     };
     assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
     assert_eq!(played.sent, ["", "", ""]);
-    assert_eq!(played.events.last().unwrap(), "not reported");
+    assert_eq!(played.events.last(), Some(&ClientEvent::NotReported));
     let clear = Script {
         clear: BEFORE_TLS.as_bytes(),
         ..script
@@ -203,13 +205,13 @@ fn a_rule_that_login_breaks_refuses() {
     let mut facilities = Facilities::new();
     facilities
         .add(tag.clone(), |facts| match facts.login {
-            None => deep_latch::Achievement::AfterLogin,
-            Some(Login::ScramPlus) => deep_latch::Achievement::Achieved,
-            Some(Login::Done) => deep_latch::Achievement::NotAchieved,
+            None => deep_latch::facility::Achievement::AfterLogin,
+            Some(Login::ScramPlus) => deep_latch::facility::Achievement::Achieved,
+            Some(Login::Done) => deep_latch::facility::Achievement::NotAchieved,
         })
         .unwrap();
     let record = play::record(&["x-scram"]);
-    let (session, _) = LatchSession::begin(record, facilities);
+    let session = LatchSession::try_new(record, facilities).unwrap();
     let client = PopClient::new(session, ClientOptions::default());
     for (login, refused) in [(Login::Done, true), (Login::ScramPlus, false)] {
         let script = Script {
@@ -233,35 +235,39 @@ fn a_rule_that_login_breaks_refuses() {
 
 #[test]
 fn a_status_is_read_from_the_list_alone() {
-    for (list, latched, event) in [
+    for (list, latched, error) in [
         ("..\r\nDEEP tls12\r\n", 1, None),
         (".DEEP tls12\r\n", 1, None),
         ("deep tls12\r\n", 1, None),
-        ("DEEP\r\n", 0, Some("status recorded: ")),
+        ("DEEP\r\n", 0, None),
         ("XDEEP tls12\r\n", 0, None),
         (" DEEP tls12\r\n", 0, None),
         (
             "DEEP tls12\r\nDEEP tls12\r\n",
             0,
-            Some("status not read: DEEP: twice at byte 0"),
+            Some((ErrorKind::Duplicate, "DEEP", 0)),
         ),
         (
             "DEEP tls12 \r\nDEEP tls12\r\n",
             0,
-            Some("status not read: DEEP: twice at byte 0"),
+            Some((ErrorKind::Duplicate, "DEEP", 0)),
         ),
         (
             "DEEP tls12  x\r\n",
             0,
-            Some("status not read: deep-status: a blank too many at byte 11"),
+            Some((ErrorKind::ExtraSpace, "deep-status", 11)),
         ),
     ] {
         let server = format!("+OK hi\r\n+OK list\r\n{list}.\r\n");
         let played = implicit(&[], &server);
         assert_eq!(played.end, End::LogIn, "{list}");
         assert_eq!(played.latched().len(), latched, "{list}");
-        if let Some(event) = event {
-            assert_eq!(played.events, [event], "{list}");
+        if let Some(error) = error {
+            let events: Vec<_> = played.events.iter().map(unreadable).collect();
+            assert_eq!(events, [error], "{list}");
+        }
+        if list == "DEEP\r\n" {
+            assert_eq!(played.events, [recorded("")]);
         }
     }
 }
@@ -272,7 +278,7 @@ fn other_octets_than_ascii_matter_in_deep_only() {
         (&b"IMPLEMENTATION Caf\xe9"[..], vec![]),
         (
             &b"DEEP tls12 \xe9"[..],
-            vec!["status not read: deep-status: character outside the allowed ones at byte 11"],
+            vec![(ErrorKind::Character, "deep-status", 11)],
         ),
     ] {
         let server = [b"+OK hi\r\n+OK list\r\n", line, b"\r\n.\r\n"].concat();
@@ -282,12 +288,13 @@ fn other_octets_than_ascii_matter_in_deep_only() {
         };
         let played = play(&client(&[], TlsStart::Implicit), &script);
         assert_eq!(played.end, End::LogIn);
-        assert_eq!(played.events, events);
+        let seen: Vec<_> = played.events.iter().map(unreadable).collect();
+        assert_eq!(seen, events);
     }
 }
 
 #[test]
-fn leniency_is_told() {
+fn reports_accepted_deviations() {
     let options = ClientOptions {
         status: StatusOptions {
             allow_extra_spaces: true,
@@ -301,8 +308,8 @@ fn leniency_is_told() {
     };
     let played = play(&PopClient::new(session(&[]), options), &script);
     assert_eq!(played.latched(), ["tls12"]);
-    let event = "let through: deep-status: a blank too many at byte 11";
-    assert_eq!(played.events[0], event);
+    let deviation = (ErrorKind::ExtraSpace, "deep-status", 11);
+    assert_eq!(accepted_deviation(&played.events[0]), deviation);
 }
 
 #[test]
@@ -428,7 +435,8 @@ fn the_banner_and_the_capabilities_are_the_callers_to_see() {
     client.receive(banner);
     client.receive(b"+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n");
     assert!(client.demand().is_ok());
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    client.sent();
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::LogIn));
     assert_eq!(client.greeting(), banner);
     assert!(client.capabilities().eq(["USER", "SASL PLAIN"]));
 }

@@ -1,8 +1,8 @@
 //! The registry of security tags: what it begins with, and what is added and changed.
 
 use deep_latch::{
-    Achievement, Facilities, Finding, IntendedUsage, Origin, Registration, Registry, SecurityTag,
-    SessionFacts,
+    Facilities, SecurityTag, facility::Achievement, facts::SessionFacts,
+    registry::{Finding, IntendedUsage, Origin, Registration, Registry},
 };
 
 fn registration() -> Registration<'static> {

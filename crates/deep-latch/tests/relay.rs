@@ -9,9 +9,9 @@
 )]
 
 use deep_latch::{
-    Cause, CertificateFault, Event, Facilities, HandshakeFault, Host, LatchFailure, LatchRecord,
-    LatchSession, Outcome, ParseError, RelayReply, ReplyTo, SecurityDetail, SecurityTag, Stage,
-    add_security_latch, delivery_status_blocks, security_latch_of,
+    Facilities, Host, LatchRecord, LatchSession, EncodeErrorKind, ParseError, SecurityTag, dsn::{DeliveryStatusBlock, SecurityLatchField},
+    failure::{CertificateFault, HandshakeFault, LatchFailure, Stage}, latch::{Event, Outcome},
+    relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
 };
 use proptest::prelude::*;
 
@@ -24,15 +24,28 @@ fn tags(text: &str) -> Vec<SecurityTag<'static>> {
 /// That of a host with these latches, all of which mean nothing here or are not there.
 fn failure(host: &str, latched: &str) -> LatchFailure {
     let record = LatchRecord::preset(Host::try_new(host).unwrap(), tags(latched));
-    let (mut session, step) = LatchSession::begin(record, Facilities::new());
-    let outcome = match step.outcome {
-        Outcome::StartTls => session.step(Event::NoTls).outcome,
-        outcome => outcome,
+    let mut session = match LatchSession::try_new(record, Facilities::new()) {
+        Ok(session) => session,
+        Err(failure) => return failure,
     };
-    let Outcome::Refuse(failure) = outcome else {
-        panic!("{outcome:?}");
-    };
-    failure
+    match session.step(Event::NoTls).outcome {
+        Outcome::Refuse(failure) => failure,
+        outcome => panic!("{outcome:?}"),
+    }
+}
+
+fn field(tags: &[SecurityTag<'_>]) -> SecurityLatchField<'static> {
+    let tags = tags.iter().cloned().map(SecurityTag::into_owned);
+    SecurityLatchField::try_new(tags.collect::<Vec<_>>()).unwrap()
+}
+
+fn with_field(block: &[u8], tags: &[SecurityTag<'_>]) -> Result<Vec<u8>, ParseError> {
+    DeliveryStatusBlock::new(block).with_security_latch(&field(tags))
+}
+
+fn tags_of(block: &[u8]) -> Result<Option<Vec<SecurityTag<'_>>>, ParseError> {
+    let field = DeliveryStatusBlock::new(block).security_latch()?;
+    Ok(field.map(SecurityLatchField::into_tags))
 }
 
 fn error(error: ParseError) -> (&'static str, &'static str, usize) {
@@ -81,7 +94,7 @@ fn tells_a_certificate_and_a_transport_from_a_latch_that_failed() {
     let host = Host::try_new("mx.example.com").unwrap();
     let after = |latched: &str, fault| {
         let record = LatchRecord::preset(host.clone(), tags(latched));
-        let (mut session, _) = LatchSession::begin(record, Facilities::new());
+        let mut session = LatchSession::try_new(record, Facilities::new()).unwrap();
         session.step(Event::HandshakeFailed(fault)).outcome
     };
     let (cause, to) = (Cause::Administrative, ReplyTo::Transaction);
@@ -171,14 +184,14 @@ const BLOCK: &str = "Final-Recipient: rfc822; b@c.example\r\nAction: failed\r\nS
 #[test]
 fn the_field_is_written_behind_the_others_and_read_back() {
     let latches = tags("tls12 tls-cert");
-    let written = add_security_latch(BLOCK.as_bytes(), &latches).unwrap();
+    let written = with_field(BLOCK.as_bytes(), &latches).unwrap();
     let expected = format!("{BLOCK}SMTP-Security-Latch: tls12 tls-cert\r\n");
     assert_eq!(String::from_utf8(written.clone()).unwrap(), expected);
-    assert_eq!(security_latch_of(&written), Ok(Some(latches)));
-    assert_eq!(security_latch_of(BLOCK.as_bytes()), Ok(None));
+    assert_eq!(tags_of(&written), Ok(Some(latches)));
+    assert_eq!(tags_of(BLOCK.as_bytes()), Ok(None));
     // Other fields stay as they are, whatever they are.
     let odd = "X-Odd:\t a \r\n \x7f\r\nFINAL-recipient : rfc822;b@c.example\r\nX: \u{e9}\r\n";
-    let written = add_security_latch(odd.as_bytes(), &tags("x")).unwrap();
+    let written = with_field(odd.as_bytes(), &tags("x")).unwrap();
     assert_eq!(
         written,
         format!("{odd}SMTP-Security-Latch: x\r\n").as_bytes()
@@ -198,18 +211,18 @@ fn a_field_of_many_tags_is_folded_at_78() {
         .iter()
         .map(|name| SecurityTag::parse(name).unwrap())
         .collect();
-    let written = add_security_latch(BLOCK.as_bytes(), &latches).unwrap();
+    let written = with_field(BLOCK.as_bytes(), &latches).unwrap();
     let text = std::str::from_utf8(&written).unwrap();
     assert!(text.starts_with(BLOCK));
     assert!(text.lines().all(|line| line.len() <= 78));
     assert!(text.lines().count() > 20);
-    assert_eq!(security_latch_of(&written), Ok(Some(latches)));
+    assert_eq!(tags_of(&written), Ok(Some(latches)));
 }
 
 #[test]
 fn only_a_recipients_block_gets_the_field_and_once() {
     let add = |block: &str, names: &str| {
-        add_security_latch(block.as_bytes(), &tags(names))
+        with_field(block.as_bytes(), &tags(names))
             .map(drop)
             .map_err(error)
     };
@@ -224,10 +237,9 @@ fn only_a_recipients_block_gets_the_field_and_once() {
         add(&again, "tls12"),
         Err(("duplicate", "SMTP-Security-Latch", BLOCK.len()))
     );
-    assert_eq!(
-        add(BLOCK, ""),
-        Err(("empty", "smtp-security-latch", BLOCK.len()))
-    );
+    let empty = SecurityLatchField::try_new([]).unwrap_err();
+    assert_eq!(empty.kind(), EncodeErrorKind::Empty);
+    assert_eq!(empty.field(), "smtp-security-latch");
     for (block, at) in [
         ("Final-Recipient: a\n", 18),
         ("Final-Recipient: a\r\n\r\n", 20),
@@ -241,7 +253,7 @@ fn only_a_recipients_block_gets_the_field_and_once() {
             Err(("expected", "per-recipient-fields", at)),
             "{block:?}"
         );
-        let read = security_latch_of(block.as_bytes()).map_err(error);
+        let read = tags_of(block.as_bytes()).map_err(error);
         assert_eq!(read, Err(("expected", "per-recipient-fields", at)));
     }
 }
@@ -250,7 +262,7 @@ fn only_a_recipients_block_gets_the_field_and_once() {
 fn a_field_that_is_malformed_is_refused() {
     let read = |field: &str| {
         let block = format!("A: b\r\n{field}\r\nC: d\r\n");
-        security_latch_of(block.as_bytes())
+        tags_of(block.as_bytes())
             .map(|tags| tags.map(|tags| tags.len()))
             .map_err(error)
     };
@@ -278,7 +290,7 @@ fn a_field_that_is_malformed_is_refused() {
     );
     let octets = b"SMTP-Security-Latch: \xff\r\n";
     assert_eq!(
-        security_latch_of(octets).map_err(error),
+        tags_of(octets).map_err(error),
         Err(("character", "SMTP-Security-Latch", 21))
     );
 }
@@ -286,9 +298,8 @@ fn a_field_that_is_malformed_is_refused() {
 #[test]
 fn the_blocks_of_a_notification_are_taken_apart() {
     let blocks = |body: &'static str| -> Vec<&str> {
-        let blocks = delivery_status_blocks(body.as_bytes());
-        blocks
-            .map(|block| std::str::from_utf8(block).unwrap())
+        DeliveryStatusBlock::of_body(body.as_bytes())
+            .map(|block| std::str::from_utf8(block.as_bytes()).unwrap())
             .collect()
     };
     assert_eq!(blocks(""), [""; 0]);
@@ -312,8 +323,8 @@ proptest! {
             block += "\r\n";
         }
         let latches = tags(&latches.join(" "));
-        let written = add_security_latch(block.as_bytes(), &latches).unwrap();
+        let written = with_field(block.as_bytes(), &latches).unwrap();
         prop_assert!(written.starts_with(block.as_bytes()));
-        prop_assert_eq!(security_latch_of(&written), Ok(Some(latches)));
+        prop_assert_eq!(tags_of(&written), Ok(Some(latches)));
     }
 }

@@ -15,10 +15,10 @@ use std::{
 };
 
 use deep_latch::{
-    Action, CertificateUsage, ChainVerdict, DaneVerdict, DeepStatus, DeferredServerVerifier, Event,
-    Facilities, Host, IdentityVerdict, LatchRecord, LatchSession, OnCertificateFailure, Outcome,
-    ProtocolVersion, Reason, Requirements, SecurityTag, Stage, StillHandshaking, TlsFacts,
-    Transition, client_config, protocol_versions,
+    DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+    facts::{CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion},
+    failure::{Action, Stage}, latch::{Event, Outcome, Reason, Requirements, Transition},
+    verifier::{DeferredServerVerifier, HandshakeUnfinishedError, OnCertificateFailure},
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -150,12 +150,12 @@ struct Client {
 impl Client {
     fn new(trusted: &Issuer, latched: &[SecurityTag<'static>], on: OnCertificateFailure) -> Self {
         let record = LatchRecord::preset(host(), latched.iter().cloned());
-        let (latches, _) = LatchSession::begin(record, Facilities::new());
+        let latches = LatchSession::try_new(record, Facilities::new()).unwrap();
         let requirements = latches.requirements();
         let verifier = DeferredServerVerifier::new(webpki(trusted), &requirements, on);
         let verifier = Arc::new(verifier);
         let provider = Arc::new(ring::default_provider());
-        let config = client_config(provider, &requirements, verifier.clone()).unwrap();
+        let config = verifier.clone().client_config(provider, &requirements).unwrap();
         Self {
             latches,
             verifier,
@@ -168,7 +168,7 @@ impl Client {
         ClientConnection::new(self.config.clone(), name).unwrap()
     }
 
-    fn facts(&self, connection: &ClientConnection) -> Result<TlsFacts, StillHandshaking> {
+    fn facts(&self, connection: &ClientConnection) -> Result<TlsFacts, HandshakeUnfinishedError> {
         let dane = DaneVerdict::NotChecked;
         self.verifier.facts(connection, &host(), now(), dane)
     }
@@ -186,7 +186,7 @@ fn seen(
         goes_on.connect(),
         ServerConnection::new(config.clone()).unwrap(),
     );
-    assert_eq!(goes_on.facts(&client), Err(StillHandshaking));
+    assert_eq!(goes_on.facts(&client), Err(HandshakeUnfinishedError));
     handshake(&mut client, &mut server).unwrap();
     let facts = goes_on.facts(&client).unwrap();
 
@@ -194,7 +194,7 @@ fn seen(
     let (mut client, mut server) = (aborts.connect(), ServerConnection::new(config).unwrap());
     let error = handshake(&mut client, &mut server).err();
     match &error {
-        Some(_) => assert_eq!(aborts.facts(&client), Err(StillHandshaking)),
+        Some(_) => assert_eq!(aborts.facts(&client), Err(HandshakeUnfinishedError)),
         None => assert_eq!(aborts.facts(&client), Ok(facts)),
     }
     (facts, error)
@@ -533,7 +533,7 @@ fn that_the_server_has_the_key_is_verified_always() {
             let error = handshake(&mut connection, &mut server).unwrap_err();
             let bad = CertificateError::BadSignature;
             assert_eq!(error, rustls::Error::InvalidCertificate(bad));
-            assert_eq!(client.facts(&connection), Err(StillHandshaking));
+            assert_eq!(client.facts(&connection), Err(HandshakeUnfinishedError));
         }
     }
 }
@@ -546,7 +546,7 @@ fn latches_decide_which_versions_are_offered() {
         ..Requirements::default()
     };
     let versions = |version| -> Vec<u16> {
-        let versions = protocol_versions(&least(version));
+        let versions = least(version).protocol_versions();
         versions.iter().map(|it| it.version.into()).collect()
     };
     assert_eq!(versions(None), [0x0304, 0x0303]);
@@ -561,7 +561,7 @@ fn latches_decide_which_versions_are_offered() {
     let client = Client::new(&trusted, &[], OnCertificateFailure::Abort);
     assert!(!client.config.enable_early_data);
     let provider = Arc::new(ring::default_provider());
-    let config = client_config(provider, &least(later), client.verifier);
+    let config = client.verifier.client_config(provider, &least(later));
     let expected = rustls::Error::General("no usable cipher suites configured".into());
     assert_eq!(config.err(), Some(expected));
     // A server that has TLS 1.2 only cannot be reached where TLS 1.3 is required.
@@ -569,7 +569,7 @@ fn latches_decide_which_versions_are_offered() {
     let verifier = Client::new(&trusted, &[], OnCertificateFailure::Abort).verifier;
     let provider = Arc::new(ring::default_provider());
     let required = least(Some(ProtocolVersion::TLS1_3));
-    let config = client_config(provider, &required, verifier).unwrap();
+    let config = verifier.client_config(provider, &required).unwrap();
     let name = ServerName::try_from(NAME).unwrap();
     let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut server = ServerConnection::new(server_config(&identity, &[&TLS12])).unwrap();

@@ -10,11 +10,11 @@
 )]
 
 use deep_latch::{
-    Achievement, Advertisement, AdvertisementConfig, Advice, CertificateUsage, ChainVerdict,
-    ClientReport, DaneVerdict, DeepStatus, EncodeError, ErrorKind, Facilities, FieldNames,
-    ForwardError, Forwarded, Host, IdCommand, IdParameters, IdentityVerdict, InboundTls, Login,
-    MailProtocol, NotAdvertisable, ParseError, ProtocolVersion, SecurityTag, SessionFacts,
-    TlsCipher, TlsFacts, TlsField, forward_client, forward_id, parse_client, report_of,
+    Advertisement, ClientReport, DeepStatus, EncodeError, EncodeErrorKind, Facilities, Host, MailProtocol,
+    ParseError, SecurityTag, TlsCipher, TlsFacts, facility::Achievement,
+    facts::{CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion, SessionFacts},
+    imap::{IdCommand, IdParameters}, proxy::{ForwardError, Forwarded, InboundTls}, report::FieldNames,
+    server::{AdvertiseError, AdvertisementConfig, Advice, ReplyCodes, TlsField},
 };
 use proptest::prelude::*;
 
@@ -52,7 +52,7 @@ fn config(text: &str) -> AdvertisementConfig {
     }
 }
 
-fn advertised(text: &str) -> Result<Advertisement, NotAdvertisable> {
+fn advertised(text: &str) -> Result<Advertisement, AdvertiseError> {
     Advertisement::try_new(&config(text), &Facilities::new(), &probe(tls()))
 }
 
@@ -95,7 +95,7 @@ fn each_protocol_advertises_as_in_the_drafts_examples() {
             protocol == MailProtocol::Pop
         );
         assert_eq!(advertisement.ehlo_line().is_some(), smtp);
-        let answer = advertisement.answer_client(b"CLIENT a=b", TlsField::Trust, true);
+        let answer = advertisement.answer_client(b"CLIENT a=b", TlsField::Trust, ReplyCodes::Enhanced);
         assert_eq!(answer.is_some(), smtp);
     }
 }
@@ -105,7 +105,7 @@ fn a_tag_that_the_server_does_not_keep_is_not_advertised() {
     let of = |text, facts: &SessionFacts| {
         Advertisement::try_new(&config(text), &Facilities::new(), facts).map(drop)
     };
-    let refused = |text| Err(NotAdvertisable::NotKept(tags(text)));
+    let refused = |text| Err(AdvertiseError::NotKept(tags(text)));
     let every = "tls10 tls12 tls-cert tls-dane-tlsa";
     let dane = TlsFacts {
         dane: DaneVerdict::Matches(CertificateUsage::DaneTa),
@@ -160,8 +160,8 @@ fn a_tag_that_the_server_does_not_keep_is_not_advertised() {
         assert_eq!(made, if kept { Ok(()) } else { refused("x-scram") });
     }
     assert_eq!(
-        refused("tls12 x-new").map_err(|error: NotAdvertisable| error.to_string()),
-        Err::<(), _>("the server does not keep: tls12 x-new".to_owned())
+        refused("tls12 x-new").map_err(|error: AdvertiseError| error.to_string()),
+        Err::<(), _>("the server does not achieve: tls12 x-new".to_owned())
     );
 }
 
@@ -176,11 +176,11 @@ fn a_status_that_a_protocol_cannot_carry_is_not_advertised_by_it() {
         };
         let made = Advertisement::try_new(&config, &Facilities::new(), &SessionFacts::default());
         made.map(drop).map_err(|error| match error {
-            NotAdvertisable::Protocol(protocol, error) => (protocol, error.kind()),
+            AdvertiseError::Protocol(protocol, error) => (protocol, error.kind()),
             error => panic!("{error}"),
         })
     };
-    let limit = |limit| ErrorKind::Limit { limit };
+    let limit = |limit| EncodeErrorKind::Limit { limit };
     assert_eq!(made(505, MailProtocol::Pop), Ok(()));
     assert_eq!(
         made(506, MailProtocol::Pop),
@@ -200,7 +200,7 @@ fn a_status_that_a_protocol_cannot_carry_is_not_advertised_by_it() {
         };
         let made = Advertisement::try_new(&config, &Facilities::new(), &SessionFacts::default());
         made.map(drop).map_err(|error| match error {
-            NotAdvertisable::Protocol(protocol, error) => (protocol, error.field(), error.kind()),
+            AdvertiseError::Protocol(protocol, error) => (protocol, error.field(), error.kind()),
             error => panic!("{error}"),
         })
     };
@@ -212,14 +212,14 @@ fn a_status_that_a_protocol_cannot_carry_is_not_advertised_by_it() {
     );
     assert_eq!(
         named("a\r\n* BYE", "1"),
-        Err((imap, "name", ErrorKind::Character))
+        Err((imap, "name", EncodeErrorKind::Character))
     );
     assert_eq!(
         named("a", "1\u{e9}"),
-        Err((imap, "version", ErrorKind::Character))
+        Err((imap, "version", EncodeErrorKind::Character))
     );
-    let text = NotAdvertisable::Protocol(imap, named_error()).to_string();
-    assert_eq!(text, "imap: name: character outside the allowed ones");
+    let text = AdvertiseError::Protocol(imap, named_error()).to_string();
+    assert_eq!(text, "imap: name: character that the protocol cannot carry");
 }
 
 fn named_error() -> EncodeError {
@@ -228,7 +228,7 @@ fn named_error() -> EncodeError {
         ..config("")
     };
     match Advertisement::try_new(&config, &Facilities::new(), &SessionFacts::default()) {
-        Err(NotAdvertisable::Protocol(MailProtocol::Imap, error)) => error,
+        Err(AdvertiseError::Protocol(MailProtocol::Imap, error)) => error,
         other => panic!("{other:?}"),
     }
 }
@@ -269,9 +269,9 @@ fn a_provider_is_told_what_section_10_6_recommends() {
             "tls10 should be advertised",
             "tls-cert should be advertised",
             "an https URL should be advertised",
-            "the URL is at the host itself",
-            "tls10 stands twice",
-            "there is more than one URL",
+            "the URL should be at another host than the service",
+            "tls10 appears twice",
+            "the status has more than one URL",
         ]
     );
 }
@@ -325,7 +325,7 @@ fn an_id_command_that_is_malformed_is_bad_and_a_malformed_value_loses_the_report
         report.map_err(error),
         Err(("expected", "id_params_list", 15))
     );
-    let bad = "a001 BAD ID: id_params_list: something else stands there at byte 15\r\n";
+    let bad = "a001 BAD ID: id_params_list: unexpected character at byte 15\r\n";
     assert_eq!(response, bad);
     for (command, expected) in [
         (&b"a ID\r\n"[..], ("empty", "id_params_list", 4)),
@@ -377,7 +377,7 @@ fn tls_of_a_report_is_believed_from_a_proxy_only() {
         let command = b"a ID (\"tls\" \"TLS_RSA_WITH_AES_128_CBC_SHA\")\r\n";
         assert_eq!(answered(command, field).1.unwrap().tls, expected);
         let line = b"CLIENT tls=TLS_RSA_WITH_AES_128_CBC_SHA";
-        let answer = advertisement.answer_client(line, field, false).unwrap();
+        let answer = advertisement.answer_client(line, field, ReplyCodes::Basic).unwrap();
         assert_eq!(answer.report.unwrap().tls, expected);
     }
     assert_eq!(TlsField::default(), TlsField::Ignore);
@@ -386,9 +386,9 @@ fn tls_of_a_report_is_believed_from_a_proxy_only() {
 #[test]
 fn client_is_answered_with_250_and_501() {
     let advertisement = advertised(STATUS).unwrap();
-    let answer = |line: &[u8], enhanced| {
+    let answer = |line: &[u8], codes| {
         let answer = advertisement
-            .answer_client(line, TlsField::Ignore, enhanced)
+            .answer_client(line, TlsField::Ignore, codes)
             .unwrap();
         (answer.response, answer.report.map_err(error))
     };
@@ -401,10 +401,10 @@ fn client_is_answered_with_250_and_501() {
     };
     let line = b"CLIENT name=demo_submit version=1.5 latch=tls10,tls-cert security-tags=tls12";
     let ok = |text: &str| (text.to_owned(), Ok(report.clone()));
-    assert_eq!(answer(line, false), ok("250 OK\r\n"));
-    assert_eq!(answer(line, true), ok("250 2.0.0 OK\r\n"));
+    assert_eq!(answer(line, ReplyCodes::Basic), ok("250 OK\r\n"));
+    assert_eq!(answer(line, ReplyCodes::Enhanced), ok("250 2.0.0 OK\r\n"));
     assert_eq!(
-        answer(&[line, &b" \t "[..]].concat(), false),
+        answer(&[line, &b" \t "[..]].concat(), ReplyCodes::Basic),
         ok("250 OK\r\n")
     );
     for (line, expected) in [
@@ -417,11 +417,11 @@ fn client_is_answered_with_250_and_501() {
     ] {
         let refused = |text: &str| (text.to_owned(), Err(expected));
         assert_eq!(
-            answer(line, false),
+            answer(line, ReplyCodes::Basic),
             refused("501 Syntax error in parameters\r\n")
         );
         assert_eq!(
-            answer(line, true),
+            answer(line, ReplyCodes::Enhanced),
             refused("501 5.5.4 Syntax error in parameters\r\n")
         );
     }
@@ -528,7 +528,7 @@ fn forwarded(
 ) -> Result<(String, bool), ForwardError> {
     let command = IdCommand::parse(command.as_bytes()).unwrap().unwrap();
     let tls = tls.map(|tls| TlsCipher::parse(tls).unwrap());
-    let forwarded = forward_id(&command, tls.as_ref(), inbound)?;
+    let forwarded = Forwarded::of_id(&command, tls.as_ref(), inbound)?;
     let parts = forwarded.parts().collect::<Vec<_>>();
     assert_eq!(parts.concat(), forwarded.command);
     let (last, waiting) = parts.split_last().unwrap();
@@ -640,7 +640,7 @@ fn a_client_cannot_spoof_tls_through_the_proxy() {
     assert_eq!(error(unreadable), ("duplicate", "id_params_list", 16));
     assert_eq!(
         ForwardError::Unreadable(unreadable).to_string(),
-        "id_params_list: twice at byte 16"
+        "id_params_list: duplicate at byte 16"
     );
 }
 
@@ -672,7 +672,7 @@ fn the_proxy_does_the_same_with_client() {
         let tls = tls.map(|tls| TlsCipher::parse(tls).unwrap());
         let Forwarded {
             command, removed, ..
-        } = forward_client(line.as_bytes(), tls.as_ref(), inbound)?;
+        } = Forwarded::of_client(line.as_bytes(), tls.as_ref(), inbound)?;
         Ok::<_, ForwardError>((String::from_utf8(command).unwrap(), removed))
     };
     let ours = Some("OURS");
@@ -750,9 +750,9 @@ fn the_proxy_does_the_same_with_client() {
     assert_eq!(
         errors.map(|error| error.to_string()),
         [
-            "tls: from a client",
-            "tls: no room for it",
-            "deep-cmd: nothing is left without tls"
+            "tls: a client must not send this field",
+            "tls: no room for the field",
+            "deep-cmd: no parameter but tls"
         ]
     );
 }
@@ -789,7 +789,7 @@ proptest! {
         let cipher = has_tls.then(|| TlsCipher::parse("OURS").unwrap());
         let inbound = if trusted { InboundTls::Trust } else { InboundTls::Remove };
         let before = command.parameters();
-        match forward_id(&command, cipher.as_ref(), inbound) {
+        match Forwarded::of_id(&command, cipher.as_ref(), inbound) {
             Ok(forwarded) => {
                 let after = IdCommand::parse(&forwarded.command).unwrap().unwrap();
                 let (before, after) = (before.unwrap(), after.parameters().unwrap());
@@ -847,12 +847,12 @@ proptest! {
         let command = format!("a ID {}\r\n", report.to_id_parameters(names).unwrap());
         prop_assert_eq!(answered(command.as_bytes(), TlsField::Ignore).1, Ok(report.clone()));
         let parameters = IdCommand::parse(command.as_bytes()).unwrap().unwrap();
-        prop_assert_eq!(report_of(&parameters.parameters().unwrap()), Ok(report.clone()));
+        prop_assert_eq!(ClientReport::from_id_parameters(&parameters.parameters().unwrap()), Ok(report.clone()));
         if let Ok(line) = report.to_client_command(names) {
             let answer = advertised(STATUS).unwrap();
-            let answer = answer.answer_client(line.as_bytes(), TlsField::Ignore, false).unwrap();
+            let answer = answer.answer_client(line.as_bytes(), TlsField::Ignore, ReplyCodes::Basic).unwrap();
             prop_assert_eq!(answer.report, Ok(report.clone()));
-            prop_assert_eq!(parse_client(&line), Ok(report));
+            prop_assert_eq!(ClientReport::parse_client_command(&line), Ok(report));
         } else {
             prop_assert_eq!(report, ClientReport::default());
         }

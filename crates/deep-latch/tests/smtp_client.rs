@@ -5,11 +5,12 @@
 mod play;
 
 use deep_latch::{
-    ClientError, ClientOptions, ErrorKind, LatchSession, Login, MAX_SMTP_LINE_BYTES,
-    MAX_SMTP_LINES, NotADomain, SecurityTag, SmtpClient, Stage, TlsStart,
+    ErrorKind, LatchSession, SecurityTag, SmtpClient, client::{ClientError, ClientEvent, ClientOptions, TlsStart},
+    facts::Login, failure::Stage, smtp::{DomainError, MAX_SMTP_LINES, MAX_SMTP_LINE_BYTES},
 };
 use play::{
-    End, Played, Script, UNVERIFIED, play, session, session_with_status, truncated_at_each_byte,
+    ACCEPTED, End, NOT_ACCEPTED, Played, Script, UNVERIFIED, WITHDRAWN, play, session,
+    session_with_status, truncated_at_each_byte, unreadable,
 };
 
 fn of(session: LatchSession, tls: TlsStart) -> SmtpClient {
@@ -67,7 +68,7 @@ fn the_example_latches_records_and_reports() {
     let status = "tls10 tls-cert <https://www.example.com/status.html>";
     assert_eq!(played.status(), Some(status));
     assert_eq!(played.stored, std::slice::from_ref(&played.record));
-    assert_eq!(played.events.last().unwrap(), "reported");
+    assert_eq!(played.events.last(), Some(&ACCEPTED));
     truncated_at_each_byte(&client, &script);
 }
 
@@ -81,7 +82,7 @@ fn a_refused_report_is_no_failure() {
     ] {
         let played = implicit(&[], &format!("{EXAMPLE}{code}\r\n"));
         assert_eq!(played.end, End::LogIn, "{code}");
-        assert_eq!(played.events.last().unwrap(), "reported, but not accepted");
+        assert_eq!(played.events.last(), Some(&NOT_ACCEPTED));
         assert_eq!(played.latched(), ["tls-cert", "tls10"]);
     }
 }
@@ -107,8 +108,7 @@ fn a_server_without_deep_is_told_nothing_and_latches_stay() {
         assert_eq!(played.sent[1], EHLO);
         assert_eq!(played.latched(), ["tls12"]);
         assert_eq!(played.status(), Some("tls12 <https://a.example/>"));
-        let event = "no status advertised any more; latches stay";
-        assert_eq!(played.events, [event]);
+        assert_eq!(played.events, [WITHDRAWN]);
     }
 }
 
@@ -255,11 +255,11 @@ fn a_failure_after_login_is_reported() {
     let mut facilities = deep_latch::Facilities::new();
     facilities
         .add(tag, |facts| match facts.login {
-            None => deep_latch::Achievement::AfterLogin,
-            Some(_) => deep_latch::Achievement::NotAchieved,
+            None => deep_latch::facility::Achievement::AfterLogin,
+            Some(_) => deep_latch::facility::Achievement::NotAchieved,
         })
         .unwrap();
-    let (session, _) = LatchSession::begin(play::record(&["x-scram"]), facilities);
+    let session = LatchSession::try_new(play::record(&["x-scram"]), facilities).unwrap();
     let server = format!("{EXAMPLE}250 OK\r\n");
     let script = Script {
         tls: server.as_bytes(),
@@ -302,7 +302,7 @@ fn a_name_that_client_cannot_have_is_not_sent() {
     };
     let played = play(&client, &script);
     assert_eq!(played.end, End::LogIn);
-    assert_eq!(played.events.last().unwrap(), "not reported");
+    assert_eq!(played.events.last(), Some(&ClientEvent::NotReported));
     assert_eq!(played.latched(), ["tls-cert", "tls10"]);
 }
 
@@ -310,7 +310,7 @@ fn a_name_that_client_cannot_have_is_not_sent() {
 fn a_name_that_ehlo_cannot_have_is_refused() {
     for domain in ["", "a b", "a\r\nMAIL FROM:<>", &"a".repeat(256), "é"] {
         let client = SmtpClient::try_new(session(&[]), ClientOptions::default(), domain);
-        assert_eq!(client.err(), Some(NotADomain), "{domain}");
+        assert_eq!(client.err(), Some(DomainError), "{domain}");
     }
     for domain in ["a", "[IPv6:::1]", &"a".repeat(255)] {
         let client = SmtpClient::try_new(session(&[]), ClientOptions::default(), domain);
@@ -323,16 +323,21 @@ fn a_status_that_cannot_be_read_counts_as_none() {
     for (lines, why) in [
         (
             "250 DEEP tls10  x",
-            "deep-status: a blank too many at byte 11",
+            (ErrorKind::ExtraSpace, "deep-status", 11),
         ),
-        ("250-DEEP tls10\r\n250 DEEP tls10", "DEEP: twice at byte 0"),
+        (
+            "250-DEEP tls10\r\n250 DEEP tls10",
+            (ErrorKind::Duplicate, "DEEP", 0),
+        ),
     ] {
         let server = format!("220 hi\r\n250-a\r\n{lines}\r\n250 OK\r\n");
         let played = implicit(&[], &server);
         assert_eq!(played.end, End::LogIn);
         // It has DEEP, and is told.
-        let events = [&format!("status not read: {why}"), "reported"];
-        assert_eq!(played.events, events);
+        let [event, ACCEPTED] = &played.events[..] else {
+            panic!("{:?}", played.events);
+        };
+        assert_eq!(unreadable(event), why);
         assert!(played.latched().is_empty());
     }
 }
@@ -429,13 +434,13 @@ fn aiosmtpd_nginx_exim_and_postfix_are_understood() {
         "250-BURL imap\r\n250-SIZE 0\r\n250 AUTH PLAIN LOGIN\r\n500 5.5.1 Invalid command\r\n"
     );
     for (server, accepted) in [
-        (aiosmtpd, "reported"),
-        (nginx, "reported, but not accepted"),
+        (aiosmtpd, ACCEPTED),
+        (nginx, NOT_ACCEPTED),
     ] {
         let played = implicit(&[], server);
         assert_eq!(played.end, End::LogIn);
         assert_eq!(played.latched(), ["tls-cert", "tls10"]);
-        assert_eq!(played.events.last().unwrap(), accepted);
+        assert_eq!(played.events.last(), Some(&accepted));
     }
     let exim = concat!(
         "220 mail.example.test ESMTP Exim 4.96 Tue, 24 Nov 2026 05:21:35 +0000\r\n",
@@ -461,12 +466,15 @@ fn the_greeting_and_the_extensions_are_the_callers_to_see() {
     client.receive(greeting);
     client.receive(b"250-mail.example.com\r\n250-SIZE 0\r\n250 STARTTLS\r\n220 go\r\n");
     assert!(client.demand().is_ok());
+    client.sent();
     assert!(client.demand().is_ok());
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::StartTls));
+    client.sent();
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::StartTls));
     client.handshake(play::GOOD);
     client.receive(b"250-mail.example.com\r\n250 AUTH PLAIN\r\n");
     assert!(client.demand().is_ok());
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    client.sent();
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::LogIn));
     assert_eq!(client.greeting(), greeting);
     assert!(client.capabilities().eq(["AUTH PLAIN"]));
     assert_eq!(client.domain(), "client.example.com");

@@ -11,12 +11,13 @@ use std::{
 };
 
 use deep_latch::{
-    Account, Action, CertificateFault, CertificateUsage, ChainVerdict, Client, ClientError,
-    ClientOptions, DaneVerdict, Demand, Facilities, Host, IdentityVerdict, ImapClient,
-    LatchConnector, LatchRecord, LatchSession, LatchStore, LatchStoreError, LatchStoreErrorKind,
-    Login, MailStream, MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Protocol, Rewound,
-    RunError, SecurityTag, ServerJudge, ServerVerdicts, SmtpClient, Stage, StatusUrl, StoreFuture,
-    TlsStart, run,
+    Facilities, Host, ImapClient, LatchRecord, LatchSession, PopClient, SecurityTag, SmtpClient,
+    client::{Client, ClientError, ClientOptions, Demand, Protocol, TlsStart},
+    connection::{LatchConnector, MailStream, Pause, Rewound, RunError},
+    facts::{CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login},
+    failure::{Action, CertificateFault, Stage}, status::StatusUrl,
+    store::{Account, LatchStore, LatchStoreError, LatchStoreErrorKind, MemoryLatchStore, StoreFuture},
+    verifier::{OnCertificateFailure, ServerJudge, ServerVerdicts},
 };
 use play::HOST;
 use rcgen::{CertificateParams, Issuer, KeyPair};
@@ -156,7 +157,7 @@ fn host() -> Host {
 
 async fn session(store: &dyn LatchStore) -> LatchSession {
     let record = store.load(&account(), &host()).await.unwrap();
-    LatchSession::begin(record, Facilities::new()).0
+    LatchSession::try_new(record, Facilities::new()).unwrap()
 }
 
 fn options(tls: TlsStart) -> ClientOptions {
@@ -332,7 +333,7 @@ async fn handshake_kind(
 ) -> Option<HandshakeKind> {
     let account = Account::try_new(account).unwrap();
     let record = store.load(&account, &host()).await.unwrap();
-    let (session, _) = LatchSession::begin(record, Facilities::new());
+    let session = LatchSession::try_new(record, Facilities::new()).unwrap();
     let mut client = PopClient::new(session, options(TlsStart::Implicit));
     let tls = &[("", "+OK hi\r\n"), ("CAPA", "+OK\r\nDEEP tls12\r\n.\r\n")];
     let (tcp, _) = serve(Some(world.acceptor.clone()), &[], tls).await;
@@ -635,7 +636,7 @@ async fn what_is_sent_is_flushed() {
         said
     });
     let account = account();
-    let pause = run(&mut client, &mut stream, &store, &account);
+    let pause = client.run(&mut stream, &store, &account);
     let pause = timeout(Duration::from_secs(20), pause).await.unwrap();
     assert_eq!(pause.unwrap(), Pause::LogIn);
     assert_eq!(&served.await.unwrap(), b"CAPA\r\n");
@@ -652,7 +653,7 @@ async fn a_report_that_cannot_be_sent_is_a_refusal_all_the_same() {
     let mut client = SmtpClient::try_new(session, options, "client.example.com").unwrap();
     client.handshake(play::UNVERIFIED);
     let mut stream = ours;
-    match run(&mut client, &mut stream, &store, &account()).await {
+    match client.run(&mut stream, &store, &account()).await {
         Err(RunError::Refused { failure, handshake }) => {
             assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
             assert!(handshake.is_none());

@@ -4,10 +4,10 @@
 //! clear, over TLS and after login follows, with 0xff between, which is no byte of the protocols.
 
 use deep_latch::{
-    CertificateFailure, CertificateFault, ChainVerdict, Client, ClientError, ClientEvent,
-    ClientOptions, DaneVerdict, Demand, Facilities, HandshakeFault, Host, IdentityVerdict,
-    ImapClient, LatchFailure, LatchRecord, LatchSession, Login, PopClient, Protocol,
-    ProtocolVersion, SecurityTag, SmtpClient, TlsFacts, TlsStart,
+    Facilities, Host, ImapClient, LatchRecord, LatchSession, PopClient, SecurityTag, SmtpClient,
+    TlsFacts, client::{Client, ClientError, ClientEvent, ClientOptions, Demand, Protocol, TlsStart},
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion},
+    failure::{CertificateFailure, CertificateFault, HandshakeFault, LatchFailure},
 };
 
 use super::Broken;
@@ -66,7 +66,8 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
     let mut part = || parts.next().unwrap_or_default();
     let server = [part(), part(), part()];
     let record = record(setting)?;
-    let (session, _) = LatchSession::begin(record.clone(), Facilities::new());
+    let session = LatchSession::try_new(record.clone(), Facilities::new());
+    let session = session.map_err(|failure| failure.to_string())?;
     let options = ClientOptions {
         tls: setting.tls,
         name: Some("n".to_owned()),
@@ -304,8 +305,14 @@ fn play<P: Protocol>(
         }
         events.extend(client.take_events());
         match client.demand() {
-            Ok(Demand::Send(bytes)) => sent[stage].extend(bytes),
-            Ok(Demand::Store) => stored.push(client.session().record().clone()),
+            Ok(Demand::Send(bytes)) => {
+                sent[stage].extend(bytes);
+                client.sent();
+            }
+            Ok(Demand::Store) => {
+                stored.push(client.session().record().clone());
+                client.stored();
+            }
             Ok(Demand::Receive) if left.is_empty() => client.end_of_input(),
             Ok(Demand::Receive) => {
                 let now;

@@ -4,7 +4,7 @@
 //! The first byte of the input chooses the cipher suite, the others up to the first 0xff what the server does
 //! with each command and each literal; the client's octets follow.
 
-use deep_latch::{CommandReader, ImapProxy, InboundTls, Received, TlsCipher};
+use deep_latch::{TlsCipher, imap::{CommandReader, Received}, proxy::{ImapProxy, InboundTls}};
 
 use super::Broken;
 

@@ -20,28 +20,28 @@ const SCHEMA: Schema = Schema {
     ],
 };
 
-/// What clients report, in a PostgreSQL database, which a fleet of servers shares. Its encoding must be
-/// UTF-8.
+/// A report sink in a PostgreSQL database, which several servers share. The encoding of the database must be UTF-8.
 pub type PostgresReportSink = SqlxReportSink<Postgres>;
 
 impl ReportSinkBackend for Postgres {
-    /// The account's clients on a host are counted and added to by one transaction at a time. The key is the
-    /// database's: another use of it makes this wait, and nothing else.
+    /// One transaction at a time counts and inserts the clients of an account on a host. The key is one of the database:
+    /// another use of the same key only makes this wait.
     const LOCK_ACCOUNT: Option<&'static str> = Some(
         "SELECT pg_advisory_xact_lock(hashtextextended($2, hashtextextended($1, 5231867310912)))",
     );
 }
 
 impl PostgresReportSink {
-    /// Connects to the server, and makes the tables if they are not there. The user must then be
-    /// allowed to make tables in the first schema of the search path.
+    /// Connects to the server, and creates the tables if they do not exist. The user must then be allowed to create tables
+    /// in the first schema of the search path.
     ///
     /// A server on another host must be verified: `sslmode=verify-full`. Each write goes through a connection
-    /// on which `fsync`, `full_page_writes` and `synchronous_commit` were just seen not to be off. Statements
-    /// and waits for locks end after the options' timeout, on the server too.
+    /// on which `fsync`, `full_page_writes` and `synchronous_commit` were checked just before. Statements and waits for
+    /// locks end after the options' timeout, on the server too.
     ///
     /// # Errors
-    /// When the database cannot be used, is of a newer version of this crate, or could lose reports.
+    /// Returns the kind of the failure if the database cannot be used, has a newer version of this crate, or could lose
+    /// reports.
     pub async fn connect(
         server: PgConnectOptions,
         options: ReportSinkOptions,
@@ -49,14 +49,13 @@ impl PostgresReportSink {
         Self::connect_with(server, options, OpenMode::Create).await
     }
 
-    /// Connects to ask only: nothing is created, migrated or changed. A role needs `SELECT` on
-    /// `deep_clients`, `deep_client_tags` and `deep_report_migrations`, and no more.
+    /// Connects for reading only: no table is created, migrated or changed. A role needs only `SELECT` on
+    /// `deep_clients`, `deep_client_tags` and `deep_report_migrations`.
     ///
     /// # Errors
-    /// [`Missing`](deep_latch::reports::ReportSinkErrorKind::Missing) if the tables are not there;
+    /// [`Missing`](deep_latch::reports::ReportSinkErrorKind::Missing) if the tables do not exist;
     /// [`Version`](deep_latch::reports::ReportSinkErrorKind::Version) if they are of another version of this crate; and when
-    /// the database cannot be used. Of the sink: [`ReadOnly`](deep_latch::reports::ReportSinkErrorKind::ReadOnly) from each
-    /// method that would change something.
+    /// the database cannot be used. Methods of the sink that would change the database return [`ReadOnly`](deep_latch::reports::ReportSinkErrorKind::ReadOnly).
     pub async fn connect_to_read(
         server: PgConnectOptions,
         options: ReportSinkOptions,

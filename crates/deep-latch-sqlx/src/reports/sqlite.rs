@@ -22,25 +22,25 @@ const SCHEMA: Schema = Schema {
     ],
 };
 
-/// What clients report, in an SQLite database, which one server, of one or more processes, has on its own
-/// disk. What was recorded is in that one file and on the disk; what was forgotten is overwritten.
+/// A report sink in an SQLite database, which one server, of one or more processes, uses on its own disk. Recorded reports
+/// are in that one file and on the disk. Deleted reports are overwritten.
 ///
 /// To back it up, use [`back_up`](Self::back_up), or `sqlite3 FILE '.backup COPY'`. A copy of the file is good
 /// only while no process has it open.
 pub type SqliteReportSink = SqlxReportSink<Sqlite>;
 
 impl ReportSinkBackend for Sqlite {
-    /// Its transactions that write are one after another.
+    /// Writing transactions of SQLite run one after another.
     const LOCK_ACCOUNT: Option<&'static str> = None;
 }
 
 impl SqliteReportSink {
-    /// Opens the database in this file, whose directory must exist. One that does not exist is made,
-    /// for its owner alone to read. It may not be on a network file system.
+    /// Opens the database in a file, and creates it, for its owner only, if it does not exist. The directory must exist, and
+    /// must not be on a network file system.
     ///
     /// # Errors
-    /// When the database cannot be used, is empty or damaged, is of a newer version of this crate, could lose
-    /// reports, or is open to other users than its owner and, to read, the owner's group.
+    /// Returns the kind of the failure if the database cannot be used, is empty or damaged, has a newer version of this
+    /// crate, could lose reports, or is open to users other than its owner and, for reading, the owner's group.
     pub async fn open(
         path: impl AsRef<Path>,
         options: ReportSinkOptions,
@@ -48,15 +48,14 @@ impl SqliteReportSink {
         Self::open_with(path.as_ref(), options, OpenMode::Create).await
     }
 
-    /// Opens the database to ask only: nothing is created, migrated or changed. Any user may do it who can
-    /// read the file.
+    /// Opens the database for reading only: no file is created, migrated or changed. Read permission for the file is
+    /// enough.
     ///
     /// # Errors
     /// [`Missing`](deep_latch::reports::ReportSinkErrorKind::Missing) if there is no such file;
     /// [`Unreadable`](deep_latch::reports::ReportSinkErrorKind::Unreadable) if it is empty, or has no reports' tables;
     /// [`Version`](deep_latch::reports::ReportSinkErrorKind::Version) if it is of another version of this crate; and when it
-    /// cannot be used. Of the sink: [`ReadOnly`](deep_latch::reports::ReportSinkErrorKind::ReadOnly) from each method that
-    /// would change something.
+    /// cannot be used. Methods of the sink that would change the database return [`ReadOnly`](deep_latch::reports::ReportSinkErrorKind::ReadOnly).
     pub async fn open_to_read(
         path: impl AsRef<Path>,
         options: ReportSinkOptions,
@@ -79,20 +78,20 @@ impl SqliteReportSink {
         Ok(Self { store })
     }
 
-    /// Writes the database anew, without the space of what was purged and forgotten. It takes as long as that
-    /// needs, and as much space again.
+    /// Rewrites the database without the space of deleted reports. The call has no time limit, and needs as much space
+    /// again.
     ///
     /// # Errors
-    /// When it cannot be done; the database is as it was.
+    /// Returns the kind of the failure. The database is unchanged then.
     pub async fn vacuum(&self) -> Result<(), ReportSinkError> {
         let vacuumed = self.store.vacuum().await;
         vacuumed.map_err(ReportSinkError::from)
     }
 
-    /// Copies the database, as it is at one moment, into a new file, for its owner alone to read.
+    /// Copies the database, as it is at one moment, into a new file for its owner only.
     ///
     /// # Errors
-    /// When the file exists, or cannot be written.
+    /// Returns the kind of the failure if the file exists or cannot be written.
     pub async fn back_up(&self, to: impl AsRef<Path>) -> Result<(), ReportSinkError> {
         let copied = self.store.back_up(to).await;
         copied.map_err(ReportSinkError::from)

@@ -1,15 +1,15 @@
-//! Feature `tls-parser`: how strong a cipher suite is, and its name and number, by the IANA registry.
+//! The strength, name and number of cipher suites, by the IANA registry.
 
 use tls_parser::{CIPHERS, TlsCipherEnc, TlsCipherSuite};
 
 use crate::cipher::TlsCipher;
 
-/// How strong the cipher of a suite is, in bits, for
-/// [`TlsFacts::strength_bits`](crate::TlsFacts::strength_bits). Nothing for a number that is not in the
-/// registry: it is not known, and achieves nothing.
+/// Returns the strength of a suite's cipher in bits, for
+/// [`TlsFacts::strength_bits`](crate::TlsFacts::strength_bits). Returns `None` for a number that is not in the
+/// registry: an unknown strength achieves no tag.
 ///
-/// It is the length of the symmetric key, with these exceptions:
-/// - none where nothing is encrypted, or that signal something and are no ciphers: 0
+/// The strength is the length of the symmetric key, with these exceptions:
+/// - suites without encryption, and numbers that are signals and not ciphers: 0
 /// - RC4 with 128 bits: 0. Its biases give plaintext away, passwords first, whatever the key's length; TLS
 ///   must not use it (RFC 7465).
 /// - Triple DES: 112 of its 168 bits count (RFC 3766 section 2; meet in the middle)
@@ -17,7 +17,7 @@ use crate::cipher::TlsCipher;
 ///   whatever the key's length; RFC 5469 took it out of TLS 1.2 with DES.
 /// - ciphers for export have the 40 or 56 bits that their name says
 ///
-/// How keys are exchanged, and whether the server is authenticated, does not matter here.
+/// The key exchange and the authentication of the server do not matter here.
 ///
 /// ```
 /// use deep_latch::cipher::strength_bits;
@@ -31,7 +31,7 @@ pub fn strength_bits(suite: u16) -> Option<u16> {
     let suite = TlsCipherSuite::from_id(suite)?;
     Some(match suite.enc {
         TlsCipherEnc::Null => 0,
-        // Those for export, with less, are not made better by being broken.
+        // Also for those for export.
         TlsCipherEnc::Rc4 => 0,
         TlsCipherEnc::TripleDes => 112,
         TlsCipherEnc::Idea => 64,
@@ -42,7 +42,7 @@ pub fn strength_bits(suite: u16) -> Option<u16> {
 }
 
 impl TlsCipher<'static> {
-    /// The suite of this number: by its name if it is registered, else by the number. "In the event the
+    /// Creates the suite of a number: by its name if the number is registered, else by the number. "In the event the
     /// implementation does not know the name of the cipher suite [...] a four-digit hexadecimal cipher
     /// suite identifier MAY be used" (section 6).
     ///
@@ -61,8 +61,8 @@ impl TlsCipher<'static> {
 }
 
 impl TlsCipher<'_> {
-    /// The number of the suite, whether it is given by name or by number. Nothing for a name that is not in
-    /// the registry; names are compared without regard to case.
+    /// Returns the number of the suite, whether it is given by name or by number. Returns `None` for a name that is not
+    /// in the registry. Names are compared without regard to case.
     #[must_use]
     pub fn suite(&self) -> Option<u16> {
         let by_name = || {
@@ -76,7 +76,7 @@ impl TlsCipher<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MIN_STRENGTH_BITS;
+    use crate::facility::MIN_STRENGTH_BITS;
 
     /// The strength by what the suite's name says: the registry's authors wrote that independently of the
     /// table.

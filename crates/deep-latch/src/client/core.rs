@@ -85,7 +85,7 @@ pub struct Core {
     pub(super) events: Vec<ClientEvent>,
     /// The bytes that were read and not processed: they wait until the response before them is answered.
     pub(super) input: VecDeque<u8>,
-    /// Nothing more will be read.
+    /// `true` after the end of the input.
     pub(super) ended: bool,
     /// The server's first response.
     pub(super) greeting: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Feature `async-imap`: a connection of `async-imap` whose server is what the latches require.
+//! Connections for `async-imap` to servers that satisfy the latches.
 
 use alloc::{format, string::String, vec::Vec};
 use core::{
@@ -15,24 +15,24 @@ use crate::{
     client::{ClientError, ClientEvent},
     facts::Login,
     imap::IdParameters,
-    imap::client::ImapClient,
+    imap::ImapClient,
     store::{Account, LatchStore},
     connection::library::{Library, finish},
     connection::{Pause, Rewound, RunError},
     connection::connector::{LatchConnector, MailStream, TimedOut, timed_out, within},
 };
 
-/// How much of a line is held back.
+/// The most octets of a line that are held back.
 const MAX_HELD_BYTES: usize = 8192;
 
-/// The stream of an `async-imap` session. It gives whole lines, since the parser of `async-imap` takes some that are
-/// cut for malformed: `* I`, when the rest of `* ID` is in the next read. A response ends with a line, so nobody
-/// waits for what is held back; the rest of a line of more than 8 KiB is not.
+/// The stream of an `async-imap` session. It gives whole lines, since the parser of `async-imap` takes some partial lines
+/// for malformed ones: `* I`, if the rest of `* ID` is in the next read. A response ends with a line, so a session never
+/// waits for octets that are held back. A line of more than 8 KiB is given in parts.
 #[derive(Debug)]
 pub struct ImapStream<S> {
     stream: Rewound<MailStream<S>>,
     held: Vec<u8>,
-    /// How much of what is held may be given away.
+    /// The number of held octets that may be given.
     whole: usize,
     ended: bool,
 }
@@ -47,7 +47,7 @@ impl<S> ImapStream<S> {
         }
     }
 
-    /// Returns the stream beneath.
+    /// Returns the underlying stream.
     #[must_use]
     pub const fn get_ref(&self) -> &MailStream<S> {
         self.stream.get_ref()
@@ -102,8 +102,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ImapStream<S> {
 
 /// A connection that `async-imap` logs in over.
 ///
-/// The login is by the methods here, so that what the server advertises after it alone is latched, too. That is
-/// asked for by `async-imap`'s own commands: what it has read ahead is not lost.
+/// The methods here log in, so that a status that the server advertises after login only is latched too. The client asks
+/// for it by `async-imap`'s own commands, so that octets that the library has read ahead are not lost.
 pub struct ImapConnection<'a, S: AsyncRead + AsyncWrite + Unpin + fmt::Debug> {
     connector: LatchConnector,
     client: ImapClient,
@@ -122,9 +122,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + fmt::Debug> fmt::Debug for ImapConnecti
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ImapLoginError {
-    /// `async-imap` or the server refused it.
+    /// `async-imap` failed, or the server refused the login.
     Imap(async_imap::error::Error),
-    /// The connection is of no use, or was refused.
+    /// The connection failed, or was refused.
     Run(RunError),
 }
 
@@ -157,8 +157,8 @@ impl LatchConnector {
     /// Connects a client of IMAP for `async-imap`, over a TCP connection to its host.
     ///
     /// # Errors
-    /// As [`connect`](Self::connect), and [`ClientError::LoggedIn`] when the server needs no login (`PREAUTH`),
-    /// for which `async-imap` has no session.
+    /// Returns the errors of [`connect`](Self::connect), and [`ClientError::LoggedIn`] if the server requires no login
+    /// (`PREAUTH`), for which `async-imap` has no session.
     pub async fn connect_async_imap<'a, S>(
         &self,
         mut client: ImapClient,
@@ -184,22 +184,23 @@ impl LatchConnector {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> ImapConnection<'_, S> {
-    /// Returns the client: what the server greeted with and can do, and its latches.
+    /// Returns the client, with the server's greeting and capabilities, and the latches.
     #[must_use]
     pub const fn client(&self) -> &ImapClient {
         &self.client
     }
 
-    /// Returns what happened since this was called last.
+    /// Returns the events since the last call.
     #[must_use]
     pub fn take_events(&mut self) -> Vec<ClientEvent> {
         self.client.take_events()
     }
 
-    /// Logs in with LOGIN. The events of the connection come with the session.
+    /// Logs in with LOGIN. Returns the session, and the events of the connection.
     ///
     /// # Errors
-    /// When the login fails, or the connection is of no use.
+    /// Returns [`ImapLoginError::Imap`] if the login fails, and [`ImapLoginError::Run`] if the connection fails or is
+    /// refused.
     pub async fn login(
         self,
         user: &str,
@@ -225,11 +226,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> ImapConnection<'_, S
         Ok((finished?, client.take_events()))
     }
 
-    /// Logs in with AUTHENTICATE. `login` says whether the mechanism vouches for the server: SCRAM with channel
-    /// binding does.
+    /// Logs in with AUTHENTICATE. `login` is [`Login::ScramPlus`] if the mechanism authenticates the server by channel
+    /// binding.
     ///
     /// # Errors
-    /// When the login fails, or the connection is of no use.
+    /// Returns [`ImapLoginError::Imap`] if the login fails, and [`ImapLoginError::Run`] if the connection fails or is
+    /// refused.
     pub async fn authenticate(
         self,
         mechanism: &str,
@@ -308,7 +310,7 @@ trait Identify {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Identify for Session<ImapStream<S>> {
     async fn identify(&mut self, list: &str) -> Result<String, async_imap::error::Error> {
-        // It was written here.
+        // The client wrote the list.
         let list = IdParameters::parse(list.as_bytes()).unwrap_or_default();
         let answer = match list.pairs().next() {
             Some(_) => self.id(list.pairs()).await?,
@@ -316,7 +318,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Identify for Session
         };
         let mut parameters = IdParameters::new();
         for (field, value) in answer.unwrap_or_default() {
-            // What is no field of RFC 2971 says nothing of latches.
+            // A field that RFC 2971 does not allow has no status.
             let _ = parameters.try_push(field, Some(value));
         }
         Ok(format!("* ID {parameters}\r\n"))

@@ -1,5 +1,4 @@
-//! Feature `tokio-rustls`: brings a connection to where the caller logs in, over TLS of rustls, whether that
-//! begins at once or by STARTTLS.
+//! Connections over TLS of rustls, which begins with the connection or by STARTTLS, up to the login of the caller.
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 use core::{
@@ -30,11 +29,11 @@ use crate::{
     connection::{Pause, Rewound, RunError},
 };
 
-/// What TLSA records say of a server's certificates, the first of which is its own: the caller's to find out
-/// before the connection (RFC 6698, DNSSEC).
+/// A function that returns the verdict of TLSA records on a server's certificates, the first of which is its own. The
+/// caller has looked up the records before the connection (RFC 6698, DNSSEC).
 pub type Dane = Arc<dyn Fn(&[CertificateDer<'_>]) -> DaneVerdict + Send + Sync>;
 
-/// Connects clients over TLS of rustls, with what the latches of each host require.
+/// A connector of clients over TLS of rustls, with the requirements of each host's latches.
 #[derive(Clone)]
 pub struct LatchConnector {
     provider: Arc<CryptoProvider>,
@@ -46,7 +45,7 @@ pub struct LatchConnector {
     time_limit: Duration,
 }
 
-/// The configuration of TLS for a host of an account, in which its sessions are resumed.
+/// The configuration of TLS for a host of an account. Sessions are resumed within it.
 #[derive(Clone)]
 struct Prepared {
     requirements: Requirements,
@@ -57,7 +56,7 @@ struct Prepared {
 /// The number of hosts, each of one account, whose sessions are resumed.
 const MAX_PREPARED: usize = 1024;
 
-/// How long each of connecting and what follows the login may take, unless the caller says otherwise.
+/// The default time limit for connecting, and for each later step.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 impl fmt::Debug for LatchConnector {
@@ -69,14 +68,14 @@ impl fmt::Debug for LatchConnector {
 /// A stream that may be over TLS.
 #[derive(Debug)]
 pub enum MailStream<S> {
-    /// In clear: only with [`TlsStart::StartTlsIfOffered`](crate::TlsStart::StartTlsIfOffered).
+    /// A stream in clear: only with [`TlsStart::StartTlsIfOffered`](crate::client::TlsStart::StartTlsIfOffered).
     Clear(S),
-    /// Over TLS.
+    /// A stream over TLS.
     Tls(Box<TlsStream<S>>),
 }
 
 impl LatchConnector {
-    /// With this provider, and this verifier of PKIX, e.g. rustls's `WebPkiServerVerifier`.
+    /// Creates a connector with a crypto provider and a verifier of PKIX, e.g. rustls's `WebPkiServerVerifier`.
     #[must_use]
     pub fn new(provider: Arc<CryptoProvider>, pkix: Arc<dyn ServerCertVerifier>) -> Self {
         Self {
@@ -90,15 +89,15 @@ impl LatchConnector {
         }
     }
 
-    /// Sets how long [`connect`](Self::connect) may take, and so each later step of the connection that is
-    /// this crate's: 30 seconds if this is not called.
+    /// Sets the time limit for [`connect`](Self::connect), and for each later step of this crate on the connection. The
+    /// default is 30 seconds.
     #[must_use]
     pub const fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
-    /// What becomes of a certificate that is not verified, when no latch requires that it is.
+    /// Sets the outcome for a certificate that is not verified, if no latch requires a verified one.
     #[must_use]
     pub fn on_certificate_failure(mut self, on_failure: OnCertificateFailure) -> Self {
         self.on_failure = on_failure;
@@ -106,7 +105,8 @@ impl LatchConnector {
         self
     }
 
-    /// Sets a judge of servers, from whom the facts come then; the verifier of PKIX should follow the same rules.
+    /// Sets a judge of servers, which then gives the verdicts of the facts. The verifier of PKIX should follow the same
+    /// rules.
     #[must_use]
     pub fn judge(mut self, judge: Arc<dyn ServerJudge>) -> Self {
         self.judge = Some(judge);
@@ -114,8 +114,8 @@ impl LatchConnector {
         self
     }
 
-    /// Returns the configuration for a host of an account: the same for the same latches, so that its sessions,
-    /// and no others, are resumed.
+    /// Returns the configuration for a host of an account. It is reused for the same latches, so that only its own sessions
+    /// are resumed.
     fn prepared(
         &self,
         account: &Account,
@@ -148,21 +148,20 @@ impl LatchConnector {
         Ok(new)
     }
 
-    /// Checks TLSA records. Without, DANE counts as not checked. A server whose records contradict its
-    /// certificate is refused, whatever is latched:
-    /// [`Facilities::on_tlsa_mismatch`](crate::Facilities::on_tlsa_mismatch).
+    /// Sets the check of TLSA records. Without it DANE counts as not checked. A server whose records contradict its
+    /// certificate is refused, regardless of latches, unless
+    /// [`Facilities::on_tlsa_mismatch`](crate::Facilities::on_tlsa_mismatch) allows it.
     #[must_use]
     pub fn dane(mut self, dane: Dane) -> Self {
         self.dane = Some(dane);
         self
     }
 
-    /// Runs a client over a TCP connection to its host until the caller is to log in, or, of a server that
-    /// did that itself (`PREAUTH`), until the connection is ready. What comes back is where it is, and the
-    /// stream to go on with. After login: [`logged_in`](Self::logged_in) with the same stream.
+    /// Runs a client over a TCP connection to its host until the caller has to log in, or, if the server requires no login
+    /// (`PREAUTH`), until the connection is ready. Returns the state, and the stream to continue with. After the login the
+    /// caller calls [`logged_in`](Self::logged_in) with the same stream.
     ///
-    /// The runtime must have its timers enabled. With [`time_limit`](Self::time_limit) the connection is given
-    /// up when it is over.
+    /// The runtime must have its timers enabled. The connection fails after the [`time_limit`](Self::time_limit).
     ///
     /// ```no_run
     /// # use deep_latch::{
@@ -192,7 +191,8 @@ impl LatchConnector {
     /// ```
     ///
     /// # Errors
-    /// When the connection is of no use.
+    /// Returns [`RunError::Refused`] or [`RunError::Certificate`] if the connection is refused, and other variants if it
+    /// failed.
     pub async fn connect<P, S>(
         &self,
         client: &mut Client<P>,
@@ -209,14 +209,15 @@ impl LatchConnector {
         done.unwrap_or_else(|TimedOut| Err(timed_out(client)))
     }
 
-    /// Takes the connection back after a login over this stream, asks for what is advertised after login alone,
-    /// and stores what is latched then. What belongs to the caller is given back to the stream.
+    /// Takes the connection back after a login over this stream, asks for a status that is advertised after login only,
+    /// and stores the latches. Bytes that belong to the caller are put back into the stream.
     ///
-    /// The stream must give what the server sent from the answer to the login on: nothing may be held by a
-    /// library that reads ahead.
+    /// The stream must give everything that the server sent after its answer to the login: a library must not have read
+    /// ahead.
     ///
     /// # Errors
-    /// When the connection is of no use.
+    /// Returns [`RunError::Refused`] or [`RunError::Certificate`] if the connection is refused, and other variants if it
+    /// failed.
     pub async fn logged_in<P, S>(
         &self,
         client: &mut Client<P>,
@@ -239,7 +240,7 @@ impl LatchConnector {
         }
     }
 
-    /// The time that a step may take.
+    /// Returns the time limit of a step.
     #[cfg(any(feature = "async-imap", feature = "lettre"))]
     pub(crate) const fn limit(&self) -> Duration {
         self.time_limit
@@ -308,7 +309,7 @@ impl LatchConnector {
     }
 }
 
-/// The time for a step is over.
+/// The time limit of a step was exceeded.
 pub(crate) struct TimedOut;
 
 pub(crate) async fn within<T>(
@@ -320,7 +321,8 @@ pub(crate) async fn within<T>(
         .map_err(|_| TimedOut)
 }
 
-/// What it comes to: a server that is slow to take the report of a failure does not undo the failure.
+/// Returns the error for an exceeded time limit: a server that is slow to take the report of a failure does not undo the
+/// failure.
 pub(crate) fn timed_out<P: Protocol>(client: &Client<P>) -> RunError {
     match client.session().outcome() {
         Outcome::Refuse(failure) => RunError::Refused {
@@ -331,7 +333,7 @@ pub(crate) fn timed_out<P: Protocol>(client: &Client<P>) -> RunError {
     }
 }
 
-/// A handshake that failed: its reason, and what the TLS engine said.
+/// A handshake that failed: its reason, and the error of the TLS engine.
 struct Failed {
     fault: HandshakeFault,
     error: io::Error,

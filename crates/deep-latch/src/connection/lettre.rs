@@ -1,4 +1,4 @@
-//! Feature `lettre`: a connection of `lettre` to a submission server that is what the latches require.
+//! Connections for `lettre` to submission servers that satisfy the latches.
 
 use alloc::{
     boxed::Box,
@@ -31,7 +31,7 @@ use crate::{
     facts::Login,
     store::{Account, LatchStore},
     connection::library::{Library, finish},
-    smtp::client::SmtpClient,
+    smtp::SmtpClient,
     connection::{Rewound, RunError},
     connection::connector::{LatchConnector, MailStream, TimedOut, timed_out, within},
 };
@@ -55,9 +55,9 @@ impl fmt::Debug for SmtpConnection<'_> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SmtpConnectionError {
-    /// `lettre` or the server refused it.
+    /// `lettre` failed, or the server refused the login.
     Smtp(lettre::transport::smtp::Error),
-    /// The connection is of no use, or was refused.
+    /// The connection failed, or was refused.
     Run(RunError),
 }
 
@@ -94,12 +94,12 @@ impl From<lettre::transport::smtp::Error> for SmtpConnectionError {
 
 impl LatchConnector {
     /// Connects a client of SMTP Submission for `lettre`, over a TCP connection to its host. The server's
-    /// greeting, which `lettre` waits for, is given to it as it came.
+    /// greeting, which `lettre` waits for, is put back into the stream.
     ///
-    /// No read and no write of `lettre`'s may then take longer than [`time_limit`](Self::time_limit).
+    /// A later read or write of `lettre` fails if it takes longer than [`time_limit`](Self::time_limit).
     ///
     /// # Errors
-    /// As [`connect`](Self::connect), and those of `lettre`, which says EHLO itself.
+    /// Returns the errors of [`connect`](Self::connect), and those of `lettre`, which sends EHLO itself.
     pub async fn connect_lettre<'a>(
         &self,
         mut client: SmtpClient,
@@ -126,28 +126,29 @@ impl LatchConnector {
 }
 
 impl SmtpConnection<'_> {
-    /// Returns the client: what the server greeted with and can do, and its latches.
+    /// Returns the client, with the server's greeting and capabilities, and the latches.
     #[must_use]
     pub const fn client(&self) -> &SmtpClient {
         &self.client
     }
 
-    /// Returns what happened since this was called last.
+    /// Returns the events since the last call.
     #[must_use]
     pub fn take_events(&mut self) -> Vec<ClientEvent> {
         self.client.take_events()
     }
 
-    /// Returns the connection to a server that takes no login.
+    /// Returns the connection to a server that requires no login.
     #[must_use]
     pub fn into_inner(self) -> AsyncSmtpConnection {
         self.smtp
     }
 
-    /// Logs in. The events of the connection come with it.
+    /// Logs in. Returns the connection, and its events.
     ///
     /// # Errors
-    /// When the login fails, or the connection is of no use.
+    /// Returns [`SmtpConnectionError::Smtp`] if the login fails, and [`SmtpConnectionError::Run`] if the connection fails or
+    /// is refused.
     pub async fn auth(
         self,
         mechanisms: &[Mechanism],
@@ -185,19 +186,19 @@ impl Library for AsyncSmtpConnection {
     }
 }
 
-/// A reply whose text is not looked at.
+/// Returns a reply without its text.
 fn reply(response: &Response) -> String {
     format!("{} \r\n", response.code())
 }
 
-/// A stream of which no read and no write takes longer than it may.
+/// A stream whose reads and writes have a time limit.
 #[derive(Debug)]
 struct Timed {
     stream: Rewound<MailStream<TcpStream>>,
     peer: SocketAddr,
     limit: Duration,
     sleep: Pin<Box<Sleep>>,
-    /// The time runs.
+    /// `true` while the time runs.
     waits: bool,
 }
 
@@ -212,7 +213,7 @@ impl Timed {
         }
     }
 
-    /// Looks at the time where the stream is not ready.
+    /// Checks the time limit if the stream is not ready.
     fn timed<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -224,7 +225,7 @@ impl Timed {
         }
         if !self.waits {
             self.waits = true;
-            // A time beyond what the clock has is no limit.
+            // A time that the clock cannot represent is no limit.
             if let Some(end) = Instant::now().checked_add(self.limit) {
                 self.sleep.as_mut().reset(end);
             }

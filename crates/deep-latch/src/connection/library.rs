@@ -1,5 +1,5 @@
-//! What follows a login that a library does: the client's commands go through the library, which has read ahead
-//! of them, and its answers come back as responses.
+//! The commands after a login that a library does: the library, which may have read ahead, sends them, and its answers
+//! come back as responses.
 
 use alloc::vec::Vec;
 
@@ -9,13 +9,13 @@ use crate::{
     connection::RunError,
 };
 
-/// A library that a connection belongs to.
+/// A library that owns a connection.
 pub(crate) trait Library {
     /// Sends a command, and returns the server's answer as the client would have read it.
     async fn ask(&mut self, command: &[u8]) -> Result<Vec<u8>, RunError>;
 }
 
-/// Does what a client demands after login.
+/// Does what a client demands after the login.
 pub(crate) async fn finish<P: Protocol>(
     client: &mut Client<P>,
     library: &mut impl Library,
@@ -29,7 +29,7 @@ pub(crate) async fn finish<P: Protocol>(
                 client.sent();
                 client.receive(&answer);
             }
-            // It asked for nothing that was not answered.
+            // Every command was answered before.
             Demand::Receive => client.end_of_input(),
             Demand::Store => {
                 let stored = store.merge(account, client.session().record());

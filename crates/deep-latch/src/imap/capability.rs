@@ -6,13 +6,17 @@ use crate::{
     registry::DEEP,
 };
 
-/// `capability-data`, RFC 3501 section 9: what a server can do, from an untagged response or a response code.
+/// `capability-data`, RFC 3501 section 9: the capabilities of a server, from an untagged response or a response code.
+///
+/// ```abnf
+/// capability-data = "CAPABILITY" *(SP capability)
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities<'a>(&'a str);
 
 impl<'a> Capabilities<'a> {
-    /// Reads a list that is the whole of `text`, beginning with `CAPABILITY`: an untagged response without
-    /// the asterisk, or what a response code has within its brackets.
+    /// Parses a list that is the whole of `text`, beginning with `CAPABILITY`: an untagged response without the asterisk,
+    /// or a response code without its brackets.
     ///
     /// ```
     /// # use deep_latch::imap::Capabilities;
@@ -22,7 +26,7 @@ impl<'a> Capabilities<'a> {
     /// ```
     ///
     /// # Errors
-    /// When it is not such a list.
+    /// Returns an error if `text` is not such a list.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         const FIELD: &str = "capability-data";
         let (keyword, list) = match text.split_once(' ') {
@@ -49,19 +53,19 @@ impl<'a> Capabilities<'a> {
         Ok(Self(list))
     }
 
-    /// The capabilities in their order.
+    /// Returns the capabilities in their order.
     pub fn iter(&self) -> impl Iterator<Item = &'a str> {
         self.0.split(' ')
     }
 
-    /// Whether a capability is there; the case of letters does not matter.
+    /// Returns `true` if the list has a capability. The case of letters does not matter.
     #[must_use]
     pub fn contains(&self, capability: &str) -> bool {
         self.iter()
             .any(|name| name.eq_ignore_ascii_case(capability))
     }
 
-    /// Whether `DEEP` is there, which says that ID is there too and has the status (section 7.1).
+    /// Returns `true` if the list has `DEEP`: the server then supports ID too, which returns the status (section 7.1).
     #[must_use]
     pub fn has_deep(&self) -> bool {
         self.contains(DEEP)

@@ -1,5 +1,5 @@
-//! `command`, RFC 3501 section 9, up to what its arguments mean: where it begins and ends, and which literals
-//! are part of it. A command is a line, or the parts of one that literals stand between.
+//! `command`, RFC 3501 section 9, without the meaning of its arguments: the beginning and end of a command, and the
+//! literals in it. A command is a line, or the parts of one with literals between them.
 
 use nom::{Parser, bytes::complete::take_while};
 
@@ -26,8 +26,8 @@ const BARE: &[&str] = &[
     "UNSELECT",
 ];
 
-/// Commands that have arguments, and strings among them: of RFC 3501 and RFC 9051, and of the registered
-/// extensions. A literal in any other command is not one: whether the server would read it is not known.
+/// Commands whose arguments can be strings: those of RFC 3501 and RFC 9051, and of the registered extensions. A literal
+/// in any other command is refused: it is not known whether the server would read it as one.
 const WITH_STRINGS: &[&str] = &[
     "APPEND",
     "COMPARATOR",
@@ -77,12 +77,12 @@ const WITH_STRINGS: &[&str] = &[
     "XLIST",
 ];
 
-/// What a command begins with: `tag SP name`.
+/// The beginning of a command: `tag SP name`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head<'a> {
     pub(crate) tag: &'a str,
     pub(crate) name: &'a str,
-    /// What follows the name, with the space before it.
+    /// The text after the name, with the space before it.
     pub(crate) rest: &'a str,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// `tag SP atom`, where a space or the end of the line follows.
+/// Reads `tag SP atom`, followed by a space or the end of the line.
 fn head(input: &str) -> Read<'_, Head<'_>> {
     let (rest, tag) = take_while(is_tag_char).parse(input)?;
     let name_at = match rest.strip_prefix(' ') {
@@ -122,7 +122,7 @@ const fn is_tag_char(next: char) -> bool {
     (is_atom(next) || next == ']') && next != '+'
 }
 
-/// The tag that a line begins with, if a space follows it: whatever comes then, an answer can have the tag.
+/// Returns the tag at the beginning of a line, if a space follows it: an answer can have the tag, whatever follows.
 pub(crate) fn tag_of(line: &[u8]) -> Option<&str> {
     let end = line
         .iter()
@@ -132,18 +132,18 @@ pub(crate) fn tag_of(line: &[u8]) -> Option<&str> {
     tag.filter(|tag| !tag.is_empty() && rest.first() == Some(&b' '))
 }
 
-/// Returns `true` if a line can be no command: the end of IDLE, or a response of AUTHENTICATE, which is
-/// base64 or `*`. It has no space.
+/// Returns `true` if a line cannot be a command: the end of IDLE, or a response of AUTHENTICATE, which is base64 or `*`.
+/// Such a line has no space.
 pub(crate) fn is_continuation(line: &str) -> bool {
     let base64 = |next: u8| next.is_ascii_alphanumeric() || matches!(next, b'+' | b'/' | b'=');
     line == "*" || line.bytes().all(base64)
 }
 
-/// Where a command has come to. Its text is read a part at a time: up to a literal, or to its end.
+/// The state of a command that is being read, a part at a time: up to a literal, or to its end.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CommandGrammar {
     place: Place,
-    /// How many parentheses are open.
+    /// The number of open parentheses.
     depth: usize,
     literals: bool,
     is_id: bool,
@@ -154,19 +154,18 @@ enum Place {
     /// Before the tag.
     #[default]
     Start,
-    /// Behind a space: an argument is due.
+    /// After a space: an argument is expected.
     Argument,
-    /// Behind a parenthesis that opens: an argument or one that closes is due.
+    /// After an opening parenthesis: an argument or a closing parenthesis is expected.
     Open,
-    /// Behind an argument.
+    /// After an argument.
     Argued,
-    /// Behind a parenthesis that closes, which `]` may follow: `BODY[HEADER.FIELDS (DATE)]`.
+    /// After a closing parenthesis, which `]` may follow: `BODY[HEADER.FIELDS (DATE)]`.
     Closed,
 }
 
 impl CommandGrammar {
-    /// Reads the next part, without CRLF. Returns the literal that it ends with, if it does; else the command
-    /// is complete.
+    /// Reads the next part, without CRLF. Returns the literal at its end; without one the command is complete.
     pub(crate) fn part(&mut self, text: &str) -> Result<Option<Announced>, ParseError> {
         let mut rest = text;
         if self.place == Place::Start {
@@ -190,7 +189,7 @@ impl CommandGrammar {
             let mut next = rest.chars();
             let due = matches!(self.place, Place::Argument | Place::Open);
             (self.place, rest) = match next.next() {
-                // The list of ID is for its own reader, which says more of what is wrong with it.
+                // The list of ID has its own parser, which reports errors more precisely.
                 None if self.is_id || !due && self.depth == 0 => return Ok((rest, None)),
                 None => return Err(Failure::new(ErrorKind::Empty, COMMAND, rest).error()),
                 Some(' ') if !due => (Place::Argument, next.as_str()),
@@ -237,7 +236,7 @@ fn is_literal(text: &str) -> bool {
     text.starts_with('{') || text.starts_with("~{")
 }
 
-/// An argument that is neither a string nor a list, with the wildcards of LIST and the brackets of FETCH.
+/// Reads an argument that is neither a string nor a list, with the wildcards of LIST and the brackets of FETCH.
 fn atom(input: &str) -> Read<'_> {
     let part = |next: char| is_atom(next) || matches!(next, '%' | '*' | ']');
     match take_while(part).parse(input)? {
@@ -253,11 +252,11 @@ fn atom(input: &str) -> Read<'_> {
     }
 }
 
-/// The next line of `octets`, without its CRLF; nothing when its end has not come. `from` says how much of it
-/// was looked through before.
+/// Returns the end of the next line of `octets`, before its CRLF, or `None` if the end was not received. The first
+/// `from` octets were searched before.
 ///
 /// # Errors
-/// When CR, LF or NUL stand in it otherwise, at the offset that is returned.
+/// Returns the offset of a CR, LF or NUL within the line.
 pub(crate) fn line_end(octets: &[u8], from: usize) -> Result<Option<usize>, usize> {
     let special = |octet: &u8| matches!(octet, b'\r' | b'\n' | 0);
     let rest = octets.get(from..).unwrap_or_default();

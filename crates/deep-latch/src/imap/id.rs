@@ -13,7 +13,7 @@ use crate::{
     tag::{SecurityTag, Separator},
 };
 
-/// How many field-value pairs ID may have, RFC 2971 section 3.3.
+/// The most field-value pairs of ID, RFC 2971 section 3.3.
 pub const MAX_ID_PAIRS: usize = 30;
 
 /// The longest name of a field of ID, in bytes, RFC 2971 section 3.3.
@@ -24,11 +24,15 @@ pub const MAX_ID_VALUE_BYTES: usize = 1024;
 
 const LIST: &str = "id_params_list";
 
-/// `id_params_list`, RFC 2971 section 4: the argument of the ID command, and of the response to it. Names of
-/// fields are equal without regard to the case of letters.
+/// `id_params_list`, RFC 2971 section 4: the argument of the ID command, and of the response to it. Names of fields are
+/// equal without regard to the case of letters.
+///
+/// ```abnf
+/// id_params_list = "(" #(string SP nstring) ")" / nil
+/// ```
 ///
 /// `NIL` and `()` are the same, and so are a quoted string and a literal. [`Display`](fmt::Display) writes
-/// quoted strings, and a literal where a value has line breaks.
+/// quoted strings, and a literal for a value with line breaks.
 ///
 /// ```
 /// # use deep_latch::{imap::IdParameters, status::StatusOptions};
@@ -41,7 +45,7 @@ const LIST: &str = "id_params_list";
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct IdParameters<'a> {
-    /// What it was read from, for the places in it.
+    /// The text that the list was read from, for the places in it.
     source: &'a str,
     pairs: Vec<Pair<'a>>,
 }
@@ -50,15 +54,15 @@ pub struct IdParameters<'a> {
 struct Pair<'a> {
     field: Cow<'a, str>,
     value: Option<Cow<'a, str>>,
-    /// Where field and value are in the source; nothing where they are literals.
+    /// The places of field and value in the source; `None` for a literal.
     written: [Option<Range<usize>>; 2],
-    /// Where the field begins in the source, and where the characters of the value do.
+    /// The beginning of the field in the source, and of the characters of the value.
     field_at: usize,
     value_at: usize,
 }
 
 impl<'a> IdParameters<'a> {
-    /// No parameters yet.
+    /// Creates a list without parameters.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -67,13 +71,14 @@ impl<'a> IdParameters<'a> {
         }
     }
 
-    /// Reads a list that is the whole of `list`: quoted strings, literals (also those of RFC 7888 section 3,
-    /// which do not wait) and NIL; the octets of a literal follow its line.
+    /// Parses a list that is the whole of `list`: quoted strings, literals (also those of RFC 7888 section 3, which do not
+    /// wait) and NIL. The octets of a literal follow its line.
     ///
     /// # Errors
-    /// When it is not such a list; a name is given twice, which RFC 2971 section 3.3 forbids, as it does more
-    /// than [`MAX_ID_PAIRS`], [`MAX_ID_FIELD_BYTES`] and [`MAX_ID_VALUE_BYTES`]; or it is not UTF-8 (RFC 9051
-    /// section 4.3; in RFC 3501 other octets than ASCII's mean nothing without a charset).
+    /// Returns an error if `list` is not such a list; [`ErrorKind::Duplicate`] for a name that is given twice, which RFC
+    /// 2971 section 3.3 forbids; [`ErrorKind::Limit`] for more than [`MAX_ID_PAIRS`], [`MAX_ID_FIELD_BYTES`] or
+    /// [`MAX_ID_VALUE_BYTES`]; [`ErrorKind::Character`] for octets that are not UTF-8 (RFC 9051 section 4.3; in RFC 3501
+    /// octets outside ASCII have no meaning without a charset).
     pub fn parse(list: &'a [u8]) -> Result<Self, ParseError> {
         let source = core::str::from_utf8(list)
             .map_err(|error| ParseError::new(ErrorKind::Character, LIST, error.valid_up_to()))?;
@@ -93,8 +98,9 @@ impl<'a> IdParameters<'a> {
     /// ```
     ///
     /// # Errors
-    /// When the name is there already; name or value has a NUL or is longer than RFC 2971 allows; or there
-    /// are [`MAX_ID_PAIRS`] already.
+    /// Returns [`EncodeErrorKind::Duplicate`] if the list has the name already, [`EncodeErrorKind::Character`] for a NUL,
+    /// and [`EncodeErrorKind::Limit`] for a name or value that is longer than RFC 2971 allows, or for more than
+    /// [`MAX_ID_PAIRS`] pairs.
     pub fn try_push(
         &mut self,
         field: impl Into<Cow<'a, str>>,
@@ -127,20 +133,19 @@ impl<'a> IdParameters<'a> {
         Ok(())
     }
 
-    /// How fields and values are written in the source, in the order of [`pairs`](Self::pairs); nothing for
-    /// literals.
+    /// Returns the text of fields and values in the source, in the order of [`pairs`](Self::pairs); `None` for literals.
     pub(crate) fn written(&self) -> impl Iterator<Item = [Option<&'a str>; 2]> {
         let written = self.pairs.iter().map(|pair| pair.written.clone());
         written.map(|spans| spans.map(|span| self.source.get(span?)))
     }
 
-    /// The pairs in their order; a value may be NIL.
+    /// Returns the pairs in their order. The value `None` is NIL.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let pairs = self.pairs.iter();
         pairs.map(|pair| (&*pair.field, pair.value.as_deref()))
     }
 
-    /// The value of a field; nothing when it is not there or NIL.
+    /// Returns the value of a field, or `None` if the field is absent or NIL.
     #[must_use]
     pub fn value(&self, field: &str) -> Option<&str> {
         self.pair(field)?.value.as_deref()
@@ -226,7 +231,7 @@ impl<'a> IdParameters<'a> {
         self.pairs.get(self.position(field)?)
     }
 
-    /// The pair that one of two names has. When both have one they must be equal.
+    /// Returns the pair of one of two names. If both names have a pair, the values must be equal.
     fn either(
         &self,
         text: &'static str,
@@ -241,7 +246,7 @@ impl<'a> IdParameters<'a> {
         }
     }
 
-    /// An error in a value, as one in the source.
+    /// Returns an error in a value as one in the source.
     fn moved(&self, pair: &Pair<'_>, error: ParseError) -> ParseError {
         match &pair.value {
             // A quoted string with backslashes.
@@ -487,7 +492,7 @@ fn octet<'a>(
     rest.ok_or_else(|| Failure::expected(field, input).error())
 }
 
-/// What follows NIL.
+/// Returns the text after NIL.
 fn nil(input: &str) -> Option<&str> {
     let (nil, rest) = input.split_at_checked(3)?;
     nil.eq_ignore_ascii_case("NIL").then_some(rest)

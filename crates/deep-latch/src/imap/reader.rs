@@ -1,5 +1,5 @@
-//! Commands as a server or a proxy receives them, draft-newman-email-deep-02 section 7.1, RFC 3501 and
-//! RFC 2971: found in the octets of a connection, with their literals, and ID taken apart.
+//! Commands as a server or a proxy receives them, draft-newman-email-deep-02 section 7.1, RFC 3501 and RFC 2971: a reader
+//! that finds commands and their literals in the octets of a connection, and the parser of the ID command.
 
 use alloc::{string::String, vec::Vec};
 
@@ -22,25 +22,24 @@ const COMMAND: &str = "command";
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Received<'a> {
-    /// The next command is not complete: read more.
+    /// The next command is not complete: the caller reads more octets.
     Incomplete,
-    /// The client waits for `+` (a command continuation request, RFC 3501 section 7.5) before it sends a
-    /// literal: write one, and read more.
+    /// The client waits for `+` (a command continuation request, RFC 3501 section 7.5) before it sends a literal: the
+    /// caller sends one, and reads more octets.
     Continue,
     /// A command, with its literals and its CRLF.
     Command(&'a [u8]),
-    /// A line that can be no command, with its CRLF: `DONE`, which ends IDLE, a response of AUTHENTICATE, or
-    /// an empty one.
+    /// A line that cannot be a command, with its CRLF: `DONE`, which ends IDLE, a response of AUTHENTICATE, or an empty
+    /// line.
     Line(&'a [u8]),
 }
 
-/// Finds the commands in what a client sends: a line, and the literals in it (RFC 3501 section 4.3,
-/// RFC 7888). The work is linear in the octets, however they are cut.
+/// A reader of the commands that a client sends: lines, and the literals in them (RFC 3501 section 4.3, RFC 7888). The
+/// work is linear in the octets, whatever their division.
 ///
-/// A literal is one only where the grammar has a string. A command whose arguments are not separated by
-/// single spaces, or that has CR, LF or NUL elsewhere than the grammar has them, is refused: another reader
-/// could find other commands in it. After an error the reader goes on behind the next CRLF, except after
-/// [`ErrorKind::Limit`].
+/// A literal is accepted only where the grammar has a string. A command whose arguments are not separated by
+/// single spaces, or that has CR, LF or NUL where the grammar does not have them, is refused: another reader could find
+/// other commands in it. After an error the reader continues after the next CRLF, except after [`ErrorKind::Limit`].
 ///
 /// ```
 /// use deep_latch::imap::{CommandReader, Received};
@@ -80,7 +79,7 @@ impl CommandReader {
         Self::with_limits(MAX_ID_COMMAND_BYTES, MAX_ID_VALUE_BYTES)
     }
 
-    /// Creates a reader for commands of up to so many bytes, with literals of up to so many.
+    /// Creates a reader for commands of at most `max_command` bytes, with literals of at most `max_literal` bytes.
     #[must_use]
     pub fn with_limits(max_command: usize, max_literal: usize) -> Self {
         Self {
@@ -93,7 +92,8 @@ impl CommandReader {
         }
     }
 
-    /// Takes octets of the client. Call [`next_command`](Self::next_command) until it has no more of them.
+    /// Takes octets of the client. The caller then calls [`next_command`](Self::next_command) until that returns
+    /// [`Received::Incomplete`].
     pub fn receive(&mut self, octets: &[u8]) {
         self.pieces.receive(octets);
     }
@@ -101,8 +101,8 @@ impl CommandReader {
     /// Returns the next command.
     ///
     /// # Errors
-    /// When the octets are not of the grammar, or a literal or the command is longer than the limit. Offsets
-    /// are from the beginning of the command. Its tag is that of [`tag`](Self::tag).
+    /// Returns an error if the octets do not follow the grammar, and [`ErrorKind::Limit`] if a literal or the command
+    /// exceeds its limit. Offsets are from the beginning of the command, whose tag [`tag`](Self::tag) returns.
     pub fn next_command(&mut self) -> Result<Received<'_>, ParseError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -160,8 +160,8 @@ impl CommandReader {
         self.pieces.tag()
     }
 
-    /// Returns how many octets were received and are not of a command that was returned, or of what was read of
-    /// the next. Behind STARTTLS there must be none: somebody could have put them there.
+    /// Returns the number of octets that were received and belong neither to a returned command nor to the part that was
+    /// read of the next one. After STARTTLS the number must be 0: an attacker could have added octets.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.pieces.waiting()
@@ -182,22 +182,22 @@ impl CommandReader {
     }
 }
 
-/// A part of what a client sends.
+/// A part of a client's octets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// Nothing more until octets come.
+    /// No more piece before more octets are received.
     None,
-    /// Nothing more until the client is told to go on.
+    /// No more piece before the client gets a continuation request.
     Waiting,
-    /// A line that is no command's.
+    /// A line that is not part of a command.
     Line(&'a str),
     /// The text of a command up to a literal, or to its end, without CRLF.
     Text {
         /// The text.
         text: &'a str,
-        /// It begins the command.
+        /// `true` if the text begins the command.
         first: bool,
-        /// The literal that follows; nothing at the command's end.
+        /// The literal that follows; `None` at the command's end.
         literal: Option<Announced>,
     },
     /// Octets of a literal.
@@ -208,14 +208,15 @@ pub(crate) enum Piece<'a> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pieces {
     input: Vec<u8>,
-    /// How much of the input was taken, and how much of what follows was looked through for a line's end.
+    /// The number of octets of the input that were taken, and the number of octets after them that were searched for the
+    /// end of a line.
     taken: usize,
     scanned: usize,
     grammar: CommandGrammar,
     /// A command has begun.
     within: bool,
     literal: Option<Literal>,
-    /// What was refused extends to the next CRLF.
+    /// `true` if the refused text extends to the next CRLF.
     skipping: bool,
     tag: Option<String>,
 }
@@ -224,7 +225,7 @@ pub(crate) struct Pieces {
 struct Literal {
     left: usize,
     may_have_nul: bool,
-    /// The client waits, and was not told yet.
+    /// `true` if the client waits, and did not get a continuation request yet.
     waits: bool,
 }
 
@@ -235,24 +236,23 @@ impl Pieces {
         self.input.extend_from_slice(octets);
     }
 
-    /// The tag of the command that was begun last, if it has one.
+    /// Returns the tag of the command that began last, if it has one.
     pub(crate) fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// How many octets were received and not taken.
+    /// Returns the number of octets that were received and not taken.
     pub(crate) fn waiting(&self) -> usize {
         self.input.len().saturating_sub(self.taken)
     }
 
-    /// Ends the command that is being read, with what is left of its literal: the client was told not to send
-    /// it.
+    /// Ends the command that is being read, with the rest of its literal: the client was told not to send that.
     pub(crate) fn abandon(&mut self) {
         self.literal = None;
         self.within = false;
     }
 
-    /// The next piece. A line may have `max_line` bytes with its CRLF. Offsets of errors are from the
+    /// Returns the next piece. A line may have `max_line` bytes with its CRLF. Offsets of errors are from the
     /// beginning of the piece.
     pub(crate) fn next_piece(&mut self, max_line: usize) -> Result<Piece<'_>, ParseError> {
         let Some(literal) = self.literal else {
@@ -278,7 +278,7 @@ impl Pieces {
             .filter(|_| !literal.may_have_nul)
             .and_then(|octets| octets.iter().position(|octet| *octet == 0));
         if let Some(at) = nul {
-            // However the octets are cut, what stands before it is of the literal.
+            // The octets before it belong to the literal, whatever their division.
             self.taken = self.taken.saturating_add(at);
             self.skip();
             return Err(ParseError::new(ErrorKind::Character, "literal", at));
@@ -369,7 +369,11 @@ impl Pieces {
     }
 }
 
-/// An ID command: `tag SP "ID" SP id_params_list CRLF`, RFC 2971 section 4.
+/// An ID command, RFC 2971 section 4.
+///
+/// ```abnf
+/// id-command = tag SP "ID" SP id_params_list CRLF
+/// ```
 #[derive(Clone, Debug)]
 pub struct IdCommand<'a> {
     tag: &'a str,
@@ -378,12 +382,12 @@ pub struct IdCommand<'a> {
 }
 
 impl<'a> IdCommand<'a> {
-    /// Takes a whole command apart, from its tag to its CRLF. Nothing when it is another command.
+    /// Parses a whole command, from its tag to its CRLF. Returns `None` for another command.
     ///
     /// # Errors
-    /// When the octets are not one command of the grammar that [`CommandReader`] reads: also when they are ID
-    /// but for spaces, tabs or other octets that the grammar does not have there. A proxy must not forward
-    /// them: the server may read them otherwise.
+    /// Returns an error if the octets are not one command of the grammar that [`CommandReader`] reads, also if they are
+    /// ID with spaces, tabs or other octets that the grammar does not have there. A proxy must not forward them: the
+    /// server may find ID in them.
     pub fn parse(command: &'a [u8]) -> Result<Option<Self>, ParseError> {
         let line = complete(command)?;
         let Ok(head) = Head::parse(line) else {
@@ -402,37 +406,38 @@ impl<'a> IdCommand<'a> {
         Ok(Some(Self { tag, start, list }))
     }
 
-    /// The command's tag, for the response.
+    /// Returns the command's tag, for the response.
     #[must_use]
     pub const fn tag(&self) -> &'a str {
         self.tag
     }
 
-    /// The octets of its argument.
+    /// Returns the octets of the argument.
     pub(crate) const fn list(&self) -> &'a [u8] {
         self.list
     }
 
-    /// Its argument.
+    /// Parses the argument.
     ///
     /// # Errors
-    /// When it is no `id_params_list`, which IMAP answers with BAD. The offset is that in the command.
+    /// Returns an error if the argument is not an `id_params_list`, which IMAP answers with BAD. The offset is that in
+    /// the command.
     pub fn parameters(&self) -> Result<IdParameters<'a>, ParseError> {
         IdParameters::parse(self.list).map_err(|error| self.moved(error))
     }
 
-    /// An error in the argument, as one in the command.
+    /// Returns an error in the argument as one in the command.
     pub(crate) const fn moved(&self, error: ParseError) -> ParseError {
         error.moved(self.start.len())
     }
 
-    /// The octets before the argument.
+    /// Returns the octets before the argument.
     pub(crate) const fn start(&self) -> &'a [u8] {
         self.start
     }
 }
 
-/// Checks that `command` is one command, all of it, and returns its first line, without its CRLF.
+/// Checks that `command` is exactly one command, and returns its first line without its CRLF.
 fn complete(command: &[u8]) -> Result<&str, ParseError> {
     let mut grammar = CommandGrammar::default();
     let mut first = None;

@@ -1,5 +1,5 @@
-//! The strings of IMAP, RFC 3501 section 9, and the literals that RFC 7888 adds: the one reader of them for
-//! commands, for responses, and for the parameters of ID.
+//! The strings of IMAP, RFC 3501 section 9, and the literals that RFC 7888 adds. Commands, responses and the parameters
+//! of ID share this reader.
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -19,20 +19,20 @@ const LITERAL: &str = "literal";
 pub(crate) struct ImapString<'a> {
     /// The characters of the string.
     pub(crate) text: Cow<'a, str>,
-    /// How many bytes of the input were left where its characters begin.
+    /// The number of bytes of the input from its first character on.
     pub(crate) left: usize,
-    /// Whether it is written as a literal.
+    /// `true` if it is written as a literal.
     pub(crate) literal: bool,
 }
 
-/// What announces a literal: `"{" number ["+"] "}"`.
+/// The announcement of a literal: `"{" number ["+"] "}"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Announced {
-    /// How many octets follow; `usize::MAX` if the number does not fit.
+    /// The number of octets that follow; `usize::MAX` if the number does not fit.
     pub(crate) length: usize,
-    /// Whether the sender waits for a command continuation request before it sends them: `+` is absent.
+    /// `true` if the sender waits for a command continuation request before it sends them: `+` is absent.
     pub(crate) waits: bool,
-    /// Whether NUL may be among them: it is of RFC 3516, announced by `~`.
+    /// `true` if NUL may be among them: the literal is one of RFC 3516, announced by `~`.
     pub(crate) may_have_nul: bool,
 }
 
@@ -46,11 +46,11 @@ pub(crate) fn string(input: &str, limit: usize) -> Read<'_, ImapString<'_>> {
 
 /// `quoted = DQUOTE *QUOTED-CHAR DQUOTE`, with UTF-8 as RFC 9051 section 9 adds it.
 pub(crate) fn quoted(start: &str, limit: usize) -> Read<'_, ImapString<'_>> {
-    let Some(behind) = start.strip_prefix('"') else {
+    let Some(inside) = start.strip_prefix('"') else {
         return Err(Failure::expected(STRING, start).error());
     };
     let mut text = Cow::Borrowed("");
-    let mut input = behind;
+    let mut input = inside;
     loop {
         let (at, plain) = take_while(is_quoted).parse(input)?;
         match &mut text {
@@ -65,7 +65,7 @@ pub(crate) fn quoted(start: &str, limit: usize) -> Read<'_, ImapString<'_>> {
             (Some('"'), _) => {
                 let string = ImapString {
                     text,
-                    left: behind.len(),
+                    left: inside.len(),
                     literal: false,
                 };
                 return Ok((next.as_str(), string));
@@ -82,14 +82,14 @@ pub(crate) fn quoted(start: &str, limit: usize) -> Read<'_, ImapString<'_>> {
     }
 }
 
-/// `"{" number ["+"] "}"`: a literal up to the end of its line, with what follows the number as `close`.
+/// `"{" number ["+"] "}"`: the announcement of a literal; `close` is the text after the number.
 fn announced<'a>(input: &'a str, close: &str) -> Read<'a, Announced> {
-    let Some(behind) = input.strip_prefix('{') else {
+    let Some(number) = input.strip_prefix('{') else {
         return Err(Failure::expected(LITERAL, input).error());
     };
-    let (rest, digits) = take_while(|next: char| next.is_ascii_digit()).parse(behind)?;
+    let (rest, digits) = take_while(|next: char| next.is_ascii_digit()).parse(number)?;
     if digits.is_empty() {
-        return Err(Failure::expected(LITERAL, behind).error());
+        return Err(Failure::expected(LITERAL, number).error());
     }
     let (at, waits) = match rest.strip_prefix('+') {
         Some(at) => (at, false),
@@ -108,7 +108,7 @@ fn announced<'a>(input: &'a str, close: &str) -> Read<'a, Announced> {
     Ok((rest, literal))
 }
 
-/// The literal that `input` announces, which is the end of its line.
+/// Reads the announcement of a literal at the end of a line.
 pub(crate) fn last_of_line(input: &str) -> Read<'_, Announced> {
     match announced(input, "}")? {
         ("", literal) => Ok(("", literal)),
@@ -125,7 +125,7 @@ fn literal(start: &str, limit: usize) -> Read<'_, ImapString<'_>> {
     if octets.len() < length {
         return Err(Failure::expected(LITERAL, "").error());
     }
-    // It ends within a character of UTF-8.
+    // The literal ends within a character of UTF-8.
     let Some((text, rest)) = octets.split_at_checked(length) else {
         return Err(Failure::new(ErrorKind::Character, LITERAL, octets).error());
     };
@@ -143,17 +143,16 @@ fn literal(start: &str, limit: usize) -> Read<'_, ImapString<'_>> {
     Ok((rest, string))
 }
 
-/// How a string was written.
+/// The form of a string that was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StringForm {
     /// In quotes.
     Quoted,
-    /// As a literal that waits; its octets come last.
+    /// As a literal that waits. Its octets are the last ones.
     Literal,
 }
 
-/// Writes a string: quoted, or as a literal where it has line breaks or `may_quote` refuses one of its
-/// characters.
+/// Writes a string: quoted, or as a literal if it has line breaks or `may_quote` refuses one of its characters.
 pub(crate) fn write_string(
     f: &mut impl fmt::Write,
     text: &str,
@@ -180,8 +179,8 @@ const fn is_quoted(next: char) -> bool {
     !matches!(next, '\0' | '\r' | '\n' | '"' | '\\')
 }
 
-/// The literal that the end of a response's line announces. What only looks like one within the line, or
-/// stands in a quoted string, is text.
+/// Reads a line of a response up to the announcement of a literal at its end. A similar text within the line, or in a
+/// quoted string, is not an announcement.
 pub(crate) fn announced_at_end(line: &str) -> Read<'_, Option<Announced>> {
     let mut rest = line;
     loop {

@@ -1,5 +1,5 @@
-//! What a client keeps of a host in the account's configuration: latched tags and the last status
-//! (draft-newman-email-deep-02 sections 5.1 and 5.3). It grows only.
+//! Records of hosts in an account's configuration: latched tags and the last status (draft-newman-email-deep-02
+//! sections 5.1 and 5.3). A record only grows.
 
 use alloc::collections::BTreeSet;
 
@@ -9,20 +9,20 @@ use crate::{
     tag::SecurityTag,
 };
 
-/// What a client keeps of a host.
+/// The record that a client keeps of a host.
 ///
-/// A latch is set by a [`LatchSession`](crate::LatchSession), or before the first connection with
-/// [`preset`](Self::preset). Nothing removes one: that takes deleting the account (section 5.4).
+/// A [`LatchSession`](crate::LatchSession) sets latches, and so does [`preset`](Self::preset) before the first
+/// connection. No method removes a latch: a user deletes the account to do that (section 5.4).
 #[derive(Clone, Debug)]
 pub struct LatchRecord {
     host: Host,
     latched: BTreeSet<SecurityTag<'static>>,
     status: Option<DeepStatus<'static>>,
-    /// Whether a session has recorded the status, so that it is newer than one that was loaded.
+    /// `true` if a session has recorded the status, so that it is newer than a status that was loaded.
     status_is_new: bool,
 }
 
-/// Equal are those that keep the same of the same host, whether it was learnt now or earlier.
+/// Records are equal if host, latches and status are equal, whether a session or a store has set them.
 impl PartialEq for LatchRecord {
     fn eq(&self, other: &Self) -> bool {
         self.host == other.host && self.latched == other.latched && self.status == other.status
@@ -32,7 +32,7 @@ impl PartialEq for LatchRecord {
 impl Eq for LatchRecord {}
 
 impl LatchRecord {
-    /// Of a host that was never connected to.
+    /// Creates the record of a host without latches.
     #[must_use]
     pub const fn new(host: Host) -> Self {
         Self {
@@ -43,7 +43,7 @@ impl LatchRecord {
         }
     }
 
-    /// With latches that are set from the beginning, e.g. by an administrator (section 9.3 speaks of
+    /// Creates a record with latches that are set from the beginning, e.g. by an administrator (section 9.3 mentions
     /// "which security latches are pre-set").
     #[must_use]
     pub fn preset(host: Host, tags: impl IntoIterator<Item = SecurityTag<'static>>) -> Self {
@@ -53,38 +53,38 @@ impl LatchRecord {
         }
     }
 
-    /// The host.
+    /// Returns the host.
     #[must_use]
     pub const fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The latched tags, each once.
+    /// Returns the latched tags, each once.
     pub fn latched(&self) -> impl Iterator<Item = &SecurityTag<'static>> {
         self.latched.iter()
     }
 
-    /// Whether a tag is latched.
+    /// Returns `true` if a tag is latched.
     #[must_use]
     pub fn is_latched(&self, tag: &SecurityTag<'_>) -> bool {
         self.latched.iter().any(|latched| latched == tag)
     }
 
-    /// The status that the host advertised last when it was authenticated.
+    /// Returns the status that the host advertised last while it was authenticated.
     #[must_use]
     pub const fn status(&self) -> Option<&DeepStatus<'static>> {
         self.status.as_ref()
     }
 
-    /// The URL of that status.
+    /// Returns the URL of that status.
     #[must_use]
     pub fn url(&self) -> Option<StatusUrl<'_>> {
         self.status.as_ref()?.url()
     }
 
-    /// Adds what another session of the same account has learnt meanwhile: its latches; and its status, if
-    /// that session recorded it, or there is none here. A status that the other had only been given at its
-    /// beginning does not replace a newer one. A record of another host changes nothing.
+    /// Merges the record of another session of the same account: adds its latches, and takes its status if that
+    /// session recorded the status, or if this record has none. A status that the other session had loaded at its
+    /// beginning does not replace a newer one. A record of another host is ignored.
     pub fn merge(&mut self, other: &Self) {
         if self.host == other.host {
             self.latched.extend(other.latched.iter().cloned());

@@ -1,5 +1,5 @@
-//! A connection through a proxy that ends TLS, draft-newman-email-deep-02 section 7.1, `tls`: what the client
-//! says comes to the server as commands that both read alike, and no `tls` of the client is among them.
+//! IMAP connections through a proxy that ends TLS, draft-newman-email-deep-02 section 7.1, `tls`: the server gets the
+//! client's octets as commands that proxy and server read alike, without any `tls` of the client.
 
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::mem;
@@ -17,31 +17,31 @@ use crate::{
     proxy::{Forwarded, InboundTls},
 };
 
-/// The longest line of a client that is brought to the server, in bytes with CRLF. Literals are longer.
+/// The longest line of a client that is forwarded, in bytes with CRLF. Literals may be longer.
 pub const MAX_PROXY_COMMAND_BYTES: usize = 65_536;
 
-/// The longest line of a server that is brought to the client, in bytes with CRLF. Literals are longer.
+/// The longest line of a server that is forwarded, in bytes with CRLF. Literals may be longer.
 pub const MAX_PROXY_RESPONSE_BYTES: usize = 1_048_576;
 
-/// How many octets of a client may wait before [`ImapProxy::may_receive`] says no.
+/// The number of waiting octets of a client from which [`ImapProxy::may_receive`] returns `false`.
 const MAX_WAITING_BYTES: usize = 65_536;
 
-/// Commands that would change how the server reads what follows, so that nobody in between could read it.
+/// Commands that would change the encoding of the connection, so that the proxy could not read it any more.
 const REFUSED: &[&str] = &["COMPRESS", "STARTTLS"];
 
-/// What stands between an IMAP client over TLS and a server in clear "over a fully private secure network"
-/// (section 7.1): it adds the `tls` of the client's connection to ID, and lets no client add another.
+/// A proxy between an IMAP client over TLS and a server in clear "over a fully private secure network" (section 7.1). The
+/// proxy adds the `tls` of the client's connection to ID, and prevents clients from adding another.
 ///
-/// What a client sends means to the server what the proxy took it for, since
-/// - the proxy reads the grammar strictly and answers what is not of it with `BAD` itself;
-/// - one command is with the server at a time, and the next is sent when that is answered;
-/// - the octets of a literal are sent when the server has asked for them. It comes to the server as one that
-///   waits, also where the client's does not, so the server need not have LITERAL+ (RFC 7888);
-/// - a line of the client that is no command is sent when the server has asked for it (`+`), and only if it is
-///   base64, `*` or `DONE`;
+/// Proxy and server read the client's octets alike, because
+/// - the proxy parses the grammar strictly, and answers octets that do not follow it with `BAD` itself;
+/// - the server has one command at a time, and gets the next one after it has answered;
+/// - the server gets the octets of a literal after it has asked for them. Each literal is forwarded as one that waits,
+///   also if the client's does not, so that the server need not support LITERAL+ (RFC 7888);
+/// - a line of the client that is not a command is sent after the server has asked for it (`+`), and only if it is base64,
+///   `*` or `DONE`;
 /// - STARTTLS and COMPRESS are refused.
 ///
-/// It does no I/O: octets of both sides go in, and octets for both come out.
+/// The proxy does no I/O: the caller feeds the octets of both sides in, and takes the octets for both sides out.
 ///
 /// ```
 /// use deep_latch::{TlsCipher, proxy::{ImapProxy, InboundTls}};
@@ -63,39 +63,39 @@ pub struct ImapProxy {
     client: Pieces,
     server: Responses,
     turn: Turn,
-    /// The tag of the command that the server has.
+    /// The tag of the command that the server is processing.
     tag: Vec<u8>,
-    /// An ID command as far as it has come.
+    /// The received part of an ID command.
     id: Option<Vec<u8>>,
     for_client: Vec<u8>,
     for_server: Vec<u8>,
     failed: Option<ParseError>,
 }
 
-/// Whose turn it is.
+/// The side that has to send next.
 #[derive(Clone, Debug)]
 enum Turn {
-    /// The client's: a command is due.
+    /// The client: a command is expected.
     Command,
-    /// The server's: it is to ask for the octets of a literal, or to refuse the command.
+    /// The server: a request for the octets of a literal, or a refusal of the command, is expected.
     Literal(Announced),
-    /// The client's: the octets of a literal that the server asked for, and the rest of the command.
+    /// The client: the octets of a literal that the server asked for, and the rest of the command, are expected.
     Rest,
-    /// The server's: it is to ask for the next of these parts of ID, or to refuse the command.
+    /// The server: a request for the next of these parts of ID, or a refusal of the command, is expected.
     Parts(VecDeque<Vec<u8>>),
-    /// The server's: it has the whole command.
+    /// The server: the answer to the command is expected.
     Answer {
-        /// It may ask for lines of the client.
+        /// `true` if the server may ask for lines of the client.
         asks: bool,
     },
-    /// The client's: a line that the server asked for.
+    /// The client: a line that the server asked for is expected.
     Line,
-    /// The client's, which sends the rest of a command that the server refused without waiting.
+    /// The client: the rest of a command that the server refused is expected, which the client sends without waiting.
     Refused,
 }
 
 impl ImapProxy {
-    /// Creates the proxy of a connection. `tls` is the cipher suite of the client's TLS connection; nothing if
+    /// Creates the proxy of a connection. `tls` is the cipher suite of the client's TLS connection, or `None` if
     /// that is in clear.
     #[must_use]
     pub fn new(tls: Option<TlsCipher<'static>>, inbound: InboundTls) -> Self {
@@ -116,8 +116,8 @@ impl ImapProxy {
     /// Takes octets of the client.
     ///
     /// # Errors
-    /// When the octets are too many for a line, or end a command that the server has a part of otherwise than
-    /// the grammar does. Close both connections.
+    /// Returns [`ErrorKind::Limit`] if a line is too long, and another kind if the rest of a command that the server has a
+    /// part of does not follow the grammar. The caller closes both connections.
     pub fn client_sent(&mut self, octets: &[u8]) -> Result<(), ParseError> {
         self.client.receive(octets);
         self.go_on()
@@ -126,7 +126,8 @@ impl ImapProxy {
     /// Takes octets of the server.
     ///
     /// # Errors
-    /// When the octets are not responses, or as [`client_sent`](Self::client_sent). Close both connections.
+    /// Returns an error if the octets are not responses, or an error of [`client_sent`](Self::client_sent). The caller
+    /// closes both connections.
     pub fn server_sent(&mut self, octets: &[u8]) -> Result<(), ParseError> {
         self.server.receive(octets);
         self.go_on()
@@ -144,7 +145,7 @@ impl ImapProxy {
         mem::take(&mut self.for_client)
     }
 
-    /// Returns `true` if the client's octets should be read: not too many wait for the server's answers.
+    /// Returns `true` if the client's octets should be read: few enough wait for the server's answers.
     #[must_use]
     pub fn may_receive(&self) -> bool {
         self.client.waiting() < MAX_WAITING_BYTES
@@ -173,13 +174,13 @@ impl ImapProxy {
             let mut forwards = true;
             if is_tagged(line, &self.tag) {
                 self.turn = match mem::replace(&mut self.turn, Turn::Command) {
-                    // The client sends what it has announced all the same.
+                    // The client sends the announced literal in any case.
                     Turn::Literal(literal) if !literal.waits => Turn::Refused,
                     Turn::Literal(_) => {
                         self.client.abandon();
                         Turn::Command
                     }
-                    // Whether it reads the rest of the command as such is not known.
+                    // It is not known whether the server reads the rest of the command as such.
                     Turn::Rest => return Err(unexpected("response-tagged")),
                     Turn::Refused => Turn::Refused,
                     _ => Turn::Command,
@@ -197,14 +198,14 @@ impl ImapProxy {
                         (turn, false)
                     }
                     Turn::Answer { asks: true } => (Turn::Line, true),
-                    // What it would read next is not known.
+                    // It is not known what the server would read next.
                     _ => return Err(unexpected("continue-req")),
                 };
             }
             if forwards {
                 self.for_client.extend_from_slice(line);
             }
-            // The client's octets mean what they mean after this response.
+            // The response decides the meaning of the client's octets.
             self.commands()?;
         }
         Ok(())
@@ -219,7 +220,7 @@ impl ImapProxy {
             let piece = match self.client.next_piece(MAX_PROXY_COMMAND_BYTES) {
                 Ok(Piece::None) => return Ok(()),
                 Ok(piece) => piece,
-                // The server has nothing of it.
+                // The server has no part of the command.
                 Err(error) if matches!(self.turn, Turn::Command | Turn::Refused) => {
                     if matches!(error.kind(), ErrorKind::Limit { .. }) {
                         return Err(error);
@@ -242,10 +243,10 @@ impl ImapProxy {
                     self.for_server.extend_from_slice(b"\r\n");
                     self.turn = Turn::Answer { asks: true };
                 }
-                // The client was to send a line, and sends a command.
+                // A line is expected, not a command.
                 (Turn::Line, _) => return Err(unexpected("base64")),
                 (Turn::Refused, Piece::Text { literal: None, .. }) => self.turn = Turn::Command,
-                // The client knows by now that it is refused.
+                // The client has received the refusal.
                 (Turn::Refused, Piece::Waiting) => {
                     self.client.abandon();
                     self.turn = Turn::Command;
@@ -257,8 +258,8 @@ impl ImapProxy {
                 }
                 // The server's own request was forwarded.
                 (Turn::Rest, _) => {}
-                (_, Piece::Line(_)) => self.for_client.extend_from_slice(b"* BAD no command\r\n"),
-                (_, Piece::Waiting) => self.for_client.extend_from_slice(b"+ go on\r\n"),
+                (_, Piece::Line(_)) => self.for_client.extend_from_slice(b"* BAD not a command\r\n"),
+                (_, Piece::Waiting) => self.for_client.extend_from_slice(b"+ ready\r\n"),
                 (_, Piece::Literal(octets)) => {
                     if let Some(id) = &mut self.id {
                         id.extend_from_slice(octets);
@@ -269,7 +270,7 @@ impl ImapProxy {
                         let head = Head::parse(text)?;
                         self.tag = head.tag.into();
                         if REFUSED.iter().any(|name| head.is(name)) {
-                            let answer = format!("{} NO not through this proxy\r\n", head.tag);
+                            let answer = format!("{} NO not available through this proxy\r\n", head.tag);
                             self.for_client.extend_from_slice(answer.as_bytes());
                             continue;
                         }
@@ -304,7 +305,7 @@ impl ImapProxy {
         let forwarded = match IdCommand::parse(command) {
             Ok(Some(command)) => Forwarded::of_id(&command, self.tls.as_ref(), self.inbound)
                 .map_err(|error| format!("{} BAD ID: {error}\r\n", command.tag())),
-            // It was read as ID a piece at a time.
+            // The pieces were parsed as ID before.
             Ok(None) => Err(String::from("* BAD ID\r\n")),
             Err(error) => Err(format!(
                 "{} BAD {error}\r\n",
@@ -326,7 +327,7 @@ impl ImapProxy {
     }
 }
 
-/// A part of a command, with its literal as one that waits.
+/// Forwards a part of a command, with its literal as one that waits.
 fn forward_text(
     for_server: &mut Vec<u8>,
     text: &str,
@@ -355,27 +356,27 @@ const fn unexpected(field: &'static str) -> ParseError {
     ParseError::new(ErrorKind::Expected, field, 0)
 }
 
-/// Whether a response completes the command with this tag.
+/// Returns `true` if a response completes the command with this tag.
 fn is_tagged(line: &[u8], tag: &[u8]) -> bool {
     let rest = line.strip_prefix(tag);
     !tag.is_empty() && rest.is_some_and(|rest| rest.first() == Some(&b' '))
 }
 
-/// What a server sent: lines with their CRLF, and the octets of literals between them.
+/// A part of a server's octets: a line with its CRLF, or the octets of a literal or of the lines after it.
 enum Response<'a> {
     Line(&'a [u8]),
     Octets(&'a [u8]),
 }
 
-/// Reads responses a line at a time.
+/// A reader of responses, a line at a time.
 #[derive(Clone, Debug, Default)]
 struct Responses {
     input: Vec<u8>,
     taken: usize,
     scanned: usize,
-    /// How much of a literal is to come.
+    /// The number of octets of a literal that were not received yet.
     literal: usize,
-    /// The line goes on behind a literal.
+    /// `true` if the line continues after a literal.
     within: bool,
 }
 

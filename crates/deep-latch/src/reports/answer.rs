@@ -14,90 +14,90 @@ use crate::{host::Host, tag::SecurityTag};
 pub struct TagCount {
     /// The tag, in lower case.
     pub tag: SecurityTag<'static>,
-    /// How many have it latched.
+    /// The number of clients that have the tag latched.
     pub latched: u64,
-    /// How many support it, and have not latched it.
+    /// The number of clients that support the tag and have not latched it.
     pub not_latched: u64,
-    /// How many could not achieve it by their last report.
+    /// The number of clients that could not achieve the tag by their last report.
     pub failing: u64,
-    /// How often clients could not achieve it, as long as they are kept.
+    /// The number of failures of clients that are kept, in all reports.
     pub failures: u64,
-    /// When one could not last.
+    /// The time of the last failure.
     pub last_failure: Option<SystemTime>,
 }
 
 /// The clients of a version of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionCount {
-    /// The version, if the program says. These are the client's words: escape them for display.
+    /// The version, if clients report it. The text comes from clients: escape it for display.
     pub version: Option<String>,
-    /// How many: accounts on a host, by the version of their last report.
+    /// The number of clients with this version in their last report.
     pub clients: u64,
-    /// When one reported last.
+    /// The time of the last report.
     pub last_seen: SystemTime,
 }
 
 /// The clients of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramCount {
-    /// The program's name, if it says. These are the client's words: escape them for display.
+    /// The program's name, if clients report it. The text comes from clients: escape it for display.
     pub name: Option<String>,
-    /// How many: accounts on a host.
+    /// The number of clients.
     pub clients: u64,
-    /// When one reported last.
+    /// The time of the last report.
     pub last_seen: SystemTime,
-    /// Its versions, those of most clients first, at most [`MAX_VERSIONS`].
+    /// The versions, those with the most clients first, at most [`MAX_VERSIONS`].
     pub versions: Vec<VersionCount>,
-    /// How many versions were left off.
+    /// The number of versions that are omitted.
     pub versions_left_off: u64,
 }
 
 /// The numbers of clients of each program, and of its versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SoftwareCounts {
-    /// Those of most clients first, at most [`MAX_PROGRAMS`].
+    /// The programs, those with the most clients first, at most [`MAX_PROGRAMS`].
     pub programs: Vec<ProgramCount>,
-    /// All clients, those of programs that were left off too.
+    /// The number of all clients, including those of omitted programs.
     pub clients: u64,
-    /// How many programs were left off.
+    /// The number of programs that are omitted.
     pub programs_left_off: u64,
 }
 
 /// The clients of a version of a program that have a tag latched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenVersion {
-    /// The version, if the program says. These are the client's words: escape them for display.
+    /// The version, if clients report it. The text comes from clients: escape it for display.
     pub version: Option<String>,
-    /// How many: accounts on a host, by the version of their last report.
+    /// The number of clients with this version in their last report.
     pub clients: u64,
-    /// How many clients of this version there are, whether or not they have it latched.
+    /// The number of all clients of this version, whether or not they have the tag latched.
     pub of: u64,
-    /// When one of those that have it latched reported last.
+    /// The time of the last report of a client that has the tag latched.
     pub last_seen: SystemTime,
-    /// How many of them could not achieve the tag by their last report: these are broken already.
+    /// The number of these clients that could not achieve the tag by their last report: they are broken already.
     pub failing: u64,
-    /// When one of them could not last.
+    /// The time of their last failure.
     pub last_failure: Option<SystemTime>,
 }
 
 /// The clients of a program that have a tag latched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenProgram {
-    /// The program's name, if it says. These are the client's words: escape them for display.
+    /// The program's name, if clients report it. The text comes from clients: escape it for display.
     pub name: Option<String>,
-    /// How many: accounts on a host.
+    /// The number of clients.
     pub clients: u64,
-    /// How many clients of this program there are, whether or not they have it latched.
+    /// The number of all clients of this program, whether or not they have the tag latched.
     pub of: u64,
-    /// When one of those that have it latched reported last.
+    /// The time of the last report of a client that has the tag latched.
     pub last_seen: SystemTime,
-    /// How many of them could not achieve the tag by their last report: these are broken already.
+    /// The number of these clients that could not achieve the tag by their last report: they are broken already.
     pub failing: u64,
-    /// When one of them could not last.
+    /// The time of their last failure.
     pub last_failure: Option<SystemTime>,
-    /// Its versions, those of most clients first, at most [`MAX_VERSIONS`].
+    /// The versions, those with the most clients first, at most [`MAX_VERSIONS`].
     pub versions: Vec<BrokenVersion>,
-    /// How many versions that have it latched were left off.
+    /// The number of omitted versions with clients that have the tag latched.
     pub versions_left_off: u64,
 }
 
@@ -106,28 +106,28 @@ pub struct BrokenProgram {
 pub struct WhatBreaks {
     /// The tag, in lower case.
     pub tag: SecurityTag<'static>,
-    /// Those of most clients first, at most [`MAX_PROGRAMS`].
+    /// The programs, those with the most clients first, at most [`MAX_PROGRAMS`].
     pub programs: Vec<BrokenProgram>,
-    /// All clients that have it latched, those of programs that were left off too.
+    /// The number of all clients that have the tag latched, including those of omitted programs.
     pub clients: u64,
-    /// How many clients there are in all, whether or not they have it latched.
+    /// The number of all clients, whether or not they have the tag latched.
     pub of: u64,
-    /// How many could not achieve it by their last report.
+    /// The number of clients that could not achieve the tag by their last report.
     pub failing: u64,
-    /// How many programs were left off.
+    /// The number of programs that are omitted.
     pub programs_left_off: u64,
 }
 
-/// The names in a sink, so that a question about another one can be answered by that.
+/// The names in a sink: a question about another name has no answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkNames {
     /// The number of clients, of all times.
     pub clients: u64,
-    /// When one reported last; nothing in a sink without reports.
+    /// The time of the last report; `None` in a sink without reports.
     pub last_report: Option<SystemTime>,
-    /// The tags that clients reported, in lower case, those of most clients first, at most [`MAX_ROWS`].
+    /// The tags in reports, in lower case, those with the most clients first, at most [`MAX_ROWS`](super::MAX_ROWS).
     pub tags: Vec<SecurityTag<'static>>,
-    /// The hosts that clients reported to, those of most clients first, at most [`MAX_ROWS`].
+    /// The hosts that reports were sent to, those with the most clients first, at most [`MAX_ROWS`](super::MAX_ROWS).
     pub hosts: Vec<Host>,
 }
 
@@ -150,15 +150,15 @@ pub struct SoftwareRow {
     pub failed_at: Option<i64>,
 }
 
-/// A program of rows: what its versions sum up to.
+/// A program of rows, with the sum of its versions.
 #[derive(Default)]
 struct Program {
     sum: SoftwareRow,
     versions: Vec<SoftwareRow>,
 }
 
-/// The programs of some rows, those of most clients first, and each with its versions, those of most clients
-/// first; without those that have none.
+/// Returns the programs of some rows, those with the most clients first, each with its versions in the same order.
+/// Programs and versions without clients are omitted.
 fn programs(rows: impl Iterator<Item = SoftwareRow>) -> Vec<Program> {
     let mut programs: BTreeMap<String, Program> = BTreeMap::new();
     for row in rows {
@@ -187,7 +187,7 @@ fn programs(rows: impl Iterator<Item = SoftwareRow>) -> Vec<Program> {
     programs
 }
 
-/// The most that an answer has, and how many were left off.
+/// Returns the part of a list that an answer has, and the number of omitted elements.
 fn most<T>(mut all: Vec<T>, most: usize) -> (Vec<T>, u64) {
     let left_off = number(all.len().saturating_sub(most));
     all.truncate(most);
@@ -298,7 +298,7 @@ impl TagCount {
     }
 }
 
-/// A name or version that is kept as nothing was not given.
+/// Returns `None` for an empty name or version, which was not reported.
 fn said(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }

@@ -5,15 +5,15 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::{error::Error, fmt};
 
-/// What went wrong in a sink.
+/// The kind of a sink's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportSinkErrorKind {
-    /// The account has [`MAX_CLIENTS_PER_ACCOUNT`] others on this host.
+    /// The account has [`MAX_CLIENTS_PER_ACCOUNT`](super::MAX_CLIENTS_PER_ACCOUNT) other records on this host.
     TooManyClients,
-    /// The client would have more than [`MAX_TAGS_PER_CLIENT`] tags.
+    /// The client would have more than [`MAX_TAGS_PER_CLIENT`](super::MAX_TAGS_PER_CLIENT) tags.
     TooManyTags,
-    /// A given time is before 1970, or too far away to be kept.
+    /// A given time is before 1970, or too late to be kept.
     Time,
     /// The database, its directory, or its tables do not exist.
     Missing,
@@ -23,18 +23,18 @@ pub enum ReportSinkErrorKind {
     Unreadable,
     /// The database's schema is of a version this crate does not know, or was changed.
     Version,
-    /// The database is set up so that what it has confirmed can be lost.
+    /// The database is configured so that reports it has confirmed can be lost.
     NotDurable,
     /// The database's files belong to another user, or are open to other users.
     Exposed,
     /// The sink was opened to be read only, or the user may only read.
     ReadOnly,
-    /// The database's server is elsewhere, and the connection would not verify who it is.
+    /// The database's server is on another host, and the connection would not verify its identity.
     UnverifiedServer,
 }
 
 impl ReportSinkErrorKind {
-    /// The kind's name, for logs.
+    /// Returns the kind's name, for logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl ReportSinkErrorKind {
     }
 }
 
-/// A sink's error: its kind, the file or server, and what the database said as its source.
+/// A sink's error: its kind, its file or server, and the error of the database as its source.
 #[derive(Debug)]
 pub struct ReportSinkError {
     kind: ReportSinkErrorKind,
@@ -62,7 +62,7 @@ pub struct ReportSinkError {
 }
 
 impl ReportSinkError {
-    /// An error of a sink.
+    /// Creates an error from its kind and its source.
     #[must_use]
     pub fn new(kind: ReportSinkErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
@@ -130,18 +130,18 @@ impl fmt::Display for ReportSinkError {
         f.write_str(match self.kind {
             ReportSinkErrorKind::TooManyClients => "the account has too many clients",
             ReportSinkErrorKind::TooManyTags => "the client has too many tags",
-            ReportSinkErrorKind::Time => "time before 1970 or too far away",
+            ReportSinkErrorKind::Time => "the time is before 1970 or too late to be kept",
             ReportSinkErrorKind::Missing => "the report database does not exist",
             ReportSinkErrorKind::Unavailable => "the report database did not answer",
-            ReportSinkErrorKind::Unreadable => "the report database holds what cannot be read",
-            ReportSinkErrorKind::Version => "the report database is of an unknown version",
+            ReportSinkErrorKind::Unreadable => "the report database is damaged or contains foreign data",
+            ReportSinkErrorKind::Version => "the report database has an unknown version",
             ReportSinkErrorKind::NotDurable => {
-                "the report database is set up to lose what it confirmed"
+                "the report database can lose reports that it confirmed"
             }
             ReportSinkErrorKind::Exposed => "the report database is open to other users",
-            ReportSinkErrorKind::ReadOnly => "the report database is open to be read only",
+            ReportSinkErrorKind::ReadOnly => "the report database is open for reading only",
             ReportSinkErrorKind::UnverifiedServer => {
-                "the report database is elsewhere and would not be verified"
+                "the report database is on another host whose identity would not be verified"
             }
         })?;
         match &self.place {

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::{host::Host, tag::SecurityTag};
 
-/// Reports in memory: gone with the process, and not shared with another. For tests, and for small servers;
-/// each question looks at each client.
+/// A sink in memory, for tests and for small servers. Its reports are lost with the process and not shared with others, and
+/// each question reads every client.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -34,7 +34,7 @@ use crate::{host::Host, tag::SecurityTag};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (sink, now) = (MemoryReportSink::new(), SystemTime::now());
 /// let host = Host::try_new("imap.example.com")?;
-/// // What example 1 of section 7.1 reports.
+/// // The report of example 1 of section 7.1.
 /// let report = ClientReport {
 ///     name: Some("Demo Mail".into()),
 ///     version: Some("1.5".into()),
@@ -58,7 +58,7 @@ pub struct MemoryReportSink {
     clients: Mutex<BTreeMap<Key, Client>>,
 }
 
-/// Which client.
+/// The key of a record.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     account: String,
@@ -67,10 +67,10 @@ struct Key {
     version: String,
 }
 
-/// What is kept of a client. Times are seconds since 1970.
+/// The record of a version of a client's program. Times are seconds since 1970.
 struct Client {
     last_seen: i64,
-    /// The number of the last report: those that come too late have none.
+    /// The number of the last report. Late reports have no number.
     reports: u64,
     tags: BTreeMap<String, Tag>,
 }
@@ -86,7 +86,7 @@ struct Tag {
 }
 
 impl MemoryReportSink {
-    /// A sink without reports.
+    /// Creates a sink without reports.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -112,7 +112,7 @@ impl ReportSink for MemoryReportSink {
                 name: report.name().to_owned(),
                 version: report.version().to_owned(),
             };
-            // The first that a client of this account on this host can be.
+            // The first possible key of this account on this host.
             let first = Key {
                 name: String::new(),
                 version: String::new(),
@@ -182,7 +182,7 @@ impl ReportSink for MemoryReportSink {
                 }
             }
             let mut counts: Vec<_> = counts.into_values().collect();
-            // Stable: those of as many stay in the order of their names.
+            // Stable: tags with equal counts stay in the order of their names.
             counts.sort_by_key(|count| Reverse(count.latched));
             counts.truncate(MAX_ROWS);
             Ok(counts)
@@ -296,17 +296,17 @@ impl fmt::Debug for MemoryReportSink {
     }
 }
 
-/// A client, of all the versions of its program that reported in the period.
+/// A client, with all versions of its program that reported in the period.
 struct Seen<'c> {
     name: &'c str,
     /// The version of the last report.
     version: &'c str,
     last_seen: i64,
-    /// The versions, that of the last report among them.
+    /// The versions, including that of the last report.
     versions: Vec<(&'c Key, &'c Client)>,
 }
 
-/// A tag of all versions of a client.
+/// A tag, summed up over all versions of a client.
 #[derive(Default)]
 struct SeenTag {
     latched_at: Option<i64>,
@@ -316,7 +316,7 @@ struct SeenTag {
     failures: u64,
 }
 
-/// The clients of the period, in the order of accounts, hosts and programs.
+/// Returns the clients of the period, in the order of accounts, hosts and programs.
 fn seen<'c>(clients: &'c BTreeMap<Key, Client>, of: Clients<'_>, since: i64) -> Vec<Seen<'c>> {
     let mut seen: Vec<Seen<'c>> = Vec::new();
     let included = |(key, client): &(&Key, &Client)| {
@@ -365,7 +365,7 @@ impl<'c> Seen<'c> {
     }
 }
 
-/// The row of a client's program and version.
+/// Returns the row of a client's program and version.
 fn row_of<'r, 'c>(
     rows: &'r mut BTreeMap<(&'c str, &'c str), SoftwareRow>,
     client: &Seen<'c>,
@@ -378,7 +378,7 @@ fn row_of<'r, 'c>(
     })
 }
 
-/// A tag that a report had.
+/// Returns a tag of a report, which was parsed before.
 fn read_tag_unchecked(tag: &str) -> SecurityTag<'static> {
     SecurityTag::trusted(tag).into_owned()
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::{MAX_REPORT_ACCOUNT_BYTES, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT, to_seconds};
 use crate::{host::Host, protocol::MailProtocol, report::ClientReport, tag::SecurityTag};
 
-/// A report that a server has received, and what the server knows of it.
+/// A report that a server has received, with its account, host, protocol and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceivedReport<'a> {
     account: &'a str,
@@ -30,7 +30,7 @@ pub struct Mention {
     pub failed: bool,
 }
 
-/// Why a report is not kept.
+/// The reason why a report cannot be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReportError {
@@ -40,11 +40,11 @@ pub enum ReportError {
     NameTooLong,
     /// The client's version is longer than [`MAX_SOFTWARE_BYTES`].
     VersionTooLong,
-    /// Account, name or version has a NUL, which databases do not keep.
+    /// Account, name or version has a NUL, which databases cannot keep.
     Nul,
     /// More than [`MAX_TAGS_PER_CLIENT`] tags.
     TooManyTags,
-    /// The time is before 1970, or too far away to be kept.
+    /// The time is before 1970, or too late to be kept.
     Time,
 }
 
@@ -54,14 +54,14 @@ impl fmt::Display for ReportError {
             Self::AccountLength => {
                 write!(
                     f,
-                    "account of no or more than {MAX_REPORT_ACCOUNT_BYTES} bytes"
+                    "account: empty or longer than {MAX_REPORT_ACCOUNT_BYTES} bytes"
                 )
             }
-            Self::NameTooLong => write!(f, "name of more than {MAX_SOFTWARE_BYTES} bytes"),
-            Self::VersionTooLong => write!(f, "version of more than {MAX_SOFTWARE_BYTES} bytes"),
+            Self::NameTooLong => write!(f, "name: longer than {MAX_SOFTWARE_BYTES} bytes"),
+            Self::VersionTooLong => write!(f, "version: longer than {MAX_SOFTWARE_BYTES} bytes"),
             Self::Nul => f.write_str("NUL in account, name or version"),
-            Self::TooManyTags => write!(f, "more than {MAX_TAGS_PER_CLIENT} tags"),
-            Self::Time => f.write_str("time before 1970 or too far away"),
+            Self::TooManyTags => write!(f, "tags: more than {MAX_TAGS_PER_CLIENT}"),
+            Self::Time => f.write_str("time: before 1970 or too late to be kept"),
         }
     }
 }
@@ -69,15 +69,15 @@ impl fmt::Display for ReportError {
 impl Error for ReportError {}
 
 impl<'a> ReceivedReport<'a> {
-    /// A report, with whom it is from, which host of the provider's it was sent to, how, and when.
+    /// Creates a record of a report: its account, the host of the provider that it was sent to, the protocol, and the time.
     ///
-    /// `account` is the authenticated account, or, of a client that has not logged in, another key of the
-    /// caller's, e.g. its address: reports before login, or without TLS, can be anybody's, and are best kept
-    /// under keys that no account has. A tag of `latch-fail` is a latched one, as section 7.1 says.
+    /// `account` is the authenticated account, or another key for a client that has not logged in, e.g. its address:
+    /// any client can send reports before login or without TLS, so they should be kept under keys that no account has. A
+    /// tag of `latch-fail` is latched (section 7.1).
     ///
     /// # Errors
-    /// When a value is over its limit. Nothing is cut off: to count a client all the same, take its name
-    /// or version out of the report.
+    /// Returns [`ReportError`] if a value exceeds its limit. Values are not truncated: to count the client in spite of
+    /// that, remove the name or version from the report.
     pub fn try_new(
         account: &'a str,
         host: &'a Host,

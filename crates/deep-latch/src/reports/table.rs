@@ -1,5 +1,5 @@
-//! Feature `comfy-table`: what a sink answers, as tables of 80 columns. The clients' words are escaped: they
-//! could send control characters to the operator's terminal, or write a row of their own.
+//! The answers of a sink as tables of 80 columns. Texts of clients are escaped: a client could otherwise send control
+//! characters to the operator's terminal, or write a row of its own.
 
 use alloc::{
     format,
@@ -52,7 +52,7 @@ impl WhatBreaks {
         text
     }
 
-    /// Keeps the first programs, and the first versions of each. The numbers of those that are left off grow.
+    /// Keeps the first programs, and the first versions of each, and adds the others to the numbers of omitted ones.
     pub fn truncate(&mut self, programs: usize, versions: usize) {
         cut(&mut self.programs, programs, &mut self.programs_left_off);
         for program in &mut self.programs {
@@ -102,7 +102,7 @@ impl SoftwareCounts {
         text
     }
 
-    /// Keeps the first programs, and the first versions of each. The numbers of those that are left off grow.
+    /// Keeps the first programs, and the first versions of each, and adds the others to the numbers of omitted ones.
     pub fn truncate(&mut self, programs: usize, versions: usize) {
         cut(&mut self.programs, programs, &mut self.programs_left_off);
         for program in &mut self.programs {
@@ -187,16 +187,16 @@ fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [Cell; N]
     format!("{table}\n")
 }
 
-/// The client's own words, behind what shows where they belong: no word of a client can begin like that.
+/// Returns the cell of a client's text, after the indentation of its row, which no text of a client can begin with.
 fn words(said: Option<&str>, before: &str) -> Cell {
     let mut text = String::from(before);
     let said = said.unwrap_or("(not said)");
     let last = said.chars().count().saturating_sub(1);
     for (at, word) in said.chars().enumerate() {
         match word {
-            // A space that a version is indented by, or that is not seen.
+            // A space that looks like indentation, or is invisible.
             ' ' if at == 0 || at == last => text.push_str("\\u{20}"),
-            // Quotes need no escape here, and the one that ends a cell does.
+            // Quotes need no escape in a cell; the character that ends a cell does.
             '"' | '\'' => text.push(word),
             '|' => text.push_str("\\|"),
             _ => text.extend(word.escape_debug()),
@@ -217,7 +217,7 @@ fn part(number: u64, of: u64) -> Cell {
     Cell::new(format!("{number} of {of}")).set_alignment(CellAlignment::Right)
 }
 
-/// The day.
+/// Returns the cell of a day.
 fn date(time: Option<SystemTime>) -> Cell {
     // Times after the year 9999 have no such form.
     let date = |time| match time {
@@ -238,7 +238,7 @@ fn last_of_calendar() -> SystemTime {
 fn left_off(programs: u64) -> String {
     match programs {
         0 => String::new(),
-        1 => String::from("1 program of fewer clients is left off.\n"),
-        more => format!("{more} programs of fewer clients are left off.\n"),
+        1 => String::from("1 program of fewer clients is not shown.\n"),
+        more => format!("{more} programs of fewer clients are not shown.\n"),
     }
 }

@@ -6,7 +6,7 @@ use alloc::{boxed::Box, format};
 use core::{error::Error, fmt};
 use std::path::Path;
 
-/// What went wrong in a store. Whatever it is, nothing is known of the host: do not connect.
+/// The kind of a store's failure. With any kind the latches of the host are not known: the client must not connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LatchStoreErrorKind {
@@ -14,21 +14,21 @@ pub enum LatchStoreErrorKind {
     Missing,
     /// The store cannot be reached, is busy for too long, or failed. A change may have been made.
     Unavailable,
-    /// The store is damaged, or holds what is none of this crate's.
+    /// The store is damaged, or contains data not written by this crate.
     Unreadable,
-    /// The store is of a version that this crate does not know, or was changed.
+    /// The store has a version that this crate does not know, or its schema was changed.
     Version,
-    /// The store is set up so that what it has confirmed can be lost.
+    /// The store is configured so that changes it has confirmed can be lost.
     NotDurable,
     /// The store's files belong to another user, or are open to other users.
     Exposed,
-    /// The record has more than [`MAX_TAGS`] tags, or the store would be larger than it may be. It is
-    /// left as it was.
+    /// The record has more than [`MAX_TAGS`](crate::tag::MAX_TAGS) tags, or the store would exceed its limit. The store
+    /// is unchanged.
     Limit,
 }
 
 impl LatchStoreErrorKind {
-    /// The kind's name, for logs.
+    /// Returns the kind's name, for logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -43,8 +43,8 @@ impl LatchStoreErrorKind {
     }
 }
 
-/// A store's error: its kind, the file, and what the system below said as its source. It holds nothing of what
-/// a server sent.
+/// A store's error: its kind, its file, and the error of the system below as its source. The error has no data that a
+/// server sent.
 #[derive(Debug)]
 pub struct LatchStoreError {
     kind: LatchStoreErrorKind,
@@ -53,7 +53,7 @@ pub struct LatchStoreError {
 }
 
 impl LatchStoreError {
-    /// An error of a store.
+    /// Creates an error from its kind and its source.
     #[must_use]
     pub fn new(kind: LatchStoreErrorKind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
@@ -127,13 +127,13 @@ impl fmt::Display for LatchStoreError {
         f.write_str(match self.kind {
             LatchStoreErrorKind::Missing => "the latch store does not exist",
             LatchStoreErrorKind::Unavailable => "the latch store did not answer",
-            LatchStoreErrorKind::Unreadable => "the latch store holds what cannot be read",
-            LatchStoreErrorKind::Version => "the latch store is of an unknown version",
+            LatchStoreErrorKind::Unreadable => "the latch store is damaged or contains foreign data",
+            LatchStoreErrorKind::Version => "the latch store has an unknown version",
             LatchStoreErrorKind::NotDurable => {
-                "the latch store is set up to lose what it confirmed"
+                "the latch store can lose changes that it confirmed"
             }
             LatchStoreErrorKind::Exposed => "the latch store is open to other users",
-            LatchStoreErrorKind::Limit => "more latches than the store may hold",
+            LatchStoreErrorKind::Limit => "the latch store has no room for more latches",
         })?;
         match &self.place {
             Some(place) => write!(f, ": {place}"),

@@ -1,16 +1,16 @@
-//! Feature `serde`: the latches of one user in a file, which is replaced as a whole.
+//! A latch store in a file, for one user. The file is replaced as a whole.
 //!
-//! The file is two lines of JSON, each with a line feed behind it:
+//! The file has two lines of JSON, each with a line feed at its end:
 //!
 //! ```text
 //! {"format":"deep-latch latches","version":1,"bytes":97,"sha256":"…64 digits…"}
 //! {"alice@example.com":{"imap.example.com":{"latched":"tls-cert tls10","status":"tls10 tls-cert"}}}
 //! ```
 //!
-//! The second has the accounts; in each its hosts; of each the latched tags in alphabetical order, with a
-//! space between them, and the status that was recorded last, or `null`. The first says what the second is:
-//! its length in bytes and its SHA-256, in lower-case hexadecimal, both without the line feed. A file that
-//! is not so, to the last byte, is refused.
+//! The second line has the accounts, each with its hosts, each with its latched tags in alphabetical order and with a
+//! space between them, and with the status that was recorded last, or `null`. The first line describes the second: its
+//! length in bytes and its SHA-256, in lower-case hexadecimal, both without the line feed. A file that deviates from
+//! this in any byte is refused.
 
 use alloc::{
     borrow::Cow, boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec,
@@ -42,26 +42,26 @@ use crate::{
 const FORMAT: &str = "deep-latch latches";
 const VERSION: u32 = 1;
 
-/// The largest file, in bytes: more than a million hosts. It is read as a whole.
+/// The largest file, in bytes: more than a million hosts. The file is read as a whole.
 pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The longest first line, in bytes.
 const MAX_HEADER_BYTES: usize = 256;
 
-/// Latches of one user's accounts in a file.
+/// A store of one user's latches in a file.
 ///
-/// Several processes may use the file at once: each change takes a lock beside it (`NAME.lock`), reads it
-/// again if another has replaced it, and replaces it as a whole; the change is on the disk, and its
-/// directory too, before the call returns. A change costs as much as there are hosts: for one user's that
-/// is nothing; for many accounts there is `SqliteLatchStore`.
+/// Several processes may use the file at once: each change takes a lock next to the file (`NAME.lock`), reads the file
+/// again if another process has replaced it, and replaces it as a whole. The change and its directory entry are on the
+/// disk before the call returns. The cost of a change is proportional to the number of hosts, which is small for one
+/// user; for many accounts use `SqliteLatchStore` of the crate `deep-latch-sqlx`.
 ///
-/// A symbolic link is resolved once, when the store is opened; lock and file are beside the real one. The file
-/// and its lock are made for their owner alone. The file is read only if it is a regular one, belongs to this
-/// user or root, and is not writable for others; its lock must not be open to others at all. To back up the
-/// store, copy its file at any time: a reader finds the old or the new content, and never a part.
+/// A symbolic link is resolved once, when the store is opened; lock and file are in the directory of the real file. The
+/// file and its lock are created for their owner only. The file is read only if it is a regular file, belongs to this
+/// user or root, and is not writable for others; other users must have no access to its lock. To back up the store,
+/// copy its file at any time: a reader finds the old or the new content, never a part.
 ///
-/// Calls work on the thread that polls them, and wait there for the disk, and for the lock at most as long as
-/// [`FileLatchStoreOptions`] says.
+/// Calls work on the thread that polls them. They wait there for the disk, and for the lock no longer than
+/// [`FileLatchStoreOptions`] allows.
 ///
 /// ```
 /// use deep_latch::{
@@ -77,7 +77,7 @@ const MAX_HEADER_BYTES: usize = 256;
 /// // When the first account is set up:
 /// let store = FileLatchStore::open_or_create(&path)?;
 /// store.merge(&account, &LatchRecord::preset(host.clone(), [SecurityTag::TLS12])).await?;
-/// // From then on: a file that is lost is not a store without latches.
+/// // From then on: a lost file is an error, not a store without latches.
 /// let store = FileLatchStore::open(&path)?;
 /// assert!(store.load(&account, &host).await?.is_latched(&SecurityTag::TLS12));
 /// std::fs::remove_file(&path)?;
@@ -92,10 +92,10 @@ pub struct FileLatchStore {
     cached: Mutex<Option<Content>>,
 }
 
-/// How a store uses its file.
+/// The options of a store in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileLatchStoreOptions {
-    /// How long a change waits for other processes that change the file.
+    /// The time that a change waits for other processes that change the file.
     pub lock_timeout: Duration,
 }
 
@@ -107,7 +107,7 @@ impl Default for FileLatchStoreOptions {
     }
 }
 
-/// What was read of the file, and the file itself: as long as it is open, no other has its number.
+/// The content of the file, and the open file: while it is open, no other file gets its inode number.
 struct Content {
     file: File,
     seen: Option<Seen>,
@@ -115,13 +115,12 @@ struct Content {
 }
 
 impl FileLatchStore {
-    /// Opens the store in the file at `path`. It can be on a read-only file system: loading works then, and
-    /// changes fail.
+    /// Opens the store in the file at `path`. On a read-only file system loading works, and changes fail.
     ///
     /// # Errors
     /// [`Missing`](LatchStoreErrorKind::Missing) if there is no such file or directory;
     /// [`Unreadable`](LatchStoreErrorKind::Unreadable) or [`Version`](LatchStoreErrorKind::Version) if it is
-    /// damaged or another version's: never an empty store instead;
+    /// damaged or of another version, never an empty store instead;
     /// [`Exposed`](LatchStoreErrorKind::Exposed); [`NotDurable`](LatchStoreErrorKind::NotDurable) if the file
     /// has a second name (a hard link), which would not follow the changes.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LatchStoreError> {
@@ -131,7 +130,7 @@ impl FileLatchStore {
     /// Opens the store as [`open`](Self::open), with options.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Returns the errors of [`open`](Self::open).
     pub fn open_with(
         path: impl AsRef<Path>,
         options: FileLatchStoreOptions,
@@ -140,21 +139,20 @@ impl FileLatchStore {
         Self::open_file(file, options)
     }
 
-    /// Opens the store in the file at `path`, and makes one without latches if there is no file. The
-    /// directory must exist. It is for the moment when the first account is set up: later, it would not
-    /// notice that the file was lost.
+    /// Opens the store in the file at `path`, and creates a store without latches if there is no file. The directory
+    /// must exist. Use this when the first account is set up only: later, it would not notice that the file was lost.
     ///
     /// # Errors
-    /// As [`open`](Self::open): a file without content is damaged, and not a new store. Also when the file
-    /// cannot be made.
+    /// Returns the errors of [`open`](Self::open), and [`Unavailable`](LatchStoreErrorKind::Unavailable) if the file
+    /// cannot be created. An empty file is damaged, not a new store.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, LatchStoreError> {
         Self::open_or_create_with(path, FileLatchStoreOptions::default())
     }
 
-    /// Opens or makes the store as [`open_or_create`](Self::open_or_create), with options.
+    /// Opens or creates the store as [`open_or_create`](Self::open_or_create), with options.
     ///
     /// # Errors
-    /// As [`open_or_create`](Self::open_or_create).
+    /// Returns the errors of [`open_or_create`](Self::open_or_create).
     pub fn open_or_create_with(
         path: impl AsRef<Path>,
         options: FileLatchStoreOptions,
@@ -179,7 +177,7 @@ impl FileLatchStore {
         };
         store.records(&mut store.cached())?;
         store.file.check_single_name().map_err(failed)?;
-        // Who has the lock removes what killed processes left, when it opens the store.
+        // The process that has the lock removes the leftovers of killed processes when it opens the store.
         let lock = store.file.lock_to_read(Duration::ZERO);
         match lock {
             Ok(Some(lock)) => store.file.remove_leftovers(&lock),
@@ -194,7 +192,7 @@ impl FileLatchStore {
         self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what is in the file now.
+    /// Returns the present content of the file.
     fn records(&self, cached: &mut Option<Content>) -> Result<Arc<Records>, LatchStoreError> {
         let failed = LatchStoreError::from;
         if let Some(content) = &cached
@@ -216,12 +214,12 @@ impl FileLatchStore {
         Ok(records)
     }
 
-    /// Reads the file, and replaces it if that is asked for, while no other process does.
+    /// Reads the file, and replaces it if `change` says so, while no other process does.
     fn change<T>(
         &self,
         change: impl FnOnce(&mut Arc<Records>) -> Result<(T, bool), LatchStoreError>,
     ) -> Result<T, LatchStoreError> {
-        // Loads go on while this waits.
+        // Loads continue while this waits.
         let lock = self.file.lock(self.options.lock_timeout);
         let lock = lock.map_err(LatchStoreError::from)?;
         let mut cached = self.cached();
@@ -332,7 +330,7 @@ struct Header<'a> {
     sha256: Cow<'a, str>,
 }
 
-/// What another version's first line has in common with this one's.
+/// The fields that the first lines of all versions have in common.
 #[derive(Deserialize)]
 struct AnyHeader<'a> {
     #[serde(borrow)]
@@ -340,19 +338,19 @@ struct AnyHeader<'a> {
     version: u32,
 }
 
-/// What is kept of a host, as it is written.
+/// The data of a host, as it is written.
 #[derive(Serialize)]
 struct Written<'a> {
     latched: String,
     status: Option<&'a str>,
 }
 
-/// As it is read.
+/// The data of a host, as it is read.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     latched: String,
-    /// `null` is written, and not left out.
+    /// `null` is written, not omitted.
     #[serde(deserialize_with = "Option::deserialize")]
     status: Option<String>,
 }
@@ -378,7 +376,7 @@ impl Serialize for Hosts<'_> {
     }
 }
 
-/// An object's members in their order, repeated ones too: a map would keep the last of them.
+/// An object's members in their order, including repeated ones: a map would keep the last one only.
 struct Members<V>(Vec<(String, V)>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for Members<V> {
@@ -456,7 +454,7 @@ fn decode(bytes: &[u8]) -> Result<Records, LatchStoreError> {
             let host = Host::try_new(&name).map_err(|_| unreadable())?;
             let record =
                 LatchRecord::restore(host.clone(), &stored.latched, stored.status.as_deref())?;
-            // In the spelling it has here, and once.
+            // In the spelling of `Host`, and once.
             if host.as_str() != name || kept.insert(host, record).is_some() {
                 return Err(unreadable());
             }

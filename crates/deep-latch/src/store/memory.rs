@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use super::{Account, LatchStore, LatchStoreError, RECORDS_PER_BATCH, StoreFuture};
 use crate::{host::Host, latch::LatchRecord};
 
-/// Latches in memory: gone with the process. For tests; an application whose latches are gone can be
-/// downgraded.
+/// A latch store in memory, for tests. Its latches are lost with the process, and an application that loses latches
+/// can be downgraded.
 ///
 /// ```
 /// use deep_latch::{Host, LatchRecord, SecurityTag, store::{Account, LatchStore, MemoryLatchStore}};
@@ -32,7 +32,7 @@ pub struct MemoryLatchStore {
 }
 
 impl MemoryLatchStore {
-    /// A store without latches.
+    /// Creates a store without latches.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -87,7 +87,7 @@ impl LatchStore for MemoryLatchStore {
     }
 }
 
-/// How many hosts an account had that was removed.
+/// Returns the number of hosts of an account that was removed.
 pub(crate) fn count(removed: Option<BTreeMap<Host, LatchRecord>>) -> u64 {
     let hosts = removed.map_or(0, |hosts| hosts.len());
     u64::try_from(hosts).unwrap_or(u64::MAX)

@@ -1,8 +1,8 @@
 //! What somebody between client and server, or in the server's place, can make a client latch.
 
 use deep_latch::{
-    CertificateUsage, ClientError, DaneVerdict, Facilities, ImapClient, Login, MailProtocol, Pause,
-    RunError, SessionFacts, TlsFacts, TlsStart, run,
+    Facilities, ImapClient, MailProtocol, TlsFacts, client::{ClientError, TlsStart},
+    connection::{Pause, RunError}, facts::{CertificateUsage, DaneVerdict, Login, SessionFacts},
 };
 
 use super::{
@@ -125,7 +125,7 @@ pub(super) async fn scram_plus() -> Checked {
         let (tcp, served) = server.listen().await?;
         let mut client = ImapClient::new(
             machine.session().await?,
-            deep_latch::ClientOptions::default(),
+            deep_latch::client::ClientOptions::default(),
         );
         let (store, account) = (&machine.store, &machine.account);
         let (pause, mut stream) = machine
@@ -138,7 +138,7 @@ pub(super) async fn scram_plus() -> Checked {
         client.logged_in(login);
         same(
             "pause",
-            run(&mut client, &mut stream, store, account).await?,
+            client.run(&mut stream, store, account).await?,
             Pause::Ready,
         )?;
         tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;

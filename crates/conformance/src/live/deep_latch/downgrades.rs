@@ -2,9 +2,10 @@
 //! says why if it is over TLS, offers the URL that was recorded, and keeps its latches.
 
 use deep_latch::{
-    Achievement, Action, CertificateFault, CertificateUsage, ClientEvent, DaneVerdict, Facilities,
-    LatchRecord, LatchStore, MailProtocol, OnTlsaMismatch, ProtocolVersion, SecurityTag,
-    SessionFacts, Stage, StatusUrl, TlsFacts, TlsStart, Transition,
+    Facilities, LatchRecord, MailProtocol, SecurityTag, TlsFacts, client::{ClientEvent, TlsStart},
+    facility::{Achievement, OnTlsaMismatch},
+    facts::{CertificateUsage, DaneVerdict, ProtocolVersion, SessionFacts},
+    failure::{Action, CertificateFault, Stage}, latch::Transition, status::StatusUrl, store::LatchStore,
 };
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
@@ -44,7 +45,7 @@ async fn latched(world: &World, protocol: MailProtocol, tls: TlsStart) -> Checke
 }
 
 /// Nothing of a failure touches the record, and the user is offered the URL of it and nothing that connects.
-async fn unharmed(machine: &Machine, failure: &deep_latch::LatchFailure) -> Checked<()> {
+async fn unharmed(machine: &Machine, failure: &deep_latch::failure::LatchFailure) -> Checked<()> {
     same("latched", machine.latched().await?, LATCHED)?;
     let url = StatusUrl::parse("https://www.example.com/status.html")?;
     let expected = [

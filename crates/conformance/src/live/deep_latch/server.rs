@@ -7,8 +7,8 @@ use std::{
 };
 
 use deep_latch::{
-    Advertisement, Answer, ClientReport, CommandReader, Host, IdCommand, MailProtocol, Received,
-    ReceivedReport, ReportSink, TlsField,
+    Advertisement, ClientReport, Host, MailProtocol, imap::{CommandReader, IdCommand, Received},
+    reports::{ReceivedReport, ReportSink}, server::{Answer, ReplyCodes, TlsField},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -222,7 +222,7 @@ impl Server {
                 "CLIENT" => {
                     let line = line.as_bytes();
                     let answer =
-                        advertisement.and_then(|it| it.answer_client(line, self.tls_field, false));
+                        advertisement.and_then(|it| it.answer_client(line, self.tls_field, ReplyCodes::Basic));
                     match answer {
                         Some(answer) => self.reported(heard, answer).await,
                         None => said("500 unknown\r\n"),

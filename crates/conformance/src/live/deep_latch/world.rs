@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use deep_latch::{
-    Account, CertificateFailure, CertificateFault, Client, ClientEvent, ClientOptions, Facilities,
-    Host, ImapClient, LatchConnector, LatchFailure, LatchRecord, LatchSession, LatchStore,
-    MailProtocol, MailStream, MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Rewound,
-    RunError, SecurityTag, SmtpClient, TlsStart,
+    Facilities, Host, ImapClient, LatchRecord, LatchSession, MailProtocol, PopClient, SecurityTag,
+    SmtpClient, client::{Client, ClientEvent, ClientOptions, TlsStart},
+    connection::{LatchConnector, MailStream, Pause, Rewound, RunError},
+    failure::{CertificateFailure, CertificateFault, LatchFailure},
+    store::{Account, LatchStore, MemoryLatchStore}, verifier::OnCertificateFailure,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -194,7 +195,7 @@ impl Machine {
     }
 
     pub(super) async fn session(&self) -> Checked<LatchSession> {
-        Ok(LatchSession::begin(self.record().await?, self.facilities.clone()).0)
+        Ok(LatchSession::try_new(self.record().await?, self.facilities.clone())?)
     }
 
     fn options(&self) -> ClientOptions {
@@ -223,7 +224,7 @@ impl Machine {
         }
     }
 
-    async fn run<P: deep_latch::Protocol>(
+    async fn run<P: deep_latch::client::Protocol>(
         &self,
         mut client: Client<P>,
         tcp: TcpStream,

@@ -2,14 +2,14 @@
 
 use clap::{Args, Parser, Subcommand};
 
-/// What clients report of their security latches, for the operator of a mail service.
+/// Report the security latches of a mail service's clients
 #[derive(Debug, Parser)]
 #[command(
     name = "deep-latch",
     version,
     after_help = "\
-Exit codes: 0 done; 1 the database cannot answer: it holds no reports, or none of the period, the tag,
-the host or the account; 2 the arguments are wrong, or the database cannot be used."
+Exit codes: 0 success; 1 the database has no answer: no reports at all, or no reports in the period, for
+the tag, for the host or for the account; 2 the arguments are wrong, or the database cannot be used."
 )]
 pub(crate) struct Arguments {
     #[arg(
@@ -24,10 +24,10 @@ pub(crate) struct Arguments {
         value_name = "URL"
     )]
     pub(crate) database: String,
-    /// Use a PostgreSQL server on another host though its certificate is not verified
+    /// Allow a PostgreSQL server on another host whose certificate is not verified
     #[arg(long, global = true)]
     pub(crate) allow_unverified_server: bool,
-    /// Wait no longer than so many seconds for each answer of the database
+    /// Time limit for each answer of the database, in seconds
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
     pub(crate) timeout: u32,
     #[command(subcommand)]
@@ -36,14 +36,14 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say what breaks if a tag is dropped; without a tag, which tags and programs there are
+    /// Show the clients that break if a tag is dropped; without a tag, list tags and programs
     ///
-    /// Asking creates and changes nothing: it needs read access to the file, or SELECT on the tables
+    /// The command changes no data. It needs read access to the file, or SELECT on the tables
     /// `deep_clients`, `deep_client_tags` and `deep_report_migrations`.
     Report(Report),
-    /// Forget clients that reported nothing for long
+    /// Delete clients without a recent report
     Purge(Purge),
-    /// Forget all clients of an account
+    /// Delete all clients of an account
     Forget(Forget),
 }
 
@@ -51,16 +51,16 @@ pub(crate) enum Command {
 pub(crate) struct Report {
     /// The security tag that might be dropped, e.g. tls-cert
     pub(crate) tag: Option<String>,
-    /// Only clients of this host
+    /// Count clients of this host only
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,
-    /// Only what was reported in so many days
+    /// Count reports of the last N days only
     #[arg(long, value_name = "N", default_value_t = 90)]
     pub(crate) days: u32,
-    /// Show at most so many programs
+    /// Show at most N programs
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) programs: usize,
-    /// Show at most so many versions of each program
+    /// Show at most N versions of each program
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) versions: usize,
     /// Print JSON instead of tables
@@ -70,10 +70,10 @@ pub(crate) struct Report {
 
 #[derive(Args, Debug)]
 pub(crate) struct Purge {
-    /// Clients that reported nothing in so many days are forgotten
+    /// Delete clients without a report in the last N days
     #[arg(long, value_name = "N")]
     pub(crate) days: u32,
-    /// Write an SQLite file anew, without the space of what was forgotten
+    /// Rewrite an SQLite file without the space of deleted reports
     #[arg(long)]
     pub(crate) vacuum: bool,
 }
@@ -82,7 +82,7 @@ pub(crate) struct Purge {
 pub(crate) struct Forget {
     /// The account, spelt as the servers recorded it
     pub(crate) account: String,
-    /// Write an SQLite file anew, without the space of what was forgotten
+    /// Rewrite an SQLite file without the space of deleted reports
     #[arg(long)]
     pub(crate) vacuum: bool,
 }

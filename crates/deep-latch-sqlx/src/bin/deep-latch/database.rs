@@ -13,7 +13,7 @@ pub(crate) enum Database {
     Postgres(PostgresReportSink),
 }
 
-/// Where it is.
+/// The place of a database.
 enum Place {
     Sqlite(PathBuf),
     Postgres(String),
@@ -35,7 +35,7 @@ fn place(url: &str) -> Result<Place, Failure> {
 }
 
 impl Database {
-    /// Opens it to ask only. Nothing is created.
+    /// Opens the database for reading only. No file or table is created.
     pub(crate) async fn open_to_read(
         url: &str,
         options: ReportSinkOptions,
@@ -54,8 +54,8 @@ impl Database {
         opened.map_err(Failure::from)
     }
 
-    /// Opens it to change it. One that does not exist is not created either; one of an earlier version is
-    /// brought up to this one.
+    /// Opens the database for changes. A database that does not exist is not created; one of an earlier version is
+    /// migrated.
     pub(crate) async fn open(url: &str, options: ReportSinkOptions) -> Result<Self, Failure> {
         match Self::open_to_read(url, options).await {
             Ok(read) => read.close().await,
@@ -83,7 +83,7 @@ impl Database {
         }
     }
 
-    /// Writes an SQLite file anew. A PostgreSQL server does that itself.
+    /// Rewrites an SQLite file. A PostgreSQL server does that itself.
     pub(crate) async fn vacuum(&self) -> Result<(), ReportSinkError> {
         match self {
             Self::Sqlite(sink) => sink.vacuum().await,

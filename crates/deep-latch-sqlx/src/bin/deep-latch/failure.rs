@@ -1,4 +1,4 @@
-//! How a run ends that is not carried out.
+//! The failures of a run, with their exit codes.
 
 use std::{error::Error, fmt, io};
 
@@ -6,11 +6,11 @@ use deep_latch::reports::{ReportSinkError, ReportSinkErrorKind};
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The database holds no answer: exit code 1.
+    /// The database has no answer: exit code 1.
     NoAnswer(String),
     /// The database cannot be used: exit code 2.
     Database(ReportSinkError),
-    /// Anything else: exit code 2.
+    /// Another failure: exit code 2.
     Error(String),
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Failure {
                 }
                 match error.kind() {
                     ReportSinkErrorKind::Version => f.write_str(
-                        "\nA server of this version, or `deep-latch purge`, brings an older one up to it.",
+                        "\nA server of this version, or `deep-latch purge`, migrates an older database.",
                     ),
                     _ => Ok(()),
                 }

@@ -1,4 +1,4 @@
-//! The command `deep-latch`: what breaks if a security tag is dropped, and what is kept of clients.
+//! The command `deep-latch`: the clients that break if a security tag is dropped, and the deletion of old reports.
 
 use std::{
     io::{self, Write},
@@ -65,7 +65,7 @@ async fn run(arguments: &Arguments) -> Result<String, Failure> {
                 }
             }
             finish(&database, it.vacuum).await?;
-            Ok(format!("{} forgotten.\n", records(purged)))
+            Ok(format!("{} deleted.\n", records(purged)))
         }
         Command::Forget(it) => {
             let database = Database::open(url, options).await?;
@@ -76,7 +76,7 @@ async fn run(arguments: &Arguments) -> Result<String, Failure> {
                     "there are no clients of the account {:?}",
                     it.account
                 ))),
-                some => Ok(format!("{} forgotten.\n", records(some))),
+                some => Ok(format!("{} deleted.\n", records(some))),
             }
         }
     }
@@ -90,7 +90,7 @@ async fn finish(database: &Database, vacuum: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Of a client there is a record for each version of its program.
+/// Returns a number of records: a client has one for each version of its program.
 fn records(count: u64) -> String {
     match count {
         1 => "1 record".to_owned(),
@@ -102,7 +102,7 @@ fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     match written {
-        // Whoever reads has seen enough, as `head` does.
+        // The reader, such as `head`, has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }

@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let since = days_before(now, arguments.days)?;
     let names = sink.names().await?;
     let Some(last_report) = names.last_report else {
-        return Err(no_answer("the database holds no reports"));
+        return Err(no_answer("the database has no reports"));
     };
     if let Some(host) = &host {
         check_host(host, &names, sink).await?;

@@ -12,10 +12,11 @@ use std::{fmt::Write, fs, hint::black_box, path::Path, time::Duration};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use deep_latch::{
-    Account, ChainVerdict, DaneVerdict, DeepStatus, Event, Facilities, FileLatchStore, Host,
-    IdentityVerdict, LatchRecord, LatchSession, LatchStore, Login, ProtocolVersion, SecurityTag,
-    SqliteLatchStore, SqliteOptions, TlsFacts,
+    DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion}, latch::Event,
+    store::{Account, FileLatchStore, LatchStore},
 };
+use deep_latch_sqlx::{SqliteLatchStore, SqliteOptions};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::runtime::Runtime;
@@ -40,13 +41,13 @@ fn facts() -> TlsFacts {
 fn machine(criterion: &mut Criterion) {
     let new = LatchRecord::new(Host::try_new("imap.example.com").unwrap());
     let status = DeepStatus::parse(STATUS).unwrap();
-    let mut known = LatchSession::begin(new.clone(), Facilities::new()).0;
+    let mut known = LatchSession::try_new(new.clone(), Facilities::new()).unwrap();
     let _ = known.step(Event::Handshake(facts()));
     let _ = known.step(Event::Status(&status));
     let known = known.record().clone();
 
     let connection = |record: LatchRecord, status: &DeepStatus<'_>| {
-        let (mut session, _) = LatchSession::begin(record, Facilities::new());
+        let mut session = LatchSession::try_new(record, Facilities::new()).unwrap();
         let _ = session.step(Event::Handshake(facts()));
         let _ = session.step(Event::Status(status));
         let _ = session.step(Event::LoggedIn(Login::Done));
@@ -54,7 +55,7 @@ fn machine(criterion: &mut Criterion) {
     };
     let mut group = criterion.benchmark_group("latch machine");
     group.bench_function("a handshake with two tags latched", |bencher| {
-        let (session, _) = LatchSession::begin(known.clone(), Facilities::new());
+        let session = LatchSession::try_new(known.clone(), Facilities::new()).unwrap();
         bencher.iter_batched_ref(
             || session.clone(),
             |session| session.step(Event::Handshake(facts())),

@@ -17,9 +17,10 @@ use std::{
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use deep_latch::{
-    ClientReport, Clients, Host, MailProtocol, MemoryReportSink, PostgresReportSink,
-    ReceivedReport, ReportSink, ReportSinkOptions, SecurityTag, SqliteReportSink,
+    ClientReport, Host, MailProtocol, SecurityTag,
+    reports::{Clients, MemoryReportSink, ReceivedReport, ReportSink},
 };
+use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
 use tokio::runtime::Runtime;
 
 const CLIENTS: u64 = 100_000;

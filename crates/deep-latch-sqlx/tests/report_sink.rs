@@ -25,13 +25,10 @@ use std::{
 };
 
 use deep_latch::{
-    BrokenProgram, BrokenVersion, CLIENTS_PER_BATCH, ClientReport, Clients, Host,
-    MAX_CLIENTS_PER_ACCOUNT, MAX_PROGRAMS, MAX_REPORT_ACCOUNT_BYTES, MAX_SOFTWARE_BYTES,
-    MAX_TAGS_PER_CLIENT, MAX_VERSIONS, MailProtocol, MemoryReportSink, PostgresReportSink,
-    ProgramCount, ReceivedReport, ReportRefusal, ReportSink, ReportSinkErrorKind,
-    ReportSinkOptions, SecurityTag, SinkNames, SoftwareCounts, SqliteReportSink, TagCount,
-    VersionCount, WhatBreaks,
+    ClientReport, Host, MailProtocol, SecurityTag,
+    reports::{BrokenProgram, BrokenVersion, CLIENTS_PER_BATCH, Clients, MAX_CLIENTS_PER_ACCOUNT, MAX_PROGRAMS, MAX_REPORT_ACCOUNT_BYTES, MAX_SOFTWARE_BYTES, MAX_TAGS_PER_CLIENT, MAX_VERSIONS, MemoryReportSink, ProgramCount, ReceivedReport, ReportError, ReportSink, ReportSinkErrorKind, SinkNames, SoftwareCounts, TagCount, VersionCount, WhatBreaks},
 };
+use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
 use test_support::postgres::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
 use sqlx::{
@@ -642,30 +639,30 @@ async fn what_is_over_a_limit_is_refused_and_nothing_is_cut_off() {
     );
     assert_eq!(
         refused(&long(MAX_REPORT_ACCOUNT_BYTES + 1), at(0), &plain),
-        Err(ReportRefusal::AccountLength)
+        Err(ReportError::AccountLength)
     );
     assert_eq!(
         refused("", at(0), &plain),
-        Err(ReportRefusal::AccountLength)
+        Err(ReportError::AccountLength)
     );
     let name = software(&long(MAX_SOFTWARE_BYTES + 1), "1");
-    assert_eq!(refused("a", at(0), &name), Err(ReportRefusal::NameTooLong));
+    assert_eq!(refused("a", at(0), &name), Err(ReportError::NameTooLong));
     let version = software("Mail", &long(MAX_SOFTWARE_BYTES + 1));
     assert_eq!(
         refused("a", at(0), &version),
-        Err(ReportRefusal::VersionTooLong)
+        Err(ReportError::VersionTooLong)
     );
-    assert_eq!(refused("a\0", at(0), &plain), Err(ReportRefusal::Nul));
+    assert_eq!(refused("a\0", at(0), &plain), Err(ReportError::Nul));
     assert_eq!(
         refused("a", at(0), &software("\0", "1")),
-        Err(ReportRefusal::Nul)
+        Err(ReportError::Nul)
     );
     assert_eq!(
         refused("a", at(0), &software("Mail", "1\0")),
-        Err(ReportRefusal::Nul)
+        Err(ReportError::Nul)
     );
     let before = SystemTime::UNIX_EPOCH - Duration::from_nanos(1);
-    assert_eq!(refused("a", before, &plain), Err(ReportRefusal::Time));
+    assert_eq!(refused("a", before, &plain), Err(ReportError::Time));
     let many = |from: usize, count: usize| {
         let names: Vec<_> = (from..from + count)
             .map(|number| format!("t{number}"))
@@ -680,7 +677,7 @@ async fn what_is_over_a_limit_is_refused_and_nothing_is_cut_off() {
     };
     assert_eq!(
         refused("a", at(0), &too_many),
-        Err(ReportRefusal::TooManyTags)
+        Err(ReportError::TooManyTags)
     );
     let most = ClientReport {
         security_tags: many(45, MAX_TAGS_PER_CLIENT - 45),
@@ -928,7 +925,7 @@ async fn of_very_many_programs_and_versions_those_of_most_clients_are_shown_and_
         breaks.truncate(2, 1);
         counts.truncate(2, 1);
         let left_off = u64::try_from(MAX_PROGRAMS).unwrap();
-        let end = format!("\n{left_off} programs of fewer clients are left off.\n");
+        let end = format!("\n{left_off} programs of fewer clients are not shown.\n");
         let versions = u64::try_from(MAX_VERSIONS).unwrap() + 2;
         for table in [breaks.to_table(), counts.to_table()] {
             assert!(table.ends_with(&end), "{table}");

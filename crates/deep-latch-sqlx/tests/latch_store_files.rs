@@ -21,9 +21,10 @@ use std::{
 };
 
 use deep_latch::{
-    Account, FileLatchStore, FileLatchStoreOptions, Host, LatchRecord, LatchStore, LatchStoreError,
-    LatchStoreErrorKind, SecurityTag, SqliteLatchStore, SqliteOptions,
+    Host, LatchRecord, SecurityTag,
+    store::{Account, FileLatchStore, FileLatchStoreOptions, LatchStore, LatchStoreError, LatchStoreErrorKind},
 };
+use deep_latch_sqlx::{SqliteLatchStore, SqliteOptions};
 use tempfile::TempDir;
 
 fn account(name: &str) -> Account {

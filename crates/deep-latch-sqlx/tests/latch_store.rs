@@ -23,11 +23,13 @@ use std::{
 };
 
 use deep_latch::{
-    Account, ChainVerdict, DaneVerdict, DeepStatus, Event, Facilities, FileLatchStore, Host,
-    IdentityVerdict, LatchRecord, LatchSession, LatchStore, LatchStoreError, LatchStoreErrorKind,
-    MAX_ACCOUNT_BYTES, MAX_TAGS, MemoryLatchStore, NotAnAccount, ProtocolVersion,
-    RECORDS_PER_BATCH, SecurityTag, SqliteLatchStore, SqliteOptions, StatusOptions, TlsFacts,
+    DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion}, latch::Event,
+    status::StatusOptions,
+    store::{Account, AccountError, FileLatchStore, LatchStore, LatchStoreError, LatchStoreErrorKind, MAX_ACCOUNT_BYTES, MemoryLatchStore, RECORDS_PER_BATCH},
+    tag::MAX_TAGS,
 };
+use deep_latch_sqlx::{SqliteLatchStore, SqliteOptions};
 use proptest::{prelude::*, test_runner::TestRunner};
 use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqliteConnectOptions};
 
@@ -53,7 +55,7 @@ fn preset(of: &str, tags: &[&str]) -> LatchRecord {
 
 /// What a session learns that begins with this record, of a server that is authenticated and has TLS 1.3.
 fn learnt_from(record: LatchRecord, status: &DeepStatus<'_>) -> LatchRecord {
-    let (mut session, _) = LatchSession::begin(record, Facilities::new());
+    let mut session = LatchSession::try_new(record, Facilities::new()).unwrap();
     let facts = TlsFacts {
         version: ProtocolVersion::TLS1_3,
         strength_bits: Some(128),
@@ -212,7 +214,7 @@ async fn a_status_that_a_lenient_reading_let_through_comes_back_as_it_was() {
             allow_extra_spaces: true,
             allow_malformed_elements: true,
         };
-        let read = DeepStatus::parse_with(text, lenient, |_| {}).unwrap();
+        let read = DeepStatus::parse_with(text, lenient).unwrap();
         let record = learnt_from(LatchRecord::new(imap.clone()), &read);
         store.merge(&alice, &record).await.unwrap();
         let kept = store.load(&alice, &imap).await.unwrap();
@@ -292,7 +294,7 @@ async fn what_is_at_a_limit_comes_back_whole_and_what_is_over_it_is_refused() {
     })
     .await;
     for name in ["", &"a".repeat(MAX_ACCOUNT_BYTES + 1), "a\nb", "a\0"] {
-        assert_eq!(Account::try_new(name), Err(NotAnAccount));
+        assert_eq!(Account::try_new(name), Err(AccountError));
     }
 }
 

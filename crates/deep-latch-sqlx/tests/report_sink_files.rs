@@ -18,9 +18,10 @@ use std::{
 };
 
 use deep_latch::{
-    ClientReport, Clients, Host, MailProtocol, PostgresReportSink, ReceivedReport, ReportSink,
-    ReportSinkError, ReportSinkErrorKind, ReportSinkOptions, SecurityTag, SqliteReportSink,
+    ClientReport, Host, MailProtocol, SecurityTag,
+    reports::{Clients, ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind},
 };
+use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
 use test_support::postgres::PostgresServer;
 use sqlx::{Connection, Executor, PgConnection};
 

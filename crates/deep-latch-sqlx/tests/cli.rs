@@ -18,10 +18,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use deep_latch::{
-    ClientReport, Host, MailProtocol, PostgresReportSink, ReceivedReport, ReportSink,
-    ReportSinkOptions, SecurityTag, SqliteReportSink,
-};
+use deep_latch::{ClientReport, Host, MailProtocol, SecurityTag, reports::{ReceivedReport, ReportSink}};
+use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
 use test_support::postgres::PostgresServer;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
@@ -281,7 +279,7 @@ Reports of the last 90 days.
 |------------|---------|---------|------------|--------------|
 | Demo Mail  |  3 of 4 |       1 | {one} | {two}   |
 |   (1 more) |         |         |            |              |
-1 program of fewer clients is left off.
+1 program of fewer clients is not shown.
 "
         ),
     );
@@ -378,7 +376,7 @@ async fn says_that_a_database_is_missing_or_empty_and_creates_none() {
     }
     let sink = SqliteReportSink::open(&path, ReportSinkOptions::default()).await;
     sink.unwrap().close().await;
-    let err = "deep-latch: the database holds no reports\n";
+    let err = "deep-latch: the database has no reports\n";
     expect_failure(&database, &["report", "tls-cert"], 1, err);
     expect_failure(&database, &["report", "--json"], 1, err);
     for wrong in ["", "sqlite:", "mysql://x:secret@y", "reports.db"] {
@@ -447,18 +445,18 @@ async fn forgets_what_is_old_and_whom_it_is_told() {
     expect(
         &database,
         &["purge", "--days", "100"],
-        "1 record forgotten.\n",
+        "1 record deleted.\n",
     );
     expect(
         &database,
         &["purge", "--days", "100", "--vacuum"],
-        "0 records forgotten.\n",
+        "0 records deleted.\n",
     );
     // Of two versions.
     expect(
         &database,
         &["forget", "alice", "--vacuum"],
-        "2 records forgotten.\n",
+        "2 records deleted.\n",
     );
     let err = "deep-latch: there are no clients of the account \"alice\"\n";
     expect_failure(&database, &["forget", "alice"], 1, err);
