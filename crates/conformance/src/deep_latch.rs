@@ -1,9 +1,14 @@
 //! The suites of `deep-latch`: the grammars of draft-newman-email-deep-02, and its registry.
 
 use deep_latch::{
-    ClientReport, DeepStatus, ParseError, SecurityTag, TlsCipher, dsn::SecurityLatchField,
-    imap::{Capabilities, IdParameters}, pop::CapaLine, registry::{Origin, Registration, Registry},
-    smtp::EhloLine, status::{DeepTag, Diagnostic, StatusOptions}, tag::Separator,
+    ClientReport, DeepStatus, ParseError, SecurityTag, TlsCipher,
+    dsn::SecurityLatchField,
+    imap::{Capabilities, IdParameters},
+    pop::CapaLine,
+    registry::{Origin, Registration, Registry},
+    smtp::EhloLine,
+    status::{DeepTag, Diagnostic, StatusOptions},
+    tag::Separator,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -73,7 +78,8 @@ fn tag(input: Input) -> Ran {
         Some(ListName::Space) => Separator::Space,
         Some(ListName::Comma) => Separator::Comma,
     };
-    let tags = SecurityTag::parse_list(&text, separator, "latch").map(|tags| json!({"tags": spelt(&tags)}));
+    let tags = SecurityTag::parse_list(&text, separator, "latch")
+        .map(|tags| json!({"tags": spelt(&tags)}));
     Ok(outcome(tags))
 }
 
@@ -234,7 +240,9 @@ fn imap_id(input: Input) -> Ran {
             let status = parameters.status(StatusOptions::default())?;
             Ok(json!({"status": status.as_ref().map(|it| it.status().as_str())}))
         }
-        Some(Side::Client) => ClientReport::from_id_parameters(&parameters).map(|report| reported(&report)),
+        Some(Side::Client) => {
+            ClientReport::from_id_parameters(&parameters).map(|report| reported(&report))
+        }
     })))
 }
 
@@ -268,7 +276,9 @@ fn smtp_client(input: Input) -> Ran {
     let TextInput { text } = input.parse()?;
     let line = String::from(text);
     oracle::smtp_client(line.as_bytes()).map_err(violated)?;
-    Ok(outcome(ClientReport::parse_client_command(&line).map(|report| reported(&report))))
+    Ok(outcome(
+        ClientReport::parse_client_command(&line).map(|report| reported(&report)),
+    ))
 }
 
 #[derive(Deserialize)]
@@ -287,7 +297,9 @@ fn security_latch(input: Input) -> Ran {
         true => SecurityLatchField::parse_body(&text),
         false => SecurityLatchField::parse(&text),
     };
-    Ok(outcome(read.map(|field| json!({"tags": spelt(field.tags())}))))
+    Ok(outcome(
+        read.map(|field| json!({"tags": spelt(field.tags())})),
+    ))
 }
 
 #[derive(Deserialize)]

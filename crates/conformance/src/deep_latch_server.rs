@@ -2,11 +2,14 @@
 //! status notification.
 
 use deep_latch::{
-    Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsCipher, dsn::{DeliveryStatusBlock, SecurityLatchField},
+    Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsCipher,
+    dsn::{DeliveryStatusBlock, SecurityLatchField},
     failure::{CertificateFault, HandshakeFault},
-    imap::{CommandReader, IdCommand, MAX_ID_COMMAND_BYTES, Received}, latch::{Event, Outcome as Latch},
+    imap::{CommandReader, IdCommand, MAX_ID_COMMAND_BYTES, Received},
+    latch::{Event, Outcome as Latch},
     proxy::{ForwardError, Forwarded, ImapProxy, InboundTls},
-    relay::{Cause, RelayReply, ReplyTo, SecurityDetail}, smtp::ClientCommand,
+    relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
+    smtp::ClientCommand,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -328,7 +331,11 @@ fn delivery_status(input: Input) -> Ran {
                 Ok(field) => field,
                 // The field would have been written at the end.
                 Err(error) => {
-                    return Ok(Outcome::reject(error.kind().name(), error.field(), text.len()));
+                    return Ok(Outcome::reject(
+                        error.kind().name(),
+                        error.field(),
+                        text.len(),
+                    ));
                 }
             };
             let block = block.with_security_latch(&field);

@@ -4,7 +4,10 @@
 use deep_latch::{
     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
     facility::{Achievement, Authentication, DaneIdentity, OnTlsaMismatch},
-    facts::{CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion, SessionFacts},
+    facts::{
+        CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion,
+        SessionFacts,
+    },
     failure::{Action, CertificateFault, HandshakeFault, Stage},
     latch::{Basis, Event, Outcome as Answer, Reason, Step, Transition},
 };

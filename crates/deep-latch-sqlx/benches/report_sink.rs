@@ -1,4 +1,4 @@
-//! What clients report, with 100 000 clients: a report more, and the operator's questions. In memory, in
+//! Reports of 100 000 clients: a report more, and the operator's questions. In memory, in
 //! SQLite, and in PostgreSQL if `DEEP_BENCH_POSTGRES` is the URL of an empty database.
 
 #![allow(
@@ -29,7 +29,7 @@ fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_416_787_200 + seconds)
 }
 
-/// What the client of this number reports: 20 programs of 10 versions, most with tls-cert latched.
+/// Returns the report of the client of this number: 20 programs of 10 versions, most with tls-cert latched.
 fn report(number: u64) -> ClientReport {
     let latched = match number % 10 {
         0 => vec![SecurityTag::TLS10],

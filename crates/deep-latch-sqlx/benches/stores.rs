@@ -13,7 +13,8 @@ use std::{fmt::Write, fs, hint::black_box, path::Path, time::Duration};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use deep_latch::{
     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
-    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion}, latch::Event,
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion},
+    latch::Event,
     store::{Account, FileLatchStore, LatchStore},
 };
 use deep_latch_sqlx::{SqliteLatchStore, SqliteOptions};

@@ -11,7 +11,6 @@ use deep_latch::{
 use durable_store::sql::{self, OpenMode, Schema, SqlDatabase, SqlStore};
 use sqlx::{Connection, SqlSafeStr, query, query_as, sqlite::Sqlite};
 
-
 const SCHEMA: Schema = Schema {
     migrations: "deep_latches_migrations",
     versions: &[(

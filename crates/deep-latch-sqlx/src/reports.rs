@@ -32,7 +32,6 @@ pub use postgres::PostgresReportSink;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteReportSink;
 
-
 /// The table with the versions of the schema.
 const MIGRATIONS: &str = "deep_report_migrations";
 
@@ -219,7 +218,9 @@ where
                 Some(client) => client,
                 None => {
                     if let Some(lock) = DB::LOCK_ACCOUNT {
-                        let lock = query(lock).bind(report.account()).bind(report.host().as_str());
+                        let lock = query(lock)
+                            .bind(report.account())
+                            .bind(report.host().as_str());
                         lock.execute(&mut *transaction).await.map_err(failed)?;
                     }
                     let new = bound(CLIENT).bind(limit(MAX_CLIENTS_PER_ACCOUNT));

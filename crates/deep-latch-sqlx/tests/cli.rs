@@ -18,11 +18,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use deep_latch::{ClientReport, Host, MailProtocol, SecurityTag, reports::{ReceivedReport, ReportSink}};
+use deep_latch::{
+    ClientReport, Host, MailProtocol, SecurityTag,
+    reports::{ReceivedReport, ReportSink},
+};
 use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
-use test_support::postgres::PostgresServer;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
+use test_support::postgres::PostgresServer;
 
 /// Exit code, standard output, standard error.
 #[derive(Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ fn deep_latch(database: &str, arguments: &[&str]) -> Ran {
     }
 }
 
-/// What is expected of a run that is carried out.
+/// Expects a run that succeeds.
 #[track_caller]
 fn expect(database: &str, arguments: &[&str], out: &str) {
     let ran = deep_latch(database, arguments);
@@ -53,7 +56,7 @@ fn expect(database: &str, arguments: &[&str], out: &str) {
     assert_eq!(ran.code, Some(0));
 }
 
-/// What is expected of a run that is not.
+/// Expects a run that fails.
 #[track_caller]
 fn expect_failure(database: &str, arguments: &[&str], code: i32, err: &str) {
     let ran = deep_latch(database, arguments);
@@ -186,7 +189,7 @@ async fn filled(path: &Path) -> String {
     format!("sqlite:{}", path.display())
 }
 
-/// What the tables are of the provider that `fill` makes.
+/// Checks the tables of the reports that `fill` makes.
 fn asserts_answers(database: &str) {
     let (one, two, four, five) = (day(1), day(2), day(4), day(5));
     expect(

@@ -1,5 +1,5 @@
 //! The files of the latch stores: one store by all names, nothing of others touched, nothing waited for for ever,
-//! and no store that is stale, cut off or open to others taken for a good one.
+//! and no store that is stale, cut off or open to others used as a good one.
 
 #![cfg(unix)]
 #![allow(
@@ -22,7 +22,10 @@ use std::{
 
 use deep_latch::{
     Host, LatchRecord, SecurityTag,
-    store::{Account, FileLatchStore, FileLatchStoreOptions, LatchStore, LatchStoreError, LatchStoreErrorKind},
+    store::{
+        Account, FileLatchStore, FileLatchStoreOptions, LatchStore, LatchStoreError,
+        LatchStoreErrorKind,
+    },
 };
 use deep_latch_sqlx::{SqliteLatchStore, SqliteOptions};
 use tempfile::TempDir;

@@ -22,8 +22,8 @@ use deep_latch::{
     reports::{Clients, ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind},
 };
 use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
-use test_support::postgres::PostgresServer;
 use sqlx::{Connection, Executor, PgConnection};
+use test_support::postgres::PostgresServer;
 
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_416_787_200 + seconds)

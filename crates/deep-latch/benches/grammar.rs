@@ -7,8 +7,12 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use deep_latch::{
-    ClientReport, DeepStatus, SecurityTag, TlsCipher, dsn::SecurityLatchField,
-    imap::{Capabilities, IdParameters, IdStatus}, pop::CapaLine, report::FieldNames, smtp::EhloLine,
+    ClientReport, DeepStatus, SecurityTag, TlsCipher,
+    dsn::SecurityLatchField,
+    imap::{Capabilities, IdParameters, IdStatus},
+    pop::CapaLine,
+    report::FieldNames,
+    smtp::EhloLine,
     status::StatusOptions,
 };
 
@@ -98,7 +102,9 @@ fn write(c: &mut Criterion) {
             parameters.expect("a list").to_string()
         });
     });
-    group.bench_function("line", |b| b.iter(|| CapaLine::try_new(black_box(&status).clone()).map(|line| line.to_string())));
+    group.bench_function("line", |b| {
+        b.iter(|| CapaLine::try_new(black_box(&status).clone()).map(|line| line.to_string()))
+    });
     group.bench_function("client", |b| {
         b.iter(|| black_box(&report).to_client_command(FieldNames::Text));
     });
@@ -111,7 +117,7 @@ fn write(c: &mut Criterion) {
     group.finish();
 }
 
-/// What a peer can make the most of, and half of it, to find a cost that grows faster than the input.
+/// Inputs at the most that a peer can send, and half of that, to find a cost that grows faster than the input.
 fn adversarial(c: &mut Criterion) {
     let mut group = c.benchmark_group("adversarial");
     for (size, parts) in [("half", 1), ("all", 2_usize)] {

@@ -7,8 +7,8 @@ mod error;
 mod event;
 pub(crate) mod lines;
 
-use alloc::{string::String, vec::Vec};
 use ::core::mem;
+use alloc::{string::String, vec::Vec};
 
 use self::core::{Core, Dialogue, Opening, Phase, Queued};
 pub use {error::ClientError, event::ClientEvent};
@@ -89,7 +89,7 @@ pub enum Demand {
     RefusedCertificate(CertificateFailure),
 }
 
-/// A protocol that a [`Client`] speaks. The trait is sealed: its implementations are [`Imap`](crate::imap::Imap),
+/// A protocol of a [`Client`]. The trait is sealed: its implementations are [`Imap`](crate::imap::Imap),
 /// [`Pop`](crate::pop::Pop) and [`Smtp`](crate::smtp::Smtp).
 pub trait Protocol: Dialogue {}
 

@@ -111,6 +111,14 @@ impl RunError {
     }
 }
 
+/// The refusal of [`LatchSession::try_new`](crate::LatchSession::try_new), before there is a connection.
+impl From<LatchFailure> for RunError {
+    fn from(failure: LatchFailure) -> Self {
+        let handshake = None;
+        Self::Refused { failure, handshake }
+    }
+}
+
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

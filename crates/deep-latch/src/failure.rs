@@ -26,7 +26,7 @@ pub enum Stage {
 pub enum CertificateFault {
     /// PKIX (RFC 5280) refuses the certificate: it leads to no trust anchor, has expired, or the server lacks its key.
     Chain,
-    /// The certificate has not the name of the wanted server.
+    /// The certificate lacks the name of the wanted server.
     Identity,
     /// The server's TLSA records contradict the certificate: "if none of the certificate associations matches the
     /// certificate given by the TLS server, the TLS client MUST abort the handshake" (RFC 6698 section 4.1).
@@ -153,7 +153,11 @@ impl LatchFailure {
 
 impl fmt::Display for LatchFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: the connection does not satisfy latched tags:", self.host)?;
+        write!(
+            f,
+            "{}: the connection does not satisfy latched tags:",
+            self.host
+        )?;
         self.tags.iter().try_for_each(|tag| write!(f, " {tag}"))
     }
 }

@@ -145,7 +145,9 @@ impl fmt::Display for Transition {
             Self::NotLatched(tag, reason) => write!(f, "{tag} not latched: {reason}"),
             Self::Recorded(status) => write!(f, "status recorded: {status}"),
             Self::NotRecorded(reason) => write!(f, "status not recorded: {reason}"),
-            Self::Withdrawn => f.write_str("the server advertises no status any more; latches stay"),
+            Self::Withdrawn => {
+                f.write_str("the server advertises no status any more; latches stay")
+            }
             Self::Refused(stage, tags) => {
                 let stage = match stage {
                     Stage::Connecting => "before connecting",
@@ -317,7 +319,13 @@ impl LatchSession {
         let url = record.url().map(StatusUrl::into_owned);
         if !unknown.is_empty() {
             let host = record.host().clone();
-            return Err(LatchFailure::new(host, unknown, url, Stage::Connecting, false));
+            return Err(LatchFailure::new(
+                host,
+                unknown,
+                url,
+                Stage::Connecting,
+                false,
+            ));
         }
         let phase = match record.latched().next() {
             Some(_) => Phase::TlsDue,

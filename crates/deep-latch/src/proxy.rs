@@ -55,7 +55,7 @@ impl Forwarded {
     /// Literals become quoted strings, or literals that wait for the server's continuation request (see
     /// [`parts`](Self::parts)), so that the server need not support LITERAL+.
     ///
-    /// This is one command of a connection. A proxy also has to know which octets of the client the server takes for a
+    /// This is one command of a connection. A proxy also has to know which octets of the client the server reads as a
     /// command, and that depends on the server's answers: [`ImapProxy`] does that.
     ///
     /// ```

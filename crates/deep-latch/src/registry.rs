@@ -114,7 +114,7 @@ pub enum Finding {
     SameDescription,
     /// The intended usage is not one of [`IntendedUsage`].
     UnknownUsage,
-    /// The reference is blank: it should be omitted.
+    /// The reference is empty: it should be omitted.
     BlankReference,
     /// There is no submitter.
     NoSubmitter,
@@ -174,7 +174,7 @@ impl fmt::Display for Finding {
             Self::NoLatchCondition => "the description does not say when the tag is latched",
             Self::SameDescription => "the description is that of a registered tag",
             Self::UnknownUsage => "the intended usage is not COMMON, LIMITED USE or OBSOLETE",
-            Self::BlankReference => "the reference is blank",
+            Self::BlankReference => "the reference is empty",
             Self::NoSubmitter => "there is no submitter",
             Self::NoChangeController => "there is no change controller",
             Self::ChangeControllerNotIesg => {

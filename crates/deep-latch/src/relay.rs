@@ -46,7 +46,10 @@ impl SecurityDetail {
     pub const fn try_new(detail: u16) -> Result<Self, EncodeError> {
         match detail {
             0..=999 => Ok(Self(detail)),
-            _ => Err(EncodeError::new(EncodeErrorKind::Limit { limit: 999 }, "detail")),
+            _ => Err(EncodeError::new(
+                EncodeErrorKind::Limit { limit: 999 },
+                "detail",
+            )),
         }
     }
 }

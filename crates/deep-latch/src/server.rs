@@ -202,8 +202,14 @@ impl Advertisement {
         Ok(Self {
             status: status.clone(),
             id: by(MailProtocol::Imap, id_line(config))?,
-            capa: by(MailProtocol::Pop, CapaLine::try_new(status.clone()).map(|it| it.to_string()))?,
-            ehlo: by(MailProtocol::Smtp, EhloLine::try_new(status.clone()).map(|it| it.to_string()))?,
+            capa: by(
+                MailProtocol::Pop,
+                CapaLine::try_new(status.clone()).map(|it| it.to_string()),
+            )?,
+            ehlo: by(
+                MailProtocol::Smtp,
+                EhloLine::try_new(status.clone()).map(|it| it.to_string()),
+            )?,
         })
     }
 
@@ -270,7 +276,7 @@ impl Advertisement {
 
     /// Answers IMAP's ID command (section 7.1), if IMAP is one of the protocols.
     ///
-    /// `BAD` is the answer to a syntax error of the command. If only a value has not the form that the draft gives it, the
+    /// `BAD` is the answer to a syntax error of the command. If only a value does not have the form of the draft, the
     /// report is lost, but the answer has the status: "servers MUST provide this information in response to an ID
     /// command".
     ///

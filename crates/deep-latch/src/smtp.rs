@@ -348,7 +348,10 @@ impl ClientReport {
         }
         if command.len() > MAX_CLIENT_COMMAND_BYTES {
             let limit = MAX_CLIENT_COMMAND_BYTES;
-            return Err(EncodeError::new(EncodeErrorKind::Limit { limit }, "deep-cmd"));
+            return Err(EncodeError::new(
+                EncodeErrorKind::Limit { limit },
+                "deep-cmd",
+            ));
         }
         Ok(command)
     }

@@ -9,13 +9,13 @@ mod memory;
 use alloc::{boxed::Box, collections::BTreeSet, string::String, vec::Vec};
 use core::{error::Error, fmt, future::Future, pin::Pin};
 
+#[cfg(feature = "file-store")]
+#[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
+pub use file::{FileLatchStore, FileLatchStoreOptions, MAX_FILE_BYTES};
 pub use {
     error::{LatchStoreError, LatchStoreErrorKind},
     memory::MemoryLatchStore,
 };
-#[cfg(feature = "file-store")]
-#[cfg_attr(docsrs, doc(cfg(feature = "file-store")))]
-pub use file::{FileLatchStore, FileLatchStoreOptions, MAX_FILE_BYTES};
 
 use crate::{
     host::Host,

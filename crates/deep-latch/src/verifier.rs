@@ -18,11 +18,11 @@ use rustls::{
 };
 
 use crate::{
+    cipher::strength_bits,
     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, TlsFacts},
     failure::{CertificateFault, HandshakeFault},
     host::Host,
     latch::Requirements,
-    cipher::strength_bits,
 };
 
 /// A handshake that is not finished: the facts are not known yet.
@@ -171,7 +171,9 @@ impl DeferredServerVerifier {
         now: UnixTime,
         dane: DaneVerdict,
     ) -> Result<TlsFacts, HandshakeUnfinishedError> {
-        let version = connection.protocol_version().ok_or(HandshakeUnfinishedError)?;
+        let version = connection
+            .protocol_version()
+            .ok_or(HandshakeUnfinishedError)?;
         if connection.is_handshaking() {
             return Err(HandshakeUnfinishedError);
         }

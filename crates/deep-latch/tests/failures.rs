@@ -1,5 +1,5 @@
 //! Every latched tag against every kind of fault: a latch is named only where its meaning in section 11.2 is
-//! not met, and a certificate, a transport and a latch that fails are told apart. Over TLS on loopback, and
+//! not met, and a certificate, a transport and a latch that fails are distinguished. Over TLS on loopback, and
 //! nothing secret leaves the client.
 
 #![allow(
@@ -15,9 +15,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use deep_latch::{
     Facilities, Host, ImapClient, LatchRecord, LatchSession, PopClient, SecurityTag, SmtpClient,
     client::{Client, ClientOptions, Protocol, TlsStart},
-    connection::{LatchConnector, MailStream, Pause, Rewound, RunError}, facility::OnTlsaMismatch,
-    facts::DaneVerdict, failure::{Action, CertificateFault, HandshakeFault, Stage},
-    store::{Account, LatchStore, MemoryLatchStore}, verifier::OnCertificateFailure,
+    connection::{LatchConnector, MailStream, Pause, Rewound, RunError},
+    facility::OnTlsaMismatch,
+    facts::DaneVerdict,
+    failure::{Action, CertificateFault, HandshakeFault, Stage},
+    store::{Account, LatchStore, MemoryLatchStore},
+    verifier::OnCertificateFailure,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
@@ -36,23 +39,23 @@ use tokio_rustls::TlsAcceptor;
 
 const HOST: &str = "mail.example.com";
 
-/// What the application would send next.
+/// The command that the application would send next.
 const PASSWORD: &str = "correct horse";
 
-/// What is wrong with the server, or with the way to it.
+/// A fault of the server, or of the path to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// The connection is reset when the handshake begins.
     Reset,
     /// The connection is closed when the handshake begins.
     Closed,
-    /// Nothing is answered, until the time is over.
+    /// The server does not answer before the time limit.
     Silent,
     /// The server ends the handshake with this alert.
     Alert(u8),
     /// The server answers with TLS 1.1.
     Tls11,
-    /// The server speaks its protocol without TLS.
+    /// The server uses its protocol without TLS.
     Clear,
     /// A certificate of another name.
     AnotherName,
@@ -82,7 +85,7 @@ const FAULTS: [Fault; 13] = [
     Fault::TlsaDiffers,
 ];
 
-/// How the client says that it failed.
+/// The client's report of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Latch(Stage),
@@ -92,7 +95,7 @@ enum Said {
     TimeIsOver,
 }
 
-/// What section 11.2 says of a tag, and nothing where no tag is latched.
+/// The meaning of section 11.2 for a tag; no tag if none is latched.
 fn expected(latched: Option<&str>, fault: Fault) -> Said {
     let cert = latched == Some("tls-cert");
     let dane = latched == Some("tls-dane-tlsa");
@@ -268,7 +271,7 @@ fn serve(
     })
 }
 
-/// What an application does with the stream: it logs in.
+/// Logs in over the stream, as an application does.
 async fn log_in(mut stream: Rewound<MailStream<TcpStream>>) {
     let _ = stream
         .write_all(format!("LOGIN {PASSWORD}\r\n").as_bytes())
@@ -292,7 +295,9 @@ async fn connect<P: Protocol>(
     match connected {
         // What a caller is told to ask then: nothing is refused.
         Err(_) => match client.session().outcome() {
-            deep_latch::latch::Outcome::Continue | deep_latch::latch::Outcome::StartTls => Err(Said::TimeIsOver),
+            deep_latch::latch::Outcome::Continue | deep_latch::latch::Outcome::StartTls => {
+                Err(Said::TimeIsOver)
+            }
             other => panic!("{other:?}"),
         },
         Ok(Ok((Pause::LogIn, stream))) => {

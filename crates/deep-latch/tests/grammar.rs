@@ -2,8 +2,13 @@
 //! vectors.
 
 use deep_latch::{
-    ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ErrorKind, ParseError, SecurityTag, TlsCipher, dsn::SecurityLatchField,
-    imap::{Capabilities, IdParameters, IdStatus}, pop::CapaLine, report::FieldNames, smtp::EhloLine,
+    ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ErrorKind, ParseError, SecurityTag,
+    TlsCipher,
+    dsn::SecurityLatchField,
+    imap::{Capabilities, IdParameters, IdStatus},
+    pop::CapaLine,
+    report::FieldNames,
+    smtp::EhloLine,
     status::StatusOptions,
 };
 
@@ -20,7 +25,7 @@ fn report() -> ClientReport {
 }
 
 #[test]
-fn a_proxys_id_command_is_read_and_written_as_example_3_has_it() -> Outcome {
+fn parses_and_writes_the_id_command_of_example_3() -> Outcome {
     let list = r#"("name" "Demo Mail" "version" "1.5" "latch" "tls10 tls-cert" "security-tags" "tls12" "tls" "TLS_RSA_WITH_AES_128_CBC_SHA")"#;
     let parameters = IdParameters::parse(list.as_bytes())?;
     let expected = ClientReport {
@@ -36,7 +41,7 @@ fn a_proxys_id_command_is_read_and_written_as_example_3_has_it() -> Outcome {
 }
 
 #[test]
-fn a_latch_failure_is_read_under_either_name_and_written_under_both() -> Outcome {
+fn parses_either_name_of_latch_fail_and_writes_both() -> Outcome {
     let failed = ClientReport {
         latch_fail: vec![SecurityTag::TLS_CERT],
         ..ClientReport::default()
@@ -59,7 +64,10 @@ fn a_latch_failure_is_read_under_either_name_and_written_under_both() -> Outcome
         ),
     ] {
         assert_eq!(failed.to_id_parameters(names)?.to_string(), list);
-        assert_eq!(ClientReport::from_id_parameters(&IdParameters::parse(list.as_bytes())?)?, failed);
+        assert_eq!(
+            ClientReport::from_id_parameters(&IdParameters::parse(list.as_bytes())?)?,
+            failed
+        );
         assert_eq!(failed.to_client_command(names)?, command);
         assert_eq!(ClientReport::parse_client_command(command)?, failed);
     }
@@ -67,7 +75,7 @@ fn a_latch_failure_is_read_under_either_name_and_written_under_both() -> Outcome
 }
 
 #[test]
-fn two_spellings_that_differ_are_refused_where_the_second_stands() -> Outcome {
+fn rejects_conflicting_spellings_at_the_second_one() -> Outcome {
     let list = br#"("deep" "tls10" "deep-status" "tls12")"#;
     let parameters = IdParameters::parse(list)?;
     let error = parameters.status(StatusOptions::default());
@@ -101,7 +109,7 @@ fn literals_nil_and_escapes_are_values_as_quoted_strings_are() -> Outcome {
 }
 
 #[test]
-fn an_error_in_a_value_with_backslashes_points_into_the_list() -> Outcome {
+fn locates_errors_in_values_with_backslashes() -> Outcome {
     let list = br#"("deep" "<https://a/\"\\")"#;
     let parameters = IdParameters::parse(list)?;
     let error = parameters.status(StatusOptions::default());
@@ -111,7 +119,7 @@ fn an_error_in_a_value_with_backslashes_points_into_the_list() -> Outcome {
 }
 
 #[test]
-fn a_status_is_written_under_the_names_asked_for() -> Outcome {
+fn writes_the_status_under_the_requested_names() -> Outcome {
     let status = DeepStatus::parse("tls10")?;
     for (names, list) in [
         (FieldNames::Text, r#"("name" "S" "deep" "tls10")"#),
@@ -148,11 +156,20 @@ fn lines_of_capabilities_are_read_and_written() -> Outcome {
     let text = "tls10 tls12 <https://www.example.com/privacy-support.html>";
     let (line, status) = (format!("DEEP {text}"), DeepStatus::parse(text)?);
     assert_eq!(capa(&line)?, Some(status.clone()));
-    assert_eq!(CapaLine::try_new(status.clone()).map(|it| it.to_string())?, line);
+    assert_eq!(
+        CapaLine::try_new(status.clone()).map(|it| it.to_string())?,
+        line
+    );
     assert_eq!(ehlo(&line)?, Some(status.clone()));
-    assert_eq!(EhloLine::try_new(status.clone()).map(|it| it.to_string())?, line);
+    assert_eq!(
+        EhloLine::try_new(status.clone()).map(|it| it.to_string())?,
+        line
+    );
     assert_eq!(capa("deep")?, Some(DeepStatus::default()));
-    assert_eq!(EhloLine::try_new(DeepStatus::default()).map(|it| it.to_string())?, "DEEP");
+    assert_eq!(
+        EhloLine::try_new(DeepStatus::default()).map(|it| it.to_string())?,
+        "DEEP"
+    );
     assert_eq!(ehlo("DEEPER tls10")?, None);
     let capabilities = "CAPABILITY IMAP4rev1 DEEP ID AUTH=PLAIN AUTH=SCRAM-SHA-1";
     assert!(Capabilities::parse(capabilities)?.has_deep());
@@ -160,9 +177,12 @@ fn lines_of_capabilities_are_read_and_written() -> Outcome {
 }
 
 #[test]
-fn a_clause_and_a_field_with_comments_are_read_and_written_without() -> Outcome {
+fn parses_comments_in_clauses_and_fields_and_writes_none() -> Outcome {
     let clause = "\r\n (a (nested\\)) one) TLS\t0x1301";
-    assert_eq!(TlsCipher::parse_clause(clause)?, TlsCipher::from_number(0x1301));
+    assert_eq!(
+        TlsCipher::parse_clause(clause)?,
+        TlsCipher::from_number(0x1301)
+    );
     let field = "smtp-security-latch:(a)\r\n (b) tls12\r\n tls-cert";
     let tags = [SecurityTag::TLS12, SecurityTag::TLS_CERT];
     assert_eq!(SecurityLatchField::parse(field)?.tags(), tags);
@@ -187,7 +207,7 @@ fn kind_and_field<T: std::fmt::Debug>(
 }
 
 #[test]
-fn a_command_of_510_bytes_is_written_and_one_of_511_is_not() -> Outcome {
+fn writes_commands_of_510_bytes_and_refuses_511() -> Outcome {
     let named = |length| ClientReport {
         name: Some("n".repeat(length)),
         ..ClientReport::default()
@@ -203,7 +223,7 @@ fn a_command_of_510_bytes_is_written_and_one_of_511_is_not() -> Outcome {
 }
 
 #[test]
-fn what_a_command_cannot_say_is_refused_before_it_is_written() -> Outcome {
+fn refuses_to_write_values_that_a_command_cannot_carry() -> Outcome {
     let empty = ClientReport::default();
     assert_eq!(
         kind_and_field(empty.to_client_command(FieldNames::Text))?,
@@ -235,17 +255,33 @@ fn what_a_command_cannot_say_is_refused_before_it_is_written() -> Outcome {
 }
 
 #[test]
-fn a_line_of_a_capability_is_written_up_to_its_limit() -> Outcome {
+fn writes_capability_lines_up_to_their_limits() -> Outcome {
     let status = |length: usize| "=".repeat(length.saturating_sub("DEEP ".len()));
     let (longest, longer) = (status(510), status(511));
     let (longest, longer) = (DeepStatus::parse(&longest)?, DeepStatus::parse(&longer)?);
-    assert_eq!(CapaLine::try_new(longest.clone()).map(|it| it.to_string())?.len(), 510);
+    assert_eq!(
+        CapaLine::try_new(longest.clone())
+            .map(|it| it.to_string())?
+            .len(),
+        510
+    );
     let limit = |limit| (EncodeErrorKind::Limit { limit }, "deep-status");
-    assert_eq!(kind_and_field(CapaLine::try_new(longer.clone()).map(|it| it.to_string()))?, limit(510));
+    assert_eq!(
+        kind_and_field(CapaLine::try_new(longer.clone()).map(|it| it.to_string()))?,
+        limit(510)
+    );
     let (longest, longer) = (status(506), status(507));
     let (longest, longer) = (DeepStatus::parse(&longest)?, DeepStatus::parse(&longer)?);
-    assert_eq!(EhloLine::try_new(longest.clone()).map(|it| it.to_string())?.len(), 506);
-    assert_eq!(kind_and_field(EhloLine::try_new(longer.clone()).map(|it| it.to_string()))?, limit(506));
+    assert_eq!(
+        EhloLine::try_new(longest.clone())
+            .map(|it| it.to_string())?
+            .len(),
+        506
+    );
+    assert_eq!(
+        kind_and_field(EhloLine::try_new(longer.clone()).map(|it| it.to_string()))?,
+        limit(506)
+    );
     Ok(())
 }
 
@@ -283,7 +319,7 @@ fn parameters_are_added_as_rfc_2971_allows_them() -> Outcome {
 }
 
 #[test]
-fn a_field_has_from_1_to_64_tags_in_lines_of_at_most_78_bytes() -> Outcome {
+fn writes_1_to_64_tags_in_lines_of_at_most_78_bytes() -> Outcome {
     let name = "smtp-security-latch";
     assert_eq!(
         kind_and_field(SecurityLatchField::try_new([]))?,
@@ -299,7 +335,10 @@ fn a_field_has_from_1_to_64_tags_in_lines_of_at_most_78_bytes() -> Outcome {
         let tags = [SecurityTag::TLS10, SecurityTag::parse(&long)?];
         let fold = if folded { "\r\n " } else { " " };
         let field = format!("SMTP-Security-Latch: tls10{fold}{long}");
-        assert_eq!(SecurityLatchField::try_new(tags.clone())?.to_string(), field);
+        assert_eq!(
+            SecurityLatchField::try_new(tags.clone())?.to_string(),
+            field
+        );
         assert_eq!(SecurityLatchField::parse(&field)?.tags(), tags);
     }
     // The first tag is not folded away from the name.

@@ -1,5 +1,5 @@
-//! What the enumeration in `latch_model.rs` does not reach: rules that break their contract, names of hosts,
-//! and what a log is told.
+//! The latch machine beyond the enumeration in `latch_model.rs`: rules that break their contract, names of hosts,
+//! and the texts for a log.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -7,7 +7,8 @@ use deep_latch::{
     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
     facility::{Achievement, Authentication, FacilityError, OnTlsaMismatch},
     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion, SessionFacts},
-    failure::{CertificateFault, HandshakeFault, Stage}, host::{HostError, MAX_HOST_BYTES},
+    failure::{CertificateFault, HandshakeFault, Stage},
+    host::{HostError, MAX_HOST_BYTES},
     latch::{Basis, Event, Outcome, Reason, Transition},
 };
 
@@ -38,7 +39,7 @@ fn always(_: &SessionFacts) -> Achievement {
 }
 
 #[test]
-fn a_rule_that_still_waits_after_login_is_not_achieved() {
+fn treats_a_rule_that_waits_after_login_as_not_achieved() {
     let mut facilities = Facilities::new();
     facilities.add(tag("x-late"), never_ready).unwrap();
     for login in [Login::Done, Login::ScramPlus] {
@@ -65,7 +66,7 @@ fn a_rule_that_still_waits_after_login_is_not_achieved() {
 }
 
 #[test]
-fn a_rule_is_not_asked_without_tls() {
+fn achieves_no_added_tag_without_tls() {
     let mut facilities = Facilities::new();
     facilities.add(tag("x-any"), always).unwrap();
     let achieves = |tls: Option<TlsFacts>| {
@@ -89,7 +90,10 @@ fn refuses_contradicting_tlsa_records_unless_told_to_continue() {
     };
     let outcome = |facilities| {
         let session = LatchSession::try_new(LatchRecord::new(host()), facilities);
-        session.unwrap().step(Event::Handshake(contradicted)).outcome
+        session
+            .unwrap()
+            .step(Event::Handshake(contradicted))
+            .outcome
     };
     for facilities in [
         Facilities::default(),
@@ -105,7 +109,7 @@ fn refuses_contradicting_tlsa_records_unless_told_to_continue() {
 }
 
 #[test]
-fn a_meaning_is_given_once() {
+fn refuses_a_second_meaning_of_a_tag() {
     let mut facilities = Facilities::new();
     let twice = ["tls10", "TLS12", "tls-cert", "Tls-Dane-Tlsa"];
     for name in twice {
@@ -169,7 +173,7 @@ fn hosts_have_one_spelling() {
 }
 
 #[test]
-fn a_record_takes_nothing_from_another_hosts() {
+fn ignores_records_of_other_hosts_in_a_merge() {
     let mut record = LatchRecord::preset(host(), [tag("tls10")]);
     let before = record.clone();
     let other = Host::try_new("smtp.example.com").unwrap();
@@ -183,7 +187,7 @@ fn a_record_takes_nothing_from_another_hosts() {
 }
 
 #[test]
-fn a_log_is_told_what_changed_and_why() {
+fn describes_each_transition_for_a_log() {
     let tags = || vec![tag("tls10"), tag("tls-cert")];
     let status = || DeepStatus::parse("tls10 <https://a.example/>").unwrap();
     let by = |by| Transition::Latched(tag("tls12"), Basis::Authenticated(by));
@@ -274,7 +278,7 @@ fn a_log_is_told_what_changed_and_why() {
 }
 
 #[test]
-fn a_user_is_told_what_failed_without_a_word_of_the_server() {
+fn describes_failures_without_text_of_the_server() {
     let record = LatchRecord::preset(host(), [tag("tls10"), tag("tls-cert")]);
     let mut session = LatchSession::try_new(record, Facilities::new()).unwrap();
     let mut other = session.clone();

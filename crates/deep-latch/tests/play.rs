@@ -1,4 +1,4 @@
-//! A client that a script plays the server for: what it sends, stores and comes to.
+//! A client whose server follows a script: the octets that it sends, the records that it stores, and its end.
 
 #![allow(
     dead_code,
@@ -59,18 +59,18 @@ pub fn session(tags: &[&'static str]) -> LatchSession {
     LatchSession::try_new(record(tags), Facilities::new()).unwrap()
 }
 
-/// What the server says, and what happens beside.
+/// The server's octets, and the other events.
 #[derive(Clone, Debug)]
 pub struct Script<'a> {
     /// Before TLS, or all if it begins at once; then over TLS; then after login.
     pub clear: &'a [u8],
     pub tls: &'a [u8],
     pub after_login: &'a [u8],
-    /// What TLS comes to; nothing if the handshake fails.
+    /// The facts of TLS; `None` if the handshake fails.
     pub facts: Option<TlsFacts>,
-    /// Why the handshake fails, if it does.
+    /// The reason why the handshake fails, if it does.
     pub fault: HandshakeFault,
-    /// Whether the client comes back after login.
+    /// The login, if the caller gives the connection back after it.
     pub login: Option<Login>,
 }
 
@@ -96,15 +96,15 @@ pub enum End {
     Failed(ClientError),
 }
 
-/// What came of it.
+/// The result of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Played {
-    /// What the client sent: in clear, over TLS, after login.
+    /// The client's octets: in clear, over TLS, after login.
     pub sent: [String; 3],
     pub stored: Vec<LatchRecord>,
     pub events: Vec<ClientEvent>,
     pub end: End,
-    /// What it gave back, and what it never took.
+    /// The octets that the client gave back or never took.
     pub left: Vec<u8>,
     pub record: LatchRecord,
 }
@@ -239,7 +239,7 @@ pub fn play<P: Protocol + Clone>(client: &Client<P>, script: &Script<'_>) -> Pla
     whole
 }
 
-/// Plays what is left of a script when the server goes away behind each of its bytes: never a session, unless
+/// Plays a script that ends after each of its bytes: never a session, unless
 /// there was nothing more to wait for, and never a login.
 pub fn truncated_at_each_byte<P: Protocol + Clone>(client: &Client<P>, script: &Script<'_>) {
     let whole = play(client, script);

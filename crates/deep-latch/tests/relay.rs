@@ -9,8 +9,10 @@
 )]
 
 use deep_latch::{
-    Facilities, Host, LatchRecord, LatchSession, EncodeErrorKind, ParseError, SecurityTag, dsn::{DeliveryStatusBlock, SecurityLatchField},
-    failure::{CertificateFault, HandshakeFault, LatchFailure, Stage}, latch::{Event, Outcome},
+    EncodeErrorKind, Facilities, Host, LatchRecord, LatchSession, ParseError, SecurityTag,
+    dsn::{DeliveryStatusBlock, SecurityLatchField},
+    failure::{CertificateFault, HandshakeFault, LatchFailure, Stage},
+    latch::{Event, Outcome},
     relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
 };
 use proptest::prelude::*;
@@ -53,7 +55,7 @@ fn error(error: ParseError) -> (&'static str, &'static str, usize) {
 }
 
 #[test]
-fn the_reply_has_one_of_the_basic_codes_of_section_11_9_and_is_temporary_by_preference() {
+fn replies_with_the_codes_of_section_11_9_and_prefers_temporary_ones() {
     let failure = failure("mx.example.com", "tls12 tls-cert");
     assert_eq!(failure.stage(), Stage::NoTls);
     let other = SecurityDetail::OTHER;
@@ -127,7 +129,7 @@ fn tells_a_certificate_and_a_transport_from_a_latch_that_failed() {
 }
 
 #[test]
-fn a_long_reply_has_more_lines_and_none_is_too_long() {
+fn splits_long_replies_into_lines_within_the_limit() {
     let label = "x".repeat(63);
     let host = format!("{label}.{label}.{label}.{}", "y".repeat(61));
     for count in 1..=64 {
@@ -182,7 +184,7 @@ fn a_long_reply_has_more_lines_and_none_is_too_long() {
 const BLOCK: &str = "Final-Recipient: rfc822; b@c.example\r\nAction: failed\r\nStatus: 5.7.0\r\n";
 
 #[test]
-fn the_field_is_written_behind_the_others_and_read_back() {
+fn writes_the_field_after_the_others_and_reads_it_back() {
     let latches = tags("tls12 tls-cert");
     let written = with_field(BLOCK.as_bytes(), &latches).unwrap();
     let expected = format!("{BLOCK}SMTP-Security-Latch: tls12 tls-cert\r\n");
@@ -199,7 +201,7 @@ fn the_field_is_written_behind_the_others_and_read_back() {
 }
 
 #[test]
-fn a_field_of_many_tags_is_folded_at_78() {
+fn folds_a_field_of_many_tags_at_78() {
     let names: Vec<_> = (0..64)
         .map(|number| format!("{}{number:02}", "t".repeat(number)))
         .collect();
@@ -220,7 +222,7 @@ fn a_field_of_many_tags_is_folded_at_78() {
 }
 
 #[test]
-fn only_a_recipients_block_gets_the_field_and_once() {
+fn adds_the_field_once_and_to_recipients_only() {
     let add = |block: &str, names: &str| {
         with_field(block.as_bytes(), &tags(names))
             .map(drop)
@@ -259,7 +261,7 @@ fn only_a_recipients_block_gets_the_field_and_once() {
 }
 
 #[test]
-fn a_field_that_is_malformed_is_refused() {
+fn rejects_malformed_security_latch_fields() {
     let read = |field: &str| {
         let block = format!("A: b\r\n{field}\r\nC: d\r\n");
         tags_of(block.as_bytes())
@@ -296,7 +298,7 @@ fn a_field_that_is_malformed_is_refused() {
 }
 
 #[test]
-fn the_blocks_of_a_notification_are_taken_apart() {
+fn splits_a_notification_into_blocks() {
     let blocks = |body: &'static str| -> Vec<&str> {
         DeliveryStatusBlock::of_body(body.as_bytes())
             .map(|block| std::str::from_utf8(block.as_bytes()).unwrap())
@@ -313,7 +315,7 @@ fn the_blocks_of_a_notification_are_taken_apart() {
 
 proptest! {
     #[test]
-    fn what_is_written_into_a_block_is_read_from_it(
+    fn reads_the_field_that_was_written_into_a_block(
         before in prop::collection::vec("[A-Za-z-]{1,20}:[ -~]{0,60}(\r\n[ \t][!-~]{1,20}){0,2}", 0..4),
         latches in prop::collection::vec("[A-Za-z][A-Za-z0-9_-]{0,63}", 1..64),
     ) {

@@ -1,4 +1,4 @@
-//! rustls clients and servers, with server certificates of each kind: what the latch machine is told.
+//! rustls clients and servers, with server certificates of each kind: the facts for the latch machine.
 
 #![allow(
     missing_docs,
@@ -17,7 +17,8 @@ use std::{
 use deep_latch::{
     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
     facts::{CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion},
-    failure::{Action, Stage}, latch::{Event, Outcome, Reason, Requirements, Transition},
+    failure::{Action, Stage},
+    latch::{Event, Outcome, Reason, Requirements, Transition},
     verifier::{DeferredServerVerifier, HandshakeUnfinishedError, OnCertificateFailure},
 };
 use rcgen::{
@@ -155,7 +156,10 @@ impl Client {
         let verifier = DeferredServerVerifier::new(webpki(trusted), &requirements, on);
         let verifier = Arc::new(verifier);
         let provider = Arc::new(ring::default_provider());
-        let config = verifier.clone().client_config(provider, &requirements).unwrap();
+        let config = verifier
+            .clone()
+            .client_config(provider, &requirements)
+            .unwrap();
         Self {
             latches,
             verifier,
@@ -174,7 +178,7 @@ impl Client {
     }
 }
 
-/// What a client that goes on in any case learns of a server, and why one that does not fails.
+/// Returns the facts for a client that continues in any case, and the error of one that does not.
 fn seen(
     trusted: &Issuer,
     identity: &Identity,
@@ -201,7 +205,7 @@ fn seen(
 }
 
 #[test]
-fn the_chain_and_the_identity_are_judged_apart() {
+fn judges_chain_and_identity_separately() {
     let (trusted, other) = (authority("Trusted CA"), authority("Other CA"));
     let expired = |params: &mut CertificateParams| {
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -295,7 +299,7 @@ fn the_chain_and_the_identity_are_judged_apart() {
 
 /// Example 2 of section 7.1.
 #[test]
-fn a_latched_certificate_that_is_not_verified_is_refused_and_can_be_reported() {
+fn refuses_and_reports_an_unverified_certificate_that_is_latched() {
     let trusted = authority("Trusted CA");
     let pinned = self_signed(&[NAME]);
     let url = "https://www.example.com/privacy-support.html";
@@ -341,7 +345,7 @@ fn a_latched_certificate_that_is_not_verified_is_refused_and_can_be_reported() {
 }
 
 #[test]
-fn without_a_latch_a_certificate_that_is_not_verified_ends_the_handshake_or_vouches_for_nothing() {
+fn aborts_or_distrusts_an_unverified_certificate_without_a_latch() {
     let (trusted, other) = (authority("Trusted CA"), authority("Other CA"));
     let unknown = issued(&other, &[NAME], |_| {});
     let (facts, error) = seen(&trusted, &unknown, &TLS13);
@@ -364,7 +368,7 @@ fn without_a_latch_a_certificate_that_is_not_verified_ends_the_handshake_or_vouc
 }
 
 #[test]
-fn dane_can_stand_in_for_pkix_where_it_is_latched() {
+fn accepts_dane_instead_of_pkix_if_it_is_latched() {
     let trusted = authority("Trusted CA");
     let own = self_signed(&[NAME]);
     let mut client = Client::new(
@@ -385,7 +389,7 @@ fn dane_can_stand_in_for_pkix_where_it_is_latched() {
 }
 
 #[test]
-fn a_resumed_session_is_judged_anew() {
+fn judges_resumed_sessions_again() {
     let trusted = authority("Trusted CA");
     let identity = issued(&trusted, &[NAME], |_| {});
     for version in [&TLS12, &TLS13] {
@@ -432,7 +436,7 @@ fn a_resumed_session_is_judged_anew() {
 }
 
 #[test]
-fn a_host_that_is_an_address_is_found_among_the_certificates_addresses() {
+fn finds_an_address_among_the_certificates_addresses() {
     let trusted = authority("Trusted CA");
     let identity = issued(&trusted, &["192.0.2.1", "2001:db8::1"], |_| {});
     let client = Client::new(&trusted, &[], OnCertificateFailure::Abort);
@@ -496,7 +500,7 @@ impl ServerCertVerifier for Stricter {
 }
 
 #[test]
-fn a_verifier_that_is_stricter_about_names_is_not_overruled() {
+fn respects_a_verifier_with_stricter_names() {
     let trusted = authority("Trusted CA");
     let identity = issued(&trusted, &[NAME], |_| {});
     let inner = Arc::new(Stricter(webpki(&trusted)));
@@ -509,9 +513,9 @@ fn a_verifier_that_is_stricter_about_names_is_not_overruled() {
     assert_eq!(verdict, (ChainVerdict::Refused, IdentityVerdict::Matches));
 }
 
-/// A server with a certificate whose key it has not.
+/// A server that lacks the key of its certificate.
 #[test]
-fn that_the_server_has_the_key_is_verified_always() {
+fn verifies_the_possession_of_the_key_always() {
     let trusted = authority("Trusted CA");
     let mut stolen = issued(&trusted, &[NAME], |_| {});
     stolen.key = KeyPair::generate().unwrap();

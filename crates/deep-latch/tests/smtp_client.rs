@@ -5,8 +5,11 @@
 mod play;
 
 use deep_latch::{
-    ErrorKind, LatchSession, SecurityTag, SmtpClient, client::{ClientError, ClientEvent, ClientOptions, TlsStart},
-    facts::Login, failure::Stage, smtp::{DomainError, MAX_SMTP_LINES, MAX_SMTP_LINE_BYTES},
+    ErrorKind, LatchSession, SecurityTag, SmtpClient,
+    client::{ClientError, ClientEvent, ClientOptions, TlsStart},
+    facts::Login,
+    failure::Stage,
+    smtp::{DomainError, MAX_SMTP_LINE_BYTES, MAX_SMTP_LINES},
 };
 use play::{
     ACCEPTED, End, NOT_ACCEPTED, Played, Script, UNVERIFIED, WITHDRAWN, play, session,
@@ -51,7 +54,7 @@ const EXAMPLE: &str = concat!(
 const EHLO: &str = "EHLO client.example.com\r\n";
 
 #[test]
-fn the_example_latches_records_and_reports() {
+fn latches_records_and_reports_the_example() {
     let server = format!("{EXAMPLE}250 OK\r\n");
     let script = Script {
         tls: server.as_bytes(),
@@ -73,7 +76,7 @@ fn the_example_latches_records_and_reports() {
 }
 
 #[test]
-fn a_refused_report_is_no_failure() {
+fn continues_after_a_refused_report() {
     for code in [
         "501 5.5.4 no",
         "500 5.5.1 Invalid command",
@@ -88,7 +91,7 @@ fn a_refused_report_is_no_failure() {
 }
 
 #[test]
-fn a_server_without_deep_is_told_nothing_and_latches_stay() {
+fn keeps_latches_and_reports_nothing_without_deep() {
     for ehlo in [
         "250-example.com\r\n250 SIZE 0",
         "250 DEEP tls10",
@@ -143,7 +146,7 @@ fn starttls_forgets_what_was_said_before_it_and_asks_again() {
 }
 
 #[test]
-fn what_follows_the_answer_to_starttls_in_clear_ends_the_connection() {
+fn rejects_text_in_clear_after_the_answer_to_starttls() {
     for injected in ["250 DEEP tls12\r\n", "\r\n", "2"] {
         let clear = format!("{BEFORE_TLS}{injected}");
         let script = Script {
@@ -191,7 +194,7 @@ fn starttls_that_is_stripped_or_refused_ends_the_connection() {
 }
 
 #[test]
-fn in_clear_nothing_is_told_and_a_status_with_tls_is_believed() {
+fn reports_nothing_in_clear_and_requires_advertised_tls() {
     for (tag, end) in [
         ("tls12", End::Failed(ClientError::NoTls)),
         ("x", End::LogIn),
@@ -209,7 +212,7 @@ fn in_clear_nothing_is_told_and_a_status_with_tls_is_believed() {
 }
 
 #[test]
-fn a_latch_failure_is_reported_and_nothing_else_sent() {
+fn reports_a_latch_failure_and_sends_no_other_data() {
     let report = "CLIENT name=demo_submit version=1.5 latch-fail=tls-cert\r\n";
     for (server, said) in [
         (
@@ -250,7 +253,7 @@ fn a_latch_failure_is_reported_and_nothing_else_sent() {
 }
 
 #[test]
-fn a_failure_after_login_is_reported() {
+fn reports_a_failure_after_login() {
     let tag = SecurityTag::parse("x-scram").unwrap();
     let mut facilities = deep_latch::Facilities::new();
     facilities
@@ -274,7 +277,7 @@ fn a_failure_after_login_is_reported() {
 }
 
 #[test]
-fn nothing_is_told_when_the_caller_says_so() {
+fn reports_nothing_if_the_options_forbid_it() {
     let options = ClientOptions {
         report: false,
         ..ClientOptions::default()
@@ -290,7 +293,7 @@ fn nothing_is_told_when_the_caller_says_so() {
 }
 
 #[test]
-fn a_name_that_client_cannot_have_is_not_sent() {
+fn omits_a_name_that_client_cannot_carry() {
     let options = ClientOptions {
         name: Some("Demo Mail".into()),
         ..ClientOptions::default()
@@ -307,7 +310,7 @@ fn a_name_that_client_cannot_have_is_not_sent() {
 }
 
 #[test]
-fn a_name_that_ehlo_cannot_have_is_refused() {
+fn rejects_names_that_ehlo_cannot_carry() {
     for domain in ["", "a b", "a\r\nMAIL FROM:<>", &"a".repeat(256), "é"] {
         let client = SmtpClient::try_new(session(&[]), ClientOptions::default(), domain);
         assert_eq!(client.err(), Some(DomainError), "{domain}");
@@ -319,7 +322,7 @@ fn a_name_that_ehlo_cannot_have_is_refused() {
 }
 
 #[test]
-fn a_status_that_cannot_be_read_counts_as_none() {
+fn ignores_malformed_statuses() {
     for (lines, why) in [
         (
             "250 DEEP tls10  x",
@@ -343,7 +346,7 @@ fn a_status_that_cannot_be_read_counts_as_none() {
 }
 
 #[test]
-fn what_is_not_due_ends_the_connection() {
+fn ends_the_connection_after_unexpected_responses() {
     for (server, error) in [
         ("554 no\r\n", ClientError::Rejected),
         ("421 busy\r\n", ClientError::Closing),
@@ -420,9 +423,9 @@ fn limits_are_errors() {
     }
 }
 
-/// What real servers say.
+/// Replies of real servers.
 #[test]
-fn aiosmtpd_nginx_exim_and_postfix_are_understood() {
+fn parses_replies_of_aiosmtpd_nginx_exim_and_postfix() {
     let aiosmtpd = concat!(
         "220 localhost Demo SMTP Submission Server\r\n250-localhost\r\n",
         "250-DEEP tls10 tls-cert <https://www.example.com/status.html>\r\n250-SIZE 33554432\r\n",
@@ -433,10 +436,7 @@ fn aiosmtpd_nginx_exim_and_postfix_are_understood() {
         "250-PIPELINING\r\n250-DSN\r\n250-DEEP tls10 tls-cert <https://www.example.com/status.html>\r\n",
         "250-BURL imap\r\n250-SIZE 0\r\n250 AUTH PLAIN LOGIN\r\n500 5.5.1 Invalid command\r\n"
     );
-    for (server, accepted) in [
-        (aiosmtpd, ACCEPTED),
-        (nginx, NOT_ACCEPTED),
-    ] {
+    for (server, accepted) in [(aiosmtpd, ACCEPTED), (nginx, NOT_ACCEPTED)] {
         let played = implicit(&[], server);
         assert_eq!(played.end, End::LogIn);
         assert_eq!(played.latched(), ["tls-cert", "tls10"]);
@@ -460,7 +460,7 @@ fn aiosmtpd_nginx_exim_and_postfix_are_understood() {
 }
 
 #[test]
-fn the_greeting_and_the_extensions_are_the_callers_to_see() {
+fn returns_the_greeting_and_the_extensions() {
     let mut client = client(&[], TlsStart::StartTls);
     let greeting = b"220-mail.example.com ESMTP\r\n220 ready\r\n";
     client.receive(greeting);

@@ -13,7 +13,10 @@
 //! }
 //! ```
 
-use deep_latch::{Host as LatchHost, verifier::{ServerJudge, ServerVerdicts}};
+use deep_latch::{
+    Host as LatchHost,
+    verifier::{ServerJudge, ServerVerdicts},
+};
 use rustls::pki_types::{CertificateDer, UnixTime};
 
 use crate::{
@@ -51,14 +54,18 @@ pub fn facts(verdict: &Verdict) -> ServerVerdicts {
             IdentityVerdict::Differs(_) => deep_latch::facts::IdentityVerdict::Differs,
         },
         dane: match &verdict.dane {
-            DaneVerdict::NotUsed(DaneNotUsed::NotRequested) => deep_latch::facts::DaneVerdict::NotChecked,
+            DaneVerdict::NotUsed(DaneNotUsed::NotRequested) => {
+                deep_latch::facts::DaneVerdict::NotChecked
+            }
             DaneVerdict::NotUsed(_) => deep_latch::facts::DaneVerdict::NoRecords,
-            DaneVerdict::Matches { usage, .. } => deep_latch::facts::DaneVerdict::Matches(match usage {
-                CertificateUsage::PkixTa => deep_latch::facts::CertificateUsage::PkixTa,
-                CertificateUsage::PkixEe => deep_latch::facts::CertificateUsage::PkixEe,
-                CertificateUsage::DaneTa => deep_latch::facts::CertificateUsage::DaneTa,
-                CertificateUsage::DaneEe => deep_latch::facts::CertificateUsage::DaneEe,
-            }),
+            DaneVerdict::Matches { usage, .. } => {
+                deep_latch::facts::DaneVerdict::Matches(match usage {
+                    CertificateUsage::PkixTa => deep_latch::facts::CertificateUsage::PkixTa,
+                    CertificateUsage::PkixEe => deep_latch::facts::CertificateUsage::PkixEe,
+                    CertificateUsage::DaneTa => deep_latch::facts::CertificateUsage::DaneTa,
+                    CertificateUsage::DaneEe => deep_latch::facts::CertificateUsage::DaneEe,
+                })
+            }
             DaneVerdict::Differs(_) => deep_latch::facts::DaneVerdict::Differs,
         },
     }

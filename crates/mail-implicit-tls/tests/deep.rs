@@ -5,7 +5,8 @@
 use std::{sync::Arc, time::Duration};
 
 use deep_latch::{
-    Host as LatchHost, facts::{ChainVerdict as Chain, DaneVerdict as Dane, IdentityVerdict as Identity},
+    Host as LatchHost,
+    facts::{ChainVerdict as Chain, DaneVerdict as Dane, IdentityVerdict as Identity},
     verifier::{ServerJudge, ServerVerdicts},
 };
 use mail_implicit_tls::{

@@ -9,7 +9,12 @@ mod plug_ins;
 
 use std::{path::Path, process::Stdio};
 
-use deep_latch::{SecurityTag, client::{ClientError, TlsStart}, connection::RunError, failure::Stage};
+use deep_latch::{
+    SecurityTag,
+    client::{ClientError, TlsStart},
+    connection::RunError,
+    failure::Stage,
+};
 use tokio::process::Command;
 
 use self::{

@@ -1,10 +1,15 @@
-//! What must hold for any bytes in the grammars of `deep-latch`.
+//! Invariants of the grammars of `deep-latch` for any bytes.
 
 use deep_latch::{
-    ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ErrorKind, ParseError, SecurityTag, TlsCipher,
-    dsn::SecurityLatchField, imap::{Capabilities, IdParameters, IdStatus, MAX_ID_PAIRS},
-    pop::{CapaLine, MAX_CAPA_LINE_BYTES}, report::FieldNames, smtp::{EhloLine, MAX_EHLO_LINE_BYTES},
-    status::{DeepTag, Diagnostic, StatusOptions}, tag::Separator,
+    ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ErrorKind, ParseError, SecurityTag,
+    TlsCipher,
+    dsn::SecurityLatchField,
+    imap::{Capabilities, IdParameters, IdStatus, MAX_ID_PAIRS},
+    pop::{CapaLine, MAX_CAPA_LINE_BYTES},
+    report::FieldNames,
+    smtp::{EhloLine, MAX_EHLO_LINE_BYTES},
+    status::{DeepTag, Diagnostic, StatusOptions},
+    tag::Separator,
 };
 
 use super::Broken;
@@ -35,7 +40,7 @@ const LENIENT: StatusOptions = StatusOptions {
 /// All of the oracles below.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     status(data)?;
     imap_id(data)?;
@@ -52,7 +57,7 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
 /// list of tags is written as it was read.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn tag(text: &str) -> Result<(), Broken> {
     match SecurityTag::parse(text) {
         Err(error) => points_into(error, text.as_bytes())?,
@@ -69,7 +74,11 @@ pub fn tag(text: &str) -> Result<(), Broken> {
         }
     }
     for separator in [Separator::Space, Separator::Comma] {
-        let read = |near: &str| SecurityTag::parse_list(near, separator, "latch").ok().map(owned);
+        let read = |near: &str| {
+            SecurityTag::parse_list(near, separator, "latch")
+                .ok()
+                .map(owned)
+        };
         match SecurityTag::parse_list(text, separator, "latch") {
             Err(error) => points_into(error, text.as_bytes())?,
             Ok(tags) => {
@@ -109,7 +118,7 @@ fn differs<T: PartialEq>(
 /// it is, and so has IMAP.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn status(data: &[u8]) -> Result<(), Broken> {
     let Ok(text) = std::str::from_utf8(data) else {
         return Ok(());
@@ -117,7 +126,12 @@ pub fn status(data: &[u8]) -> Result<(), Broken> {
     let strict = DeepStatus::parse(text);
     let lenient = DeepStatus::parse_with(text, LENIENT);
     let noted = lenient.as_ref().map(DeepStatus::diagnostics);
-    agree(strict.clone(), lenient.clone(), &noted.unwrap_or_default(), data)?;
+    agree(
+        strict.clone(),
+        lenient.clone(),
+        &noted.unwrap_or_default(),
+        data,
+    )?;
     if let Ok(status) = &lenient {
         check(status.as_str() == text, || "not the text".into())?;
         let tags: Vec<_> = status.tags().collect();
@@ -189,7 +203,7 @@ fn capa(line: &str, options: StatusOptions) -> Read<'_> {
     }))
 }
 
-/// The same of a line of SMTP.
+/// The status of a line of SMTP, if it has one, and the deviations that were accepted.
 fn ehlo(line: &str, options: StatusOptions) -> Read<'_> {
     let line = EhloLine::parse(line, options)?;
     Ok(line.map(|line| {
@@ -281,7 +295,7 @@ fn line(line: &str) -> Result<(), Broken> {
 /// written and read back too.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn imap_id(list: &[u8]) -> Result<(), Broken> {
     let parameters = match IdParameters::parse(list) {
         Ok(parameters) => parameters,
@@ -351,11 +365,17 @@ fn in_reports(report: &ClientReport) -> Result<(), Broken> {
             Ok(command) => {
                 let read = decoded(ClientReport::parse_client_command(&command))?;
                 check(read == *report, || format!("{command:?} is {read:?}"))?;
-                differs(&command, |near| ClientReport::parse_client_command(near).ok(), report)?;
+                differs(
+                    &command,
+                    |near| ClientReport::parse_client_command(near).ok(),
+                    report,
+                )?;
             }
             Err(error) => check(
                 match error.kind() {
-                    EncodeErrorKind::Character => texts().any(|text| !text.bytes().all(is_esmtp_value)),
+                    EncodeErrorKind::Character => {
+                        texts().any(|text| !text.bytes().all(is_esmtp_value))
+                    }
                     EncodeErrorKind::Empty => {
                         *report == ClientReport::default() || texts().any(String::is_empty)
                     }
@@ -377,7 +397,7 @@ fn is_esmtp_value(octet: u8) -> bool {
 /// same; so is the ID command that says the same.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn smtp_client(data: &[u8]) -> Result<(), Broken> {
     let Ok(line) = std::str::from_utf8(data) else {
         return Ok(());
@@ -405,7 +425,7 @@ pub fn smtp_client(data: &[u8]) -> Result<(), Broken> {
 /// what its body is; with a byte less or more it is another or none. So is a clause of a Received field.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn security_latch(data: &[u8]) -> Result<(), Broken> {
     let Ok(text) = std::str::from_utf8(data) else {
         return Ok(());
@@ -423,7 +443,9 @@ pub fn security_latch(data: &[u8]) -> Result<(), Broken> {
         };
         let body = field.split_once(':').map(|(_, body)| body);
         let of_body = decoded(SecurityLatchField::parse_body(body.unwrap_or_default()))?;
-        check(of_body == parsed, || format!("{of_body:?} is not {parsed:?}"))?;
+        check(of_body == parsed, || {
+            format!("{of_body:?} is not {parsed:?}")
+        })?;
         let built = encoded(SecurityLatchField::try_new(parsed.tags().to_vec()))?;
         let written = built.to_string();
         let again = decoded(SecurityLatchField::parse(&written))?;
@@ -475,17 +497,22 @@ fn clause(text: &str) -> Result<(), Broken> {
         format!("{clause:?} is not {cipher}")
     })?;
     let written = cipher.to_clause();
-    check(decoded(TlsCipher::parse_clause(&written))? == cipher, || {
-        format!("{written:?} is not {cipher}")
-    })?;
-    let read = |near: &str| TlsCipher::parse_clause(near).ok().map(TlsCipher::into_owned);
+    check(
+        decoded(TlsCipher::parse_clause(&written))? == cipher,
+        || format!("{written:?} is not {cipher}"),
+    )?;
+    let read = |near: &str| {
+        TlsCipher::parse_clause(near)
+            .ok()
+            .map(TlsCipher::into_owned)
+    };
     differs(clause, read, &cipher.clone().into_owned())
 }
 
 /// The capabilities are the words of the text.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn capabilities(text: &str) -> Result<(), Broken> {
     let capabilities = match Capabilities::parse(text) {
         Ok(capabilities) => capabilities,

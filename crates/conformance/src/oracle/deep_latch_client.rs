@@ -1,11 +1,12 @@
-//! What must hold of a client of `deep-latch` whatever a server says to it.
+//! Invariants of a client of `deep-latch` for any octets of a server.
 //!
 //! The first byte of the input says which client it is and how its handshake fails, the second what else happens; what the server says in
 //! clear, over TLS and after login follows, with 0xff between, which is no byte of the protocols.
 
 use deep_latch::{
     Facilities, Host, ImapClient, LatchRecord, LatchSession, PopClient, SecurityTag, SmtpClient,
-    TlsFacts, client::{Client, ClientError, ClientEvent, ClientOptions, Demand, Protocol, TlsStart},
+    TlsFacts,
+    client::{Client, ClientError, ClientEvent, ClientOptions, Demand, Protocol, TlsStart},
     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion},
     failure::{CertificateFailure, CertificateFault, HandshakeFault, LatchFailure},
 };
@@ -55,7 +56,7 @@ struct Done {
 /// latches what it may and nothing else.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     let (Some(&kind), Some(&choice)) = (data.first(), data.get(1)) else {
         return Ok(());
@@ -195,10 +196,13 @@ fn holds<P: Protocol + Clone>(
             "a command that it may not send",
         )?;
         let told = sent.contains("latch") || sent.contains("security-tags");
-        check(setting.report || !told, "told, against the caller's word")?;
+        check(
+            setting.report || !told,
+            "reported, against the caller's options",
+        )?;
     }
     let clear = commands.first().is_some_and(|sent| sent.contains("latch"));
-    check(!clear, "told in clear")?;
+    check(!clear, "reported in clear")?;
 
     let in_use = matches!(whole.end, End::LogIn | End::Ready);
     let over_tls = setting.tls == TlsStart::Implicit
@@ -211,7 +215,7 @@ fn holds<P: Protocol + Clone>(
         .is_ok_and(|facts| facts.dane == DaneVerdict::Differs);
     check(
         !(in_use && has_tls && contradicted),
-        "goes on against TLSA records",
+        "continues against TLSA records",
     )?;
     let good = setting
         .facts
@@ -219,10 +223,7 @@ fn holds<P: Protocol + Clone>(
         .filter(|facts| facts.chain == ChainVerdict::Trusted && !contradicted);
     let latched: Vec<_> = before.latched().collect();
     let cert = latched.contains(&&SecurityTag::TLS_CERT);
-    check(
-        !(in_use && cert && good.is_none()),
-        "a latch was passed over",
-    )?;
+    check(!(in_use && cert && good.is_none()), "a latch was ignored")?;
     // STARTTLS may be refused, and the account allow clear: never with a latch.
     let clear_allowed = setting.tls == TlsStart::StartTlsIfOffered && latched.is_empty();
     check(!in_use || has_tls || clear_allowed, "in clear")?;
@@ -248,7 +249,7 @@ fn holds<P: Protocol + Clone>(
     let recorded = now.status() != before.status();
     check(!recorded || has_tls && authenticated, "recorded")?;
     let stored = whole.stored.last().unwrap_or(before);
-    check(stored == now, "what was learnt is not stored")?;
+    check(stored == now, "a change is not stored")?;
     if let End::Refused(failure) = &whole.end {
         let of_the_record = |tag: &SecurityTag<'_>| before.is_latched(tag);
         check(

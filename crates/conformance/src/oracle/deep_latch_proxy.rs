@@ -1,10 +1,14 @@
-//! What must hold of the IMAP proxy of `deep-latch` whatever a client sends, and whatever a server makes of it:
+//! Invariants of the IMAP proxy of `deep-latch` for any octets of a client, and any answers of a server:
 //! the server finds no `tls` but the proxy's, however it reads what is forwarded.
 //!
 //! The first byte of the input chooses the cipher suite, the others up to the first 0xff what the server does
 //! with each command and each literal; the client's octets follow.
 
-use deep_latch::{TlsCipher, imap::{CommandReader, Received}, proxy::{ImapProxy, InboundTls}};
+use deep_latch::{
+    TlsCipher,
+    imap::{CommandReader, Received},
+    proxy::{ImapProxy, InboundTls},
+};
 
 use super::Broken;
 
@@ -17,7 +21,7 @@ const OURS: &str = "TLS_OURS";
 /// however the client's octets are cut.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     let Some((&first, data)) = data.split_first() else {
         return Ok(());
@@ -160,7 +164,7 @@ impl Server<'_> {
                 self.say_tagged("BAD no literal");
             } else {
                 self.literal = length;
-                self.said.extend_from_slice(b"+ go on\r\n");
+                self.said.extend_from_slice(b"+ ready\r\n");
             }
             return Ok(());
         }

@@ -1,11 +1,15 @@
-//! What must hold of `deep-latch`'s latch machine whatever happens on a connection: any bytes are a host's
+//! Invariants of `deep-latch`'s latch machine for any events of a connection: any bytes are a host's
 //! record and a sequence of events.
 
 use deep_latch::{
     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
     facility::{Achievement, DaneIdentity, OnTlsaMismatch},
-    facts::{CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion, SessionFacts},
-    failure::{Action, CertificateFault, HandshakeFault}, latch::{Event, Outcome, Step, Transition},
+    facts::{
+        CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion,
+        SessionFacts,
+    },
+    failure::{Action, CertificateFault, HandshakeFault},
+    latch::{Event, Outcome, Step, Transition},
     status::{StatusOptions, StatusUrl},
 };
 
@@ -187,7 +191,7 @@ fn negotiated_only(tag: &SecurityTag<'_>) -> bool {
 /// what changed, and nothing else.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn events(data: &[u8]) -> Result<(), Broken> {
     let mut bytes = Bytes(data);
     let Ok(host) = Host::try_new("imap.example.com") else {
@@ -384,7 +388,7 @@ fn by_cause(
                 !contradicted
                     || on_mismatch == OnTlsaMismatch::GoOn
                     || step.outcome != Outcome::Continue,
-                "goes on against TLSA records",
+                "continues against TLSA records",
             )
         }
     }
@@ -433,7 +437,7 @@ fn one(
         .collect();
     check(
         told.len() == new.len() && new.iter().all(|tag| told.contains(tag)),
-        "what is told to be latched is not what is",
+        "the reported latches are not the latched tags",
     )?;
     let recorded = step
         .transitions
@@ -442,7 +446,7 @@ fn one(
     let changed = was.status().map(DeepStatus::as_str) != is.status().map(DeepStatus::as_str);
     check(
         recorded == changed,
-        "what is told to be recorded is not what is",
+        "the reported status is not the recorded one",
     )?;
     check(
         step.changes_record() == (was != is),
@@ -493,14 +497,14 @@ fn goes_on(
             let kept = |tag: &SecurityTag<'_>| has(tag) || waits(tag);
             check(
                 before.record().latched().all(kept),
-                "goes on without what is latched",
+                "continues without a latched facility",
             )?;
             check(
                 in_clear.is_empty() || facts.tls.is_some(),
-                "goes on in clear with a server that advertised TLS",
+                "continues in clear with a server that advertised TLS",
             )
         }
-        Outcome::StartTls => check(facts.tls.is_none(), "TLS is due over TLS"),
+        Outcome::StartTls => check(facts.tls.is_none(), "TLS is required over TLS"),
         Outcome::Refuse(_) => check(
             !before.record().latched().all(has) || facts.tls.is_none(),
             "refused, though all that is latched is there",

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn every_suite_of_the_registry_is_as_strong_as_its_name_says() {
+    fn rates_every_registered_suite_by_its_name() {
         let mut seen = [0_usize; 2];
         for suite in CIPHERS.values() {
             let bits = strength_bits(suite.id.0);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn known_suites_are_as_strong_as_they_are() {
+    fn rates_known_suites() {
         let known = [
             (0x0000, Some(0)),   // TLS_NULL_WITH_NULL_NULL
             (0x0002, Some(0)),   // TLS_RSA_WITH_NULL_SHA
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_comes_back_from_its_name() {
+    fn returns_every_number_from_its_name() {
         for number in 0..=u16::MAX {
             let cipher = TlsCipher::of_suite(number);
             assert_eq!(cipher.suite(), Some(number), "{cipher}");

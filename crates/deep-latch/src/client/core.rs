@@ -1,5 +1,5 @@
-//! The state of a connection that the dialogues of all protocols share. The core owns the phase; a dialogue is told
-//! by [`Next`] how it continues.
+//! The state of a connection that the dialogues of all protocols share. The core owns the phase; [`Next`]
+//! informs a dialogue about its next part.
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
@@ -208,7 +208,11 @@ impl Core {
     }
 
     /// Records the status of one line of the answer to CAPA or EHLO. A second DEEP line makes the status unreadable.
-    pub(crate) fn keyword(&mut self, status: &mut Advertised, read: Result<Option<Keyword>, ParseError>) {
+    pub(crate) fn keyword(
+        &mut self,
+        status: &mut Advertised,
+        read: Result<Option<Keyword>, ParseError>,
+    ) {
         let read = match read {
             Ok(None) => return,
             Ok(Some(keyword)) => {

@@ -13,13 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
     client::{ClientError, ClientEvent},
+    connection::connector::{LatchConnector, MailStream, TimedOut, timed_out, within},
+    connection::library::{Library, finish},
+    connection::{Pause, Rewound, RunError},
     facts::Login,
     imap::IdParameters,
     imap::ImapClient,
     store::{Account, LatchStore},
-    connection::library::{Library, finish},
-    connection::{Pause, Rewound, RunError},
-    connection::connector::{LatchConnector, MailStream, TimedOut, timed_out, within},
 };
 
 /// The most octets of a line that are held back.

@@ -20,13 +20,13 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
     client::{Client, ClientError, Protocol},
+    connection::{Pause, Rewound, RunError},
     facts::{DaneVerdict, Login, TlsFacts},
     failure::HandshakeFault,
     host::Host,
     latch::{Outcome, Requirements},
     store::{Account, LatchStore},
     verifier::{DeferredServerVerifier, OnCertificateFailure, ServerJudge},
-    connection::{Pause, Rewound, RunError},
 };
 
 /// A function that returns the verdict of TLSA records on a server's certificates, the first of which is its own. The
@@ -135,7 +135,9 @@ impl LatchConnector {
             verifier = verifier.with_judge(judge.clone());
         }
         let verifier = Arc::new(verifier);
-        let config = verifier.clone().client_config(self.provider.clone(), &requirements)?;
+        let config = verifier
+            .clone()
+            .client_config(self.provider.clone(), &requirements)?;
         let new = Prepared {
             requirements,
             verifier,

@@ -28,12 +28,12 @@ use tokio::{
 
 use crate::{
     client::{ClientError, ClientEvent},
-    facts::Login,
-    store::{Account, LatchStore},
-    connection::library::{Library, finish},
-    smtp::SmtpClient,
-    connection::{Rewound, RunError},
     connection::connector::{LatchConnector, MailStream, TimedOut, timed_out, within},
+    connection::library::{Library, finish},
+    connection::{Rewound, RunError},
+    facts::Login,
+    smtp::SmtpClient,
+    store::{Account, LatchStore},
 };
 
 /// A connection that `lettre` logs in over.

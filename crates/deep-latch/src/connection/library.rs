@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use crate::{
     client::{Client, Demand, Protocol},
-    store::{Account, LatchStore},
     connection::RunError,
+    store::{Account, LatchStore},
 };
 
 /// A library that owns a connection.

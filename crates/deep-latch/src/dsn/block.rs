@@ -68,7 +68,10 @@ impl<'a> DeliveryStatusBlock<'a> {
     /// # Errors
     /// Returns [`ErrorKind::Expected`] if the block has no `Final-Recipient`, or is not a sequence of lines that
     /// end with CRLF and are not empty; and [`ErrorKind::Duplicate`] if it has the field already.
-    pub fn with_security_latch(&self, field: &SecurityLatchField<'_>) -> Result<Vec<u8>, ParseError> {
+    pub fn with_security_latch(
+        &self,
+        field: &SecurityLatchField<'_>,
+    ) -> Result<Vec<u8>, ParseError> {
         let mut of_recipient = false;
         for (offset, field) in fields(self.0)? {
             of_recipient |= is_named(field, FINAL_RECIPIENT);
@@ -86,7 +89,7 @@ impl<'a> DeliveryStatusBlock<'a> {
     /// Parses the field `SMTP-Security-Latch` of a recipient's block, if the block has one.
     ///
     /// # Errors
-    /// Returns an error if the field has not the form of section 7.4; [`ErrorKind::Duplicate`] if the block has it
+    /// Returns an error if the field does not have the form of section 7.4; [`ErrorKind::Duplicate`] if the block has it
     /// twice; [`ErrorKind::Expected`] if the block is not a sequence of lines that end with CRLF and are not empty.
     pub fn security_latch(&self) -> Result<Option<SecurityLatchField<'a>>, ParseError> {
         let mut found = None;

@@ -37,7 +37,7 @@ pub const MAX_IMAP_UNTAGGED: usize = 64;
 /// The client's side of IMAP.
 pub type ImapClient = Client<Imap>;
 
-/// IMAP, as a [`Client`] speaks it.
+/// The protocol IMAP of a [`Client`].
 #[derive(Clone, Debug)]
 pub struct Imap {
     reader: ResponseReader,

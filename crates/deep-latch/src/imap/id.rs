@@ -351,7 +351,7 @@ impl ClientReport {
     /// ```
     ///
     /// # Errors
-    /// Returns an error if a value has not the form of its field; [`ErrorKind::Character`] if `name` or `version`
+    /// Returns an error if a value does not have the form of its field; [`ErrorKind::Character`] if `name` or `version`
     /// has control characters; [`ErrorKind::Conflict`] if both names of `latch-fail` are given with different
     /// values. Offsets are those in the list that `parameters` was read from.
     pub fn from_id_parameters(parameters: &IdParameters<'_>) -> Result<Self, ParseError> {
@@ -369,7 +369,8 @@ impl ClientReport {
             }
         };
         let tags = |field, pair: Option<&Pair<'_>>, empty: Empty| {
-            let Some((pair, value)) = pair.and_then(|pair| Some((pair, pair.value.as_deref()?))) else {
+            let Some((pair, value)) = pair.and_then(|pair| Some((pair, pair.value.as_deref()?)))
+            else {
                 return Ok(Vec::new());
             };
             if value.is_empty() && empty == Empty::NoTags {
@@ -384,7 +385,8 @@ impl ClientReport {
             .map(|pair| (pair, pair.value.as_deref()))
         {
             Some((pair, Some(value))) => {
-                let cipher = TlsCipher::parse(value).map_err(|error| parameters.moved(pair, error))?;
+                let cipher =
+                    TlsCipher::parse(value).map_err(|error| parameters.moved(pair, error))?;
                 Some(cipher.into_owned())
             }
             _ => None,
@@ -398,7 +400,11 @@ impl ClientReport {
                 let pair = parameters.either("latch-fail", "latch-failure")?;
                 tags("latch-fail", pair, Empty::Refused)?
             },
-            security_tags: tags("security-tags", parameters.pair("security-tags"), Empty::NoTags)?,
+            security_tags: tags(
+                "security-tags",
+                parameters.pair("security-tags"),
+                Empty::NoTags,
+            )?,
             tls,
         })
     }

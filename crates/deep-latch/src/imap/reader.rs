@@ -246,7 +246,7 @@ impl Pieces {
         self.input.len().saturating_sub(self.taken)
     }
 
-    /// Ends the command that is being read, with the rest of its literal: the client was told not to send that.
+    /// Ends the command that is being read, with the rest of its literal: the client must not send that.
     pub(crate) fn abandon(&mut self) {
         self.literal = None;
         self.within = false;

@@ -22,7 +22,7 @@ pub const MAX_CAPA_LINES: usize = 128;
 /// The client's side of POP.
 pub type PopClient = Client<Pop>;
 
-/// POP, as a [`Client`] speaks it.
+/// The protocol POP of a [`Client`].
 #[derive(Clone, Debug)]
 pub struct Pop {
     reader: LineReader,

@@ -258,7 +258,9 @@ impl ImapProxy {
                 }
                 // The server's own request was forwarded.
                 (Turn::Rest, _) => {}
-                (_, Piece::Line(_)) => self.for_client.extend_from_slice(b"* BAD not a command\r\n"),
+                (_, Piece::Line(_)) => self
+                    .for_client
+                    .extend_from_slice(b"* BAD not a command\r\n"),
                 (_, Piece::Waiting) => self.for_client.extend_from_slice(b"+ ready\r\n"),
                 (_, Piece::Literal(octets)) => {
                     if let Some(id) = &mut self.id {
@@ -270,7 +272,8 @@ impl ImapProxy {
                         let head = Head::parse(text)?;
                         self.tag = head.tag.into();
                         if REFUSED.iter().any(|name| head.is(name)) {
-                            let answer = format!("{} NO not available through this proxy\r\n", head.tag);
+                            let answer =
+                                format!("{} NO not available through this proxy\r\n", head.tag);
                             self.for_client.extend_from_slice(answer.as_bytes());
                             continue;
                         }

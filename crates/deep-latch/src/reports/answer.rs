@@ -101,7 +101,7 @@ pub struct BrokenProgram {
     pub versions_left_off: u64,
 }
 
-/// "What breaks if I drop this tag?": the clients that have it latched, and would refuse to connect.
+/// The answer to "what breaks if I drop this tag?": the clients that have it latched, and would refuse to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WhatBreaks {
     /// The tag, in lower case.
@@ -200,9 +200,7 @@ impl SoftwareCounts {
     /// # Errors
     /// Returns [`ReportSinkErrorKind::Unreadable`](super::ReportSinkErrorKind::Unreadable) for a time that a sink
     /// cannot have kept.
-    pub fn of_rows(
-        rows: impl Iterator<Item = SoftwareRow>,
-    ) -> Result<Self, ReportSinkError> {
+    pub fn of_rows(rows: impl Iterator<Item = SoftwareRow>) -> Result<Self, ReportSinkError> {
         let programs = programs(rows);
         let clients = programs.iter().map(|program| program.sum.clients);
         let clients = clients.fold(0, u64::saturating_add);

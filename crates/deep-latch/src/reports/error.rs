@@ -133,7 +133,9 @@ impl fmt::Display for ReportSinkError {
             ReportSinkErrorKind::Time => "the time is before 1970 or too late to be kept",
             ReportSinkErrorKind::Missing => "the report database does not exist",
             ReportSinkErrorKind::Unavailable => "the report database did not answer",
-            ReportSinkErrorKind::Unreadable => "the report database is damaged or contains foreign data",
+            ReportSinkErrorKind::Unreadable => {
+                "the report database is damaged or contains foreign data"
+            }
             ReportSinkErrorKind::Version => "the report database has an unknown version",
             ReportSinkErrorKind::NotDurable => {
                 "the report database can lose reports that it confirmed"

@@ -97,9 +97,9 @@ impl MemoryReportSink {
         &'a self,
         operation: impl FnOnce(&mut BTreeMap<Key, Client>) -> Result<T, ReportSinkError> + Send + 'a,
     ) -> SinkFuture<'a, T> {
-        Box::pin(
-            async move { operation(&mut self.clients.lock().unwrap_or_else(PoisonError::into_inner)) },
-        )
+        Box::pin(async move {
+            operation(&mut self.clients.lock().unwrap_or_else(PoisonError::into_inner))
+        })
     }
 }
 

@@ -25,7 +25,7 @@ pub const MAX_SMTP_LINES: usize = 128;
 /// The client's side of SMTP Submission.
 pub type SmtpClient = Client<Smtp>;
 
-/// SMTP, as a [`Client`] speaks it.
+/// The protocol SMTP of a [`Client`].
 #[derive(Clone, Debug)]
 pub struct Smtp {
     reader: LineReader,

@@ -127,11 +127,11 @@ impl fmt::Display for LatchStoreError {
         f.write_str(match self.kind {
             LatchStoreErrorKind::Missing => "the latch store does not exist",
             LatchStoreErrorKind::Unavailable => "the latch store did not answer",
-            LatchStoreErrorKind::Unreadable => "the latch store is damaged or contains foreign data",
-            LatchStoreErrorKind::Version => "the latch store has an unknown version",
-            LatchStoreErrorKind::NotDurable => {
-                "the latch store can lose changes that it confirmed"
+            LatchStoreErrorKind::Unreadable => {
+                "the latch store is damaged or contains foreign data"
             }
+            LatchStoreErrorKind::Version => "the latch store has an unknown version",
+            LatchStoreErrorKind::NotDurable => "the latch store can lose changes that it confirmed",
             LatchStoreErrorKind::Exposed => "the latch store is open to other users",
             LatchStoreErrorKind::Limit => "the latch store has no room for more latches",
         })?;

@@ -43,9 +43,9 @@ impl MemoryLatchStore {
         &'a self,
         operation: impl FnOnce(&mut Records) -> T + Send + 'a,
     ) -> StoreFuture<'a, T> {
-        Box::pin(
-            async move { operation(&mut self.records.lock().unwrap_or_else(PoisonError::into_inner)) },
-        )
+        Box::pin(async move {
+            operation(&mut self.records.lock().unwrap_or_else(PoisonError::into_inner))
+        })
     }
 }
 

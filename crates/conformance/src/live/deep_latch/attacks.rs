@@ -1,8 +1,10 @@
 //! What somebody between client and server, or in the server's place, can make a client latch.
 
 use deep_latch::{
-    Facilities, ImapClient, MailProtocol, TlsFacts, client::{ClientError, TlsStart},
-    connection::{Pause, RunError}, facts::{CertificateUsage, DaneVerdict, Login, SessionFacts},
+    Facilities, ImapClient, MailProtocol, TlsFacts,
+    client::{ClientError, TlsStart},
+    connection::{Pause, RunError},
+    facts::{CertificateUsage, DaneVerdict, Login, SessionFacts},
 };
 
 use super::{

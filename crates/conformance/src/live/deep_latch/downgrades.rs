@@ -2,10 +2,14 @@
 //! says why if it is over TLS, offers the URL that was recorded, and keeps its latches.
 
 use deep_latch::{
-    Facilities, LatchRecord, MailProtocol, SecurityTag, TlsFacts, client::{ClientEvent, TlsStart},
+    Facilities, LatchRecord, MailProtocol, SecurityTag, TlsFacts,
+    client::{ClientEvent, TlsStart},
     facility::{Achievement, OnTlsaMismatch},
     facts::{CertificateUsage, DaneVerdict, ProtocolVersion, SessionFacts},
-    failure::{Action, CertificateFault, Stage}, latch::Transition, status::StatusUrl, store::LatchStore,
+    failure::{Action, CertificateFault, Stage},
+    latch::Transition,
+    status::StatusUrl,
+    store::LatchStore,
 };
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;

@@ -2,11 +2,18 @@
 //! forms that the examples do not have.
 
 use deep_latch::{
-    Advertisement, ClientReport, DeepStatus, Facilities, Host, LatchRecord, LatchSession, MailProtocol,
-    PopClient, SecurityTag, TlsFacts, connection::{MailStream, Pause, Rewound},
-    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, SessionFacts}, failure::Stage,
-    imap::IdParameters, latch::{Event, Outcome, Transition}, pop::CapaLine, report::FieldNames,
-    server::AdvertisementConfig, smtp::EhloLine, status::StatusOptions,
+    Advertisement, ClientReport, DeepStatus, Facilities, Host, LatchRecord, LatchSession,
+    MailProtocol, PopClient, SecurityTag, TlsFacts,
+    connection::{MailStream, Pause, Rewound},
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, SessionFacts},
+    failure::Stage,
+    imap::IdParameters,
+    latch::{Event, Outcome, Transition},
+    pop::CapaLine,
+    report::FieldNames,
+    server::AdvertisementConfig,
+    smtp::EhloLine,
+    status::StatusOptions,
 };
 use rustls::{ClientConfig, pki_types::ServerName};
 use std::sync::Arc;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use deep_latch::{
     Advertisement, DeepStatus, Facilities, Host, ImapClient, MailProtocol, SecurityTag,
-    client::ClientOptions, reports::{Clients, MemoryReportSink, ReportSink, TagCount},
+    client::ClientOptions,
+    reports::{Clients, MemoryReportSink, ReportSink, TagCount},
     server::{AdvertiseError, AdvertisementConfig},
 };
 

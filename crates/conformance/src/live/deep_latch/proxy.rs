@@ -2,8 +2,11 @@
 //! own.
 
 use deep_latch::{
-    ClientReport, MailProtocol, TlsCipher, imap::IdCommand,
-    proxy::{ForwardError, Forwarded, ImapProxy, InboundTls}, report::FieldNames, server::TlsField,
+    ClientReport, MailProtocol, TlsCipher,
+    imap::IdCommand,
+    proxy::{ForwardError, Forwarded, ImapProxy, InboundTls},
+    report::FieldNames,
+    server::TlsField,
     smtp::ClientCommand,
 };
 use tokio::{

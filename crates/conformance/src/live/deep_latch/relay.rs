@@ -4,9 +4,14 @@
 use std::{borrow::Cow, path::Path, process::Stdio, sync::Arc};
 
 use deep_latch::{
-    LatchRecord, MailProtocol, SecurityTag, client::TlsStart, connection::RunError,
-    dsn::{DeliveryStatusBlock, SecurityLatchField}, facts::DaneVerdict, failure::LatchFailure,
-    relay::{Cause, RelayReply, ReplyTo, SecurityDetail}, store::LatchStore,
+    LatchRecord, MailProtocol, SecurityTag,
+    client::TlsStart,
+    connection::RunError,
+    dsn::{DeliveryStatusBlock, SecurityLatchField},
+    facts::DaneVerdict,
+    failure::LatchFailure,
+    relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
+    store::LatchStore,
 };
 use mail_builder::{
     MessageBuilder,

@@ -7,8 +7,10 @@ use std::{
 };
 
 use deep_latch::{
-    Advertisement, ClientReport, Host, MailProtocol, imap::{CommandReader, IdCommand, Received},
-    reports::{ReceivedReport, ReportSink}, server::{Answer, ReplyCodes, TlsField},
+    Advertisement, ClientReport, Host, MailProtocol,
+    imap::{CommandReader, IdCommand, Received},
+    reports::{ReceivedReport, ReportSink},
+    server::{Answer, ReplyCodes, TlsField},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -221,8 +223,8 @@ impl Server {
                 "STARTTLS" if starttls => Ok(("220 go ahead\r\n".to_owned(), Next::StartTls)),
                 "CLIENT" => {
                     let line = line.as_bytes();
-                    let answer =
-                        advertisement.and_then(|it| it.answer_client(line, self.tls_field, ReplyCodes::Basic));
+                    let answer = advertisement
+                        .and_then(|it| it.answer_client(line, self.tls_field, ReplyCodes::Basic));
                     match answer {
                         Some(answer) => self.reported(heard, answer).await,
                         None => said("500 unknown\r\n"),

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use deep_latch::{
     Facilities, Host, ImapClient, LatchRecord, LatchSession, MailProtocol, PopClient, SecurityTag,
-    SmtpClient, client::{Client, ClientEvent, ClientOptions, TlsStart},
+    SmtpClient,
+    client::{Client, ClientEvent, ClientOptions, TlsStart},
     connection::{LatchConnector, MailStream, Pause, Rewound, RunError},
     failure::{CertificateFailure, CertificateFault, LatchFailure},
-    store::{Account, LatchStore, MemoryLatchStore}, verifier::OnCertificateFailure,
+    store::{Account, LatchStore, MemoryLatchStore},
+    verifier::OnCertificateFailure,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
@@ -195,7 +197,10 @@ impl Machine {
     }
 
     pub(super) async fn session(&self) -> Checked<LatchSession> {
-        Ok(LatchSession::try_new(self.record().await?, self.facilities.clone())?)
+        Ok(LatchSession::try_new(
+            self.record().await?,
+            self.facilities.clone(),
+        )?)
     }
 
     fn options(&self) -> ClientOptions {

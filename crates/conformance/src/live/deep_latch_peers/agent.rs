@@ -5,8 +5,10 @@ use std::{net::SocketAddr, sync::Arc};
 use deep_latch::{
     Facilities, Host, ImapClient, LatchSession, PopClient, SmtpClient,
     client::{Client, ClientEvent, ClientOptions, Protocol, TlsStart},
-    connection::{LatchConnector, MailStream, Pause, Rewound, RunError}, facts::Login,
-    failure::{Action, LatchFailure}, store::{Account, LatchStore, MemoryLatchStore},
+    connection::{LatchConnector, MailStream, Pause, Rewound, RunError},
+    facts::Login,
+    failure::{Action, LatchFailure},
+    store::{Account, LatchStore, MemoryLatchStore},
 };
 use rustls::{client::WebPkiServerVerifier, crypto::ring};
 use tokio::{
