@@ -192,3 +192,56 @@ fn broken(
         versions_left_off: 0,
     }
 }
+
+/// A database of each kind and, for each, a connection that goes around the sink.
+struct Around {
+    directory: TempDir,
+    database: PgConnectOptions,
+    _server: Arc<PostgresServer>,
+}
+
+impl Around {
+    async fn new(database: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let server = PostgresServer::shared();
+        let database = server.database(database).await;
+        let around = Self {
+            directory,
+            database,
+            _server: server,
+        };
+        around.open_both().await.map(drop).unwrap();
+        around
+    }
+
+    async fn open_both(&self) -> Result<[Arc<dyn ReportSink>; 2], [ReportSinkErrorKind; 2]> {
+        let options = ReportSinkOptions::default();
+        let path = self.directory.path().join("reports.db");
+        let sqlite = SqliteReportSink::open(path, options).await;
+        let postgres = PostgresReportSink::connect(self.database.clone(), options).await;
+        match (sqlite, postgres) {
+            (Ok(sqlite), Ok(postgres)) => Ok([Arc::new(sqlite), Arc::new(postgres)]),
+            (Err(sqlite), Err(postgres)) => Err([sqlite.kind(), postgres.kind()]),
+            (sqlite, postgres) => panic!("{sqlite:?} but {postgres:?}"),
+        }
+    }
+
+    async fn execute(&self, sqlite: &str, postgres: &str) -> [Result<(), sqlx::Error>; 2] {
+        let file = SqliteConnectOptions::new().filename(self.directory.path().join("reports.db"));
+        let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
+        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sqlite.to_owned()));
+        let in_sqlite = connection.execute(sql).await.map(drop);
+        connection.close().await.unwrap();
+        let mut connection = PgConnection::connect_with(&self.database).await.unwrap();
+        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(postgres.to_owned()));
+        let in_postgres = connection.execute(sql).await.map(drop);
+        connection.close().await.unwrap();
+        [in_sqlite, in_postgres]
+    }
+
+    async fn both(&self, sql: &str) {
+        for done in self.execute(sql, sql).await {
+            done.unwrap();
+        }
+    }
+}
