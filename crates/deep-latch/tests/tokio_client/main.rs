@@ -207,3 +207,18 @@ async fn connect<P: Protocol>(
     let connector = world.connector();
     connector.connect(client, tcp, store, &account()).await
 }
+
+const IMAP: Dialogue = &[
+    ("", "* OK [CAPABILITY IMAP4rev1 DEEP ID] hi\r\n"),
+    (
+        "deep1 ID (",
+        "* ID (\"deep\" \"tls12 tls-cert <https://a.example/>\")\r\ndeep1 OK\r\n* 3 EXISTS\r\n",
+    ),
+    ("a LOGIN alice", "a OK\r\n"),
+];
+
+const POP_CLEAR: Dialogue = &[
+    ("", "+OK hi\r\n"),
+    ("CAPA", "+OK\r\nSTLS\r\n.\r\n"),
+    ("STLS", "+OK\r\n"),
+];

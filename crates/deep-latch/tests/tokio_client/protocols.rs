@@ -2,15 +2,6 @@
 
 use super::*;
 
-const IMAP: Dialogue = &[
-    ("", "* OK [CAPABILITY IMAP4rev1 DEEP ID] hi\r\n"),
-    (
-        "deep1 ID (",
-        "* ID (\"deep\" \"tls12 tls-cert <https://a.example/>\")\r\ndeep1 OK\r\n* 3 EXISTS\r\n",
-    ),
-    ("a LOGIN alice", "a OK\r\n"),
-];
-
 #[tokio::test]
 async fn latches_over_imap_before_and_after_login() {
     const AFTER: Dialogue = &[
@@ -79,12 +70,6 @@ async fn rewinds_a_stream_before_its_unread_bytes() {
     stream.read_to_string(&mut text).await.unwrap();
     assert_eq!((octets, &*text), (*b"c", "abdef"));
 }
-
-const POP_CLEAR: Dialogue = &[
-    ("", "+OK hi\r\n"),
-    ("CAPA", "+OK\r\nSTLS\r\n.\r\n"),
-    ("STLS", "+OK\r\n"),
-];
 
 #[tokio::test]
 async fn latches_over_pop_and_stls() {
