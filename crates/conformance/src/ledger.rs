@@ -304,7 +304,7 @@ mod tests {
     fn an_id_that_stands_twice_is_refused() {
         assert_eq!(
             refusal(&(entry("x", DONE) + &entry("x", DONE))),
-            "x stands twice"
+            "x appears twice"
         );
     }
 

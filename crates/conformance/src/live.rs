@@ -180,7 +180,7 @@ mod tests {
             assert!(scenario.name.contains('/'), "{}", scenario.name);
             assert!(
                 names.insert(scenario.name),
-                "{} stands twice",
+                "{} appears twice",
                 scenario.name
             );
         }
