@@ -27,9 +27,10 @@ use tokenbind_http::{
     encode_header, redirect_permission,
 };
 use tokenbind_wire::{
-    EncodingProfile, Extension, ExtensionType, P256Key, PkiTypes, ProtocolVersion, PublicKey,
-    Rsa2048Key, Session, Sign, Signature, SignatureEncoding, SignedOctets, TlsFacts, TlsUnique,
-    TokenBinding, TokenBindingAlpn, TokenBindingId, TokenBindingMessage, TokenBindingType, message,
+    EncodingProfile, Extension, P256Key, PkiTypes, ProtocolVersion, PublicKey, Rsa2048Key, Session,
+    Sign, Signature, SignatureEncoding, SignedOctets, TlsFacts, TlsUnique, TokenBinding,
+    TokenBindingAlpn, TokenBindingId, TokenBindingMessage, TokenBindingType,
+    registry::ExtensionType, sign_message,
 };
 
 const PROFILE: EncodingProfile = EncodingProfile::ALL[0];
@@ -71,7 +72,7 @@ fn kinds() -> [(&'static str, Session, Box<dyn Sign>); 2] {
 
 fn header(session: &Session, provided: &dyn Sign, referred: Option<&dyn Sign>) -> String {
     let (negotiated, unique) = (session.negotiated, &session.tls_unique);
-    let message = message(negotiated, unique, provided, referred, PROFILE).expect("a message");
+    let message = sign_message(negotiated, unique, provided, referred, PROFILE).expect("a message");
     encode_header(&message.to_vec().expect("it fits"))
 }
 

@@ -27,7 +27,7 @@ use tokenbind_http::{
     TokenBindingRequest, TokenKeyId, TokenKeys, permission_of, redirect_to_provider,
     token_to_issue,
 };
-use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
+use tokenbind_wire::{TokenBindingAlpn, token::DiscardReason};
 use tokio::net::TcpListener;
 
 /// How long a token is good for.

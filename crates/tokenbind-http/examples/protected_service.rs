@@ -32,7 +32,7 @@ use tokenbind_http::{
     TokenBindingRequest, TokenBindingServer, TokenKeyId, TokenKeys, TokenRefusal,
     VersionPreference,
 };
-use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
+use tokenbind_wire::{TokenBindingAlpn, token::DiscardReason};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},

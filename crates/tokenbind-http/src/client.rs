@@ -13,7 +13,7 @@ use std::{
 
 use tokenbind_wire::{
     EncodeError, EncodingProfile, KeyParameters, MessageError, Session, TokenBindingId,
-    TokenBindingType, message,
+    TokenBindingType, sign_message,
 };
 
 #[cfg(feature = "rustls")]
@@ -93,12 +93,19 @@ impl fmt::Display for ClientError {
             Self::SharedKey => f.write_str("the key store returned one key for two origins"),
             Self::KeysReset => f.write_str("the keys were reset while the connection was open"),
             Self::Encode(error) => error.fmt(f),
-            Self::Message(error) => error.fmt(f),
+            Self::Message(_) => f.write_str("the Token Binding message cannot be made"),
         }
     }
 }
 
-impl std::error::Error for ClientError {}
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Message(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<KeyStoreError> for ClientError {
     fn from(error: KeyStoreError) -> Self {
@@ -531,7 +538,7 @@ impl ClientBinding {
                 state.key(self.generation, referral.consumer(), parameters)
             })
             .transpose()?;
-        let message = message(
+        let message = sign_message(
             session.negotiated,
             &session.tls_unique,
             &*provided,

@@ -1,56 +1,43 @@
 //! Feature `hyper`: the loop that accepts connections and serves them.
 
 use std::{
-    convert::Infallible,
     error::Error,
     fmt,
     future::{Future, pending},
-    io::{self, ErrorKind, IoSlice},
+    io,
     net::SocketAddr,
-    pin::{Pin, pin},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
+use accept_loop::{AcceptLoop, AcceptedStream, Connection};
 use http::Response;
 use http_body::Body;
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::TokioExecutor;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-    sync::{Notify, oneshot, watch},
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{net::TcpListener, time::timeout};
 use tower_service::Service;
 
 use crate::{
     acceptor::{TokenBindingAcceptor, TokenBindingStream},
-    admission::{Admission, ConnectionId, Limits},
     connection::TokenBindingConnection,
     hyper_server::{ConnectionSettings, ServeError, TokenBindingRequest, serve},
 };
 
-/// How long a handshake may take, the client's first octet included, unless set.
+/// The time limit of a handshake, the wait for the client's first octet included, unless set.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long requests under way are waited for when a server is told to stop, unless set.
-pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time limit of requests under way when a server stops, unless set.
+pub const SHUTDOWN_TIMEOUT: Duration = accept_loop::SHUTDOWN_TIMEOUT;
 
-/// How many connections a server keeps at a time, unless set.
-pub const MAX_CONNECTIONS: usize = 10_000;
+/// The number of connections at a time, unless set.
+pub const MAX_CONNECTIONS: usize = accept_loop::MAX_CONNECTIONS;
 
-/// How many of them come from one address, unless set.
-pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 2_000;
-
-/// How long the loop pauses when the operating system has no connection for it, e.g. since the process
-/// has no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// The number of connections of one address, unless set.
+pub const MAX_CONNECTIONS_PER_ADDRESS: usize = accept_loop::MAX_CONNECTIONS_PER_ADDRESS;
 
 /// A client of a [`TokenBindingServer`]: an extension of each of its requests.
 #[derive(Clone, Debug)]
@@ -82,9 +69,9 @@ pub enum ServerEvent<'a> {
 impl fmt::Display for ServerEvent<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AcceptFailed(error) => write!(f, "no connection can be accepted: {error}"),
-            Self::AddressFull(peer) => write!(f, "{peer}: too many connections of this address"),
-            Self::GaveWay(peer) => write!(f, "{peer}: gave way to a later connection"),
+            Self::AcceptFailed(error) => accept_loop::Event::AcceptFailed(error).fmt(f),
+            Self::AddressFull(peer) => accept_loop::Event::AddressFull(*peer).fmt(f),
+            Self::GaveWay(peer) => accept_loop::Event::GaveWay(*peer).fmt(f),
             Self::HandshakeFailed(peer, error) => write!(f, "{peer}: handshake failed: {error}"),
             Self::HandshakeTimedOut(peer) => write!(f, "{peer}: handshake timed out"),
             Self::ConnectionFailed(peer, error) => write!(f, "{peer}: {error}"),
@@ -106,9 +93,8 @@ type Tell = Arc<dyn Fn(ServerEvent<'_>) + Send + Sync>;
 #[derive(Clone)]
 pub struct TokenBindingServer {
     acceptor: TokenBindingAcceptor,
-    limits: Limits,
+    accept_loop: AcceptLoop,
     handshake_timeout: Duration,
-    shutdown_timeout: Duration,
     settings: ConnectionSettings,
     tell: Option<Tell>,
 }
@@ -119,12 +105,8 @@ impl TokenBindingServer {
     pub fn new(acceptor: TokenBindingAcceptor) -> Self {
         Self {
             acceptor,
-            limits: Limits {
-                total: MAX_CONNECTIONS,
-                per_address: MAX_CONNECTIONS_PER_ADDRESS,
-            },
+            accept_loop: AcceptLoop::new(),
             handshake_timeout: HANDSHAKE_TIMEOUT,
-            shutdown_timeout: SHUTDOWN_TIMEOUT,
             settings: ConnectionSettings::default(),
             tell: None,
         }
@@ -132,16 +114,16 @@ impl TokenBindingServer {
 
     /// Sets how many connections are kept at a time; at least one.
     #[must_use]
-    pub const fn max_connections(mut self, total: usize) -> Self {
-        self.limits.total = total;
+    pub fn max_connections(mut self, total: usize) -> Self {
+        self.accept_loop = self.accept_loop.max_connections(total);
         self
     }
 
     /// Sets how many of them come from one address; at least one. A server behind a load balancer
     /// that hides its clients' addresses sets this as high as the total.
     #[must_use]
-    pub const fn max_connections_per_address(mut self, per_address: usize) -> Self {
-        self.limits.per_address = per_address;
+    pub fn max_connections_per_address(mut self, per_address: usize) -> Self {
+        self.accept_loop = self.accept_loop.max_connections_per_address(per_address);
         self
     }
 
@@ -161,8 +143,8 @@ impl TokenBindingServer {
 
     /// Sets how long requests under way are waited for when the server is told to stop.
     #[must_use]
-    pub const fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.shutdown_timeout = timeout;
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.accept_loop = self.accept_loop.shutdown_timeout(timeout);
         self
     }
 
@@ -217,85 +199,26 @@ impl TokenBindingServer {
         B::Data: Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let server = Arc::new(self.clone());
-        let connections = Arc::new(Connections::new(self.limits));
-        let (stopping, stopped) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        let mut stop = pin!(stop);
-        loop {
-            let (stream, address) = tokio::select! {
-                biased;
-                () = &mut stop => break,
-                accepted = self.accept(&listener, &connections) => accepted,
-            };
-            while tasks.try_join_next().is_some() {}
-            let (held, gave_way) = oneshot::channel();
-            let admitted = connections.lock().admit(address.ip(), held);
-            let Ok(id) = admitted else {
-                self.tell(ServerEvent::AddressFull(address));
-                continue;
-            };
-            let slot = Slot {
-                id,
-                connections: connections.clone(),
-            };
-            let (server, service) = (server.clone(), service.clone());
-            let mut stopped = stopped.clone();
-            tasks.spawn(async move {
-                let stop = async move {
-                    // The sender outlives the tasks.
-                    let _stopped = stopped.wait_for(|stopped| *stopped).await;
-                };
-                tokio::select! {
-                    biased;
-                    _gave_way = gave_way => server.tell(ServerEvent::GaveWay(address)),
-                    () = server.connection(stream, address, slot, service, stop) => {}
-                }
+        let mut accept_loop = self.accept_loop.clone();
+        if let Some(tell) = self.tell.clone() {
+            accept_loop = accept_loop.on_event(move |event| match event {
+                accept_loop::Event::AcceptFailed(error) => tell(ServerEvent::AcceptFailed(error)),
+                accept_loop::Event::AddressFull(peer) => tell(ServerEvent::AddressFull(peer)),
+                accept_loop::Event::GaveWay(peer) => tell(ServerEvent::GaveWay(peer)),
+                _ => {}
             });
         }
-        drop(listener);
-        connections.lock().end_waiting();
-        stopping.send_replace(true);
-        let finished = async { while tasks.join_next().await.is_some() {} };
-        let in_time = timeout(self.shutdown_timeout, finished).await.is_ok();
-        if in_time { 0 } else { tasks.len() }
-    }
-
-    /// Returns the next connection once there is room for it.
-    async fn accept(
-        &self,
-        listener: &TcpListener,
-        connections: &Connections,
-    ) -> (TcpStream, SocketAddr) {
-        loop {
-            match listener.accept().await {
-                Ok(accepted) => {
-                    while !connections.lock().has_room() {
-                        connections.freed.notified().await;
-                    }
-                    return accepted;
-                }
-                Err(error) => {
-                    self.tell(ServerEvent::AcceptFailed(&error));
-                    if is_of_the_connection(&error) {
-                        continue;
-                    }
-                    connections.lock().make_room();
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+        let server = Arc::new(self.clone());
+        let handler = move |connection| {
+            let (server, service) = (server.clone(), service.clone());
+            async move { server.connection(connection, service).await }
+        };
+        accept_loop.serve_until(listener, handler, stop).await
     }
 
     /// Does the handshake of a connection and serves it.
-    async fn connection<S, B>(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-        slot: Slot,
-        service: S,
-        stop: impl Future<Output = ()>,
-    ) where
+    async fn connection<S, B>(&self, connection: Connection, service: S)
+    where
         S: Service<TokenBindingRequest, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send + 'static,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -303,8 +226,9 @@ impl TokenBindingServer {
         B::Data: Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let (id, connections) = (slot.id, slot.connections.clone());
-        let handshake = timeout(self.handshake_timeout, self.handshake(stream, slot));
+        let (address, place) = (connection.address(), connection.place());
+        let stop = connection.stopping();
+        let handshake = timeout(self.handshake_timeout, self.handshake(connection));
         let stream = match handshake.await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
@@ -318,8 +242,7 @@ impl TokenBindingServer {
                 address,
             },
             has_asked: AtomicBool::new(false),
-            id,
-            connections,
+            place,
         };
         let served = serve(stream, service, &self.settings, Some(place), stop).await;
         if let Err(error) = served {
@@ -329,20 +252,12 @@ impl TokenBindingServer {
 
     async fn handshake(
         &self,
-        stream: TcpStream,
-        slot: Slot,
+        connection: Connection,
     ) -> io::Result<TokenBindingStream<AcceptedStream>> {
         // Small frames of HTTP/2 are not held back. Where that cannot be set, they are.
-        let _set = stream.set_nodelay(true);
-        if stream.peek(&mut [0]).await? == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
-        }
-        slot.connections.lock().begins_handshake(slot.id);
-        let stream = AcceptedStream {
-            stream,
-            _slot: slot,
-        };
-        self.acceptor.accept(stream).await
+        let _set = connection.stream().tcp().set_nodelay(true);
+        connection.first_octet().await?;
+        self.acceptor.accept(connection.into_stream()).await
     }
 
     fn tell(&self, event: ServerEvent<'_>) {
@@ -356,57 +271,10 @@ impl fmt::Debug for TokenBindingServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenBindingServer")
             .field("acceptor", &self.acceptor)
-            .field("limits", &self.limits)
+            .field("accept_loop", &self.accept_loop)
             .field("handshake_timeout", &self.handshake_timeout)
-            .field("shutdown_timeout", &self.shutdown_timeout)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// Returns `true` if the error is one connection's, which is gone: there may be another at once.
-fn is_of_the_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::Interrupted
-    )
-}
-
-/// A server's connections.
-struct Connections {
-    admission: Mutex<Admission<oneshot::Sender<Infallible>>>,
-    /// One of them ended.
-    freed: Notify,
-}
-
-impl Connections {
-    fn new(limits: Limits) -> Self {
-        Self {
-            admission: Mutex::new(Admission::new(limits)),
-            freed: Notify::new(),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Admission<oneshot::Sender<Infallible>>> {
-        self.admission
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The place of a connection among those of the server.
-struct Slot {
-    id: ConnectionId,
-    connections: Arc<Connections>,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.connections.lock().ended(self.id);
-        self.connections.freed.notify_one();
     }
 }
 
@@ -414,62 +282,15 @@ impl Drop for Slot {
 pub(crate) struct Place {
     peer: TokenBindingPeer,
     has_asked: AtomicBool,
-    id: ConnectionId,
-    connections: Arc<Connections>,
+    place: accept_loop::Place,
 }
 
 impl Place {
-    /// Notes a request, the first of which secures the connection's place; the client it comes from.
+    /// Notes a request and returns the client it comes from. The first request secures the connection's place.
     pub(crate) fn asks(&self) -> &TokenBindingPeer {
         if !self.has_asked.swap(true, Ordering::Relaxed) {
-            self.connections.lock().is_served(self.id);
+            self.place.is_served();
         }
         &self.peer
-    }
-}
-
-/// A stream that keeps its place for as long as its descriptor is open.
-struct AcceptedStream {
-    stream: TcpStream,
-    _slot: Slot,
-}
-
-impl AsyncRead for AcceptedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for AcceptedStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

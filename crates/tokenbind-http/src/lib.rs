@@ -16,8 +16,6 @@
 
 #[cfg(feature = "tokio")]
 mod acceptor;
-#[cfg(feature = "hyper")]
-mod admission;
 #[cfg(feature = "hmac")]
 mod bound_cookie;
 #[cfg(feature = "hmac")]

@@ -430,11 +430,11 @@ impl ServerBinding {
             Outcome::Terminate(reason) => Err(reason.into()),
             Outcome::Established(established) => {
                 let bindings = TokenBindings {
-                    provided: ProvidedTokenBinding(established.provided().id().to_owned().into()),
+                    provided: ProvidedTokenBinding(established.provided().id().into_owned().into()),
                     referred: match established.referred() {
                         Referred::None => None,
                         Referred::Verified(binding) => Some(ReferredTokenBinding::Verified(
-                            binding.id().to_owned().into(),
+                            binding.id().into_owned().into(),
                         )),
                         Referred::Unsupported(algorithm) => {
                             Some(ReferredTokenBinding::Unsupported(algorithm))

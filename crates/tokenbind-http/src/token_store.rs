@@ -14,8 +14,8 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, ProvidedIdRef, TokenBindingIdRef, TokenClaim, TokenVerdict,
-    check_token,
+    ProvidedIdRef, TokenBindingIdRef,
+    token::{BearerPolicy, DiscardReason, TokenClaim, TokenVerdict},
 };
 use zeroize::Zeroizing;
 
@@ -286,7 +286,7 @@ impl TokenRecord {
             StoredBinding::KeyId(key_id) => TokenClaim::KeyId(key_id),
             StoredBinding::Unbound => TokenClaim::Bearer,
         };
-        match check_token(claim, connection, bearer_policy) {
+        match claim.check(connection, bearer_policy) {
             TokenVerdict::HonorBound => StoredTokenVerdict::HonorBound(self),
             TokenVerdict::HonorBearer => StoredTokenVerdict::HonorBearer(self),
             TokenVerdict::Discard(reason) => {
@@ -658,7 +658,7 @@ pub trait TokenStore: Send + Sync {
 ///     MemoryTokenStore, StoredBinding, StoredTokenDiscardReason, StoredTokenVerdict, TokenRecord,
 ///     TokenStore,
 /// };
-/// use tokenbind_wire::BearerPolicy;
+/// use tokenbind_wire::token::BearerPolicy;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -20,10 +20,11 @@ use tokenbind_http::{
     token_to_issue,
 };
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, EncodingProfile, ErrorKind, Extension, ExtensionType,
-    KeyParameters, RustCrypto, Session, Sign, SignatureInvalid, SignedOctets, TerminateKind,
-    TokenBinding, TokenBindingMessage, TokenBindingType, TokenClaim, TokenVerdict, Verify,
-    check_token,
+    EncodingProfile, ErrorKind, Extension, KeyParameters, RustCrypto, Session, Sign,
+    SignatureInvalid, SignedOctets, TerminateKind, TokenBinding, TokenBindingMessage,
+    TokenBindingType, Verify,
+    registry::ExtensionType,
+    token::{BearerPolicy, DiscardReason, TokenClaim, TokenVerdict},
 };
 
 const LENIENT: ServerOptions = ServerOptions {
@@ -297,9 +298,9 @@ fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
         panic!("unbound");
     };
     assert_eq!(*token, id(TokenBindingType::REFERRED, &*at_consumer));
-    let verdict = |claim, bindings: &TokenBindings| {
+    let verdict = |claim: TokenClaim<'_>, bindings: &TokenBindings| {
         let connection = bindings.provided().id().provided();
-        check_token(claim, connection, BearerPolicy::Discard)
+        claim.check(connection, BearerPolicy::Discard)
     };
     let own = request(consumer, &*at_consumer, None);
     let stolen = request(consumer, &*thief, None);

@@ -28,7 +28,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use postgres_server::PostgresServer;
+use test_support::postgres::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
 use sqlx::{
     Connection, Executor, PgConnection, SqliteConnection,
@@ -45,7 +45,8 @@ use tokenbind_http::{
     TokenStoreErrorKind, TokenToIssue, TokensOf, UnboundReason,
 };
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, PointEncoding, PublicKey, TokenBindingId, TokenBindingType,
+    PointEncoding, PublicKey, TokenBindingId, TokenBindingType,
+    token::{BearerPolicy, DiscardReason},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);

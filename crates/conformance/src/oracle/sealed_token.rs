@@ -11,7 +11,7 @@ use tokenbind_http::{
     MAX_SEALED_BYTES, OpenedToken, SealedTokenVerdict, TokenKeyId, TokenKeys, TokenRefusal,
     TokenRefusalKind,
 };
-use tokenbind_wire::{BearerPolicy, PointEncoding, ProvidedIdRef, TokenBindingId};
+use tokenbind_wire::{PointEncoding, ProvidedIdRef, TokenBindingId, token::BearerPolicy};
 
 use super::Broken;
 

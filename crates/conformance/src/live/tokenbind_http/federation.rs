@@ -16,8 +16,8 @@ use tokenbind_http::{
     ReferredTokenBinding, TokenToIssue, UnboundReason, WithheldReason, token_to_issue,
 };
 use tokenbind_wire::{
-    BearerPolicy, KeyParameters, P256Key, RustCrypto, SignatureInvalid, SignedOctets,
-    TokenBindingAlpn, TokenClaim, TokenVerdict, Verify, check_token,
+    KeyParameters, P256Key, RustCrypto, SignatureInvalid, SignedOctets, TokenBindingAlpn, Verify,
+    token::{BearerPolicy, TokenClaim, TokenVerdict},
 };
 
 use super::{
@@ -75,7 +75,7 @@ async fn session(request: Request) -> String {
     };
     let connection = request.extensions().get::<ProvidedTokenBinding>();
     let connection = connection.and_then(|id| id.id().provided());
-    match check_token(claim, connection, BearerPolicy::Discard) {
+    match claim.check(connection, BearerPolicy::Discard) {
         TokenVerdict::HonorBound => "honored".to_owned(),
         TokenVerdict::HonorBearer => "honored though not bound".to_owned(),
         TokenVerdict::Discard(reason) => format!("discarded: {}", reason.name()),
