@@ -22,7 +22,7 @@ use deep_latch::{
     ClientReport, Host, MailProtocol, PostgresReportSink, ReceivedReport, ReportSink,
     ReportSinkOptions, SecurityTag, SqliteReportSink,
 };
-use postgres_server::PostgresServer;
+use test_support::postgres::PostgresServer;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
 

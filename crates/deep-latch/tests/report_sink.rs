@@ -32,7 +32,7 @@ use deep_latch::{
     ReportSinkOptions, SecurityTag, SinkNames, SoftwareCounts, SqliteReportSink, TagCount,
     VersionCount, WhatBreaks,
 };
-use postgres_server::PostgresServer;
+use test_support::postgres::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
 use sqlx::{
     Connection, Executor, PgConnection, SqliteConnection,

@@ -21,7 +21,7 @@ use deep_latch::{
     ClientReport, Clients, Host, MailProtocol, PostgresReportSink, ReceivedReport, ReportSink,
     ReportSinkError, ReportSinkErrorKind, ReportSinkOptions, SecurityTag, SqliteReportSink,
 };
-use postgres_server::PostgresServer;
+use test_support::postgres::PostgresServer;
 use sqlx::{Connection, Executor, PgConnection};
 
 fn at(seconds: u64) -> SystemTime {

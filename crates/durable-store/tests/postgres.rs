@@ -17,7 +17,7 @@ use durable_store::{
     Error, ErrorKind,
     sql::{OpenMode, PostgresOptions, Schema, SqlStore},
 };
-use postgres_server::PostgresServer;
+use test_support::postgres::PostgresServer;
 use sqlx::{
     Connection, Executor, PgConnection, Postgres, postgres::PgConnectOptions, query, query_scalar,
 };

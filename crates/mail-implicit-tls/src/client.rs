@@ -4,7 +4,7 @@
 mod imap;
 #[cfg(any(feature = "async-imap", feature = "lettre"))]
 mod library;
-mod race;
+pub(crate) mod race;
 #[cfg(feature = "lettre")]
 mod smtp;
 mod stream;
@@ -37,7 +37,7 @@ pub use self::library::AdapterError;
 use self::stream::Sniffed;
 pub use self::stream::{Closed, Ending, Stream};
 use crate::{
-    account::{Account, AccountId, Host, Server},
+    account::{Account, AccountId, Host, HostSource, Server},
     dane::{DaneRules, TlsaJudge},
     dialogue::{Capabilities, Demand, Dialogue, Greeting, Ready},
     dns::{
@@ -204,6 +204,16 @@ impl Connector {
         self
     }
 
+    /// Returns the parts that connections of other protocols need: provider, trust anchors and resolver.
+    #[cfg(feature = "autoconfig-fetch")]
+    pub(crate) fn parts(&self) -> (Arc<CryptoProvider>, Arc<Trust>, Arc<dyn Resolve>) {
+        (
+            self.provider.clone(),
+            self.trust.clone(),
+            self.resolver.clone(),
+        )
+    }
+
     /// Opens a connection to a server of an account, up to the point where the client may log in.
     ///
     /// At the high privacy level the connection uses TLS, and the server is verified. At the low level, what
@@ -254,11 +264,7 @@ impl Connector {
         }
         // newman-3-3: "MUST implement code to reconnect without TLS if TLS negotiation fails for reasons other than
         // certificate validity".
-        let clear = Service::new(server.service.protocol, Security::Clear);
-        let port = match server.service.security {
-            Security::Implicit => clear.default_port(),
-            Security::StartTls | Security::Clear => server.port,
-        };
+        let (clear, port) = clear_text_sibling(server);
         progress.deadline = end;
         let second = self
             .attempt(account, server, clear, port, &mut progress)
@@ -391,7 +397,9 @@ impl Connector {
             }
             (Host::Name(name), _) => name.clone(),
         };
-        let wanted = account.uses_dane() && service.uses_tls();
+        // RFC 7673 section 3.1: behind an insecure SRV record there is no DANE.
+        let is_sourced = server.source != HostSource::InsecureSrv;
+        let wanted = account.uses_dane() && service.uses_tls() && is_sourced;
         if let (Some(address), false) = (server.address, wanted) {
             return Ok((vec![address], TlsaRecords::NotRequested));
         }
@@ -520,6 +528,16 @@ fn permits_clear_text(account: &Account, server: &Server, cause: &Cause) -> bool
         && cause.is_tls_negotiation()
 }
 
+/// Returns the service and the port of an attempt without TLS: the clear port of the protocol after implicit TLS, whose
+/// port has no clear text, and the same port after `STARTTLS`.
+const fn clear_text_sibling(server: &Server) -> (Service, u16) {
+    let clear = Service::new(server.service.protocol, Security::Clear);
+    match server.service.security {
+        Security::Implicit => (clear, clear.default_port()),
+        Security::StartTls | Security::Clear => (clear, server.port),
+    }
+}
+
 /// Returns the application protocol of a protocol (RFC 7301, registry of ALPN). Submission has none.
 const fn alpn(protocol: Protocol) -> Option<&'static [u8]> {
     match protocol {
@@ -529,7 +547,7 @@ const fn alpn(protocol: Protocol) -> Option<&'static [u8]> {
     }
 }
 
-fn handshake_cause(error: &io::Error) -> Cause {
+pub(crate) fn handshake_cause(error: &io::Error) -> Cause {
     let rustls = error
         .get_ref()
         .and_then(|error| error.downcast_ref::<rustls::Error>());
@@ -736,5 +754,84 @@ impl Resolve for SystemResolver {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialogue::DialogueError;
+
+    fn server(service: Service) -> Server {
+        let host = Host::Address(std::net::Ipv4Addr::LOCALHOST.into());
+        Server::new(service, host)
+    }
+
+    /// Section 3.3: the clear-text sibling of each service.
+    #[test]
+    fn falls_back_to_the_clear_port_of_the_protocol() {
+        for (service, clear, port) in [
+            (Service::IMAPS, Service::IMAP_CLEAR, 143),
+            (Service::POP3S, Service::POP3_CLEAR, 110),
+            (Service::SUBMISSIONS, Service::SUBMISSION_CLEAR, 587),
+            (Service::IMAP_STARTTLS, Service::IMAP_CLEAR, 143),
+            (Service::POP3_STARTTLS, Service::POP3_CLEAR, 110),
+            (Service::SUBMISSION_STARTTLS, Service::SUBMISSION_CLEAR, 587),
+        ] {
+            assert_eq!(clear_text_sibling(&server(service)), (clear, port));
+            // Another port than the registered one is kept only if clear text is spoken on it.
+            let port = match service.security {
+                Security::Implicit => port,
+                _ => 10_143,
+            };
+            let other = server(service).with_port(10_143);
+            assert_eq!(clear_text_sibling(&other), (clear, port));
+        }
+    }
+
+    #[test]
+    fn permits_clear_text_after_failures_of_tls_only() {
+        use crate::{account::LowPrivacy, verdict::Verdict};
+
+        let server = server(Service::IMAPS);
+        let account = |low: Option<LowPrivacy>| {
+            let setup = crate::account::AccountSetup::new(AccountId::try_new("alice").unwrap());
+            let setup = match low {
+                Some(low) => setup.low(low),
+                None => setup,
+            };
+            setup.server(server.clone()).build().unwrap()
+        };
+        let high = account(None);
+        let low = |clear_text_fallback| {
+            account(Some(LowPrivacy {
+                ignore_certificate: true,
+                clear_text_fallback,
+            }))
+        };
+        let refused = Verdict::default();
+        for (cause, expected) in [
+            (Cause::SpeaksClearText, true),
+            (Cause::Tls(TlsFailure::Version), true),
+            (Cause::Tls(TlsFailure::Closed), true),
+            (Cause::Timeout(Stage::Handshake), true),
+            (Cause::Dialogue(DialogueError::NoStartTls), true),
+            (Cause::Dialogue(DialogueError::StartTlsRefused), true),
+            (Cause::NotVerified(refused.into()), false),
+            (Cause::Dialogue(DialogueError::Injected), false),
+            (Cause::Dialogue(DialogueError::PreauthInClear), false),
+            (Cause::Dialogue(DialogueError::Refused), false),
+            (Cause::Dialogue(DialogueError::Closed), false),
+            (Cause::Timeout(Stage::Lookup), false),
+            (Cause::Timeout(Stage::Connect), false),
+            (Cause::Timeout(Stage::Greeting), false),
+            (Cause::Connect(io::ErrorKind::ConnectionRefused), false),
+            (Cause::ClearText, false),
+        ] {
+            let permits = |account: &Account| permits_clear_text(account, &server, &cause);
+            assert_eq!(permits(&low(true)), expected, "{cause:?}");
+            assert!(!permits(&low(false)), "{cause:?}");
+            assert!(!permits(&high), "{cause:?}");
+        }
     }
 }

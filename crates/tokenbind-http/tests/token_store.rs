@@ -28,7 +28,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use postgres_server::PostgresServer;
+use test_support::postgres::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
 use sqlx::{
     Connection, Executor, PgConnection, SqliteConnection,
