@@ -237,7 +237,9 @@ async fn dovecot_starttls_stripped() -> Checked {
     same("ID sent in clear", said.contains("ID sent"), false)?;
     same("logins", said.contains("Login: user=<"), false)?;
     same("kept", agent.kept().await?, latched())?;
-    passed("refused, also if the account allows clear text; the client sends no ID and does not log in")
+    passed(
+        "refused, also if the account allows clear text; the client sends no ID and does not log in",
+    )
 }
 
 async fn dovecot_status_withdrawn() -> Checked {

@@ -3,7 +3,10 @@
 mod strip;
 mod write;
 
-use authres_tls::{AuthenticationResults, Body, DiagnosticKind, Options, Text, authserv_id};
+use authres_tls::{
+    AuthenticationResults, Options,
+    syntax::{Body, DiagnosticKind, Text, authserv_id},
+};
 
 pub use self::{
     strip::strip,
@@ -131,7 +134,9 @@ fn places(value: &[u8], header: &AuthenticationResults<'_>) -> Result<(), Broken
             return Err(format!("{text:?} is not where it says"));
         }
         if range.start < last {
-            return Err(format!("{text:?} begins before the end of the previous part"));
+            return Err(format!(
+                "{text:?} begins before the end of the previous part"
+            ));
         }
         last = range.end;
         let unfolded = text.unfolded_bytes();

@@ -194,7 +194,10 @@ fn holds<P: Protocol + Clone>(
             "a command that it may not send",
         )?;
         let told = sent.contains("latch") || sent.contains("security-tags");
-        check(setting.report || !told, "a report is sent, but the caller turned reports off")?;
+        check(
+            setting.report || !told,
+            "a report is sent, but the caller turned reports off",
+        )?;
     }
     let clear = commands.first().is_some_and(|sent| sent.contains("latch"));
     check(!clear, "a report is sent in clear")?;
@@ -247,7 +250,10 @@ fn holds<P: Protocol + Clone>(
     let recorded = now.status() != before.status();
     check(!recorded || has_tls && authenticated, "recorded")?;
     let stored = whole.stored.last().unwrap_or(before);
-    check(stored == now, "the last stored record is not the present one")?;
+    check(
+        stored == now,
+        "the last stored record is not the present one",
+    )?;
     if let End::Refused(failure) = &whole.end {
         let of_the_record = |tag: &SecurityTag<'_>| before.is_latched(tag);
         check(

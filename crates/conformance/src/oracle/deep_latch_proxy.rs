@@ -143,7 +143,10 @@ impl Server<'_> {
         if std::mem::take(&mut self.asked) {
             let fits = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
             if line != b"*" && !line.iter().all(fits) {
-                return Err(format!("a command where an answer to the server was expected: {}", shown()));
+                return Err(format!(
+                    "a command where an answer to the server was expected: {}",
+                    shown()
+                ));
             }
             self.answer();
             return Ok(());

@@ -329,7 +329,9 @@ pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
             || binding.refusal().is_some() != terminated
             || told.load(Ordering::Relaxed) != usize::from(terminated)
         {
-            return Err(format!("request {number}: the refusal is not kept, or not reported once"));
+            return Err(format!(
+                "request {number}: the refusal is not kept, or not reported once"
+            ));
         }
         if matches!(expected, Plain::Bound(..))
             && let [value] = values.as_slice()

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use authres_tls::{
-    AuthenticationResults, AuthservId, Body, Mode, Options, StripPolicy, StripReason, StripScope,
-    StripVerdict, Stripped, Stripper,
+    AuthenticationResults, AuthservId, Options, StripPolicy, Stripper,
+    strip::{StripReason, StripScope, StripVerdict, Stripped},
+    syntax::{Body, Mode},
 };
 
 use super::super::Broken;
@@ -53,7 +54,9 @@ pub fn strip(data: &[u8]) -> Result<(), Broken> {
             .get(span.clone())
             .ok_or("a part that is not there is removed")?;
         if !has_name(removed) {
-            return Err(format!("{span:?} is removed, but is not a field of this name"));
+            return Err(format!(
+                "{span:?} is removed, but is not a field of this name"
+            ));
         }
         if body.is_some_and(|body| span.end > body) {
             return Err(format!("{span:?} is removed from the body"));
