@@ -1,6 +1,7 @@
 //! The command `mail-tls`: shows what TLS a mail account would get (draft-newman-email-deep-02 sections 3, 4 and 8).
 
 mod arguments;
+mod latches;
 mod report;
 mod show;
 
@@ -22,6 +23,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use self::{
     arguments::{Arguments, Command, Connect},
+    latches::Latches,
     report::{Attempt, Report},
 };
 
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
 /// Does what the command was asked for.
 async fn connect(arguments: &Connect) -> Result<Report, Failed> {
     let user = MailAddress::parse(&arguments.address)?;
+    let latches = Latches::open(arguments.latches.as_deref())?;
     let resolver = resolver(arguments)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let connector = Connector::new(provider, Arc::new(trust(arguments)?))
@@ -80,7 +83,11 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
         );
         let offers = look_up(&*resolver, lookup, arguments.timeout()).await;
         let checked = check(&connector, &setup, &offers, arguments.timeout()).await;
-        return Ok(Report::of_offers(user.domain(), &offers, checked));
+        let mut report = Report::of_offers(user.domain(), &offers, &checked);
+        for attempt in report.attempts_mut() {
+            attempt.add_latches(&connector, &setup, &latches).await;
+        }
+        return Ok(report);
     };
     let mut attempts = Vec::new();
     for service in arguments.services() {
@@ -92,7 +99,7 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
             server = server.with_address(address);
         }
         let account = setup.clone().server(server.clone()).build()?;
-        let connected = connector.connect(&account, &server).await;
+        let connected = latches.connect(&connector, &account, &server).await;
         attempts.push(Attempt::of_server(&server, connected).await);
     }
     Ok(Report::of_servers(user.domain(), attempts))
