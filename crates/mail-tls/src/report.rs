@@ -49,7 +49,7 @@ pub(crate) struct Attempt {
 }
 
 pub(crate) enum AttemptResult {
-    Ready(Facts),
+    Ready(Box<Facts>),
     Failed {
         reason: String,
         actions: Vec<String>,
@@ -110,20 +110,20 @@ async fn facts(connection: Connection, latches: Option<HostLatches>) -> AttemptR
     };
     // The close alert of TLS.
     let _ = tokio::io::AsyncWriteExt::shutdown(&mut connection.into_stream()).await;
-    AttemptResult::Ready(facts)
+    AttemptResult::Ready(Box::new(facts))
 }
 
 impl Attempt {
     fn of_candidate(checked: &Checked) -> Self {
         let candidate = &checked.candidate;
         let result = match &checked.outcome {
-            Outcome::Ready(facts) => AttemptResult::Ready(Facts {
+            Outcome::Ready(facts) => AttemptResult::Ready(Box::new(Facts {
                 indication: facts.indication,
                 verdict: facts.verdict.clone(),
                 tls: tls(facts.version, facts.cipher_suite),
                 mechanisms: facts.capabilities.mechanisms(),
                 latches: None,
-            }),
+            })),
             Outcome::Failed(failure) => failed(failure),
             Outcome::NotChecked(reason) => AttemptResult::NotTried(reason.to_string()),
             _ => AttemptResult::NotTried("not checked".to_owned()),
