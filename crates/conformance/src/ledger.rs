@@ -54,6 +54,8 @@ pub enum Status {
     NotApplicable,
     /// Met otherwise than the draft says.
     Deviates,
+    /// Not met yet: the reason names the part that is to meet it.
+    Open,
 }
 
 /// One requirement.
@@ -212,7 +214,9 @@ impl Ledger {
                         "{id} is done and has a reason why it is not"
                     )));
                 }
-                Status::Partial | Status::NotApplicable | Status::Deviates if !has_reason => {
+                Status::Partial | Status::NotApplicable | Status::Deviates | Status::Open
+                    if !has_reason =>
+                {
                     return Err(refuse(format!("{id} is not done, without a reason")));
                 }
                 _ => {}
@@ -324,7 +328,7 @@ mod tests {
 
     #[test]
     fn not_done_without_a_reason_is_refused() {
-        for status in ["partial", "not-applicable", "deviates"] {
+        for status in ["partial", "not-applicable", "deviates", "open"] {
             let text = entry("x", &format!("status='{status}'"));
             assert_eq!(refusal(&text), "x is not done, without a reason");
         }

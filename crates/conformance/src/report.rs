@@ -119,6 +119,7 @@ impl RequirementReport {
             Status::Partial => "partial",
             Status::NotApplicable => "not applicable",
             Status::Deviates => "deviates",
+            Status::Open => "open",
         }
     }
 
@@ -212,6 +213,7 @@ impl Report {
                 "partial",
                 "not applicable",
                 "deviates",
+                "open",
                 "failed",
             ]);
             for ledger in &self.ledgers {
@@ -221,6 +223,7 @@ impl Report {
                     ledger.count(Status::Partial).to_string(),
                     ledger.count(Status::NotApplicable).to_string(),
                     ledger.count(Status::Deviates).to_string(),
+                    ledger.count(Status::Open).to_string(),
                     ledger.failed().to_string(),
                 ]);
             }

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use authres_tls::{CipherSuite, ProtocolVersion, Strength, TlsSession, rate_strength};
+use authres_tls::{
+    facts::TlsSession,
+    policy::rate_strength,
+    tls::{CipherSuite, ProtocolVersion, Strength},
+};
 use deep_latch::{MIN_STRENGTH_BITS, strength_bits};
 use tls_parser::CIPHERS;
 

@@ -15,6 +15,7 @@ use mail_implicit_tls::{
     setup::{
         SetupLookup,
         address::MailAddress,
+        autoconfig::https::Fetcher,
         check::{check, look_up},
     },
     verifier::Trust,
@@ -74,14 +75,21 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
         setup = setup.low(low);
     }
     let Some(host) = &arguments.host else {
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed)?;
-        let lookup = SetupLookup::new(
-            user.domain().clone(),
-            arguments.level(),
-            u64::from_ne_bytes(seed),
-        );
-        let offers = look_up(&*resolver, lookup, arguments.timeout()).await;
+        let offers = if arguments.autoconfig {
+            match fetcher(&connector, arguments).fetch(&user).await {
+                Ok(fetched) => fetched.config.offers(arguments.level()),
+                Err(error) => return Ok(Report::without_file(user.domain(), &error)),
+            }
+        } else {
+            let mut seed = [0; 8];
+            getrandom::fill(&mut seed)?;
+            let lookup = SetupLookup::new(
+                user.domain().clone(),
+                arguments.level(),
+                u64::from_ne_bytes(seed),
+            );
+            look_up(&*resolver, lookup, arguments.timeout()).await
+        };
         let checked = check(&connector, &setup, &offers, arguments.timeout()).await;
         let mut report = Report::of_offers(user.domain(), &offers, &checked);
         for attempt in report.attempts_mut() {
@@ -103,6 +111,18 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
         attempts.push(Attempt::of_server(&server, connected).await);
     }
     Ok(Report::of_servers(user.domain(), attempts))
+}
+
+/// Returns the fetcher of the configuration file.
+fn fetcher(connector: &Connector, arguments: &Connect) -> Fetcher {
+    let mut fetcher = Fetcher::new(connector).with_deadline(arguments.timeout());
+    if let Some(address) = arguments.autoconfig_address {
+        fetcher = fetcher.with_address(address);
+    }
+    match arguments.tell_address {
+        true => fetcher.tell_address(),
+        false => fetcher,
+    }
 }
 
 /// Returns the resolver: the named one, or the system's first.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use authres_tls::{AuthenticationResults, Options, Property, ResInfo};
+use authres_tls::{AuthenticationResults, Options, ResInfo, syntax::Property};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -7,7 +7,7 @@ mod peers;
 
 use std::path::Path;
 
-use authres_tls::{AuthenticationResults, Options, Policy, TlsResInfo, evaluate};
+use authres_tls::{AuthenticationResults, Options, Policy, TlsResInfo};
 
 use self::{
     certificates::{Kind, World},
@@ -61,7 +61,7 @@ const MESSAGE: &str = "From: a@example.com\r\nSubject: s\r\n\r\nbody\r\n";
 
 /// The one `Authentication-Results` field of a message that arrived.
 fn the_field(message: &str) -> Checked<&str> {
-    let fields: Vec<_> = authres_tls::fields(message.as_bytes())
+    let fields: Vec<_> = authres_tls::message::fields(message.as_bytes())
         .filter(|field| field.name() == b"Authentication-Results")
         .collect();
     match fields.as_slice() {
@@ -149,7 +149,7 @@ async fn in_clear() -> Checked {
     let sent = exchange::send_in_clear(MESSAGE).await?;
     let read = read(the_field(&sent.arrived)?)?;
     same("what is read", read, ("none".to_owned(), vec![], vec![]))?;
-    let report = evaluate(&authres_tls::Session::Clear, &Policy::default());
+    let report = Policy::default().evaluate(&authres_tls::Session::Clear);
     same("result", report.result.name(), "none")?;
     passed("tls=none, and no properties")
 }

@@ -3,7 +3,10 @@
 mod strip;
 mod write;
 
-use authres_tls::{AuthenticationResults, Body, DiagnosticKind, Options, Text, authserv_id};
+use authres_tls::{
+    AuthenticationResults, Options,
+    syntax::{Body, DiagnosticKind, Text, authserv_id},
+};
 
 pub use self::{
     strip::strip,

@@ -2,9 +2,14 @@
 //! results, and for any report.
 
 use authres_tls::{
-    AltName, AltNames, AttributeValue, AuthenticationResults, AuthenticationResultsBuf,
-    CipherSuite, DistinguishedName, Fingerprint, Options, Property, PropertyError, ResInfoBuf,
-    TlsDiagnosticKind, TlsProperty, TlsReport, TlsResInfo, ValueError, Word, WriteOptions,
+    AuthenticationResults, AuthenticationResultsBuf, Options, ResInfoBuf, TlsResInfo, WriteOptions,
+    policy::TlsReport,
+    syntax::Property,
+    tls::dn::{AttributeValue, DistinguishedName},
+    tls::san::{AltName, AltNames},
+    tls::{
+        CipherSuite, Fingerprint, PropertyError, TlsDiagnosticKind, TlsProperty, ValueError, Word,
+    },
 };
 
 use super::Broken;

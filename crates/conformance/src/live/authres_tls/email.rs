@@ -3,7 +3,10 @@
 
 use std::{path::Path, process::Stdio};
 
-use authres_tls::{AuthservId, StripPolicy, StripReason, StripVerdict};
+use authres_tls::{
+    AuthservId, StripPolicy,
+    strip::{StripReason, StripVerdict},
+};
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::{

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use authres_tls::{
-    AuthenticationResultsBuf, AuthservId, DeferredClientVerifier, Policy, ResInfoBuf, Session,
-    StripPolicy, WriteOptions, evaluate,
+    AuthenticationResultsBuf, AuthservId, Policy, ResInfoBuf, Session, StripPolicy, WriteOptions,
+    facts::rustls::DeferredClientVerifier,
 };
 use rustls::{
     CipherSuite, ClientConfig, ServerConfig, SupportedProtocolVersion,
@@ -276,7 +276,7 @@ fn deliver(message: &str, session: &Session) -> Checked<String> {
     let policy = StripPolicy::new([AuthservId::try_new(SERVER)?]);
     let message = policy.strip(message.as_bytes()).message;
     let message = String::from_utf8(message)?;
-    let result = ResInfoBuf::try_from(evaluate(session, &Policy::default()))?;
+    let result = ResInfoBuf::try_from(Policy::default().evaluate(session))?;
     let field = AuthenticationResultsBuf::try_new(SERVER)?.with_result(result);
     let value = field.write(&WriteOptions::default())?;
     Ok(format!("{}: {value}\r\n{message}", field.field_name()))

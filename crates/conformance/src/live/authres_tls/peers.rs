@@ -14,7 +14,7 @@ use std::{
     process::Stdio,
 };
 
-use authres_tls::{AuthenticationResults, Options, Text};
+use authres_tls::{AuthenticationResults, Options, syntax::Text};
 use serde::Deserialize;
 use tokio::{io::AsyncWriteExt, process::Command};
 

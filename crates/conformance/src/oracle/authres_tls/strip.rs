@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use authres_tls::{
-    AuthenticationResults, AuthservId, Body, Mode, Options, StripPolicy, StripReason, StripScope,
-    StripVerdict, Stripped, Stripper,
+    AuthenticationResults, AuthservId, Options, StripPolicy, Stripper,
+    strip::{StripReason, StripScope, StripVerdict, Stripped},
+    syntax::{Body, Mode},
 };
 
 use super::super::Broken;

@@ -1,9 +1,10 @@
 //! What must hold for any value that is written, and for any value that is edited.
 
 use authres_tls::{
-    AuthenticationResults, AuthenticationResultsBuf, Body, Comment, CommentBuf, DiagnosticKind,
-    Indent, Instance, Keyword, Mode, Number, Options, ParseError, PropertyBuf, ResInfoBuf, Text,
-    Value, WriteError, WriteErrorKind, WriteOptions,
+    AuthenticationResults, AuthenticationResultsBuf, Options, ParseError, ResInfoBuf, WriteError,
+    WriteOptions,
+    syntax::{Body, Comment, DiagnosticKind, Mode, Number, Text},
+    write::{CommentBuf, Indent, Instance, Keyword, PropertyBuf, Value, WriteErrorKind},
 };
 
 use super::super::Broken;

@@ -1,0 +1,155 @@
+//! Feature `milter`: what sendmail and Postfix tell a milter of TLS, as facts.
+
+use alloc::{boxed::Box, string::String};
+
+use super::{
+    CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, PresentedCertificate, Session,
+    TlsSession, common_name,
+};
+use crate::tls::{
+    CipherSuite, ProtocolVersion,
+    dn::{DistinguishedName, DnForm},
+    escape::{hex_pair, push_hex},
+};
+
+/// Which MTA sent the macros; the same ones mean different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mta {
+    /// sendmail: `{cert_subject}` and `{cert_issuer}` are names in OpenSSL's one-line form, and
+    /// `{verify}` says how the verification went.
+    Sendmail,
+    /// Postfix: `{cert_subject}` and `{cert_issuer}` are common names alone, sent only for a certificate
+    /// that leads to a trusted authority. There is no `{verify}`.
+    Postfix,
+}
+
+/// The macros about TLS, as the MTA sent them; `None` for one that it did not send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MilterMacros<'m> {
+    /// `{tls_version}`
+    pub tls_version: Option<&'m str>,
+    /// `{cipher}`
+    pub cipher: Option<&'m str>,
+    /// `{cipher_bits}`
+    pub cipher_bits: Option<&'m str>,
+    /// `{cert_subject}`
+    pub cert_subject: Option<&'m str>,
+    /// `{cert_issuer}`
+    pub cert_issuer: Option<&'m str>,
+    /// `{verify}`
+    pub verify: Option<&'m str>,
+}
+
+impl Session {
+    /// What the macros say. Neither MTA compares names with the client's certificate: the host identity
+    /// is not checked, and the result is never `pass` by this alone.
+    ///
+    /// Without `{tls_version}` the session counts as one in clear: the milter must have asked for the
+    /// macros.
+    ///
+    /// ```
+    /// # use authres_tls::{Session, facts::ChainVerdict, facts::milter::{MilterMacros, Mta}};
+    /// let macros = MilterMacros {
+    ///     tls_version: Some("TLSv1.3"),
+    ///     cipher: Some("TLS_AES_256_GCM_SHA384"),
+    ///     cipher_bits: Some("256"),
+    ///     cert_subject: Some("/O=ACME+20Inc/CN=smtp.example.com"),
+    ///     cert_issuer: Some("/CN=Example+20CA"),
+    ///     verify: Some("OK"),
+    /// };
+    /// let mut session = Session::from_milter_macros(&macros, Mta::Sendmail);
+    /// let presented = session.presented_mut().ok_or("no certificate")?;
+    /// assert_eq!(presented.chain, ChainVerdict::Trusted);
+    /// let subject = presented.fields.subject.as_ref().ok_or("no subject")?;
+    /// assert_eq!(subject.as_str(), "/O=ACME Inc/CN=smtp.example.com");
+    /// # Ok::<(), &str>(())
+    /// ```
+    #[must_use]
+    pub fn from_milter_macros(macros: &MilterMacros<'_>, mta: Mta) -> Self {
+        let sent = |value: Option<&str>| value.is_some_and(|value| !value.is_empty());
+        if !sent(macros.tls_version) {
+            return Self::Clear;
+        }
+        let client = match mta {
+            Mta::Sendmail => sendmail_client(macros),
+            Mta::Postfix if sent(macros.cert_subject) || sent(macros.cert_issuer) => {
+                let fields = CertificateFields {
+                    subject: macros.cert_subject.and_then(common_name),
+                    issuer: macros.cert_issuer.and_then(common_name),
+                    ..CertificateFields::default()
+                };
+                presented(fields, ChainVerdict::Trusted, DaneVerdict::NotChecked)
+            }
+            Mta::Postfix => ClientCertificate::Unknown,
+        };
+        Self::Tls(TlsSession {
+            version: macros.tls_version.and_then(ProtocolVersion::from_spelling),
+            cipher_suite: macros.cipher.and_then(CipherSuite::from_openssl_name),
+            key_bits: macros.cipher_bits.and_then(|bits| bits.parse().ok()),
+            client,
+            server: None,
+        })
+    }
+}
+
+fn presented(
+    fields: CertificateFields,
+    chain: ChainVerdict,
+    dane: DaneVerdict,
+) -> ClientCertificate {
+    ClientCertificate::Presented(Box::new(PresentedCertificate {
+        fields,
+        chain,
+        dane,
+        ..PresentedCertificate::default()
+    }))
+}
+
+/// `{verify}`, by the Sendmail Installation and Operation Guide, section 5.2.
+fn sendmail_client(macros: &MilterMacros<'_>) -> ClientCertificate {
+    let (chain, dane) = match macros.verify.unwrap_or_default() {
+        "OK" => (ChainVerdict::Trusted, DaneVerdict::NotChecked),
+        "TRUSTED" => (ChainVerdict::NotChecked, DaneVerdict::Match),
+        "FAIL" => (ChainVerdict::NotAccepted, DaneVerdict::NotChecked),
+        "TEMP" => (ChainVerdict::Unavailable, DaneVerdict::NotChecked),
+        "NO" => return ClientCertificate::NotPresented,
+        "NOT" => return ClientCertificate::NotRequested,
+        // There was no session to speak of: NONE, CLEAR, PROTOCOL, CONFIG, SOFTWARE.
+        _ => return ClientCertificate::Unknown,
+    };
+    let fields = CertificateFields {
+        subject: macros.cert_subject.and_then(sendmail_name),
+        issuer: macros.cert_issuer.and_then(sendmail_name),
+        ..CertificateFields::default()
+    };
+    presented(fields, chain, dane)
+}
+
+/// A name in OpenSSL's one-line form, in which sendmail writes some characters as `+XX`. What folding
+/// could harm, and what is not ASCII, is written as OpenSSL escapes it.
+fn sendmail_name(text: &str) -> Option<DistinguishedName<'static>> {
+    let mut name = String::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    loop {
+        let octet = match rest {
+            [] => break,
+            [b'+', high, low, left @ ..] => {
+                rest = left;
+                hex_pair(*high, *low)?
+            }
+            [b'+', ..] => return None,
+            [octet, left @ ..] => {
+                rest = left;
+                *octet
+            }
+        };
+        if !matches!(octet, b' '..=b'~') || octet == b' ' && name.ends_with(' ') {
+            name.push_str("\\x");
+            push_hex(&mut name, octet);
+        } else {
+            name.push(char::from(octet));
+        }
+    }
+    let name = DistinguishedName::parse(name).ok()?;
+    Some(name).filter(|name| name.form() == DnForm::Oneline)
+}

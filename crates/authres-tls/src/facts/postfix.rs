@@ -1,0 +1,226 @@
+//! Feature `postfix`: what Postfix says of TLS in the `Received` field it adds
+//! (`smtpd_tls_received_header = yes`), as facts.
+
+use alloc::boxed::Box;
+
+use nom::{
+    Parser,
+    branch::alt,
+    bytes::complete::{tag, take_till1, take_while1},
+    character::complete::digit1,
+    combinator::opt,
+    sequence::{preceded, terminated},
+};
+
+use super::{
+    CertificateFields, ChainVerdict, ClientCertificate, PresentedCertificate, Session, TlsSession,
+    common_name,
+};
+use crate::{
+    slice,
+    tls::{
+        CipherSuite, ProtocolVersion, ValueError, ValueErrorKind as Kind,
+        error::{ReadValue, ValueFailure, read_all},
+    },
+};
+
+const RECEIVED: &str = "Received";
+const TLS: &str = "(using";
+const CLIENT: &str = "(Client CN";
+
+impl Session {
+    /// What Postfix 2.2 to 3.10 say of TLS in a `Received` field, folded or not: version, cipher suite,
+    /// key, and whether a client's certificate was asked for, presented, and led to a trusted authority.
+    ///
+    /// `verified OK` is about the chain only: Postfix does not compare names with the client's
+    /// certificate. So the host identity is not checked, and the result is never `pass` by this alone.
+    /// Without a comment about TLS the protocol behind `with` decides whether the session was in clear.
+    ///
+    /// Postfix replaces characters in the names it writes: `caf??.example` may be `café.example`, and
+    /// `Foo (Bar)` may be `Foo (Bar`. Such a name is left out. The issuer's name is its common name, or its
+    /// organization if it has none; it is reported as `CN`.
+    ///
+    /// Anybody can write a `Received` field: give only the one that one's own Postfix added.
+    ///
+    /// ```
+    /// # use authres_tls::{Policy, Session, tls::TlsResult};
+    /// let session = Session::from_postfix_received(
+    ///     "from smtp.example.com (smtp.example.com [192.0.2.1])\r\n\
+    ///      \t(using TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits))\r\n\
+    ///      \t(Client CN \"smtp.example.com\", Issuer \"Example CA\" (verified OK))\r\n\
+    ///      \tby mx.example.net (Postfix) with ESMTPS id 22F5EA843D0",
+    /// )?;
+    /// let report = Policy::default().evaluate(&session);
+    /// assert_eq!(report.result, TlsResult::PermError);
+    /// assert_eq!(report.comment, Some("host identity not checked"));
+    /// # Ok::<(), authres_tls::tls::ValueError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the field is not as Postfix writes it for a message that came by SMTP.
+    pub fn from_postfix_received(value: &str) -> Result<Self, ValueError> {
+        read_all(value, RECEIVED, received)
+    }
+}
+
+fn is_blank(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+fn blanks(input: &[u8]) -> ReadValue<'_> {
+    take_while1(is_blank).parse(input)
+}
+
+fn expected(field: &'static str, at: &[u8]) -> nom::Err<ValueFailure> {
+    ValueFailure::new(Kind::Expected, field, at).error()
+}
+
+/// A word that is this one, and the blanks behind it.
+fn keyword<'a>(input: &'a [u8], word: &'static str) -> ReadValue<'a> {
+    terminated(tag(word.as_bytes()), blanks)
+        .parse(input)
+        .map_err(|_: nom::Err<ValueFailure>| expected(word, input))
+}
+
+/// A run of anything but blanks. Postfix has no parentheses in the words it writes.
+fn word(input: &[u8]) -> ReadValue<'_> {
+    take_till1(is_blank).parse(input)
+}
+
+/// What stands in a comment: parentheses nest, and Postfix writes no backslash.
+fn comment(input: &[u8]) -> ReadValue<'_> {
+    let mut depth = 0_usize;
+    for (place, octet) in input.iter().enumerate() {
+        match octet {
+            b'(' => depth = depth.saturating_add(1),
+            b')' => depth = depth.saturating_sub(1),
+            b'\\' => return Err(expected(RECEIVED, slice::from(input, place))),
+            _ => {}
+        }
+        if depth == 0 {
+            let inside = input.get(1..place);
+            let rest = input.get(place.saturating_add(1)..);
+            return match inside.zip(rest) {
+                Some((inside, rest)) => Ok((rest, inside)),
+                None => Err(expected("(", input)),
+            };
+        }
+    }
+    Err(ValueFailure::new(Kind::Unclosed, RECEIVED, input).error())
+}
+
+/// `from EHLO (name [address]) (using …) (Client …) … by … with PROTOCOL …`
+fn received(input: &[u8]) -> ReadValue<'_, Session> {
+    let (rest, _) = opt(blanks).parse(input)?;
+    let (rest, _) = keyword(rest, "from")?;
+    let (rest, _) = terminated(word, blanks).parse(rest)?;
+    let (rest, _) = terminated(comment, blanks).parse(rest)?;
+    let mut session = None;
+    let mut rest = rest;
+    let mut first = true;
+    while let [b'(', ..] = rest {
+        let (left, inside) = comment(rest)?;
+        if first && inside.starts_with(b"using ") {
+            session = Some(using(inside).map_err(|_| expected(TLS, rest))?.1);
+        } else if let Some(session) = session.as_mut().filter(|_| !first) {
+            // The one behind it. Others follow.
+            if session.client == ClientCertificate::Unknown {
+                session.client = client(inside).ok_or_else(|| expected(CLIENT, rest))?;
+            }
+        }
+        first = false;
+        rest = blanks(left)?.0;
+    }
+    let (rest, _) = keyword(rest, "by")?;
+    let (rest, _) = terminated(word, blanks).parse(rest)?;
+    let (rest, _) = opt(terminated(comment, blanks)).parse(rest)?;
+    let (at, _) = keyword(rest, "with")?;
+    let (_, protocol) = word(at)?;
+    let over_tls = matches!(
+        protocol,
+        b"SMTPS" | b"ESMTPS" | b"SMTPSA" | b"ESMTPSA" | b"UTF8SMTPS" | b"UTF8SMTPSA"
+    );
+    let clear = matches!(
+        protocol,
+        b"SMTP" | b"ESMTP" | b"SMTPA" | b"ESMTPA" | b"UTF8SMTP" | b"UTF8SMTPA"
+    );
+    let session = match session {
+        Some(session) => Session::Tls(session),
+        None if over_tls => Session::Tls(TlsSession::default()),
+        None if clear => Session::Clear,
+        None => return Err(expected("with", at)),
+    };
+    Ok((&[], session))
+}
+
+/// `using VERSION with cipher NAME (BITS/BITS bits)`, and since Postfix 3.4 what was used to exchange
+/// keys and to sign.
+fn using(input: &[u8]) -> ReadValue<'_, TlsSession> {
+    let text = slice::text;
+    let (rest, version) = preceded(tag(&b"using "[..]), word).parse(input)?;
+    let (rest, suite) = preceded(tag(&b" with cipher "[..]), word).parse(rest)?;
+    let (rest, bits) = preceded(tag(&b" ("[..]), digit1).parse(rest)?;
+    let all_bits = opt(preceded(tag(&b"/"[..]), digit1));
+    let (rest, _) = (all_bits, tag(&b" bits)"[..])).parse(rest)?;
+    if !rest.is_empty() {
+        let fields = alt((
+            tag(&b"key-exchange "[..]),
+            tag(&b"server-signature "[..]),
+            tag(&b"client-signature "[..]),
+        ));
+        preceded(blanks, fields).parse(rest)?;
+    }
+    let session = TlsSession {
+        version: ProtocolVersion::from_spelling(text(version)),
+        cipher_suite: CipherSuite::from_openssl_name(text(suite)),
+        key_bits: text(bits).parse().ok(),
+        ..TlsSession::default()
+    };
+    Ok((&[], session))
+}
+
+/// Returns `true` if Postfix wrote the name as the certificate has it. It writes `?` for each octet that is not
+/// printable ASCII, for a backslash and for a `)` without a `(`, and adds a `)` at the end for each `(` that
+/// has none. Whoever folded the field later may have added white space with the line break.
+fn is_as_in_certificate(name: &str) -> bool {
+    let printable = name.bytes().all(|octet| matches!(octet, b' '..=b'~'));
+    printable && !name.contains('?') && !name.ends_with(')')
+}
+
+/// `Client CN "…", Issuer "…" (verified OK)`, or that there was no certificate.
+fn client(inside: &[u8]) -> Option<ClientCertificate> {
+    const BETWEEN: &str = "\", Issuer \"";
+    let text = slice::text(inside);
+    match text {
+        "No client certificate requested" => return Some(ClientCertificate::NotRequested),
+        "Client did not present a certificate" => return Some(ClientCertificate::NotPresented),
+        _ => {}
+    }
+    let Some(names) = text.strip_prefix("Client CN \"") else {
+        return Some(ClientCertificate::Unknown);
+    };
+    // Postfix quotes the names, but escapes no quotes in them. Its verdict is what stands last.
+    let (names, chain) = if let Some(names) = names.strip_suffix("\" (verified OK)") {
+        (names, ChainVerdict::Trusted)
+    } else if let Some(names) = names.strip_suffix("\" (not verified)") {
+        (names, ChainVerdict::NotAccepted)
+    } else {
+        return None;
+    };
+    let mut fields = CertificateFields::default();
+    // Names that can be told apart in more ways than one are left out.
+    if let Some((subject, issuer)) = names.split_once(BETWEEN)
+        && names.rsplit_once(BETWEEN) == Some((subject, issuer))
+    {
+        let name = |name: &str| common_name(name).filter(|_| is_as_in_certificate(name));
+        fields.subject = name(subject);
+        fields.issuer = name(issuer);
+    }
+    Some(ClientCertificate::Presented(Box::new(
+        PresentedCertificate {
+            fields,
+            chain,
+            ..PresentedCertificate::default()
+        },
+    )))
+}

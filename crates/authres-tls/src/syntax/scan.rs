@@ -1,0 +1,73 @@
+//! The authserv-id alone, without a look at the rest of the value.
+
+use super::{
+    error::ParseError,
+    rules::{Failure, Read, Rules, token},
+    text::{Form, Span, Text},
+};
+
+/// Reads the authserv-id of a value and nothing behind it, e.g. to find one's own among many fields.
+///
+/// Comments and folds before it, also those that are a bare LF, are passed over. UTF-8 is let
+/// through. No memory is allocated.
+///
+/// # Errors
+/// When neither a token nor a quoted-string stands there, or something other than white space, a
+/// comment or `;` follows it.
+pub fn authserv_id(value: &[u8]) -> Result<Text<'_>, ParseError> {
+    let (rest, id) = scan(value).map_err(|error| match error {
+        nom::Err::Error(failure) | nom::Err::Failure(failure) => failure.locate(value),
+        // The rules are of `nom`'s complete kind, which never ask for more.
+        nom::Err::Incomplete(_) => Failure::expected(FIELD, value).locate(value),
+    })?;
+    match rest.first() {
+        Some(b'=') => Err(Failure::expected(FIELD, rest).locate(value)),
+        _ => Ok(id),
+    }
+}
+
+/// The same, where a `=` may follow: what stands for the id then is the method of a result.
+#[cfg(feature = "strip")]
+pub(crate) fn id_or_method(value: &[u8]) -> Result<Text<'_>, ()> {
+    scan(value).map(|(_, id)| id).map_err(|_| ())
+}
+
+const FIELD: &str = "authserv-id";
+
+fn scan(value: &[u8]) -> Read<'_, Text<'_>> {
+    let rules = Rules::lenient();
+    let (start, ()) = rules.cfws(value, |_, _, _| Ok(()))?;
+    let (rest, form, plain) = if start.first() == Some(&b'"') {
+        let (rest, plain) = rules.quoted_string(start)?;
+        (rest, Form::QuotedString, plain)
+    } else {
+        (token(start, FIELD)?.0, Form::Token, true)
+    };
+    if !matches!(
+        rest.first(),
+        None | Some(b';' | b' ' | b'\t' | b'\r' | b'\n' | b'(' | b'=')
+    ) {
+        return Err(Failure::expected(FIELD, rest).error());
+    }
+    let place = |at: &[u8]| {
+        let offset = value.len().saturating_sub(at.len());
+        u32::try_from(offset).map_err(|_| Failure::expected(FIELD, at).error())
+    };
+    let span = Span::new(place(start)?, place(rest)?);
+    Ok((rest, Text::new(value, span, form, plain)))
+}
+
+/// What stands behind the id, and the white space and comments behind that.
+#[cfg(feature = "strip")]
+pub(crate) fn rest_after<'a>(value: &'a [u8], id: Text<'_>) -> Result<&'a [u8], ()> {
+    skip_cfws(value.get(id.span().end()..).ok_or(())?)
+}
+
+/// Skips white space and comments.
+#[cfg(feature = "strip")]
+pub(crate) fn skip_cfws(input: &[u8]) -> Result<&[u8], ()> {
+    let (rest, ()) = Rules::lenient()
+        .cfws(input, |_, _, _| Ok(()))
+        .map_err(|_| ())?;
+    Ok(rest)
+}
