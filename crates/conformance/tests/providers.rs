@@ -23,7 +23,7 @@ const PROVIDERS: &[&str] = &[
     "webpki-roots",
 ];
 
-/// What a crate with these arguments is built from, without what only its tests need.
+/// Returns the dependencies of a crate with these arguments, without those of its tests.
 fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
     let tree = tree(package, "{p}", arguments);
     let names = tree.lines().filter_map(|line| line.split(' ').next());
