@@ -46,7 +46,7 @@ pub(crate) const SUITES: &[Suite] = &[
     },
 ];
 
-/// How the value is given: as text, or too long to write out.
+/// The form of an input value: text, or a recipe for a value that is too long to write out.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Written {

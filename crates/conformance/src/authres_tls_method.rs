@@ -233,7 +233,7 @@ fn rdns(name: DistinguishedName<'_>) -> Value {
     rdns.collect::<Value>()
 }
 
-/// What is known of the session: as it is, or as an MTA says it.
+/// The facts of a session: as plain values, or in the words of an MTA.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EvaluateInput {

@@ -9,7 +9,7 @@ use proptest::{
     sample::{Index, select},
 };
 
-/// What the generator meant to say.
+/// The generator's intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Meant {
     authserv_id: String,

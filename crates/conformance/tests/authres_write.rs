@@ -7,7 +7,7 @@ use authres_tls::{
 use conformance::{Origin, VectorFile, oracle::authres_tls as oracle, repository};
 use proptest::prelude::*;
 
-/// What texts are made of that try to break out of their places.
+/// Parts of texts that try to break out of their places.
 const PIECES: [&str; 56] = [
     ";",
     "; ",

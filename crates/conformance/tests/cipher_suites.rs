@@ -53,7 +53,7 @@ const DIFFERENCES: &[Difference] = &[
     },
 ];
 
-/// Suites that one crate takes for weak and the other does not, and the reason. There is none.
+/// Suites that only one of the two crates rates as weak, and the reason. The list is empty.
 const DISAGREEMENTS: &[(&str, &str)] = &[];
 
 fn is_low(suite: &CipherSuite) -> bool {

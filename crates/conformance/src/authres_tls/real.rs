@@ -18,7 +18,7 @@ struct RealInput {
     value: String,
     #[serde(default)]
     arc: bool,
-    /// Where such a value was met.
+    /// The source of the value.
     #[serde(rename = "met")]
     _met: String,
 }

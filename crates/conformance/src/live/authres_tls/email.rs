@@ -1,5 +1,5 @@
-//! Python's `email` as a reader of messages that were stripped: whatever it takes for a line break, it sees no
-//! field of a local authserv-id.
+//! Python's `email` as a reader of stripped messages: by its own notion of a line break, it finds no field of a local
+//! authserv-id.
 
 use std::{path::Path, process::Stdio};
 
