@@ -1,13 +1,21 @@
 //! What is known of a session's TLS, as plain data: from rustls, from another engine, or from what an MTA
 //! wrote down. Whatever is not known says so.
 
+#[cfg(feature = "certificates")]
+#[cfg_attr(docsrs, doc(cfg(feature = "certificates")))]
+mod certificate;
+#[cfg(feature = "milter")]
+#[cfg_attr(docsrs, doc(cfg(feature = "milter")))]
+pub mod milter;
+#[cfg(feature = "postfix")]
+mod postfix;
+#[cfg(feature = "rustls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+pub mod rustls;
+
 use alloc::boxed::Box;
 
-use crate::{
-    dn::DistinguishedName,
-    san::AltNames,
-    tls::{cipher_suite::CipherSuite, version::ProtocolVersion},
-};
+use crate::tls::{CipherSuite, ProtocolVersion, dn::DistinguishedName, san::AltNames};
 
 /// The session a message came by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,5 +223,5 @@ pub(crate) fn common_name(name: &str) -> Option<DistinguishedName<'static>> {
     if name.is_empty() {
         return None;
     }
-    DistinguishedName::from_rdns([[("CN", crate::dn::AttributeValue::from(name))]]).ok()
+    DistinguishedName::from_rdns([[("CN", crate::tls::dn::AttributeValue::from(name))]]).ok()
 }

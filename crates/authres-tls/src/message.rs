@@ -1,5 +1,6 @@
 //! The fields of a message's header (RFC 5322 section 2.2), as far as finding one takes.
 
+use crate::slice;
 use core::ops::Range;
 
 /// A field of a message's header.
@@ -66,7 +67,7 @@ pub fn fields(message: &[u8]) -> impl Iterator<Item = Field<'_>> {
 fn field_length(rest: &[u8]) -> usize {
     let mut from = 0_usize;
     loop {
-        let line = rest.get(from..).unwrap_or_default();
+        let line = slice::from(rest, from);
         let Some(end) = line.iter().position(|octet| *octet == b'\n') else {
             return rest.len();
         };

@@ -9,8 +9,11 @@ use alloc::{
 use core::{fmt, ops::Range};
 
 use crate::{
-    scan::{id_or_method, rest_after, skip_cfws},
-    syntax::is_supported_version,
+    slice,
+    syntax::{
+        is_supported_version,
+        scan::{id_or_method, rest_after, skip_cfws},
+    },
 };
 
 mod stripper;
@@ -200,9 +203,7 @@ impl StripPolicy {
     pub fn verdict(&self, value: &[u8]) -> StripVerdict {
         let verdict = self.judge(value, End::Certain);
         match (verdict, token::value_end(value)) {
-            (StripVerdict::Keep, Some(end)) => {
-                self.judge(value.get(..end).unwrap_or_default(), End::Doubtful)
-            }
+            (StripVerdict::Keep, Some(end)) => self.judge(slice::to(value, end), End::Doubtful),
             _ => verdict,
         }
     }
@@ -212,7 +213,7 @@ impl StripPolicy {
     /// `Authentication-Results` field inside that is removed.
     ///
     /// ```
-    /// # use authres_tls::{AuthservId, StripPolicy, StripReason, StripVerdict};
+    /// # use authres_tls::{AuthservId, StripPolicy, strip::{StripReason, StripVerdict}};
     /// let policy = StripPolicy::new([AuthservId::try_new("example.org").unwrap()]);
     /// let forged = b"a\rAuthentication-Results: example.org; dkim=pass";
     /// let verdict = policy.field_verdict(b"Subject", forged);
@@ -304,7 +305,7 @@ impl StripPolicy {
 /// Returns the text after a version, if there is one, and after the white space and comments behind it.
 fn after_version(after: &[u8]) -> &[u8] {
     let digits = after.iter().take_while(|octet| octet.is_ascii_digit());
-    let after = after.get(digits.count()..).unwrap_or_default();
+    let after = slice::from(after, digits.count());
     skip_cfws(after).unwrap_or_default()
 }
 

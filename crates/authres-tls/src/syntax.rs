@@ -1,19 +1,25 @@
 //! The tree of one `Authentication-Results` value (RFC 8601 section 2.2): ordered, with duplicates,
 //! every part with its place, borrowed from the value.
 
+mod error;
+mod options;
 mod parser;
 mod rules;
+pub(crate) mod scan;
+mod text;
 
-pub(crate) use rules::{Failure, Read, Rules, token};
+pub(crate) use rules::Rules;
+pub use {
+    error::{Diagnostic, DiagnosticKind, ErrorKind, ParseError},
+    options::{Limits, Mode, Options},
+    scan::authserv_id,
+    text::{Form, Span, Text},
+};
 
 use alloc::vec::Vec;
 use core::{fmt, ops::Range};
 
-use crate::{
-    error::{Diagnostic, ParseError},
-    options::Options,
-    text::{Form, Span, Text},
-};
+use crate::slice;
 
 /// A number in a value, e.g. `authres-version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +44,7 @@ impl Number {
 }
 
 /// Whether the digits `input` begins with are the version of RFC 8601.
-#[cfg(feature = "idna")]
+#[cfg(feature = "strip")]
 pub(crate) fn is_supported_version(input: &[u8]) -> bool {
     let digits = input.iter().take_while(|octet| octet.is_ascii_digit());
     let mut digits = digits.skip_while(|octet| **octet == b'0');
@@ -205,8 +211,8 @@ impl<'h, 'a> ResInfo<'h, 'a> {
     /// Both, in their order.
     pub fn all_properties(self) -> impl Iterator<Item = Property<'a>> + use<'h, 'a> {
         let header = self.header;
-        let nodes = header.properties.get(self.node.properties.clone());
-        nodes.unwrap_or_default().iter().map(|node| Property {
+        let nodes = slice::range(&header.properties, self.node.properties.clone());
+        nodes.iter().map(|node| Property {
             ptype: node
                 .ptype
                 .map(|span| Text::new(header.input, span, Form::Token, true)),
@@ -324,7 +330,7 @@ impl<'a> AuthenticationResults<'a> {
     }
 
     fn comments_in(&self, range: Range<usize>) -> impl Iterator<Item = Comment<'a>> + use<'_, 'a> {
-        let nodes = self.comments.get(range).unwrap_or_default();
+        let nodes = slice::range(&self.comments, range);
         nodes.iter().map(|node| Comment {
             text: Text::new(self.input, node.span, Form::Comment, node.plain),
             after: node.after,

@@ -1,31 +1,36 @@
 //! The `tls` method: a typed view of its results (draft-martin-authentication-results-tls-03
 //! section 2). Nothing is read before it is asked for.
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 mod canonical;
-pub(crate) mod cipher_suite;
+mod cipher_suite;
+pub mod dn;
 pub(crate) mod error;
-pub(crate) mod fingerprint;
-pub(crate) mod keyword;
-pub(crate) mod lint;
-pub(crate) mod version;
+pub(crate) mod escape;
+mod fingerprint;
+mod keyword;
+mod lint;
+pub mod san;
+mod version;
+
+pub use {
+    cipher_suite::CipherSuite,
+    error::{ConflictError, PropertyError, ValueError, ValueErrorKind},
+    fingerprint::{Fingerprint, FingerprintAlgorithm},
+    keyword::{Strength, TlsProperty, TlsResult, Verification, Word},
+    lint::{TlsLint, TlsLintKind},
+    version::ProtocolVersion,
+};
 
 use core::fmt;
 
-use crate::{
-    dn::DistinguishedName,
-    san::AltNames,
-    syntax::{AuthenticationResults, Property, ResInfo},
-    text::{Span, Text},
-};
-
 use self::{
     cipher_suite::is_description,
-    error::{Conflict, PropertyError, ValueError, ValueErrorKind},
-    fingerprint::Fingerprint,
-    keyword::{PERMERERROR, Strength, TlsProperty, TlsResult, Verification, Word, word},
-    version::ProtocolVersion,
+    dn::DistinguishedName,
+    keyword::{PERMERERROR, word},
+    san::AltNames,
 };
+use crate::syntax::{AuthenticationResults, Property, ResInfo, Span, Text};
 
 /// The method's name.
 const METHOD: &str = "tls";
@@ -36,7 +41,7 @@ const METHOD_VERSION: u32 = 1;
 /// A result is not to be read as one of the `tls` method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum NotTls {
+pub enum NotTlsError {
     /// It is of another method.
     OtherMethod,
     /// It is of a version of the method that is not known. RFC 8601 section 2.6 has such a result
@@ -47,7 +52,7 @@ pub enum NotTls {
     },
 }
 
-impl NotTls {
+impl NotTlsError {
     /// The name as it stands in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -58,7 +63,7 @@ impl NotTls {
     }
 }
 
-impl fmt::Display for NotTls {
+impl fmt::Display for NotTlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherMethod => f.write_str("method: not tls"),
@@ -69,12 +74,12 @@ impl fmt::Display for NotTls {
     }
 }
 
-impl core::error::Error for NotTls {}
+impl core::error::Error for NotTlsError {}
 
 /// A result of the `tls` method, of a version that is known.
 ///
 /// ```
-/// use authres_tls::{AuthenticationResults, Options, TlsResInfo, TlsResult, Verification};
+/// use authres_tls::{AuthenticationResults, Options, TlsResInfo, tls::{TlsResult, Verification}};
 ///
 /// let value = b"mx.example.net; tls=pass cert.verif=CA cert.client=\"CN=smtp.example.com\" \
 ///     key.ciphersuite=TLS_AES_128_GCM_SHA256 tls.v=TLSv1.3 key.length=128";
@@ -93,16 +98,16 @@ impl core::error::Error for NotTls {}
 pub struct TlsResInfo<'h, 'a>(ResInfo<'h, 'a>);
 
 impl<'h, 'a> TryFrom<ResInfo<'h, 'a>> for TlsResInfo<'h, 'a> {
-    type Error = NotTls;
+    type Error = NotTlsError;
 
-    fn try_from(result: ResInfo<'h, 'a>) -> Result<Self, NotTls> {
+    fn try_from(result: ResInfo<'h, 'a>) -> Result<Self, NotTlsError> {
         if !result.method().eq_ignore_case(METHOD) {
-            return Err(NotTls::OtherMethod);
+            return Err(NotTlsError::OtherMethod);
         }
         match result.method_version() {
             Some(version) if version.value() != Some(METHOD_VERSION) => {
                 let span = version.span();
-                Err(NotTls::UnsupportedMethodVersion { span })
+                Err(NotTlsError::UnsupportedMethodVersion { span })
             }
             _ => Ok(Self(result)),
         }
@@ -113,11 +118,11 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
     /// The `tls` results of a field, in their order. There should be at most one.
     pub fn all(
         header: &'h AuthenticationResults<'a>,
-    ) -> impl Iterator<Item = Result<Self, NotTls>> + use<'h, 'a> {
+    ) -> impl Iterator<Item = Result<Self, NotTlsError>> + use<'h, 'a> {
         header
             .results()
             .map(Self::try_from)
-            .filter(|result| !matches!(result, Err(NotTls::OtherMethod)))
+            .filter(|result| !matches!(result, Err(NotTlsError::OtherMethod)))
     }
 
     /// The result as it is written, with its reason, its comments and all its properties.
@@ -144,11 +149,11 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
     ///
     /// # Errors
     /// When the property stands more than once.
-    pub fn value(self, property: TlsProperty) -> Result<Option<Text<'a>>, Conflict> {
+    pub fn value(self, property: TlsProperty) -> Result<Option<Text<'a>>, ConflictError> {
         let mut values = self.values(property);
         match (values.next(), values.next()) {
             (Some(first), Some(second)) => {
-                Err(Conflict::new(property, first.span(), second.span()))
+                Err(ConflictError::new(property, first.span(), second.span()))
             }
             (first, _) => Ok(first),
         }
@@ -216,7 +221,7 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
     ///
     /// # Errors
     /// When it stands more than once.
-    pub fn cert_verif(self) -> Result<Option<Word<'a, Verification>>, Conflict> {
+    pub fn cert_verif(self) -> Result<Option<Word<'a, Verification>>, ConflictError> {
         let value = self.value(TlsProperty::CertVerif)?;
         Ok(value.map(|text| word(text, &Verification::ALL, Verification::name)))
     }
@@ -225,7 +230,7 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
     ///
     /// # Errors
     /// When it stands more than once.
-    pub fn tls_v(self) -> Result<Option<Word<'a, ProtocolVersion>>, Conflict> {
+    pub fn tls_v(self) -> Result<Option<Word<'a, ProtocolVersion>>, ConflictError> {
         Ok(self.value(TlsProperty::TlsV)?.map(version))
     }
 
@@ -233,12 +238,11 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
     ///
     /// # Errors
     /// When it stands more than once.
-    #[cfg(feature = "tls-parser")]
-    pub fn key_ciphersuite(self) -> Result<Option<Word<'a, cipher_suite::CipherSuite>>, Conflict> {
+    #[cfg(feature = "cipher-names")]
+    pub fn key_ciphersuite(self) -> Result<Option<Word<'a, CipherSuite>>, ConflictError> {
         let value = self.value(TlsProperty::KeyCiphersuite)?;
         Ok(value.map(|text| {
-            cipher_suite::CipherSuite::from_name(&text.unfolded())
-                .map_or(Word::Other(text), Word::Known)
+            CipherSuite::from_name(&text.unfolded()).map_or(Word::Other(text), Word::Known)
         }))
     }
 
@@ -266,7 +270,7 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
     ///
     /// # Errors
     /// When it stands more than once.
-    pub fn key_strength(self) -> Result<Option<Word<'a, Strength>>, Conflict> {
+    pub fn key_strength(self) -> Result<Option<Word<'a, Strength>>, ConflictError> {
         let value = self.value(TlsProperty::KeyStrength)?;
         Ok(value.map(|text| word(text, &Strength::ALL, Strength::name)))
     }

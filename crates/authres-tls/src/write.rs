@@ -18,7 +18,7 @@ pub use self::{
     options::{HARD_LINE_LIMIT, Indent, SOFT_LINE_LIMIT, WriteOptions},
     text::{CommentBuf, Keyword, Value},
 };
-use crate::options::Limits;
+use crate::syntax::Limits;
 
 /// `propspec`
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

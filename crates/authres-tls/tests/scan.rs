@@ -1,6 +1,6 @@
 //! The authserv-id alone.
 
-use authres_tls::{Form, authserv_id};
+use authres_tls::syntax::{Form, authserv_id};
 
 fn read(value: &str) -> Result<(String, Form), String> {
     authserv_id(value.as_bytes())

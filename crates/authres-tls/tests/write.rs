@@ -10,7 +10,12 @@
 
 use std::borrow::Cow;
 
-use authres_tls::*;
+use authres_tls::{
+    AuthenticationResults, AuthenticationResultsBuf, Options, ResInfo, ResInfoBuf, WriteError,
+    WriteOptions,
+    syntax::Limits,
+    write::{CommentBuf, Instance, Keyword, Value, WriteErrorKind},
+};
 
 type Refused = (
     WriteErrorKind,

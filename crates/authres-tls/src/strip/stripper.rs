@@ -6,6 +6,7 @@
 //! break that does not fold, and judged. What is removed takes one of the two line breaks around it along, the
 //! uncertain one if there is one, so that the lines around it neither join nor part for any reader.
 
+use crate::slice;
 use alloc::vec::Vec;
 
 use super::{
@@ -247,7 +248,7 @@ impl<'p> Stripper<'p> {
 
     fn slice(&self, from: usize, to: usize) -> &[u8] {
         let place = |at: usize| at.saturating_sub(self.base);
-        self.buffer.get(place(from)..place(to)).unwrap_or_default()
+        slice::range(&self.buffer, place(from)..place(to))
     }
 
     fn rest(&self) -> &[u8] {

@@ -8,13 +8,12 @@ use core::ops::Range;
 
 use super::{
     AuthenticationResults, Body, CommentNode, Element, Number, PropertyNode, ResultNode, TextNode,
-    rules::{Failure, Read, Rules, digits, is_control, is_wsp, octet, token},
-};
-use crate::{
     error::{Diagnostic, DiagnosticKind, ErrorKind, ParseError},
     options::{Mode, Options},
+    rules::{Failure, Read, Rules, digits, is_control, is_wsp, octet, token},
     text::{Form, Span},
 };
+use crate::slice;
 
 /// The version of this specification (RFC 8601 section 2.2).
 const VERSION: u32 = 1;
@@ -124,6 +123,15 @@ enum AfterId<'a> {
     Nothing,
 }
 
+/// The parts of the tree that were read before a rule that may fail.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    results: usize,
+    properties: usize,
+    comments: usize,
+    diagnostics: usize,
+}
+
 struct Parser<'a, 'o> {
     input: &'a [u8],
     options: &'o Options,
@@ -141,6 +149,24 @@ fn may_be_cfws(input: &[u8]) -> bool {
 impl<'a> Parser<'a, '_> {
     fn offset(&self, at: &[u8]) -> usize {
         self.input.len().saturating_sub(at.len())
+    }
+
+    /// Returns a mark for [`rewind`](Self::rewind).
+    const fn mark(&self) -> Mark {
+        Mark {
+            results: self.tree.results.len(),
+            properties: self.tree.properties.len(),
+            comments: self.tree.comments.len(),
+            diagnostics: self.tree.diagnostics.len(),
+        }
+    }
+
+    /// Removes all parts from the tree that were read after the mark.
+    fn rewind(&mut self, mark: Mark) {
+        self.tree.results.truncate(mark.results);
+        self.tree.properties.truncate(mark.properties);
+        self.tree.comments.truncate(mark.comments);
+        self.tree.diagnostics.truncate(mark.diagnostics);
     }
 
     /// The end of the value, with or without a line break.
@@ -172,7 +198,7 @@ impl<'a> Parser<'a, '_> {
     ) -> Result<(), nom::Err<Failure>> {
         let limit = self.options.limits.diagnostics;
         if self.tree.diagnostics.len() >= limit {
-            let at = self.input.get(offset..).unwrap_or_default();
+            let at = slice::from(self.input, offset);
             return Err(Failure::new(ErrorKind::Limit { limit }, "authres-payload", at).fatal());
         }
         self.tree
@@ -372,7 +398,7 @@ impl<'a> Parser<'a, '_> {
                 }
                 return Err(Failure::expected(FIELD, input).error());
             };
-            let comments = self.tree.comments.len();
+            let mark = self.mark();
             let start = self.cfws(body, Element::Semicolon)?;
             if self.ends_result(start) {
                 if !self.lenient {
@@ -382,8 +408,8 @@ impl<'a> Parser<'a, '_> {
                     [b';', ..] => DiagnosticKind::EmptyResinfo,
                     _ => DiagnosticKind::TrailingSemicolon,
                 };
+                self.rewind(mark);
                 self.note(kind, FIELD, self.offset(input))?;
-                self.tree.comments.truncate(comments);
                 input = start;
                 continue;
             }
@@ -398,13 +424,13 @@ impl<'a> Parser<'a, '_> {
                     self.note(DiagnosticKind::NoneMixed, FIELD, self.offset(start))?;
                 }
                 none = none.or(Some(self.offset(start)));
-                comments_of_none.push(comments..self.tree.comments.len());
+                comments_of_none.push(mark.comments..self.tree.comments.len());
                 self.tree.none = Some(self.span(input, rest));
                 input = rest;
                 continue;
             }
-            // The comments met so far are of the result, and read again with it.
-            self.tree.comments.truncate(comments);
+            // The comments read so far belong to the result, and are read again with it.
+            self.rewind(mark);
             input = self.result_or_recover(input, body)?;
         }
         if let Some(offset) = none {
@@ -456,20 +482,14 @@ impl<'a> Parser<'a, '_> {
         if self.tree.results.len() >= limit {
             return Err(Failure::new(ErrorKind::Limit { limit }, "resinfo", whole).fatal());
         }
-        let marks = (
-            self.tree.properties.len(),
-            self.tree.comments.len(),
-            self.tree.diagnostics.len(),
-        );
+        let mark = self.mark();
         match self.resinfo(whole, body) {
             Err(nom::Err::Error(failure)) if self.lenient => {
                 let offset = failure.offset(self.input);
                 if self.input.get(offset).copied().is_some_and(is_control) {
                     return Err(failure.fatal());
                 }
-                self.tree.properties.truncate(marks.0);
-                self.tree.comments.truncate(marks.1);
-                self.tree.diagnostics.truncate(marks.2);
+                self.rewind(mark);
                 let Some(result) = self.find_result(body)? else {
                     let kind = DiagnosticKind::BadResinfo(failure.kind);
                     self.note(kind, failure.field, offset)?;
@@ -572,12 +592,12 @@ impl<'a> Parser<'a, '_> {
         if !word.eq_ignore_ascii_case(b"reason") {
             return Ok(None);
         }
-        let comments = self.tree.comments.len();
+        let mark = self.mark();
         let rest = self.cfws(rest, Element::Reason)?;
         if let Some((b'=', rest)) = rest.split_first() {
             return Ok(Some(rest));
         }
-        self.tree.comments.truncate(comments);
+        self.rewind(mark);
         Ok(None)
     }
 
@@ -660,7 +680,7 @@ impl<'a> Parser<'a, '_> {
             input = match rest.first() {
                 _ if rest.len() < input.len() => rest,
                 Some(b'"') => self.rules.quoted_string(rest)?.0,
-                _ => rest.get(1..).unwrap_or_default(),
+                _ => slice::after_first(rest),
             };
         }
         Ok(())
@@ -704,7 +724,7 @@ impl<'a> Parser<'a, '_> {
             matches!(octet, b';' | b'(' | b'"') || is_wsp(*octet) || is_control(*octet)
         };
         let length = input.iter().position(ends).unwrap_or(input.len());
-        let rest = input.get(length..).unwrap_or_default();
+        let rest = slice::from(input, length);
         if length == 0 {
             return Err(Failure::expected(field, input).error());
         }
@@ -722,7 +742,7 @@ impl<'a> Parser<'a, '_> {
                 [octet, ..] if is_control(*octet) => {
                     return Err(Failure::new(ErrorKind::Control, FIELD, input).fatal());
                 }
-                rest => rest.get(1..).unwrap_or_default(),
+                rest => slice::after_first(rest),
             };
         }
     }
@@ -734,9 +754,7 @@ impl<'a> Parser<'a, '_> {
         }
         // Behind a version that is not known nothing was read.
         let read = match (self.tree.body, self.tree.version) {
-            (Body::UnsupportedVersion, Some(version)) => {
-                self.input.get(..version.span.end()).unwrap_or_default()
-            }
+            (Body::UnsupportedVersion, Some(version)) => slice::to(self.input, version.span.end()),
             _ => self.input,
         };
         let mut found = Vec::new();

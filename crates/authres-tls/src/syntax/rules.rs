@@ -8,10 +8,11 @@ use nom::{
     error::ErrorKind as NomKind,
 };
 
-use crate::{
+use super::{
     error::{ErrorKind, ParseError},
     text::Form,
 };
+use crate::slice;
 
 /// An error that remembers its place as what was left of the input there.
 #[derive(Clone, Copy, Debug)]
@@ -180,8 +181,8 @@ pub(crate) type IsPlain = bool;
 
 #[cold]
 fn hyphen(input: &[u8], keyword: &[u8], field: &'static str) -> nom::Err<Failure> {
-    let at = input.get(keyword.len().saturating_sub(1)..);
-    Failure::new(ErrorKind::EndsWithHyphen, field, at.unwrap_or_default()).error()
+    let at = slice::from(input, keyword.len().saturating_sub(1));
+    Failure::new(ErrorKind::EndsWithHyphen, field, at).error()
 }
 
 impl Rules {
@@ -410,7 +411,7 @@ impl Rules {
         const FIELD: &str = "pvalue";
         match input.first() {
             Some(b'@') => {
-                let after = input.get(1..).unwrap_or_default();
+                let after = slice::after_first(input);
                 match self.domain_name(after) {
                     Some(rest) => Ok((rest, (Form::Address, true))),
                     None => Err(Failure::new(ErrorKind::DomainName, FIELD, input).error()),
@@ -502,7 +503,7 @@ impl Rules {
                     return Some((rest, (Form::Address, plain)));
                 }
                 _ => {
-                    let next = after.get(1..).unwrap_or_default();
+                    let next = slice::after_first(after);
                     self.cfws(next, |_, _, _| Ok(())).ok()?.0
                 }
             };

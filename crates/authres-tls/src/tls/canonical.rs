@@ -6,16 +6,15 @@ use alloc::string::{String, ToString};
 use super::{
     TlsResInfo,
     cipher_suite::CipherSuite,
+    dn::DistinguishedName,
     fingerprint::Fingerprint,
     key_length,
     keyword::{Strength, TlsProperty, Verification, word},
+    san::AltNames,
     version,
 };
 use crate::{
-    dn::DistinguishedName,
-    evaluate::{alt_names_text, name_text},
-    san::AltNames,
-    text::Text,
+    syntax::Text,
     write::{PropertyBuf, ResInfoBuf, WriteError},
 };
 
@@ -77,9 +76,9 @@ fn value_text(property: TlsProperty, text: Text<'_>) -> Option<String> {
         TlsProperty::CertClient
         | TlsProperty::CertServer
         | TlsProperty::CertClientIssuer
-        | TlsProperty::CertServerIssuer => name_text(&DistinguishedName::from_text(text).ok()?),
+        | TlsProperty::CertServerIssuer => DistinguishedName::from_text(text).ok()?.to_foldable(),
         TlsProperty::CertClientAlt | TlsProperty::CertServerAlt => {
-            alt_names_text(&AltNames::from_text(text).ok()?)
+            AltNames::from_text(text).ok()?.to_foldable()
         }
         TlsProperty::CertVerif => word(text, &Verification::ALL, Verification::name)
             .known()?

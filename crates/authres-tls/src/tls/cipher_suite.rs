@@ -2,13 +2,13 @@
 //! (draft-martin-authentication-results-tls-03 section 2.2), and with feature `tls-parser` by number and
 //! by OpenSSL's name.
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 mod openssl;
 
 use alloc::borrow::Cow;
 use core::fmt;
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 use tls_parser::{CIPHERS, TlsCipherEnc, TlsCipherSuite};
 
 /// A cipher suite, by its description in the IANA registry: `TLS_RSA_WITH_RC4_128_SHA`.
@@ -98,7 +98,7 @@ impl CipherSuite {
     }
 }
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 impl CipherSuite {
     fn known(suite: &'static TlsCipherSuite) -> Self {
         Self(Cow::Borrowed(suite.name))
@@ -118,7 +118,7 @@ impl CipherSuite {
     /// The suite that OpenSSL names so.
     ///
     /// ```
-    /// # use authres_tls::CipherSuite;
+    /// # use authres_tls::tls::CipherSuite;
     /// let suite = CipherSuite::from_openssl_name("ECDHE-RSA-AES256-GCM-SHA384");
     /// let suite = suite.ok_or("unknown")?;
     /// assert_eq!(suite.description(), "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
@@ -170,7 +170,7 @@ impl fmt::Display for CipherSuite {
     }
 }
 
-#[cfg(all(test, feature = "tls-parser"))]
+#[cfg(all(test, feature = "cipher-names"))]
 mod tests {
     use super::*;
     use tls_parser::{TlsCipherEncMode, TlsCipherKx, TlsCipherMac};

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::text::Span;
+use crate::syntax::Span;
 
 use super::TlsProperty;
 
@@ -122,13 +122,13 @@ impl core::error::Error for ValueError {}
 
 /// A property stands twice in one result: neither can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conflict {
+pub struct ConflictError {
     property: TlsProperty,
     first: Span,
     second: Span,
 }
 
-impl Conflict {
+impl ConflictError {
     pub(crate) const fn new(property: TlsProperty, first: Span, second: Span) -> Self {
         Self {
             property,
@@ -156,21 +156,21 @@ impl Conflict {
     }
 }
 
-impl fmt::Display for Conflict {
+impl fmt::Display for ConflictError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (first, second) = (self.first.start(), self.second.start());
         write!(f, "{}: at byte {first} and at byte {second}", self.property)
     }
 }
 
-impl core::error::Error for Conflict {}
+impl core::error::Error for ConflictError {}
 
 /// A property cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PropertyError {
     /// It stands twice.
-    Conflict(Conflict),
+    Conflict(ConflictError),
     /// Its value cannot be read; the offset counts in
     /// [`Text::collapsed`](crate::Text::collapsed).
     Value(ValueError),
@@ -187,8 +187,8 @@ impl fmt::Display for PropertyError {
 
 impl core::error::Error for PropertyError {}
 
-impl From<Conflict> for PropertyError {
-    fn from(error: Conflict) -> Self {
+impl From<ConflictError> for PropertyError {
+    fn from(error: ConflictError) -> Self {
         Self::Conflict(error)
     }
 }

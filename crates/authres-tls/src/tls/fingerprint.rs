@@ -1,6 +1,7 @@
 //! `key.fingerprint`: octets in hexadecimal, as they are written by various hands
 //! (draft-martin-authentication-results-tls-03 section 2.2).
 
+use crate::slice;
 use core::fmt;
 
 use super::error::{ValueError, ValueErrorKind};
@@ -123,12 +124,12 @@ impl Fingerprint {
     /// perhaps an algorithm before them as in `SHA256:` or `sha256 Fingerprint=`.
     ///
     /// ```
-    /// # use authres_tls::{Fingerprint, FingerprintAlgorithm};
+    /// # use authres_tls::tls::{Fingerprint, FingerprintAlgorithm};
     /// let fingerprint = Fingerprint::parse("68:B3:29:DA:98:93:E3:40:99:C7:D8: AD:5C:B9:C9:40")?;
     /// assert_eq!(fingerprint.as_bytes().len(), 16);
     /// assert_eq!(fingerprint.algorithm(), None);
     /// assert_eq!(fingerprint.guessed_algorithm(), Some(FingerprintAlgorithm::Md5));
-    /// # Ok::<(), authres_tls::ValueError>(())
+    /// # Ok::<(), authres_tls::tls::ValueError>(())
     /// ```
     ///
     /// # Errors
@@ -137,7 +138,7 @@ impl Fingerprint {
         let (algorithm, start) = prefix(text)?;
         let mut octets = [0; MOST_OCTETS];
         let (mut places, mut length, mut folded) = (octets.iter_mut(), 0_usize, false);
-        let mut rest = text.get(start..).unwrap_or_default().as_bytes();
+        let mut rest = slice::from(text.as_bytes(), start);
         let error =
             |kind, rest: &[u8]| ValueError::new(kind, FIELD, text.len().saturating_sub(rest.len()));
         rest = blanks(rest);
@@ -179,7 +180,7 @@ impl Fingerprint {
     /// The octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.octets.get(..self.length).unwrap_or_default()
+        slice::to(&self.octets, self.length)
     }
 
     /// The algorithm, where the value names it.
@@ -225,7 +226,7 @@ fn prefix(text: &str) -> Result<(Option<FingerprintAlgorithm>, usize), ValueErro
     let Some(at) = text.find([':', '=']) else {
         return Ok((None, 0));
     };
-    let (name, _) = text.split_at_checked(at).unwrap_or_default();
+    let name = slice::text(slice::to(text.as_bytes(), at));
     if name
         .bytes()
         .all(|octet| digit(octet).is_some() || octet == b' ')

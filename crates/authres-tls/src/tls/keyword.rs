@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::text::Text;
+use crate::syntax::Text;
 
 /// The result of the `tls` method (section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::{syntax::AuthenticationResults, text::Span};
+use crate::syntax::{AuthenticationResults, Span};
 
 use super::{
     TlsResInfo,
@@ -82,7 +82,7 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
     /// The contradictions in all `tls` results of a field.
     ///
     /// ```
-    /// # use authres_tls::{AuthenticationResults, Options, TlsLintKind, TlsResInfo};
+    /// # use authres_tls::{AuthenticationResults, Options, TlsResInfo, tls::TlsLintKind};
     /// let value = b"mx.example.net; tls=none key.length=128";
     /// let header = AuthenticationResults::parse(value, &Options::strict())?;
     /// let lints = TlsResInfo::lint_all(&header).map(|lint| lint.kind());

@@ -63,7 +63,7 @@ impl ProtocolVersion {
     /// `TLS 1.3`.
     ///
     /// ```
-    /// # use authres_tls::ProtocolVersion;
+    /// # use authres_tls::tls::ProtocolVersion;
     /// assert_eq!(ProtocolVersion::from_spelling("TLSv1.2"), Some(ProtocolVersion::Tls1_2));
     /// assert_eq!(ProtocolVersion::from_spelling("TLS9.9"), None);
     /// ```

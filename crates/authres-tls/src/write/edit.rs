@@ -7,8 +7,8 @@ use super::{
     bytes, first_line, fold::Folder, within,
 };
 use crate::{
-    syntax::{AuthenticationResults, Body, ResInfo},
-    text::Span,
+    slice,
+    syntax::{AuthenticationResults, Body, ResInfo, Span},
 };
 
 impl<'a> AuthenticationResults<'a> {
@@ -132,8 +132,7 @@ impl<'h, 'a> Editor<'h, 'a> {
     }
 
     fn copy_to(&mut self, end: usize) {
-        let piece = self.header.as_bytes().get(self.from..end);
-        self.push(piece.unwrap_or_default());
+        self.push(slice::range(self.header.as_bytes(), self.from..end));
         self.from = end;
     }
 
@@ -202,7 +201,7 @@ impl<'h, 'a> Editor<'h, 'a> {
             self.add(result, tail.min(1))
                 .map_err(|error| error.in_result(index))?;
         }
-        let line_end = bytes_read.get(body.len()..).unwrap_or_default();
+        let line_end = slice::from(bytes_read, body.len());
         self.out.extend_from_slice(line_end);
         within(self.out.len(), bytes(&self.options.limits), PAYLOAD)?;
         Ok(Cow::Owned(self.out))

@@ -1,6 +1,6 @@
 //! How a value is written: which characters, how long its lines, which limits.
 
-use crate::options::Limits;
+use crate::syntax::Limits;
 
 /// What a line should not exceed (RFC 5322 section 2.1.1), in octets without its CRLF.
 pub const SOFT_LINE_LIMIT: usize = 78;

@@ -6,10 +6,7 @@ use super::{
     AUTHSERV_ID, AuthenticationResultsBuf, CommentBuf, INSTANCE, Instance, Keyword, PropertyBuf,
     ResInfoBuf, Value, WriteError, WriteErrorKind as Kind, named,
 };
-use crate::{
-    syntax::{AuthenticationResults, Body, Comment, Number, Property, ResInfo},
-    text::Text,
-};
+use crate::syntax::{AuthenticationResults, Body, Comment, Number, Property, ResInfo, Text};
 
 impl TryFrom<Property<'_>> for PropertyBuf {
     type Error = WriteError;

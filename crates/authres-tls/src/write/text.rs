@@ -8,12 +8,12 @@ use super::{
     error::{WriteError, WriteErrorKind},
     fold::is_blank,
 };
-use crate::{syntax::Rules, text::Form};
+use crate::syntax::{Form, Rules};
 
 /// A `Keyword` (RFC 5321 section 4.1.2), in lower case: a method, result, ptype or property.
 ///
 /// ```
-/// # use authres_tls::Keyword;
+/// # use authres_tls::write::Keyword;
 /// assert_eq!(Keyword::try_new("TLS")?.as_str(), "tls");
 /// assert!(Keyword::try_new("tls=pass").is_err());
 /// # Ok::<(), authres_tls::WriteError>(())

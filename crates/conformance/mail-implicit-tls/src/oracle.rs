@@ -160,7 +160,7 @@ fn constrained(certificate: &[u8], expected: &[ReferenceIdentity]) -> Result<(),
 /// Checks a Received field of any octets.
 ///
 /// - A clause is where its span states, and its value is a part of it. An error points into the field.
-/// - What `tls` has is a `tls-cipher` to `deep-latch` too, which has its own grammar.
+/// - A clause that `tls` reads is a `tls-cipher` to `deep-latch` too, which has its own grammar.
 /// - A field to which the clauses are added reads as before, with the clauses; they cannot be added twice.
 ///
 /// # Errors
@@ -251,7 +251,7 @@ pub fn identity(data: &[u8]) -> Result<(), Broken> {
 /// `CN=imap.example.org`, an RDN in DER.
 const COMMON_NAME: &[u8] = b"\x31\x19\x30\x17\x06\x03\x55\x04\x03\x0c\x10imap.example.org";
 
-/// Returns a certificate of version 3 with this subject and these GeneralNames. Its signature is none.
+/// Returns a certificate of version 3 with this subject and these GeneralNames. Its signature is invalid.
 fn certificate(rdns: &[u8], names: Option<&[u8]>) -> Vec<u8> {
     const ALGORITHM: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
     let validity = b"\x30\x1e\x17\x0d260101000000Z\x17\x0d360101000000Z";

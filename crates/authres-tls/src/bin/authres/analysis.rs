@@ -3,8 +3,11 @@
 use std::ops::Range;
 
 use authres_tls::{
-    AuthenticationResults, Body, Diagnostic, DiagnosticKind, Disguise, NotTls, ParseError, ResInfo,
-    Span, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsLintKind, TlsResInfo, registry::Method,
+    AuthenticationResults, ParseError, ResInfo, TlsResInfo,
+    registry::Method,
+    strip::Disguise,
+    syntax::{Body, Diagnostic, DiagnosticKind, Span},
+    tls::{NotTlsError, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsLintKind},
 };
 
 use crate::{
@@ -262,7 +265,7 @@ fn of_registry(result: ResInfo<'_, '_>) -> Vec<Finding> {
             version.span(),
         ));
     }
-    if !matches!(TlsResInfo::try_from(result), Err(NotTls::OtherMethod)) {
+    if !matches!(TlsResInfo::try_from(result), Err(NotTlsError::OtherMethod)) {
         return findings;
     }
     let word = result.result();

@@ -7,8 +7,9 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use authres_tls::{
-    AuthenticationResults, Body, Comment, Element, Number, ParseError, Property, ResInfo, Text,
-    TlsResInfo, registry::Method,
+    AuthenticationResults, ParseError, ResInfo, TlsResInfo,
+    registry::Method,
+    syntax::{Body, Comment, Element, Number, Property, Text},
 };
 
 use crate::{

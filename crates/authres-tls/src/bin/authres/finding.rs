@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
-use authres_tls::Span;
+use authres_tls::syntax::Span;
 
 use crate::{input::Found, visible::is_unsafe};
 

@@ -7,7 +7,10 @@ use std::{
 };
 
 use authres_tls::{
-    AUTHENTICATION_RESULTS, Disguise, Limits, StripPolicy, StripScope, Stripper, fields,
+    StripPolicy, Stripper,
+    message::fields,
+    strip::{AUTHENTICATION_RESULTS, Disguise, StripScope},
+    syntax::Limits,
 };
 
 use crate::{

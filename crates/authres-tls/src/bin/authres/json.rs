@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use authres_tls::{
-    AuthenticationResults, Body, Comment, Diagnostic, DiagnosticKind, Disguise, Form, Number,
-    ParseError, Property, ResInfo, Span, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsProperty,
-    TlsResInfo,
+    AuthenticationResults, ParseError, ResInfo, TlsResInfo,
+    strip::Disguise,
+    syntax::{Body, Comment, Diagnostic, DiagnosticKind, Form, Number, Property, Span},
+    tls::{TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsProperty},
 };
 use serde::Serialize;
 
@@ -224,7 +225,7 @@ fn digits(number: Number) -> Digits {
     }
 }
 
-fn text(text: authres_tls::Text<'_>) -> Text {
+fn text(text: authres_tls::syntax::Text<'_>) -> Text {
     Text {
         value: text.unfolded().into_owned(),
         raw: String::from_utf8_lossy(text.raw()).into_owned(),

@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use authres_tls::{Removal, StripPolicy, StripReason, StripScope, Stripper};
+use authres_tls::{
+    StripPolicy, Stripper,
+    strip::{Removal, StripReason, StripScope},
+};
 use serde::Serialize;
 
 use crate::{
@@ -202,7 +205,7 @@ impl<'w> Reports<'w> {
             field: removal.index,
             line: first_line.saturating_add(removal.line),
             reason: removal.reason.name(),
-            hidden_by: removal.disguise.map(authres_tls::Disguise::name),
+            hidden_by: removal.disguise.map(authres_tls::strip::Disguise::name),
             why: why(removal.reason),
         };
         match self.form {

@@ -1,8 +1,11 @@
 //! The properties of a `tls` result as what they stand for.
 
 use authres_tls::{
-    AltName, AltNames, AttributeValue, Conflict, DistinguishedName, DnForm, Fingerprint, Property,
-    PropertyError, TlsProperty, TlsResInfo, Word,
+    TlsResInfo,
+    syntax::Property,
+    tls::dn::{AttributeValue, DistinguishedName, DnForm},
+    tls::san::{AltName, AltNames},
+    tls::{ConflictError, Fingerprint, PropertyError, TlsProperty, Word},
 };
 use serde::Serialize;
 
@@ -175,7 +178,7 @@ fn value<T>(read: Result<Option<T>, PropertyError>, view: impl FnOnce(T) -> View
 }
 
 fn word<T>(
-    read: Result<Option<Word<'_, T>>, Conflict>,
+    read: Result<Option<Word<'_, T>>, ConflictError>,
     view: impl FnOnce(T) -> View,
 ) -> Option<View> {
     match read {

@@ -3,13 +3,13 @@
 
 use super::{AfterId, Form, Parser, Rest, TextNode, may_be_cfws};
 use crate::{
-    error::{DiagnosticKind, ErrorKind},
-    registry,
+    registry, slice,
     syntax::{
         Number,
+        error::{DiagnosticKind, ErrorKind},
         rules::{Failure, Read, is_control},
+        text::Span,
     },
-    text::Span,
 };
 
 impl<'a> Parser<'a, '_> {
@@ -85,8 +85,7 @@ impl<'a> Parser<'a, '_> {
                 return Ok(Some(rest));
             }
             let behind = self.behind_word(rest)?;
-            let length = rest.len().saturating_sub(behind.len());
-            let word = rest.get(..length).unwrap_or_default();
+            let word = slice::before(rest, behind);
             let may_follow = match word.split_last() {
                 Some((b'=', key)) => self
                     .rules
@@ -154,8 +153,7 @@ impl<'a> Parser<'a, '_> {
             && let Some(rest) = self.registered_method(input)
             && self.begins_result(input)
         {
-            let length = input.len().saturating_sub(rest.len());
-            let method = input.get(..length).unwrap_or_default();
+            let method = slice::before(input, rest);
             if method.contains(&b'.') {
                 self.note(DiagnosticKind::DottedMethod, "method", self.offset(input))?;
                 return Ok(rest);
@@ -190,13 +188,13 @@ impl<'a> Parser<'a, '_> {
 
     /// The `=` behind a method-version, whatever that is, or what else ends it.
     fn behind_method_version(&self, input: &'a [u8]) -> &'a [u8] {
-        let mut rest = input.get(1..).unwrap_or_default();
+        let mut rest = slice::after_first(input);
         rest = self.without_cfws(rest).unwrap_or(rest);
         let ends = |octet: &u8| {
             matches!(octet, b'=' | b';' | b'(' | b'"' | b' ' | b'\t') || is_control(*octet)
         };
         let length = rest.iter().position(ends).unwrap_or(rest.len());
-        let rest = rest.get(length..).unwrap_or_default();
+        let rest = slice::from(rest, length);
         self.without_cfws(rest).unwrap_or(rest)
     }
 
@@ -268,11 +266,7 @@ impl<'a> Parser<'a, '_> {
     /// `propspec`, or a word that is none and is skipped. What follows a skipped word belongs to the same
     /// diagnostic.
     pub(super) fn propspec_or_junk(&mut self, input: &'a [u8], in_junk: &mut bool) -> Rest<'a> {
-        let marks = (
-            self.tree.properties.len(),
-            self.tree.comments.len(),
-            self.tree.diagnostics.len(),
-        );
+        let mark = self.mark();
         let failure = match self.propspec(input) {
             Err(nom::Err::Error(failure)) => failure,
             other => {
@@ -284,9 +278,7 @@ impl<'a> Parser<'a, '_> {
         if self.input.get(offset).copied().is_some_and(is_control) && !self.ends_value_at(offset) {
             return Err(failure.fatal());
         }
-        self.tree.properties.truncate(marks.0);
-        self.tree.comments.truncate(marks.1);
-        self.tree.diagnostics.truncate(marks.2);
+        self.rewind(mark);
         if !core::mem::replace(in_junk, true) {
             let kind = DiagnosticKind::JunkInResinfo(failure.kind);
             self.note(kind, failure.field, self.offset(input))?;
@@ -296,7 +288,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn ends_value_at(&self, offset: usize) -> bool {
-        self.ends_value(self.input.get(offset..).unwrap_or_default())
+        self.ends_value(slice::from(self.input, offset))
     }
 
     /// What follows a word: everything up to white space, a comment or the end of the result.
@@ -308,7 +300,7 @@ impl<'a> Parser<'a, '_> {
                 [octet, ..] if is_control(*octet) => {
                     return Err(Failure::new(ErrorKind::Control, "resinfo", input).fatal());
                 }
-                rest => rest.get(1..).unwrap_or_default(),
+                rest => slice::after_first(rest),
             };
         }
         Ok(input)

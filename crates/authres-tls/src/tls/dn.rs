@@ -4,20 +4,14 @@
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
 
-use nom::{
-    Parser,
-    branch::alt,
-    bytes::complete::{tag_no_case, take_while},
-    character::complete::{alpha1, digit1, hex_digit1},
-    combinator::{opt, recognize},
-    multi::many1_count,
-    sequence::preceded,
-};
+mod oneline;
+mod rfc4514;
 
-use crate::{
-    text::Text,
-    tls::error::{ReadValue, ValueError, ValueErrorKind as Kind, ValueFailure, read_all},
+use super::{
+    error::{ReadValue, ValueError, ValueErrorKind as Kind, read_all},
+    escape::{Escapes, hex_pair, push_escaped, push_hex},
 };
+use crate::{slice, syntax::Text};
 
 const NAME: &str = "distinguishedName";
 const TYPE: &str = "attributeType";
@@ -37,13 +31,13 @@ pub enum DnForm {
 /// RDN first, OpenSSL last, and nothing in the text tells which; so nothing is reordered here.
 ///
 /// ```
-/// # use authres_tls::DistinguishedName;
+/// # use authres_tls::tls::dn::DistinguishedName;
 /// let name = DistinguishedName::parse("CN=Foo\\, Inc,O=x")?;
 /// assert_eq!(name.values("CN").collect::<Vec<_>>(), ["Foo, Inc"]);
 /// let name = DistinguishedName::parse("C=US, O=AcmeCert Inc, CN=AcmeCert CA")?;
 /// assert_eq!(name.rdns().count(), 3);
 /// assert_eq!(name.to_rfc4514(), "C=US,O=AcmeCert Inc,CN=AcmeCert CA");
-/// # Ok::<(), authres_tls::ValueError>(())
+/// # Ok::<(), authres_tls::tls::ValueError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DistinguishedName<'a> {
@@ -67,8 +61,8 @@ impl<'a> DistinguishedName<'a> {
             return Err(ValueError::new(Kind::Control, NAME, at));
         }
         match form {
-            DnForm::Rfc4514 => read_all(&text, NAME, distinguished_name)?,
-            DnForm::Oneline => read_all(&text, NAME, oneline)?,
+            DnForm::Rfc4514 => read_all(&text, NAME, rfc4514::distinguished_name)?,
+            DnForm::Oneline => read_all(&text, NAME, oneline::oneline)?,
         }
         Ok(Self { text, form })
     }
@@ -85,10 +79,10 @@ impl<'a> DistinguishedName<'a> {
     /// ASCII is escaped.
     ///
     /// ```
-    /// # use authres_tls::{AttributeValue, DistinguishedName};
+    /// # use authres_tls::tls::dn::{AttributeValue, DistinguishedName};
     /// let name = DistinguishedName::from_rdns([[("CN", AttributeValue::from("x, O=y"))]])?;
     /// assert_eq!(name.as_str(), "CN=x\\, O=y");
-    /// # Ok::<(), authres_tls::ValueError>(())
+    /// # Ok::<(), authres_tls::tls::ValueError>(())
     /// ```
     ///
     /// # Errors
@@ -101,7 +95,7 @@ impl<'a> DistinguishedName<'a> {
             let mut separator = if text.is_empty() { "" } else { "," };
             let before = text.len();
             for (attribute_type, value) in rdn {
-                read_all(attribute_type, TYPE, self::attribute_type)?;
+                read_all(attribute_type, TYPE, rfc4514::attribute_type)?;
                 text.push_str(separator);
                 push_attribute(&mut text, attribute_type, &value);
                 separator = "+";
@@ -165,7 +159,16 @@ impl<'a> DistinguishedName<'a> {
         text
     }
 
-    /// The name with a text of its own.
+    /// Returns the name as ASCII, safe to fold. A name in OpenSSL's one-line form keeps that form, because its
+    /// order of RDNs differs from RFC 4514.
+    pub(crate) fn to_foldable(&self) -> String {
+        match self.form {
+            DnForm::Rfc4514 => self.to_rfc4514(),
+            DnForm::Oneline => self.text.clone().into_owned(),
+        }
+    }
+
+    /// Returns the name with its own text, not a borrowed one.
     #[must_use]
     pub fn into_owned(self) -> DistinguishedName<'static> {
         DistinguishedName {
@@ -287,10 +290,13 @@ impl<'n> Attribute<'n> {
                     .collect(),
             ),
             (DnForm::Rfc4514, [b'"', ..]) => {
-                let inner = self.value.get(1..self.value.len().saturating_sub(1));
-                AttributeValue::Text(unescaped(inner.unwrap_or_default(), self.form))
+                let inner = slice::text(slice::inside(self.value.as_bytes()));
+                AttributeValue::Text(Escapes::Backslash.decode_text(inner))
             }
-            _ => AttributeValue::Text(unescaped(self.value, self.form)),
+            (DnForm::Rfc4514, _) => {
+                AttributeValue::Text(Escapes::Backslash.decode_text(self.value))
+            }
+            (DnForm::Oneline, _) => AttributeValue::Text(Escapes::Oneline.decode_text(self.value)),
         }
     }
 }
@@ -355,264 +361,22 @@ fn oid(attribute_type: &str) -> &str {
 }
 
 /// The descriptor of an OID.
-#[cfg(feature = "x509-parser")]
+#[cfg(feature = "certificates")]
 pub(crate) fn descriptor(oid: &str) -> Option<&'static str> {
     let mut all = DESCRIPTORS.iter();
     all.find(|(_, it)| *it == oid)
         .map(|(descriptor, _)| *descriptor)
 }
 
-fn is_blank(octet: u8) -> bool {
-    octet == b' '
-}
-
-/// The octet that two hexadecimal digits make.
-pub(crate) fn hex_pair(high: u8, low: u8) -> Option<u8> {
-    let digit = |octet: u8| char::from(octet).to_digit(16);
-    let octet = digit(high)?.checked_mul(16)?.checked_add(digit(low)?)?;
-    u8::try_from(octet).ok()
-}
-
-const fn is_special(octet: u8) -> bool {
-    matches!(octet, b'"' | b'+' | b',' | b';' | b'<' | b'>' | b'\\')
-}
-
-/// `attributeType`: a descriptor, or an OID, perhaps with `OID.` before it.
-fn attribute_type(input: &[u8]) -> ReadValue<'_> {
-    let is_keychar = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
-    let dot = || nom::bytes::complete::tag(&b"."[..]);
-    let numeric = || recognize((digit1, many1_count(preceded(dot(), digit1))));
-    let prefixed = recognize(preceded(tag_no_case(&b"OID."[..]), numeric()));
-    let descriptor = recognize((alpha1, take_while(is_keychar)));
-    alt((prefixed, numeric(), descriptor))
-        .parse(input)
-        .map_err(|_: nom::Err<ValueFailure>| ValueFailure::new(Kind::Expected, TYPE, input).error())
-}
-
-fn blanks(input: &[u8]) -> ReadValue<'_> {
-    take_while(is_blank).parse(input)
-}
-
-/// `attributeTypeAndValue` of the form, with its `/` or `+` before it where the form has that.
+/// Reads `attributeTypeAndValue` of the form, with its `/` or `+` before it where the form has that.
 fn attribute(input: &[u8], form: DnForm) -> ReadValue<'_, Attribute<'_>> {
-    let (rest, attribute_type, value) = match form {
-        DnForm::Rfc4514 => {
-            let (rest, _) = blanks(input)?;
-            let (rest, attribute_type) = attribute_type(rest)?;
-            let (rest, _) = blanks(rest)?;
-            let rest = equals(rest)?;
-            let (rest, _) = blanks(rest)?;
-            let (rest, value) = attribute_value(rest)?;
-            let (rest, _) = blanks(rest)?;
-            (rest, attribute_type, value)
-        }
-        DnForm::Oneline => {
-            let [b'/' | b'+', rest @ ..] = input else {
-                return Err(ValueFailure::new(Kind::Expected, NAME, input).error());
-            };
-            let (rest, attribute_type) = attribute_type(rest)?;
-            let (rest, value) = oneline_value(equals(rest)?)?;
-            (rest, attribute_type, value)
-        }
-    };
-    // Both are cut from UTF-8 beside ASCII characters.
-    let attribute = Attribute {
-        attribute_type: core::str::from_utf8(attribute_type).unwrap_or_default(),
-        value: core::str::from_utf8(value).unwrap_or_default(),
-        form,
-    };
-    Ok((rest, attribute))
-}
-
-fn equals(input: &[u8]) -> Result<&[u8], nom::Err<ValueFailure>> {
-    match input {
-        [b'=', rest @ ..] => Ok(rest),
-        _ => Err(ValueFailure::new(Kind::Expected, "EQUALS", input).error()),
+    match form {
+        DnForm::Rfc4514 => rfc4514::attribute(input),
+        DnForm::Oneline => oneline::attribute(input),
     }
 }
 
-/// `attributeValue`: `#` and hexadecimal, a string, or the quoted string of RFC 2253.
-fn attribute_value(input: &[u8]) -> ReadValue<'_> {
-    let (rest, value) = match input {
-        [b'#', digits @ ..] => {
-            let (rest, digits) = opt(hex_digit1::<_, ValueFailure>).parse(digits)?;
-            if digits.is_none_or(|digits| !digits.len().is_multiple_of(2)) {
-                return Err(ValueFailure::new(Kind::Expected, "hexstring", input).error());
-            }
-            consumed(input, rest)
-        }
-        [b'"', ..] => quoted(input)?,
-        _ => string(input)?,
-    };
-    checked_utf8(value, input)?;
-    Ok((rest, value))
-}
-
-fn consumed<'a>(input: &'a [u8], rest: &'a [u8]) -> (&'a [u8], &'a [u8]) {
-    let length = input.len().saturating_sub(rest.len());
-    (rest, input.get(..length).unwrap_or_default())
-}
-
-/// What an escape leaves behind it.
-fn pair(input: &[u8]) -> Result<&[u8], nom::Err<ValueFailure>> {
-    match input {
-        [b'\\', octet, rest @ ..] if is_special(*octet) || matches!(octet, b' ' | b'#' | b'=') => {
-            Ok(rest)
-        }
-        [b'\\', high, low, rest @ ..] if hex_pair(*high, *low).is_some() => Ok(rest),
-        _ => Err(ValueFailure::new(Kind::BadEscape, VALUE, input).error()),
-    }
-}
-
-/// `string`: to the `,` or `+` that is not escaped, without the blanks before it that are not escaped.
-fn string(input: &[u8]) -> ReadValue<'_> {
-    let (mut rest, mut end) = (input, input);
-    loop {
-        match rest {
-            [] | [b',' | b'+', ..] => break,
-            [b'\\', ..] => {
-                rest = pair(rest)?;
-                end = rest;
-            }
-            [octet, ..] if is_special(*octet) => {
-                return Err(ValueFailure::new(Kind::Unescaped, VALUE, rest).error());
-            }
-            [octet, left @ ..] => {
-                rest = left;
-                if !is_blank(*octet) {
-                    end = rest;
-                }
-            }
-        }
-    }
-    Ok(consumed(input, end))
-}
-
-/// A quoted string, in which only the quote and the backslash need be escaped.
-fn quoted(input: &[u8]) -> ReadValue<'_> {
-    let mut rest = input.split_first().map_or(input, |(_, rest)| rest);
-    loop {
-        match rest {
-            [] => return Err(ValueFailure::new(Kind::Unclosed, VALUE, input).error()),
-            [b'"', rest @ ..] => return Ok(consumed(input, rest)),
-            [b'\\', ..] => rest = pair(rest)?,
-            [_, left @ ..] => rest = left,
-        }
-    }
-}
-
-/// The escapes of a value make UTF-8.
-fn checked_utf8(value: &[u8], at: &[u8]) -> Result<(), nom::Err<ValueFailure>> {
-    let high = |pair: &[u8]| matches!(pair, [b'\\', b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f']);
-    if value.windows(2).any(high) && core::str::from_utf8(&unescaped_octets(value)).is_err() {
-        return Err(ValueFailure::new(Kind::NotUtf8, VALUE, at).error());
-    }
-    Ok(())
-}
-
-/// `rdn *( "," rdn )`, an RDN being `attribute *( "+" attribute )`; nothing is a name, too.
-fn distinguished_name(input: &[u8]) -> ReadValue<'_, ()> {
-    let mut rest = input;
-    while !rest.is_empty() || rest.len() != input.len() {
-        let (left, _) = attribute(rest, DnForm::Rfc4514)?;
-        rest = match left {
-            [b',' | b'+', left @ ..] => left,
-            _ => return Ok((left, ())),
-        };
-    }
-    Ok((rest, ()))
-}
-
-fn oneline(input: &[u8]) -> ReadValue<'_, ()> {
-    let mut rest = input;
-    while !rest.is_empty() {
-        (rest, _) = attribute(rest, DnForm::Oneline)?;
-    }
-    Ok((rest, ()))
-}
-
-/// To the next `/` or `+` that an attribute follows.
-fn oneline_value(input: &[u8]) -> ReadValue<'_> {
-    let mut rest = input;
-    loop {
-        rest = match rest {
-            [] => break,
-            [b'/' | b'+', left @ ..] => match attribute_type(left) {
-                Ok(([b'=', ..], _)) => break,
-                _ => left,
-            },
-            [b'\\', b'/' | b'+', left @ ..] => left,
-            [_, left @ ..] => left,
-        };
-    }
-    let (rest, value) = consumed(input, rest);
-    let text = unescaped_octets_oneline(value);
-    if core::str::from_utf8(&text).is_err() {
-        return Err(ValueFailure::new(Kind::NotUtf8, VALUE, input).error());
-    }
-    Ok((rest, value))
-}
-
-fn unescaped(value: &str, form: DnForm) -> Cow<'_, str> {
-    if !value.contains('\\') {
-        return Cow::Borrowed(value);
-    }
-    let octets = match form {
-        DnForm::Rfc4514 => unescaped_octets(value.as_bytes()),
-        DnForm::Oneline => unescaped_octets_oneline(value.as_bytes()).into_owned(),
-    };
-    // It was looked at when the name was read.
-    Cow::Owned(String::from_utf8(octets).unwrap_or_default())
-}
-
-fn unescaped_octets(value: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value;
-    loop {
-        rest = match rest {
-            [] => return out,
-            [b'\\', high, low, left @ ..] if hex_pair(*high, *low).is_some() => {
-                out.extend(hex_pair(*high, *low));
-                left
-            }
-            [b'\\', octet, left @ ..] | [octet, left @ ..] => {
-                out.push(*octet);
-                left
-            }
-        };
-    }
-}
-
-/// `\x0A`, `\/` and `\+`; OpenSSL does not escape the backslash.
-fn unescaped_octets_oneline(value: &[u8]) -> Cow<'_, [u8]> {
-    if !value.contains(&b'\\') {
-        return Cow::Borrowed(value);
-    }
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value;
-    loop {
-        rest = match rest {
-            [] => return Cow::Owned(out),
-            [b'\\', b'x', high, low, left @ ..] if hex_pair(*high, *low).is_some() => {
-                out.extend(hex_pair(*high, *low));
-                left
-            }
-            [b'\\', octet @ (b'/' | b'+'), left @ ..] | [octet, left @ ..] => {
-                out.push(*octet);
-                left
-            }
-        };
-    }
-}
-
-pub(crate) fn push_hex(text: &mut String, octet: u8) {
-    for digit in [octet >> 4, octet & 15] {
-        let digit = char::from_digit(digit.into(), 16).unwrap_or_default();
-        text.push(digit.to_ascii_uppercase());
-    }
-}
-
-/// RFC 4514 section 2.4, and `\XX` for every octet outside printable ASCII.
+/// Appends an attribute as RFC 4514 section 2.4 writes it, in printable ASCII.
 fn push_attribute(text: &mut String, attribute_type: &str, value: &AttributeValue<'_>) {
     text.push_str(attribute_type);
     text.push('=');
@@ -623,23 +387,8 @@ fn push_attribute(text: &mut String, attribute_type: &str, value: &AttributeValu
                 push_hex(text, *octet);
             }
         }
-        AttributeValue::Text(value) => {
-            let last = value.len().saturating_sub(1);
-            let mut before = b' ';
-            for (place, octet) in value.bytes().enumerate() {
-                // Folding would take blanks at an end, or behind a blank, for its own.
-                let blank = is_blank(octet) && (is_blank(before) || place == last);
-                if blank || !matches!(octet, b' '..=b'~') {
-                    text.push('\\');
-                    push_hex(text, octet);
-                } else {
-                    if is_special(octet) || place == 0 && octet == b'#' {
-                        text.push('\\');
-                    }
-                    text.push(char::from(octet));
-                }
-                before = octet;
-            }
-        }
+        AttributeValue::Text(value) => push_escaped(text, value, |place, octet| {
+            rfc4514::is_special(octet) || place == 0 && octet == b'#'
+        }),
     }
 }

@@ -60,7 +60,7 @@ impl Options {
     /// With or without line breaks that are a bare LF.
     ///
     /// ```
-    /// # use authres_tls::{AuthenticationResults, ErrorKind, Options};
+    /// # use authres_tls::{AuthenticationResults, Options, syntax::ErrorKind};
     /// let value = b"mx.example.org;\n\tspf=pass smtp.mailfrom=a.example";
     /// let error = AuthenticationResults::parse(value, &Options::strict()).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::BareLf);

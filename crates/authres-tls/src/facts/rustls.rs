@@ -1,10 +1,10 @@
 //! Feature `rustls`: what a server's connection knows of its client, and a verifier that leaves the
 //! verdict on the client's certificate to the message instead of ending the connection.
 
-use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use rustls::{
+use ::rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConnection,
     SignatureScheme,
     client::{danger::HandshakeSignatureValid, verify_server_name},
@@ -16,26 +16,23 @@ use rustls::{
     },
 };
 
-use crate::{
-    facts::{
-        CertificateFields, ChainVerdict, ClientCertificate, HostVerdict, PresentedCertificate,
-        Session, TlsSession,
-    },
-    tls::{cipher_suite::CipherSuite, version::ProtocolVersion},
-    x509,
+use super::{
+    CertificateFields, ChainVerdict, ClientCertificate, HostVerdict, PresentedCertificate, Session,
+    TlsSession, certificate,
 };
+use crate::tls::{CipherSuite, ProtocolVersion};
 
 /// The handshake is not finished: nothing is known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StillHandshaking;
+pub struct UnfinishedHandshakeError;
 
-impl fmt::Display for StillHandshaking {
+impl fmt::Display for UnfinishedHandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("handshake: not finished")
     }
 }
 
-impl core::error::Error for StillHandshaking {}
+impl core::error::Error for UnfinishedHandshakeError {}
 
 /// A verifier of client certificates that lets every client through whose key made the handshake's
 /// signature, certificate or not. What the verifier it wraps thinks of the certificate is asked by
@@ -48,8 +45,8 @@ impl core::error::Error for StillHandshaking {}
 ///
 /// ```
 /// # use std::{error::Error, sync::Arc, time::Duration};
-/// use authres_tls::{DeferredClientVerifier, Policy, evaluate};
-/// use rustls::{ServerConfig, crypto::ring, pki_types::UnixTime, server::WebPkiClientVerifier};
+/// use authres_tls::{Policy, facts::rustls::DeferredClientVerifier};
+/// use ::rustls::{ServerConfig, crypto::ring, pki_types::UnixTime, server::WebPkiClientVerifier};
 ///
 /// # fn f(
 /// #     roots: Arc<rustls::RootCertStore>,
@@ -68,7 +65,7 @@ impl core::error::Error for StillHandshaking {}
 /// // After the handshake, when the message is there:
 /// let host = "smtp.example.com".try_into()?;
 /// let session = verifier.session(&connection, Some(&host), UnixTime::now())?;
-/// let report = evaluate(&session, &Policy::default());
+/// let report = Policy::default().evaluate(&session);
 /// # let _ = report;
 /// # Ok(())
 /// # }
@@ -102,9 +99,9 @@ impl DeferredClientVerifier {
         connection: &ServerConnection,
         host: Option<&ServerName<'_>>,
         now: UnixTime,
-    ) -> Result<Session, StillHandshaking> {
+    ) -> Result<Session, UnfinishedHandshakeError> {
         if connection.is_handshaking() {
-            return Err(StillHandshaking);
+            return Err(UnfinishedHandshakeError);
         }
         let cipher_suite = connection.negotiated_cipher_suite().and_then(|suite| {
             // rustls spells the suites of TLS 1.3 in its own way.
@@ -164,8 +161,15 @@ impl DeferredClientVerifier {
 fn certificate_verdict(error: &CertificateError) -> (ChainVerdict, bool) {
     let verdict = match error {
         CertificateError::UnknownIssuer => return (ChainVerdict::UnknownIssuer, true),
-        // What webpki says of most self-signed certificates: `openssl req -x509` marks them as a CA's.
-        CertificateError::Other(other) if format!("{:?}", other.0) == "CaUsedAsEndEntity" => {
+        // webpki's error for most self-signed certificates: `openssl req -x509` marks them as a CA's. If rustls
+        // used another version of webpki than this crate, the case "self-signed, marked as a CA's" of
+        // tests/rustls.rs would fail.
+        CertificateError::Other(other)
+            if matches!(
+                other.0.downcast_ref(),
+                Some(webpki::Error::CaUsedAsEndEntity)
+            ) =>
+        {
             return (ChainVerdict::NotAccepted, true);
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -194,7 +198,7 @@ fn is_self_signed(
     certificate: &CertificateDer<'_>,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
-    let Ok(parsed) = x509::parse(certificate) else {
+    let Ok(parsed) = certificate::parse(certificate) else {
         return false;
     };
     let (key, signature) = (

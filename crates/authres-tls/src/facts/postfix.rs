@@ -12,15 +12,15 @@ use nom::{
     sequence::{preceded, terminated},
 };
 
+use super::{
+    CertificateFields, ChainVerdict, ClientCertificate, PresentedCertificate, Session, TlsSession,
+    common_name,
+};
 use crate::{
-    facts::{
-        CertificateFields, ChainVerdict, ClientCertificate, PresentedCertificate, Session,
-        TlsSession, common_name,
-    },
+    slice,
     tls::{
-        cipher_suite::CipherSuite,
-        error::{ReadValue, ValueError, ValueErrorKind as Kind, ValueFailure, read_all},
-        version::ProtocolVersion,
+        CipherSuite, ProtocolVersion, ValueError, ValueErrorKind as Kind,
+        error::{ReadValue, ValueFailure, read_all},
     },
 };
 
@@ -43,17 +43,17 @@ impl Session {
     /// Anybody can write a `Received` field: give only the one that one's own Postfix added.
     ///
     /// ```
-    /// # use authres_tls::{Policy, Session, TlsResult, evaluate};
+    /// # use authres_tls::{Policy, Session, tls::TlsResult};
     /// let session = Session::from_postfix_received(
     ///     "from smtp.example.com (smtp.example.com [192.0.2.1])\r\n\
     ///      \t(using TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits))\r\n\
     ///      \t(Client CN \"smtp.example.com\", Issuer \"Example CA\" (verified OK))\r\n\
     ///      \tby mx.example.net (Postfix) with ESMTPS id 22F5EA843D0",
     /// )?;
-    /// let report = evaluate(&session, &Policy::default());
+    /// let report = Policy::default().evaluate(&session);
     /// assert_eq!(report.result, TlsResult::PermError);
     /// assert_eq!(report.comment, Some("host identity not checked"));
-    /// # Ok::<(), authres_tls::ValueError>(())
+    /// # Ok::<(), authres_tls::tls::ValueError>(())
     /// ```
     ///
     /// # Errors
@@ -94,7 +94,7 @@ fn comment(input: &[u8]) -> ReadValue<'_> {
         match octet {
             b'(' => depth = depth.saturating_add(1),
             b')' => depth = depth.saturating_sub(1),
-            b'\\' => return Err(expected(RECEIVED, input.get(place..).unwrap_or_default())),
+            b'\\' => return Err(expected(RECEIVED, slice::from(input, place))),
             _ => {}
         }
         if depth == 0 {
@@ -156,7 +156,7 @@ fn received(input: &[u8]) -> ReadValue<'_, Session> {
 /// `using VERSION with cipher NAME (BITS/BITS bits)`, and since Postfix 3.4 what was used to exchange
 /// keys and to sign.
 fn using(input: &[u8]) -> ReadValue<'_, TlsSession> {
-    let text = |octets| core::str::from_utf8(octets).unwrap_or_default();
+    let text = slice::text;
     let (rest, version) = preceded(tag(&b"using "[..]), word).parse(input)?;
     let (rest, suite) = preceded(tag(&b" with cipher "[..]), word).parse(rest)?;
     let (rest, bits) = preceded(tag(&b" ("[..]), digit1).parse(rest)?;
@@ -190,7 +190,7 @@ fn is_as_in_certificate(name: &str) -> bool {
 /// `Client CN "…", Issuer "…" (verified OK)`, or that there was no certificate.
 fn client(inside: &[u8]) -> Option<ClientCertificate> {
     const BETWEEN: &str = "\", Issuer \"";
-    let text = core::str::from_utf8(inside).unwrap_or_default();
+    let text = slice::text(inside);
     match text {
         "No client certificate requested" => return Some(ClientCertificate::NotRequested),
         "Client did not present a certificate" => return Some(ClientCertificate::NotPresented),

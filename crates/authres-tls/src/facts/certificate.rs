@@ -20,10 +20,12 @@ use x509_parser::{
 };
 
 use crate::{
-    dn::{AttributeValue, DistinguishedName, descriptor},
     facts::CertificateFields,
-    san::{AltName, AltNames},
-    tls::error::{ValueError, ValueErrorKind},
+    tls::{
+        ValueError, ValueErrorKind,
+        dn::{AttributeValue, DistinguishedName, descriptor},
+        san::{AltName, AltNames},
+    },
 };
 
 const CERTIFICATE: &str = "Certificate";

@@ -8,17 +8,13 @@ use alloc::{
 };
 
 use crate::{
-    dn::{DistinguishedName, DnForm},
     facts::{
         CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, HostVerdict, LocalVerdict,
         PresentedCertificate, Session, TlsSession,
     },
-    san::AltNames,
     tls::{
-        cipher_suite::CipherSuite,
-        fingerprint::Fingerprint,
-        keyword::{Strength, TlsProperty, TlsResult, Verification},
-        version::ProtocolVersion,
+        CipherSuite, Fingerprint, ProtocolVersion, Strength, TlsProperty, TlsResult, Verification,
+        dn::DistinguishedName, san::AltNames,
     },
     write::{ResInfoBuf, WriteError},
 };
@@ -117,6 +113,93 @@ pub struct Policy {
     pub strength: RateStrength,
 }
 
+impl Policy {
+    /// The result of the `tls` method for a session.
+    ///
+    /// | the client's certificate | result |
+    /// |---|---|
+    /// | verified by a CA, by DANE or by local policy, and of the expected host | `pass` |
+    /// | the same, and of another host | `invalidhost` |
+    /// | the same, and nobody checked the host | `permerror` |
+    /// | refused by local policy, revoked, malformed, against secure TLSA records, ... | `fail` |
+    /// | its revocation status, or TLSA records, cannot be had now | `temperror` |
+    /// | self-signed | `selfsigned` |
+    /// | of an unknown issuer | `fail` |
+    /// | not checked, not presented, not requested, not known | `permerror` |
+    /// | the session is in clear, or its cipher does not encrypt | `none` |
+    ///
+    /// ```
+    /// use authres_tls::{Policy, Session, facts::{CertificateFields, ChainVerdict, HostVerdict, PresentedCertificate, TlsSession}, tls::{CipherSuite, ProtocolVersion, TlsResult}, tls::dn::DistinguishedName};
+    ///
+    /// let mut session = Session::Tls(TlsSession {
+    ///     version: Some(ProtocolVersion::Tls1_3),
+    ///     cipher_suite: CipherSuite::from_description("TLS_AES_128_GCM_SHA256"),
+    ///     key_bits: Some(128),
+    ///     client: PresentedCertificate {
+    ///         fields: CertificateFields {
+    ///             subject: Some(DistinguishedName::parse("CN=smtp.example.com")?),
+    ///             ..CertificateFields::default()
+    ///         },
+    ///         chain: ChainVerdict::Trusted,
+    ///         ..PresentedCertificate::default()
+    ///     }
+    ///     .into(),
+    ///     ..TlsSession::default()
+    /// });
+    /// let report = Policy::default().evaluate(&session);
+    /// assert_eq!(report.result, TlsResult::PermError);
+    /// assert_eq!(report.comment, Some("host identity not checked"));
+    ///
+    /// session.presented_mut().ok_or("no certificate")?.host = HostVerdict::Match;
+    /// let report = Policy::default().evaluate(&session);
+    /// assert_eq!(report.result, TlsResult::Pass);
+    /// let properties = report.properties.iter().map(|(property, value)| (property.name(), &**value));
+    /// assert!(properties.eq([
+    ///     ("cert.client", "CN=smtp.example.com"),
+    ///     ("cert.verif", "CA"),
+    ///     ("tls.v", "TLS1.3"),
+    ///     ("key.ciphersuite", "TLS_AES_128_GCM_SHA256"),
+    ///     ("key.length", "128"),
+    ///     ("key.strength", "high"),
+    /// ]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn evaluate(&self, session: &Session) -> TlsReport {
+        let session = match session {
+            Session::Tls(session) => session,
+            Session::Clear => return in_clear(None),
+        };
+        if session
+            .cipher_suite
+            .as_ref()
+            .is_some_and(|suite| !suite.encrypts())
+        {
+            return in_clear(Some("cipher without encryption"));
+        }
+        let (decision, fields) = match &session.client {
+            ClientCertificate::Presented(presented) => {
+                (decide(presented, self.outweigh), Some(&presented.fields))
+            }
+            ClientCertificate::Unknown => {
+                (Decision::not_verified("client certificate not known"), None)
+            }
+            ClientCertificate::NotRequested => (
+                Decision::not_verified("client certificate not requested"),
+                None,
+            ),
+            ClientCertificate::NotPresented => (
+                Decision::not_verified("no client certificate presented"),
+                None,
+            ),
+        };
+        TlsReport {
+            result: decision.result,
+            comment: decision.comment,
+            properties: properties(session, fields, decision.verified, self),
+        }
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {
@@ -153,94 +236,6 @@ impl TryFrom<TlsReport> for ResInfoBuf {
             result = result.with_property(property.ptype(), property.property(), value)?;
         }
         Ok(result)
-    }
-}
-
-/// The result of the `tls` method for a session.
-///
-/// | the client's certificate | result |
-/// |---|---|
-/// | verified by a CA, by DANE or by local policy, and of the expected host | `pass` |
-/// | the same, and of another host | `invalidhost` |
-/// | the same, and nobody checked the host | `permerror` |
-/// | refused by local policy, revoked, malformed, against secure TLSA records, ... | `fail` |
-/// | its revocation status, or TLSA records, cannot be had now | `temperror` |
-/// | self-signed | `selfsigned` |
-/// | of an unknown issuer | `fail` |
-/// | not checked, not presented, not requested, not known | `permerror` |
-/// | the session is in clear, or its cipher does not encrypt | `none` |
-///
-/// ```
-/// use authres_tls::{
-///     CertificateFields, ChainVerdict, CipherSuite, DistinguishedName, HostVerdict, Policy,
-///     PresentedCertificate, ProtocolVersion, Session, TlsResult, TlsSession, evaluate,
-/// };
-///
-/// let mut session = Session::Tls(TlsSession {
-///     version: Some(ProtocolVersion::Tls1_3),
-///     cipher_suite: CipherSuite::from_description("TLS_AES_128_GCM_SHA256"),
-///     key_bits: Some(128),
-///     client: PresentedCertificate {
-///         fields: CertificateFields {
-///             subject: Some(DistinguishedName::parse("CN=smtp.example.com")?),
-///             ..CertificateFields::default()
-///         },
-///         chain: ChainVerdict::Trusted,
-///         ..PresentedCertificate::default()
-///     }
-///     .into(),
-///     ..TlsSession::default()
-/// });
-/// let report = evaluate(&session, &Policy::default());
-/// assert_eq!(report.result, TlsResult::PermError);
-/// assert_eq!(report.comment, Some("host identity not checked"));
-///
-/// session.presented_mut().ok_or("no certificate")?.host = HostVerdict::Match;
-/// let report = evaluate(&session, &Policy::default());
-/// assert_eq!(report.result, TlsResult::Pass);
-/// let properties = report.properties.iter().map(|(property, value)| (property.name(), &**value));
-/// assert!(properties.eq([
-///     ("cert.client", "CN=smtp.example.com"),
-///     ("cert.verif", "CA"),
-///     ("tls.v", "TLS1.3"),
-///     ("key.ciphersuite", "TLS_AES_128_GCM_SHA256"),
-///     ("key.length", "128"),
-///     ("key.strength", "high"),
-/// ]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn evaluate(session: &Session, policy: &Policy) -> TlsReport {
-    let session = match session {
-        Session::Tls(session) => session,
-        Session::Clear => return in_clear(None),
-    };
-    if session
-        .cipher_suite
-        .as_ref()
-        .is_some_and(|suite| !suite.encrypts())
-    {
-        return in_clear(Some("cipher without encryption"));
-    }
-    let (decision, fields) = match &session.client {
-        ClientCertificate::Presented(presented) => {
-            (decide(presented, policy.outweigh), Some(&presented.fields))
-        }
-        ClientCertificate::Unknown => {
-            (Decision::not_verified("client certificate not known"), None)
-        }
-        ClientCertificate::NotRequested => (
-            Decision::not_verified("client certificate not requested"),
-            None,
-        ),
-        ClientCertificate::NotPresented => (
-            Decision::not_verified("no client certificate presented"),
-            None,
-        ),
-    };
-    TlsReport {
-        result: decision.result,
-        comment: decision.comment,
-        properties: properties(session, fields, decision.verified, policy),
     }
 }
 
@@ -377,12 +372,12 @@ fn properties(
         let fields = fields?;
         match property {
             TlsProperty::CertClient | TlsProperty::CertServer => {
-                fields.subject.as_ref().map(name_text)
+                fields.subject.as_ref().map(DistinguishedName::to_foldable)
             }
             TlsProperty::CertClientAlt | TlsProperty::CertServerAlt => {
-                fields.alt_names.as_ref().map(alt_names_text)
+                fields.alt_names.as_ref().map(AltNames::to_foldable)
             }
-            _ => fields.issuer.as_ref().map(name_text),
+            _ => fields.issuer.as_ref().map(DistinguishedName::to_foldable),
         }
     };
     let value = |property| match property {
@@ -411,19 +406,6 @@ fn properties(
         .into_iter()
         .filter_map(|property| Some((property, value(property)?)))
         .collect()
-}
-
-/// The name in ASCII that no fold harms. The one-line form stays, lest its order be taken for RFC 4514's.
-pub(crate) fn name_text(name: &DistinguishedName<'_>) -> String {
-    match name.form() {
-        DnForm::Rfc4514 => name.to_rfc4514(),
-        DnForm::Oneline => name.to_string(),
-    }
-}
-
-/// The same of alternative names, but for those of a kind that only their writer knows.
-pub(crate) fn alt_names_text(names: &AltNames<'_>) -> String {
-    AltNames::from_names(names.iter()).map_or_else(|_| names.to_string(), |names| names.to_string())
 }
 
 /// Ciphers with shorter keys are `low`.

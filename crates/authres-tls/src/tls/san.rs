@@ -1,19 +1,20 @@
 //! Subject alternative names as OpenSSL prints them, what stands in `cert.clientalt` and
 //! `cert.serveralt`: `DNS:smtp.example.com, IP Address:192.0.2.1`.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String};
 use core::{fmt, net::IpAddr};
 
 use nom::{Parser, bytes::complete::take_while};
 
-use crate::{
-    dn::{hex_pair, push_hex},
-    text::Text,
-    tls::error::{ReadValue, ValueError, ValueErrorKind as Kind, ValueFailure, read_all},
+use super::{
+    error::{ReadValue, ValueError, ValueErrorKind as Kind, ValueFailure, read_all},
+    escape::{Escapes, hex_pair, push_escaped},
 };
+use crate::{slice, syntax::Text};
 
 const LIST: &str = "subjectAltName";
 const NAME: &str = "GeneralName";
+const ESCAPES: Escapes = Escapes::Backslash;
 
 /// Subject alternative names: a list in the order of the text.
 ///
@@ -22,12 +23,12 @@ const NAME: &str = "GeneralName";
 /// certificate was verified is what speaks against it. [`from_names`](Self::from_names) escapes.
 ///
 /// ```
-/// # use authres_tls::{AltName, AltNames};
+/// # use authres_tls::tls::san::{AltName, AltNames};
 /// let names = AltNames::parse("DNS:smtp.example.com, IP Address:192.0.2.1")?;
 /// let mut names = names.iter();
 /// assert_eq!(names.next(), Some(AltName::Dns("smtp.example.com".into())));
 /// assert_eq!(names.next(), Some(AltName::Ip([192, 0, 2, 1].into())));
-/// # Ok::<(), authres_tls::ValueError>(())
+/// # Ok::<(), authres_tls::tls::ValueError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AltNames<'a>(Cow<'a, str>);
@@ -60,11 +61,11 @@ impl<'a> AltNames<'a> {
     /// everything outside printable ASCII.
     ///
     /// ```
-    /// # use authres_tls::{AltName, AltNames};
+    /// # use authres_tls::tls::san::{AltName, AltNames};
     /// let names = AltNames::from_names([AltName::Dns("a.example, DNS:bank.example".into())])?;
     /// assert_eq!(names.as_str(), "DNS:a.example\\, DNS:bank.example");
     /// assert_eq!(names.iter().count(), 1);
-    /// # Ok::<(), authres_tls::ValueError>(())
+    /// # Ok::<(), authres_tls::tls::ValueError>(())
     /// ```
     ///
     /// # Errors
@@ -113,7 +114,17 @@ impl<'a> AltNames<'a> {
         })
     }
 
-    /// The list with a text of its own.
+    /// Returns the names as ASCII, safe to fold. A list with a kind of name that [`from_names`](Self::from_names)
+    /// does not write keeps its text.
+    pub(crate) fn to_foldable(&self) -> String {
+        let written = AltNames::from_names(self.iter());
+        written.map_or_else(
+            |_| self.0.clone().into_owned(),
+            |names| names.0.into_owned(),
+        )
+    }
+
+    /// Returns the list with its own text, not a borrowed one.
     #[must_use]
     pub fn into_owned(self) -> AltNames<'static> {
         AltNames(Cow::Owned(self.0.into_owned()))
@@ -213,7 +224,7 @@ struct Written<'n> {
 
 impl<'n> Written<'n> {
     fn value(self) -> AltName<'n> {
-        let value = unescaped(self.value);
+        let value = ESCAPES.decode_text(self.value);
         match self.known {
             Known::Dns => AltName::Dns(value),
             Known::Email => AltName::Email(value),
@@ -255,7 +266,7 @@ fn blanks(input: &[u8]) -> ReadValue<'_> {
 fn kind(input: &[u8]) -> ReadValue<'_, &str> {
     let (rest, _) = blanks(input)?;
     let (left, kind) = take_while(is_kind_character).parse(rest)?;
-    let kind = core::str::from_utf8(kind).unwrap_or_default().trim_end();
+    let kind = slice::text(kind).trim_end();
     match left {
         [b':', left @ ..] if !kind.is_empty() => Ok((left, kind)),
         _ => Err(ValueFailure::new(Kind::Expected, NAME, rest).error()),
@@ -283,67 +294,22 @@ fn general_name(input: &[u8]) -> ReadValue<'_, Written<'_>> {
             [_, left @ ..] => left,
         };
     }
-    let length = value_start.len().saturating_sub(rest.len());
-    let value = value_start.get(..length).unwrap_or_default();
+    let value = slice::before(value_start, rest);
     let error = |kind| Err(ValueFailure::new(kind, NAME, value_start).error());
     let Ok(value) = core::str::from_utf8(value).map(|value| value.trim_matches(' ')) else {
         return error(Kind::NotUtf8);
     };
-    if core::str::from_utf8(&unescaped_octets(value)).is_err() {
+    if core::str::from_utf8(&ESCAPES.decode(value.as_bytes())).is_err() {
         return error(Kind::NotUtf8);
     }
-    if known == Known::Ip && unescaped(value).parse::<IpAddr>().is_err() {
+    if known == Known::Ip && ESCAPES.decode_text(value).parse::<IpAddr>().is_err() {
         return error(Kind::Address);
     }
     Ok((rest, Written { kind, known, value }))
 }
 
-fn unescaped(value: &str) -> Cow<'_, str> {
-    match unescaped_octets(value) {
-        Cow::Borrowed(_) => Cow::Borrowed(value),
-        // It was looked at when the list was read.
-        Cow::Owned(octets) => Cow::Owned(String::from_utf8(octets).unwrap_or_default()),
-    }
-}
-
-fn unescaped_octets(value: &str) -> Cow<'_, [u8]> {
-    if !value.contains('\\') {
-        return Cow::Borrowed(value.as_bytes());
-    }
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    loop {
-        rest = match rest {
-            [] => return Cow::Owned(out),
-            [b'\\', high, low, left @ ..] if hex_pair(*high, *low).is_some() => {
-                out.extend(hex_pair(*high, *low));
-                left
-            }
-            [b'\\', octet, left @ ..] | [octet, left @ ..] => {
-                out.push(*octet);
-                left
-            }
-        };
-    }
-}
-
 fn push_name(text: &mut String, kind: &str, value: &str) {
     text.push_str(kind);
     text.push(':');
-    let last = value.len().saturating_sub(1);
-    let mut before = b' ';
-    for (place, octet) in value.bytes().enumerate() {
-        // Folding would take such blanks for its own.
-        let blank = octet == b' ' && (before == b' ' || place == last);
-        if blank || !matches!(octet, b' '..=b'~') {
-            text.push('\\');
-            push_hex(text, octet);
-        } else {
-            if matches!(octet, b',' | b'"' | b'\\') {
-                text.push('\\');
-            }
-            text.push(char::from(octet));
-        }
-        before = octet;
-    }
+    push_escaped(text, value, |_, octet| matches!(octet, b',' | b'"' | b'\\'));
 }

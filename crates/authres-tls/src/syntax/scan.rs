@@ -1,8 +1,8 @@
 //! The authserv-id alone, without a look at the rest of the value.
 
-use crate::{
+use super::{
     error::ParseError,
-    syntax::{Failure, Read, Rules, token},
+    rules::{Failure, Read, Rules, token},
     text::{Form, Span, Text},
 };
 
@@ -27,7 +27,7 @@ pub fn authserv_id(value: &[u8]) -> Result<Text<'_>, ParseError> {
 }
 
 /// The same, where a `=` may follow: what stands for the id then is the method of a result.
-#[cfg(feature = "idna")]
+#[cfg(feature = "strip")]
 pub(crate) fn id_or_method(value: &[u8]) -> Result<Text<'_>, ()> {
     scan(value).map(|(_, id)| id).map_err(|_| ())
 }
@@ -58,13 +58,13 @@ fn scan(value: &[u8]) -> Read<'_, Text<'_>> {
 }
 
 /// What stands behind the id, and the white space and comments behind that.
-#[cfg(feature = "idna")]
+#[cfg(feature = "strip")]
 pub(crate) fn rest_after<'a>(value: &'a [u8], id: Text<'_>) -> Result<&'a [u8], ()> {
     skip_cfws(value.get(id.span().end()..).ok_or(())?)
 }
 
 /// Skips white space and comments.
-#[cfg(feature = "idna")]
+#[cfg(feature = "strip")]
 pub(crate) fn skip_cfws(input: &[u8]) -> Result<&[u8], ()> {
     let (rest, ()) = Rules::lenient()
         .cfws(input, |_, _, _| Ok(()))

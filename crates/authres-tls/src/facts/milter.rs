@@ -2,13 +2,14 @@
 
 use alloc::{boxed::Box, string::String};
 
-use crate::{
-    dn::{DistinguishedName, DnForm, hex_pair, push_hex},
-    facts::{
-        CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, PresentedCertificate,
-        Session, TlsSession, common_name,
-    },
-    tls::{cipher_suite::CipherSuite, version::ProtocolVersion},
+use super::{
+    CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, PresentedCertificate, Session,
+    TlsSession, common_name,
+};
+use crate::tls::{
+    CipherSuite, ProtocolVersion,
+    dn::{DistinguishedName, DnForm},
+    escape::{hex_pair, push_hex},
 };
 
 /// Which MTA sent the macros; the same ones mean different things.
@@ -47,7 +48,7 @@ impl Session {
     /// macros.
     ///
     /// ```
-    /// # use authres_tls::{ChainVerdict, MilterMacros, Mta, Session};
+    /// # use authres_tls::{Session, facts::ChainVerdict, facts::milter::{MilterMacros, Mta}};
     /// let macros = MilterMacros {
     ///     tls_version: Some("TLSv1.3"),
     ///     cipher: Some("TLS_AES_256_GCM_SHA384"),

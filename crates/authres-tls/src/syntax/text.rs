@@ -1,5 +1,6 @@
 //! A piece of a value as it is written, and what it means: raw, unfolded, collapsed.
 
+use crate::slice;
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::{fmt, ops::Range};
 
@@ -45,7 +46,7 @@ impl Span {
     }
 
     pub(crate) fn of(self, input: &[u8]) -> &[u8] {
-        input.get(self.range()).unwrap_or_default()
+        slice::range(input, self.range())
     }
 }
 
@@ -108,10 +109,7 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn unfolded_bytes(self) -> Cow<'a, [u8]> {
         let inner = match self.form {
-            Form::QuotedString | Form::Comment => self
-                .raw
-                .get(1..self.raw.len().saturating_sub(1))
-                .unwrap_or_default(),
+            Form::QuotedString | Form::Comment => slice::inside(self.raw),
             _ => self.raw,
         };
         if self.plain {
