@@ -814,7 +814,8 @@ mod tests {
     fn permits_clear_text_after_failures_of_tls_only() {
         use crate::{account::LowPrivacy, verdict::Verdict};
 
-        let server = server(Service::IMAPS);
+        let of = server;
+        let server = of(Service::IMAPS);
         let account = |low: Option<LowPrivacy>| {
             let setup = crate::account::AccountSetup::new(AccountId::try_new("alice").unwrap());
             let setup = match low {
@@ -852,6 +853,9 @@ mod tests {
             let permits = |account: &Account| permits_clear_text(account, &server, &cause);
             assert_eq!(permits(&low(true)), expected, "{cause:?}");
             assert!(!permits(&low(false)), "{cause:?}");
+            // A connection in clear text is not repeated.
+            let clear = of(Service::IMAP_CLEAR);
+            assert!(!permits_clear_text(&low(true), &clear, &cause));
             assert!(!permits(&high), "{cause:?}");
         }
     }
