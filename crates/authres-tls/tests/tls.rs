@@ -50,7 +50,7 @@ fn a_property_that_stands_twice_is_a_conflict_and_both_are_kept() {
     assert_eq!(&value[conflict.second().range()], "\"CN=b\"");
     assert_eq!(
         conflict.to_string(),
-        "cert.client: at byte 37 and at byte 69"
+        "cert.client: duplicate at byte 37 and at byte 69"
     );
     assert_eq!(tls.cert_client(), Err(PropertyError::Conflict(conflict)));
     assert_eq!(tls.key_length(), Ok(Some(1)));

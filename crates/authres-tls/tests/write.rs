@@ -215,7 +215,7 @@ mod building {
         let long = long.write(&WriteOptions::default()).unwrap_err();
         assert_eq!(
             long.to_string(),
-            "resinfo[1].pvalue[0]: no blank to fold at within a line of 998 octets at byte 0"
+            "resinfo[1].pvalue[0]: no space to fold at within a line of 998 octets at byte 0"
         );
     }
 

@@ -1,5 +1,5 @@
-//! Distinguished names as text (RFC 4514), and in the two forms that OpenSSL prints: what stands in
-//! `cert.client`, `cert.clientissuer` and their like. The order is kept as it is written.
+//! Distinguished names as text, in the form of RFC 4514 and in the two forms that OpenSSL prints: the values of
+//! `cert.client`, `cert.clientissuer`, `cert.server` and `cert.serverissuer`. The written order is kept.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
@@ -17,18 +17,18 @@ const NAME: &str = "distinguishedName";
 const TYPE: &str = "attributeType";
 const VALUE: &str = "attributeValue";
 
-/// How a name is written.
+/// The form in which a name is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DnForm {
-    /// RFC 4514, `CN=a,O=b`, and what OpenSSL makes of it: blanks around the separators, quotes.
+    /// RFC 4514, `CN=a,O=b`, also with the spaces around separators and the quotes that OpenSSL prints.
     Rfc4514,
-    /// `/O=b/CN=a`, as OpenSSL and sendmail write it. A value may itself look like `/O=c`: such a name
-    /// can be forged, and is good for display only.
+    /// `/O=b/CN=a`, as OpenSSL and sendmail write it. A value may itself contain `/O=c`, so that such a
+    /// name can be forged: use it for display only.
     Oneline,
 }
 
 /// A distinguished name: a sequence of RDNs in the order of the text. RFC 4514 writes the most specific
-/// RDN first, OpenSSL last, and nothing in the text tells which; so nothing is reordered here.
+/// RDN first, OpenSSL last, and the text does not show which. This type therefore never changes the order.
 ///
 /// ```
 /// # use authres_tls::tls::dn::DistinguishedName;
@@ -46,11 +46,15 @@ pub struct DistinguishedName<'a> {
 }
 
 impl<'a> DistinguishedName<'a> {
-    /// Reads a name, of whichever form.
+    /// Parses a name of either form.
     ///
     /// # Errors
-    /// When it is of neither. Characters that RFC 4514 has escaped must be escaped: a value that breaks
-    /// this rule may have been made to look like another RDN.
+    /// Returns [`ValueErrorKind::Control`](super::ValueErrorKind::Control) for a control character,
+    /// [`Expected`](super::ValueErrorKind::Expected) if an attribute type, a `=` or a hexadecimal value is missing,
+    /// [`BadEscape`](super::ValueErrorKind::BadEscape), [`Unescaped`](super::ValueErrorKind::Unescaped) and
+    /// [`Unclosed`](super::ValueErrorKind::Unclosed) for a fault in a value, and
+    /// [`NotUtf8`](super::ValueErrorKind::NotUtf8) if a decoded value is not UTF-8. Characters that RFC 4514 escapes
+    /// must be escaped: an unescaped one may be an attempt to forge another RDN.
     pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, ValueError> {
         let text = text.into();
         let form = match text.as_bytes() {
@@ -67,16 +71,16 @@ impl<'a> DistinguishedName<'a> {
         Ok(Self { text, form })
     }
 
-    /// Reads the value of a property, without the blanks that folding left in it.
+    /// Parses the value of a property, without the white space that folding left in it.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// Returns the errors of [`parse`](Self::parse).
     pub fn from_text(text: Text<'a>) -> Result<Self, ValueError> {
         Self::parse(text.collapsed())
     }
 
-    /// A name of these RDNs, in this order, each a list of attributes. Everything outside printable
-    /// ASCII is escaped.
+    /// Builds a name of these RDNs, in this order. Each RDN is a list of attributes. Every character outside
+    /// printable ASCII is escaped.
     ///
     /// ```
     /// # use authres_tls::tls::dn::{AttributeValue, DistinguishedName};
@@ -86,7 +90,8 @@ impl<'a> DistinguishedName<'a> {
     /// ```
     ///
     /// # Errors
-    /// When an attribute type is neither a descriptor nor an OID, or an RDN is empty.
+    /// Returns [`ValueErrorKind::Expected`](super::ValueErrorKind::Expected) if an attribute type is neither a
+    /// descriptor nor an OID, or if an RDN is empty.
     pub fn from_rdns<'t>(
         rdns: impl IntoIterator<Item = impl IntoIterator<Item = (&'t str, AttributeValue<'t>)>>,
     ) -> Result<DistinguishedName<'static>, ValueError> {
@@ -107,19 +112,19 @@ impl<'a> DistinguishedName<'a> {
         DistinguishedName::parse(text)
     }
 
-    /// The text.
+    /// Returns the text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// How it is written.
+    /// Returns the form of the text.
     #[must_use]
     pub const fn form(&self) -> DnForm {
         self.form
     }
 
-    /// The RDNs in the order of the text.
+    /// Returns the RDNs in the order of the text.
     #[must_use]
     pub fn rdns(&self) -> Rdns<'_> {
         Rdns {
@@ -128,13 +133,13 @@ impl<'a> DistinguishedName<'a> {
         }
     }
 
-    /// The attributes of all RDNs in the order of the text.
+    /// Returns the attributes of all RDNs in the order of the text.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'_>> {
         self.rdns().flat_map(|rdn| rdn.attributes())
     }
 
-    /// The values of one attribute type in the order of the text, e.g. of `CN`, which may also be
-    /// written `2.5.4.3`. Values in the form of RFC 4514 section 2.4 that begins with `#` are left out.
+    /// Returns the values of one attribute type in the order of the text, e.g. of `CN`, which can also be written
+    /// `2.5.4.3`. Values that begin with `#` (RFC 4514 section 2.4) are omitted.
     pub fn values<'n>(&'n self, attribute_type: &'n str) -> impl Iterator<Item = Cow<'n, str>> {
         self.attributes()
             .filter(move |attribute| attribute.is(attribute_type))
@@ -144,7 +149,7 @@ impl<'a> DistinguishedName<'a> {
             })
     }
 
-    /// The name as RFC 4514 writes it, in the order it has, in ASCII.
+    /// Returns the name in the form of RFC 4514, in ASCII, in its present order.
     #[must_use]
     pub fn to_rfc4514(&self) -> String {
         let mut text = String::with_capacity(self.text.len());
@@ -205,7 +210,7 @@ impl<'n> Iterator for Rdns<'n> {
     fn next(&mut self) -> Option<Rdn<'n>> {
         let start = self.rest?;
         let mut rest = start;
-        // The text was read once, so that the rules do not fail here.
+        // `parse` read the whole text, so that the rules do not fail here.
         loop {
             let (left, _) = attribute(rest, self.form).ok()?;
             rest = left;
@@ -226,7 +231,7 @@ impl<'n> Iterator for Rdns<'n> {
     }
 }
 
-/// An RDN: one attribute, or more of them joined by `+`.
+/// An RDN: one or more attributes, joined by `+`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rdn<'n> {
     text: &'n [u8],
@@ -234,7 +239,7 @@ pub struct Rdn<'n> {
 }
 
 impl<'n> Rdn<'n> {
-    /// The attributes in the order of the text.
+    /// Returns the attributes in the order of the text.
     pub fn attributes(self) -> impl Iterator<Item = Attribute<'n>> {
         let mut rest = Some(self.text);
         core::iter::from_fn(move || {
@@ -258,25 +263,25 @@ pub struct Attribute<'n> {
 }
 
 impl<'n> Attribute<'n> {
-    /// The type as it is written: a descriptor or an OID.
+    /// Returns the type as written: a descriptor or an OID.
     #[must_use]
     pub const fn attribute_type(self) -> &'n str {
         self.attribute_type
     }
 
-    /// Whether it is of this type, by descriptor in any case or by OID.
+    /// Returns `true` if the attribute has this type. Types compare by descriptor, without regard to case, or by OID.
     #[must_use]
     pub fn is(self, attribute_type: &str) -> bool {
         oid(self.attribute_type).eq_ignore_ascii_case(oid(attribute_type))
     }
 
-    /// The value as it is written.
+    /// Returns the value as written.
     #[must_use]
     pub const fn raw_value(self) -> &'n str {
         self.value
     }
 
-    /// The value.
+    /// Returns the decoded value.
     #[must_use]
     pub fn value(self) -> AttributeValue<'n> {
         match (self.form, self.value.as_bytes()) {
@@ -322,7 +327,7 @@ impl From<String> for AttributeValue<'_> {
     }
 }
 
-/// RFC 4514 section 3, and what OpenSSL prints besides.
+/// The descriptors of RFC 4514 section 3, and those that OpenSSL prints in addition.
 const DESCRIPTORS: &[(&str, &str)] = &[
     ("CN", "2.5.4.3"),
     ("commonName", "2.5.4.3"),
@@ -349,7 +354,7 @@ const DESCRIPTORS: &[(&str, &str)] = &[
     ("E", "1.2.840.113549.1.9.1"),
 ];
 
-/// The OID of a descriptor, if it has one here; else what was given.
+/// Returns the OID of a descriptor, or the text itself if it is not a known descriptor.
 fn oid(attribute_type: &str) -> &str {
     let bare = match attribute_type.split_at_checked(4) {
         Some((prefix, oid)) if prefix.eq_ignore_ascii_case("OID.") => oid,
@@ -360,7 +365,7 @@ fn oid(attribute_type: &str) -> &str {
         .map_or(bare, |(_, oid)| oid)
 }
 
-/// The descriptor of an OID.
+/// Returns the descriptor of an OID.
 #[cfg(feature = "certificates")]
 pub(crate) fn descriptor(oid: &str) -> Option<&'static str> {
     let mut all = DESCRIPTORS.iter();

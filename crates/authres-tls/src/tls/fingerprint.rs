@@ -1,4 +1,4 @@
-//! `key.fingerprint`: octets in hexadecimal, as they are written by various hands
+//! `key.fingerprint`: octets in hexadecimal, in the spellings of different writers
 //! (draft-martin-authentication-results-tls-03 section 2.2).
 
 use crate::slice;
@@ -11,7 +11,7 @@ const FIELD: &str = "key.fingerprint";
 /// No fingerprint is longer than SHA-512's.
 const MOST_OCTETS: usize = 64;
 
-/// A hash function that fingerprints are made with.
+/// A hash function of fingerprints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FingerprintAlgorithm {
@@ -39,7 +39,7 @@ impl FingerprintAlgorithm {
         Self::Sha512,
     ];
 
-    /// Its name, in lower case and without a hyphen.
+    /// Returns its name, in lower case and without a hyphen.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl FingerprintAlgorithm {
         }
     }
 
-    /// How many octets it makes.
+    /// Returns the number of octets of a fingerprint.
     #[must_use]
     pub const fn octets(self) -> usize {
         match self {
@@ -104,7 +104,7 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// A fingerprint that was made.
+    /// Returns the fingerprint of a SHA-256 digest.
     #[must_use]
     pub fn sha256(digest: [u8; 32]) -> Self {
         let mut octets = [0; MOST_OCTETS];
@@ -120,7 +120,7 @@ impl Fingerprint {
         }
     }
 
-    /// Reads octets in hexadecimal, of either case, with colons and blanks between them or without, and
+    /// Parses octets in hexadecimal, in upper or lower case, with or without colons and white space between them, and
     /// perhaps an algorithm before them as in `SHA256:` or `sha256 Fingerprint=`.
     ///
     /// ```
@@ -177,27 +177,27 @@ impl Fingerprint {
         })
     }
 
-    /// The octets.
+    /// Returns the octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         slice::to(&self.octets, self.length)
     }
 
-    /// The algorithm, where the value names it.
+    /// Returns the algorithm, if the value names it.
     #[must_use]
     pub const fn algorithm(&self) -> Option<FingerprintAlgorithm> {
         self.algorithm
     }
 
-    /// A guess by the length alone, where the value does not name it: other algorithms make as many
-    /// octets.
+    /// Returns the algorithm with this number of octets. This is a guess: other algorithms have digests of the same
+    /// length.
     #[must_use]
     pub fn guessed_algorithm(&self) -> Option<FingerprintAlgorithm> {
         let mut all = FingerprintAlgorithm::ALL.into_iter();
         all.find(|it| it.octets() == self.length)
     }
 
-    /// Whether there were blanks between the octets, as folding leaves behind.
+    /// Returns `true` if white space appeared between the octets, as folding leaves it.
     #[must_use]
     pub const fn is_folded(&self) -> bool {
         self.folded
@@ -205,7 +205,7 @@ impl Fingerprint {
 }
 
 impl fmt::Display for Fingerprint {
-    /// As appendix A.1 writes it: upper case, with colons.
+    /// Writes the octets as appendix A.1 does: in upper case, with colons.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, octet) in self.as_bytes().iter().enumerate() {
             let colon = if place == 0 { "" } else { ":" };
@@ -221,7 +221,7 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The algorithm before the octets, and where they begin.
+/// Returns the algorithm before the octets, and the offset of the octets.
 fn prefix(text: &str) -> Result<(Option<FingerprintAlgorithm>, usize), ValueError> {
     let Some(at) = text.find([':', '=']) else {
         return Ok((None, 0));

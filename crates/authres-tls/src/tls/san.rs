@@ -1,5 +1,5 @@
-//! Subject alternative names as OpenSSL prints them, what stands in `cert.clientalt` and
-//! `cert.serveralt`: `DNS:smtp.example.com, IP Address:192.0.2.1`.
+//! Subject alternative names as OpenSSL prints them, the values of `cert.clientalt` and `cert.serveralt`:
+//! `DNS:smtp.example.com, IP Address:192.0.2.1`.
 
 use alloc::{borrow::Cow, string::String};
 use core::{fmt, net::IpAddr};
@@ -18,9 +18,9 @@ const ESCAPES: Escapes = Escapes::Backslash;
 
 /// Subject alternative names: a list in the order of the text.
 ///
-/// OpenSSL escapes nothing when it prints them: one name `a, DNS:b` prints as two. What it printed can
-/// hence hold names that are not in the certificate, if whoever chose the names meant so; that the
-/// certificate was verified is what speaks against it. [`from_names`](Self::from_names) escapes.
+/// OpenSSL escapes no characters when it prints them: the single name `a, DNS:b` is printed like two names. The
+/// text can therefore contain names that are not in the certificate, if its owner chose names to that end. Trust
+/// the names only if the certificate was verified. [`from_names`](Self::from_names) escapes.
 ///
 /// ```
 /// # use authres_tls::tls::san::{AltName, AltNames};
@@ -34,12 +34,16 @@ const ESCAPES: Escapes = Escapes::Backslash;
 pub struct AltNames<'a>(Cow<'a, str>);
 
 impl<'a> AltNames<'a> {
-    /// Reads a list. It ends a name at a comma that a known kind of name follows; in a DNS name or an
-    /// address there is no other comma. A backslash escapes a comma, a quote and itself, and stands
-    /// before two hexadecimal digits for an octet.
+    /// Parses a list. A name ends at a comma that a known kind of name follows; a DNS name or an IP address ends at
+    /// any comma. A backslash escapes a comma, a quote or a backslash; with two hexadecimal digits it encodes
+    /// an octet.
     ///
     /// # Errors
-    /// When there is something without a kind, an address that is none, or an escape that is none.
+    /// Returns [`ValueErrorKind::Expected`](super::ValueErrorKind::Expected) if a name has no kind,
+    /// [`Address`](super::ValueErrorKind::Address) if an IP address is malformed,
+    /// [`BadEscape`](super::ValueErrorKind::BadEscape) if an escape is invalid,
+    /// [`NotUtf8`](super::ValueErrorKind::NotUtf8) if a decoded name is not UTF-8, and
+    /// [`Control`](super::ValueErrorKind::Control) for a control character.
     pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, ValueError> {
         let text = text.into();
         if let Some(at) = text.find(|it: char| it.is_ascii_control()) {
@@ -49,16 +53,16 @@ impl<'a> AltNames<'a> {
         Ok(Self(text))
     }
 
-    /// Reads the value of a property, without the blanks that folding left in it.
+    /// Parses the value of a property, without the white space that folding left in it.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// Returns the errors of [`parse`](Self::parse).
     pub fn from_text(text: Text<'a>) -> Result<Self, ValueError> {
         Self::parse(text.collapsed())
     }
 
-    /// A list of these names. What could be taken for more than one name is escaped, and so is
-    /// everything outside printable ASCII.
+    /// Builds a list of these names. A character that could make one name look like two is escaped, and so is every
+    /// character outside printable ASCII.
     ///
     /// ```
     /// # use authres_tls::tls::san::{AltName, AltNames};
@@ -69,7 +73,8 @@ impl<'a> AltNames<'a> {
     /// ```
     ///
     /// # Errors
-    /// When a kind of [`AltName::Other`] is not one that OpenSSL has: another would not be read back.
+    /// Returns [`ValueErrorKind::Expected`](super::ValueErrorKind::Expected) if the kind of an [`AltName::Other`] is
+    /// not one of OpenSSL's, because the list could not be parsed again.
     pub fn from_names<'t>(
         names: impl IntoIterator<Item = AltName<'t>>,
     ) -> Result<AltNames<'static>, ValueError> {
@@ -97,16 +102,16 @@ impl<'a> AltNames<'a> {
         AltNames::parse(text)
     }
 
-    /// The text.
+    /// Returns the text of the list.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The names in the order of the text.
+    /// Returns the names in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = AltName<'_>> {
         let mut rest = Some(self.0.as_bytes()).filter(|text| !text.is_empty());
-        // The text was read once, so that the rule does not fail here.
+        // `parse` read the whole text, so that the rule does not fail here.
         core::iter::from_fn(move || {
             let (left, name) = general_name(rest?).ok()?;
             rest = left.split_first().map(|(_, left)| left);
@@ -154,7 +159,7 @@ pub enum AltName<'n> {
     Email(Cow<'n, str>),
     /// `URI:`
     Uri(Cow<'n, str>),
-    /// Another kind: `othername`, `DirName`, `Registered ID` and what a writer may have made up.
+    /// Another kind: `othername`, `DirName`, `Registered ID`, or the label of another writer.
     Other {
         /// The kind as it is written.
         kind: Cow<'n, str>,
@@ -164,7 +169,7 @@ pub enum AltName<'n> {
 }
 
 impl fmt::Display for AltName<'_> {
-    /// As it stands in a list.
+    /// Writes the name as it appears in a list.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         let (kind, value) = match self {
@@ -179,7 +184,7 @@ impl fmt::Display for AltName<'_> {
     }
 }
 
-/// What OpenSSL prints before a name, and others in its place.
+/// A kind of name, by the label that OpenSSL or another writer prints before the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     Dns,
@@ -231,7 +236,7 @@ impl<'n> Written<'n> {
             Known::Uri => AltName::Uri(value),
             Known::Ip => match value.parse() {
                 Ok(address) => AltName::Ip(address),
-                // It was looked at when the list was read.
+                // `parse` checked the address.
                 Err(_) => AltName::Other {
                     kind: self.kind.into(),
                     value,
@@ -245,7 +250,7 @@ impl<'n> Written<'n> {
     }
 }
 
-/// `name *( "," name )`; nothing is a list, too.
+/// Reads `name *( "," name )`. The empty text is a list.
 fn list(input: &[u8]) -> ReadValue<'_, ()> {
     let mut rest = input;
     while !rest.is_empty() || rest.len() != input.len() {
@@ -262,7 +267,7 @@ fn blanks(input: &[u8]) -> ReadValue<'_> {
     take_while(|octet| octet == b' ').parse(input)
 }
 
-/// The kind of a name, with the colon behind it.
+/// Reads the kind of a name, with the colon after it.
 fn kind(input: &[u8]) -> ReadValue<'_, &str> {
     let (rest, _) = blanks(input)?;
     let (left, kind) = take_while(is_kind_character).parse(rest)?;
@@ -273,7 +278,7 @@ fn kind(input: &[u8]) -> ReadValue<'_, &str> {
     }
 }
 
-/// Whether a name of a known kind begins here.
+/// Returns `true` if a name of a known kind begins here.
 fn begins_name(input: &[u8]) -> bool {
     kind(input).is_ok_and(|(_, kind)| known(kind).is_some())
 }

@@ -85,7 +85,7 @@ struct Line {
     column: Option<usize>,
 }
 
-/// Of a longer line, the octets this far from a place are shown.
+/// The number of octets that are shown before and after a place in a long line.
 const WINDOW: usize = 4096;
 
 /// Finds the lines of places that come in order, each octet being read once.

@@ -257,11 +257,10 @@ fn tree(tree: &AuthenticationResults<'_>) -> Tree {
             Body::Results => "results",
             Body::NoResult => "none",
             Body::UnsupportedVersion => "unsupported-version",
-            _ => "other",
         },
         comments: tree.comments().map(remark).collect(),
         results: tree.results().map(outcome).collect(),
-        diagnostics: tree.diagnostics().iter().map(let_through).collect(),
+        diagnostics: tree.diagnostics().iter().map(accepted).collect(),
         tls_lints: TlsResInfo::lint_all(tree).map(lint).collect(),
     }
 }
@@ -288,7 +287,7 @@ fn item(property: Property<'_>) -> Item {
     }
 }
 
-fn let_through(diagnostic: &Diagnostic) -> LetThrough {
+fn accepted(diagnostic: &Diagnostic) -> LetThrough {
     LetThrough {
         kind: diagnostic.kind().name(),
         why: match diagnostic.kind() {
@@ -316,11 +315,11 @@ fn tls(tls: TlsResInfo<'_, '_>) -> Tls {
     Tls {
         result: tls.result().map(|it| it.name()),
         properties: TlsProperty::ALL.into_iter().filter_map(view).collect(),
-        diagnostics: tls.diagnostics().map(tls_let_through).collect(),
+        diagnostics: tls.diagnostics().map(accepted_tls).collect(),
     }
 }
 
-fn tls_let_through(diagnostic: TlsDiagnostic) -> TlsLetThrough {
+fn accepted_tls(diagnostic: TlsDiagnostic) -> TlsLetThrough {
     use TlsDiagnosticKind::{BadAltName, BadDn, BadFingerprint, BadKeyLength};
     TlsLetThrough {
         kind: diagnostic.kind().name(),

@@ -261,9 +261,11 @@ const fn why(reason: StripReason) -> &'static str {
     match reason {
         StripReason::OwnId => "it claims a local authserv-id",
         StripReason::BelowOwnId => "it claims a name below a local authserv-id",
-        StripReason::MissingId => "it has no authserv-id, and may be taken for a local field",
+        StripReason::MissingId => {
+            "it has no authserv-id, and readers may treat it as a local field"
+        }
         StripReason::UnreadableId => {
-            "its authserv-id cannot be read, and may be taken for a local one"
+            "its authserv-id cannot be parsed, and readers may read it as a local one"
         }
         StripReason::UnsupportedVersion => "its version is not known (RFC 8601 section 5)",
         StripReason::All => "all are removed",

@@ -1,5 +1,5 @@
-//! What a lenient reading makes of a value that breaks the grammar. A result that names a method and a
-//! result word is never dropped, and no word becomes a result that may be another's value.
+//! The lenient reading of a value that deviates from the grammar. A result that names a method and a result
+//! word is never dropped, and no text becomes a result that may be the value of another property.
 
 use super::{AfterId, Form, Parser, Rest, TextNode, may_be_cfws};
 use crate::{
@@ -51,8 +51,8 @@ impl<'a> Parser<'a, '_> {
         rest.first() == Some(&b'=')
     }
 
-    /// Something other than a `;` follows the authserv-id and its version: a result that lacks the `;`, or
-    /// words before it.
+    /// Handles other text than a `;` after authserv-id and version: a result that lacks the `;`, or words before
+    /// it.
     pub(super) fn junk_after_id(
         &mut self,
         input: &'a [u8],
@@ -97,7 +97,7 @@ impl<'a> Parser<'a, '_> {
                 return Ok(None);
             }
             let (after, ()) = self.rules.cfws(behind, |_, _, _| Ok(()))?;
-            // Nothing was skipped: a line break that is no fold.
+            // No octet was skipped: the next one begins a line break that does not fold.
             if after.len() == rest.len() {
                 return Ok(None);
             }
@@ -131,7 +131,7 @@ impl<'a> Parser<'a, '_> {
         rest.ok().map(|(rest, ())| rest)
     }
 
-    /// The end of `*(Keyword ".") method`, if the method is registered.
+    /// Returns the text after `*(Keyword ".") method`, if the method is registered.
     fn registered_method(&self, mut input: &'a [u8]) -> Option<&'a [u8]> {
         loop {
             let (rest, label) = self.rules.keyword(input, "method").ok()?;
@@ -147,7 +147,7 @@ impl<'a> Parser<'a, '_> {
         is_familiar(method).then_some(rest)
     }
 
-    /// `method`, also with names and full stops before a registered one.
+    /// Reads `method`, also with names and full stops before a registered one.
     pub(super) fn method(&mut self, input: &'a [u8]) -> Rest<'a> {
         if self.lenient
             && let Some(rest) = self.registered_method(input)
@@ -162,7 +162,8 @@ impl<'a> Parser<'a, '_> {
         self.keyword(input, "method")
     }
 
-    /// `method-version` and the `/` before it. One that is no number leaves the result unusable, but there.
+    /// Reads `method-version` and the `/` before it. A version that is not a number makes the result unusable, but
+    /// the result stays in the tree.
     pub(super) fn method_version(&mut self, input: &'a [u8], method: Span) -> Read<'a, Number> {
         const FIELD: &str = "method-version";
         let (after, ()) = super::octet(input, b'/', FIELD)?;
@@ -186,7 +187,8 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// The `=` behind a method-version, whatever that is, or what else ends it.
+    /// Returns the text from the `=` after a method-version on, whatever its characters are, or from another
+    /// character that ends it.
     fn behind_method_version(&self, input: &'a [u8]) -> &'a [u8] {
         let mut rest = slice::after_first(input);
         rest = self.without_cfws(rest).unwrap_or(rest);
@@ -198,13 +200,13 @@ impl<'a> Parser<'a, '_> {
         self.without_cfws(rest).unwrap_or(rest)
     }
 
-    /// `result`: a keyword, or for a familiar method keywords with a `:` between them.
+    /// Reads `result`: a keyword, or for a familiar method keywords with a `:` between them.
     pub(super) fn result(&mut self, input: &'a [u8], method: Span) -> Read<'a, TextNode> {
         const FIELD: &str = "result";
         let mut rest = self.keyword(input, FIELD)?;
         let mut form = Form::Token;
         if self.lenient {
-            // No result word, and no `;` before the next result.
+            // The result word is missing, and so is the `;` before the next result.
             if self.is_result(input) {
                 return Err(Failure::expected(FIELD, input).error());
             }
@@ -220,7 +222,7 @@ impl<'a> Parser<'a, '_> {
         Ok((rest, TextNode { span, form, plain }))
     }
 
-    /// The end of `1*(":" Keyword)`, if white space, a comment or the end of the result follows.
+    /// Returns the text after `1*(":" Keyword)`, if white space, a comment or the end of the result follows.
     fn keywords_with_colons(&self, input: &'a [u8]) -> Option<&'a [u8]> {
         let mut rest = input;
         while let Some((b':', after)) = rest.split_first() {
@@ -230,7 +232,7 @@ impl<'a> Parser<'a, '_> {
         (rest.len() < input.len() && ends).then_some(rest)
     }
 
-    /// Something is glued to the result. Behind a result word of a familiar method it is skipped.
+    /// Handles text that follows the result directly. After a result word of a familiar method it is skipped.
     pub(super) fn junk_behind_result(
         &mut self,
         failure: Failure,
@@ -250,7 +252,7 @@ impl<'a> Parser<'a, '_> {
         self.cfws(behind, super::Element::Result)
     }
 
-    /// A property is glued to the reason.
+    /// Handles a property that follows the reason directly.
     pub(super) fn glued_to_reason(
         &mut self,
         failure: Failure,
@@ -263,8 +265,8 @@ impl<'a> Parser<'a, '_> {
         self.note(DiagnosticKind::MissingCfws, failure.field, at)
     }
 
-    /// `propspec`, or a word that is none and is skipped. What follows a skipped word belongs to the same
-    /// diagnostic.
+    /// Reads a `propspec`, or skips a word that is not a property. Words that follow a skipped word belong to the
+    /// same diagnostic.
     pub(super) fn propspec_or_junk(&mut self, input: &'a [u8], in_junk: &mut bool) -> Rest<'a> {
         let mark = self.mark();
         let failure = match self.propspec(input) {
@@ -291,7 +293,7 @@ impl<'a> Parser<'a, '_> {
         self.ends_value(slice::from(self.input, offset))
     }
 
-    /// What follows a word: everything up to white space, a comment or the end of the result.
+    /// Returns the text after a word, which ends at white space, a comment or the end of the result.
     /// Quoted-strings in it are skipped whole.
     fn behind_word(&self, mut input: &'a [u8]) -> Rest<'a> {
         while !self.ends_result(input) && !may_be_cfws(input) {
@@ -343,7 +345,7 @@ impl<'a> Parser<'a, '_> {
         is_key && value.first() != Some(&b'=') && !self.ends_result(value) && !may_be_cfws(value)
     }
 
-    /// The value of a property or reason that has none.
+    /// Returns the empty value of a property or reason without one.
     pub(super) fn empty_value(
         &mut self,
         equals: &'a [u8],
@@ -361,7 +363,7 @@ fn registered(method: &[u8]) -> bool {
     core::str::from_utf8(method).is_ok_and(|name| registry::Method::find(name).is_some())
 }
 
-/// A method that is registered, or is met often without being so.
+/// Returns `true` if the method is registered, or is common without being registered.
 fn is_familiar(method: &[u8]) -> bool {
     const UNREGISTERED: [&[u8]; 2] = [b"bimi", b"compauth"];
     let last = method.rsplit(|octet| *octet == b'.').next();
@@ -373,7 +375,7 @@ fn is_familiar(method: &[u8]) -> bool {
             .any(|it| it.eq_ignore_ascii_case(method))
 }
 
-/// A result that some registered method has, or that is met often without being registered.
+/// Returns `true` if a registered method has this result, or if it is common without being registered.
 fn is_result_word(word: &[u8]) -> bool {
     const UNREGISTERED: [&str; 6] = [
         "bestguesspass",

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// All attributes of a name.
+/// Reads all attributes of a name.
 pub(super) fn oneline(input: &[u8]) -> ReadValue<'_, ()> {
     let mut rest = input;
     while !rest.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn oneline(input: &[u8]) -> ReadValue<'_, ()> {
     Ok((rest, ()))
 }
 
-/// An attribute with the `/` or `+` before it.
+/// Reads an attribute with the `/` or `+` before it.
 pub(super) fn attribute(input: &[u8]) -> ReadValue<'_, Attribute<'_>> {
     let [b'/' | b'+', rest @ ..] = input else {
         return Err(ValueFailure::new(Kind::Expected, NAME, input).error());
@@ -37,7 +37,7 @@ pub(super) fn attribute(input: &[u8]) -> ReadValue<'_, Attribute<'_>> {
     Ok((rest, attribute))
 }
 
-/// A value: to the next `/` or `+` that an attribute follows.
+/// Reads a value: the text up to the next `/` or `+` that an attribute follows.
 fn oneline_value(input: &[u8]) -> ReadValue<'_> {
     let mut rest = input;
     loop {

@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// `rdn *( "," rdn )`, an RDN being `attribute *( "+" attribute )`; nothing is a name, too.
+/// Reads a whole name. The empty text is a name.
 pub(super) fn distinguished_name(input: &[u8]) -> ReadValue<'_, ()> {
     let mut rest = input;
     while !rest.is_empty() || rest.len() != input.len() {
@@ -41,7 +41,7 @@ pub(super) fn distinguished_name(input: &[u8]) -> ReadValue<'_, ()> {
     Ok((rest, ()))
 }
 
-/// `attributeTypeAndValue`, with spaces around its parts.
+/// Reads an `attributeTypeAndValue`, with spaces around its parts.
 pub(super) fn attribute(input: &[u8]) -> ReadValue<'_, Attribute<'_>> {
     let (rest, _) = spaces(input)?;
     let (rest, attribute_type) = attribute_type(rest)?;
@@ -57,7 +57,7 @@ pub(super) fn attribute(input: &[u8]) -> ReadValue<'_, Attribute<'_>> {
     Ok((rest, attribute))
 }
 
-/// `attributeType`: a descriptor, or an OID, perhaps with `OID.` before it.
+/// Reads an `attributeType`: a descriptor, or an OID, with or without `OID.` before it.
 pub(super) fn attribute_type(input: &[u8]) -> ReadValue<'_> {
     let is_keychar = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
     let dot = || tag(&b"."[..]);
@@ -80,7 +80,7 @@ pub(super) fn equals(input: &[u8]) -> Result<&[u8], nom::Err<ValueFailure>> {
     }
 }
 
-/// `attributeValue`: `#` and hexadecimal, a string, or the quoted string of RFC 2253.
+/// Reads an `attributeValue`: `#` and hexadecimal, a string, or the quoted string of RFC 2253.
 fn attribute_value(input: &[u8]) -> ReadValue<'_> {
     let (rest, value) = match input {
         [b'#', digits @ ..] => {
@@ -101,7 +101,7 @@ pub(super) const fn is_special(octet: u8) -> bool {
     matches!(octet, b'"' | b'+' | b',' | b';' | b'<' | b'>' | b'\\')
 }
 
-/// What an escape leaves behind it.
+/// Skips an escape.
 fn pair(input: &[u8]) -> Result<&[u8], nom::Err<ValueFailure>> {
     match input {
         [b'\\', octet, rest @ ..] if is_special(*octet) || matches!(octet, b' ' | b'#' | b'=') => {
@@ -112,7 +112,7 @@ fn pair(input: &[u8]) -> Result<&[u8], nom::Err<ValueFailure>> {
     }
 }
 
-/// `string`: to the `,` or `+` that is not escaped, without the blanks before it that are not escaped.
+/// Reads a `string`: the text up to a `,` or `+` that is not escaped, without unescaped spaces before it.
 fn string(input: &[u8]) -> ReadValue<'_> {
     let (mut rest, mut end) = (input, input);
     loop {
@@ -136,7 +136,7 @@ fn string(input: &[u8]) -> ReadValue<'_> {
     Ok((end, slice::before(input, end)))
 }
 
-/// A quoted string, in which only the quote and the backslash need be escaped.
+/// Reads a quoted string, in which only the quote and the backslash need be escaped.
 fn quoted(input: &[u8]) -> ReadValue<'_> {
     let mut rest = input.split_first().map_or(input, |(_, rest)| rest);
     loop {
@@ -149,7 +149,7 @@ fn quoted(input: &[u8]) -> ReadValue<'_> {
     }
 }
 
-/// The escapes of a value make UTF-8.
+/// Checks that the decoded value is UTF-8.
 fn checked_utf8(value: &[u8], at: &[u8]) -> Result<(), nom::Err<ValueFailure>> {
     let high = |pair: &[u8]| matches!(pair, [b'\\', b'8'..=b'9' | b'A'..=b'F' | b'a'..=b'f']);
     if value.windows(2).any(high)

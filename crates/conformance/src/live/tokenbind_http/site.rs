@@ -1,7 +1,10 @@
 //! A web site on loopback: TLS with Token Binding, served by hand or by the crate's server, and a log of what its
 //! application saw.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Extension, Router,
@@ -18,7 +21,7 @@ use tokenbind_http::{
     VersionPreference, serve_connection,
 };
 use tokenbind_wire::{TokenBindingAlpn, Verify};
-use tokio::{net::TcpListener, task::AbortHandle};
+use tokio::{net::TcpListener, task::AbortHandle, time::sleep};
 use tower_layer::Layer;
 
 use crate::live::outcome::Checked;
@@ -230,6 +233,19 @@ impl Site {
     /// Returns the requests that the application saw since the last call.
     pub(super) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut locked(&self.log.seen))
+    }
+
+    /// Returns the requests that the application received since the last call, once there are `count`, or after 10
+    /// seconds. Over HTTP/2 the application runs in a task of each request, which may begin after the client has
+    /// noticed the end of the connection.
+    pub(super) async fn seen_once(&self, count: usize) -> Vec<Seen> {
+        for _ in 0..10_000 {
+            if locked(&self.log.seen).len() >= count {
+                break;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        self.seen()
     }
 
     /// Returns the refusals of connections that were terminated since the last call.
