@@ -98,7 +98,7 @@ type Warned<'t> = (DeepStatus<'t>, Vec<Diagnostic>);
 
 type ReadStatus = for<'t> fn(&'t str, StatusOptions) -> Result<Option<Warned<'t>>, ParseError>;
 
-/// Reads with the leniency of a case. Returns the elements and the deviations that were accepted.
+/// Reads with the options of a case, and returns the elements and the diagnostics.
 fn status_input(input: Input, read: ReadStatus) -> Ran {
     let case: StatusInput = input.parse()?;
     let text = String::from(case.text);
@@ -246,7 +246,7 @@ fn imap_id(input: Input) -> Ran {
     })))
 }
 
-/// What is not empty.
+/// Returns the report's fields that are not empty.
 fn reported(report: &ClientReport) -> Value {
     let mut fields = Map::new();
     let tags = [

@@ -11,7 +11,8 @@ use mail_implicit_tls::{
         Candidate, Offer, Source, Warning,
         address::{MAX_LOCAL_PART_BYTES, MailAddress},
         autoconfig::{
-            AutoconfigErrorKind, ClientConfig, MAX_FILE_BYTES, MAX_SERVERS, RefusedServer, urls,
+            AutoconfigErrorKind, ClientConfig, MAX_FILE_BYTES, MAX_SERVERS, MAX_TEXT_BYTES,
+            RefusedServer, urls,
         },
     },
 };
@@ -64,32 +65,34 @@ fn asks_over_https_only() {
 }
 
 #[test]
-fn prefers_implicit_tls_and_offers_clear_text_at_the_low_level_only() {
+fn prefers_implicit_tls_and_offers_clear_text_at_the_low_level_if_there_is_nothing_else() {
     let servers = [
         server("incomingServer", "imap", "a.example.org", "143", "plain"),
         server("incomingServer", "imap", "b.example.org", "143", "STARTTLS"),
         server("incomingServer", "pop3", "d.example.org", "995", "SSL"),
         server("incomingServer", "imap", "c.example.org", "993", "SSL"),
+        server("outgoingServer", "smtp", "e.example.org", "587", "plain"),
     ];
     let config = parse(&file(&servers.concat())).unwrap();
     let private = vec![
         candidate(Service::IMAPS, "c.example.org", 993),
         candidate(Service::IMAP_STARTTLS, "b.example.org", 143),
     ];
-    let clear = candidate(Service::IMAP_CLEAR, "a.example.org", 143);
-    assert_eq!(clear.warnings(), [Warning::ClearText]);
-    for (level, clear) in [
-        (PrivacyLevel::High, Vec::new()),
-        (PrivacyLevel::Low, vec![clear]),
+    let alone = candidate(Service::SUBMISSION_CLEAR, "e.example.org", 587);
+    assert_eq!(alone.warnings(), [Warning::ClearText]);
+    let candidates = |candidates, clear| Offer::Candidates {
+        candidates,
+        clear,
+        refused: Vec::new(),
+    };
+    let none = Offer::NotAdvertised(Dnssec::Insecure);
+    for (level, submission) in [
+        (PrivacyLevel::High, none),
+        (PrivacyLevel::Low, candidates(Vec::new(), vec![alone])),
     ] {
         let offers = config.offers(level);
-        let expected = Offer::Candidates {
-            candidates: private.clone(),
-            clear,
-            refused: Vec::new(),
-        };
-        assert_eq!(offers.imap, expected);
-        assert_eq!(offers.submission, Offer::NotAdvertised(Dnssec::Insecure));
+        assert_eq!(offers.imap, candidates(private.clone(), Vec::new()));
+        assert_eq!(offers.submission, submission);
     }
 }
 
@@ -124,6 +127,33 @@ fn reads_user_names_and_mechanisms_and_replaces_placeholders_once() {
 }
 
 #[test]
+fn skips_user_names_and_mechanisms_that_are_long_or_have_control_characters() {
+    let entry = server("outgoingServer", "smtp", "a.example.org", "465", "SSL");
+    let entry = entry.replace("<authentication>OAuth2</authentication>", "");
+    let at_limit = "a".repeat(MAX_TEXT_BYTES);
+    for (text, kept) in [
+        (at_limit.as_str(), true),
+        (&format!("{at_limit}a"), false),
+        ("a&#9;b", false),
+        ("a&#x85;b", false),
+        ("a<b/>", false),
+        (" ", false),
+        ("", false),
+    ] {
+        let file = file(&entry)
+            .replace("%EMAILADDRESS%", text)
+            .replace("password-cleartext", text);
+        let config = parse(&file).unwrap();
+        let [server] = config.servers.as_slice() else {
+            panic!("{config:?}")
+        };
+        let expected = kept.then(|| text.to_owned());
+        assert_eq!(server.username, expected);
+        assert_eq!(server.authentication, Vec::from_iter(expected));
+    }
+}
+
+#[test]
 fn refuses_servers_that_cannot_be_used_and_reads_the_others() {
     let good = server("incomingServer", "imap", "a.example.org", "993", "SSL");
     let cases = [
@@ -137,6 +167,10 @@ fn refuses_servers_that_cannot_be_used_and_reads_the_others() {
         ),
         (
             server("outgoingServer", "imap", "a", "993", "SSL"),
+            RefusedServer::Type,
+        ),
+        (
+            server("outgoingServer", "pop3", "a", "995", "SSL"),
             RefusedServer::Type,
         ),
         (
@@ -157,6 +191,10 @@ fn refuses_servers_that_cannot_be_used_and_reads_the_others() {
         ),
         (
             good.replace("a.example.org", "<b/>a.example.org"),
+            RefusedServer::Host,
+        ),
+        (
+            good.replace("a.example.org", "a.example.org<b/>"),
             RefusedServer::Host,
         ),
         (good.replace("a.example.org", ""), RefusedServer::Host),
@@ -195,6 +233,9 @@ fn rejects_entities_and_files_larger_than_the_limits() {
     );
     assert_eq!(parse(&xxe), Err((Kind::Dtd, 0)));
     assert_eq!(parse(&file("&e;")), Err((Kind::Xml, 0)));
+    let empty = file("").len();
+    let longest = file(&" ".repeat(MAX_FILE_BYTES - empty));
+    assert_eq!(parse(&longest).map(|it| it.servers.len()), Ok(0));
     let long = file(&" ".repeat(MAX_FILE_BYTES));
     assert_eq!(parse(&long), Err((Kind::TooLong, MAX_FILE_BYTES)));
     let nodes = file(&"<a/>".repeat(5000));
@@ -222,6 +263,8 @@ fn rejects_what_is_not_a_configuration() {
         ("", (Kind::Xml, 0)),
         ("<html>", (Kind::Xml, 0)),
         ("<html><emailProvider/></html>", (Kind::Format, 0)),
+        ("<!-- x -->\n<html/>", (Kind::Format, 11)),
+        ("\u{feff}<html/>", (Kind::Format, 3)),
         (
             "<clientConfig><a><emailProvider/></a></clientConfig>",
             (Kind::Format, 0),
@@ -238,11 +281,15 @@ fn parses_addresses_of_users() {
     let address = MailAddress::parse("a@b@Bücher.example.").unwrap();
     assert_eq!(address.to_string(), "a@b@xn--bcher-kva.example");
     let long = "a".repeat(MAX_LOCAL_PART_BYTES + 1);
+    let longest = format!("{}@example.org", "a".repeat(MAX_LOCAL_PART_BYTES));
+    assert_eq!(MailAddress::parse(&longest).unwrap().to_string(), longest);
     for (text, offset) in [
         ("alice", 5),
         ("@example.org", 0),
         ("al ice@example.org", 2),
         ("al\r\nice@example.org", 2),
+        ("al\0ice@example.org", 2),
+        ("al\u{a0}ice@example.org", 2),
         ("alice@", 6),
         ("alice@a..b", 8),
         ("alice@192.0.2.1", 6),

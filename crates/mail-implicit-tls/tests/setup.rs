@@ -158,6 +158,27 @@ fn offers_clear_text_at_the_low_level_only_and_with_a_warning() {
 }
 
 #[test]
+fn offers_no_clear_text_where_implicit_tls_is_advertised() {
+    let starttls = records(SECURE, [srv(0, 143, "a.example.org")]);
+    // Also where no record for implicit TLS can be used.
+    for implicit in [srv(0, 993, "b.example.org"), srv(0, 0, "b.example.org")] {
+        let implicit = records(SECURE, [implicit]);
+        let answers = [("_imap", starttls.clone()), ("_imaps", implicit)];
+        let Offer::Candidates { clear, .. } = imap(PrivacyLevel::Low, &answers) else {
+            panic!("candidates expected")
+        };
+        assert_eq!(clear, []);
+    }
+    let not_there = records(SECURE, [srv(0, 0, ".")]);
+    let answers = [("_imap", starttls), ("_imaps", not_there)];
+    let Offer::Candidates { clear, .. } = imap(PrivacyLevel::Low, &answers) else {
+        panic!("candidates expected")
+    };
+    let expected = candidate(Service::IMAP_CLEAR, "a.example.org", 143, SECURE);
+    assert_eq!(clear, [expected]);
+}
+
+#[test]
 fn takes_the_label_for_the_kind_and_not_the_port() {
     let answers = [
         (
@@ -189,6 +210,38 @@ fn takes_the_root_as_target_for_not_available() {
         let offers = offers(PrivacyLevel::Low, &answers);
         assert_eq!(offers.pop, Offer::Unavailable(dnssec));
         assert_eq!(offers.imap, Offer::NotAdvertised(SECURE));
+    }
+}
+
+/// The state of such an answer is that of the whole chain of aliases, which the resolver gives.
+#[test]
+fn takes_records_behind_an_alias() {
+    let Answer::Records(mut behind) = records(INSECURE, [srv(0, 993, "mail.hoster.example")])
+    else {
+        panic!("records expected")
+    };
+    behind.owner = DnsName::parse("_imaps._tcp.hoster.example").unwrap();
+    let expected = Offer::Candidates {
+        candidates: vec![candidate(
+            Service::IMAPS,
+            "mail.hoster.example",
+            993,
+            INSECURE,
+        )],
+        clear: Vec::new(),
+        refused: Vec::new(),
+    };
+    let answers = [("_imaps", Answer::Records(behind))];
+    assert_eq!(imap(PrivacyLevel::High, &answers), expected);
+}
+
+#[test]
+fn counts_the_less_secure_of_two_records_with_the_root() {
+    let root = |dnssec| records(dnssec, [srv(0, 0, ".")]);
+    for (implicit, starttls) in [(SECURE, INSECURE), (INSECURE, SECURE)] {
+        let answers = [("_imaps", root(implicit)), ("_imap", root(starttls))];
+        let offer = imap(PrivacyLevel::High, &answers);
+        assert_eq!(offer, Offer::Unavailable(INSECURE));
     }
 }
 
@@ -297,6 +350,20 @@ fn gives_what_is_known_after_the_deadline() {
     assert_eq!(lookup.offers().imap, late);
     assert_eq!(lookup.offers().submission, Offer::NotAdvertised(SECURE));
     assert!(matches!(lookup.next(), Next::Ask(missing) if missing.len() == 4));
+}
+
+#[test]
+fn keeps_the_first_answer_to_a_question() {
+    let mut lookup = SetupLookup::new(name("example.org"), PrivacyLevel::High, 1);
+    let Next::Ask(questions) = lookup.next() else {
+        panic!("questions expected")
+    };
+    for question in &questions {
+        lookup.answer(question, NONE);
+    }
+    let late = records(SECURE, [srv(0, 993, "late.example.org")]);
+    lookup.answer(&questions[0], late);
+    assert_eq!(lookup.offers().imap, Offer::NotAdvertised(SECURE));
 }
 
 #[test]
@@ -433,6 +500,32 @@ fn looks_again_once_a_day_at_most() {
     ));
     assert!(is_due(Some(now - MIN_INTERVAL), now));
     assert!(is_due(Some(now + Duration::from_secs(1)), now));
+}
+
+#[test]
+fn reports_other_ports_and_nothing_about_servers_that_are_advertised() {
+    let targets = [
+        srv(0, 993, "first.example.org"),
+        srv(1, 993, "second.example.org"),
+    ];
+    let offers = offers(
+        PrivacyLevel::High,
+        &[
+            ("_imaps", records(SECURE, targets)),
+            ("_pop3", records(SECURE, [srv(0, 110, "pop.example.org")])),
+        ],
+    );
+    let second = configured(Service::IMAPS, "second.example.org", 993);
+    let starttls = configured(Service::POP3_STARTTLS, "pop.example.org", 110);
+    let clear = configured(Service::POP3_CLEAR, "pop.example.org", 110);
+    assert_eq!(changes(&[second, starttls, clear], &offers), []);
+    let moved = configured(Service::IMAPS, "second.example.org", 1993);
+    let first = candidate(Service::IMAPS, "first.example.org", 993, SECURE);
+    let expected = Change::NotAdvertised {
+        configured: moved.clone(),
+        advertised: Box::new(first),
+    };
+    assert_eq!(changes(&[moved], &offers), [expected]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The command `mail-tls`: shows what TLS a mail account would get (draft-newman-email-deep-02 sections 3, 4 and 8).
 
 mod arguments;
+mod latches;
 mod report;
 mod show;
 
@@ -14,6 +15,7 @@ use mail_implicit_tls::{
     setup::{
         SetupLookup,
         address::MailAddress,
+        autoconfig::https::Fetcher,
         check::{check, look_up},
     },
     verifier::Trust,
@@ -22,6 +24,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use self::{
     arguments::{Arguments, Command, Connect},
+    latches::Latches,
     report::{Attempt, Report},
 };
 
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
 /// Does what the command was asked for.
 async fn connect(arguments: &Connect) -> Result<Report, Failed> {
     let user = MailAddress::parse(&arguments.address)?;
+    let latches = Latches::open(arguments.latches.as_deref())?;
     let resolver = resolver(arguments)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let connector = Connector::new(provider, Arc::new(trust(arguments)?))
@@ -71,16 +75,27 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
         setup = setup.low(low);
     }
     let Some(host) = &arguments.host else {
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed)?;
-        let lookup = SetupLookup::new(
-            user.domain().clone(),
-            arguments.level(),
-            u64::from_ne_bytes(seed),
-        );
-        let offers = look_up(&*resolver, lookup, arguments.timeout()).await;
+        let offers = if arguments.autoconfig {
+            match fetcher(&connector, arguments).fetch(&user).await {
+                Ok(fetched) => fetched.config.offers(arguments.level()),
+                Err(error) => return Ok(Report::without_file(user.domain(), &error)),
+            }
+        } else {
+            let mut seed = [0; 8];
+            getrandom::fill(&mut seed)?;
+            let lookup = SetupLookup::new(
+                user.domain().clone(),
+                arguments.level(),
+                u64::from_ne_bytes(seed),
+            );
+            look_up(&*resolver, lookup, arguments.timeout()).await
+        };
         let checked = check(&connector, &setup, &offers, arguments.timeout()).await;
-        return Ok(Report::of_offers(user.domain(), &offers, checked));
+        let mut report = Report::of_offers(user.domain(), &offers, &checked);
+        for attempt in report.attempts_mut() {
+            attempt.add_latches(&connector, &setup, &latches).await;
+        }
+        return Ok(report);
     };
     let mut attempts = Vec::new();
     for service in arguments.services() {
@@ -92,10 +107,22 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
             server = server.with_address(address);
         }
         let account = setup.clone().server(server.clone()).build()?;
-        let connected = connector.connect(&account, &server).await;
+        let connected = latches.connect(&connector, &account, &server).await;
         attempts.push(Attempt::of_server(&server, connected).await);
     }
     Ok(Report::of_servers(user.domain(), attempts))
+}
+
+/// Returns the fetcher of the configuration file.
+fn fetcher(connector: &Connector, arguments: &Connect) -> Fetcher {
+    let mut fetcher = Fetcher::new(connector).with_deadline(arguments.timeout());
+    if let Some(address) = arguments.autoconfig_address {
+        fetcher = fetcher.with_address(address);
+    }
+    match arguments.tell_address {
+        true => fetcher.tell_address(),
+        false => fetcher,
+    }
 }
 
 /// Returns the resolver: the named one, or the system's first.

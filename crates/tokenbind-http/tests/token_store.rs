@@ -28,7 +28,6 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use test_support::postgres::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
 use sqlx::{
     Connection, Executor, PgConnection, SqliteConnection,
@@ -36,6 +35,7 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 use tempfile::TempDir;
+use test_support::postgres::PostgresServer;
 use tokenbind_http::{
     MAX_KEY_ID_BYTES, MAX_TOKEN_DATA_BYTES, MAX_TOKEN_SUBJECT_BYTES, MemoryTokenStore,
     PostgresTokenStore, SecurityToken, SqliteTokenStore, SqlxOptions, StoredBinding,

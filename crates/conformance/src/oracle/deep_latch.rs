@@ -1,4 +1,4 @@
-//! Invariants of the grammars of `deep-latch` for any bytes.
+//! Invariants of any bytes in the grammars of `deep-latch`.
 
 use deep_latch::{
     ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ErrorKind, ParseError, SecurityTag,
@@ -20,16 +20,16 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
 
 fn points_into(error: ParseError, text: &[u8]) -> Result<(), Broken> {
     check(error.offset() <= text.len(), || {
-        format!("{error}: behind {} bytes", text.len())
+        format!("{error}: after the end at {} bytes", text.len())
     })
 }
 
 fn encoded<T>(written: Result<T, EncodeError>) -> Result<T, Broken> {
-    written.map_err(|error| format!("what was read is not written: {error}"))
+    written.map_err(|error| format!("cannot write the value that was read: {error}"))
 }
 
 fn decoded<T>(read: Result<T, ParseError>) -> Result<T, Broken> {
-    read.map_err(|error| format!("what was written is not read: {error}"))
+    read.map_err(|error| format!("cannot read the value that was written: {error}"))
 }
 
 const LENIENT: StatusOptions = StatusOptions {
@@ -95,7 +95,7 @@ fn owned(tags: Vec<SecurityTag<'_>>) -> Vec<SecurityTag<'static>> {
     tags.into_iter().map(SecurityTag::into_owned).collect()
 }
 
-/// With one byte less, or one more, at the end, a text is refused or is another value.
+/// Checks that a text with one byte less, or one more, at the end is refused or is another value.
 fn differs<T: PartialEq>(
     text: &str,
     read: impl Fn(&str) -> Option<T>,
@@ -393,8 +393,8 @@ fn is_esmtp_value(octet: u8) -> bool {
     matches!(octet, 33..=60 | 62..=126)
 }
 
-/// A command that is read is written, without the parameters that nobody knows, so that it reads back the
-/// same; so is the ID command that says the same.
+/// Checks that a command that is read is written, without unknown parameters, so that it reads back the same; so is
+/// the ID command with the same content.
 ///
 /// # Errors
 /// Returns the invariant that was broken.

@@ -1,4 +1,4 @@
-//! Invariants of a client of `deep-latch` for any octets of a server.
+//! Invariants of a client of `deep-latch` for any octets that a server sends.
 //!
 //! The first byte of the input says which client it is and how its handshake fails, the second what else happens; what the server says in
 //! clear, over TLS and after login follows, with 0xff between, which is no byte of the protocols.
@@ -13,15 +13,15 @@ use deep_latch::{
 
 use super::Broken;
 
-/// How many bytes a client may send, and how many events it may have: both are bounded, whatever the server
-/// says. A command is at most some kilobytes, and there are at most nine.
+/// The limit of bytes that a client may send, and of its events: both are bounded, whatever the server sends. A
+/// command is at most some kilobytes, and there are at most nine.
 const MAX_SENT_BYTES: usize = 16_384;
 const MAX_EVENTS: usize = 4096;
 
 /// The separator of the parts.
 pub const SEPARATOR: u8 = 0xff;
 
-/// What is not in the server's hands.
+/// The settings that the server does not control.
 #[derive(Clone, Copy, Debug)]
 struct Setting {
     tls: TlsStart,
@@ -40,14 +40,14 @@ enum End {
     Failed(ClientError),
 }
 
-/// What a client did.
+/// The observed behaviour of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Done {
     sent: [Vec<u8>; 3],
     stored: Vec<LatchRecord>,
     events: Vec<ClientEvent>,
     end: End,
-    /// What is left for the caller, if there is anything to go on with.
+    /// The octets that are left for the caller, if the session continues.
     left: Vec<u8>,
     record: LatchRecord,
 }
@@ -198,11 +198,11 @@ fn holds<P: Protocol + Clone>(
         let told = sent.contains("latch") || sent.contains("security-tags");
         check(
             setting.report || !told,
-            "reported, against the caller's options",
+            "a report is sent, but the caller turned reports off",
         )?;
     }
     let clear = commands.first().is_some_and(|sent| sent.contains("latch"));
-    check(!clear, "reported in clear")?;
+    check(!clear, "a report is sent in clear")?;
 
     let in_use = matches!(whole.end, End::LogIn | End::Ready);
     let over_tls = setting.tls == TlsStart::Implicit
@@ -215,7 +215,7 @@ fn holds<P: Protocol + Clone>(
         .is_ok_and(|facts| facts.dane == DaneVerdict::Differs);
     check(
         !(in_use && has_tls && contradicted),
-        "continues against TLSA records",
+        "continues although TLSA records contradict the certificate",
     )?;
     let good = setting
         .facts
@@ -223,7 +223,10 @@ fn holds<P: Protocol + Clone>(
         .filter(|facts| facts.chain == ChainVerdict::Trusted && !contradicted);
     let latched: Vec<_> = before.latched().collect();
     let cert = latched.contains(&&SecurityTag::TLS_CERT);
-    check(!(in_use && cert && good.is_none()), "a latch was ignored")?;
+    check(
+        !(in_use && cert && good.is_none()),
+        "continues although tls-cert is latched and not achieved",
+    )?;
     // STARTTLS may be refused, and the account allow clear: never with a latch.
     let clear_allowed = setting.tls == TlsStart::StartTlsIfOffered && latched.is_empty();
     check(!in_use || has_tls || clear_allowed, "in clear")?;
@@ -249,7 +252,10 @@ fn holds<P: Protocol + Clone>(
     let recorded = now.status() != before.status();
     check(!recorded || has_tls && authenticated, "recorded")?;
     let stored = whole.stored.last().unwrap_or(before);
-    check(stored == now, "a change is not stored")?;
+    check(
+        stored == now,
+        "the last stored record is not the present one",
+    )?;
     if let End::Refused(failure) = &whole.end {
         let of_the_record = |tag: &SecurityTag<'_>| before.is_latched(tag);
         check(
@@ -274,7 +280,7 @@ fn holds<P: Protocol + Clone>(
     check(sent <= MAX_SENT_BYTES, "too much sent")
 }
 
-/// Whether the server may have greeted with PREAUTH.
+/// Returns `true` if the server may have greeted with PREAUTH.
 fn preauth(server: [&[u8]; 3]) -> bool {
     server.iter().any(|said| {
         said.get(..9)

@@ -1,5 +1,5 @@
-//! Invariants of the IMAP proxy of `deep-latch` for any octets of a client, and any answers of a server:
-//! the server finds no `tls` but the proxy's, however it reads what is forwarded.
+//! Invariants of the IMAP proxy of `deep-latch` for any octets of a client and any behaviour of a server: the server
+//! finds no `tls` but the proxy's, however it reads what is forwarded.
 //!
 //! The first byte of the input chooses the cipher suite, the others up to the first 0xff what the server does
 //! with each command and each literal; the client's octets follow.
@@ -12,7 +12,7 @@ use deep_latch::{
 
 use super::Broken;
 
-/// What ends the choices.
+/// The octet that ends the choices.
 pub const SEPARATOR: u8 = 0xff;
 
 const OURS: &str = "TLS_OURS";
@@ -43,7 +43,7 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
     Ok(())
 }
 
-/// What the server heard, and whether the proxy closed the connection.
+/// The commands that the server received, and `true` if the proxy closed the connection.
 type Heard = (Vec<Vec<u8>>, bool);
 
 fn connection(
@@ -100,7 +100,7 @@ struct Server<'a> {
     /// The command as far as it came, and how much of a literal is to come.
     command: Vec<u8>,
     literal: usize,
-    /// It asked for a line.
+    /// `true` if the server asked for a line.
     asked: bool,
     said: Vec<u8>,
     heard: Vec<Vec<u8>>,
@@ -147,7 +147,10 @@ impl Server<'_> {
         if std::mem::take(&mut self.asked) {
             let fits = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
             if line != b"*" && !line.iter().all(fits) {
-                return Err(format!("a command where a line is due: {}", shown()));
+                return Err(format!(
+                    "a command where an answer to the server was expected: {}",
+                    shown()
+                ));
             }
             self.answer();
             return Ok(());

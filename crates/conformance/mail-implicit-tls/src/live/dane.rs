@@ -28,16 +28,16 @@ use mail_implicit_tls::{
     },
     verifier::Trust,
 };
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
-};
 use ring::digest::{SHA256, SHA512, digest};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
+};
+use test_support::pki::rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -405,7 +405,7 @@ type Right<'r> = &'r dyn Fn(&str, DaneRules) -> Checked<End>;
 
 type Record<'r> = &'r dyn Fn(&Shown<'_>) -> String;
 
-/// What a host of the tree shows and publishes, and how the client's attempt ends under each reading of DANE.
+/// The certificate and the records of a host of the tree, and the outcome of the client's attempt under each reading of DANE.
 struct Row<'r> {
     label: &'static str,
     shows: Shows,
@@ -904,7 +904,7 @@ async fn zones(root: &Path) -> Checked {
             Arc::new(ValidatingResolver::new(tree.plain, &anchors)),
         ),
         (
-            "domain behind a validator",
+            "domain with a validator",
             Arc::new(ValidatingResolver::new(tree.validating, &anchors)),
         ),
         ("AD", Arc::new(LoopbackResolver::new(tree.validating)?)),

@@ -124,7 +124,7 @@ async fn loopback(root: &Path) -> Checked {
         other => return Err(Failure::new(format!("{other:?}"))),
     }
     passed(format!(
-        "{} answers right; AD is believed on loopback only",
+        "{} answers correctly; AD is trusted on loopback only",
         table().len()
     ))
 }
@@ -371,6 +371,6 @@ async fn hosts_and_setup(root: &Path) -> Checked {
     let asked = question("nothing.good.test", RecordKind::A);
     same("nothing", given(&resolver, &asked).await, denied)?;
     passed(
-        "base domains behind aliases and wildcards; offers secure, insecure, unavailable; bogus is no offer",
+        "base domains reached through aliases and wildcards; offers secure, insecure, unavailable; bogus is no offer",
     )
 }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use authres_tls::{
-    AuthenticationResultsBuf, AuthservId, DeferredClientVerifier, Policy, ResInfoBuf, Session,
-    StripPolicy, WriteOptions, evaluate,
+    AuthenticationResultsBuf, AuthservId, Policy, ResInfoBuf, Session, StripPolicy, WriteOptions,
+    facts::rustls::DeferredClientVerifier,
 };
 use rustls::{
     CipherSuite, ClientConfig, ServerConfig, SupportedProtocolVersion,
@@ -50,7 +50,7 @@ impl Version {
 pub(super) struct Sent {
     /// As the server delivers it.
     pub(super) arrived: String,
-    /// What the client saw: protocol version, cipher suite and bits of its key, as the draft has them.
+    /// The protocol version, cipher suite and bits of its key that the client saw, in the draft's terms.
     pub(super) tls: Option<(String, String, u16)>,
 }
 
@@ -71,16 +71,14 @@ pub(super) async fn send(
     let server = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(version.only())?
         .with_client_cert_verifier(verifier.clone())
-        .with_single_cert(
-            vec![world.server.certificate.clone()],
-            world.server.private_key()?,
-        )?;
+        .with_single_cert(vec![world.server.certificate()], world.server.private_key())?;
     let client = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(version.only())?
         .with_root_certificates(world.roots.clone());
     let client = match kind.identity(world) {
-        Some(identity) => client
-            .with_client_auth_cert(vec![identity.certificate.clone()], identity.private_key()?)?,
+        Some(identity) => {
+            client.with_client_auth_cert(vec![identity.certificate()], identity.private_key())?
+        }
         None => client.with_no_client_auth(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -200,7 +198,7 @@ async fn serve(stream: TcpStream, tls: Option<Tls>) -> Checked<String> {
             let (acceptor, verifier) = tls.ok_or_else(|| Failure::new("STARTTLS, not offered"))?;
             // What came before TLS is nothing to go by.
             if !stream.buffer().is_empty() {
-                return Err(Failure::new("octets behind STARTTLS"));
+                return Err(Failure::new("octets after STARTTLS, before TLS"));
             }
             let mut stream = BufReader::new(acceptor.accept(stream.into_inner()).await?);
             let Ended::Delivered { message, ehlo } = dialogue(&mut stream, false).await? else {
@@ -276,7 +274,7 @@ fn deliver(message: &str, session: &Session) -> Checked<String> {
     let policy = StripPolicy::new([AuthservId::try_new(SERVER)?]);
     let message = policy.strip(message.as_bytes()).message;
     let message = String::from_utf8(message)?;
-    let result = ResInfoBuf::try_from(evaluate(session, &Policy::default()))?;
+    let result = ResInfoBuf::try_from(Policy::default().evaluate(session))?;
     let field = AuthenticationResultsBuf::try_new(SERVER)?.with_result(result);
     let value = field.write(&WriteOptions::default())?;
     Ok(format!("{}: {value}\r\n{message}", field.field_name()))

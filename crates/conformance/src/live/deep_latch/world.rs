@@ -12,15 +12,8 @@ use deep_latch::{
     store::{Account, LatchStore, MemoryLatchStore},
     verifier::OnCertificateFailure,
 };
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
-};
-use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    client::WebPkiServerVerifier,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer},
-};
+use rustls::{ClientConfig, client::WebPkiServerVerifier, crypto::ring};
+use test_support::pki::{self, Authority};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -29,21 +22,22 @@ use super::super::outcome::{Checked, Failure};
 /// The host that the account's configuration has.
 pub(super) const HOST: &str = "mail.example.com";
 
-/// What the provider's host presents.
+/// The certificate that the provider's host presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Certificate {
-    /// Of this host, by the trusted authority.
+    /// A certificate for this host, issued by the trusted authority.
     Good,
-    /// Of this host, by an authority that the client does not trust: an attacker's, or a renewal gone wrong.
+    /// A certificate for this host, issued by an authority that the client does not trust: an attacker's, or a
+    /// mistake at renewal.
     AnotherAuthority,
     /// By the trusted authority, of another host.
     AnotherName,
-    /// Of this host, by the trusted authority, until 2001.
+    /// A certificate for this host, issued by the trusted authority, which expired in 2001.
     Expired,
 }
 
 impl Certificate {
-    /// How a client that does not accept it says so.
+    /// Returns the fault that a client reports if it refuses the certificate.
     pub(super) const fn fault(self) -> CertificateFault {
         match self {
             Self::AnotherName => CertificateFault::Identity,
@@ -59,32 +53,16 @@ pub(super) enum Versions {
     Tls12,
 }
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
 pub(super) struct World {
     trusted: Authority,
     other: Authority,
-    roots: Arc<RootCertStore>,
-}
-
-fn authority(name: &str) -> Checked<Authority> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
 }
 
 impl World {
     pub(super) fn new() -> Checked<Self> {
-        let (trusted, other) = (authority("Trusted CA")?, authority("Other CA")?);
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted.der().clone())?;
-        let roots = Arc::new(roots);
         Ok(Self {
-            trusted,
-            other,
-            roots,
+            trusted: Authority::new("Trusted CA"),
+            other: Authority::new("Other CA"),
         })
     }
 
@@ -94,31 +72,20 @@ impl World {
         certificate: Certificate,
         versions: Versions,
     ) -> Checked<TlsAcceptor> {
-        let name = match certificate {
-            Certificate::AnotherName => "mail.example.net",
-            _ => HOST,
+        let host = pki::Certificate::server(&[HOST]);
+        let identity = match certificate {
+            Certificate::Good => host.issue(&self.trusted),
+            Certificate::AnotherAuthority => host.issue(&self.other),
+            Certificate::AnotherName => {
+                pki::Certificate::server(&["mail.example.net"]).issue(&self.trusted)
+            }
+            Certificate::Expired => host.expired().issue(&self.trusted),
         };
-        let mut params = CertificateParams::new([name.to_owned()])?;
-        if certificate == Certificate::Expired {
-            params.not_before = date_time_ymd(2000, 1, 1);
-            params.not_after = date_time_ymd(2001, 1, 1);
-        }
-        let issuer = match certificate {
-            Certificate::AnotherAuthority => &self.other,
-            _ => &self.trusted,
-        };
-        let key = KeyPair::generate()?;
-        let chain: Vec<CertificateDer<'static>> =
-            vec![params.signed_by(&key, issuer)?.der().clone()];
-        let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(Failure::new)?;
         let versions = match versions {
             Versions::All => rustls::ALL_VERSIONS,
             Versions::Tls12 => &[&rustls::version::TLS12],
         };
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(versions)?
-            .with_no_client_auth()
-            .with_single_cert(chain, private)?;
+        let config = identity.server_config(Arc::new(ring::default_provider()), versions);
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
@@ -128,17 +95,16 @@ impl World {
 
     /// The client's side of TLS, for clients that are not deep-latch's.
     pub(super) fn trusting(&self) -> Checked<ClientConfig> {
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(self.roots.clone())
-            .with_no_client_auth();
-        Ok(config)
+        let provider = Arc::new(ring::default_provider());
+        Ok(self
+            .trusted
+            .client_config(provider, rustls::DEFAULT_VERSIONS))
     }
 
     pub(super) fn connector(&self) -> Checked<LatchConnector> {
         let provider = Arc::new(ring::default_provider());
-        let pkix =
-            WebPkiServerVerifier::builder_with_provider(self.roots.clone(), provider.clone());
+        let roots = Arc::new(self.trusted.roots());
+        let pkix = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
         Ok(LatchConnector::new(provider, pkix.build()?))
     }
 }
@@ -153,7 +119,7 @@ pub(super) struct Machine {
     pub(super) tls: TlsStart,
 }
 
-/// What came of a connection.
+/// The outcome of a connection.
 pub(super) struct Connected {
     pub(super) outcome: Result<(), RunError>,
     pub(super) events: Vec<ClientEvent>,
@@ -212,7 +178,7 @@ impl Machine {
         }
     }
 
-    /// Connects until login, logs in if the server lets it, and takes leave.
+    /// Connects until login, logs in if the server lets it, and closes the session.
     pub(super) async fn connect(
         &self,
         protocol: MailProtocol,
@@ -257,7 +223,7 @@ async fn close(mut stream: Rewound<MailStream<TcpStream>>) -> Checked<()> {
 }
 
 impl Connected {
-    /// It was refused for these tags.
+    /// Checks that the connection was refused for these tags.
     pub(super) fn refused(&self, tags: &[SecurityTag<'_>]) -> Checked<&LatchFailure> {
         match &self.outcome {
             Err(RunError::Refused { failure, .. }) if failure.tags() == tags => Ok(failure),
@@ -268,7 +234,7 @@ impl Connected {
         }
     }
 
-    /// It was refused for its certificate, and no latch was named.
+    /// Checks that the connection was refused for its certificate, and that no latch was named.
     pub(super) fn refused_certificate(&self) -> Checked<&CertificateFailure> {
         match &self.outcome {
             Err(RunError::Certificate { failure, .. }) => Ok(failure),
@@ -278,7 +244,7 @@ impl Connected {
         }
     }
 
-    /// It came to login.
+    /// Checks that the connection reached login.
     pub(super) fn accepted(&self) -> Checked<()> {
         match &self.outcome {
             Ok(()) => Ok(()),

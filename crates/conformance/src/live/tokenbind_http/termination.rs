@@ -1,5 +1,5 @@
-//! Every reason to terminate a connection, each over a connection of its own: the connection ends at
-//! once, nothing is answered, and the server is told why.
+//! Each reason to terminate a connection, over a connection of its own: the connection ends immediately, no request
+//! is answered, and the server is given the reason.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -522,7 +522,7 @@ impl Sites {
     }
 }
 
-/// Sends a case's requests, and looks at how the connection ends.
+/// Sends a case's requests, and checks how the connection ends.
 async fn check(site: &Site, mut raw: Raw, case: &Case) -> Checked<()> {
     let requests = case.requests.len();
     for (index, values) in case.requests.iter().enumerate() {
@@ -550,7 +550,7 @@ async fn check(site: &Site, mut raw: Raw, case: &Case) -> Checked<()> {
     same("requests seen", site.seen().len(), requests - 1)
 }
 
-/// A good request and three bad ones in one go: the server is told of one reason, the first.
+/// Sends a good request and three bad ones in one write: the server is given one reason, the first.
 async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
     let mut raw = agent.connect(site).await?;
     let header = raw.header(&agent.state)?;
@@ -565,7 +565,7 @@ async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
         .iter()
         .map(|refusal| refusal.kind())
         .collect();
-    let seen = site.seen().len();
+    let seen = site.seen_once(1).await.len();
     same("refusals", refusals, [RefusalKind::MissingInLaterRequest])?;
     same("requests seen", seen, 1)
 }
@@ -619,7 +619,7 @@ pub(super) async fn reasons() -> Checked {
     }
     passed(format!(
         "{count} cases of all {} kinds over HTTP/1.1 and HTTP/2, serve_connection and TokenBindingServer: each connection ends \
-         without an answer, kind, field and offset told once",
+         without an answer, kind, field and offset reported once",
         KINDS.len()
     ))
 }
