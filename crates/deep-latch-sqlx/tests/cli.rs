@@ -319,7 +319,7 @@ Reports of the last 90 days.
         database,
         &["report", "tls cert"],
         2,
-        "deep-latch: the tag: security-tag: more follows at byte 3\n",
+        "deep-latch: the tag: security-tag: unexpected text after the end at byte 3\n",
     );
 }
 

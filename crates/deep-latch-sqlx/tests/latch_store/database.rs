@@ -4,14 +4,14 @@ use super::*;
 
 // SQLite.
 
-async fn execute(path: &Path, statement: &'static str) {
+pub(crate) async fn execute(path: &Path, statement: &'static str) {
     let file = SqliteConnectOptions::new().filename(path);
     let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
     connection.execute(statement).await.unwrap();
     connection.close().await.unwrap();
 }
 
-async fn open_sqlite(path: &Path) -> Result<SqliteLatchStore, LatchStoreError> {
+pub(crate) async fn open_sqlite(path: &Path) -> Result<SqliteLatchStore, LatchStoreError> {
     SqliteLatchStore::open(path, SqliteOptions::default()).await
 }
 

@@ -56,7 +56,7 @@ fn sha256sum(bytes: &[u8]) -> String {
 }
 
 /// A file with this body, and the header that belongs to it.
-fn write_file(path: &Path, body: &str) {
+pub(crate) fn write_file(path: &Path, body: &str) {
     let header = format!(
         r#"{{"format":"deep-latch latches","version":1,"bytes":{},"sha256":"{}"}}"#,
         body.len(),
