@@ -8,17 +8,17 @@ use std::{
 
 use crate::error::{Error, ErrorKind};
 
-/// Who else may have access to a file.
+/// The access that other users may have to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nobody but the owner. For locks: who may open one may hold it.
+    /// No other user has access. For locks: a user who can open one can hold it.
     Owner,
-    /// The owner; the group may read. For files that are changed in place and keep their mode.
+    /// The group may read. For files that are changed in place and keep their mode.
     #[cfg(feature = "sqlite")]
     GroupReads,
-    /// The owner; others may read. For files that are replaced by private ones.
+    /// All users may read. For files that are replaced by private ones.
     OthersRead,
-    /// Anybody.
+    /// All users have any access.
     #[cfg(feature = "sqlite")]
     Any,
 }
@@ -38,7 +38,8 @@ impl Access {
     }
 }
 
-/// Checks that a file is a regular one, belongs to this process's user or to root, and lets nobody else in.
+/// Checks that a file is a regular one, belongs to this process's user or to root, and gives other users no more than
+/// `access`.
 pub(crate) fn check(metadata: &Metadata, path: &Path, access: Access) -> Result<(), Error> {
     if !metadata.is_file() {
         return Err(Error::new(ErrorKind::NotRegular).at(path));
@@ -53,13 +54,15 @@ pub(crate) fn check(metadata: &Metadata, path: &Path, access: Access) -> Result<
         }
         let (owner, me) = (metadata.uid(), user());
         if owner != me && owner != 0 {
-            return exposed(format!("it belongs to user {owner}, not to user {me}"));
+            return exposed(format!(
+                "the file belongs to user {owner}, not to user {me}"
+            ));
         }
         let mode = metadata.mode() & 0o777;
         if mode & access.forbidden() != 0 {
             let allowed = 0o700 | (0o077 & !access.forbidden());
             return exposed(format!(
-                "its mode is {mode:04o}, at most {allowed:04o} is accepted"
+                "the file's mode is {mode:04o}, at most {allowed:04o} is accepted"
             ));
         }
     }
@@ -88,24 +91,24 @@ pub(crate) fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Returns the metadata of a file, not of what a link leads to.
+/// Returns the metadata of a file, or of a link itself.
 pub(crate) fn inspect(path: &Path) -> Result<Metadata, Error> {
     fs::symlink_metadata(path).map_err(|error| Error::from_io(error, path))
 }
 
-/// Opens a file that exists and passes [`check`]. It waits for nobody: a FIFO is refused.
+/// Opens a file that exists and passes [`check`]. The call does not block: a FIFO is refused.
 pub(crate) fn open(
     path: &Path,
     options: &mut fs::OpenOptions,
     access: Access,
 ) -> Result<File, Error> {
-    // A device may act on being opened, so that it is looked at first.
+    // Opening a device may have an effect, so the type is checked first.
     check(&inspect(path)?, path, access)?;
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
-        // No link that came meanwhile, and no wait for a FIFO that did.
+        // The name may have become a link or a FIFO meanwhile: neither is followed or waited for.
         let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits();
         let flags = i32::try_from(flags).map_err(|error| {
             let error = io::Error::other(error);
@@ -135,7 +138,7 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Tells a file from all others as long as it exists.
+/// The identity of a file among all files, as long as it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg(unix)]
 pub(crate) struct Identity(u64, u64);
@@ -148,7 +151,7 @@ impl Identity {
     }
 }
 
-/// Where files have no numbers, one is as good as another.
+/// The identity on systems that give files no numbers: all are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg(not(unix))]
 pub(crate) struct Identity;

@@ -1,15 +1,21 @@
 //! Features `sqlite` and `postgres`: databases that keep what they confirmed, and answer in time or not at all.
 //!
-//! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables stand beside the
-//! application's own. Every write goes through a connection that was checked just before
-//! ([`SqlStore::write_connection`]), every operation has a time limit ([`SqlStore::within`]).
+//! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables may share a database with the
+//! application's own. Every write happens in a transaction that checks first that the database keeps it
+//! ([`SqlStore::begin_write`]), every operation has a time limit ([`SqlStore::within`]).
 
 #[cfg(feature = "postgres")]
 mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    ops::{Deref, DerefMut},
+    pin::Pin,
+    time::Duration,
+};
 
 use sqlx::{
     Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
@@ -27,60 +33,73 @@ use crate::{Error, ErrorKind};
 #[cfg(feature = "sqlite")]
 use crate::{check::Identity, file::StoreFile};
 
-/// The tables of a store, and how they came to be.
+/// The tables of a store, and the statements that make them.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
-    /// The table that says which versions were applied. The application may have one of its own.
+    /// The table that records the versions that were applied. The application may have another one for its own tables.
     pub migrations: &'static str,
-    /// The versions from the first: description and SQL. One that was published is not changed.
+    /// The versions from the first: description and SQL. A published version must not be changed.
     pub versions: &'static [(&'static str, &'static str)],
 }
 
-/// What to do with a database.
+/// The purpose for which a database is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
-    /// Open a store that exists. One that was lost is an error.
+    /// Open a store that exists. A lost store is an error.
     Existing,
-    /// Open the store, and create it if there is none.
+    /// Open the store, and create it if it does not exist.
     Create,
-    /// Open a store that exists to read it: nothing is created, changed or migrated.
+    /// Open a store that exists, for reading only: no table is created, changed or migrated.
     Read,
 }
 
 /// A future that a connection is lent to.
 pub type ConnectionFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 
-/// A database of sqlx that a store can be in: `sqlx::Sqlite`, `sqlx::Postgres`.
+/// A database of sqlx that a store can use: `sqlx::Sqlite`, `sqlx::Postgres`. The trait is sealed by its purpose: other
+/// databases need checks of their own.
 pub trait SqlDatabase: Database {
-    /// Begins a transaction that writes.
+    /// The statement that begins a transaction that writes.
     const BEGIN_WRITE: &'static str;
 
-    /// Counts the tables named `$1`: one or none.
+    /// The query that counts the tables named `$1`: 0 or 1.
     const COUNT_TABLES: &'static str;
 
-    /// Returns how many rows a statement changed.
+    /// Runs a statement without parameters.
+    ///
+    /// # Errors
+    /// The error of the statement.
+    fn run<'c>(
+        connection: &'c mut Self::Connection,
+        statement: &'static str,
+    ) -> ConnectionFuture<'c, Result<(), sqlx::Error>>;
+
+    /// Returns the number of rows that a statement changed.
     fn rows_affected(result: &Self::QueryResult) -> u64;
 
-    /// Returns why the database can lose what it confirms on this connection; `None` if it cannot.
+    /// Returns the reason why the database can lose a write that it confirms on this connection, or `None` if it cannot.
+    ///
+    /// # Errors
+    /// The error of the query that reads the settings.
     fn why_not_durable(
         connection: &mut Self::Connection,
     ) -> ConnectionFuture<'_, Result<Option<String>, sqlx::Error>>;
 
-    /// Returns the kind of an error that only this database has.
+    /// Returns the kind of an error that is specific to this database, or `None` for all other errors.
     fn kind(error: &sqlx::Error) -> Option<ErrorKind>;
 }
 
-/// A database that is open.
+/// An open database.
 pub struct SqlStore<DB: SqlDatabase> {
     reader: Pool<DB>,
-    /// The same pool where many can write at once.
+    /// Equal to `reader` if the database has many writers.
     writer: Pool<DB>,
     timeout: Duration,
     mode: OpenMode,
     place: Place,
 }
 
-/// Where a database is.
+/// The place of a database.
 #[derive(Clone)]
 enum Place {
     #[cfg(feature = "sqlite")]
@@ -99,7 +118,7 @@ impl Place {
         }
     }
 
-    /// Checks that the file that was opened still has its name: SQLite reads on from one that is lost.
+    /// Checks that the file that was opened still has its name: SQLite continues to read from a lost file.
     fn check(&self) -> Result<(), Error> {
         match self {
             #[cfg(feature = "sqlite")]
@@ -123,34 +142,68 @@ impl<DB: SqlDatabase> SqlStore<DB> {
         &self.reader
     }
 
-    /// Takes a connection for writing, and checks on it that the database keeps what it confirms: settings
-    /// may have changed since the last time, and a pool replaces connections.
+    /// Begins a transaction that writes, and checks in it that the database keeps what it confirms: settings may have
+    /// changed since the last time, a pool replaces connections, and a proxy between may give each transaction another
+    /// connection to the server. It cannot give one to the check and another one to the write.
     ///
     /// # Errors
-    /// [`ErrorKind::NotDurable`] if it does not; [`ErrorKind::ReadOnly`] if the store was opened to be read;
-    /// [`ErrorKind::Unavailable`] if no connection is free in time.
+    /// [`ErrorKind::NotDurable`] if the database can lose what it confirms; [`ErrorKind::ReadOnly`] if the store was
+    /// opened for reading; [`ErrorKind::Unavailable`] if no connection is free in time.
+    pub async fn begin_write(&self) -> Result<WriteTransaction<DB>, Error> {
+        let failed = |error| self.error(error);
+        let connection = self.acquire_writer().await?;
+        let mut transaction = WriteTransaction {
+            connection,
+            is_open: true,
+        };
+        DB::run(&mut transaction, DB::BEGIN_WRITE)
+            .await
+            .map_err(failed)?;
+        let why = DB::why_not_durable(&mut transaction)
+            .await
+            .map_err(failed)?;
+        match why {
+            None => Ok(transaction),
+            Some(why) => Err(self.not_durable(&mut transaction.connection, why)),
+        }
+    }
+
+    /// Takes a connection for writing outside a transaction, and checks on it that the database keeps what it confirms.
+    /// A proxy that gives each transaction another connection to the server makes the check worthless:
+    /// [`begin_write`](Self::begin_write) is safe from that.
+    ///
+    /// # Errors
+    /// As [`begin_write`](Self::begin_write).
     pub async fn write_connection(&self) -> Result<PoolConnection<DB>, Error> {
+        let mut connection = self.acquire_writer().await?;
+        let why = DB::why_not_durable(&mut connection)
+            .await
+            .map_err(|error| self.error(error))?;
+        match why {
+            None => Ok(connection),
+            Some(why) => Err(self.not_durable(&mut connection, why)),
+        }
+    }
+
+    async fn acquire_writer(&self) -> Result<PoolConnection<DB>, Error> {
         if self.mode == OpenMode::Read {
             return Err(self.place.name(Error::new(ErrorKind::ReadOnly)));
         }
-        let failed = |error| self.error(error);
-        let mut connection = self.writer.acquire().await.map_err(failed)?;
-        let why = DB::why_not_durable(&mut connection).await.map_err(failed)?;
-        match why {
-            None => Ok(connection),
-            Some(why) => {
-                // The next one may be better.
-                connection.close_on_drop();
-                let error = Error::new(ErrorKind::NotDurable).with_source(why);
-                Err(self.place.name(error))
-            }
-        }
+        let connection = self.writer.acquire().await;
+        connection.map_err(|error| self.error(error))
+    }
+
+    fn not_durable(&self, connection: &mut PoolConnection<DB>, why: String) -> Error {
+        // A new connection may be better.
+        connection.close_on_drop();
+        let error = Error::new(ErrorKind::NotDurable).with_source(why);
+        self.place.name(error)
     }
 
     /// Waits for an operation no longer than the store's time limit.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] after that; the operation may have been done. [`ErrorKind::Missing`] if the
+    /// [`ErrorKind::Unavailable`] after the limit; the operation may have been done. [`ErrorKind::Missing`] if the
     /// file of the database was lost or replaced.
     pub async fn within<T>(&self, operation: impl Future<Output = T>) -> Result<T, Error> {
         self.place.check()?;
@@ -168,7 +221,7 @@ impl<DB: SqlDatabase> SqlStore<DB> {
         self.place.name(classified::<DB>(error))
     }
 
-    /// Closes all connections, and waits until they are.
+    /// Closes all connections, and waits until they are closed.
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
@@ -181,6 +234,65 @@ impl<DB: SqlDatabase> fmt::Debug for SqlStore<DB> {
     }
 }
 
+/// A transaction that writes, of [`SqlStore::begin_write`]. If it is dropped without [`commit`](Self::commit) it is
+/// rolled back, and its connection is closed.
+#[must_use = "a transaction that is dropped is rolled back"]
+pub struct WriteTransaction<DB: SqlDatabase> {
+    connection: PoolConnection<DB>,
+    is_open: bool,
+}
+
+impl<DB: SqlDatabase> WriteTransaction<DB> {
+    /// Commits the transaction. What it wrote is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The error of the database, for [`SqlStore::error`]; the transaction may have been committed nevertheless.
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        DB::run(&mut self.connection, "COMMIT").await?;
+        self.is_open = false;
+        Ok(())
+    }
+
+    /// Rolls the transaction back, and keeps its connection for others.
+    ///
+    /// # Errors
+    /// The error of the database, for [`SqlStore::error`]; the transaction is rolled back nevertheless.
+    pub async fn rollback(mut self) -> Result<(), sqlx::Error> {
+        DB::run(&mut self.connection, "ROLLBACK").await?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl<DB: SqlDatabase> Deref for WriteTransaction<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        &self.connection
+    }
+}
+
+impl<DB: SqlDatabase> DerefMut for WriteTransaction<DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        &mut self.connection
+    }
+}
+
+impl<DB: SqlDatabase> Drop for WriteTransaction<DB> {
+    /// Closes the connection, which rolls back, whatever statement was interrupted.
+    fn drop(&mut self) {
+        if self.is_open {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl<DB: SqlDatabase> fmt::Debug for WriteTransaction<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTransaction").finish_non_exhaustive()
+    }
+}
+
 fn classified<DB: SqlDatabase>(error: sqlx::Error) -> Error {
     let kind = match &error {
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => ErrorKind::Unreadable,
@@ -189,14 +301,14 @@ fn classified<DB: SqlDatabase>(error: sqlx::Error) -> Error {
     Error::new(kind).with_source(error)
 }
 
-/// How a database's tables compare with a [`Schema`].
+/// The result of comparing a database's tables with a [`Schema`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tables {
-    /// There are none.
+    /// There are no tables.
     None,
     /// Versions are missing.
     Older,
-    /// They are as they should be.
+    /// All versions were applied.
     Current,
     /// There is a version that the schema lacks, or one that differs.
     Other,
@@ -213,7 +325,7 @@ impl Schema {
         versions.collect()
     }
 
-    /// Compares by reading only.
+    /// Compares the tables of a database with the schema, by reading only.
     async fn compare<DB>(&self, connection: &mut DB::Connection) -> Result<Tables, sqlx::Error>
     where
         DB: SqlDatabase,
@@ -256,12 +368,12 @@ impl Schema {
 
     /// Applies the versions that are missing.
     ///
-    /// Boxed, since the compiler cannot see otherwise that the future is `Send`.
+    /// The future is boxed, since the compiler cannot prove otherwise that it is `Send`.
     fn migrate<'a, DB, A>(&self, connection: A) -> ConnectionFuture<'a, Result<(), Error>>
     where
         DB: SqlDatabase,
         A: Acquire<'a> + Send + 'a,
-        <A::Connection as std::ops::Deref>::Target: Migrate + Send,
+        <A::Connection as Deref>::Target: Migrate + Send,
     {
         let mut migrator = Migrator::with_migrations(self.migrations());
         migrator.dangerous_set_table_name(self.migrations);
