@@ -7,8 +7,8 @@ use axum::{Router, routing::get};
 use test_support::keys::VerifyWith;
 use tokenbind_http::{HeaderErrorKind, RefusalKind, ServerOptions};
 use tokenbind_wire::{
-    DecodeOptions, EncodingProfile, ErrorKind, Limits, P256Key, Sign, SignatureInvalid,
-    TerminateKind, TokenBindingAlpn,
+    DecodeOptions, EncodingProfile, ErrorKind, KeyParameters, Limits, P256Key, Sign,
+    SignatureInvalid, TerminateKind, TokenBindingAlpn,
 };
 
 use super::{
