@@ -358,6 +358,55 @@ fn judges_by_the_first_megabyte() {
 }
 
 #[test]
+fn reports_disguise_of_field_after_too_many_ignored_octets() {
+    for octet in ["\0", "\x01"] {
+        let message = format!("A: b\r\n{}{FORGED}\r\nB: c\r\n", octet.repeat(100_000));
+        let removals = policy().removals(message.as_bytes());
+        let found: Vec<_> = removals.iter().map(|it| (it.reason, it.disguise)).collect();
+        assert_eq!(
+            found,
+            [(StripReason::OwnId, Some(Disguise::LineBreak))],
+            "{octet:?}"
+        );
+    }
+}
+
+#[test]
+fn removes_field_whose_id_continues_after_white_space_of_some_readers() {
+    for octet in [
+        b"\x0b".as_slice(),
+        b"\x0c",
+        b"\x1c",
+        b"\x1f",
+        b"\x7f",
+        b"\x85",
+        b"\xa0",
+        b"\xc2\xa0",
+        b"\xe1\x9a\x80",
+        b"\xe2\x80\x80",
+        b"\xe3\x80\x80",
+        b"\xef\xbb\xbf",
+    ] {
+        let field = [
+            b"Authentication-Results: other.example\r\n".as_slice(),
+            octet,
+            b".own.example; none\r\n",
+        ];
+        let value = [
+            b" other.example; none (a)\r\n".as_slice(),
+            octet,
+            b".own.example\r\n",
+        ];
+        let removed = policy().removals(&field.concat());
+        let kept =
+            policy().removals(&[b"Authentication-Results:".as_slice(), &value.concat()].concat());
+        assert_eq!((removed.len(), kept.len()), (1, 0), "{octet:?}");
+    }
+    let other = b"Authentication-Results: other.example\r\nX: .own.example; none\r\n";
+    assert_eq!(policy().removals(other), []);
+}
+
+#[test]
 fn removes_names_with_too_much_in_them() {
     let junk = "\0".repeat(100_000);
     let message = format!("Authen{junk}tication-Results: own.example; none\r\nB: c\r\n");
