@@ -121,35 +121,35 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn reads_accepted_names_back(text in text_of(DN_PIECES)) {
+    fn names_that_are_read_read_back(text in text_of(DN_PIECES)) {
         prop_assert_eq!(oracle::distinguished_name(&text), Ok(()));
     }
 
     #[test]
-    fn reads_any_text_as_name_or_error_inside_it(text in "\\PC{0,40}") {
+    fn reads_any_text_as_a_name_or_an_error_inside_it(text in "\\PC{0,40}") {
         prop_assert_eq!(oracle::distinguished_name(&text), Ok(()));
         prop_assert_eq!(oracle::alt_names(&text), Ok(()));
         prop_assert_eq!(oracle::fingerprint(&text), Ok(()));
     }
 
     #[test]
-    fn reads_accepted_alternative_names_back(text in text_of(SAN_PIECES)) {
+    fn reads_back_alternative_names_that_were_read(text in text_of(SAN_PIECES)) {
         prop_assert_eq!(oracle::alt_names(&text), Ok(()));
     }
 
     #[test]
-    fn reads_accepted_fingerprints_back(text in text_of(FINGERPRINT_PIECES)) {
+    fn fingerprints_that_are_read_read_back(text in text_of(FINGERPRINT_PIECES)) {
         prop_assert_eq!(oracle::fingerprint(&text), Ok(()));
     }
 
     #[test]
-    fn agrees_in_accessors_and_diagnostics(text in text_of(FIELD_PIECES)) {
+    fn accessors_and_diagnostics_agree(text in text_of(FIELD_PIECES)) {
         let value = format!("mx.example.net; {text}");
         prop_assert_eq!(oracle::tls(value.as_bytes()), Ok(()));
     }
 
     #[test]
-    fn reads_every_built_name_back(
+    fn reads_back_every_name_that_can_be_made(
         rdns in vec(vec((select(&["CN", "O", "1.2.3"][..]), "\\PC{0,8}|[ ,+\"\\\\#\r\n\0]{0,5}"), 1..3), 0..4),
     ) {
         let name = authres_tls::tls::dn::DistinguishedName::from_rdns(rdns.iter().map(|rdn| {
@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn reads_every_built_list_of_names_back(
+    fn reads_back_every_list_of_names_that_can_be_made(
         names in vec("\\PC{0,8}|[ ,:\"\\\\\r\n\0]{1,5}|, DNS:[a-c]", 0..4),
     ) {
         use authres_tls::tls::san::{AltName, AltNames};
