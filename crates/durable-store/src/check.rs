@@ -8,17 +8,17 @@ use std::{
 
 use crate::error::{Error, ErrorKind};
 
-/// The access that other users may have to a file.
+/// The users that may have access to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// No other user has access. For locks: a user who can open one can hold it.
+    /// The owner only. For locks: a user who may open a lock file may hold its lock.
     Owner,
-    /// The group may read. For files that are changed in place and keep their mode.
+    /// The owner; the group may read. For files that are changed in place and keep their mode.
     #[cfg(feature = "sqlite")]
     GroupReads,
-    /// All users may read. For files that are replaced by private ones.
+    /// The owner; others may read. For files that are replaced by private ones.
     OthersRead,
-    /// All users have any access.
+    /// Anybody.
     #[cfg(feature = "sqlite")]
     Any,
 }
@@ -38,8 +38,7 @@ impl Access {
     }
 }
 
-/// Checks that a file is a regular one, belongs to this process's user or to root, and gives other users no more than
-/// `access`.
+/// Checks that a file is a regular one, belongs to this process's user or to root, and is closed to other users.
 pub(crate) fn check(metadata: &Metadata, path: &Path, access: Access) -> Result<(), Error> {
     if !metadata.is_file() {
         return Err(Error::new(ErrorKind::NotRegular).at(path));
@@ -54,15 +53,13 @@ pub(crate) fn check(metadata: &Metadata, path: &Path, access: Access) -> Result<
         }
         let (owner, me) = (metadata.uid(), user());
         if owner != me && owner != 0 {
-            return exposed(format!(
-                "the file belongs to user {owner}, not to user {me}"
-            ));
+            return exposed(format!("it belongs to user {owner}, not to user {me}"));
         }
         let mode = metadata.mode() & 0o777;
         if mode & access.forbidden() != 0 {
             let allowed = 0o700 | (0o077 & !access.forbidden());
             return exposed(format!(
-                "the file's mode is {mode:04o}, at most {allowed:04o} is accepted"
+                "its mode is {mode:04o}, at most {allowed:04o} is accepted"
             ));
         }
     }
@@ -91,24 +88,24 @@ pub(crate) fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Returns the metadata of a file, or of a link itself.
+/// Returns the metadata of a file, not of what a link leads to.
 pub(crate) fn inspect(path: &Path) -> Result<Metadata, Error> {
     fs::symlink_metadata(path).map_err(|error| Error::from_io(error, path))
 }
 
-/// Opens a file that exists and passes [`check`]. The call does not block: a FIFO is refused.
+/// Opens a file that exists and passes [`check`]. Opening does not block: a FIFO is refused.
 pub(crate) fn open(
     path: &Path,
     options: &mut fs::OpenOptions,
     access: Access,
 ) -> Result<File, Error> {
-    // Opening a device may have an effect, so the type is checked first.
+    // A device may act on being opened, so that it is looked at first.
     check(&inspect(path)?, path, access)?;
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
         use std::os::unix::fs::OpenOptionsExt;
-        // The name may have become a link or a FIFO meanwhile: neither is followed or waited for.
+        // No link that came meanwhile, and no wait for a FIFO that did.
         let flags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).bits();
         let flags = i32::try_from(flags).map_err(|error| {
             let error = io::Error::other(error);
@@ -138,7 +135,7 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// The identity of a file among all files, as long as it exists.
+/// Tells a file from all others as long as it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg(unix)]
 pub(crate) struct Identity(u64, u64);
@@ -151,7 +148,7 @@ impl Identity {
     }
 }
 
-/// The identity on systems that give files no numbers: all are equal.
+/// The identity of a file on systems without file numbers: any two are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg(not(unix))]
 pub(crate) struct Identity;

@@ -1,4 +1,4 @@
-//! The error of all stores: its kind, the file or server, and the cause.
+//! Errors: the kind, the file or server, and the error of the system as the source.
 
 use std::{
     error::Error as StdError,
@@ -10,15 +10,15 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The file or database does not exist, or a directory of its path does not.
+    /// The file or database is not there, or a directory on the way to it is not.
     Missing,
-    /// Another process held the lock for longer than the caller's limit.
+    /// Another process held the lock for longer than the caller wanted to wait.
     Locked,
     /// The file is a directory, a FIFO, a socket or a device.
     NotRegular,
     /// The file belongs to another user, or its mode lets other users in.
     Exposed,
-    /// The file has a second name (a hard link), which would keep the old content once the file is replaced.
+    /// The file has a second name (a hard link), which would keep the old content when the file is replaced.
     Linked,
     /// The file is larger than the caller's limit.
     TooLarge,
@@ -26,11 +26,11 @@ pub enum ErrorKind {
     Damaged,
     /// The database's schema is newer than the caller's, or was changed.
     Version,
-    /// The database has settings under which a confirmed write can be lost.
+    /// The database is set up so that what it confirmed can be lost.
     NotDurable,
-    /// The store was opened for reading.
+    /// The store was opened to be read only.
     ReadOnly,
-    /// The server is on another host, and the connection would not verify its certificate and name.
+    /// The server is on another host, and the connection would not verify who it is.
     UnverifiedServer,
     /// A row cannot be decoded.
     Unreadable,
@@ -69,11 +69,9 @@ impl ErrorKind {
             Self::TooLarge => "the file is larger than the limit",
             Self::Damaged => "the database is damaged or incomplete",
             Self::Version => "the schema is of an unknown version or was changed",
-            Self::NotDurable => "the database can lose confirmed writes",
-            Self::ReadOnly => "the store is open for reading only",
-            Self::UnverifiedServer => {
-                "the server is on another host, and its certificate would not be verified"
-            }
+            Self::NotDurable => "the database can lose what it confirmed",
+            Self::ReadOnly => "the store is open to be read only",
+            Self::UnverifiedServer => "the server is on another host and would not be verified",
             Self::Unreadable => "a row cannot be read",
             Self::Unavailable => "the store failed or did not answer in time",
         }
@@ -101,7 +99,7 @@ impl Error {
         }
     }
 
-    /// Adds the cause.
+    /// Adds what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
@@ -154,12 +152,12 @@ impl Error {
     /// Returns the path, quoted, or the server, for a message that is printed.
     #[must_use]
     pub fn place(&self) -> Option<String> {
-        // Escaped: a path may contain control characters.
+        // Escaped: a path may hold control characters.
         let path = self.path.as_ref().map(|path| format!("{path:?}"));
         path.or_else(|| Some(self.server.as_ref()?.escape_debug().to_string()))
     }
 
-    /// Returns the cause of the error.
+    /// Returns what caused the error.
     #[must_use]
     pub fn into_source(self) -> Option<Box<dyn StdError + Send + Sync>> {
         self.source

@@ -1,4 +1,4 @@
-//! The file of a store: its path, and how it is read, locked and replaced.
+//! The file of a store: where it is, how it is read, locked and replaced.
 
 use std::{
     collections::hash_map::RandomState,
@@ -16,16 +16,16 @@ use crate::{
     lock::{self, Lock},
 };
 
-/// The maximum number of symbolic links that are followed to a file: that of Linux.
+/// The maximum number of symbolic links that lead to a file: the limit of Linux.
 const MAX_LINKS: usize = 40;
 
-/// The part of a temporary file's name after the name of the store's file.
+/// Follows the name of a store's file in the name of a temporary file.
 const MARK: &[u8] = b".durable-store-";
 
-/// The number of digits at the end of a temporary file's name.
+/// The digits of a temporary file's name.
 const DIGITS: usize = 16;
 
-/// The file of a store, under its real name: symbolic links were resolved once, when this value was made.
+/// The file of a store, under its real name: symbolic links were resolved once, when this was made.
 ///
 /// Its lock is `NAME.lock` beside it. A new version is written to `.NAME.durable-store-` and 16 hexadecimal
 /// digits beside it, and renamed.
@@ -89,16 +89,16 @@ impl StoreFile {
         self.directory.join(name)
     }
 
-    /// Waits for the lock, at most for `wait`.
+    /// Waits for the lock, at most so long.
     ///
     /// # Errors
-    /// [`ErrorKind::Locked`] if another process holds the lock; [`ErrorKind::Exposed`] if other users can open the
-    /// lock's file; [`ErrorKind::Missing`] if the directory does not exist.
+    /// [`ErrorKind::Locked`] if another process keeps it; [`ErrorKind::Exposed`] if other users can open the
+    /// lock's file; [`ErrorKind::Missing`] if the directory is gone.
     pub fn lock(&self, wait: Duration) -> Result<Lock, Error> {
         Lock::wait_for(&self.lock_path(), wait)
     }
 
-    /// Tries to take the lock. Returns `None` if another process holds it.
+    /// Tries to take the lock: `None` if another process has it.
     ///
     /// # Errors
     /// As [`lock`](Self::lock).
@@ -106,8 +106,8 @@ impl StoreFile {
         Lock::try_once(&self.lock_path())
     }
 
-    /// Takes the lock for reading. Returns `None` if no lock can be made: on a read-only file system, or in a directory
-    /// to which this user may not write and which contains no lock.
+    /// Takes the lock to read: `None` where nothing can be written, on a read-only file system or in a
+    /// directory that is not this user's to write and holds no lock.
     ///
     /// # Errors
     /// As [`lock`](Self::lock).
@@ -119,10 +119,10 @@ impl StoreFile {
         }
     }
 
-    /// Returns `true` if the name exists, whatever its type.
+    /// Returns `true` if something has the file's name, whatever it is.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`] if the directory does not exist, [`ErrorKind::Unavailable`] if the system fails.
+    /// [`ErrorKind::Missing`] if the directory is gone, and when the system does not tell.
     pub fn exists(&self) -> Result<bool, Error> {
         match fs::symlink_metadata(&self.path) {
             Ok(_) => Ok(true),
@@ -135,21 +135,20 @@ impl StoreFile {
         }
     }
 
-    /// Checks that the file has one name only, by which all processes find it and its lock. A second name that is made
-    /// later, as a backup, does no harm: the file is replaced and not changed.
+    /// Checks that the file has one name only, by which all find it and its lock. A second one, which is made
+    /// later as a backup, does no harm: the file is replaced and not changed.
     ///
     /// # Errors
-    /// [`ErrorKind::Linked`] if the file has another name; [`ErrorKind::Missing`] if it does not exist.
+    /// [`ErrorKind::Linked`] if it has another; [`ErrorKind::Missing`].
     pub fn check_single_name(&self) -> Result<(), Error> {
         check::check_links(&check::inspect(&self.path)?, &self.path)
     }
 
-    /// Reads the file, which must be a regular file of this user or root that other users cannot write. Returns the open
-    /// file and its content.
+    /// Reads the file. It must be a regular one, of this user or root, which others cannot write.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`] if the file does not exist; [`ErrorKind::NotRegular`] or [`ErrorKind::Exposed`] if a
-    /// check fails; [`ErrorKind::TooLarge`] if the file has more than `limit` bytes.
+    /// [`ErrorKind::Missing`], [`ErrorKind::NotRegular`], [`ErrorKind::Exposed`]; [`ErrorKind::TooLarge`] if
+    /// it has more than `limit` bytes.
     pub fn read(&self, limit: u64) -> Result<(File, Vec<u8>), Error> {
         let failed = |error| Error::from_io(error, &self.path);
         let mut file = check::open(&self.path, File::options().read(true), Access::OthersRead)?;
@@ -162,13 +161,12 @@ impl StoreFile {
         Ok((file, bytes))
     }
 
-    /// Replaces the file as a whole with a new one of mode 0600, and returns the new one. File and directory are on the
-    /// disk when this returns. The argument proves that the caller holds the lock.
+    /// Replaces the file as a whole, with one that is its owner's alone; returns the new one. File and
+    /// directory are on the disk when this returns. Only who holds the lock may do it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotRegular`] if the name is that of a directory, a FIFO, a socket or a device;
-    /// [`ErrorKind::Missing`] if the directory does not exist; [`ErrorKind::Unavailable`] if the file could not be
-    /// replaced, or may not be on the disk.
+    /// When it could not be done, or may not be on the disk. [`ErrorKind::NotRegular`] if something else than
+    /// a file has the name.
     pub fn replace(&self, _: &Lock, bytes: &[u8]) -> Result<File, Error> {
         let failed = |error| Error::from_io(error, &self.path);
         if self.exists()? && !check::inspect(&self.path)?.is_file() {
@@ -180,7 +178,7 @@ impl StoreFile {
             .and_then(|()| file.sync_all())
             .and_then(|()| fs::rename(&temporary, &self.path));
         if let Err(error) = renamed {
-            // If this fails, the next process that opens the store removes the file.
+            // The next who opens the store removes it, if this fails.
             let _ = fs::remove_file(&temporary);
             return Err(failed(error));
         }
@@ -188,7 +186,7 @@ impl StoreFile {
         Ok(file)
     }
 
-    /// Makes an empty file beside this one, with a random name.
+    /// Makes an empty file beside this one, under a name that no other process knows.
     pub(crate) fn temporary(&self) -> Result<(PathBuf, File), Error> {
         let mut tries = 0_u8;
         loop {
@@ -210,7 +208,7 @@ impl StoreFile {
         }
     }
 
-    /// Writes the directory to the disk, and with it the file's name.
+    /// Brings the directory to the disk, and with it the file's name.
     pub(crate) fn sync_directory(&self) -> Result<(), Error> {
         #[cfg(unix)]
         File::open(&self.directory)
@@ -220,8 +218,8 @@ impl StoreFile {
     }
 
     /// Removes the temporary files that killed processes left: regular files of this user, with a name that
-    /// [`replace`](Self::replace) gives. Call it after the store was read: if reading fails, such a file may be all that
-    /// is left of the store. A file that cannot be removed stays. The argument proves that the caller holds the lock.
+    /// [`replace`](Self::replace) gives. Only who holds the lock may do it, and best after the store was read:
+    /// if that fails, they may be what is left of it. What cannot be removed stays.
     pub fn remove_leftovers(&self, _: &Lock) {
         let Ok(entries) = fs::read_dir(&self.directory) else {
             return;
@@ -245,7 +243,7 @@ impl StoreFile {
         })
     }
 
-    /// Returns the identity of the file that has the name now.
+    /// Tells the file that has the name now from any other.
     #[cfg(feature = "sqlite")]
     pub(crate) fn identity(&self) -> Result<Identity, Error> {
         Ok(Identity::of(&check::inspect(&self.path)?))
@@ -273,9 +271,9 @@ fn is_own_file(path: &Path) -> bool {
     metadata.is_file()
 }
 
-/// The state of a file when it was read; another value means that the file was replaced or changed.
+/// Tells whether a file was replaced or changed since it was read.
 ///
-/// Keep the file open meanwhile: its number is then not given to another file.
+/// A file that is kept open keeps its number, so that no other one can have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
     identity: Identity,
@@ -287,7 +285,7 @@ impl Seen {
     /// Notes the state of an open file.
     ///
     /// # Errors
-    /// The error of the system, if it fails.
+    /// When the system does not tell.
     pub fn of(file: &File) -> io::Result<Self> {
         Ok(Self::from(&file.metadata()?))
     }
@@ -295,12 +293,12 @@ impl Seen {
     /// Notes the state of the file that has the name now.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`] if the name does not exist.
+    /// [`ErrorKind::Missing`].
     pub fn at(file: &StoreFile) -> Result<Self, Error> {
         Ok(Self::from(&check::inspect(&file.path)?))
     }
 
-    /// Returns `true` if equal values mean the same content: the system gives files numbers.
+    /// Returns `true` if equal values mean the same content: files have numbers here.
     #[must_use]
     pub const fn is_reliable() -> bool {
         cfg!(unix)

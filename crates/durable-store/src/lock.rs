@@ -1,4 +1,4 @@
-//! The lock of a store: a lock on a file beside it, since the store's own file is replaced.
+//! A lock on a file beside the store: the store's own file is replaced.
 
 use std::{
     fs::File,
@@ -13,16 +13,16 @@ use crate::{
     error::{Error, ErrorKind},
 };
 
-/// The pause before a lock that another process holds is tried again.
+/// The pause before a lock that is held is tried again.
 pub(crate) const PAUSE: Duration = Duration::from_millis(2);
 
-/// An exclusive lock among processes. Dropping the value releases the lock.
+/// A lock that no other process has. Dropping it releases it.
 #[derive(Debug)]
 #[must_use]
 pub struct Lock(File);
 
 impl Lock {
-    /// Waits for the lock, at most for `wait`. If that is zero, the lock is tried once.
+    /// Waits for the lock, for `wait` at most. Without a wait one attempt is made.
     pub(crate) fn wait_for(path: &Path, wait: Duration) -> Result<Self, Error> {
         let deadline = Instant::now().checked_add(wait);
         loop {
@@ -36,7 +36,7 @@ impl Lock {
         }
     }
 
-    /// Takes the lock. Returns `None` if another process holds it.
+    /// Takes the lock, unless another has it.
     pub(crate) fn try_once(path: &Path) -> Result<Option<Self>, Error> {
         Self::take(open(path)?, path)
     }
@@ -49,7 +49,7 @@ impl Lock {
             Err(fs4::TryLockError::Error(error)) => return Err(failed(error)),
         }
         let lock = Self(file);
-        // A lock on a file that was removed meanwhile excludes no other process.
+        // A lock on a file that was removed meanwhile keeps nobody out.
         let mine = Identity::of(&lock.0.metadata().map_err(failed)?);
         let same = check::inspect(path).is_ok_and(|there| Identity::of(&there) == mine);
         Ok(same.then_some(lock))
@@ -57,14 +57,14 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// Unlocks the file. Closing it would not suffice: a child process that is being started has the file open as well.
+    /// Closing is not enough: a process that this one is just starting has the file open, too.
     fn drop(&mut self) {
-        // If it fails, closing the file is the only way left.
+        // If it fails, closing has to do.
         let _ = fs4::FileExt::unlock(&self.0);
     }
 }
 
-/// Opens the lock's file, or makes it with mode 0600: a user who can open it can hold the lock for ever.
+/// Opens the lock's file, or makes it for its owner alone: who can open it can hold it for ever.
 fn open(path: &Path) -> Result<File, Error> {
     match check::create(path) {
         Ok(file) => return Ok(file),
@@ -74,7 +74,7 @@ fn open(path: &Path) -> Result<File, Error> {
     }
     let write = check::open(path, File::options().read(true).write(true), Access::Owner);
     match write {
-        // A file can be locked on a read-only file system as well.
+        // It can be locked on a read-only file system, too.
         Err(error) if is_read_only_error(&error) => {
             check::open(path, File::options().read(true), Access::Owner)
         }
@@ -82,7 +82,7 @@ fn open(path: &Path) -> Result<File, Error> {
     }
 }
 
-/// Returns `true` if the error is that of a read-only file system.
+/// Returns `true` for an error that a read-only file system gives.
 pub(crate) fn is_read_only(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::ReadOnlyFilesystem
 }
@@ -92,8 +92,8 @@ fn is_read_only_error(error: &Error) -> bool {
     source.is_some_and(is_read_only)
 }
 
-/// Returns `true` if no lock can be made: the file system is read-only, or this user may not write to the directory and
-/// it contains no lock.
+/// Returns `true` if no process can make a lock here: the file system is read-only, or this user may not write to the
+/// directory and it holds no lock.
 pub(crate) fn cannot_be_made(error: &Error, path: &Path) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
     source.is_some_and(|error: &io::Error| {

@@ -1,8 +1,8 @@
 //! Features `sqlite` and `postgres`: databases that keep what they confirmed, and answer in time or not at all.
 //!
-//! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables may share a database with the
-//! application's own. Every write happens in a transaction that checks first that the database keeps it
-//! ([`SqlStore::begin_write`]), every operation has a time limit ([`SqlStore::within`]).
+//! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables can be in the application's own
+//! database. Every write happens in a transaction that checks the settings first ([`SqlStore::begin_write`]), every
+//! operation has a time limit ([`SqlStore::within`]).
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -33,36 +33,35 @@ use crate::{Error, ErrorKind};
 #[cfg(feature = "sqlite")]
 use crate::{check::Identity, file::StoreFile};
 
-/// The tables of a store, and the statements that make them.
+/// The tables of a store, and the migrations that create them.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
-    /// The table that records the versions that were applied. The application may have another one for its own tables.
+    /// The table that says which versions were applied. The application may have one of its own.
     pub migrations: &'static str,
-    /// The versions from the first: description and SQL. A published version must not be changed.
+    /// The versions from the first: description and SQL. One that was published is not changed.
     pub versions: &'static [(&'static str, &'static str)],
 }
 
-/// The purpose for which a database is opened.
+/// The mode of opening a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
-    /// Open a store that exists. A lost store is an error.
+    /// Open a store that exists. One that was lost is an error.
     Existing,
-    /// Open the store, and create it if it does not exist.
+    /// Open the store, and create it if there is none.
     Create,
-    /// Open a store that exists, for reading only: no table is created, changed or migrated.
+    /// Open a store that exists to read it: nothing is created, changed or migrated.
     Read,
 }
 
 /// A future that a connection is lent to.
 pub type ConnectionFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 
-/// A database of sqlx that a store can use: `sqlx::Sqlite`, `sqlx::Postgres`. The trait is sealed by its purpose: other
-/// databases need checks of their own.
+/// A database of sqlx that a store can be in: `sqlx::Sqlite`, `sqlx::Postgres`.
 pub trait SqlDatabase: Database {
-    /// The statement that begins a transaction that writes.
+    /// Begins a transaction that writes.
     const BEGIN_WRITE: &'static str;
 
-    /// The query that counts the tables named `$1`: 0 or 1.
+    /// Counts the tables named `$1`: one or none.
     const COUNT_TABLES: &'static str;
 
     /// Runs a statement without parameters.
@@ -74,32 +73,29 @@ pub trait SqlDatabase: Database {
         statement: &'static str,
     ) -> ConnectionFuture<'c, Result<(), sqlx::Error>>;
 
-    /// Returns the number of rows that a statement changed.
+    /// Returns how many rows a statement changed.
     fn rows_affected(result: &Self::QueryResult) -> u64;
 
-    /// Returns the reason why the database can lose a write that it confirms on this connection, or `None` if it cannot.
-    ///
-    /// # Errors
-    /// The error of the query that reads the settings.
+    /// Returns why the database can lose what it confirms on this connection; `None` if it cannot.
     fn why_not_durable(
         connection: &mut Self::Connection,
     ) -> ConnectionFuture<'_, Result<Option<String>, sqlx::Error>>;
 
-    /// Returns the kind of an error that is specific to this database, or `None` for all other errors.
+    /// Returns the kind of an error that only this database has.
     fn kind(error: &sqlx::Error) -> Option<ErrorKind>;
 }
 
-/// An open database.
+/// A database that is open.
 pub struct SqlStore<DB: SqlDatabase> {
     reader: Pool<DB>,
-    /// Equal to `reader` if the database has many writers.
+    /// The pool for writes: the same pool if the database allows concurrent writers.
     writer: Pool<DB>,
     timeout: Duration,
     mode: OpenMode,
     place: Place,
 }
 
-/// The place of a database.
+/// The location of a database.
 #[derive(Clone)]
 enum Place {
     #[cfg(feature = "sqlite")]
@@ -118,7 +114,7 @@ impl Place {
         }
     }
 
-    /// Checks that the file that was opened still has its name: SQLite continues to read from a lost file.
+    /// Checks that the file that was opened still has its name: SQLite reads on from one that is lost.
     fn check(&self) -> Result<(), Error> {
         match self {
             #[cfg(feature = "sqlite")]
@@ -203,7 +199,7 @@ impl<DB: SqlDatabase> SqlStore<DB> {
     /// Waits for an operation no longer than the store's time limit.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] after the limit; the operation may have been done. [`ErrorKind::Missing`] if the
+    /// [`ErrorKind::Unavailable`] after that; the operation may have been done. [`ErrorKind::Missing`] if the
     /// file of the database was lost or replaced.
     pub async fn within<T>(&self, operation: impl Future<Output = T>) -> Result<T, Error> {
         self.place.check()?;
@@ -221,7 +217,7 @@ impl<DB: SqlDatabase> SqlStore<DB> {
         self.place.name(classified::<DB>(error))
     }
 
-    /// Closes all connections, and waits until they are closed.
+    /// Closes all connections, and waits until they are.
     pub async fn close(&self) {
         self.reader.close().await;
         self.writer.close().await;
@@ -304,11 +300,11 @@ fn classified<DB: SqlDatabase>(error: sqlx::Error) -> Error {
 /// The result of comparing a database's tables with a [`Schema`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tables {
-    /// There are no tables.
+    /// There are none.
     None,
     /// Versions are missing.
     Older,
-    /// All versions were applied.
+    /// They are as they should be.
     Current,
     /// There is a version that the schema lacks, or one that differs.
     Other,
@@ -325,7 +321,7 @@ impl Schema {
         versions.collect()
     }
 
-    /// Compares the tables of a database with the schema, by reading only.
+    /// Compares by reading only.
     async fn compare<DB>(&self, connection: &mut DB::Connection) -> Result<Tables, sqlx::Error>
     where
         DB: SqlDatabase,
@@ -368,7 +364,7 @@ impl Schema {
 
     /// Applies the versions that are missing.
     ///
-    /// The future is boxed, since the compiler cannot prove otherwise that it is `Send`.
+    /// Boxed, since the compiler cannot see otherwise that the future is `Send`.
     fn migrate<'a, DB, A>(&self, connection: A) -> ConnectionFuture<'a, Result<(), Error>>
     where
         DB: SqlDatabase,

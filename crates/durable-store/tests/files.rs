@@ -28,7 +28,7 @@ use std::{
 use durable_store::{Error, ErrorKind, Seen, StoreFile};
 use tempfile::TempDir;
 
-/// Names the directory in which this process, as another user, tries its permissions.
+/// The variable with the directory in which this process, as another user, checks its access.
 const AS_ANOTHER: &str = "DURABLE_STORE_AS_ANOTHER";
 
 const LIMIT: u64 = 1000;
@@ -323,8 +323,8 @@ fn refuses_files_that_let_other_users_in_and_does_not_change_them() {
         let error = read(&path).err();
         assert_eq!(error.as_ref().map(Error::kind), expected, "{of_file:o}");
         let why = error.and_then(|error| Some(error.source()?.to_string()));
-        let shown = (!accepted)
-            .then(|| format!("the file's mode is {of_file:04o}, at most 0755 is accepted"));
+        let shown =
+            (!accepted).then(|| format!("its mode is {of_file:04o}, at most 0755 is accepted"));
         assert_eq!(why, shown);
         assert_eq!(mode(&path), of_file);
     }
@@ -446,7 +446,7 @@ fn as_another(test: &str, directory: &Path) {
     );
 }
 
-/// Reads in a directory that the process cannot write, or on a file system that is read-only.
+/// Checks a process's view of a directory that it cannot write, or of a file system that is read-only.
 fn assert_reads_only(directory: &Path) {
     for name in ["alone", "locked"] {
         let path = directory.join(name);

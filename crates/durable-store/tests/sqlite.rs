@@ -115,7 +115,7 @@ async fn around(path: &Path, sql: &'static str) {
 }
 
 #[tokio::test]
-async fn has_each_commit_on_the_disk_before_it_returns() {
+async fn returns_from_a_commit_once_it_is_on_the_disk() {
     let (_directory, path) = place();
     // The second time it is there already.
     for mode in [OpenMode::Create, OpenMode::Existing] {

@@ -1,4 +1,4 @@
-//! Feature `postgres`: the checks of PostgreSQL servers, and the settings of each session.
+//! Feature `postgres`: which PostgreSQL servers are good enough, and how long they may take.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -11,18 +11,18 @@ use sqlx::{
 use super::{ConnectionFuture, OpenMode, Place, Schema, SqlDatabase, SqlStore, Tables, classified};
 use crate::{Error, ErrorKind};
 
-/// The settings without which the server confirms a write that it loses when it, or its machine, is killed.
+/// If one of these settings is off, the server can lose confirmed writes when it, or its machine, is killed.
 const SETTINGS: &str = "SELECT current_setting('fsync'), current_setting('full_page_writes'), \
     current_setting('synchronous_commit')";
 
-/// The options of a PostgreSQL database.
+/// Options for the use of a PostgreSQL database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostgresOptions {
     /// The maximum number of open connections.
     pub max_connections: u32,
     /// The time limit of an operation, of a statement, and of a wait for a lock or a connection.
     pub timeout: Duration,
-    /// `true` if a server on another host is accepted though the connection does not verify its certificate and name.
+    /// A server on another host is used though the connection does not verify its certificate and name.
     pub allow_unverified_server: bool,
 }
 
@@ -61,7 +61,7 @@ impl SqlDatabase for Postgres {
 
     fn kind(error: &sqlx::Error) -> Option<ErrorKind> {
         match &*error.as_database_error()?.code()? {
-            // invalid_catalog_name: the database does not exist.
+            // invalid_catalog_name: there is no such database.
             "3D000" => Some(ErrorKind::Missing),
             // read_only_sql_transaction
             "25006" => Some(ErrorKind::ReadOnly),
@@ -71,17 +71,16 @@ impl SqlDatabase for Postgres {
 }
 
 impl SqlStore<Postgres> {
-    /// Connects to a server, and makes or migrates the tables unless `mode` is [`OpenMode::Read`]. The user must
-    /// be allowed to make tables in the first schema of the search path; for reading, `SELECT` on the tables is enough,
-    /// the schema's table of versions included.
+    /// Connects to a server, and makes or migrates the tables unless they are only to be read. The user must
+    /// then be allowed to make tables in the first schema of the search path. To read, `SELECT` on the
+    /// tables, the schema's table of versions among them, is enough.
     ///
     /// A server on another host must be verified: `sslmode=verify-full`.
     ///
     /// # Errors
-    /// [`ErrorKind::UnverifiedServer`] if the server is on another host and not verified; [`ErrorKind::NotDurable`] if
-    /// `fsync`, `full_page_writes` or `synchronous_commit` is off; [`ErrorKind::Missing`] if the tables do not exist and
-    /// `mode` does not allow to make them; [`ErrorKind::Version`] if the schema is of an unknown version or was changed;
-    /// [`ErrorKind::Unavailable`] if the server cannot be reached, or does not answer in time.
+    /// [`ErrorKind::UnverifiedServer`]; [`ErrorKind::NotDurable`] if `fsync`, `full_page_writes` or
+    /// `synchronous_commit` is off; [`ErrorKind::Missing`] if the tables are not there and not to be made;
+    /// [`ErrorKind::Version`]; [`ErrorKind::Unavailable`].
     pub async fn connect(
         server: PgConnectOptions,
         schema: Schema,
@@ -96,15 +95,15 @@ impl SqlStore<Postgres> {
         let pool = PgPoolOptions::new()
             .max_connections(options.max_connections)
             .acquire_timeout(options.timeout)
-            // On each connection: the settings of the database, or of the role, can change.
+            // On each connection: those of the database, or of the role, can be changed meanwhile.
             .after_connect(move |connection, _| {
                 let settings = sqlx::raw_sql(sqlx::AssertSqlSafe(settings.clone()));
                 Box::pin(async move { connection.execute(settings).await.map(drop) })
             });
         let pool = match mode {
             OpenMode::Read => pool,
-            // A connection that was made under other settings is replaced. The query also shows that the connection
-            // works, as the pool's own test does.
+            // One that was made while the settings were others is replaced. It also shows that the connection
+            // lives, as the pool's own test does.
             OpenMode::Existing | OpenMode::Create => pool
                 .test_before_acquire(false)
                 .before_acquire(|connection, _| {
@@ -137,7 +136,7 @@ impl SqlStore<Postgres> {
         match (tables.map_err(failed)?, self.mode) {
             (Tables::Current, _) => Ok(()),
             (Tables::None, OpenMode::Existing | OpenMode::Read) => {
-                let why = "the tables do not exist";
+                let why = "the tables are not there";
                 let error = Error::new(ErrorKind::Missing).with_source(why);
                 Err(self.place.name(error))
             }
@@ -145,8 +144,8 @@ impl SqlStore<Postgres> {
                 Err(self.place.name(ErrorKind::Version.into()))
             }
             (Tables::None, OpenMode::Create) | (Tables::Older, _) => {
-                // If several processes do this at once, one migrates and the others find the tables complete. After an
-                // error the pool is dropped, and its connection releases the migrator's lock.
+                // Of processes that do this at once, one is first; the others find it done. If there is an
+                // error, the pool goes, and with its connection the migrator's lock.
                 let migrated = schema.migrate::<Postgres, _>(&mut *connection).await;
                 migrated.map_err(|error| self.place.name(error))
             }
@@ -154,8 +153,8 @@ impl SqlStore<Postgres> {
     }
 }
 
-/// Returns the settings of a session: the limits of statements, of waits for locks, and of idle transactions. A limit
-/// of 0 would turn the limit off, so the least is 1 ms.
+/// Returns the settings of a session: no statement, no wait for a lock and no idle transaction takes longer than
+/// `timeout`. PostgreSQL would read 0 as no limit.
 fn session_settings(timeout: Duration, mode: OpenMode) -> String {
     let limit = i32::try_from(timeout.as_millis())
         .unwrap_or(i32::MAX)

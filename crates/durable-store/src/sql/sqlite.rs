@@ -1,8 +1,6 @@
-//! Feature `sqlite`: SQLite databases, their creation, checks and settings.
-//!
-//! Committed data is in the one file, on the disk: the journal is SQLite's rollback journal, which is
-//! empty between transactions, and not a write-ahead log, in which the last commits stay for a while. Deleted
-//! data is overwritten.
+//! Feature `sqlite`: creating and opening an SQLite database.
+//! Committed data is in the one file, on the disk: the journal is SQLite's rollback journal, which is empty between
+//! transactions, and not a write-ahead log, in which the last commits stay for a while. Deleted data is overwritten.
 
 use std::{
     fs::{self, File},
@@ -26,25 +24,25 @@ use crate::{
     check::{self, Access},
 };
 
-/// The pause before a busy database is tried again.
+/// The pause before a database that is busy is asked again.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The files that SQLite keeps beside a database.
 const JOURNALS: [&str; 3] = ["-journal", "-wal", "-shm"];
 
-/// The options of an SQLite database.
+/// Options for the use of an SQLite database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// The maximum number of connections that read at once. One more connection writes.
+    /// The maximum number of connections that read at the same time. One more connection writes.
     pub max_connections: u32,
-    /// The time limit of an operation, the wait for other processes included.
+    /// The time limit of an operation, and of a wait for other processes.
     pub timeout: Duration,
-    /// `true` if references between tables are enforced.
+    /// References between tables are enforced.
     pub foreign_keys: bool,
 }
 
 impl SqlDatabase for Sqlite {
-    /// Takes the write lock at once, so that no other process writes between a read and a write of the transaction.
+    /// No other process writes between what is read and what is written.
     const BEGIN_WRITE: &'static str = "BEGIN IMMEDIATE";
 
     const COUNT_TABLES: &'static str =
@@ -66,8 +64,8 @@ impl SqlDatabase for Sqlite {
         connection: &mut SqliteConnection,
     ) -> ConnectionFuture<'_, Result<Option<String>, sqlx::Error>> {
         Box::pin(async move {
-            // All other settings were set on the connection, and remain. The journal mode is the file's as well: the
-            // first pragma makes SQLite read its first page.
+            // All else that matters was set on the connection, and stays. This is the file's, too, whose
+            // first page is read for the other pragma.
             let _: i64 = query_scalar("PRAGMA schema_version")
                 .fetch_one(&mut *connection)
                 .await?;
@@ -96,16 +94,15 @@ impl SqlStore<Sqlite> {
     /// Opens the database in a file. A symbolic link is resolved once. The file may not be on a network file
     /// system.
     ///
-    /// A new database is made under another name, and gets its own when it is complete; its mode is 0600. The type,
-    /// owner and mode of an existing database and of its journal are checked: only the owner may write, and only the
-    /// group may read besides. The database is migrated after that.
+    /// A new database is made under another name, and gets its own when it is complete; it is private to its owner.
+    /// Type, owner and mode of an existing database and of its journal are checked: only the owner may write, and
+    /// only the group may also read. It is not migrated before these checks.
     ///
     /// # Errors
-    /// [`ErrorKind::Missing`] if there is no file and `mode` is not [`OpenMode::Create`]; [`ErrorKind::Damaged`] if the
-    /// file is empty, was cut off, or lacks its tables; [`ErrorKind::NotDurable`] if it has a write-ahead log, without
-    /// which the file is stale; [`ErrorKind::Version`] if the schema is of an unknown version or was changed;
-    /// [`ErrorKind::Exposed`], [`ErrorKind::Linked`] or [`ErrorKind::NotRegular`] if a check of the files fails;
-    /// [`ErrorKind::Unavailable`] if the database is busy for too long.
+    /// [`ErrorKind::Missing`] unless it is to be created; [`ErrorKind::Damaged`] if it is empty, was cut off,
+    /// or lacks its tables; [`ErrorKind::NotDurable`] if it has a write-ahead log, without which the file is
+    /// stale; [`ErrorKind::Version`]; [`ErrorKind::Exposed`], [`ErrorKind::Linked`],
+    /// [`ErrorKind::NotRegular`]; [`ErrorKind::Unavailable`] if it is busy for too long.
     pub async fn open(
         path: impl AsRef<Path>,
         schema: Schema,
@@ -130,7 +127,7 @@ impl SqlStore<Sqlite> {
         check_files(&file, mode)?;
         let connect = connect_options(&file, options, mode);
         while let Err(error) = set_up(&file, &connect, schema, mode).await {
-            // A change of the tables locks the whole database, and SQLite does not always wait for that.
+            // A change of the tables takes all of the database, and SQLite does not always wait for that.
             if !is_busy(&error) || is_over() {
                 return Err(error.at(file.path()));
             }
@@ -151,7 +148,7 @@ impl SqlStore<Sqlite> {
         };
         let failed = |error| place.name(classified::<Sqlite>(error));
         let reader = pool(options.max_connections).await.map_err(failed)?;
-        // One writer: tasks wait in turn for the pool, instead of polling for SQLite's lock.
+        // One writer: it waits in turn for the pool, not by polling for SQLite's lock.
         let writer = match mode {
             OpenMode::Read => reader.clone(),
             _ => pool(1).await.map_err(failed)?,
@@ -165,11 +162,10 @@ impl SqlStore<Sqlite> {
         })
     }
 
-    /// Writes the database anew, without the space of deleted rows. No time limit applies.
+    /// Writes the database anew, without the space that deleted rows had. It takes as long as that needs.
     ///
     /// # Errors
-    /// As [`write_connection`](Self::write_connection), and [`ErrorKind::Unavailable`] if SQLite fails; the database
-    /// is unchanged then.
+    /// When it cannot be done; the database is as it was.
     pub async fn vacuum(&self) -> Result<(), Error> {
         self.place.check()?;
         let mut connection = self.write_connection().await?;
@@ -177,12 +173,11 @@ impl SqlStore<Sqlite> {
         vacuumed.map(drop).map_err(|error| self.error(error))
     }
 
-    /// Copies the state of the database at one moment into a new file with mode 0600. A copy of the file by
-    /// other means is correct only while no process has the store open.
+    /// Copies the database, as it is at one moment, into a new file, its owner's alone. A copy of the file by
+    /// other means is right only while no process has the store open.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if the file exists or cannot be written; [`ErrorKind::Missing`] if its directory, or
-    /// the database, is missing.
+    /// When the file exists, or cannot be written.
     pub async fn back_up(&self, to: impl AsRef<Path>) -> Result<(), Error> {
         self.place.check()?;
         let copy = StoreFile::resolve(to)?;
@@ -206,13 +201,13 @@ impl SqlStore<Sqlite> {
     }
 }
 
-/// Makes the database under another name, then gives it its own. The caller holds the lock.
+/// Makes the database under another name, then gives it its own. The lock is held.
 async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Error> {
-    // SQLite would apply an old journal to the new database.
+    // SQLite would play an old journal into the new database.
     for journal in ["-journal", "-wal"] {
         let journal = file.beside(journal);
         if fs::symlink_metadata(&journal).is_ok_and(|journal| journal.len() > 0) {
-            let why = "its journal exists, but the database does not";
+            let why = "its journal is there, but the database is not";
             return Err(Error::new(ErrorKind::Damaged).with_source(why).at(journal));
         }
     }
@@ -221,7 +216,7 @@ async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Err
     let filled = async {
         let connect = SqliteConnectOptions::new()
             .filename(&temporary)
-            // A crash here loses a temporary file only.
+            // What is lost here is made again.
             .journal_mode(SqliteJournalMode::Memory)
             .synchronous(SqliteSynchronous::Off);
         let failed = classified::<Sqlite>;
@@ -249,8 +244,8 @@ async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Err
     Ok(())
 }
 
-/// Checks the database's files before SQLite opens them. The check does not open them: closing a file a
-/// second time would release SQLite's locks on it.
+/// Checks the database's files before SQLite opens them. They are not opened for that: to close a file a
+/// second time would undo SQLite's locks on it.
 fn check_files(file: &StoreFile, mode: OpenMode) -> Result<(), Error> {
     let access = match mode {
         OpenMode::Read => Access::Any,
@@ -270,7 +265,7 @@ fn check_files(file: &StoreFile, mode: OpenMode) -> Result<(), Error> {
         }
     }
     if database.len() == 0 {
-        // SQLite would treat it as a new database.
+        // SQLite would take it for a new one.
         let why = "the file is empty";
         return Err(Error::new(ErrorKind::Damaged)
             .with_source(why)
@@ -289,15 +284,16 @@ fn connect_options(
         .read_only(mode == OpenMode::Read)
         .busy_timeout(options.timeout)
         .foreign_keys(options.foreign_keys)
-        // Each commit, and the end of its journal, is on the disk before it returns; macOS needs one more pragma.
+        // Each commit, and the end of its journal, is on the disk before it returns; on macOS that takes a
+        // pragma more.
         .synchronous(SqliteSynchronous::Extra)
         .pragma("fullfsync", "on")
-        // Deleted data is overwritten, and no data is written to files elsewhere.
+        // What is deleted is overwritten, and nothing goes into files elsewhere.
         .pragma("secure_delete", "on")
         .pragma("temp_store", "memory")
 }
 
-/// Checks the database, and applies the versions that its tables lack.
+/// Checks the database, and brings its tables up to date.
 async fn set_up(
     file: &StoreFile,
     connect: &SqliteConnectOptions,
@@ -313,9 +309,9 @@ async fn set_up(
         .await
         .map_err(failed)?;
     if journal == "wal" {
-        // The file alone does not show whether its log was lost.
-        let why = "the database has a write-ahead log, without which the file is stale; \
-            PRAGMA journal_mode = DELETE removes it";
+        // The file alone does not show whether a log belongs to it that was lost.
+        let why = "it has a write-ahead log, without which the file is stale; \
+            PRAGMA journal_mode = DELETE ends that";
         return Err(Error::new(ErrorKind::NotDurable).with_source(why));
     }
     // No other process writes while this reads.
@@ -332,13 +328,13 @@ async fn set_up(
             return Err(ErrorKind::Version.into());
         }
         (Tables::None, OpenMode::Existing | OpenMode::Read) => {
-            let why = "the tables do not exist";
+            let why = "the tables are not there";
             return Err(Error::new(ErrorKind::Damaged).with_source(why));
         }
         (Tables::None, OpenMode::Create) | (Tables::Older, _) => {
             let journal = "PRAGMA journal_mode = TRUNCATE";
             connection.execute(journal).await.map_err(failed)?;
-            // If several processes do this at once, one migrates and the others find the tables complete.
+            // Of processes that do this at once, one is first; the others find it done.
             let transaction = connection.begin_with(Sqlite::BEGIN_WRITE).await;
             let mut transaction = transaction.map_err(failed)?;
             schema.migrate::<Sqlite, _>(&mut *transaction).await?;
@@ -348,8 +344,8 @@ async fn set_up(
     connection.close().await.map_err(failed)
 }
 
-/// Checks that the file has all of its last page: SQLite would read missing octets as zeros. SQLite detects missing
-/// pages itself.
+/// Checks that the file has all of its last page: SQLite would take the rest for zeros. That whole pages are
+/// missing it notices itself.
 async fn check_length(file: &StoreFile, connection: &mut SqliteConnection) -> Result<(), Error> {
     let page: i64 = query_scalar("PRAGMA page_size")
         .fetch_one(connection)

@@ -13,12 +13,8 @@ use axum::{
     response::Response,
 };
 use http::{Extensions, Version};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{
-    HandshakeKind, ServerConfig,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-};
+use rustls::{HandshakeKind, ServerConfig, crypto::ring};
+use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
     Origin, ProvidedTokenBinding, ReferredTokenBinding, Refusal, ServerConfigs, ServerOptions,
     TokenBindingAcceptor, TokenBindingConnection, TokenBindingPeer, TokenBindingServer,
@@ -30,12 +26,10 @@ use tower_layer::Layer;
 
 use crate::live::outcome::Checked;
 
-/// The certificate of all sites, and its key in PKCS#8.
-pub(super) static IDENTITY: LazyLock<(CertificateDer<'static>, Vec<u8>)> = LazyLock::new(|| {
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(names).expect("a certificate");
-    (cert.into(), signing_key.serialize_der())
+/// The certificate of all sites, and its key.
+pub(super) static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
+    let certificate = Certificate::server(&["localhost", "127.0.0.1"]);
+    certificate.common_name("Test").self_signed()
 });
 
 /// Which adapter serves.
@@ -120,11 +114,9 @@ impl Setup {
     pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<TokenBindingAcceptor> {
         let provider = ring::default_provider();
         let finish = |builder: rustls::ConfigBuilder<ServerConfig, _>| {
-            let (certificate, key) = &*IDENTITY;
-            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
             let mut config = builder
                 .with_no_client_auth()
-                .with_single_cert(vec![certificate.clone()], key)?;
+                .with_single_cert(IDENTITY.chain(), IDENTITY.private_key())?;
             if self.resumption == Resumption::Tickets {
                 config.ticketer = ring::Ticketer::new()?;
             }
