@@ -104,7 +104,7 @@ def identity(text):
         return [[0, text]]
     if not QUOTED_IDENTITY.fullmatch(text):
         return None
-    # A line may not begin at a blank that is escaped, nor at one behind it.
+    # A line may not begin at a space that is escaped, nor at one after it.
     words = re.finditer(r"[ \t]*(?:\\[ \t]+|\\.|[^ \t\\])+", text)
     return [[octets(text[:word.start()]), word.group()] for word in words]
 
@@ -383,7 +383,7 @@ def identities():
 
 
 def folding():
-    # Around the soft limit: value, and value with `;` behind it.
+    # Around the soft limit: value, and value with `;` after it.
     for length in range(60, 66):
         text = "x" * length
         case(f"soft-limit-token-{length}", tls(text), (LINES,))
