@@ -29,10 +29,9 @@ fn judge(
         base,
         records: records.to_vec(),
     };
-    verifier.set_dane(Some(Arc::new(TlsaJudge::new(records, rules))));
-    let verdict = verifier.judge(own, others, now);
-    verifier.set_dane(None);
-    verdict
+    let judge = TlsaJudge::new(records, rules);
+    let verifier = verifier.with_dane(Arc::new(judge));
+    verifier.judge(own, others, now)
 }
 
 /// The kind of a verdict: whether it matches, and whether records count at all.
