@@ -222,7 +222,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
         0,
     );
 
-    // Another key, a key that nobody verifies, signatures of others.
+    // Another key, a key that the verifier does not support, signatures of others.
     let changed = header(&message(&[client.binding(PROVIDED, &client.other)?]));
     let kind = RefusalKind::ProvidedKeyChanged;
     case(
