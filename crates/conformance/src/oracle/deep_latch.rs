@@ -186,7 +186,7 @@ fn agree<T: PartialEq>(
                 format!("strict: {error}; lenient: {:?}", noted.first())
             })
         }
-        // Strict refuses what comes first, lenient what it never lets through.
+        // A strict reading reports the first fault, a lenient reading the first that it never accepts.
         (Err(strict), Err(lenient)) => {
             points_into(strict, text)?;
             points_into(lenient, text)
@@ -277,7 +277,7 @@ fn line(line: &str) -> Result<(), Broken> {
         let capa = without_diagnostics(capa);
         if let Ok(Some(status)) = &capa {
             let written = encoded(CapaLine::try_new(status.clone()))?.to_string();
-            // The space after the keyword that a lenient reader accepts.
+            // The space after the keyword that a lenient reading accepts.
             let blank = status.as_str().is_empty() && line.len() == "DEEP ".len();
             let same = written.eq_ignore_ascii_case(line) && line.ends_with(status.as_str());
             check(same || blank, || format!("{line:?} became {written:?}"))?;
