@@ -7,10 +7,7 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::json;
-use tokenbind_http::{
-    BoundCookie, BoundTokens, CookieAttributes, OpenedToken, SealedTokenVerdict, TokenKeyId,
-    TokenKeys,
-};
+use tokenbind_http::sealed_tokens::{BoundCookie, BoundTokens, CookieAttributes, OpenedToken, SealedTokenVerdict, TokenKeyId, TokenKeys};
 use tokenbind_wire::{BearerPolicy, PointEncoding, ProvidedIdRef, TokenBindingId};
 
 use crate::{

@@ -2,11 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokenbind_http::{
-    Choice, ClientOffer, Disclosure, HeaderOptions, Origin, OriginError, Party,
-    ReferredTokenBinding, RequestOutcome, ScopeRule, ServerOptions, TokenToIssue, UnboundReason,
-    VersionPreference, choose, decode_header, token_to_issue,
-};
+use tokenbind_http::{ReferredTokenBinding, federation::{Disclosure, Party, TokenToIssue, UnboundReason}, header::{Header, HeaderOptions}, origin::{Origin, OriginError, ScopeRule}, server::{self, RequestOutcome}, tls::{Choice, ClientOffer, VersionPreference}};
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, KeyParameters, Negotiated, RustCrypto, Session,
     SignatureAndHashAlgorithm, TlsUnique, TokenBindingAlpn,
@@ -66,7 +62,7 @@ fn header(input: Input) -> Ran {
     let options = HeaderOptions {
         allow_padding: case.allow_padding,
     };
-    Ok(match decode_header(slices(&values), options) {
+    Ok(match Header::from_values(TODOslices(&values), options) {
         Ok(message) => Outcome::Accept(json!({"message": message.map(hex::encode)})),
         Err(error) => Outcome::reject(error.kind().name(), error.field(), error.offset()),
     })
@@ -101,7 +97,7 @@ impl Connection {
             }
             (Some(_), None) => return Err(malformed("tls_unique is missing").into()),
         };
-        let options = ServerOptions {
+        let options = server::Options {
             decode: DecodeOptions::from(EncodingProfile::from(self.profile)),
             header: HeaderOptions {
                 allow_padding: self.allow_padding,
@@ -171,7 +167,7 @@ fn token(input: Input) -> Ran {
         }
         Some(RequestOutcome::NotInUse) | None => None,
     };
-    Ok(Outcome::Accept(match token_to_issue(referred) {
+    Ok(Outcome::Accept(match TokenToIssue::from_referred(referred) {
         TokenToIssue::BoundTo(id) => json!({
             "bound_to": hex::encode(id.as_bytes()),
             "key_id": hex::encode(id.key_id()),
@@ -348,7 +344,7 @@ fn server_policy(input: Input) -> Ran {
     };
     let suites = case.server.tls12_cipher_suites;
     Ok(Outcome::Accept(
-        match choose(&offer, &ours, &suites, preference) {
+        match offer.choose(&ours, &suites, preference) {
             Choice::TokenBinding => json!({"choice": "token-binding"}),
             Choice::Plain(reason) => json!({"choice": "plain", "reason": reason.name()}),
         },

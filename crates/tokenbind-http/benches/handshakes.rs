@@ -23,7 +23,11 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     version::TLS12,
 };
-use tokenbind_http::{Capture, ServerConfigs, TokenBindingAcceptor, VersionPreference, capturing};
+use tokenbind_http::{
+    server,
+    tls::{ServerConfigs, VersionPreference},
+    tls_unique::{Capture, capturing},
+};
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{io::DuplexStream, runtime};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -191,7 +195,7 @@ fn acceptor(c: &mut Criterion<Ratio>) {
                     .with_single_cert(vec![identity.certificate.clone()], identity.key())
             },
         );
-        let ours = TokenBindingAcceptor::new(configs.expect("configurations"));
+        let ours = server::Acceptor::new(configs.expect("configurations"));
         let stock = TlsAcceptor::from(Arc::new(identity.server(default_provider())));
         let connectors = [(); 2]
             .map(|()| TlsConnector::from(Arc::new(identity.client(default_provider(), kind))));

@@ -37,9 +37,12 @@ use rustls::{
     version::TLS12,
 };
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, HttpsTokenBindingConnector, MemoryKeyStore,
-    ProvidedTokenBinding, RequestOptions, ServerConfigs, TOKEN_BINDING, TokenBindingAcceptor,
-    TokenBindingConnector, VersionPreference, client_config, serve_connection,
+    ProvidedTokenBinding,
+    client::{self, HttpClient, HttpsConnector, RequestOptions},
+    header::TOKEN_BINDING,
+    keys::MemoryKeyStore,
+    server::{self, serve_connection},
+    tls::{ServerConfigs, VersionPreference, client_config},
 };
 use tokenbind_wire::{ApplicationProtocol, TokenBindingAlpn};
 use tokio::{
@@ -188,7 +191,7 @@ async fn bound_server(identity: &Identity, alpn: TokenBindingAlpn) -> SocketAddr
                 .with_single_cert(vec![identity.certificate.clone()], identity.key())
         },
     );
-    let acceptor = TokenBindingAcceptor::new(configs.expect("configurations"));
+    let acceptor = server::Acceptor::new(configs.expect("configurations"));
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         loop {
@@ -315,17 +318,14 @@ async fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-fn token_binding_connector(
-    identity: &Identity,
-    alpn: &[TokenBindingAlpn],
-) -> TokenBindingConnector {
+fn token_binding_connector(identity: &Identity, alpn: &[TokenBindingAlpn]) -> client::Connector {
     let config = client_config(default_provider(), alpn, |builder| {
         builder
             .with_root_certificates(identity.roots())
             .with_no_client_auth()
     });
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
-    TokenBindingConnector::new(Arc::new(config.expect("it has TLS 1.2")), Arc::new(state))
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
+    client::Connector::new(Arc::new(config.expect("it has TLS 1.2")), Arc::new(state))
 }
 
 fn runtime() -> Runtime {
@@ -368,12 +368,12 @@ fn clients(c: &mut Criterion<Ratio>) {
     for (name, alpn) in [ALPN[0], ALPN[2]] {
         let client = || {
             let connector = token_binding_connector(&identity, &[alpn]);
-            Client::new(HttpsTokenBindingConnector::new(connector))
+            HttpClient::new(HttpsConnector::new(connector))
         };
         let (with, without) = (client(), client());
         let bound = runtime.block_on(bound_server(&identity, alpn));
         let stock = runtime.block_on(stock_server(&identity, alpn.application_protocol()));
-        let exchange = async |client: &Client<Empty<Bytes>>, address: SocketAddr, bound| {
+        let exchange = async |client: &HttpClient<Empty<Bytes>>, address: SocketAddr, bound| {
             let mut request = request();
             let uri = format!("https://localhost:{}/", address.port());
             *request.uri_mut() = uri.parse().expect("a URI");

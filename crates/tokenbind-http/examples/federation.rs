@@ -22,10 +22,12 @@ use http::{
 };
 use loopback::{Error, Localhost, Result, get, must, serve, short, text};
 use tokenbind_http::{
-    BoundTokens, Client, Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID,
-    ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, SealedTokenVerdict,
-    TokenBindingRequest, TokenKeyId, TokenKeys, permission_of, redirect_to_provider,
-    token_to_issue,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::{Disclosed, HttpClient, RequestOptions},
+    federation::{Disclosure, TokenToIssue, redirect_to_provider},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
+    sealed_tokens::{BoundTokens, SealedTokenVerdict, TokenKeyId, TokenKeys},
+    server,
 };
 use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
 use tokio::net::TcpListener;
@@ -51,7 +53,7 @@ fn tokens() -> Result<Tokens> {
 fn issue(tokens: &Tokens, referred: Option<&ReferredTokenBinding>) -> Result<String> {
     let expires = SystemTime::now().checked_add(LIFETIME);
     let expires = expires.ok_or("the clock is at its end")?;
-    Ok(tokens.seal(&token_to_issue(referred), b"alice", expires)?)
+    Ok(tokens.seal(&TokenToIssue::from_referred(referred), b"alice", expires)?)
 }
 
 /// Whether the token is good on a connection with this provided binding.
@@ -66,7 +68,7 @@ fn check(
 
 /// The token consumer: who comes without a token is sent to the provider for one.
 fn consumer(
-    request: &TokenBindingRequest,
+    request: &server::Request,
     tokens: &Tokens,
     provider: &str,
 ) -> Result<Response<String>> {
@@ -104,7 +106,7 @@ fn consumer(
 /// The token provider: whoever comes gets a token for the consumer. (It would ask for a password
 /// first.)
 fn provider(
-    request: &TokenBindingRequest,
+    request: &server::Request,
     tokens: &Tokens,
     consumer: &str,
 ) -> Result<Response<String>> {
@@ -139,7 +141,7 @@ fn location<B>(response: &Response<B>) -> Result<String> {
 }
 
 /// What the consumer answers to a client that comes with this URL.
-async fn try_token(client: &Client, url: &str) -> Result<(StatusCode, String)> {
+async fn try_token(client: &HttpClient, url: &str) -> Result<(StatusCode, String)> {
     let response = client.request(get(url)?, RequestOptions::default()).await?;
     Ok((response.status(), text(response).await?))
 }
@@ -184,7 +186,7 @@ async fn main() -> Result<()> {
     println!("\n1. client to consumer: GET {consumer_url}/");
     let request = get(&consumer_url)?;
     let (response, connection) = client.send(request, RequestOptions::default()).await?;
-    let permission = permission_of(&response, &connection)?;
+    let permission = connection.response_permission(&response)?;
     let redirect = location(&response)?;
     println!("   client is sent to {redirect}");
     println!("   with {INCLUDE_REFERER_TOKEN_BINDING_ID}: true");
@@ -205,7 +207,7 @@ async fn main() -> Result<()> {
         referral.consumer()
     );
     must(
-        permission_of(&response, &connection).is_err(),
+        connection.response_permission(&response).is_err(),
         "the provider's redirect permits nothing",
     )?;
     let redirect = location(&response)?;

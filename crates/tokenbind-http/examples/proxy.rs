@@ -44,10 +44,11 @@ use rustls::{
     },
 };
 use tokenbind_http::{
-    HeaderOptions, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, ProvidedTokenBinding,
-    ServerConfigs, ServerEvent, ServerOptions, TokenBindingAcceptor, TokenBindingPeer,
-    TokenBindingServer, VersionPreference,
+    ProvidedTokenBinding,
+    header::HeaderOptions,
     proxy::{forward_request, strip},
+    server::{self, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS},
+    tls::{ServerConfigs, VersionPreference},
 };
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, PointEncoding, SignatureEncoding, TokenBindingAlpn,
@@ -146,7 +147,7 @@ fn backend(url: &str) -> Result<Authority, String> {
 }
 
 impl Arguments {
-    fn acceptor(&self) -> Result<TokenBindingAcceptor, Error> {
+    fn acceptor(&self) -> Result<server::Acceptor, Error> {
         let of = |path: &Path, error| format!("{}: {error}", path.display());
         let chain = CertificateDer::pem_file_iter(&self.cert)
             .and_then(Iterator::collect::<Result<Vec<_>, pem::Error>>)
@@ -174,7 +175,7 @@ impl Arguments {
                 builder.with_single_cert(chain.clone(), key.clone_key())
             },
         )?;
-        let options = ServerOptions {
+        let options = server::Options {
             decode: DecodeOptions {
                 profile: EncodingProfile::new(point, signature),
                 ..DecodeOptions::default()
@@ -184,7 +185,7 @@ impl Arguments {
             },
             allow_later_requests_without_header: self.allow_later_requests_without_header,
         };
-        Ok(TokenBindingAcceptor::new(configs)
+        Ok(server::Acceptor::new(configs)
             .with_options(options)
             .on_terminate(|refusal| eprintln!("connection ended: {refusal}")))
     }
@@ -203,7 +204,7 @@ async fn main() -> Result<(), Error> {
     let acceptor = arguments.acceptor()?;
     let listener = TcpListener::bind(arguments.listen).await?;
     println!("listening on https://{}", listener.local_addr()?);
-    let server = TokenBindingServer::new(acceptor)
+    let server = server::Server::new(acceptor)
         .max_connections(arguments.max_connections)
         .max_connections_per_address(arguments.max_connections_per_address)
         .handshake_timeout(Duration::from_secs(arguments.handshake_timeout))
@@ -211,7 +212,7 @@ async fn main() -> Result<(), Error> {
         .shutdown_timeout(Duration::from_secs(arguments.shutdown_timeout))
         .on_event(|event| {
             // Clients that go away are everyday business.
-            if let ServerEvent::AcceptFailed(_) | ServerEvent::AddressFull(_) = event {
+            if let server::Event::AcceptFailed(_) | server::Event::AddressFull(_) = event {
                 eprintln!("{event}");
             }
         });
@@ -259,7 +260,7 @@ async fn told_to_end() {
 
 async fn forward(
     State(proxy): State<Proxy>,
-    Extension(peer): Extension<TokenBindingPeer>,
+    Extension(peer): Extension<server::Peer>,
     mut request: Request,
 ) -> Response {
     if proxy.require_token_binding && request.extensions().get::<ProvidedTokenBinding>().is_none() {

@@ -30,10 +30,8 @@ use tokio::{
 use tower_service::Service;
 
 use crate::{
-    acceptor::{TokenBindingAcceptor, TokenBindingStream},
     admission::{Admission, ConnectionId, Limits},
-    connection::TokenBindingConnection,
-    hyper_server::{ConnectionSettings, ServeError, TokenBindingRequest, serve},
+    server::{Acceptor, Connection, ConnectionSettings, Request, ServeError, Stream, serve},
 };
 
 /// How long a handshake may take, the client's first octet included, unless set.
@@ -52,11 +50,11 @@ pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 2_000;
 /// has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// A client of a [`TokenBindingServer`]: an extension of each of its requests.
+/// A client of a [`Server`]: an extension of each of its requests.
 #[derive(Clone, Debug)]
-pub struct TokenBindingPeer {
+pub struct Peer {
     /// The connection's state.
-    pub connection: TokenBindingConnection,
+    pub connection: Connection,
     /// The address and port that the connection comes from.
     pub address: SocketAddr,
 }
@@ -64,7 +62,7 @@ pub struct TokenBindingPeer {
 /// An event that an operator may want in a log. None of them ends the server.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub enum ServerEvent<'a> {
+pub enum Event<'a> {
     /// The operating system has no connection; the server tries again after a pause.
     AcceptFailed(&'a io::Error),
     /// A connection was closed: all that the address may have are served.
@@ -79,7 +77,7 @@ pub enum ServerEvent<'a> {
     ConnectionFailed(SocketAddr, &'a ServeError),
 }
 
-impl fmt::Display for ServerEvent<'_> {
+impl fmt::Display for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AcceptFailed(error) => write!(f, "no connection can be accepted: {error}"),
@@ -92,11 +90,11 @@ impl fmt::Display for ServerEvent<'_> {
     }
 }
 
-type Tell = Arc<dyn Fn(ServerEvent<'_>) + Send + Sync>;
+type Tell = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 
 /// Accepts TLS connections and serves them, HTTP/1.1 or HTTP/2 as negotiated, with any tower service,
 /// e.g. axum's `Router`. Each request is checked as it arrives, and reaches the service with its
-/// bindings and its [`TokenBindingPeer`] as extensions.
+/// bindings and its [`Peer`] as extensions.
 ///
 /// A server does not end on an error. The number of connections is limited in total and for each
 /// address, where the /64 network of an IPv6 address counts as one. A connection that gets beyond a
@@ -104,8 +102,8 @@ type Tell = Arc<dyn Fn(ServerEvent<'_>) + Send + Sync>;
 /// the oldest. If all have, it waits until one ends, or is closed if the limit is
 /// that of its address. An upgraded connection counts until the application drops it.
 #[derive(Clone)]
-pub struct TokenBindingServer {
-    acceptor: TokenBindingAcceptor,
+pub struct Server {
+    acceptor: Acceptor,
     limits: Limits,
     handshake_timeout: Duration,
     shutdown_timeout: Duration,
@@ -113,10 +111,10 @@ pub struct TokenBindingServer {
     tell: Option<Tell>,
 }
 
-impl TokenBindingServer {
+impl Server {
     /// Makes a server of this acceptor's connections.
     #[must_use]
-    pub fn new(acceptor: TokenBindingAcceptor) -> Self {
+    pub fn new(acceptor: Acceptor) -> Self {
         Self {
             acceptor,
             limits: Limits {
@@ -182,7 +180,7 @@ impl TokenBindingServer {
 
     /// Calls this with events, e.g. for a log.
     #[must_use]
-    pub fn on_event(mut self, tell: impl Fn(ServerEvent<'_>) + Send + Sync + 'static) -> Self {
+    pub fn on_event(mut self, tell: impl Fn(Event<'_>) + Send + Sync + 'static) -> Self {
         self.tell = Some(Arc::new(tell));
         self
     }
@@ -190,7 +188,7 @@ impl TokenBindingServer {
     /// Serves all connections of a listener. Never returns; its connections end when it is dropped.
     pub async fn serve<S, B>(&self, listener: TcpListener, service: S)
     where
-        S: Service<TokenBindingRequest, Response = Response<B>> + Clone + Send + 'static,
+        S: Service<Request, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send + 'static,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
         B: Body + Default + Send + 'static,
@@ -210,7 +208,7 @@ impl TokenBindingServer {
         stop: impl Future<Output = ()>,
     ) -> usize
     where
-        S: Service<TokenBindingRequest, Response = Response<B>> + Clone + Send + 'static,
+        S: Service<Request, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send + 'static,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
         B: Body + Default + Send + 'static,
@@ -232,7 +230,7 @@ impl TokenBindingServer {
             let (held, gave_way) = oneshot::channel();
             let admitted = connections.lock().admit(address.ip(), held);
             let Ok(id) = admitted else {
-                self.tell(ServerEvent::AddressFull(address));
+                self.tell(Event::AddressFull(address));
                 continue;
             };
             let slot = Slot {
@@ -248,7 +246,7 @@ impl TokenBindingServer {
                 };
                 tokio::select! {
                     biased;
-                    _gave_way = gave_way => server.tell(ServerEvent::GaveWay(address)),
+                    _gave_way = gave_way => server.tell(Event::GaveWay(address)),
                     () = server.connection(stream, address, slot, service, stop) => {}
                 }
             });
@@ -276,7 +274,7 @@ impl TokenBindingServer {
                     return accepted;
                 }
                 Err(error) => {
-                    self.tell(ServerEvent::AcceptFailed(&error));
+                    self.tell(Event::AcceptFailed(&error));
                     if is_of_the_connection(&error) {
                         continue;
                     }
@@ -296,7 +294,7 @@ impl TokenBindingServer {
         service: S,
         stop: impl Future<Output = ()>,
     ) where
-        S: Service<TokenBindingRequest, Response = Response<B>> + Clone + Send + 'static,
+        S: Service<Request, Response = Response<B>> + Clone + Send + 'static,
         S::Future: Send + 'static,
         S::Error: Into<Box<dyn Error + Send + Sync>>,
         B: Body + Default + Send + 'static,
@@ -308,12 +306,12 @@ impl TokenBindingServer {
         let stream = match handshake.await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
-                return self.tell(ServerEvent::HandshakeFailed(address, &error));
+                return self.tell(Event::HandshakeFailed(address, &error));
             }
-            Err(_elapsed) => return self.tell(ServerEvent::HandshakeTimedOut(address)),
+            Err(_elapsed) => return self.tell(Event::HandshakeTimedOut(address)),
         };
         let place = Place {
-            peer: TokenBindingPeer {
+            peer: Peer {
                 connection: stream.connection().clone(),
                 address,
             },
@@ -323,15 +321,11 @@ impl TokenBindingServer {
         };
         let served = serve(stream, service, &self.settings, Some(place), stop).await;
         if let Err(error) = served {
-            self.tell(ServerEvent::ConnectionFailed(address, &error));
+            self.tell(Event::ConnectionFailed(address, &error));
         }
     }
 
-    async fn handshake(
-        &self,
-        stream: TcpStream,
-        slot: Slot,
-    ) -> io::Result<TokenBindingStream<AcceptedStream>> {
+    async fn handshake(&self, stream: TcpStream, slot: Slot) -> io::Result<Stream<AcceptedStream>> {
         // Small frames of HTTP/2 are not held back. Where that cannot be set, they are.
         let _set = stream.set_nodelay(true);
         if stream.peek(&mut [0]).await? == 0 {
@@ -345,16 +339,16 @@ impl TokenBindingServer {
         self.acceptor.accept(stream).await
     }
 
-    fn tell(&self, event: ServerEvent<'_>) {
+    fn tell(&self, event: Event<'_>) {
         if let Some(tell) = &self.tell {
             tell(event);
         }
     }
 }
 
-impl fmt::Debug for TokenBindingServer {
+impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenBindingServer")
+        f.debug_struct("Server")
             .field("acceptor", &self.acceptor)
             .field("limits", &self.limits)
             .field("handshake_timeout", &self.handshake_timeout)
@@ -412,7 +406,7 @@ impl Drop for Slot {
 
 /// A connection below its service.
 pub(crate) struct Place {
-    peer: TokenBindingPeer,
+    peer: Peer,
     has_asked: AtomicBool,
     id: ConnectionId,
     connections: Arc<Connections>,
@@ -420,7 +414,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Notes a request, the first of which secures the connection's place; the client it comes from.
-    pub(crate) fn asks(&self) -> &TokenBindingPeer {
+    pub(crate) fn asks(&self) -> &Peer {
         if !self.has_asked.swap(true, Ordering::Relaxed) {
             self.connections.lock().is_served(self.id);
         }

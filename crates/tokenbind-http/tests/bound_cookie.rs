@@ -15,7 +15,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use tokenbind_http::{
+use tokenbind_http::sealed_tokens::{
     BoundCookie, BoundTokens, CookieAttributes, CookieError, IssueTo, MAX_COOKIE_BYTES,
     MAX_PAYLOAD_BYTES, SameSite, SealError, SealedTokenVerdict, TokenKeyId, TokenKeys,
 };

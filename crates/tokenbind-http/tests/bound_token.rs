@@ -18,9 +18,12 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use tokenbind_http::{
-    BoundTokens, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES, OpenedToken,
-    PurposeError, ReferredTokenBinding, SealError, SealedTokenVerdict, TokenKeyError, TokenKeyId,
-    TokenKeys, TokenToIssue, token_to_issue,
+    ReferredTokenBinding,
+    federation::TokenToIssue,
+    sealed_tokens::{
+        BoundTokens, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES, OpenedToken,
+        PurposeError, SealError, SealedTokenVerdict, TokenKeyError, TokenKeyId, TokenKeys,
+    },
 };
 use tokenbind_wire::{
     BearerPolicy, PointEncoding, SignatureAndHashAlgorithm, TokenBindingId, TokenBindingType,
@@ -98,7 +101,7 @@ fn a_token_is_honored_on_its_clients_connections_only() {
 fn what_a_provider_binds_to_a_referred_key_is_honored_by_the_consumer() {
     let (provider, consumer) = (tokens(), tokens());
     let referred = id(CLIENT).with_type(TokenBindingType::REFERRED);
-    let issue = token_to_issue(Some(&ReferredTokenBinding::Verified(referred.into())));
+    let issue = TokenToIssue::from_referred(Some(&ReferredTokenBinding::Verified(referred.into())));
     let sealed = provider.seal(&issue, b"user 17", at(NOW + 60));
     let sealed = sealed.expect("sealed");
     assert_eq!(open(&consumer, &sealed), Ok(("bound", b"user 17".to_vec())));
@@ -111,7 +114,10 @@ fn a_token_issued_unbound_is_honored_only_under_the_policy() {
     let tokens = tokens();
     let unsupported = SignatureAndHashAlgorithm::ECDSA_P256_SHA256;
     let referred = ReferredTokenBinding::Unsupported(unsupported);
-    for issue in [token_to_issue(Some(&referred)), token_to_issue(None)] {
+    for issue in [
+        TokenToIssue::from_referred(Some(&referred)),
+        TokenToIssue::from_referred(None),
+    ] {
         assert!(matches!(issue, TokenToIssue::Unbound(_)));
         let sealed = tokens.seal(&issue, b"user 17", at(NOW + 60));
         let sealed = sealed.expect("sealed");

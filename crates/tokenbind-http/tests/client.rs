@@ -23,17 +23,20 @@ use std::{
 
 use sessions::{Keys, P256, RSA, id, origin, p256, rsa, server, session};
 use tokenbind_http::{
-    ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, Disclosure, Key,
-    KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore, Party, ReferredTokenBinding,
-    RequestHeader, RequestOutcome, Reset, Scope, ServerBinding, TokenBindings, WithheldReason,
+    ReferredTokenBinding, TokenBindings,
+    client::{self, ClearCookies, ClientError, RequestHeader},
+    federation::{Disclosure, Party, WithheldReason},
+    keys::{Key, KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore, Reset},
+    origin::Scope,
+    server::{self, RequestOutcome},
 };
 use tokenbind_wire::{KeyParameters, RustCrypto, Session, TokenBindingId, TokenBindingType};
 
 const RP: &str = "https://rp.example";
 const IDP: &str = "https://idp.example";
 
-fn client(keys: impl KeyStore + 'static) -> ClientState {
-    ClientState::new(keys, ClientOptions::default())
+fn client(keys: impl KeyStore + 'static) -> client::State {
+    client::State::new(keys, client::Options::default())
 }
 
 /// Cookies that note what was cleared, and may fail.
@@ -51,7 +54,7 @@ impl ClearCookies for Cookies {
 }
 
 /// The server of the other end.
-fn verified(server: &mut ServerBinding, header: &RequestHeader) -> TokenBindings {
+fn verified(server: &mut server::ConnectionState, header: &RequestHeader) -> TokenBindings {
     let value = header.value.as_ref().expect("a header");
     match server.request([value.as_bytes()], &RustCrypto) {
         RequestOutcome::Bound(bindings) => bindings,
@@ -60,7 +63,7 @@ fn verified(server: &mut ServerBinding, header: &RequestHeader) -> TokenBindings
 }
 
 /// The identifier a server sees on a new connection.
-fn seen(state: &ClientState, at: &str, session: Session) -> TokenBindingId {
+fn seen(state: &client::State, at: &str, session: Session) -> TokenBindingId {
     let binding = state.connection(origin(at), Some(session));
     let header = binding.header(state, None).unwrap();
     verified(&mut server(session), &header)
@@ -69,7 +72,7 @@ fn seen(state: &ClientState, at: &str, session: Session) -> TokenBindingId {
         .clone()
 }
 
-fn redirect(from: &ClientBinding) -> tokenbind_http::Permission {
+fn redirect(from: &client::Connection) -> tokenbind_http::federation::Permission {
     from.redirect_permission(302, [b"true".as_slice()]).unwrap()
 }
 
@@ -450,7 +453,7 @@ fn ends<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
 #[derive(Default)]
 struct CallsBack {
     keys: MemoryKeyStore,
-    state: OnceLock<Weak<ClientState>>,
+    state: OnceLock<Weak<client::State>>,
     nested: AtomicBool,
     heard: Mutex<Vec<Result<RequestHeader, ClientError>>>,
 }
@@ -508,8 +511,8 @@ fn lets_stores_call_back_during_a_reset_and_sends_nothing_meanwhile() {
 
 /// Cookies that keep a connection which was opened while they were cleared.
 struct Opens {
-    state: Weak<ClientState>,
-    opened: Mutex<Option<ClientBinding>>,
+    state: Weak<client::State>,
+    opened: Mutex<Option<client::Connection>>,
 }
 
 impl ClearCookies for Opens {
@@ -569,7 +572,7 @@ fn sends_nothing_on_a_connection_whose_opening_a_reset_interrupts() {
 #[derive(Default)]
 struct AsksAgain {
     keys: MemoryKeyStore,
-    connection: OnceLock<(Weak<ClientState>, Weak<ClientBinding>)>,
+    connection: OnceLock<(Weak<client::State>, Weak<client::Connection>)>,
     nested: AtomicBool,
 }
 
@@ -652,7 +655,7 @@ fn a_permission_does_not_outlive_a_reset() {
 #[derive(Clone, Default)]
 struct ResetMeanwhile {
     keys: Arc<MemoryKeyStore>,
-    state: Arc<OnceLock<Weak<ClientState>>>,
+    state: Arc<OnceLock<Weak<client::State>>>,
     armed: Arc<AtomicBool>,
 }
 
@@ -690,7 +693,7 @@ fn a_key_that_is_reset_while_it_is_fetched_does_not_sign() {
 #[test]
 fn nothing_of_a_key_is_printed() {
     let keys = MemoryKeyStore::new();
-    let scope = ClientOptions::default().scope.scope(&origin(RP));
+    let scope = client::Options::default().scope.scope(&origin(RP));
     let _ = keys.key(&scope, KeyParameters::P256).unwrap();
     assert_eq!(format!("{keys:?}"), "MemoryKeyStore { .. }");
     let state = client(keys);
@@ -698,32 +701,32 @@ fn nothing_of_a_key_is_printed() {
     let _ = binding.header(&state, None).unwrap();
     let (state, binding) = (format!("{state:?}"), format!("{binding:?}"));
     assert!(
-        state.starts_with("ClientState { options: ") && state.ends_with(", .. }"),
+        state.starts_with("client::State { options: ") && state.ends_with(", .. }"),
         "{state}"
     );
     assert_eq!(
         binding,
-        "ClientBinding { origin: Origin(https://rp.example), \
+        "client::Connection { origin: Origin(https://rp.example), \
          negotiated: Some(Negotiated { alpn: Http11P256 }), .. }"
     );
 }
 
 #[cfg(feature = "psl")]
 mod registrable_domain {
-    use tokenbind_http::ScopeRule;
+    use tokenbind_http::origin::ScopeRule;
 
     use super::*;
 
     const SHOP: &str = "https://shop.example.com";
     const LOGIN: &str = "https://login.example.com:8443";
 
-    fn client() -> ClientState {
+    fn client() -> client::State {
         let scope = ScopeRule::RegistrableDomain;
-        let options = ClientOptions {
+        let options = client::Options {
             scope,
-            ..ClientOptions::default()
+            ..client::Options::default()
         };
-        ClientState::new(MemoryKeyStore::new(), options)
+        client::State::new(MemoryKeyStore::new(), options)
     }
 
     #[test]

@@ -21,8 +21,11 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use tokenbind_http::{
-    Capture, Choice, ClientOffer, ClientOfferError, MAX_CLIENT_HELLO_BYTES, PlainReason,
-    ServerConfigs, SessionError, VersionPreference, client_config, client_session,
+    tls::{
+        Choice, ClientOffer, ClientOfferError, MAX_CLIENT_HELLO_BYTES, PlainReason, ServerConfigs,
+        SessionError, VersionPreference, client_config, client_session,
+    },
+    tls_unique::Capture,
 };
 use tokenbind_wire::{Session, TokenBindingAlpn};
 

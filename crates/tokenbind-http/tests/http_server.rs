@@ -24,8 +24,10 @@ use bytes::Bytes;
 use http::{StatusCode, Version};
 use loopback::{Pki, soon, text};
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, MemoryKeyStore, ProvidedTokenBinding, RequestOptions,
-    TokenBindingPeer, TokenBindingServer,
+    ProvidedTokenBinding,
+    client::{self, HttpClient, RequestOptions},
+    keys::MemoryKeyStore,
+    server,
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{
@@ -46,7 +48,7 @@ async fn key(binding: Option<Extension<ProvidedTokenBinding>>) -> String {
     )
 }
 
-async fn address(Extension(peer): Extension<TokenBindingPeer>) -> String {
+async fn address(Extension(peer): Extension<server::Peer>) -> String {
     format!("{} {}", peer.address, peer.connection.session().is_some())
 }
 
@@ -110,12 +112,12 @@ impl Service {
     async fn with(
         pki: &Pki,
         alpn: &[TokenBindingAlpn],
-        set: impl FnOnce(TokenBindingServer) -> TokenBindingServer,
+        set: impl FnOnce(server::Server) -> server::Server,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, events) = mpsc::unbounded_channel();
-        let server = set(TokenBindingServer::new(pki.acceptor(alpn))).on_event(move |event| {
+        let server = set(server::Server::new(pki.acceptor(alpn))).on_event(move |event| {
             let _ = tell.send(event.to_string());
         });
         let (end, told) = oneshot::channel();
@@ -132,7 +134,7 @@ impl Service {
         }
     }
 
-    async fn get(&self, client: &Client, path: &str) -> (StatusCode, Version, String) {
+    async fn get(&self, client: &HttpClient, path: &str) -> (StatusCode, Version, String) {
         let url = format!("https://{}{path}", self.address);
         let response = client.request(loopback::get(&url), RequestOptions::default());
         let response = soon(response).await.unwrap();
@@ -247,7 +249,7 @@ async fn a_refused_request_ends_the_connection_without_an_answer() {
     let pki = Pki::new();
     let alpn = &[TokenBindingAlpn::Http11P256];
     let service = Service::start(&pki, alpn, FOR_EVER).await;
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let connector = pki.connector(alpn, state.into());
     for header in ["", "Token-Binding: AAAA\r\n", "Token-Binding: \r\n"] {
         let origin = format!("https://{}", service.address).parse().unwrap();
@@ -403,7 +405,7 @@ async fn handshake(
     service: &Service,
     stream: TcpStream,
 ) -> (TlsStream<TcpStream>, String) {
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let state = std::sync::Arc::new(state);
     let connector = pki.connector(alpn, state.clone());
     let origin = format!("https://{}", service.address).parse().unwrap();

@@ -19,9 +19,11 @@ use http::{Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use loopback::{Pki, Seen, Server, get, ok, soon, text};
 use tokenbind_http::{
-    Client, ClientError, Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, Key, KeyStore,
-    KeyStoreError, MAX_REDIRECTS, MemoryKeyStore, Origin, OriginError, RequestError,
-    RequestOptions, Reset, Scope, ScopeRule, WithheldReason, permission_of,
+    client::{ClientError, Disclosed, HttpClient, MAX_REDIRECTS, RequestError, RequestOptions},
+    federation::{Disclosure, WithheldReason},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
+    keys::{Key, KeyStore, KeyStoreError, MemoryKeyStore, Reset},
+    origin::{Origin, OriginError, Scope, ScopeRule},
 };
 use tokenbind_wire::{
     KeyParameters, PublicKey, Sign, SignError, Signature, SignedOctets, TokenBindingAlpn,
@@ -79,12 +81,12 @@ fn permitting(status: u16, location: &str) -> Response<Full<bytes::Bytes>> {
 
 type Answer = Response<hyper::body::Incoming>;
 
-async fn run(client: &Client, request: Request<Full<bytes::Bytes>>) -> Answer {
+async fn run(client: &HttpClient, request: Request<Full<bytes::Bytes>>) -> Answer {
     let response = client.request(request, RequestOptions::default());
     soon(response).await.unwrap()
 }
 
-async fn fetch(client: &Client, url: &str) -> Answer {
+async fn fetch(client: &HttpClient, url: &str) -> Answer {
     run(client, get(url)).await
 }
 
@@ -519,7 +521,7 @@ async fn a_permission_carried_by_hand_is_used_up_and_void_after_a_reset() {
     let permitted = async || {
         let request = client.send(get(&consumer.url("/")), RequestOptions::default());
         let (response, binding) = soon(request).await.unwrap();
-        let permission = permission_of(&response, &binding).unwrap();
+        let permission = binding.response_permission(&response).unwrap();
         text(response).await;
         RequestOptions {
             permission: Some(permission),
@@ -550,7 +552,7 @@ async fn a_permission_carried_by_hand_is_used_up_and_void_after_a_reset() {
 
 struct NoCookies;
 
-impl tokenbind_http::ClearCookies for NoCookies {
+impl tokenbind_http::client::ClearCookies for NoCookies {
     fn clear(&self, _: &Reset) -> Result<(), KeyStoreError> {
         Ok(())
     }

@@ -18,8 +18,10 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
-    Client, Disclosed, Disclosure, ProvidedTokenBinding, ReferredTokenBinding, RequestError,
-    RequestOptions, TokenBindingAcceptor, TokenBindingRequest, serve_connection,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::{Disclosed, HttpClient, RequestError, RequestOptions},
+    federation::Disclosure,
+    server::{self, serve_connection},
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{
@@ -33,7 +35,7 @@ use tower::service_fn;
 const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
 const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
 
-async fn fetch(client: &Client, url: &str) -> Result<String, RequestError> {
+async fn fetch(client: &HttpClient, url: &str) -> Result<String, RequestError> {
     let response = client.request(get(url), RequestOptions::default());
     Ok(text(soon(response).await?).await)
 }
@@ -64,7 +66,7 @@ async fn a_request_takes_a_busy_connection_that_is_free_before_there_is_another(
 }
 
 /// What a request said of its bindings.
-async fn bindings(request: TokenBindingRequest) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn bindings(request: server::Request) -> Result<Response<Full<Bytes>>, Infallible> {
     let provided = request.extensions().get::<ProvidedTokenBinding>();
     let referred = request.extensions().get::<ReferredTokenBinding>();
     let said = match (provided, referred) {
@@ -84,7 +86,7 @@ struct Closing {
 }
 
 impl Closing {
-    fn start(acceptor: TokenBindingAcceptor) -> Self {
+    fn start(acceptor: server::Acceptor) -> Self {
         let (url_is, url) = mpsc::channel();
         let (close, told) = mpsc::channel();
         let (has_closed, closed) = mpsc::channel();
@@ -167,10 +169,7 @@ async fn a_permission_goes_with_the_request_over_another_connection() {
 }
 
 /// Answers one request, reads a second one, and closes. Whether another connection was opened then.
-async fn closes_instead_of_answering(
-    listener: TcpListener,
-    acceptor: TokenBindingAcceptor,
-) -> bool {
+async fn closes_instead_of_answering(listener: TcpListener, acceptor: server::Acceptor) -> bool {
     let (stream, _) = listener.accept().await.unwrap();
     let mut stream = acceptor.accept(stream).await.unwrap();
     let mut octets = [0; 4096];

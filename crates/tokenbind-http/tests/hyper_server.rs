@@ -27,9 +27,11 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, ConnectedStream, MemoryKeyStore, ProvidedTokenBinding,
-    ReferredTokenBinding, Refusal, RefusalKind, RequestOptions, ServerOptions, TOKEN_BINDING,
-    TokenBindingAcceptor, TokenBindingRequest, TokenBindingServer, TokenBindings, serve_connection,
+    ProvidedTokenBinding, ReferredTokenBinding, TokenBindings,
+    client::{self, HttpClient, RequestOptions},
+    header::TOKEN_BINDING,
+    keys::MemoryKeyStore,
+    server::{self, serve_connection},
 };
 use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
 use tokio::{
@@ -43,17 +45,17 @@ use tower::service_fn;
 const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
 const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
 
-type Refusals = Arc<Mutex<Vec<Refusal>>>;
+type Refusals = Arc<Mutex<Vec<server::TerminateReason>>>;
 
 /// Remembers why connections are terminated.
-fn noting(acceptor: TokenBindingAcceptor) -> (TokenBindingAcceptor, Refusals) {
+fn noting(acceptor: server::Acceptor) -> (server::Acceptor, Refusals) {
     let refusals = Refusals::default();
     let noted = refusals.clone();
     let acceptor = acceptor.on_terminate(move |refusal| noted.lock().unwrap().push(refusal));
     (acceptor, refusals)
 }
 
-fn kinds(refusals: &Refusals) -> Vec<RefusalKind> {
+fn kinds(refusals: &Refusals) -> Vec<server::TerminateKind> {
     let refusals = refusals.lock().unwrap();
     refusals.iter().map(|refusal| refusal.kind()).collect()
 }
@@ -63,8 +65,8 @@ async fn connect(
     pki: &Pki,
     alpn: &[TokenBindingAlpn],
     url: &str,
-) -> (ConnectedStream<TcpStream>, HeaderValue) {
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+) -> (client::Stream<TcpStream>, HeaderValue) {
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let state = Arc::new(state);
     let connector = pki.connector(alpn, state.clone());
     let uri: http::Uri = url.parse().unwrap();
@@ -76,7 +78,7 @@ async fn connect(
     (connected, header.unwrap().parse().unwrap())
 }
 
-async fn fetch(client: &Client, url: &str) -> String {
+async fn fetch(client: &HttpClient, url: &str) -> String {
     let response = client.request(get(url), RequestOptions::default());
     text(soon(response).await.unwrap()).await
 }
@@ -91,7 +93,7 @@ async fn the_application_gets_the_bindings_each_alone_and_both_together() {
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let stream = acceptor.accept(stream).await.unwrap();
-        let service = service_fn(|request: TokenBindingRequest| async move {
+        let service = service_fn(|request: server::Request| async move {
             let extensions = request.extensions();
             let provided = extensions.get::<ProvidedTokenBinding>().unwrap();
             let referred = extensions.get::<ReferredTokenBinding>();
@@ -157,7 +159,7 @@ async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let stream = acceptor.accept(stream).await.unwrap();
-        let service = service_fn(move |request: TokenBindingRequest| {
+        let service = service_fn(move |request: server::Request| {
             let tell = tell.clone();
             async move {
                 let path = request.uri().path().to_owned();
@@ -214,7 +216,10 @@ async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
     ];
     ends.sort_unstable();
     assert_eq!(ends, ["given up", "upload failed"]);
-    assert_eq!(kinds(&refusals), [RefusalKind::MissingInLaterRequest]);
+    assert_eq!(
+        kinds(&refusals),
+        [server::TerminateKind::MissingInLaterRequest]
+    );
 }
 
 /// hyper serves each stream in a task of its own, and nothing says which task is first.
@@ -223,9 +228,9 @@ async fn requests_of_http_2_are_checked_in_the_order_of_their_arrival() {
     const CONNECTIONS: usize = 30;
     const REQUESTS: usize = 20;
     let pki = Pki::new();
-    let options = ServerOptions {
+    let options = server::Options {
         allow_later_requests_without_header: true,
-        ..ServerOptions::default()
+        ..server::Options::default()
     };
     let (acceptor, refusals) = noting(pki.acceptor(H2).with_options(options));
     let server = Server::start(acceptor, |_| ok()).await;
@@ -261,10 +266,10 @@ struct App {
     stopped: JoinHandle<usize>,
 }
 
-async fn serve(acceptor: TokenBindingAcceptor, app: Router, handshake: Duration) -> App {
+async fn serve(acceptor: server::Acceptor, app: Router, handshake: Duration) -> App {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = TokenBindingServer::new(acceptor).handshake_timeout(handshake);
+    let server = server::Server::new(acceptor).handshake_timeout(handshake);
     let stop = Arc::new(Notify::new());
     let told = stop.clone();
     let stopped = tokio::spawn(async move {
@@ -342,7 +347,7 @@ async fn requests_that_axum_routes_nowhere_are_checked_too() {
         let mut answer = Vec::new();
         // A terminated connection ends without close_notify.
         let _ended = soon(stream.read_to_end(&mut answer)).await;
-        let missing = RefusalKind::Message(TerminateKind::MissingMessage);
+        let missing = server::TerminateKind::Message(TerminateKind::MissingMessage);
         if good {
             assert!(
                 answer.starts_with(b"HTTP/1.1 404 "),
@@ -362,7 +367,7 @@ fn client_hello(pki: &Pki) -> Vec<u8> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(pki.certificate.clone()).unwrap();
     let provider = rustls::crypto::ring::default_provider();
-    let config = tokenbind_http::client_config(provider, HTTP11, |builder| {
+    let config = tokenbind_http::tls::client_config(provider, HTTP11, |builder| {
         builder.with_root_certificates(roots).with_no_client_auth()
     });
     let name = "localhost".try_into().unwrap();

@@ -22,8 +22,8 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use tokenbind_http::{
-    FileKeyStore, Key, KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore, Origin, Scope,
-    ScopeRule,
+    keys::{FileKeyStore, Key, KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore},
+    origin::{Origin, Scope, ScopeRule},
 };
 use tokenbind_wire::{
     EncodingProfile, KeyParameters, Negotiated, Outcome, PointEncoding, Position, ProtocolVersion,

@@ -24,8 +24,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use sessions::{Counting, P256, header, id, p256, server, session};
 use tokenbind_http::{
-    ProvidedTokenBinding, ReferredTokenBinding, Refusal, RefusalKind, RequestOutcome,
-    ServerOptions, TokenBindingConnection, TokenBindingLayer,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    server::{self, RequestOutcome},
 };
 use tokenbind_wire::{RustCrypto, Session, TokenBindingAlpn, TokenBindingId, TokenBindingType};
 use tower_layer::Layer;
@@ -57,9 +57,9 @@ impl<B> Service<Request<B>> for Application {
     }
 }
 
-fn connection(session: Option<Session>) -> TokenBindingConnection {
+fn connection(session: Option<Session>) -> server::Connection {
     let verifier = Arc::new(Counting::default());
-    TokenBindingConnection::new(session, verifier, ServerOptions::default(), None)
+    server::Connection::new(session, verifier, server::Options::default(), None)
 }
 
 fn answer<S>(service: &mut S, request: Request<()>) -> (StatusCode, String, HeaderMap)
@@ -100,7 +100,7 @@ fn the_service_gets_the_bindings_and_nothing_that_was_there_before() {
     let plain = header(&session, &*key, None);
     let federated = header(&session, &*key, Some(&*consumer));
     let application = Application::default();
-    let layer = TokenBindingLayer::for_connection(connection(Some(session)));
+    let layer = server::Layer::for_connection(connection(Some(session)));
     let mut service = layer.layer(application.clone());
     assert_eq!(answer(&mut service, request(&[&federated])), served());
     assert_eq!(answer(&mut service, request(&[&plain])), served());
@@ -115,7 +115,7 @@ fn the_service_gets_the_bindings_and_nothing_that_was_there_before() {
     else {
         panic!("not bound");
     };
-    let layer = TokenBindingLayer::for_connection(connection(None));
+    let layer = server::Layer::for_connection(connection(None));
     let mut unbound = layer.layer(application.clone());
     let mut stale = request(&[]);
     stale.extensions_mut().insert(bindings.provided().clone());
@@ -146,7 +146,7 @@ fn a_refused_request_does_not_reach_the_service() {
     ] {
         let connection = connection(negotiated);
         let application = Application::default();
-        let layer = TokenBindingLayer::for_connection(connection.clone());
+        let layer = server::Layer::for_connection(connection.clone());
         let mut service = layer.layer(application.clone());
         let bad = StatusCode::BAD_REQUEST;
         assert_eq!(answer(&mut service, request(&values)), refused(bad));
@@ -165,7 +165,7 @@ fn the_connection_is_the_layers_or_the_requests() {
     let key = p256();
     let value = header(&one, &*key, None);
     let application = Application::default();
-    let mut shared = TokenBindingLayer::new().layer(application.clone());
+    let mut shared = server::Layer::new().layer(application.clone());
 
     // Nothing can be said of a request whose connection is not known.
     let error = StatusCode::INTERNAL_SERVER_ERROR;
@@ -173,7 +173,7 @@ fn the_connection_is_the_layers_or_the_requests() {
     assert_eq!(answer(&mut shared, request(&[])), refused(error));
     assert_eq!(*application.0.lock().unwrap(), []);
 
-    let on = |connection: &TokenBindingConnection| {
+    let on = |connection: &server::Connection| {
         let mut request = request(&[&value]);
         request.extensions_mut().insert(connection.clone());
         request
@@ -189,7 +189,7 @@ fn the_connection_is_the_layers_or_the_requests() {
     );
 
     // The layer's own counts.
-    let mut fixed = TokenBindingLayer::for_connection(first).layer(application.clone());
+    let mut fixed = server::Layer::for_connection(first).layer(application.clone());
     assert_eq!(answer(&mut fixed, on(&second)), served());
     assert_eq!(application.0.lock().unwrap().len(), 3);
 }
@@ -202,7 +202,7 @@ fn refuses_http_2_and_whatever_else_is_not_http_1() {
         for session in [Some(session(http2, 1)), None] {
             let connection = connection(session);
             let application = Application::default();
-            let layer = TokenBindingLayer::for_connection(connection.clone());
+            let layer = server::Layer::for_connection(connection.clone());
             let mut service = layer.layer(application.clone());
             let value = session.map(|session| header(&session, &*p256(), None));
             let mut request = request(&value.iter().map(String::as_str).collect::<Vec<_>>());
@@ -226,14 +226,16 @@ fn terminates_a_connection_that_speaks_another_protocol_than_negotiated() {
         let value = header(&session, &*p256(), None);
         let connection = connection(Some(session));
         let application = Application::default();
-        let layer = TokenBindingLayer::for_connection(connection.clone());
+        let layer = server::Layer::for_connection(connection.clone());
         let mut service = layer.layer(application.clone());
         let mut request = request(&[&value]);
         *request.version_mut() = version;
         let bad = StatusCode::BAD_REQUEST;
         assert_eq!(answer(&mut service, request), refused(bad));
-        let kind = connection.refusal().map(Refusal::kind);
-        assert_eq!(kind, Some(RefusalKind::ApplicationProtocol));
+        let kind = connection
+            .terminate_reason()
+            .map(server::TerminateReason::kind);
+        assert_eq!(kind, Some(server::TerminateKind::ApplicationProtocol));
         assert_eq!(*application.0.lock().unwrap(), []);
     }
 }
@@ -279,7 +281,7 @@ fn terminates_a_connection_with_the_field_in_a_trailer() {
             ),
         ] {
             let connection = connection(session);
-            let layer = TokenBindingLayer::for_connection(connection.clone());
+            let layer = server::Layer::for_connection(connection.clone());
             let mut service = layer.layer(Reader);
             let mut trailers = HeaderMap::new();
             trailers.insert(name, "AAAA".parse().unwrap());
@@ -294,9 +296,11 @@ fn terminates_a_connection_with_the_field_in_a_trailer() {
                 panic!("the answer is not there at once");
             };
             assert_eq!(response.body(), said);
-            let kind = connection.refusal().map(Refusal::kind);
+            let kind = connection
+                .terminate_reason()
+                .map(server::TerminateReason::kind);
             let terminated = name == "token-binding";
-            assert_eq!(kind, terminated.then_some(RefusalKind::Trailer));
+            assert_eq!(kind, terminated.then_some(server::TerminateKind::Trailer));
             assert_eq!(connection.is_terminated(), terminated);
         }
     }

@@ -22,7 +22,7 @@ use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection,
     pki_types::ServerName,
 };
-use tokenbind_http::{Capture, CaptureFuture};
+use tokenbind_http::tls_unique::{Capture, CaptureFuture};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 

@@ -17,7 +17,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     version::{TLS12, TLS13},
 };
-use tokenbind_http::{Capture, CaptureError, capturing};
+use tokenbind_http::tls_unique::{Capture, CaptureError, capturing};
 use tokenbind_wire::TlsUnique;
 
 #[derive(Clone, Copy)]

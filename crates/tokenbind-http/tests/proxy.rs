@@ -34,8 +34,9 @@ use loopback::{Pki, Server, ok, soon};
 use programs::{Running, example};
 use raw_http2::{HEADERS, frames, preface};
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, HttpsTokenBindingConnector, KeyStore, MemoryKeyStore,
-    Origin, RequestOptions, ScopeRule,
+    client::{self, HttpClient, HttpsConnector, RequestOptions},
+    keys::{KeyStore, MemoryKeyStore},
+    origin::{Origin, ScopeRule},
 };
 use tokenbind_wire::{
     KeyParameters, PointEncoding, TokenBindingAlpn, TokenBindingId, TokenBindingType,
@@ -235,11 +236,11 @@ impl Setup {
     }
 
     /// A client, and its keys.
-    fn client(&self, alpn: &[TokenBindingAlpn]) -> (Client<Frames>, Arc<MemoryKeyStore>) {
+    fn client(&self, alpn: &[TokenBindingAlpn]) -> (HttpClient<Frames>, Arc<MemoryKeyStore>) {
         let keys = Arc::new(MemoryKeyStore::new());
-        let state = ClientState::new(keys.clone(), ClientOptions::default());
+        let state = client::State::new(keys.clone(), client::Options::default());
         let connector = self.pki.connector(alpn, Arc::new(state));
-        let client = Client::new(HttpsTokenBindingConnector::new(connector));
+        let client = HttpClient::new(HttpsConnector::new(connector));
         (client, keys)
     }
 
@@ -248,7 +249,7 @@ impl Setup {
     }
 }
 
-async fn send(client: &Client<Frames>, request: Request<Frames>) -> Response<Incoming> {
+async fn send(client: &HttpClient<Frames>, request: Request<Frames>) -> Response<Incoming> {
     let sent = client.send(request, RequestOptions::default());
     soon(sent).await.unwrap().0
 }
@@ -585,7 +586,7 @@ async fn answer_to(
     alpn: &[TokenBindingAlpn],
     request: impl FnOnce(&str) -> Vec<u8>,
 ) -> Vec<u8> {
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let state = Arc::new(state);
     let connector = setup.pki.connector(alpn, state.clone());
     let stream = TcpStream::connect(("127.0.0.1", setup.origin.port())).await;

@@ -14,10 +14,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use sessions::{Counting, P256, RSA, header, id, octets, p256, rsa, server, session};
 use tokenbind_http::{
-    HeaderErrorKind, HeaderOptions, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES,
-    ReferredTokenBinding, Refusal, RefusalKind, RequestOutcome, ServerBinding, ServerOptions,
-    TokenBindingConnection, TokenBindings, TokenToIssue, UnboundReason, encode_header,
-    token_to_issue,
+    ReferredTokenBinding, TokenBindings,
+    federation::{TokenToIssue, UnboundReason},
+    header::{self, HeaderErrorKind, HeaderOptions},
+    server::{self, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, RequestOutcome},
 };
 use tokenbind_wire::{
     BearerPolicy, DiscardReason, EncodingProfile, ErrorKind, Extension, ExtensionType,
@@ -26,7 +26,7 @@ use tokenbind_wire::{
     check_token,
 };
 
-const LENIENT: ServerOptions = ServerOptions {
+const LENIENT: server::Options = server::Options {
     allow_later_requests_without_header: true,
     header: HeaderOptions {
         allow_padding: true,
@@ -48,7 +48,7 @@ fn bound(outcome: RequestOutcome) -> TokenBindings {
     }
 }
 
-fn refused(outcome: RequestOutcome) -> Refusal {
+fn refused(outcome: RequestOutcome) -> server::TerminateReason {
     match outcome {
         RequestOutcome::Terminate(refusal) => refusal,
         other => panic!("not refused: {other:?}"),
@@ -115,7 +115,7 @@ fn nothing_is_remembered_across_connections() {
     let value = header(&one, &*key, None);
     let _ = bound(server(one).request([value.as_bytes()], &verifier));
     let refusal = refused(server(other).request([value.as_bytes()], &verifier));
-    let kind = RefusalKind::Message(TerminateKind::SignatureInvalid);
+    let kind = server::TerminateKind::Message(TerminateKind::SignatureInvalid);
     assert_eq!(
         (refusal.kind(), refusal.field(), refusal.offset()),
         (kind, "TokenBinding.signature", 75)
@@ -140,15 +140,15 @@ fn each_reason_to_terminate_is_told_and_stands() {
         let first = octets(&session, &*key, None).len() - 2;
         let rest = &body[first..];
         let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
-        encode_header(&[&length, rest].concat())
+        header::encode(&[&length, rest].concat())
     };
     let by_rsa = header(&sessions::session(RSA, 1), &*rsa(0), None);
     let text = |value: &str| vec![value.to_owned()];
-    let h = RefusalKind::Header;
-    let m = RefusalKind::Message;
+    let h = server::TerminateKind::Header;
+    let m = server::TerminateKind::Message;
     let negotiated = KeyParameters::P256;
     let (padded, end) = (format!("{good}="), good.len());
-    type Case<'a> = (Vec<String>, RefusalKind, &'a str, usize, String);
+    type Case<'a> = (Vec<String>, server::TerminateKind, &'a str, usize, String);
     let tb = |kind: &str, at: usize| format!("Token-Binding: {kind} at byte {at}");
     #[rustfmt::skip]
     let cases: Vec<Case<'_>> = vec![
@@ -178,8 +178,11 @@ fn each_reason_to_terminate_is_told_and_stands() {
         let seen = (refusal.kind(), refusal.field(), refusal.offset());
         assert_eq!(seen, (kind, field, offset), "{text}");
         assert_eq!(refusal.to_string(), text);
-        assert_eq!(format!("{refusal:?}"), format!("Refusal({text})"));
-        assert_eq!(binding.refusal(), Some(refusal));
+        assert_eq!(
+            format!("{refusal:?}"),
+            format!("server::TerminateReason({text})")
+        );
+        assert_eq!(binding.terminate_reason(), Some(refusal));
         // Whatever comes now.
         let verifier = Counting::default();
         for later in [vec![good.as_bytes()], vec![], vec![b"".as_slice(); 2]] {
@@ -195,23 +198,23 @@ fn a_later_request_must_have_the_header_and_the_same_key() {
     let (key, other) = (p256(), p256());
     let good = header(&session, &*key, None);
     let first = |options| {
-        let mut binding = ServerBinding::new(Some(session), options);
+        let mut binding = server::ConnectionState::new(Some(session), options);
         let bindings = bound(binding.request([good.as_bytes()], &RustCrypto));
         (binding, bindings)
     };
-    let (mut binding, _) = first(ServerOptions::default());
+    let (mut binding, _) = first(server::Options::default());
     let refusal = refused(binding.request([], &RustCrypto));
-    assert_eq!(refusal.kind(), RefusalKind::MissingInLaterRequest);
+    assert_eq!(refusal.kind(), server::TerminateKind::MissingInLaterRequest);
     assert_eq!(
         refusal.to_string(),
         "Token-Binding: missing-in-later-request at byte 0"
     );
 
     let changed = header(&session, &*other, Some(&*key));
-    for options in [ServerOptions::default(), LENIENT] {
+    for options in [server::Options::default(), LENIENT] {
         let (mut binding, _) = first(options);
         let refusal = refused(binding.request([changed.as_bytes()], &RustCrypto));
-        assert_eq!(refusal.kind(), RefusalKind::ProvidedKeyChanged);
+        assert_eq!(refusal.kind(), server::TerminateKind::ProvidedKeyChanged);
         assert_eq!(
             refusal.to_string(),
             "Token-Binding: provided-key-changed at byte 0"
@@ -231,20 +234,20 @@ fn a_later_request_must_have_the_header_and_the_same_key() {
 fn without_token_binding_any_header_ends_the_connection() {
     let session = session(P256, 1);
     let good = header(&session, &*p256(), None);
-    for options in [ServerOptions::default(), LENIENT] {
+    for options in [server::Options::default(), LENIENT] {
         for values in [
             vec![good.as_bytes()],
             vec![b"".as_slice()],
             vec![good.as_bytes(); 2],
         ] {
-            let mut binding = ServerBinding::new(None, options);
+            let mut binding = server::ConnectionState::new(None, options);
             for _ in 0..3 {
                 let outcome = binding.request([], &RustCrypto);
                 assert_eq!(outcome, RequestOutcome::NotInUse);
             }
             let verifier = Counting::default();
             let refusal = refused(binding.request(values, &verifier));
-            let kind = RefusalKind::Message(TerminateKind::NotNegotiated);
+            let kind = server::TerminateKind::Message(TerminateKind::NotNegotiated);
             assert_eq!(
                 (refusal.kind(), refusal.field(), refusal.offset()),
                 (kind, "TokenBindingMessage", 0)
@@ -269,7 +272,7 @@ fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
     assert_eq!(bindings.referred(), Some(&referred));
     assert_eq!(verifier.taken(), 1);
     assert_eq!(
-        token_to_issue(bindings.referred()),
+        TokenToIssue::from_referred(bindings.referred()),
         TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(algorithm))
     );
 
@@ -277,7 +280,7 @@ fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
     let value = header(&session, &*rsa(0), None);
     let refusal = refused(server(session).request([value.as_bytes()], &verifier));
     let negotiated = KeyParameters::Rsa2048;
-    let kind = RefusalKind::Message(TerminateKind::VerifierUnsupported { negotiated });
+    let kind = server::TerminateKind::Message(TerminateKind::VerifierUnsupported { negotiated });
     assert_eq!(
         (refusal.kind(), refusal.field(), refusal.offset()),
         (kind, "TokenBindingID.algorithm", 3)
@@ -293,7 +296,7 @@ fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
         bound(server(session).request([value.as_bytes()], &RustCrypto))
     };
     let bindings = request(provider, &*at_provider, Some(&*at_consumer));
-    let TokenToIssue::BoundTo(token) = token_to_issue(bindings.referred()) else {
+    let TokenToIssue::BoundTo(token) = TokenToIssue::from_referred(bindings.referred()) else {
         panic!("unbound");
     };
     assert_eq!(*token, id(TokenBindingType::REFERRED, &*at_consumer));
@@ -316,8 +319,8 @@ fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
 /// Verifies, and asks the connection meanwhile.
 #[derive(Default)]
 struct AsksBack {
-    connection: OnceLock<TokenBindingConnection>,
-    refusals: Mutex<Vec<Option<Refusal>>>,
+    connection: OnceLock<server::Connection>,
+    refusals: Mutex<Vec<Option<server::TerminateReason>>>,
 }
 
 impl AsksBack {
@@ -325,7 +328,10 @@ impl AsksBack {
         let connection = self.connection.get().unwrap();
         assert!(connection.session().is_some());
         assert!(!connection.is_terminated());
-        self.refusals.lock().unwrap().push(connection.refusal());
+        self.refusals
+            .lock()
+            .unwrap()
+            .push(connection.terminate_reason());
     }
 }
 
@@ -362,9 +368,8 @@ fn lets_headers_and_verifier_ask_the_connection_while_a_request_is_checked() {
     std::thread::spawn(move || {
         let session = session(P256, 1);
         let verifier = Arc::new(AsksBack::default());
-        let options = ServerOptions::default();
-        let connection =
-            TokenBindingConnection::new(Some(session), verifier.clone(), options, None);
+        let options = server::Options::default();
+        let connection = server::Connection::new(Some(session), verifier.clone(), options, None);
         verifier.connection.set(connection.clone()).unwrap();
         let value = header(&session, &*p256(), None);
         let asking = std::iter::once(value.as_bytes()).inspect(|_| verifier.ask());
@@ -388,7 +393,7 @@ fn extended(session: &Session, key: &dyn Sign, bytes: usize) -> String {
     let (id, signature) = (binding.id().clone(), binding.signature().to_vec());
     let binding = TokenBinding::new(id, signature, vec![extension]);
     let message = TokenBindingMessage::try_new(vec![binding], EncodingProfile::default());
-    encode_header(&message.unwrap().to_vec().unwrap())
+    header::encode(&message.unwrap().to_vec().unwrap())
 }
 
 #[test]
@@ -415,10 +420,10 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = told.clone();
     let verifier = Arc::new(Counting::default());
-    let connection = TokenBindingConnection::new(
+    let connection = server::Connection::new(
         Some(session),
         verifier.clone(),
-        ServerOptions::default(),
+        server::Options::default(),
         Some(Arc::new(move |refusal| tell.lock().unwrap().push(refusal))),
     );
     let other = connection.clone();
@@ -428,7 +433,7 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
     assert_eq!(verifier.taken(), 1);
     assert_eq!(connection.session(), Some(&session));
     assert_eq!(
-        (connection.is_terminated(), connection.refusal()),
+        (connection.is_terminated(), connection.terminate_reason()),
         (false, None)
     );
     assert_eq!(*told.lock().unwrap(), []);
@@ -437,7 +442,7 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
     for handle in [&connection, &other] {
         assert_eq!(refused(handle.request([value.as_bytes()])), refusal);
         assert_eq!(
-            (handle.is_terminated(), handle.refusal()),
+            (handle.is_terminated(), handle.terminate_reason()),
             (true, Some(refusal))
         );
     }
@@ -451,8 +456,8 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
 fn requests_on_many_threads_verify_a_header_once() {
     let session = session(P256, 1);
     let verifier = Arc::new(Counting::default());
-    let options = ServerOptions::default();
-    let connection = TokenBindingConnection::new(Some(session), verifier.clone(), options, None);
+    let options = server::Options::default();
+    let connection = server::Connection::new(Some(session), verifier.clone(), options, None);
     let value = header(&session, &*p256(), None);
     std::thread::scope(|scope| {
         for _ in 0..8 {

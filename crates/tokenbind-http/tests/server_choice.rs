@@ -30,7 +30,7 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
-use tokenbind_http::{Choice, PlainReason, ServerConfigs, VersionPreference};
+use tokenbind_http::tls::{Choice, PlainReason, ServerConfigs, VersionPreference};
 use tokenbind_wire::{Rsa2048Key, TokenBindingAlpn};
 
 const ALPN: [&str; 3] = ["http/1.1_tb_p256", "h2", "http/1.1"];

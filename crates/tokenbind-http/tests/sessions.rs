@@ -15,8 +15,10 @@ use std::sync::{
 };
 
 use tokenbind_http::{
-    Key, KeyStore, KeyStoreError, MemoryKeyStore, Origin, Scope, ServerBinding, ServerOptions,
-    encode_header,
+    header,
+    keys::{Key, KeyStore, KeyStoreError, MemoryKeyStore},
+    origin::{Origin, Scope},
+    server,
 };
 use tokenbind_wire::{
     EncodingProfile, KeyParameters, Negotiated, P256Key, ProtocolVersion, PublicKey, Rsa2048Key,
@@ -40,8 +42,8 @@ pub fn session(alpn: TokenBindingAlpn, connection: u8) -> Session {
 }
 
 /// A server's side of a connection before its first request.
-pub fn server(session: Session) -> ServerBinding {
-    ServerBinding::new(Some(session), ServerOptions::default())
+pub fn server(session: Session) -> server::ConnectionState {
+    server::ConnectionState::new(Some(session), server::Options::default())
 }
 
 pub fn origin(text: &str) -> Origin {
@@ -68,7 +70,7 @@ pub fn octets(session: &Session, provided: &dyn Sign, referred: Option<&dyn Sign
 
 /// The header of a client with these keys.
 pub fn header(session: &Session, provided: &dyn Sign, referred: Option<&dyn Sign>) -> String {
-    encode_header(&octets(session, provided, referred))
+    header::encode(&octets(session, provided, referred))
 }
 
 /// The identifier of a key.

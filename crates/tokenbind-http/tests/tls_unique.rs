@@ -18,7 +18,7 @@ use rustls::{
     SupportedCipherSuite, Tls12CipherSuite,
     crypto::{ActiveKeyExchange, CryptoProvider, tls12::Prf},
 };
-use tokenbind_http::{Capture, CaptureError, CaptureFuture, capturing};
+use tokenbind_http::tls_unique::{Capture, CaptureError, CaptureFuture, capturing};
 use tokenbind_wire::{NegotiationError, ProtocolVersion, TlsUniqueError};
 
 #[test]

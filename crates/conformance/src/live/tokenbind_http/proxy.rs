@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::{Router, body::Body, extract::Request, response::IntoResponse, routing::any};
 use http::{HeaderMap, StatusCode, Uri};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tokenbind_http::{
-    TokenBindings, encode_header,
-    proxy::{forward, strip},
-};
+use tokenbind_http::{TokenBindings, proxy::{forward, strip}, header};
 use tokenbind_wire::{P256Key, TokenBindingAlpn};
 use tokio::net::TcpListener;
 
@@ -102,8 +99,8 @@ pub(super) async fn backend() -> Checked {
         let provided = forge::id(PROVIDED, &*own)?;
         let other = P256Key::generate()?;
         let name = |name: &str, value: String| (name.to_owned(), value);
-        let provided = name("sec-provided-token-binding-id", encode_header(&provided));
-        let referred = encode_header(&forge::id(REFERRED, &other)?);
+        let provided = name("sec-provided-token-binding-id", header::encode(&provided));
+        let referred = header::encode(&forge::id(REFERRED, &other)?);
         let referred = name("sec-referred-token-binding-id", referred);
         let unsupported = "4.9".to_owned();
         let unsupported = name("sec-unsupported-referred-token-binding", unsupported);

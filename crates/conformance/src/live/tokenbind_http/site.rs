@@ -16,11 +16,7 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
-use tokenbind_http::{
-    Origin, ProvidedTokenBinding, ReferredTokenBinding, Refusal, ServerConfigs, ServerOptions,
-    TokenBindingAcceptor, TokenBindingConnection, TokenBindingPeer, TokenBindingServer,
-    VersionPreference, serve_connection,
-};
+use tokenbind_http::{ProvidedTokenBinding, ReferredTokenBinding, origin::Origin, server::{self, serve_connection}, tls::{ServerConfigs, VersionPreference}};
 use tokenbind_wire::{TokenBindingAlpn, Verify};
 use tokio::{net::TcpListener, task::AbortHandle};
 use tower_layer::Layer;
@@ -40,7 +36,7 @@ pub(super) static IDENTITY: LazyLock<(CertificateDer<'static>, Vec<u8>)> = LazyL
 pub(super) enum Adapter {
     /// `serve_connection`, below a loop of one's own.
     Connection,
-    /// `TokenBindingServer`.
+    /// `server::Server`.
     Server,
 }
 
@@ -62,7 +58,7 @@ pub(super) struct Setup {
     pub(super) preference: VersionPreference,
     pub(super) resumption: Resumption,
     pub(super) adapter: Adapter,
-    pub(super) options: ServerOptions,
+    pub(super) options: server::Options,
     pub(super) verifier: Option<Arc<dyn Verify + Send + Sync>>,
 }
 
@@ -73,7 +69,7 @@ impl Default for Setup {
             preference: VersionPreference::default(),
             resumption: Resumption::SessionIds,
             adapter: Adapter::Connection,
-            options: ServerOptions::default(),
+            options: server::Options::default(),
             verifier: None,
         }
     }
@@ -93,7 +89,7 @@ pub(super) struct Seen {
 #[derive(Default)]
 pub(super) struct Log {
     seen: Mutex<Vec<Seen>>,
-    refusals: Mutex<Vec<Refusal>>,
+    refusals: Mutex<Vec<server::TerminateReason>>,
     handshakes: Mutex<Vec<Option<HandshakeKind>>>,
 }
 
@@ -114,7 +110,7 @@ impl Setup {
         }
     }
 
-    pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<TokenBindingAcceptor> {
+    pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<server::Acceptor> {
         let provider = ring::default_provider();
         let finish = |builder: rustls::ConfigBuilder<ServerConfig, _>| {
             let (certificate, key) = &*IDENTITY;
@@ -129,7 +125,7 @@ impl Setup {
         };
         let configs = ServerConfigs::build(provider, &self.alpn, self.preference, finish)?;
         let log = log.clone();
-        let acceptor = TokenBindingAcceptor::new(configs)
+        let acceptor = server::Acceptor::new(configs)
             .with_options(self.options)
             .on_terminate(move |refusal| locked(&log.refusals).push(refusal));
         Ok(match &self.verifier {
@@ -150,7 +146,7 @@ impl Setup {
                 tokio::spawn(serve_by_hand(listener, acceptor, app, log.clone()))
             }
             Adapter::Server => {
-                let server = TokenBindingServer::new(acceptor);
+                let server = server::Server::new(acceptor);
                 tokio::spawn(async move { server.serve(listener, app).await })
             }
         };
@@ -167,7 +163,7 @@ impl Setup {
 
 async fn serve_by_hand(
     listener: TcpListener,
-    acceptor: TokenBindingAcceptor,
+    acceptor: server::Acceptor,
     app: Router,
     log: Arc<Log>,
 ) {
@@ -195,7 +191,7 @@ async fn record(State(log): State<Arc<Log>>, request: Request, next: Next) -> Re
         provided: provided(extensions),
         referred: extensions.get().map(referred),
         tls_unique: connection(extensions)
-            .and_then(TokenBindingConnection::session)
+            .and_then(server::Connection::session)
             .map(|session| hex::encode(session.tls_unique.as_bytes())),
     };
     locked(&log.seen).push(seen);
@@ -216,8 +212,8 @@ fn referred(referred: &ReferredTokenBinding) -> String {
     }
 }
 
-fn connection(extensions: &Extensions) -> Option<&TokenBindingConnection> {
-    let peer = extensions.get::<TokenBindingPeer>();
+fn connection(extensions: &Extensions) -> Option<&server::Connection> {
+    let peer = extensions.get::<server::Peer>();
     peer.map(|peer| &peer.connection)
         .or_else(|| extensions.get())
 }
@@ -241,7 +237,7 @@ impl Site {
     }
 
     /// Why connections were terminated since the last call.
-    pub(super) fn refusals(&self) -> Vec<Refusal> {
+    pub(super) fn refusals(&self) -> Vec<server::TerminateReason> {
         std::mem::take(&mut locked(&self.log.refusals))
     }
 

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Router, routing::get};
-use tokenbind_http::{HeaderErrorKind, RefusalKind, ServerOptions};
+use tokenbind_http::{header::HeaderErrorKind, server};
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, ErrorKind, KeyParameters, Limits, P256Key, RustCrypto, Sign,
     SignatureInvalid, SignedOctets, TerminateKind, TokenBindingAlpn, Verify,
@@ -84,10 +84,10 @@ const KINDS: [&str; 36] = [
 /// Over HTTP/2 hyper's own limit of all headers is lower.
 const TOO_LONG: &str = "header/too-long";
 
-fn name(kind: RefusalKind) -> String {
+fn name(kind: server::TerminateKind) -> String {
     match kind {
-        RefusalKind::Header(kind) => format!("header/{}", kind.name()),
-        RefusalKind::Message(TerminateKind::Malformed(kind)) => {
+        server::TerminateKind::Header(kind) => format!("header/{}", kind.name()),
+        server::TerminateKind::Message(TerminateKind::Malformed(kind)) => {
             format!("malformed/{}", kind.name())
         }
         kind => kind.name().to_owned(),
@@ -112,7 +112,7 @@ struct Case {
     at: At,
     /// The values of the `Token-Binding` headers of each.
     requests: Vec<Vec<Vec<u8>>>,
-    kind: RefusalKind,
+    kind: server::TerminateKind,
     field: &'static str,
     offset: usize,
 }
@@ -178,10 +178,10 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
 
     // The header.
     for (value, kind, offset) in VALUES {
-        let kind = RefusalKind::Header(*kind);
+        let kind = server::TerminateKind::Header(*kind);
         case(At::Site, vec![vec![value.to_vec()]], kind, HEADER, *offset);
     }
-    let too_long = RefusalKind::Header(HeaderErrorKind::TooLong { actual: 87_385 });
+    let too_long = server::TerminateKind::Header(HeaderErrorKind::TooLong { actual: 87_385 });
     case(
         At::Site,
         vec![vec![vec![b'A'; 87_385]]],
@@ -189,7 +189,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
         HEADER,
         87_384,
     );
-    let duplicate = RefusalKind::Header(HeaderErrorKind::Duplicate);
+    let duplicate = server::TerminateKind::Header(HeaderErrorKind::Duplicate);
     let twice = vec![good.clone(), good.clone()];
     case(At::Site, vec![twice.clone()], duplicate, HEADER, 0);
     case(
@@ -201,11 +201,11 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
     );
 
     // A header too few, or too many.
-    let later = RefusalKind::MissingInLaterRequest;
+    let later = server::TerminateKind::MissingInLaterRequest;
     case(At::Site, vec![vec![good.clone()], vec![]], later, HEADER, 0);
-    let missing = RefusalKind::Message(TerminateKind::MissingMessage);
+    let missing = server::TerminateKind::Message(TerminateKind::MissingMessage);
     case(At::Site, vec![vec![]], missing, MESSAGE, 0);
-    let not_negotiated = RefusalKind::Message(TerminateKind::NotNegotiated);
+    let not_negotiated = server::TerminateKind::Message(TerminateKind::NotNegotiated);
     case(
         At::Plain,
         vec![vec![good.clone()]],
@@ -223,7 +223,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
 
     // Another key, a key that nobody verifies, signatures of others.
     let changed = header(&message(&[client.binding(PROVIDED, &client.other)?]));
-    let kind = RefusalKind::ProvidedKeyChanged;
+    let kind = server::TerminateKind::ProvidedKeyChanged;
     case(
         At::Site,
         vec![vec![good.clone()], vec![changed]],
@@ -232,7 +232,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
         0,
     );
     let negotiated = KeyParameters::P256;
-    let kind = RefusalKind::Message(TerminateKind::VerifierUnsupported { negotiated });
+    let kind = server::TerminateKind::Message(TerminateKind::VerifierUnsupported { negotiated });
     case(
         At::Blind,
         vec![vec![good.clone()]],
@@ -242,7 +242,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
     );
 
     let mut of_message = |octets: &[u8], kind, field, offset| {
-        let kind = RefusalKind::Message(kind);
+        let kind = server::TerminateKind::Message(kind);
         case(At::Site, vec![vec![header(octets)]], kind, field, offset);
     };
     let key = key_id(&client.key)?;
@@ -419,13 +419,13 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
     let both = message(&[&provided, &referred]);
     let (limit, actual) = (MESSAGE_BYTES, both.len());
     let kind = TerminateKind::Malformed(ErrorKind::MessageTooLong { limit, actual });
-    let kind = RefusalKind::Message(kind);
+    let kind = server::TerminateKind::Message(kind);
     case(At::Limited, vec![vec![header(&both)]], kind, MESSAGE, limit);
     let extensions = [1, 0, 6, 1, 2, 3, 4, 5, 6];
     let long = message(&[binding(PROVIDED, &key, &der(), &extensions)]);
     let (limit, actual) = (EXTENSION_BYTES, extensions.len());
     let kind = TerminateKind::Malformed(ErrorKind::ExtensionsTooLong { limit, actual });
-    let kind = RefusalKind::Message(kind);
+    let kind = server::TerminateKind::Message(kind);
     let offset = P256_SIGNATURE_AT + der().len() + 2;
     case(
         At::Limited,
@@ -498,9 +498,9 @@ impl Sites {
             limits,
         };
         let limited = Setup {
-            options: ServerOptions {
+            options: server::Options {
                 decode,
-                ..ServerOptions::default()
+                ..server::Options::default()
             },
             ..setup.clone()
         };
@@ -566,7 +566,7 @@ async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
         .map(|refusal| refusal.kind())
         .collect();
     let seen = site.seen().len();
-    same("refusals", refusals, [RefusalKind::MissingInLaterRequest])?;
+    same("refusals", refusals, [server::TerminateKind::MissingInLaterRequest])?;
     same("requests seen", seen, 1)
 }
 
@@ -618,7 +618,7 @@ pub(super) async fn reasons() -> Checked {
         same("kinds", kinds, expected)?;
     }
     passed(format!(
-        "{count} cases of all {} kinds over HTTP/1.1 and HTTP/2, serve_connection and TokenBindingServer: each connection ends \
+        "{count} cases of all {} kinds over HTTP/1.1 and HTTP/2, serve_connection and Server: each connection ends \
          without an answer, kind, field and offset told once",
         KINDS.len()
     ))
