@@ -33,6 +33,8 @@ enum Task {
     Features(features::Arguments),
     /// Run the fuzz targets (needs cargo-fuzz and a nightly toolchain)
     Fuzz(fuzz::Arguments),
+    /// Count openers and words that the house's rules for English forbid
+    Prose(prose::Arguments),
     /// Measure, and compare with the raw primitives in the same run
     Bench(bench::Arguments),
 }
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Task::Features(arguments) => features::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Prose(arguments) => prose::run(&shell::root(), &arguments).map(shell::exit),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");

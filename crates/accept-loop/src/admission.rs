@@ -361,6 +361,17 @@ mod tests {
     }
 
     #[test]
+    fn has_room_for_one_connection_when_none_is_left() {
+        let mut admission = admission(1, 1);
+        let only = admission.admit(HERE, ()).unwrap();
+        admission.is_served(only);
+        admission.ended(only);
+        admission.make_room();
+        assert!(admission.has_room());
+        assert!(admission.admit(HERE, ()).is_ok());
+    }
+
+    #[test]
     fn drops_what_a_connection_holds_when_it_gives_way() {
         let mut admission = Admission::new(Limits {
             total: 2,

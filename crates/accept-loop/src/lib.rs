@@ -293,6 +293,12 @@ impl Connection {
     }
 
     /// Returns the stream.
+    #[must_use]
+    pub const fn stream(&self) -> &AcceptedStream {
+        &self.stream
+    }
+
+    /// Returns the stream, to read and write.
     pub const fn stream_mut(&mut self) -> &mut AcceptedStream {
         &mut self.stream
     }

@@ -287,3 +287,8 @@ for case in json.loads((MAIL / "vectors/tlsa.json").read_text())["cases"]:
         roots = 0x20 if case["roots"] else 0
         certificate = bytes.fromhex(case["chain"][0 if usage & 1 else -1])
         write("mail_tlsa", case["name"], bytes([usage, selector, matching, matching | roots | 0x10]) + certificate)
+# oracle::autoconfig reads the file as it is.
+for case in json.loads((MAIL / "vectors/autoconfig.json").read_text())["cases"]:
+    data = case["file"].encode()
+    if len(data) <= MOST_BYTES:
+        write("mail_autoconfig", case["name"], data)

@@ -37,7 +37,7 @@ pub fn message(bytes: &[u8], profile: EncodingProfile) -> Result<(), Broken> {
     };
     let owned =
         TokenBindingMessage::from_bytes(bytes, profile).map_err(|error| error.to_string())?;
-    if owned != decoded.to_owned() {
+    if owned != decoded.clone().into_owned() {
         return Err("owned and borrowed form differ".into());
     }
     let encoded = owned.to_vec().map_err(|error| error.to_string())?;
@@ -101,7 +101,7 @@ trait OtherType {
 impl OtherType for TokenBindingIdRef<'_> {
     fn with_other_type(self, point: PointEncoding) -> Result<TokenBindingId, Broken> {
         let other = self
-            .to_owned()
+            .into_owned()
             .with_type(TokenBindingType(!self.tokenbinding_type().0));
         TokenBindingId::from_bytes(other.as_bytes(), point).map_err(|error| error.to_string())
     }

@@ -7,8 +7,11 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::json;
-use tokenbind_http::sealed_tokens::{BoundCookie, BoundTokens, CookieAttributes, OpenedToken, SealedTokenVerdict, TokenKeyId, TokenKeys};
-use tokenbind_wire::{BearerPolicy, PointEncoding, ProvidedIdRef, TokenBindingId};
+use tokenbind_http::sealed_tokens::{
+    BoundCookie, BoundTokens, CookieAttributes, OpenedToken, SealedTokenVerdict, TokenKeyId,
+    TokenKeys,
+};
+use tokenbind_wire::{PointEncoding, ProvidedIdRef, TokenBindingId, token::BearerPolicy};
 
 use crate::{
     oracle,

@@ -2,7 +2,14 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokenbind_http::{ReferredTokenBinding, federation::{Disclosure, Party, TokenToIssue, UnboundReason}, header::{Header, HeaderOptions}, origin::{Origin, OriginError, ScopeRule}, server::{self, RequestOutcome}, tls::{Choice, ClientOffer, VersionPreference}};
+use tokenbind_http::{
+    ReferredTokenBinding,
+    federation::{Disclosure, Party, TokenToIssue, UnboundReason},
+    header::{Header, HeaderOptions},
+    origin::{Origin, OriginError, ScopeRule},
+    server::{self, RequestOutcome},
+    tls::{Choice, ClientOffer, VersionPreference},
+};
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, KeyParameters, Negotiated, RustCrypto, Session,
     SignatureAndHashAlgorithm, TlsUnique, TokenBindingAlpn,
@@ -62,7 +69,7 @@ fn header(input: Input) -> Ran {
     let options = HeaderOptions {
         allow_padding: case.allow_padding,
     };
-    Ok(match Header::from_values(TODOslices(&values), options) {
+    Ok(match Header::from_values(slices(&values)).decode(options) {
         Ok(message) => Outcome::Accept(json!({"message": message.map(hex::encode)})),
         Err(error) => Outcome::reject(error.kind().name(), error.field(), error.offset()),
     })
@@ -167,18 +174,20 @@ fn token(input: Input) -> Ran {
         }
         Some(RequestOutcome::NotInUse) | None => None,
     };
-    Ok(Outcome::Accept(match TokenToIssue::from_referred(referred) {
-        TokenToIssue::BoundTo(id) => json!({
-            "bound_to": hex::encode(id.as_bytes()),
-            "key_id": hex::encode(id.key_id()),
-        }),
-        TokenToIssue::Unbound(UnboundReason::NotReferred) => json!({"unbound": "not-referred"}),
-        TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(unsupported)) => json!({
-            "unbound": "unsupported-algorithm",
-            "algorithm": algorithm(unsupported),
-        }),
-        TokenToIssue::Unbound(_) => return Err(violated("a reason of a new kind")),
-    }))
+    Ok(Outcome::Accept(
+        match TokenToIssue::from_referred(referred) {
+            TokenToIssue::BoundTo(id) => json!({
+                "bound_to": hex::encode(id.as_bytes()),
+                "key_id": hex::encode(id.key_id()),
+            }),
+            TokenToIssue::Unbound(UnboundReason::NotReferred) => json!({"unbound": "not-referred"}),
+            TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(unsupported)) => json!({
+                "unbound": "unsupported-algorithm",
+                "algorithm": algorithm(unsupported),
+            }),
+            TokenToIssue::Unbound(_) => return Err(violated("a reason of a new kind")),
+        },
+    ))
 }
 
 #[derive(Deserialize)]

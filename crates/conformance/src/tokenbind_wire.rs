@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokenbind_wire::{
-    BearerPolicy, DecodeError, DecodeOptions, EncodeErrorKind, EncodingProfile, Handshake,
-    MessageError, Negotiated, Outcome as Section5, P256Key, Position, ProtocolVersion,
-    PublicKeyRef, Rsa2048Key, RustCrypto, Selection, Session, Sign, TlsFacts, TlsUnique,
-    TokenBindingAlpn, TokenBindingIdRef, TokenClaim, TokenVerdict, check_server_choice,
-    check_token, establish, select,
+    DecodeError, DecodeOptions, EncodeErrorKind, EncodingProfile, Handshake, MessageError,
+    Negotiated, Outcome as Section5, P256Key, Position, ProtocolVersion, PublicKeyRef, Rsa2048Key,
+    RustCrypto, Selection, Session, Sign, TlsFacts, TlsUnique, TokenBindingAlpn, TokenBindingIdRef,
+    establish,
+    token::{BearerPolicy, TokenClaim, TokenVerdict},
 };
 
 use crate::{
@@ -345,7 +345,7 @@ fn sign(input: Input) -> Ran {
             key => key,
         },
     };
-    let built = tokenbind_wire::message(
+    let built = tokenbind_wire::sign_message(
         session.negotiated,
         &session.tls_unique,
         &*provided,
@@ -415,7 +415,7 @@ struct NegotiationInput {
 fn negotiation(input: Input) -> Ran {
     let case: NegotiationInput = input.parse()?;
     let facts = facts(&case.version, case.extended_master_secret)?;
-    Ok(match select(&case.server, &case.client, facts) {
+    Ok(match facts.select(&case.server, &case.client) {
         Selection::TokenBinding(negotiated) => Outcome::Accept(json!({
             "selected": negotiated.alpn().as_str(),
             "token_binding": parameters(negotiated),
@@ -441,7 +441,7 @@ fn server_choice(input: Input) -> Ran {
     let case: ServerChoiceInput = input.parse()?;
     let facts = facts(&case.version, case.extended_master_secret)?;
     let chosen = case.chosen.as_deref().map(str::as_bytes);
-    Ok(match check_server_choice(&case.offered, chosen, facts) {
+    Ok(match facts.check_server_choice(&case.offered, chosen) {
         Ok(negotiated) => Outcome::Accept(json!({"token_binding": negotiated.map(parameters)})),
         Err(error) => Outcome::reject(error.name(), "ALPN", 0),
     })
@@ -499,7 +499,7 @@ fn verdict(case: &TokenCheckInput, claimed: &[u8]) -> Ran {
         Policy::Honor => BearerPolicy::Honor,
         Policy::Discard => BearerPolicy::Discard,
     };
-    Ok(match check_token(claim, connection, policy) {
+    Ok(match claim.check(connection, policy) {
         TokenVerdict::HonorBound => Outcome::Accept(json!({"verdict": "honor-bound"})),
         TokenVerdict::HonorBearer => Outcome::Accept(json!({"verdict": "honor-bearer"})),
         TokenVerdict::Discard(reason) => Outcome::reject(reason.name(), "TokenBindingID", 0),

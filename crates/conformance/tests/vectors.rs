@@ -54,7 +54,7 @@ const FILES: &[(&str, usize)] = &[
     ("crates/deep-latch/vectors/imap-proxy.json", 45),
     ("crates/deep-latch/vectors/latch.json", 295),
     ("crates/deep-latch/vectors/pop-capa.json", 30),
-    ("crates/deep-latch/vectors/proxy.json", 71),
+    ("crates/deep-latch/vectors/proxy.json", 82),
     ("crates/deep-latch/vectors/registration.json", 38),
     ("crates/deep-latch/vectors/relay.json", 21),
     ("crates/deep-latch/vectors/security-latch.json", 89),

@@ -85,6 +85,9 @@ impl From<ParseError> for ForwardError {
 /// Brings an ID command (RFC 2971) from a client to the server: with the `tls` of this cipher suite at its
 /// end, or without one if the client's connection is in clear.
 ///
+/// A field that has `tls` as a word among others, or with spaces, tabs or line breaks around it, is the client's
+/// `tls` too: a server may trim it, and a log shows it as `tls`. Values are not looked at.
+///
 /// Literals become quoted strings, or literals that wait for the server's continuation request (see
 /// [`Forwarded::parts`]): whether the server has LITERAL+ makes no difference.
 ///
@@ -114,11 +117,11 @@ pub fn forward_id(
     let (mut removed, mut kept, mut count) = (false, false, 0_usize);
     let mut list = List::default();
     for ((field, value), written) in parameters.pairs().zip(parameters.written()) {
-        match (field.eq_ignore_ascii_case(TLS), inbound) {
+        match (may_pass_for_tls(field), inbound) {
             (true, InboundTls::Refuse) => return Err(ForwardError::Inbound),
             (true, InboundTls::Remove) => removed = true,
-            (is_tls, _) => {
-                kept |= is_tls;
+            _ => {
+                kept |= field.eq_ignore_ascii_case(TLS);
                 count = count.saturating_add(1);
                 list.pair(field, value, written);
             }
@@ -147,6 +150,14 @@ pub fn forward_id(
         removed,
         waits,
     })
+}
+
+/// Returns `true` if a field of ID has `tls` as a word: `" tls"` and `"x, tls"` are other fields, but a server
+/// that trims fields, or the reader of its log (`ID sent: x, tls=A_LIE`), takes them for it.
+fn may_pass_for_tls(field: &str) -> bool {
+    let word = |next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.');
+    let mut words = field.split(|next| !word(next));
+    words.any(|word| word.eq_ignore_ascii_case(TLS))
 }
 
 /// `id_params_list`, as it is written for the server.

@@ -22,9 +22,9 @@ use deep_latch::{
     ClientReport, Host, MailProtocol, PostgresReportSink, ReceivedReport, ReportSink,
     ReportSinkOptions, SecurityTag, SqliteReportSink,
 };
-use postgres_server::PostgresServer;
 use serde_json::{Value, json};
 use sqlx::{Connection, Executor, PgConnection};
+use test_support::postgres::PostgresServer;
 
 /// Exit code, standard output, standard error.
 #[derive(Debug, PartialEq, Eq)]

@@ -32,7 +32,6 @@ use deep_latch::{
     ReportSinkOptions, SecurityTag, SinkNames, SoftwareCounts, SqliteReportSink, TagCount,
     VersionCount, WhatBreaks,
 };
-use postgres_server::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
 use sqlx::{
     Connection, Executor, PgConnection, SqliteConnection,
@@ -40,6 +39,7 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 use tempfile::TempDir;
+use test_support::postgres::PostgresServer;
 
 /// Where a writer writes, and that this process is one: `sqlite:PATH`, or a URL of PostgreSQL.
 const WRITE_TO: &str = "DEEP_WRITE_TO";

@@ -21,8 +21,8 @@ use deep_latch::{
     ClientReport, Clients, Host, MailProtocol, PostgresReportSink, ReceivedReport, ReportSink,
     ReportSinkError, ReportSinkErrorKind, ReportSinkOptions, SecurityTag, SqliteReportSink,
 };
-use postgres_server::PostgresServer;
 use sqlx::{Connection, Executor, PgConnection};
+use test_support::postgres::PostgresServer;
 
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_416_787_200 + seconds)

@@ -620,6 +620,13 @@ fn a_client_cannot_spoof_tls_through_the_proxy() {
             );
         }
     }
+    // A proxy of ours has removed what passes for `tls`; it is not `tls` itself.
+    let nearly = "a ID (\" tls\" \"A_LIE\")\r\n";
+    let refused = Err(ForwardError::Inbound);
+    assert_eq!(forwarded(nearly, Some("OURS"), InboundTls::Refuse), refused);
+    let both = "a ID (\" tls\" \"A_LIE\" \"tls\" \"OURS\")\r\n".to_owned();
+    let trusted = forwarded(nearly, Some("OURS"), InboundTls::Trust);
+    assert_eq!(trusted, Ok((both, false)));
     assert_eq!(InboundTls::default(), InboundTls::Remove);
     // What the proxy and the server could read otherwise does not get through at all.
     let twice = forwarded(
@@ -759,6 +766,9 @@ fn string() -> impl Strategy<Value = String> {
         }),
         Just("\"TLS\"".to_owned()),
         Just("{3}\r\ntls".to_owned()),
+        Just("\" tls\"".to_owned()),
+        Just("{5+}\r\ntls\r\n".to_owned()),
+        Just("\"x, Tls=y\"".to_owned()),
     ]
 }
 
@@ -783,8 +793,12 @@ proptest! {
             Ok(forwarded) => {
                 let after = IdCommand::parse(&forwarded.command).unwrap().unwrap();
                 let (before, after) = (before.unwrap(), after.parameters().unwrap());
+                let passes = |field: &str| {
+                    let mut words = field.split([' ', '\\', '"', '(', ')', '\r', '\n', ',', '=']);
+                    words.any(|word| word.eq_ignore_ascii_case("tls"))
+                };
                 let others = |parameters: &IdParameters<'_>| {
-                    let others = parameters.pairs().filter(|(field, _)| !field.eq_ignore_ascii_case("tls"));
+                    let others = parameters.pairs().filter(|(field, _)| !passes(field));
                     let owned = others.map(|(field, value)| (field.to_owned(), value.map(str::to_owned)));
                     owned.collect::<Vec<_>>()
                 };
@@ -796,9 +810,12 @@ proptest! {
                 };
                 let came = tls(&before);
                 let ours = has_tls.then(|| Some("OURS".to_owned()));
-                prop_assert_eq!(forwarded.removed, came.is_some() && !trusted);
+                let passed = before.pairs().any(|(field, _)| passes(field));
+                prop_assert_eq!(forwarded.removed, passed && !trusted);
                 let expected = if trusted { came.or(ours) } else { ours };
                 prop_assert_eq!(tls(&after), expected);
+                let left = after.pairs().filter(|(field, _)| passes(field)).count();
+                prop_assert!(trusted || left == usize::from(has_tls));
                 if !forwarded.removed && cipher.is_none() {
                     prop_assert_eq!(after.to_string(), before.to_string());
                 }

@@ -17,10 +17,10 @@ use durable_store::{
     Error, ErrorKind,
     sql::{OpenMode, PostgresOptions, Schema, SqlStore},
 };
-use postgres_server::PostgresServer;
 use sqlx::{
     Connection, Executor, PgConnection, Postgres, postgres::PgConnectOptions, query, query_scalar,
 };
+use test_support::postgres::PostgresServer;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,

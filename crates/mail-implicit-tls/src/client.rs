@@ -254,11 +254,7 @@ impl Connector {
         }
         // newman-3-3: "MUST implement code to reconnect without TLS if TLS negotiation fails for reasons other than
         // certificate validity".
-        let clear = Service::new(server.service.protocol, Security::Clear);
-        let port = match server.service.security {
-            Security::Implicit => clear.default_port(),
-            Security::StartTls | Security::Clear => server.port,
-        };
+        let (clear, port) = clear_text_sibling(server);
         progress.deadline = end;
         let second = self
             .attempt(account, server, clear, port, &mut progress)
@@ -520,6 +516,16 @@ fn permits_clear_text(account: &Account, server: &Server, cause: &Cause) -> bool
         && cause.is_tls_negotiation()
 }
 
+/// Returns the service and the port of an attempt without TLS: the clear port of the protocol after implicit TLS, whose
+/// port has no clear text, and the same port after `STARTTLS`.
+const fn clear_text_sibling(server: &Server) -> (Service, u16) {
+    let clear = Service::new(server.service.protocol, Security::Clear);
+    match server.service.security {
+        Security::Implicit => (clear, clear.default_port()),
+        Security::StartTls | Security::Clear => (clear, server.port),
+    }
+}
+
 /// Returns the application protocol of a protocol (RFC 7301, registry of ALPN). Submission has none.
 const fn alpn(protocol: Protocol) -> Option<&'static [u8]> {
     match protocol {
@@ -736,5 +742,84 @@ impl Resolve for SystemResolver {
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialogue::DialogueError;
+
+    fn server(service: Service) -> Server {
+        let host = Host::Address(std::net::Ipv4Addr::LOCALHOST.into());
+        Server::new(service, host)
+    }
+
+    /// Section 3.3: the clear-text sibling of each service.
+    #[test]
+    fn falls_back_to_the_clear_port_of_the_protocol() {
+        for (service, clear, port) in [
+            (Service::IMAPS, Service::IMAP_CLEAR, 143),
+            (Service::POP3S, Service::POP3_CLEAR, 110),
+            (Service::SUBMISSIONS, Service::SUBMISSION_CLEAR, 587),
+            (Service::IMAP_STARTTLS, Service::IMAP_CLEAR, 143),
+            (Service::POP3_STARTTLS, Service::POP3_CLEAR, 110),
+            (Service::SUBMISSION_STARTTLS, Service::SUBMISSION_CLEAR, 587),
+        ] {
+            assert_eq!(clear_text_sibling(&server(service)), (clear, port));
+            // Another port than the registered one is kept only if clear text is spoken on it.
+            let port = match service.security {
+                Security::Implicit => port,
+                _ => 10_143,
+            };
+            let other = server(service).with_port(10_143);
+            assert_eq!(clear_text_sibling(&other), (clear, port));
+        }
+    }
+
+    #[test]
+    fn permits_clear_text_after_failures_of_tls_only() {
+        use crate::{account::LowPrivacy, verdict::Verdict};
+
+        let server = server(Service::IMAPS);
+        let account = |low: Option<LowPrivacy>| {
+            let setup = crate::account::AccountSetup::new(AccountId::try_new("alice").unwrap());
+            let setup = match low {
+                Some(low) => setup.low(low),
+                None => setup,
+            };
+            setup.server(server.clone()).build().unwrap()
+        };
+        let high = account(None);
+        let low = |clear_text_fallback| {
+            account(Some(LowPrivacy {
+                ignore_certificate: true,
+                clear_text_fallback,
+            }))
+        };
+        let refused = Verdict::default();
+        for (cause, expected) in [
+            (Cause::SpeaksClearText, true),
+            (Cause::Tls(TlsFailure::Version), true),
+            (Cause::Tls(TlsFailure::Closed), true),
+            (Cause::Timeout(Stage::Handshake), true),
+            (Cause::Dialogue(DialogueError::NoStartTls), true),
+            (Cause::Dialogue(DialogueError::StartTlsRefused), true),
+            (Cause::NotVerified(refused.into()), false),
+            (Cause::Dialogue(DialogueError::Injected), false),
+            (Cause::Dialogue(DialogueError::PreauthInClear), false),
+            (Cause::Dialogue(DialogueError::Refused), false),
+            (Cause::Dialogue(DialogueError::Closed), false),
+            (Cause::Timeout(Stage::Lookup), false),
+            (Cause::Timeout(Stage::Connect), false),
+            (Cause::Timeout(Stage::Greeting), false),
+            (Cause::Connect(io::ErrorKind::ConnectionRefused), false),
+            (Cause::ClearText, false),
+        ] {
+            let permits = |account: &Account| permits_clear_text(account, &server, &cause);
+            assert_eq!(permits(&low(true)), expected, "{cause:?}");
+            assert!(!permits(&low(false)), "{cause:?}");
+            assert!(!permits(&high), "{cause:?}");
+        }
     }
 }

@@ -4,8 +4,11 @@
 //! [`Dialogue`] does no I/O. The caller asks for [`Dialogue::demand`] and does what it demands, hands over what the
 //! server sends with [`Dialogue::receive`], and says when TLS is established.
 
+pub(crate) mod lines;
+
 use std::{collections::VecDeque, fmt};
 
+use self::lines::Lines;
 use crate::service::{Protocol, Security, Service};
 
 /// The greatest length of a line of the server, in octets. RFC 5321 section 4.5.3.1.5 has 512, RFC 2449 section 4 the
@@ -30,7 +33,7 @@ pub struct Dialogue {
     ehlo: String,
     needs_authentication: bool,
     encrypted: bool,
-    buffer: Vec<u8>,
+    buffer: Lines,
     received: usize,
     step: Step,
     demands: VecDeque<Demand>,
@@ -214,7 +217,7 @@ impl Dialogue {
             ehlo: EHLO.to_owned(),
             needs_authentication: service.protocol == Protocol::Submission,
             encrypted: service.security == Security::Implicit,
-            buffer: Vec::new(),
+            buffer: Lines::default(),
             received: 0,
             step: Step::Greeting,
             demands: VecDeque::new(),
@@ -280,7 +283,7 @@ impl Dialogue {
             return;
         }
         self.received = self.received.saturating_add(octets.len());
-        self.buffer.extend_from_slice(octets);
+        self.buffer.extend(octets);
         if self.step != Step::Done && self.received > MAX_DIALOGUE_BYTES {
             self.failed = Some(DialogueError::TooLong);
             return;
@@ -300,9 +303,9 @@ impl Dialogue {
         match self.protocol {
             Protocol::Imap => self
                 .buffer
-                .split(|octet| *octet == b'\n')
+                .begins()
                 .any(|line| !line.starts_with(b"* ") && !b"* ".starts_with(line)),
-            Protocol::Pop | Protocol::Submission => !self.buffer.is_empty(),
+            Protocol::Pop | Protocol::Submission => !self.buffer.unread().is_empty(),
         }
     }
 
@@ -321,7 +324,7 @@ impl Dialogue {
 
     fn advance(&mut self) -> Result<(), DialogueError> {
         // newman-3-1, RFC 3207 section 6: nothing of clear text reaches the protocol within TLS.
-        if self.step == Step::Handshake && !self.buffer.is_empty() {
+        if self.step == Step::Handshake && !self.buffer.unread().is_empty() {
             return Err(DialogueError::Injected);
         }
         while !matches!(self.step, Step::Handshake | Step::Done) {
@@ -329,7 +332,7 @@ impl Dialogue {
                 return Ok(());
             };
             self.reply(line)?;
-            if self.step == Step::Handshake && !self.buffer.is_empty() {
+            if self.step == Step::Handshake && !self.buffer.unread().is_empty() {
                 return Err(DialogueError::Injected);
             }
         }
@@ -338,25 +341,18 @@ impl Dialogue {
 
     /// Takes a line out of the buffer.
     fn line(&mut self) -> Result<Option<String>, DialogueError> {
-        let Some(end) = self.buffer.iter().position(|octet| *octet == b'\n') else {
-            let bare_cr = self
-                .buffer
-                .split_last()
-                .is_some_and(|(_, line)| line.contains(&b'\r'));
-            return match (
-                self.buffer.len() > MAX_LINE_BYTES,
-                bare_cr || self.buffer.contains(&0),
-            ) {
+        let Some(line) = self.buffer.next_line() else {
+            let is_long = self.buffer.unread().len() > MAX_LINE_BYTES;
+            return match (is_long, self.buffer.has_bad_octet()) {
                 (true, _) => Err(DialogueError::TooLong),
                 (_, true) => Err(DialogueError::Octet),
                 _ => Ok(None),
             };
         };
-        if end > MAX_LINE_BYTES {
+        // Without the line feed.
+        if line.len() > MAX_LINE_BYTES.saturating_add(1) {
             return Err(DialogueError::TooLong);
         }
-        let rest = self.buffer.split_off(end.saturating_add(1));
-        let line = std::mem::replace(&mut self.buffer, rest);
         let line = line.strip_suffix(b"\r\n").ok_or(DialogueError::Octet)?;
         if line.iter().any(|octet| matches!(octet, 0 | b'\r' | b'\n')) {
             return Err(DialogueError::Octet);
@@ -561,7 +557,7 @@ impl Dialogue {
         }
         let greeting = self.greeting.clone().ok_or(DialogueError::Unexpected)?;
         self.step = Step::Done;
-        let rest = std::mem::take(&mut self.buffer);
+        let rest = self.buffer.take();
         self.demands.push_back(Demand::Done(Box::new(Ready {
             greeting,
             capabilities,

@@ -1,6 +1,7 @@
 //! Connections of an account to servers on loopback that behave well, badly and hostilely.
 
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -10,23 +11,39 @@
 #[path = "support/site.rs"]
 mod site;
 
-use std::{io, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
 
 use mail_implicit_tls::{
     account::{Account, AccountSetup, Host, LowPrivacy, Server},
     client::{Closed, Connector},
     dialogue::DialogueError,
+    dns::{
+        Answer, AnswerFuture, Denial, DnsName, Dnssec, Question, Record, RecordKind, Records,
+        Resolve, Tlsa,
+    },
     failure::{Action, Cause, Stage, TlsFailure},
     privacy::PrivacyLevel,
     service::{Protocol, Security, Service},
-    verdict::{ChainProblem, ChainVerdict, IdentityVerdict},
+    verdict::{
+        CertificateUsage, ChainProblem, ChainVerdict, DaneVerdict, IdentityVerdict, Verdict,
+    },
 };
-use rustls::{ServerConfig, server::WebPkiClientVerifier};
+use rustls::{
+    ClientConfig, HandshakeKind, ServerConfig,
+    pki_types::{ServerName, UnixTime},
+    server::WebPkiClientVerifier,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector, server::TlsStream};
 
 use self::site::{HOST, Site, account_of};
 
@@ -649,4 +666,569 @@ async fn shows_no_high_level_for_a_certificate_that_was_not_verified() {
         .unwrap();
     assert_eq!(connection.indication().level(), Some(PrivacyLevel::Low));
     assert_eq!(connection.service().security, Security::Implicit);
+}
+
+/// Reads the record of the ClientHello and leaves it in the stream.
+async fn client_hello(tcp: &TcpStream) -> Vec<u8> {
+    let mut record = vec![0; 16_384];
+    loop {
+        let count = tcp.peek(&mut record).await.unwrap();
+        let length = usize::from(u16::from_be_bytes([record[3], record[4]])) + 5;
+        if count >= length && length > 5 {
+            record.truncate(length);
+            return record;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Splits octets that follow their length, in a number of this size.
+fn split_vector(octets: &[u8], size: usize) -> (&[u8], &[u8]) {
+    let length = octets[..size]
+        .iter()
+        .fold(0, |length, octet| length * 256 + usize::from(*octet));
+    octets[size..].split_at(length)
+}
+
+/// The cipher suites and the extensions of a ClientHello.
+fn offers(record: &[u8]) -> (Vec<u16>, Vec<(u16, Vec<u8>)>) {
+    const HEADERS: usize = 5 + 4 + 2 + 32;
+    let (_session, rest) = split_vector(&record[HEADERS..], 1);
+    let (suites, rest) = split_vector(rest, 2);
+    let (_compression, rest) = split_vector(rest, 1);
+    let (mut rest, _) = split_vector(rest, 2);
+    let number = |octets: &[u8]| u16::from_be_bytes([octets[0], octets[1]]);
+    let mut extensions = Vec::new();
+    while !rest.is_empty() {
+        let (content, next) = split_vector(&rest[2..], 2);
+        extensions.push((number(rest), content.to_vec()));
+        rest = next;
+    }
+    (suites.chunks(2).map(number).collect(), extensions)
+}
+
+fn extension(record: &[u8], number: u16) -> Option<Vec<u8>> {
+    let (_, extensions) = offers(record);
+    let mut extensions = extensions.into_iter();
+    extensions
+        .find(|(it, _)| *it == number)
+        .map(|(_, content)| content)
+}
+
+/// Returns the ClientHello of a connection that the server then closes.
+async fn hello_of(connector: &Connector, service: Service) -> Vec<u8> {
+    let (listener, port) = listener().await;
+    let serving = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        client_hello(&tcp).await
+    });
+    let server = server(service, port);
+    cause(connector, &high(&server), &server).await;
+    serving.await.unwrap()
+}
+
+/// The extension `application_layer_protocol_negotiation`.
+const ALPN: u16 = 16;
+
+#[tokio::test]
+async fn offers_no_application_protocol_unless_told() {
+    let site = Site::new();
+    for (service, offered) in [
+        (Service::IMAPS, Some(b"\0\x05\x04imap".to_vec())),
+        (Service::POP3S, Some(b"\0\x05\x04pop3".to_vec())),
+        (Service::SUBMISSIONS, None),
+    ] {
+        let hello = hello_of(&site.connector(), service).await;
+        assert_eq!(extension(&hello, ALPN), None);
+        // The test reads extensions: SNI is there.
+        assert!(extension(&hello, 0).is_some());
+        let hello = hello_of(&site.connector().offer_alpn(), service).await;
+        assert_eq!(extension(&hello, ALPN), offered);
+    }
+}
+
+/// Section 9.1 demands TLS_RSA_WITH_AES_128_CBC_SHA and, of IMAP, TLS_RSA_WITH_RC4_128_MD5. RFC 7465 prohibits RC4, RFC
+/// 9325 section 4.1 advises against key transport by RSA, and no provider of rustls has either.
+#[tokio::test]
+async fn lacks_the_cipher_suites_that_later_documents_prohibit() {
+    const RSA_AES_128_CBC_SHA: u16 = 0x002f;
+    const RSA_RC4_128_MD5: u16 = 0x0004;
+    /// `TLS_EMPTY_RENEGOTIATION_INFO_SCSV`, which is a signal and no suite.
+    const RENEGOTIATION: u16 = 0x00ff;
+
+    let site = Site::new();
+    let provider = site.provider();
+    let suites: Vec<_> = provider
+        .cipher_suites
+        .iter()
+        .map(|suite| u16::from(suite.suite()))
+        .collect();
+    assert_eq!(
+        suites,
+        [
+            0x1302, // TLS_AES_256_GCM_SHA384
+            0x1301, // TLS_AES_128_GCM_SHA256
+            0x1303, // TLS_CHACHA20_POLY1305_SHA256
+            0xc02c, // TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+            0xc02b, // TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+            0xcca9, // TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+            0xc030, // TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+            0xc02f, // TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+            0xcca8, // TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+        ]
+    );
+    for required in [RSA_AES_128_CBC_SHA, RSA_RC4_128_MD5] {
+        assert!(!suites.contains(&required));
+    }
+    // The client offers what the provider has, and nothing else.
+    let hello = hello_of(&site.connector(), Service::IMAPS).await;
+    let (mut offered, _) = offers(&hello);
+    offered.retain(|suite| *suite != RENEGOTIATION);
+    assert_eq!(offered, suites);
+}
+
+/// The extensions `pre_shared_key` and `early_data`.
+const PRE_SHARED_KEY: u16 = 41;
+const EARLY_DATA: u16 = 42;
+
+#[tokio::test]
+async fn sends_no_early_data_when_it_resumes() {
+    let site = Site::new();
+    let (listener, port) = listener().await;
+    let mut config = ServerConfig::clone(&site.server_config());
+    config.max_early_data_size = 16_384;
+    let config = Arc::new(config);
+    let serving = tokio::spawn(async move {
+        let mut hellos = Vec::new();
+        for _ in 0..4 {
+            let (tcp, _) = listener.accept().await.unwrap();
+            hellos.push(client_hello(&tcp).await);
+            let mut stream = TlsAcceptor::from(config.clone()).accept(tcp).await.unwrap();
+            stream.write_all(GREETING).await.unwrap();
+            stream.flush().await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+        hellos
+    });
+    let server = server(Service::IMAPS, port);
+    let connector = site.connector();
+    for resumed in [false, true] {
+        let connection = connector.connect(&high(&server), &server).await.unwrap();
+        assert_eq!(connection.is_resumed(), resumed);
+        connection.into_stream().shutdown().await.unwrap();
+    }
+    // The same server to a client that sends early data.
+    let mut eager = ClientConfig::builder_with_provider(site.provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(site.roots())
+        .with_no_client_auth();
+    eager.enable_early_data = true;
+    let eager = TlsConnector::from(Arc::new(eager));
+    for _ in 0..2 {
+        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .unwrap();
+        let name = ServerName::try_from(HOST).unwrap();
+        let mut stream = eager.connect(name, tcp).await.unwrap();
+        stream.read_exact(&mut [0; 4]).await.unwrap();
+        stream.shutdown().await.unwrap();
+    }
+    let hellos = serving.await.unwrap();
+    let has = |number| -> Vec<_> {
+        let hellos = hellos.iter();
+        hellos
+            .map(|hello| extension(hello, number).is_some())
+            .collect()
+    };
+    assert_eq!(has(PRE_SHARED_KEY), [false, true, false, true]);
+    assert_eq!(has(EARLY_DATA), [false, false, false, true]);
+}
+
+#[tokio::test]
+async fn refuses_a_resumed_session_whose_certificate_expired() {
+    let site = Site::new();
+    let (listener, port) = listener().await;
+    let expiry = UnixTime::now().as_secs() + 5;
+    let config = site.config_for(&site.expiring_at(expiry));
+    let serving = tokio::spawn(async move {
+        let mut kinds = Vec::new();
+        for _ in 0..2 {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let mut stream = TlsAcceptor::from(config.clone()).accept(tcp).await.unwrap();
+            kinds.push(stream.get_ref().1.handshake_kind());
+            let _ = stream.write_all(GREETING).await;
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+        kinds
+    });
+    let server = server(Service::IMAPS, port);
+    let connector = site.connector();
+    let connection = connector.connect(&high(&server), &server).await.unwrap();
+    connection.into_stream().shutdown().await.unwrap();
+    while UnixTime::now().as_secs() <= expiry {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let Cause::NotVerified(verdict) = cause(&connector, &high(&server), &server).await else {
+        panic!("not verified expected")
+    };
+    let ChainVerdict::Refused(problems) = &verdict.chain else {
+        panic!("{verdict}")
+    };
+    assert!(
+        matches!(problems.as_slice(), [ChainProblem::Expired { .. }]),
+        "{problems:?}"
+    );
+    assert!(matches!(verdict.identity, IdentityVerdict::Matches { .. }));
+    assert_eq!(
+        serving.await.unwrap(),
+        [Some(HandshakeKind::Full), Some(HandshakeKind::Resumed)]
+    );
+}
+
+/// A resolver with one signed host, whose TLSA record can be replaced. It notes the questions.
+#[derive(Default)]
+struct OneHost {
+    asked: Mutex<Vec<String>>,
+    tlsa: Mutex<Option<Tlsa>>,
+}
+
+impl OneHost {
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+}
+
+impl Resolve for OneHost {
+    fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
+        self.asked.lock().unwrap().push(question.to_string());
+        let record = match question.kind {
+            RecordKind::A => Some(Record::Address(Ipv4Addr::LOCALHOST.into())),
+            RecordKind::Tlsa => self.tlsa.lock().unwrap().clone().map(Record::Tlsa),
+            _ => None,
+        };
+        let answer = match record {
+            Some(record) => Answer::Records(Records {
+                records: vec![record],
+                owner: DnsName::clone(&question.name),
+                dnssec: Dnssec::Secure,
+                ttl: Duration::from_secs(86_400),
+            }),
+            None => Answer::Denied {
+                denial: Denial::NoData,
+                dnssec: Dnssec::Secure,
+            },
+        };
+        Box::pin(async move { answer })
+    }
+}
+
+/// A record of usage 3 for the whole certificate.
+fn dane_ee(certificate: &[u8]) -> Tlsa {
+    Tlsa {
+        usage: 3,
+        selector: 0,
+        matching_type: 0,
+        association: certificate.to_vec(),
+    }
+}
+
+/// A record may expire, or change, while a session lasts: each connection asks again, however long its TTL is.
+#[tokio::test]
+async fn asks_for_records_again_on_each_connection() {
+    let site = Site::new();
+    let (listener, port) = listener().await;
+    let config = site.server_config();
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let accepted = TlsAcceptor::from(config.clone()).accept(tcp).await;
+            let Ok(mut stream) = accepted else { continue };
+            let _ = stream.write_all(GREETING).await;
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    let server = Server::new(Service::IMAPS, Host::parse(HOST).unwrap()).with_port(port);
+    let account = AccountSetup::new(site::id("alice"))
+        .dane(true)
+        .server(server.clone())
+        .build()
+        .unwrap();
+    let resolver = Arc::new(OneHost::default());
+    let connector = site.connector().with_resolver(resolver.clone());
+    let questions = [
+        format!("{HOST}. A"),
+        format!("{HOST}. AAAA"),
+        format!("_{port}._tcp.{HOST}. TLSA"),
+    ];
+    let dane = |verdict: &Verdict| verdict.dane.clone();
+    let matches = DaneVerdict::Matches {
+        usage: CertificateUsage::DaneEe,
+        covers_identity: false,
+    };
+    *resolver.tlsa.lock().unwrap() = Some(dane_ee(&site.server().certificate));
+    for _ in 0..2 {
+        let connection = connector.connect(&account, &server).await.unwrap();
+        assert_eq!(dane(connection.verdict().unwrap()), matches);
+        assert_eq!(connection.peer().unwrap().port(), port);
+        connection.into_stream().shutdown().await.unwrap();
+        let mut asked = resolver.asked();
+        asked.sort_unstable_by_key(|it| questions.iter().position(|question| question == it));
+        assert_eq!(asked, questions);
+    }
+    // The session would be resumed, but the record is another one now.
+    *resolver.tlsa.lock().unwrap() = Some(dane_ee(&Site::new().root()));
+    let Cause::NotVerified(verdict) = cause(&connector, &account, &server).await else {
+        panic!("not verified expected")
+    };
+    assert!(matches!(dane(&verdict), DaneVerdict::Differs(_)));
+    assert_eq!(resolver.asked().len(), 3);
+}
+
+#[tokio::test]
+async fn asks_again_without_tlsa_before_it_falls_back_to_clear_text() {
+    let site = Site::new();
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        loop {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let _ = tcp.write_all(b"* OK no TLS here\r\n").await;
+            let _ = tcp.read_to_end(&mut Vec::new()).await;
+        }
+    });
+    let server = Server::new(Service::IMAPS, Host::parse(HOST).unwrap()).with_port(port);
+    let fallback = LowPrivacy {
+        ignore_certificate: false,
+        clear_text_fallback: true,
+    };
+    let resolver = Arc::new(OneHost::default());
+    let connector = site
+        .connector()
+        .with_resolver(resolver.clone())
+        .with_deadline(Duration::from_secs(2));
+    let account = AccountSetup::new(site::id("bob"))
+        .dane(true)
+        .low(fallback)
+        .server(server.clone())
+        .build()
+        .unwrap();
+    // The clear port of loopback has no server, or one that is none of this test.
+    let result = connector.connect(&account, &server).await;
+    if let Err(failure) = result {
+        assert_eq!(failure.cause(), &Cause::SpeaksClearText);
+    }
+    let count = |question: String| {
+        resolver
+            .asked
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|it| **it == question)
+            .count()
+    };
+    assert_eq!(count(format!("{HOST}. A")), 2);
+    assert_eq!(count(format!("_{port}._tcp.{HOST}. TLSA")), 1);
+    assert_eq!(count(format!("_143._tcp.{HOST}. TLSA")), 0);
+}
+
+#[tokio::test]
+async fn leaves_half_of_the_time_for_clear_text() {
+    const DEADLINE: Duration = Duration::from_secs(2);
+
+    let site = Site::new();
+    let fallback = LowPrivacy {
+        ignore_certificate: false,
+        clear_text_fallback: true,
+    };
+    for is_low in [true, false] {
+        let (listener, port) = listener().await;
+        let _serving = tokio::spawn(async move {
+            let (mut silent, _) = listener.accept().await.unwrap();
+            upgrade(&mut silent, Service::IMAP_STARTTLS, b"").await;
+            let (mut clear, _) = listener.accept().await.unwrap();
+            clear.write_all(GREETING).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(silent);
+        });
+        let server = server(Service::IMAP_STARTTLS, port);
+        let connector = site.connector().with_deadline(DEADLINE);
+        let begin = Instant::now();
+        if is_low {
+            let account = low(&server, fallback);
+            let connection = connector.connect(&account, &server).await.unwrap();
+            assert_eq!(connection.service(), Service::IMAP_CLEAR);
+            assert_eq!(connection.indication().level(), None);
+            assert!(begin.elapsed() >= DEADLINE / 2);
+        } else {
+            let failed = cause(&connector, &high(&server), &server).await;
+            assert_eq!(failed, Cause::Timeout(Stage::Handshake));
+            assert!(begin.elapsed() >= DEADLINE);
+        }
+    }
+}
+
+#[tokio::test]
+async fn reports_the_end_of_a_connection_in_clear_text_as_truncated() {
+    let site = Site::new();
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        for _ in 0..2 {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            tcp.write_all(GREETING).await.unwrap();
+            let mut octet = [0];
+            if tcp.read_exact(&mut octet).await.is_ok() {
+                tcp.write_all(b"* BYE\r\n").await.unwrap();
+            }
+        }
+    });
+    let server = server(Service::IMAP_STARTTLS, port);
+    let fallback = LowPrivacy {
+        ignore_certificate: false,
+        clear_text_fallback: true,
+    };
+    let account = low(&server, fallback);
+    let connection = site.connector().connect(&account, &server).await.unwrap();
+    assert!(connection.verdict().is_none() && connection.version().is_none());
+    let ending = connection.ending();
+    let mut stream = connection.into_stream();
+    stream.write_all(b"x").await.unwrap();
+    let mut all = Vec::new();
+    stream.read_to_end(&mut all).await.unwrap();
+    assert_eq!(all, b"* BYE\r\n");
+    assert_eq!(stream.closed(), Some(Closed::Truncated));
+    assert_eq!(ending.closed(), Some(Closed::Truncated));
+}
+
+/// Servers that end TCP without a close alert after the protocol ended the session are common.
+#[tokio::test]
+async fn accepts_an_end_without_alert_after_the_session_and_notes_it() {
+    let site = Site::new();
+    for (service, greeting, end) in [
+        (
+            Service::IMAPS,
+            GREETING,
+            b"* BYE closing\r\na OK done\r\n".as_slice(),
+        ),
+        (Service::POP3S, b"+OK\r\n", b"+OK closing\r\n"),
+        (
+            Service::SUBMISSIONS,
+            b"220 hi\r\n",
+            b"221 2.0.0 closing\r\n",
+        ),
+    ] {
+        for is_expected in [true, false] {
+            let (listener, port) = listener().await;
+            let config = site.server_config();
+            tokio::spawn(async move {
+                let mut stream = serve_tls(listener, config, greeting).await;
+                let (command, reply) = after_upgrade(service.protocol);
+                if service.protocol != Protocol::Imap {
+                    stream.read_exact(&mut vec![0; command]).await.unwrap();
+                    stream.write_all(reply).await.unwrap();
+                    stream.flush().await.unwrap();
+                }
+                stream.read_exact(&mut [0; 6]).await.unwrap();
+                stream.write_all(end).await.unwrap();
+                stream.flush().await.unwrap();
+                let (mut tcp, _) = stream.into_inner();
+                tcp.shutdown().await.unwrap();
+            });
+            let server = server(service, port);
+            let connection = site
+                .connector()
+                .connect(&high(&server), &server)
+                .await
+                .unwrap();
+            let ending = connection.ending();
+            let mut stream = connection.into_stream();
+            stream.write_all(b"QUIT\r\n").await.unwrap();
+            stream.flush().await.unwrap();
+            let mut last = vec![0; end.len()];
+            stream.read_exact(&mut last).await.unwrap();
+            assert_eq!(last, end);
+            if is_expected {
+                ending.expect();
+            }
+            let mut rest = Vec::new();
+            let read = stream.read_to_end(&mut rest).await;
+            assert_eq!(
+                read.map_err(|error| error.kind()),
+                match is_expected {
+                    true => Ok(0),
+                    false => Err(io::ErrorKind::UnexpectedEof),
+                }
+            );
+            assert_eq!(rest, b"");
+            assert_eq!(ending.closed(), Some(Closed::Truncated));
+        }
+    }
+}
+
+/// Sends an answer to the ClientHello and keeps TCP open, or closes it. Returns the failure, or nothing if there is none
+/// in time.
+fn failure_after(answer: &'static [u8], closes: bool) -> Option<Cause> {
+    let (sender, receiver) = mpsc::channel();
+    // A thread of its own, since a loop without an end would keep the runtime from ending.
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let cause = runtime.unwrap().block_on(async {
+            let site = Site::new();
+            let (listener, port) = listener().await;
+            let _serving = tokio::spawn(async move {
+                let (mut tcp, _) = listener.accept().await.unwrap();
+                client_hello(&tcp).await;
+                tcp.write_all(answer).await.unwrap();
+                if closes {
+                    tcp.shutdown().await.unwrap();
+                }
+                let _ = tcp.read_to_end(&mut Vec::new()).await;
+                tokio::time::sleep(Duration::from_secs(60)).await;
+            });
+            let server = server(Service::IMAPS, port);
+            let connector = site.connector().with_deadline(Duration::from_secs(1));
+            cause(&connector, &high(&server), &server).await
+        });
+        let _ = sender.send(cause);
+    });
+    receiver.recv_timeout(Duration::from_secs(20)).ok()
+}
+
+/// RUSTSEC-2024-0336. An alert before the keys is unauthenticated: as a warning it does not end the handshake.
+#[test]
+fn ends_a_handshake_in_which_the_server_closes_tls() {
+    const WARNING: &[u8] = b"\x15\x03\x03\x00\x02\x01\x00";
+    const FATAL: &[u8] = b"\x15\x03\x03\x00\x02\x02\x00";
+    for (alert, closes, expected) in [
+        (WARNING, true, Cause::Tls(TlsFailure::Closed)),
+        (WARNING, false, Cause::Timeout(Stage::Handshake)),
+        (FATAL, true, Cause::Tls(TlsFailure::Closed)),
+        (FATAL, false, Cause::Tls(TlsFailure::Closed)),
+    ] {
+        assert_eq!(failure_after(alert, closes), Some(expected), "{alert:?}");
+    }
+}
+
+#[test]
+fn names_a_server_that_offers_tls_1_1_at_most() {
+    // A ServerHello of TLS 1.1, 1.0 and SSL 3.0, with TLS_RSA_WITH_AES_128_CBC_SHA; and the alert protocol_version.
+    const HELLO_1_1: &[u8] = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x02\
+        rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr\x00\x00\x2f\x00";
+    const HELLO_1_0: &[u8] = b"\x16\x03\x01\x00\x2a\x02\x00\x00\x26\x03\x01\
+        rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr\x00\x00\x2f\x00";
+    const HELLO_SSL: &[u8] = b"\x16\x03\x00\x00\x2a\x02\x00\x00\x26\x03\x00\
+        rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr\x00\x00\x2f\x00";
+    const ALERT: &[u8] = b"\x15\x03\x02\x00\x02\x02\x46";
+    for answer in [HELLO_1_1, HELLO_1_0, HELLO_SSL, ALERT] {
+        let cause = failure_after(answer, false).unwrap();
+        assert_eq!(cause, Cause::Tls(TlsFailure::Version), "{answer:?}");
+        assert_eq!(cause.to_string(), "the server offers TLS 1.1 at most");
+    }
+    // Other alerts do not tell the version.
+    let cause = failure_after(b"\x15\x03\x02\x00\x02\x02\x28", false).unwrap();
+    assert_eq!(
+        cause.to_string(),
+        "the server ended the TLS handshake with alert 40"
+    );
 }

@@ -125,6 +125,7 @@ fn authorizes_the_identity_of_the_certificate_only() {
         ("*", bob, ResponseError::Cancelled),
         ("Ym9i\r\n", bob, ResponseError::Base64),
         ("Ym9", bob, ResponseError::Base64),
+        ("Ym\r\n9i", bob, ResponseError::Base64),
         ("Ym9i Ym9i", bob, ResponseError::Base64),
         ("==", bob, ResponseError::Base64),
         ("Ym8AaQ==", bob, ResponseError::Identity),

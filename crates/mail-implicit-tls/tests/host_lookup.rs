@@ -257,6 +257,24 @@ async fn joins_both_families_and_counts_the_less_secure() {
     assert_eq!(host.tlsa, TlsaRecords::AddressInsecure);
 }
 
+/// The TLSA base domain follows from the alias, so that the addresses of another alias do not count.
+#[tokio::test]
+async fn uses_the_addresses_of_one_alias_when_the_families_differ() {
+    let table = |v6: &str| {
+        Table::default()
+            .address("mail.example. A", "four.example", SECURE, "192.0.2.1")
+            .address("mail.example. AAAA", v6, SECURE, "2001:db8::1")
+            .tlsa("_993._tcp.four.example. TLSA", SECURE, 4)
+            .tlsa("_993._tcp.six.example. TLSA", SECURE, 6)
+    };
+    let host = look_up(table("six.example")).await.unwrap();
+    assert_eq!(host.addresses, [ip("2001:db8::1")]);
+    assert_eq!(host.tlsa, records_at("six.example", 6));
+    let host = look_up(table("four.example")).await.unwrap();
+    assert_eq!(host.addresses, [ip("2001:db8::1"), ip("192.0.2.1")]);
+    assert_eq!(host.tlsa, records_at("four.example", 4));
+}
+
 #[tokio::test]
 async fn takes_the_target_of_secure_aliases_as_base() {
     let table = alias(SECURE).tlsa("_993._tcp.target.example. TLSA", SECURE, 2);

@@ -1,6 +1,7 @@
 //! The acceptor with clients that behave well and badly.
 
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -13,7 +14,10 @@ mod site;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +25,9 @@ use accept_loop::{AcceptLoop, AcceptedStream};
 use mail_implicit_tls::{
     account::{Host, Server},
     client::Connector,
+    name::DomainName,
     privacy::{PrivacyLevel, ProtocolVersion},
+    received::{CipherSuite, Client, Group, Received, Stamp, Transmission},
     server::{
         AcceptError, Acceptor, AcceptorError, CertificateError, CertificateSet, Certificates,
         CloseReason, MapCertificate, Session, UnknownName,
@@ -29,12 +35,14 @@ use mail_implicit_tls::{
     service::{Protocol, Security, Service},
 };
 use rustls::{
-    ClientConfig, HandshakeKind,
+    ClientConfig, HandshakeKind, SignatureScheme,
+    client::ResolvesClientCert,
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::WebPkiClientVerifier,
+    sign::CertifiedKey,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinHandle,
@@ -277,22 +285,94 @@ async fn serves_its_application_protocol_and_clients_without_one() {
     }
 }
 
+/// Makes a session over a stream in memory. Returns it with the client's side.
+async fn session(
+    acceptor: &Acceptor,
+    site: &Site,
+    upgrade: &[u8],
+) -> (
+    Session<DuplexStream>,
+    tokio_rustls::client::TlsStream<DuplexStream>,
+) {
+    let (near, mut far) = tokio::io::duplex(65_536);
+    let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
+    let config = ClientConfig::builder_with_provider(site.provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(site.roots())
+        .with_no_client_auth();
+    let connect = async {
+        if !upgrade.is_empty() {
+            far.write_all(upgrade).await.unwrap();
+            // The greeting and the reply to the upgrade, of one line each.
+            let mut lines = 0;
+            while lines < 2 {
+                lines += usize::from(far.read_u8().await.unwrap() == b'\n');
+            }
+        }
+        let name = ServerName::try_from(HOST).unwrap();
+        TlsConnector::from(Arc::new(config))
+            .connect(name, far)
+            .await
+            .unwrap()
+    };
+    let (session, client) = tokio::join!(acceptor.accept(near, peer), connect);
+    (session.unwrap(), client)
+}
+
+/// ALPACA: also in the first line after `STARTTLS`.
 #[tokio::test]
 async fn ends_a_session_that_speaks_http() {
     let site = Site::new();
-    for split in [1, 3, 100] {
-        let running = Running::of(Service::IMAPS, &site).await;
-        let mut stream = raw(&site, &running, HOST, &[]).await.unwrap();
-        for piece in b"GET / HTTP/1.1\r\nHost: a\r\n\r\na NOOP\r\n".chunks(split) {
-            if stream.write_all(piece).await.is_err() || stream.flush().await.is_err() {
-                break;
+    for (service, upgrade) in
+        IMPLICIT
+            .into_iter()
+            .map(|service| (service, ""))
+            .chain(
+                UPGRADED
+                    .into_iter()
+                    .zip(["a STARTTLS\r\n", "STLS\r\n", "STARTTLS\r\n"]),
+            )
+    {
+        let acceptor = acceptor(service, &site);
+        for request in [
+            "GET / HTTP/1.1\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\n\r\na NOOP\r\n",
+            "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        ] {
+            for pieces in [1, 3, 100] {
+                let (session, mut client) = session(&acceptor, &site, upgrade.as_bytes()).await;
+                let mut stream = session.into_stream();
+                for piece in request.as_bytes().chunks(pieces) {
+                    client.write_all(piece).await.unwrap();
+                    client.flush().await.unwrap();
+                }
+                let mut read = Vec::new();
+                let error = stream.read_to_end(&mut read).await.unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+                assert_eq!(error.to_string(), "the client speaks HTTP");
+                // No line of it reached the application.
+                assert!(
+                    request.as_bytes().starts_with(&read) && read.len() < 12,
+                    "{read:?}"
+                );
             }
         }
-        let mut all = Vec::new();
-        let _ = stream.read_to_end(&mut all).await;
-        let text = String::from_utf8_lossy(&all);
-        assert!(!text.contains("a OK"), "{text}");
-        assert!(text.matches("X-TLS").count() <= 3, "{text}");
+        // Mail commands are no requests, and later lines are not examined: a message may have any.
+        for line in [
+            "a GET\r\n",
+            "GETA x\r\n",
+            "PRI\r\nGET / HTTP/1.1\r\n",
+            "a NOOP longer than the part that is examined\r\nGET / HTTP/1.1\r\n",
+        ] {
+            let (session, mut client) = session(&acceptor, &site, upgrade.as_bytes()).await;
+            let mut stream = session.into_stream();
+            client.write_all(line.as_bytes()).await.unwrap();
+            client.shutdown().await.unwrap();
+            let mut read = String::new();
+            stream.read_to_string(&mut read).await.unwrap();
+            assert_eq!(read, line);
+        }
     }
     let running = Running::of(Service::SUBMISSION_STARTTLS, &site).await;
     let mut tcp = TcpStream::connect(running.address).await.unwrap();
@@ -395,20 +475,67 @@ async fn maps_certificates_of_clients_and_lets_the_others_in_without() {
     }
 }
 
+/// A client's certificates, with the number of requests for one.
+#[derive(Debug)]
+struct Counting(AtomicUsize);
+
+impl ResolvesClientCert for Counting {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// Section 9.1.1: "Servers MUST NOT request a client certificate during the TLS handshake unless the server is
+/// configured to accept some client certificates as sufficient". rustls asks the client's resolver if, and only if, a
+/// `CertificateRequest` was received.
 #[tokio::test]
-async fn requests_no_certificate_that_nobody_can_use() {
+async fn requests_certificates_only_if_some_are_sufficient_to_log_in() {
     let site = Site::new();
-    let running = Running::of(Service::IMAPS, &site).await;
-    let server = running.server(Service::IMAPS);
-    let account = account_of("alice", &server);
-    let connector = site.connector().with_client_certificate(
-        account.id().clone(),
-        server.host.clone(),
-        site.client("alice"),
-    );
-    connect_by(&connector, &running, Service::IMAPS).await;
-    let records = running.records.lock().unwrap().clone();
-    assert!(!records[0].contains("client="), "{records:?}");
+    for service in IMPLICIT.into_iter().chain([Service::IMAP_STARTTLS]) {
+        for maps in [false, true] {
+            let mut acceptor = acceptor(service, &site);
+            if maps {
+                let roots = Arc::new(site.roots());
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, site.provider());
+                acceptor = acceptor
+                    .with_client_certificates(verifier.build().unwrap(), Arc::new(ByName))
+                    .unwrap();
+            }
+            let running = Running::start(acceptor, AcceptLoop::new()).await;
+            for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+                let requests = Arc::new(Counting(AtomicUsize::new(0)));
+                let config = ClientConfig::builder_with_provider(site.provider())
+                    .with_protocol_versions(&[version])
+                    .unwrap()
+                    .with_root_certificates(site.roots())
+                    .with_client_cert_resolver(requests.clone());
+                let mut tcp = TcpStream::connect(running.address).await.unwrap();
+                if service.security == Security::StartTls {
+                    tcp.write_all(b"a STARTTLS\r\n").await.unwrap();
+                    let mut last = [0; 1];
+                    for end in [b'\n'; 2] {
+                        while last[0] != end {
+                            tcp.read_exact(&mut last).await.unwrap();
+                        }
+                        last = [0];
+                    }
+                }
+                let name = ServerName::try_from(HOST).unwrap();
+                let stream = TlsConnector::from(Arc::new(config))
+                    .connect(name, tcp)
+                    .await
+                    .unwrap();
+                assert_eq!(stream.get_ref().1.protocol_version(), Some(version.version));
+                let requested = requests.0.load(Ordering::Relaxed);
+                assert_eq!(requested, usize::from(maps), "{service}, {version:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]
@@ -589,5 +716,147 @@ fn refuses_a_service_in_clear_text() {
         let certificates = Arc::new(Certificates::new(UnknownName::FirstCertificate));
         let refused = Acceptor::new(service, certificates, site.provider());
         assert!(matches!(refused, Err(AcceptorError::ClearText)));
+    }
+}
+
+/// RFC 9325 section 3.8, also after `STARTTLS`; the record tells who offered the protocol.
+#[tokio::test]
+async fn refuses_other_application_protocols_after_an_upgrade() {
+    let site = Site::new();
+    let acceptor = acceptor(Service::IMAP_STARTTLS, &site);
+    let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
+    for (offer, accepted) in [
+        (vec![], Some(false)),
+        (vec![b"imap".as_slice()], Some(true)),
+        (vec![b"h2".as_slice(), b"http/1.1"], None),
+    ] {
+        let (near, mut far) = tokio::io::duplex(65_536);
+        let mut config = ClientConfig::builder_with_provider(site.provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(site.roots())
+            .with_no_client_auth();
+        config.alpn_protocols = offer.iter().map(|id| id.to_vec()).collect();
+        let connect = async {
+            far.write_all(b"a STARTTLS\r\n").await.unwrap();
+            let mut lines = 0;
+            while lines < 2 {
+                lines += usize::from(far.read_u8().await.unwrap() == b'\n');
+            }
+            let name = ServerName::try_from(HOST).unwrap();
+            let connector = TlsConnector::from(Arc::new(config));
+            connector.connect(name, far).await
+        };
+        let (session, client) = tokio::join!(acceptor.accept(near, peer), connect);
+        match accepted {
+            Some(alpn) => {
+                let protocol = client
+                    .unwrap()
+                    .get_ref()
+                    .1
+                    .alpn_protocol()
+                    .map(<[u8]>::to_vec);
+                assert_eq!(protocol, alpn.then(|| b"imap".to_vec()));
+                assert_eq!(session.unwrap().record().alpn, alpn);
+            }
+            None => {
+                assert!(matches!(session, Err(AcceptError::Tls(_))));
+                let error = client.err().unwrap().to_string();
+                assert_eq!(error, "received fatal alert: NoApplicationProtocol");
+            }
+        }
+    }
+}
+
+/// RUSTSEC-2024-0336. An alert before the keys is unauthenticated: as a warning it does not end the handshake.
+#[tokio::test]
+async fn ends_a_handshake_in_which_the_client_closes_tls() {
+    let site = Site::new();
+    for (service, upgrade) in [
+        (Service::IMAPS, b"".as_slice()),
+        (Service::SUBMISSION_STARTTLS, b"STARTTLS\r\n"),
+    ] {
+        let acceptor = acceptor(service, &site).with_handshake_timeout(Duration::from_millis(500));
+        let running = Running::start(acceptor, AcceptLoop::new()).await;
+        for (level, expected) in [
+            (1, "the TLS handshake was not complete in time"),
+            (2, "TLS handshake failed: received fatal alert: CloseNotify"),
+        ] {
+            let mut tcp = TcpStream::connect(running.address).await.unwrap();
+            if !upgrade.is_empty() {
+                tcp.write_all(upgrade).await.unwrap();
+                const REPLIES: &[u8] = b"220 mail.example ESMTP\r\n220 2.0.0 begin TLS\r\n";
+                let mut replies = [0; REPLIES.len()];
+                tcp.read_exact(&mut replies).await.unwrap();
+                assert_eq!(replies, REPLIES);
+            }
+            tcp.write_all(&[21, 3, 3, 0, 2, level, 0]).await.unwrap();
+            let _ = tcp.read_to_end(&mut Vec::new()).await;
+            // Others are served meanwhile and after.
+            connect(&site, &running, service).await;
+            let refused = std::mem::take(&mut *running.refused.lock().unwrap());
+            assert_eq!(refused, [expected]);
+        }
+    }
+}
+
+/// Section 6: the field of a submission server, from what it knows of the connection.
+#[tokio::test]
+async fn writes_a_received_field_from_the_record_of_a_connection() {
+    let site = Site::new();
+    let by = DomainName::parse("mail.example").unwrap();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let acceptor = acceptor(Service::SUBMISSIONS, &site);
+        let (near, far) = tokio::io::duplex(65_536);
+        let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
+        let config = ClientConfig::builder_with_provider(site.provider())
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_root_certificates(site.roots())
+            .with_no_client_auth();
+        let name = ServerName::try_from(HOST).unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let connect = connector.connect(name, far);
+        let (session, client) = tokio::join!(acceptor.accept(near, peer), connect);
+        let mut client = client.unwrap();
+        client.write_all(b"EHLO client.example\r\n").await.unwrap();
+        client.flush().await.unwrap();
+        let session = session.unwrap();
+        let record = session.record().clone();
+        let mut stream = session.into_stream();
+        let mut command = [0; 21];
+        stream.read_exact(&mut command).await.unwrap();
+        let ehlo = std::str::from_utf8(&command[5..19]).unwrap();
+
+        let (suite, group) = record.tls_clause().unwrap();
+        let transmission = Transmission {
+            tls: true,
+            authenticated: true,
+            ..Transmission::ESMTP
+        };
+        let sender = Client::greeting(ehlo, record.peer.ip());
+        let field = Stamp::try_new(sender, &by, 1_404_208_800)
+            .unwrap()
+            .with(transmission)
+            .tls(&suite, group.as_ref())
+            .to_string();
+        // What the client negotiated.
+        let (_, tls) = client.get_ref();
+        let suite = u16::from(tls.negotiated_cipher_suite().unwrap().suite());
+        let group = u16::from(tls.negotiated_key_exchange_group().unwrap().name());
+        let (suite, group) = (
+            CipherSuite::from_number(suite),
+            Group::from_number(group).unwrap(),
+        );
+        assert_eq!(
+            field,
+            format!(
+                "Received: from client.example ([192.0.2.1])\r\n\tby mail.example with ESMTPSA\r\n\t\
+                 tls {suite} group {group};\r\n\tTue, 1 Jul 2014 10:00:00 +0000\r\n"
+            )
+        );
+        let read = Received::parse(field.strip_prefix("Received:").unwrap()).unwrap();
+        assert_eq!(read.tls(), Ok(Some(suite)));
+        assert_eq!(read.group(), Ok(Some(group)));
     }
 }

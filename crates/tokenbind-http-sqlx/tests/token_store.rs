@@ -28,7 +28,6 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use postgres_server::PostgresServer;
 use proptest::{prelude::*, test_runner::TestRunner};
 use sqlx::{
     Connection, Executor, PgConnection, SqliteConnection,
@@ -36,6 +35,7 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 use tempfile::TempDir;
+use test_support::postgres::PostgresServer;
 use tokenbind_http::{
     federation::{TokenToIssue, UnboundReason},
     token_store::{
@@ -49,7 +49,8 @@ use tokenbind_http::{
 };
 use tokenbind_http_sqlx::{PostgresTokenStore, SqliteTokenStore, SqlxOptions};
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, PointEncoding, PublicKey, TokenBindingId, TokenBindingType,
+    PointEncoding, PublicKey, TokenBindingId, TokenBindingType,
+    token::{BearerPolicy, DiscardReason},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);

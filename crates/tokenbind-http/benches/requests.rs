@@ -275,7 +275,7 @@ impl Connection {
         let origin = "https://localhost".parse().expect("an origin");
         let stream = connector.connect(origin, connect(address).await);
         let connected = stream.await.expect("a handshake");
-        let header = connected.binding.header(connector.state(), None);
+        let header = connected.connection.header(connector.state(), None);
         let value = header.expect("a header").value.expect("negotiated");
         let value = HeaderValue::from_str(&value).expect("base64url");
         let protocol = alpn.application_protocol();

@@ -29,7 +29,7 @@ use tokenbind_http::{
     sealed_tokens::{BoundTokens, SealedTokenVerdict, TokenKeyId, TokenKeys},
     server,
 };
-use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
+use tokenbind_wire::{TokenBindingAlpn, token::DiscardReason};
 use tokio::net::TcpListener;
 
 /// How long a token is good for.

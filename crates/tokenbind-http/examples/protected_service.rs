@@ -36,7 +36,7 @@ use tokenbind_http::{
     server,
     tls::{ServerConfigs, VersionPreference},
 };
-use tokenbind_wire::{DiscardReason, TokenBindingAlpn};
+use tokenbind_wire::{TokenBindingAlpn, token::DiscardReason};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -219,7 +219,7 @@ async fn main() -> Result<()> {
         .connect(base.parse()?, TcpStream::connect(address).await?)
         .await?;
     let header = hers
-        .binding
+        .connection
         .header(alices.state(), None)?
         .value
         .ok_or("no header")?;

@@ -21,16 +21,12 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "hyper")]
-mod admission;
 mod bindings;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod client;
 pub mod federation;
 pub mod header;
-#[cfg(feature = "hyper")]
-mod http_server;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod keys;

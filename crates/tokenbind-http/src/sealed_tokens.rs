@@ -14,7 +14,8 @@ use std::{
 
 use hmac::Mac;
 use tokenbind_wire::{
-    BearerPolicy, ProvidedIdRef, TokenBindingIdRef, TokenClaim, TokenVerdict, check_token,
+    ProvidedIdRef, TokenBindingIdRef,
+    token::{BearerPolicy, TokenClaim, TokenVerdict},
 };
 
 use crate::{bindings::ProvidedTokenBinding, federation::TokenToIssue};
@@ -318,7 +319,7 @@ impl BoundTokens {
             key: envelope.key,
         };
         // popov-7-1, popov-7-2, popov-7-3
-        match check_token(claim, connection, self.bearer_policy) {
+        match claim.check(connection, self.bearer_policy) {
             TokenVerdict::HonorBound => Ok(SealedTokenVerdict::HonorBound(opened())),
             TokenVerdict::HonorBearer => Ok(SealedTokenVerdict::HonorBearer(opened())),
             TokenVerdict::Discard(reason) => Err(body.refuse_binding(reason)),

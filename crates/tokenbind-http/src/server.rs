@@ -9,6 +9,8 @@ mod acceptor;
 mod connection;
 #[cfg(feature = "hyper")]
 pub(crate) mod first_request;
+#[cfg(feature = "hyper")]
+mod http_server;
 #[cfg(feature = "tower")]
 mod layer;
 #[cfg(feature = "tower")]
@@ -21,20 +23,6 @@ mod terminate;
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
 pub use acceptor::{Acceptor, Stream};
-#[cfg(feature = "hyper")]
-pub(crate) use serve::serve;
-#[cfg(feature = "hyper")]
-#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
-pub use {
-    crate::http_server::{
-        Event, HANDSHAKE_TIMEOUT, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, Peer,
-        SHUTDOWN_TIMEOUT, Server,
-    },
-    serve::{
-        ConnectionSettings, IDLE_TIMEOUT, Request, ServeError, serve_connection,
-        serve_connection_with,
-    },
-};
 pub use {
     connection::Connection,
     state::{
@@ -42,6 +30,18 @@ pub use {
         RequestOutcome,
     },
     terminate::{TerminateKind, TerminateReason},
+};
+#[cfg(feature = "hyper")]
+#[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
+pub use {
+    http_server::{
+        Event, HANDSHAKE_TIMEOUT, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, Peer,
+        SHUTDOWN_TIMEOUT, Server,
+    },
+    serve::{
+        ConnectionSettings, IDLE_TIMEOUT, Request, ServeError, serve_connection,
+        serve_connection_with,
+    },
 };
 #[cfg(feature = "tower")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]

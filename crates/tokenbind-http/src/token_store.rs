@@ -11,7 +11,10 @@ use std::{fmt, future::Future, pin::Pin, time::SystemTime};
 
 #[cfg(doc)]
 use tokenbind_wire::TokenBindingIdRef;
-use tokenbind_wire::{BearerPolicy, DiscardReason, ProvidedIdRef};
+use tokenbind_wire::{
+    ProvidedIdRef,
+    token::{BearerPolicy, DiscardReason},
+};
 
 pub use self::{
     error::{TokenStoreError, TokenStoreErrorKind},

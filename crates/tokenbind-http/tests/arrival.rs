@@ -107,7 +107,7 @@ impl Site {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let origin = format!("https://127.0.0.1:{}", self.port).parse().unwrap();
         let connected = connector.connect(origin, stream).await.unwrap();
-        let header = connected.binding.header(&state, None).unwrap().value;
+        let header = connected.connection.header(&state, None).unwrap().value;
         (connected.stream, header.map(|header| header.to_string()))
     }
 
@@ -409,7 +409,7 @@ async fn ends_other_streams_when_a_trailer_terminates() {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let origin = format!("https://127.0.0.1:{port}").parse().unwrap();
     let connected = connector.connect(origin, stream).await.unwrap();
-    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = connected.connection.header(&state, None).unwrap().value;
     let header = header.unwrap().to_string();
     let fields = [("token-binding", header.as_str())];
     let mut octets = preface();

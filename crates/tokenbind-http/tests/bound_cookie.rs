@@ -19,7 +19,7 @@ use tokenbind_http::sealed_tokens::{
     BoundCookie, BoundTokens, CookieAttributes, CookieError, IssueTo, MAX_COOKIE_BYTES,
     MAX_PAYLOAD_BYTES, SameSite, SealError, SealedTokenVerdict, TokenKeyId, TokenKeys,
 };
-use tokenbind_wire::{BearerPolicy, PointEncoding, TokenBindingId};
+use tokenbind_wire::{PointEncoding, TokenBindingId, token::BearerPolicy};
 
 const CLIENT: &str = "000403001741046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
 const NAME: &str = "__Host-session";

@@ -26,7 +26,7 @@ use tokenbind_http::{
     },
 };
 use tokenbind_wire::{
-    BearerPolicy, PointEncoding, SignatureAndHashAlgorithm, TokenBindingId, TokenBindingType,
+    PointEncoding, SignatureAndHashAlgorithm, TokenBindingId, TokenBindingType, token::BearerPolicy,
 };
 
 const CLIENT: &str = "000403001741046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c2964fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";

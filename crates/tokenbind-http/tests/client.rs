@@ -711,7 +711,7 @@ fn nothing_of_a_key_is_printed() {
     );
 }
 
-#[cfg(feature = "psl")]
+#[cfg(feature = "public-suffix")]
 mod registrable_domain {
     use tokenbind_http::origin::ScopeRule;
 

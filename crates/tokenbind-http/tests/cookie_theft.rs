@@ -123,12 +123,8 @@ impl Site {
         if let Some(cookie) = cookie {
             request = request.header(COOKIE, cookie);
         }
-        let connection = server::Connection::new(
-            session,
-            Arc::new(RustCrypto),
-            server::Options::default(),
-            None,
-        );
+        let connection =
+            server::Connection::new(session, Arc::new(RustCrypto), server::Options::default());
         let layer = server::Layer::for_connection(connection);
         let mut service = layer.layer(self.application.clone());
         service.call(request.body(()).unwrap()).await.unwrap()

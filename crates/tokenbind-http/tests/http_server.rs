@@ -410,7 +410,7 @@ async fn handshake(
     let connector = pki.connector(alpn, state.clone());
     let origin = format!("https://{}", service.address).parse().unwrap();
     let connected = connector.connect(origin, stream).await.unwrap();
-    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = connected.connection.header(&state, None).unwrap().value;
     (connected.stream, header.unwrap().to_string())
 }
 

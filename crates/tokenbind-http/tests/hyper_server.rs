@@ -74,7 +74,7 @@ async fn connect(
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let connected = connector.connect(url.parse().unwrap(), stream).await;
     let connected = connected.unwrap();
-    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = connected.connection.header(&state, None).unwrap().value;
     (connected, header.unwrap().parse().unwrap())
 }
 

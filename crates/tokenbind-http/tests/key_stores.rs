@@ -28,7 +28,7 @@ use tokenbind_http::{
 use tokenbind_wire::{
     EncodingProfile, KeyParameters, Negotiated, Outcome, PointEncoding, Position, ProtocolVersion,
     RustCrypto, Session, TlsFacts, TlsUnique, TokenBindingAlpn, TokenBindingId, TokenBindingType,
-    establish, message,
+    establish, sign_message,
 };
 use zeroize::Zeroizing;
 
@@ -98,7 +98,7 @@ fn signs(key: &Key, alpn: TokenBindingAlpn) -> bool {
         tls_unique: TlsUnique::from_engine(b"Finished 123", facts).unwrap(),
     };
     let profile = EncodingProfile::default();
-    let sent = message(
+    let sent = sign_message(
         session.negotiated,
         &session.tls_unique,
         &**key,
@@ -614,7 +614,7 @@ fn scopes_and_origins_of_other_kinds_cannot_be_mistaken_for_each_other() {
         ScopeRule::Origin.scope(&origin).as_str(),
         "https://example.com"
     );
-    #[cfg(feature = "psl")]
+    #[cfg(feature = "public-suffix")]
     assert_eq!(
         ScopeRule::RegistrableDomain.scope(&origin).as_str(),
         "domain:example.com"

@@ -59,7 +59,7 @@ impl<B> Service<Request<B>> for Application {
 
 fn connection(session: Option<Session>) -> server::Connection {
     let verifier = Arc::new(Counting::default());
-    server::Connection::new(session, verifier, server::Options::default(), None)
+    server::Connection::new(session, verifier, server::Options::default())
 }
 
 fn answer<S>(service: &mut S, request: Request<()>) -> (StatusCode, String, HeaderMap)

@@ -42,12 +42,7 @@ fn session(tls_unique: &[u8; 12]) -> Session {
 }
 
 fn connection(session: Option<Session>) -> server::Connection {
-    server::Connection::new(
-        session,
-        Arc::new(RustCrypto),
-        server::Options::default(),
-        None,
-    )
+    server::Connection::new(session, Arc::new(RustCrypto), server::Options::default())
 }
 
 fn origin(text: &str) -> Origin {
@@ -199,11 +194,11 @@ async fn after_a_refusal_good_requests_of_the_connection_are_refused_too_and_tol
         Some(session(b"0123456789ab")),
         Arc::new(RustCrypto),
         server::Options::default(),
-        Some(Arc::new(move |refusal| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            tell.lock().unwrap().push(refusal);
-        })),
     );
+    let connection = connection.on_terminate(move |reason| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        tell.lock().unwrap().push(reason);
+    });
     let layer = || server::Layer::for_connection(connection.clone());
     let (response, _) = run(layer(), request(std::slice::from_ref(&good))).await;
     assert_eq!(response.body(), "served");

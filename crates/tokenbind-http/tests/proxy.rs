@@ -594,7 +594,7 @@ async fn answer_to(
         .connect(setup.origin.clone(), stream.unwrap())
         .await;
     let mut connected = connected.unwrap();
-    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = connected.connection.header(&state, None).unwrap().value;
     let request = request(&header.unwrap_or_default());
     connected.stream.write_all(&request).await.unwrap();
     connected.stream.flush().await.unwrap();

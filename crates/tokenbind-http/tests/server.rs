@@ -20,10 +20,11 @@ use tokenbind_http::{
     server::{self, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, RequestOutcome},
 };
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, EncodingProfile, ErrorKind, Extension, ExtensionType,
-    KeyParameters, RustCrypto, Session, Sign, SignatureInvalid, SignedOctets, TerminateKind,
-    TokenBinding, TokenBindingMessage, TokenBindingType, TokenClaim, TokenVerdict, Verify,
-    check_token,
+    EncodingProfile, ErrorKind, Extension, KeyParameters, RustCrypto, Session, Sign,
+    SignatureInvalid, SignedOctets, TerminateKind, TokenBinding, TokenBindingMessage,
+    TokenBindingType, Verify,
+    registry::ExtensionType,
+    token::{BearerPolicy, DiscardReason, TokenClaim, TokenVerdict},
 };
 
 const LENIENT: server::Options = server::Options {
@@ -300,9 +301,9 @@ fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
         panic!("unbound");
     };
     assert_eq!(*token, id(TokenBindingType::REFERRED, &*at_consumer));
-    let verdict = |claim, bindings: &TokenBindings| {
+    let verdict = |claim: TokenClaim<'_>, bindings: &TokenBindings| {
         let connection = bindings.provided().id().provided();
-        check_token(claim, connection, BearerPolicy::Discard)
+        claim.check(connection, BearerPolicy::Discard)
     };
     let own = request(consumer, &*at_consumer, None);
     let stolen = request(consumer, &*thief, None);
@@ -369,7 +370,7 @@ fn lets_headers_and_verifier_ask_the_connection_while_a_request_is_checked() {
         let session = session(P256, 1);
         let verifier = Arc::new(AsksBack::default());
         let options = server::Options::default();
-        let connection = server::Connection::new(Some(session), verifier.clone(), options, None);
+        let connection = server::Connection::new(Some(session), verifier.clone(), options);
         verifier.connection.set(connection.clone()).unwrap();
         let value = header(&session, &*p256(), None);
         let asking = std::iter::once(value.as_bytes()).inspect(|_| verifier.ask());
@@ -420,12 +421,9 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = told.clone();
     let verifier = Arc::new(Counting::default());
-    let connection = server::Connection::new(
-        Some(session),
-        verifier.clone(),
-        server::Options::default(),
-        Some(Arc::new(move |refusal| tell.lock().unwrap().push(refusal))),
-    );
+    let connection =
+        server::Connection::new(Some(session), verifier.clone(), server::Options::default());
+    let connection = connection.on_terminate(move |reason| tell.lock().unwrap().push(reason));
     let other = connection.clone();
     let value = header(&session, &*p256(), None);
     let bindings = bound(connection.request([value.as_bytes()]));
@@ -457,7 +455,7 @@ fn requests_on_many_threads_verify_a_header_once() {
     let session = session(P256, 1);
     let verifier = Arc::new(Counting::default());
     let options = server::Options::default();
-    let connection = server::Connection::new(Some(session), verifier.clone(), options, None);
+    let connection = server::Connection::new(Some(session), verifier.clone(), options);
     let value = header(&session, &*p256(), None);
     std::thread::scope(|scope| {
         for _ in 0..8 {

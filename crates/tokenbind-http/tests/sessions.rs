@@ -23,7 +23,7 @@ use tokenbind_http::{
 use tokenbind_wire::{
     EncodingProfile, KeyParameters, Negotiated, P256Key, ProtocolVersion, PublicKey, Rsa2048Key,
     RustCrypto, Session, Sign, SignError, Signature, SignatureInvalid, SignedOctets, TlsFacts,
-    TlsUnique, TokenBindingAlpn, TokenBindingId, TokenBindingType, Verify, message,
+    TlsUnique, TokenBindingAlpn, TokenBindingId, TokenBindingType, Verify, sign_message,
 };
 
 pub const P256: TokenBindingAlpn = TokenBindingAlpn::Http11P256;
@@ -64,7 +64,7 @@ pub fn rsa(number: usize) -> Arc<Rsa2048Key> {
 /// The message a client with these keys sends.
 pub fn octets(session: &Session, provided: &dyn Sign, referred: Option<&dyn Sign>) -> Vec<u8> {
     let (unique, profile) = (&session.tls_unique, EncodingProfile::default());
-    let message = message(session.negotiated, unique, provided, referred, profile);
+    let message = sign_message(session.negotiated, unique, provided, referred, profile);
     message.unwrap().to_vec().unwrap()
 }
 

@@ -403,7 +403,7 @@ async fn sends_nothing_on_a_connection_whose_handshake_a_reset_interrupts() {
         let (client, _server) = (client.unwrap(), server.unwrap());
         let kind = client.stream.get_ref().1.handshake_kind();
         assert_eq!(kind, Some(HandshakeKind::Resumed));
-        let header = client.binding.header(&peers.state, None);
+        let header = client.connection.header(&peers.state, None);
         assert_eq!(header, Err(ClientError::KeysReset));
         assert_eq!(peers.state.party(&origin()).negotiated, None);
     }

@@ -11,7 +11,13 @@ use std::{hint::black_box, time::Duration};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use ring::signature::{self as raw, KeyPair, UnparsedPublicKey};
-use tokenbind_wire::*;
+use tokenbind_wire::{
+    EncodingProfile, Extension, KeyParameters, Limits, Negotiated, P256Key, PkiTypes,
+    PointEncoding, Position, ProtocolVersion, PublicKey, Rsa2048Key, RustCrypto, Session, Sign,
+    SignError, Signature, SignatureEncoding, SignedOctets, TlsFacts, TlsUnique, TokenBinding,
+    TokenBindingAlpn, TokenBindingId, TokenBindingMessage, TokenBindingMessageRef,
+    TokenBindingType, Verify, establish, registry::ExtensionType, sign_message,
+};
 
 const PROFILE: EncodingProfile = EncodingProfile::new(PointEncoding::X962, SignatureEncoding::Der);
 
@@ -27,7 +33,7 @@ fn session(alpn: TokenBindingAlpn) -> Session {
 }
 
 fn sent(session: &Session, key: &dyn Sign) -> Vec<u8> {
-    message(session.negotiated, &session.tls_unique, key, None, PROFILE)
+    sign_message(session.negotiated, &session.tls_unique, key, None, PROFILE)
         .expect("a message")
         .to_vec()
         .expect("it fits")

@@ -189,7 +189,7 @@ impl TokenBindingAlpn {
 
 /// Token Binding has been negotiated: by ALPN, with Extended Master Secret, under TLS 1.0 to 1.2.
 ///
-/// It can be had only from [`Negotiated::try_new`], [`select`] and [`check_server_choice`].
+/// Only [`Negotiated::try_new`], [`TlsFacts::select`] and [`TlsFacts::check_server_choice`] make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     alpn: TokenBindingAlpn,
@@ -229,47 +229,50 @@ pub enum Selection<'a> {
     NoApplicationProtocol,
 }
 
-/// Selects a protocol for a server (RFC 7301 section 3.2): the first of `server`, in the server's
-/// order of preference, that the client offers, where Token Binding identifiers count only if
-/// `facts` permit them (popov-5-1).
-pub fn select<'a, C: AsRef<[u8]>, S: AsRef<[u8]>>(
-    server: &'a [S],
-    client: &[C],
-    facts: TlsFacts,
-) -> Selection<'a> {
-    for ours in server.iter().map(AsRef::as_ref) {
-        if client.iter().all(|theirs| theirs.as_ref() != ours) {
-            continue;
-        }
-        match TokenBindingAlpn::parse(ours) {
-            None => return Selection::Plain(ours),
-            Some(alpn) => {
-                if let Ok(negotiated) = Negotiated::try_new(alpn, facts) {
-                    return Selection::TokenBinding(negotiated);
+impl TlsFacts {
+    /// Selects a protocol for a server (RFC 7301 section 3.2): the first of `server`, in the server's
+    /// order of preference, that the client offers. Token Binding identifiers count only if these facts
+    /// permit them (popov-5-1).
+    pub fn select<'a, C: AsRef<[u8]>, S: AsRef<[u8]>>(
+        self,
+        server: &'a [S],
+        client: &[C],
+    ) -> Selection<'a> {
+        for ours in server.iter().map(AsRef::as_ref) {
+            if client.iter().all(|theirs| theirs.as_ref() != ours) {
+                continue;
+            }
+            match TokenBindingAlpn::parse(ours) {
+                None => return Selection::Plain(ours),
+                Some(alpn) => {
+                    if let Ok(negotiated) = Negotiated::try_new(alpn, self) {
+                        return Selection::TokenBinding(negotiated);
+                    }
                 }
             }
         }
+        Selection::NoApplicationProtocol
     }
-    Selection::NoApplicationProtocol
-}
 
-/// Checks, for a client, what the server chose: nothing but what was offered, and Token Binding
-/// only where the rule permits it. `None` is a connection without Token Binding.
-///
-/// # Errors
-/// When the choice breaks the rule: terminate the connection.
-pub fn check_server_choice<C: AsRef<[u8]>>(
-    offered: &[C],
-    chosen: Option<&[u8]>,
-    facts: TlsFacts,
-) -> Result<Option<Negotiated>, NegotiationError> {
-    let Some(chosen) = chosen else {
-        return Ok(None);
-    };
-    if offered.iter().all(|ours| ours.as_ref() != chosen) {
-        return Err(NegotiationError::NotOffered);
+    /// Checks, for a client, the server's choice: it must be one of those offered, and a Token Binding
+    /// identifier only if these facts permit it. `None` is a connection without Token Binding.
+    ///
+    /// # Errors
+    /// [`NegotiationError::NotOffered`] if the choice was not offered, otherwise as
+    /// [`Negotiated::try_new`]: terminate the connection.
+    pub fn check_server_choice<C: AsRef<[u8]>>(
+        self,
+        offered: &[C],
+        chosen: Option<&[u8]>,
+    ) -> Result<Option<Negotiated>, NegotiationError> {
+        let Some(chosen) = chosen else {
+            return Ok(None);
+        };
+        if offered.iter().all(|ours| ours.as_ref() != chosen) {
+            return Err(NegotiationError::NotOffered);
+        }
+        TokenBindingAlpn::parse(chosen)
+            .map(|alpn| Negotiated::try_new(alpn, self))
+            .transpose()
     }
-    TokenBindingAlpn::parse(chosen)
-        .map(|alpn| Negotiated::try_new(alpn, facts))
-        .transpose()
 }

@@ -40,20 +40,21 @@ pub struct Session {
 /// A binding whose signature was verified on the connection at hand. Only [`establish`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedBinding<'a> {
-    binding: TokenBindingRef<'a>,
+    id: TokenBindingIdRef<'a>,
+    extensions: Extensions<'a>,
 }
 
 impl<'a> VerifiedBinding<'a> {
     /// The identifier.
     #[must_use]
     pub const fn id(self) -> TokenBindingIdRef<'a> {
-        self.binding.id()
+        self.id
     }
 
     /// The extensions, all of unknown types, and not covered by the signature.
     #[must_use]
     pub const fn extensions(self) -> Extensions<'a> {
-        self.binding.extensions()
+        self.extensions
     }
 }
 
@@ -279,8 +280,11 @@ fn try_establish<'m, V: Verify + ?Sized>(
     let provided = provided_as_negotiated(session.negotiated.key_parameters(), &message)?;
     let octets = session.tls_unique.signed_octets();
     let verified = |binding: TokenBindingRef<'m>| {
-        verify_binding(verifier, binding, &octets, options.profile.signature)
-            .map(|()| VerifiedBinding { binding })
+        verify_binding(verifier, binding, &octets)
+            .map(|()| VerifiedBinding {
+                id: binding.id(),
+                extensions: binding.extensions(),
+            })
             .map_err(|_| {
                 let offset = message.offset_of(binding.signature());
                 TerminateReason::new(TerminateKind::SignatureInvalid, SIGNATURE, offset)

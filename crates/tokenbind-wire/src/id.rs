@@ -13,7 +13,7 @@ use crate::{
     codec::{Failure, Parsed, uint8, whole},
     error::{DecodeError, EncodeError, ErrorKind},
     key::{KeyParameters, PublicKey, PublicKeyRef, key_of_checked_id, public_key, skipped_key},
-    profile::PointEncoding,
+    profile::{EncodingProfile, PointEncoding},
     registry::{
         HashAlgorithm, NamedCurve, SignatureAlgorithm, SignatureAndHashAlgorithm, TokenBindingType,
     },
@@ -31,6 +31,7 @@ pub struct TokenBindingIdRef<'a> {
     bytes: &'a [u8],
     tokenbinding_type: TokenBindingType,
     algorithm: SignatureAndHashAlgorithm,
+    key: PublicKeyRef<'a>,
 }
 
 impl<'a> TokenBindingIdRef<'a> {
@@ -41,7 +42,11 @@ impl<'a> TokenBindingIdRef<'a> {
     /// # Errors
     /// What is malformed, and where. An unknown `algorithm.signature` cannot be read: its key
     /// structure is not known.
-    pub fn from_bytes(bytes: &'a [u8], point: PointEncoding) -> Result<Self, DecodeError> {
+    pub fn from_bytes(
+        bytes: &'a [u8],
+        profile: impl Into<EncodingProfile>,
+    ) -> Result<Self, DecodeError> {
+        let point = profile.into().point;
         whole(bytes, ID, |input| {
             let (key, head) = head(input)?;
             head.id(key, point)
@@ -76,8 +81,8 @@ impl<'a> TokenBindingIdRef<'a> {
 
     /// The key. In a binding of unknown type it is as it stands in the message, not checked.
     #[must_use]
-    pub fn key(self) -> PublicKeyRef<'a> {
-        key_of_checked_id(self.key_id(), self.algorithm.signature)
+    pub const fn key(self) -> PublicKeyRef<'a> {
+        self.key
     }
 
     /// Returns which of the draft's key parameters the identifier has, if any: an unknown hash or curve
@@ -87,7 +92,7 @@ impl<'a> TokenBindingIdRef<'a> {
         self.tokenbinding_type.name()?;
         match self.algorithm {
             SignatureAndHashAlgorithm::RSA_SHA256 => Some(KeyParameters::Rsa2048),
-            SignatureAndHashAlgorithm::ECDSA_P256_SHA256 => match self.key() {
+            SignatureAndHashAlgorithm::ECDSA_P256_SHA256 => match self.key {
                 PublicKeyRef::Ecdsa(key) if key.namedcurve() == NamedCurve::SECP256R1 => {
                     Some(KeyParameters::P256)
                 }
@@ -123,9 +128,14 @@ impl<'a> TokenBindingIdRef<'a> {
         (self.tokenbinding_type == TokenBindingType::PROVIDED).then_some(ProvidedIdRef(self))
     }
 
-    /// The owned form.
+    /// Returns the owned form.
+    ///
+    /// The name is not `to_owned`: on a reference to this type that would be [`ToOwned::to_owned`], which returns
+    /// another borrowed form.
+    ///
+    /// [`ToOwned::to_owned`]: alloc::borrow::ToOwned::to_owned
     #[must_use]
-    pub fn to_owned(self) -> TokenBindingId {
+    pub fn into_owned(self) -> TokenBindingId {
         TokenBindingId {
             bytes: self.bytes.to_vec(),
             tokenbinding_type: self.tokenbinding_type,
@@ -190,22 +200,23 @@ impl<'a> Head<'a> {
         point: PointEncoding,
     ) -> Option<Parsed<'a, TokenBindingIdRef<'a>>> {
         let parsed = public_key(key, self.algorithm.signature, point)?;
-        Some(parsed.map(|(rest, _)| (rest, self.until(rest))))
+        Some(parsed.map(|(rest, key)| (rest, self.until(rest, key))))
     }
 
     /// Reads only the lengths of the key that follows; nothing if its structure is not known.
     pub(crate) fn skipped_id(self, key: &'a [u8]) -> Option<Parsed<'a, TokenBindingIdRef<'a>>> {
         let parsed = skipped_key(key, self.algorithm.signature)?;
-        Some(parsed.map(|(rest, ())| (rest, self.until(rest))))
+        Some(parsed.map(|(rest, key)| (rest, self.until(rest, key))))
     }
 
     /// The identifier that ends where `rest` begins.
-    fn until(self, rest: &[u8]) -> TokenBindingIdRef<'a> {
+    fn until(self, rest: &[u8], key: PublicKeyRef<'a>) -> TokenBindingIdRef<'a> {
         let length = self.start.len().saturating_sub(rest.len());
         TokenBindingIdRef {
             bytes: self.start.get(..length).unwrap_or_default(),
             tokenbinding_type: self.tokenbinding_type,
             algorithm: self.algorithm,
+            key,
         }
     }
 
@@ -254,13 +265,14 @@ impl TokenBindingId {
     pub fn try_new(
         tokenbinding_type: TokenBindingType,
         key: &PublicKey,
-        point: PointEncoding,
+        profile: impl Into<EncodingProfile>,
     ) -> Result<Self, EncodeError> {
+        let profile = profile.into();
         let algorithm = key.parameters().algorithm();
         let mut bytes = Vec::with_capacity(272);
         bytes.extend([tokenbinding_type.0, algorithm.hash.0, algorithm.signature.0]);
-        key.put(&mut bytes, point)?;
-        TokenBindingIdRef::from_bytes(&bytes, point)?;
+        key.put(&mut bytes, profile.point)?;
+        TokenBindingIdRef::from_bytes(&bytes, profile)?;
         Ok(Self {
             bytes,
             tokenbinding_type,
@@ -272,8 +284,11 @@ impl TokenBindingId {
     ///
     /// # Errors
     /// As [`TokenBindingIdRef::from_bytes`].
-    pub fn from_bytes(bytes: &[u8], point: PointEncoding) -> Result<Self, DecodeError> {
-        TokenBindingIdRef::from_bytes(bytes, point).map(TokenBindingIdRef::to_owned)
+    pub fn from_bytes(
+        bytes: &[u8],
+        profile: impl Into<EncodingProfile>,
+    ) -> Result<Self, DecodeError> {
+        TokenBindingIdRef::from_bytes(bytes, profile).map(TokenBindingIdRef::into_owned)
     }
 
     /// The borrowed view, which has the accessors.
@@ -283,6 +298,7 @@ impl TokenBindingId {
             bytes: &self.bytes,
             tokenbinding_type: self.tokenbinding_type,
             algorithm: self.algorithm,
+            key: key_of_checked_id(&self.bytes, self.algorithm.signature),
         }
     }
 

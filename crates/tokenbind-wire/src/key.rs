@@ -185,17 +185,29 @@ fn rsa_public_key(input: &[u8]) -> Parsed<'_, PublicKeyRef<'_>> {
 }
 
 /// Reads the lengths of the key that `signature` selects, and nothing in it.
-pub(crate) fn skipped_key(input: &[u8], signature: SignatureAlgorithm) -> Option<Parsed<'_, ()>> {
-    let parsed = match signature {
-        SignatureAlgorithm::RSA => {
-            vector_u16(input, MODULUS).and_then(|(rest, _)| vector_u8(rest, PUBLICEXPONENT))
-        }
+pub(crate) fn skipped_key(
+    input: &[u8],
+    signature: SignatureAlgorithm,
+) -> Option<Parsed<'_, PublicKeyRef<'_>>> {
+    match signature {
+        SignatureAlgorithm::RSA => Some(vector_u16(input, MODULUS).and_then(|(rest, modulus)| {
+            let (rest, publicexponent) = vector_u8(rest, PUBLICEXPONENT)?;
+            let key = RsaPublicKeyRef {
+                modulus,
+                publicexponent,
+            };
+            Ok((rest, PublicKeyRef::Rsa(key)))
+        })),
         SignatureAlgorithm::ECDSA_P256 => {
-            uint16(input, NAMEDCURVE).and_then(|(rest, _)| vector_u8(rest, POINT))
+            Some(uint16(input, NAMEDCURVE).and_then(|(rest, namedcurve)| {
+                let namedcurve = NamedCurve(namedcurve);
+                let (rest, point) = vector_u8(rest, POINT)?;
+                let key = EcdsaParamsRef { namedcurve, point };
+                Ok((rest, PublicKeyRef::Ecdsa(key)))
+            }))
         }
-        _ => return None,
-    };
-    Some(parsed.map(|(rest, _)| (rest, ())))
+        _ => None,
+    }
 }
 
 /// Bits of a big-endian number without leading zero bytes.
@@ -235,23 +247,16 @@ fn ecdsa_params(input: &[u8], encoding: PointEncoding) -> Parsed<'_, PublicKeyRe
     Ok((rest, PublicKeyRef::Ecdsa(key)))
 }
 
-/// The key of a `TokenBindingID` that was read before: its lengths are right.
-pub(crate) fn key_of_checked_id(key_id: &[u8], signature: SignatureAlgorithm) -> PublicKeyRef<'_> {
-    let part = |from: usize| key_id.get(from..).unwrap_or_default();
-    if signature == SignatureAlgorithm::RSA {
-        let (rest, modulus) = vector_u16(part(2), MODULUS).unwrap_or_default();
-        let (_, publicexponent) = vector_u8(rest, PUBLICEXPONENT).unwrap_or_default();
-        PublicKeyRef::Rsa(RsaPublicKeyRef {
-            modulus,
-            publicexponent,
-        })
-    } else {
-        let curve = part(2).first_chunk().copied().unwrap_or_default();
-        PublicKeyRef::Ecdsa(EcdsaParamsRef {
-            namedcurve: NamedCurve(u16::from_be_bytes(curve)),
-            point: part(5),
-        })
-    }
+/// Returns the key of an owned `TokenBindingID`, whose bytes were read before: its lengths are right. A borrowed
+/// identifier keeps the key that reading gave.
+pub(crate) fn key_of_checked_id(id: &[u8], signature: SignatureAlgorithm) -> PublicKeyRef<'_> {
+    let key = id.get(3..).unwrap_or_default();
+    let read = skipped_key(key, signature).and_then(Result::ok);
+    let unreadable = PublicKeyRef::Ecdsa(EcdsaParamsRef {
+        namedcurve: NamedCurve(0),
+        point: &[],
+    });
+    read.map_or(unreadable, |(_, key)| key)
 }
 
 /// A public key of one of the two kinds the draft can negotiate, free of any encoding profile.

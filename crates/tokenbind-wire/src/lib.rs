@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;
@@ -20,17 +21,19 @@ mod rustcrypto;
 mod sign;
 mod signature;
 mod tls_unique;
-mod token;
+pub mod token;
 mod verify;
 
 #[cfg(feature = "pki-types")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pki-types")))]
 pub use pki_types::PkiTypes;
 #[cfg(feature = "rustcrypto")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustcrypto")))]
 pub use rustcrypto::{P256Key, Rsa2048Key, RustCrypto};
 pub use {
     alpn::{
         ApplicationProtocol, Negotiated, NegotiationError, ProtocolVersion, Selection, TlsFacts,
-        TokenBindingAlpn, check_server_choice, select,
+        TokenBindingAlpn,
     },
     error::{DecodeError, EncodeError, EncodeErrorKind, ErrorKind},
     establish::{
@@ -44,13 +47,9 @@ pub use {
         TokenBindingMessageRef, TokenBindingRef, UnreadableTail,
     },
     profile::{DecodeOptions, EncodingProfile, Limits, PointEncoding, SignatureEncoding},
-    registry::{
-        ExtensionType, HashAlgorithm, NamedCurve, SignatureAlgorithm, SignatureAndHashAlgorithm,
-        TokenBindingType,
-    },
-    sign::{MessageError, Sign, SignError, message},
+    registry::{SignatureAndHashAlgorithm, TokenBindingType},
+    sign::{MessageError, Sign, SignError, sign_message},
     signature::Signature,
     tls_unique::{Handshake, SignedOctets, TlsUnique, TlsUniqueError},
-    token::{BearerPolicy, DiscardReason, TokenClaim, TokenVerdict, check_token},
     verify::{SignatureInvalid, Verify},
 };

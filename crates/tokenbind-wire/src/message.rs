@@ -12,7 +12,7 @@ use crate::{
     id::{Head, ID, TYPE, TokenBindingId, TokenBindingIdRef, head},
     profile::{DecodeOptions, EncodingProfile, Limits},
     registry::{ExtensionType, SignatureAndHashAlgorithm, TokenBindingType},
-    signature::{self, SIGNATURE},
+    signature::{KeyAndSignature, SIGNATURE},
 };
 
 pub(crate) const MESSAGE: &str = "TokenBindingMessage";
@@ -108,6 +108,7 @@ impl fmt::Debug for Extensions<'_> {
 pub struct TokenBindingRef<'a> {
     id: TokenBindingIdRef<'a>,
     signature: &'a [u8],
+    key_and_signature: Option<KeyAndSignature<'a>>,
     extensions: Extensions<'a>,
 }
 
@@ -130,9 +131,14 @@ impl<'a> TokenBindingRef<'a> {
         self.extensions
     }
 
-    fn to_owned(self) -> TokenBinding {
+    /// Returns key and signature as decoding has checked them, if the draft knows their parameters.
+    pub(crate) const fn key_and_signature(self) -> Option<KeyAndSignature<'a>> {
+        self.key_and_signature
+    }
+
+    fn into_owned(self) -> TokenBinding {
         TokenBinding {
-            id: self.id.to_owned(),
+            id: self.id.into_owned(),
             signature: self.signature.to_vec(),
             extensions: self.extensions.map(Extension::from).collect(),
         }
@@ -153,10 +159,9 @@ fn token_binding<'a>(
     };
     Some(id.and_then(|(rest, id)| {
         let (rest, signature) = vector_u16(rest, SIGNATURE)?;
-        if let Some(parameters) = id.key_parameters() {
-            signature::from_wire(signature, parameters, options.profile.signature)
+        let key_and_signature =
+            KeyAndSignature::from_wire(id, signature, options.profile.signature)
                 .map_err(Failure::fatal)?;
-        }
         let (rest, extensions) = vector_u16(rest, EXTENSIONS)?;
         let (limit, actual) = (options.limits.extension_bytes, extensions.len());
         if actual > limit {
@@ -167,6 +172,7 @@ fn token_binding<'a>(
         let binding = TokenBindingRef {
             id,
             signature,
+            key_and_signature,
             extensions,
         };
         Ok((rest, binding))
@@ -347,14 +353,14 @@ impl<'a> TokenBindingMessageRef<'a> {
         self.bytes.offset(part)
     }
 
-    /// The owned form, which encodes to the same bytes.
+    /// Returns the owned form, which encodes to the same bytes.
     #[must_use]
-    pub fn to_owned(&self) -> TokenBindingMessage {
+    pub fn into_owned(self) -> TokenBindingMessage {
         TokenBindingMessage {
             token_bindings: self
                 .token_bindings
-                .iter()
-                .map(|binding| binding.to_owned())
+                .into_iter()
+                .map(TokenBindingRef::into_owned)
                 .collect(),
             unreadable: self.unreadable.map(|tail| tail.bytes.to_vec()),
         }
@@ -390,7 +396,7 @@ pub struct TokenBinding {
 }
 
 impl TokenBinding {
-    /// A binding of these parts. [`message`](crate::message) signs and builds in one step.
+    /// A binding of these parts. [`sign_message`](crate::sign_message) signs and builds in one step.
     #[must_use]
     pub const fn new(id: TokenBindingId, signature: Vec<u8>, extensions: Vec<Extension>) -> Self {
         Self {
@@ -463,7 +469,7 @@ impl TokenBindingMessage {
         bytes: &[u8],
         options: impl Into<DecodeOptions>,
     ) -> Result<Self, DecodeError> {
-        TokenBindingMessageRef::from_bytes(bytes, options).map(|message| message.to_owned())
+        TokenBindingMessageRef::from_bytes(bytes, options).map(TokenBindingMessageRef::into_owned)
     }
 
     /// The bindings that could be read.

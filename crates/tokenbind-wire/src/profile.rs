@@ -56,6 +56,13 @@ impl EncodingProfile {
     }
 }
 
+/// The profile of a point's form, for values without a signature: identifiers.
+impl From<PointEncoding> for EncodingProfile {
+    fn from(point: PointEncoding) -> Self {
+        Self::new(point, SignatureEncoding::default())
+    }
+}
+
 /// What a decoder takes at most. The defaults are the wire's own ceilings, but for the number of
 /// bindings, which the draft does not bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

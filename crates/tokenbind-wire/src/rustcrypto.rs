@@ -208,6 +208,7 @@ mod pkcs8 {
     use super::{P256Key, Rsa2048Key};
     use crate::sign::SignError;
 
+    #[cfg_attr(docsrs, doc(cfg(feature = "pkcs8")))]
     impl P256Key {
         /// Imports a key from PKCS#8 DER.
         ///
@@ -227,6 +228,7 @@ mod pkcs8 {
         }
     }
 
+    #[cfg_attr(docsrs, doc(cfg(feature = "pkcs8")))]
     impl Rsa2048Key {
         /// Imports a key from PKCS#8 DER.
         ///

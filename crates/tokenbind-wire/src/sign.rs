@@ -1,5 +1,5 @@
-//! [`Sign`]: a key that signs and need not be exported; and [`message`], which builds what a client
-//! sends.
+//! [`Sign`]: a key that signs and need not be exported; and [`sign_message`], which builds the message
+//! that a client sends.
 
 use alloc::{vec, vec::Vec};
 use core::fmt;
@@ -75,13 +75,21 @@ impl fmt::Display for MessageError {
                 write!(f, "the key is not a {} key", negotiated.name())
             }
             Self::SignatureKind => f.write_str("the key returned a signature of another kind"),
-            Self::Sign(error) => error.fmt(f),
-            Self::Encode(error) => error.fmt(f),
+            Self::Sign(_) => f.write_str("the key cannot sign"),
+            Self::Encode(_) => f.write_str("the message cannot be encoded"),
         }
     }
 }
 
-impl core::error::Error for MessageError {}
+impl core::error::Error for MessageError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Sign(error) => Some(error),
+            Self::Encode(error) => Some(error),
+            Self::KeyParametersMismatch { .. } | Self::SignatureKind => None,
+        }
+    }
+}
 
 /// The message a client sends on a connection (draft-popov-token-binding-00 section 4): the
 /// provided binding under the negotiated parameters, and in federation a referred one under the
@@ -90,7 +98,7 @@ impl core::error::Error for MessageError {}
 /// # Errors
 /// When `provided` is of other parameters than negotiated, both keys are the same, or a key store
 /// fails.
-pub fn message(
+pub fn sign_message(
     negotiated: Negotiated,
     tls_unique: &TlsUnique,
     provided: &dyn Sign,

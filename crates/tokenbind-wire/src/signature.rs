@@ -12,7 +12,13 @@ use nom::{
     number::complete::be_u8,
 };
 
-use crate::{codec::Failure, error::ErrorKind, key::KeyParameters, profile::SignatureEncoding};
+use crate::{
+    codec::Failure,
+    error::ErrorKind,
+    id::TokenBindingIdRef,
+    key::{KeyParameters, PublicKeyRef, RsaPublicKeyRef},
+    profile::SignatureEncoding,
+};
 
 pub(crate) const SIGNATURE: &str = "TokenBinding.signature";
 
@@ -65,36 +71,64 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// The value of a `TokenBinding.signature`, or what is wrong with its form.
-pub(crate) fn from_wire<'a>(
-    octets: &'a [u8],
-    parameters: KeyParameters,
-    encoding: SignatureEncoding,
-) -> Result<SignatureRef<'a>, Failure<'a>> {
-    let length = |expected| {
-        let actual = octets.len();
-        let kind = ErrorKind::SignatureLength { expected, actual };
-        Failure::new(kind, SIGNATURE, octets)
-    };
-    match (parameters, encoding) {
-        (KeyParameters::Rsa2048, _) => octets
-            .try_into()
-            .map(SignatureRef::Rsa2048)
-            .map_err(|_| length(256)),
-        (KeyParameters::P256, SignatureEncoding::Raw64) => octets
-            .try_into()
-            .map(SignatureRef::P256)
-            .map_err(|_| length(64)),
-        (KeyParameters::P256, SignatureEncoding::Der) => ecdsa_from_der(octets)
-            .map(SignatureRef::P256)
-            .ok_or(Failure::new(ErrorKind::SignatureDer, SIGNATURE, octets)),
+/// The key and the signature of a binding under parameters that the draft knows, as decoding has checked them: what
+/// [`Verify`](crate::Verify) is called with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyAndSignature<'a> {
+    P256 {
+        coordinates: &'a [u8; 64],
+        signature: [u8; 64],
+    },
+    Rsa2048 {
+        key: RsaPublicKeyRef<'a>,
+        signature: &'a [u8; 256],
+    },
+}
+
+impl<'a> KeyAndSignature<'a> {
+    /// Reads the `TokenBinding.signature` that follows an identifier. Returns `None` if the identifier has other
+    /// parameters than those the draft knows: the signature is opaque then.
+    pub(crate) fn from_wire(
+        id: TokenBindingIdRef<'a>,
+        octets: &'a [u8],
+        encoding: SignatureEncoding,
+    ) -> Result<Option<Self>, Failure<'a>> {
+        let length = |expected| {
+            let actual = octets.len();
+            let kind = ErrorKind::SignatureLength { expected, actual };
+            Failure::new(kind, SIGNATURE, octets)
+        };
+        match (id.key_parameters(), id.key()) {
+            (Some(KeyParameters::Rsa2048), PublicKeyRef::Rsa(key)) => {
+                let signature = octets.try_into().map_err(|_| length(256))?;
+                Ok(Some(Self::Rsa2048 { key, signature }))
+            }
+            (Some(KeyParameters::P256), PublicKeyRef::Ecdsa(key)) => {
+                let signature = match encoding {
+                    SignatureEncoding::Raw64 => octets.try_into().map_err(|_| length(64))?,
+                    SignatureEncoding::Der => ecdsa_from_der(octets).ok_or(Failure::new(
+                        ErrorKind::SignatureDer,
+                        SIGNATURE,
+                        octets,
+                    ))?,
+                };
+                Ok(key.coordinates().map(|coordinates| Self::P256 {
+                    coordinates,
+                    signature,
+                }))
+            }
+            _ => Ok(None),
+        }
     }
 }
 
-/// As [`Signature`], without a copy of the long kind.
-pub(crate) enum SignatureRef<'a> {
-    P256([u8; 64]),
-    Rsa2048(&'a [u8; 256]),
+impl fmt::Debug for KeyAndSignature<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::P256 { .. } => "P256",
+            Self::Rsa2048 { .. } => "Rsa2048",
+        })
+    }
 }
 
 type Der<'a, O> = IResult<&'a [u8], O>;

@@ -1,4 +1,4 @@
-//! Security token validation (draft-popov-token-binding-00 section 7): [`check_token`].
+//! Security token validation (draft-popov-token-binding-00 section 7): [`TokenClaim::check`].
 
 use subtle::ConstantTimeEq;
 
@@ -68,42 +68,44 @@ impl DiscardReason {
     }
 }
 
-/// Checks a security token against the connection it came over (section 7). Identifiers are
-/// compared in constant time.
-///
-/// `connection` is the identifier of the *provided* binding that was established, from
-/// [`VerifiedBinding::id`](crate::VerifiedBinding::id), or from a proxy that is trusted to have
-/// established it; `None` where there is none. [`TokenBindingIdRef::provided`] gives it, and gives nothing for
-/// a referred one, whose owner may be another client of another server.
-///
-/// [`TokenBindingIdRef::provided`]: crate::TokenBindingIdRef::provided
-pub fn check_token(
-    token: TokenClaim<'_>,
-    connection: Option<ProvidedIdRef<'_>>,
-    bearer_policy: BearerPolicy,
-) -> TokenVerdict {
-    use DiscardReason::{BearerNotHonored, Mismatch, NoTokenBindingEstablished, Unreadable};
+impl TokenClaim<'_> {
+    /// Checks a security token against the connection it came over (section 7). Identifiers are
+    /// compared in constant time.
+    ///
+    /// `connection` is the identifier of the *provided* binding that was established, from
+    /// [`VerifiedBinding::id`](crate::VerifiedBinding::id), or from a proxy that is trusted to have
+    /// established it; `None` if there is no binding. [`TokenBindingIdRef::provided`] returns it, and returns
+    /// `None` for a referred identifier, whose owner may be another client of another server.
+    ///
+    /// [`TokenBindingIdRef::provided`]: crate::TokenBindingIdRef::provided
+    pub fn check(
+        self,
+        connection: Option<ProvidedIdRef<'_>>,
+        bearer_policy: BearerPolicy,
+    ) -> TokenVerdict {
+        use DiscardReason::{BearerNotHonored, Mismatch, NoTokenBindingEstablished, Unreadable};
 
-    let digest;
-    let (claimed, established) = match (token, connection) {
-        (TokenClaim::Bearer, _) => {
-            return match bearer_policy {
-                BearerPolicy::Honor => TokenVerdict::HonorBearer,
-                BearerPolicy::Discard => TokenVerdict::Discard(BearerNotHonored),
-            };
+        let digest;
+        let (claimed, established) = match (self, connection) {
+            (Self::Bearer, _) => {
+                return match bearer_policy {
+                    BearerPolicy::Honor => TokenVerdict::HonorBearer,
+                    BearerPolicy::Discard => TokenVerdict::Discard(BearerNotHonored),
+                };
+            }
+            (Self::Unreadable, _) => return TokenVerdict::Discard(Unreadable),
+            (_, None) => return TokenVerdict::Discard(NoTokenBindingEstablished),
+            (Self::Id(id), Some(connection)) => (id, connection.id().as_bytes()),
+            (Self::KeyId(key_id), Some(connection)) => (key_id, connection.id().key_id()),
+            (Self::KeyIdSha256(sha256), Some(connection)) => {
+                digest = connection.id().key_id_sha256();
+                (sha256, digest.as_slice())
+            }
+        };
+        if claimed.ct_eq(established).into() {
+            TokenVerdict::HonorBound
+        } else {
+            TokenVerdict::Discard(Mismatch)
         }
-        (TokenClaim::Unreadable, _) => return TokenVerdict::Discard(Unreadable),
-        (_, None) => return TokenVerdict::Discard(NoTokenBindingEstablished),
-        (TokenClaim::Id(id), Some(connection)) => (id, connection.id().as_bytes()),
-        (TokenClaim::KeyId(key_id), Some(connection)) => (key_id, connection.id().key_id()),
-        (TokenClaim::KeyIdSha256(sha256), Some(connection)) => {
-            digest = connection.id().key_id_sha256();
-            (sha256, digest.as_slice())
-        }
-    };
-    if claimed.ct_eq(established).into() {
-        TokenVerdict::HonorBound
-    } else {
-        TokenVerdict::Discard(Mismatch)
     }
 }

@@ -3,10 +3,7 @@
 use core::fmt;
 
 use crate::{
-    key::{KeyParameters, PublicKeyRef},
-    message::TokenBindingRef,
-    profile::SignatureEncoding,
-    signature::{self, SignatureRef},
+    key::KeyParameters, message::TokenBindingRef, signature::KeyAndSignature,
     tls_unique::SignedOctets,
 };
 
@@ -56,25 +53,20 @@ pub trait Verify {
     ) -> Result<(), SignatureInvalid>;
 }
 
-/// Verifies the signature of one binding, whose parameters must be ones the draft knows.
+/// Verifies the signature of one binding, with the values that decoding has checked.
 pub(crate) fn verify_binding<V: Verify + ?Sized>(
     verifier: &V,
     binding: TokenBindingRef<'_>,
     octets: &SignedOctets,
-    encoding: SignatureEncoding,
 ) -> Result<(), SignatureInvalid> {
-    let id = binding.id();
-    let parameters = id.key_parameters().ok_or(SignatureInvalid)?;
-    let signature = signature::from_wire(binding.signature(), parameters, encoding)
-        .map_err(|_| SignatureInvalid)?;
-    match (id.key(), signature) {
-        (PublicKeyRef::Ecdsa(key), SignatureRef::P256(signature)) => {
-            let coordinates = key.coordinates().ok_or(SignatureInvalid)?;
-            verifier.verify_p256(coordinates, octets, &signature)
-        }
-        (PublicKeyRef::Rsa(key), SignatureRef::Rsa2048(signature)) => {
+    match binding.key_and_signature() {
+        Some(KeyAndSignature::P256 {
+            coordinates,
+            signature,
+        }) => verifier.verify_p256(coordinates, octets, &signature),
+        Some(KeyAndSignature::Rsa2048 { key, signature }) => {
             verifier.verify_rsa2048(key.modulus(), key.publicexponent(), octets, signature)
         }
-        _ => Err(SignatureInvalid),
+        None => Err(SignatureInvalid),
     }
 }

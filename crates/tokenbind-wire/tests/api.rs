@@ -8,7 +8,17 @@
     reason = "tests"
 )]
 
-use tokenbind_wire::*;
+use tokenbind_wire::{
+    ApplicationProtocol, DecodeOptions, EncodeErrorKind, EncodingProfile, ErrorKind, Extension,
+    KeyParameters, Limits, MessageError, Negotiated, Outcome, P256Key, PkiTypes, PointEncoding,
+    Position, ProtocolVersion, PublicKey, Referred, Rsa2048Key, RustCrypto, Session, Sign,
+    SignError, Signature, SignatureAndHashAlgorithm, SignatureEncoding, SignatureInvalid,
+    SignedOctets, TerminateKind, TlsFacts, TlsUnique, TokenBinding, TokenBindingAlpn,
+    TokenBindingId, TokenBindingIdRef, TokenBindingMessage, TokenBindingMessageRef,
+    TokenBindingType, Verify, establish,
+    registry::{self, ExtensionType, HashAlgorithm, SignatureAlgorithm},
+    sign_message,
+};
 
 const FACTS: TlsFacts = TlsFacts {
     version: ProtocolVersion::TLS1_2,
@@ -105,7 +115,7 @@ fn what_a_client_builds_a_server_establishes() {
     for profile in EncodingProfile::ALL {
         for (alpn, provided, referred) in roles {
             let session = session(alpn);
-            let built = message(
+            let built = sign_message(
                 session.negotiated,
                 &session.tls_unique,
                 provided,
@@ -150,7 +160,7 @@ fn what_a_client_builds_a_server_establishes() {
 fn a_client_cannot_bind_with_a_key_of_other_parameters() {
     let session = session(TokenBindingAlpn::H2Rsa2048);
     let key = P256Key::generate().unwrap();
-    let error = message(
+    let error = sign_message(
         session.negotiated,
         &session.tls_unique,
         &key,
@@ -168,7 +178,7 @@ fn a_client_cannot_bind_with_a_key_of_other_parameters() {
 fn one_key_cannot_be_provided_and_referred() {
     let session = session(TokenBindingAlpn::H2P256);
     let key = P256Key::generate().unwrap();
-    let error = message(
+    let error = sign_message(
         session.negotiated,
         &session.tls_unique,
         &key,
@@ -241,7 +251,7 @@ fn a_key_that_cannot_be_exported_signs() {
     let session = session(TokenBindingAlpn::Http11P256);
     let key = HardwareKey(P256Key::generate().unwrap());
     let profile = EncodingProfile::ALL[3];
-    let sent = message(session.negotiated, &session.tls_unique, &key, None, profile).unwrap();
+    let sent = sign_message(session.negotiated, &session.tls_unique, &key, None, profile).unwrap();
     let sent = sent.to_vec().unwrap();
     let outcome = establish(
         Some(&session),
@@ -327,11 +337,75 @@ fn identifiers_survive_json_and_are_checked_when_read() {
 }
 
 #[test]
+fn owns_an_identifier_behind_a_reference() {
+    let key = P256Key::generate().unwrap();
+    let id = TokenBindingId::try_new(
+        TokenBindingType::PROVIDED,
+        key.public_key(),
+        PointEncoding::X962,
+    )
+    .unwrap();
+    let view: &TokenBindingIdRef<'_> = &id.view();
+    let owned: TokenBindingId = view.into_owned();
+    assert_eq!(owned, id);
+    let mapped: Option<TokenBindingId> = Some(view).map(|view| view.into_owned());
+    assert_eq!(mapped, Some(id));
+}
+
+#[test]
+fn gives_the_cause_of_a_message_error_as_its_source_only() {
+    struct Failing(P256Key);
+    impl Sign for Failing {
+        fn public_key(&self) -> &PublicKey {
+            self.0.public_key()
+        }
+        fn sign(&self, _: &SignedOctets) -> Result<Signature, SignError> {
+            Err(SignError::Backend)
+        }
+    }
+    let session = session(TokenBindingAlpn::H2P256);
+    let key = P256Key::generate().unwrap();
+    let failing = Failing(P256Key::generate().unwrap());
+    let chain = |provided: &dyn Sign, referred: Option<&dyn Sign>| {
+        let profile = EncodingProfile::default();
+        let error = sign_message(
+            session.negotiated,
+            &session.tls_unique,
+            provided,
+            referred,
+            profile,
+        )
+        .unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        (error.to_string(), source)
+    };
+    let text = str::to_owned;
+    assert_eq!(
+        chain(&failing, None),
+        (
+            text("the key cannot sign"),
+            Some(text("the key store or the random source failed"))
+        )
+    );
+    assert_eq!(
+        chain(&key, Some(&key)),
+        (
+            text("the message cannot be encoded"),
+            Some(text(
+                "TokenBindingID: provided and referred binding use the same key"
+            ))
+        )
+    );
+    let rsa = Rsa2048Key::generate().unwrap();
+    assert_eq!(chain(&rsa, None), (text("the key is not a p256 key"), None));
+}
+
+#[test]
 fn lowered_limits_are_kept() {
     let session = session(TokenBindingAlpn::Http11P256);
     let key = P256Key::generate().unwrap();
     let profile = EncodingProfile::default();
-    let built = message(session.negotiated, &session.tls_unique, &key, None, profile).unwrap();
+    let built = sign_message(session.negotiated, &session.tls_unique, &key, None, profile).unwrap();
     let bindings = built.token_bindings();
     let binding = TokenBinding::new(
         bindings[0].id().clone(),

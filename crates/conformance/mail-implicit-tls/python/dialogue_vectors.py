@@ -7,11 +7,29 @@ dialogue_reference.py, a second implementation, must find the same, and gives wh
 import dialogue_reference as reference
 from suite_file import SuiteFile, main
 
-CLIENT = SuiteFile("client-dialogue", __file__, ["newman-3-1"])
-SERVER = SuiteFile("server-dialogue", __file__, ["newman-3-1"])
+CLIENT = SuiteFile("client-dialogue", __file__, [])
+SERVER = SuiteFile("server-dialogue", __file__, [])
 EHLO_TLS, EHLO_AUTH = "250-mail\r\n250 STARTTLS\r\n", "250-mail\r\n250 AUTH PLAIN EXTERNAL\r\n"
 CAPA_TLS, CAPA = "+OK\r\nSTLS\r\n.\r\n", "+OK\r\nSASL PLAIN\r\n.\r\n"
 IMAP_TLS, IMAP = "* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n", "* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nt OK done\r\n"
+
+
+def of_client(service, end, options):
+    """What a case shows: TLS at the high level and before anything else, or the states of the greeting."""
+    if end == "no-authentication":
+        return ["newman-4-3-2"]
+    if end == "preauth-in-clear":
+        return ["newman-4-2-3", "newman-9-1-3"]
+    if options.get("upgraded"):
+        return ["newman-3-1-1", "newman-9-1-3"] if end in ("ready", "tls", "receive") else ["newman-3-1-1", "newman-3-1-4"]
+    return {"imaps": ["newman-4-2-3"], "pop3s": ["newman-4-1-2"], "submissions": ["newman-4-3-2"]}.get(service, ["newman-3-3-3"])
+
+
+def of_server(result, can_start_tls):
+    """What a case shows: STARTTLS where it can work, and nothing but discovery before TLS."""
+    if not can_start_tls:
+        return ["newman-9-2-3", "newman-9-1-3"]
+    return ["newman-9-2-2"] if result["end"] == "tls" else ["newman-9-1-3"]
 
 
 def client(name, service, end, *script, **options):
@@ -21,7 +39,7 @@ def client(name, service, end, *script, **options):
     outcome = result["result"]
     found = outcome if isinstance(outcome, str) else outcome.get("failed", "ready")
     assert found == end, f"{name}: {result}"
-    CLIENT.case(name, result, service=service, script=turns, **options)
+    CLIENT.case(name, result, of_client(service, end, options), service=service, script=turns, **options)
 
 
 def upgraded(name, service, end, *script):
@@ -32,7 +50,7 @@ def server(name, protocol, end, *turns, can_start_tls=True):
     result = reference.server(protocol, can_start_tls, turns)
     found = result["end"] if isinstance(result["end"], str) else result["end"]["closed"]
     assert found == end, f"{name}: {result}"
-    SERVER.case(name, result, protocol=protocol, can_start_tls=can_start_tls, client=list(turns))
+    SERVER.case(name, result, of_server(result, can_start_tls), protocol=protocol, can_start_tls=can_start_tls, client=list(turns))
 
 
 # --- Within TLS --------------------------------------------------------------------------------------------------

@@ -6,8 +6,12 @@ use std::{
 };
 
 use ring::hmac;
-use tokenbind_http::sealed_tokens::{BoundCookie, BoundTokens, CookieAttributes, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES, OpenedToken, SealedTokenVerdict, TokenKeyId, TokenKeys, TokenRefusal, TokenRefusalKind};
-use tokenbind_wire::{BearerPolicy, PointEncoding, ProvidedIdRef, TokenBindingId};
+use tokenbind_http::sealed_tokens::{
+    BoundCookie, BoundTokens, CookieAttributes, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES,
+    MAX_SEALED_BYTES, OpenedToken, SealedTokenVerdict, TokenKeyId, TokenKeys, TokenRefusal,
+    TokenRefusalKind,
+};
+use tokenbind_wire::{PointEncoding, ProvidedIdRef, TokenBindingId, token::BearerPolicy};
 
 use super::Broken;
 

@@ -11,7 +11,15 @@ use std::{
 };
 
 use rustls::server::Acceptor;
-use tokenbind_http::{ReferredTokenBinding, client, federation::{Disclosure, Party, Permission, WithheldReason}, header::{self, Header, HeaderOptions}, keys::{Key, KeyStore, KeyStoreError, KeyStoreErrorKind}, origin::{Origin, Scope}, server::{self, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, RequestOutcome}, tls::ClientOffer};
+use tokenbind_http::{
+    ReferredTokenBinding, client,
+    federation::{Disclosure, Party, Permission, WithheldReason},
+    header::{self, Header, HeaderOptions},
+    keys::{Key, KeyStore, KeyStoreError, KeyStoreErrorKind},
+    origin::{Origin, Scope},
+    server::{self, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, RequestOutcome},
+    tls::ClientOffer,
+};
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, KeyParameters, Negotiated, Outcome, P256Key, Position,
     ProtocolVersion, PublicKey, Referred, Session, Sign, SignError, Signature, SignatureInvalid,
@@ -81,7 +89,7 @@ fn web_safe(value: &[u8], allow_padding: bool) -> Result<Vec<u8>, (&'static str,
 pub fn header(value: &[u8]) -> Result<(), Broken> {
     for allow_padding in [false, true] {
         let options = HeaderOptions { allow_padding };
-        let decode = |value| match Header::from_values(TODO[value], options) {
+        let decode = |value: &[u8]| match Header::One(value).decode(options) {
             Ok(message) => message.ok_or(("no header", 0)),
             Err(error) => Err((error.kind().name(), error.offset())),
         };
@@ -105,11 +113,13 @@ pub fn header(value: &[u8]) -> Result<(), Broken> {
                 }
             }
         }
-        let twice = Header::from_values(TODO[value, value], options).map_err(|error| error.kind().name());
+        let twice = Header::from_values([value, value])
+            .decode(options)
+            .map_err(|error| error.kind().name());
         if twice != Err("duplicate") {
             return Err(format!("two headers: {twice:?}"));
         }
-        let none = Header::from_values(TODO[], options);
+        let none = Header::from_values([]).decode(options);
         if none != Ok(None) {
             return Err(format!("no header: {none:?}"));
         }
@@ -282,14 +292,10 @@ pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
     let mut binding = server::ConnectionState::new(session, options);
     let told = Arc::new(AtomicUsize::new(0));
     let tell = told.clone();
-    let shared = server::Connection::new(
-        session,
-        Arc::new(counting()),
-        options,
-        Some(Arc::new(move |_| {
-            tell.fetch_add(1, Ordering::Relaxed);
-        })),
-    );
+    let shared = server::Connection::new(session, Arc::new(counting()), options);
+    let shared = shared.on_terminate(move |_| {
+        tell.fetch_add(1, Ordering::Relaxed);
+    });
     let mut model = Model {
         session,
         options,

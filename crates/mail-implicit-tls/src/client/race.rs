@@ -55,7 +55,10 @@ pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpSt
 mod tests {
     use std::net::Ipv4Addr;
 
-    use tokio::net::TcpListener;
+    use tokio::{
+        net::{TcpListener, TcpSocket},
+        time::{Instant, timeout},
+    };
 
     use super::*;
 
@@ -76,6 +79,47 @@ mod tests {
         let addresses = ["127.0.0.9", "127.0.0.1"].map(|it| it.parse().unwrap());
         let stream = connect(&addresses, port).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
+    }
+
+    /// Returns a listener that accepts no more: the system drops further attempts, which hang.
+    async fn deaf(address: SocketAddr) -> (TcpListener, Vec<TcpStream>) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let mut waiting = Vec::new();
+        let limit = Duration::from_millis(200);
+        while let Ok(stream) = timeout(limit, TcpStream::connect(address)).await {
+            waiting.push(stream.unwrap());
+            assert!(waiting.len() < 100, "a full queue is expected");
+        }
+        (listener, waiting)
+    }
+
+    #[tokio::test]
+    async fn begins_with_another_address_while_one_is_silent() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let addresses = ["127.0.0.9", "127.0.0.1"].map(|it| it.parse().unwrap());
+        let _deaf = deaf(SocketAddr::new(addresses[0], port)).await;
+        let begin = Instant::now();
+        let stream = connect(&addresses, port).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().ip(), addresses[1]);
+        assert!(begin.elapsed() >= ATTEMPT_DELAY);
+        // The first address is the last one left: it may answer until the caller's deadline.
+        let alone = timeout(Duration::from_millis(300), connect(&addresses[..1], port)).await;
+        assert!(alone.is_err());
+    }
+
+    #[tokio::test]
+    async fn keeps_the_first_address_that_answers() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let other = TcpListener::bind(("127.0.0.9", port)).await.unwrap();
+        let addresses = ["127.0.0.1", "127.0.0.9"].map(|it| it.parse().unwrap());
+        let stream = connect(&addresses, port).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().ip(), addresses[0]);
+        let second = timeout(Duration::from_millis(300), other.accept()).await;
+        assert!(second.is_err(), "no second attempt expected");
     }
 
     #[tokio::test]

@@ -3,7 +3,10 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -91,13 +94,37 @@ pub enum Closed {
 
 /// Tells how a connection ended, while a library owns its stream.
 #[derive(Clone, Debug, Default)]
-pub struct Ending(Arc<OnceLock<Closed>>);
+pub struct Ending(Arc<EndingState>);
+
+#[derive(Debug, Default)]
+struct EndingState {
+    closed: OnceLock<Closed>,
+    /// `true` once the protocol ended the session.
+    is_expected: AtomicBool,
+}
 
 impl Ending {
     /// Returns the end of the connection, once reading reached it.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.0.get().copied()
+        self.0.closed.get().copied()
+    }
+
+    /// Takes note that the protocol ended the session: the server sent `* BYE`, 221, or `+OK` as the reply to `QUIT`.
+    ///
+    /// Nothing can be missing after that, so an end of TCP without a close alert of TLS is the end of the file for
+    /// who reads, and no error. [`closed`](Self::closed) returns [`Closed::Truncated`] nevertheless.
+    pub fn expect(&self) {
+        self.0.is_expected.store(true, Ordering::Relaxed);
+    }
+
+    fn is_expected(&self) -> bool {
+        self.0.is_expected.load(Ordering::Relaxed)
+    }
+
+    /// Sets the end. The first one counts.
+    fn set(&self, closed: Closed) {
+        let _ = self.0.closed.set(closed);
     }
 }
 
@@ -214,8 +241,8 @@ impl Stream {
 }
 
 impl AsyncRead for Stream {
-    /// Reads. The end without a close alert of TLS is [`io::ErrorKind::UnexpectedEof`]; [`Stream::closed`] tells it
-    /// from other errors.
+    /// Reads. The end without a close alert of TLS is [`io::ErrorKind::UnexpectedEof`], unless
+    /// [`Ending::expect`] was called; [`Stream::closed`] tells it from other errors.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -239,14 +266,16 @@ impl AsyncRead for Stream {
                 Closed::Clean,
             ),
         };
-        // The first end counts.
-        let _ = match &read {
-            Ok(()) if buf.filled().len() == before => self.ending.0.set(end),
+        match &read {
+            Ok(()) if buf.filled().len() == before => self.ending.set(end),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                self.ending.0.set(Closed::Truncated)
+                self.ending.set(Closed::Truncated);
+                if self.ending.is_expected() {
+                    return Poll::Ready(Ok(()));
+                }
             }
-            _ => Ok(()),
-        };
+            _ => {}
+        }
         Poll::Ready(read)
     }
 }

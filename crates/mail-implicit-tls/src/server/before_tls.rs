@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::service::Protocol;
+use crate::{dialogue::lines::Lines, service::Protocol};
 
 /// The greatest length of a command before TLS, in octets. RFC 5321 section 4.5.3.1.4 has 512; IMAP's and POP's
 /// commands before TLS are shorter.
@@ -21,7 +21,7 @@ pub struct BeforeTls {
     protocol: Protocol,
     name: String,
     can_start_tls: bool,
-    buffer: Vec<u8>,
+    lines: Lines,
     commands: usize,
     state: State,
 }
@@ -106,7 +106,7 @@ impl BeforeTls {
             protocol,
             name,
             can_start_tls,
-            buffer: Vec::new(),
+            lines: Lines::default(),
             commands: 0,
             state: State::Commands,
         };
@@ -136,35 +136,34 @@ impl BeforeTls {
             State::Upgrading => return self.close(Vec::new(), CloseReason::Injected),
             State::Closed => return Answer::Close(Vec::new(), CloseReason::Quit),
         }
-        self.buffer.extend_from_slice(octets);
+        self.lines.extend(octets);
         // A ClientHello: record type 22, version 3.x.
-        if self.commands == 0 && self.buffer.starts_with(&[22, 3]) {
+        if self.commands == 0 && self.lines.unread().starts_with(&[22, 3]) {
             return self.close(Vec::new(), CloseReason::Tls);
         }
         let mut replies = Vec::new();
-        while let Some(end) = self.buffer.iter().position(|octet| *octet == b'\n') {
-            let rest = self.buffer.split_off(end.saturating_add(1));
-            let line = std::mem::replace(&mut self.buffer, rest);
+        while let Some(line) = self.lines.next_line() {
             if line.len() > MAX_COMMAND_BYTES {
                 return self.close(replies, CloseReason::TooLong);
             }
-            if is_http(&line) {
+            if is_http(line) {
                 return self.close(replies, CloseReason::Http);
             }
-            let Some(command) = line.strip_suffix(b"\r\n").filter(|line| is_line(line)) else {
+            let command = line.strip_suffix(b"\r\n").filter(|line| is_line(line));
+            let Some(command) = command.map(<[u8]>::to_vec) else {
                 return self.close(replies, CloseReason::Octet);
             };
             self.commands = self.commands.saturating_add(1);
             if self.commands > MAX_COMMANDS {
                 return self.close(replies, CloseReason::TooLong);
             }
-            let (mut reply, then) = self.command(command);
+            let (mut reply, then) = self.command(&command);
             replies.append(&mut reply);
             match then {
                 Then::Continue => {}
                 Then::Close => return self.close(replies, CloseReason::Quit),
                 // newman-9-1, CVE-2011-0411: what came with the command is not read within TLS.
-                Then::StartTls if !self.buffer.is_empty() => {
+                Then::StartTls if !self.lines.unread().is_empty() => {
                     return self.close(Vec::new(), CloseReason::Injected);
                 }
                 Then::StartTls => {
@@ -173,14 +172,10 @@ impl BeforeTls {
                 }
             }
         }
-        let bare_cr = self
-            .buffer
-            .split_last()
-            .is_some_and(|(_, line)| line.contains(&b'\r'));
-        if bare_cr || self.buffer.contains(&0) {
+        if self.lines.has_bad_octet() {
             return self.close(replies, CloseReason::Octet);
         }
-        if self.buffer.len() > MAX_COMMAND_BYTES {
+        if self.lines.unread().len() > MAX_COMMAND_BYTES {
             return self.close(replies, CloseReason::TooLong);
         }
         Answer::Send(replies)
@@ -188,7 +183,7 @@ impl BeforeTls {
 
     fn close(&mut self, octets: Vec<u8>, reason: CloseReason) -> Answer {
         self.state = State::Closed;
-        self.buffer.clear();
+        self.lines = Lines::default();
         Answer::Close(octets, reason)
     }
 

@@ -59,6 +59,43 @@ pub struct ConnectionRecord {
 }
 
 impl ConnectionRecord {
+    /// Returns the values of the `tls` and `group` clauses of a Received field (section 6, RFC 8314 section 4.3), or
+    /// nothing if the suite is not known. A session that was resumed, or whose group is not registered, has no group.
+    ///
+    /// ```
+    /// use mail_implicit_tls::{
+    ///     name::DomainName,
+    ///     received::{Client, Stamp, Transmission},
+    ///     server::ConnectionRecord,
+    /// };
+    ///
+    /// /// Returns the field that a submission server puts before a message.
+    /// fn received(
+    ///     record: &ConnectionRecord,
+    ///     ehlo: &str,
+    ///     by: &DomainName,
+    ///     seconds: u64,
+    /// ) -> Result<String, Box<dyn std::error::Error>> {
+    ///     let clause = record.tls_clause();
+    ///     let client = Client::greeting(ehlo, record.peer.ip());
+    ///     let transmission = Transmission {
+    ///         tls: clause.is_some(),
+    ///         authenticated: true,
+    ///         ..Transmission::ESMTP
+    ///     };
+    ///     let stamp = Stamp::try_new(client, by, seconds)?.with(transmission);
+    ///     Ok(match &clause {
+    ///         Some((suite, group)) => stamp.tls(suite, group.as_ref()).to_string(),
+    ///         None => stamp.to_string(),
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn tls_clause(&self) -> Option<(CipherSuite<'static>, Option<Group<'static>>)> {
+        let suite = CipherSuite::from_number(self.cipher_suite?);
+        Some((suite, self.group.and_then(Group::from_number)))
+    }
+
     fn of(
         service: Service,
         peer: SocketAddr,

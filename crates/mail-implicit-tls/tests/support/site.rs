@@ -2,13 +2,17 @@
 
 #![allow(
     dead_code,
+    clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     reason = "shared by tests, each of which uses a part"
 )]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use mail_implicit_tls::{
@@ -100,6 +104,14 @@ impl Site {
         issue(&self.params, &self.key, &[HOST], |params| {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2020, 2, 1);
+        })
+    }
+
+    /// Returns a certificate for [`HOST`] that is valid up to this time, in seconds since the Unix epoch.
+    pub(crate) fn expiring_at(&self, seconds: u64) -> Identity {
+        issue(&self.params, &self.key, &[HOST], |params| {
+            params.not_before = date_time_ymd(2020, 1, 1);
+            params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
         })
     }
 

@@ -6,7 +6,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use tokenbind_wire::{Session, message};
+use tokenbind_wire::{Session, sign_message};
 
 use crate::{
     client::state::{ClientError, State},
@@ -205,7 +205,7 @@ impl Connection {
                 state.key(self.generation, referral.consumer(), parameters)
             })
             .transpose()?;
-        let message = message(
+        let message = sign_message(
             session.negotiated,
             &session.tls_unique,
             &*provided,

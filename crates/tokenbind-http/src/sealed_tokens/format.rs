@@ -21,7 +21,7 @@ use nom::{
     error::Error as NomError,
     number::complete::{be_u8, be_u16, be_u32, be_u64},
 };
-use tokenbind_wire::DiscardReason;
+use tokenbind_wire::token::DiscardReason;
 
 use crate::sealed_tokens::{
     SealError,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tokenbind_wire::DiscardReason;
+use tokenbind_wire::token::DiscardReason;
 
 use crate::sealed_tokens::keys::TokenKeyId;
 

@@ -29,16 +29,14 @@ use tokio::{
 };
 use tower_service::Service;
 
-use crate::{
+use crate::server::{
+    acceptor::Stream,
+    connection::Connection,
+    first_request::FirstRequestFirst,
     http_server::Place,
-    server::{
-        acceptor::Stream,
-        connection::Connection,
-        first_request::FirstRequestFirst,
-        layer::{self, check},
-        request_body::RequestBody,
-        terminate::TerminateReason,
-    },
+    layer::{self, check},
+    request_body::RequestBody,
+    terminate::TerminateReason,
 };
 
 /// The time that a connection without a request is kept, unless set.

@@ -244,11 +244,11 @@ impl ConnectionState {
                 return Err(TerminateReason::header(kind));
             }
         };
-        let provided = established.provided().id().to_owned();
+        let provided = established.provided().id().into_owned();
         let referred = match established.referred() {
             Referred::None => None,
             Referred::Verified(binding) => Some(ReferredTokenBinding::Verified(
-                binding.id().to_owned().into(),
+                binding.id().into_owned().into(),
             )),
             Referred::Unsupported(algorithm) => Some(ReferredTokenBinding::Unsupported(algorithm)),
         };

@@ -7,7 +7,7 @@ use tls_parser::{
     TlsExtension, TlsExtensionType, TlsRecordType, TlsVersion, parse_tls_client_hello_extension,
     parse_tls_extension_unknown, parse_tls_handshake_client_hello, parse_tls_raw_record,
 };
-use tokenbind_wire::{ProtocolVersion, Selection, TlsFacts, TokenBindingAlpn, select};
+use tokenbind_wire::{ProtocolVersion, Selection, TlsFacts, TokenBindingAlpn};
 
 /// The longest ClientHello that is read, in bytes: the limit of rustls for handshake messages.
 pub const MAX_CLIENT_HELLO_BYTES: usize = 0xffff;
@@ -220,7 +220,7 @@ impl ClientOffer {
             extended_master_secret: true,
         };
         let ours: Vec<_> = ours.iter().map(|alpn| alpn.as_str()).collect();
-        if !matches!(select(&ours, &self.alpn, facts), Selection::TokenBinding(_)) {
+        if !matches!(facts.select(&ours, &self.alpn), Selection::TokenBinding(_)) {
             return Choice::Plain(PlainReason::NotOffered);
         }
         if !self.extended_master_secret {

@@ -13,7 +13,7 @@ use rustls::{
 };
 use tokenbind_wire::{
     ApplicationProtocol, Negotiated, NegotiationError, PkiTypes, ProtocolVersion, Session,
-    TlsFacts, TokenBindingAlpn, check_server_choice,
+    TlsFacts, TokenBindingAlpn,
 };
 
 use crate::{
@@ -239,7 +239,7 @@ pub fn client_session(
 ) -> Result<Option<Session>, SessionError> {
     // balfanz-4-3-1
     let facts = facts(connection, !capture.lacks_ems());
-    let negotiated = check_server_choice(&config.alpn_protocols, connection.alpn_protocol(), facts);
+    let negotiated = facts.check_server_choice(&config.alpn_protocols, connection.alpn_protocol());
     let Some(negotiated) = negotiated.map_err(SessionError::Negotiation)? else {
         return Ok(None);
     };

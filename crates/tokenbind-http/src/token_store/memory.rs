@@ -21,7 +21,7 @@ use crate::token_store::{
 ///     MemoryTokenStore, StoredBinding, StoredTokenDiscardReason, StoredTokenVerdict, TokenRecord,
 ///     TokenStore,
 /// };
-/// use tokenbind_wire::BearerPolicy;
+/// use tokenbind_wire::token::BearerPolicy;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

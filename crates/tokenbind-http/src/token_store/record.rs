@@ -7,8 +7,8 @@ use std::{
 };
 
 use tokenbind_wire::{
-    BearerPolicy, DiscardReason, ProvidedIdRef, TokenBindingIdRef, TokenClaim, TokenVerdict,
-    check_token,
+    ProvidedIdRef, TokenBindingIdRef,
+    token::{BearerPolicy, DiscardReason, TokenClaim, TokenVerdict},
 };
 
 use crate::{federation::TokenToIssue, token_store::error::TokenStoreErrorKind};
@@ -268,7 +268,7 @@ impl TokenRecord {
             StoredBinding::KeyId(key_id) => TokenClaim::KeyId(key_id),
             StoredBinding::Unbound => TokenClaim::Bearer,
         };
-        match check_token(claim, connection, bearer_policy) {
+        match claim.check(connection, bearer_policy) {
             TokenVerdict::HonorBound => StoredTokenVerdict::HonorBound(self),
             TokenVerdict::HonorBearer => StoredTokenVerdict::HonorBearer(self),
             TokenVerdict::Discard(reason) => {

@@ -6,7 +6,13 @@ use axum::body::Bytes;
 use http::{HeaderMap, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring};
-use tokenbind_http::{client::{self, Disclosed, HttpClient, HttpsConnector, RequestOptions}, federation::{Disclosure, Permission}, keys::{Key, KeyStore, MemoryKeyStore}, origin::{Origin, ScopeRule}, tls::client_config};
+use tokenbind_http::{
+    client::{self, Disclosed, HttpClient, HttpsConnector, RequestOptions},
+    federation::{Disclosure, Permission},
+    keys::{Key, KeyStore, MemoryKeyStore},
+    origin::{Origin, ScopeRule},
+    tls::client_config,
+};
 use tokenbind_wire::{
     KeyParameters, PointEncoding, TokenBindingAlpn, TokenBindingId, TokenBindingType,
 };

@@ -76,7 +76,11 @@ fn looked_at(site: &Site, requests: usize, refusals: &[TerminateKind]) -> Checke
         .iter()
         .map(|refusal| refusal.kind())
         .collect();
-    let expected: Vec<_> = refusals.iter().copied().map(server::TerminateKind::Message).collect();
+    let expected: Vec<_> = refusals
+        .iter()
+        .copied()
+        .map(server::TerminateKind::Message)
+        .collect();
     same("refusals", kinds, expected)
 }
 

@@ -11,10 +11,15 @@ use axum::{
 };
 use http::{StatusCode, header::AUTHORIZATION, header::LOCATION};
 use http_body_util::{BodyExt, Full};
-use tokenbind_http::{ProvidedTokenBinding, ReferredTokenBinding, client::Disclosed, federation::{Disclosure, TokenToIssue, UnboundReason, WithheldReason}, header::INCLUDE_REFERER_TOKEN_BINDING_ID};
+use tokenbind_http::{
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::Disclosed,
+    federation::{Disclosure, TokenToIssue, UnboundReason, WithheldReason},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
+};
 use tokenbind_wire::{
-    BearerPolicy, KeyParameters, P256Key, RustCrypto, SignatureInvalid, SignedOctets,
-    TokenBindingAlpn, TokenClaim, TokenVerdict, Verify, check_token,
+    KeyParameters, P256Key, RustCrypto, SignatureInvalid, SignedOctets, TokenBindingAlpn, Verify,
+    token::{BearerPolicy, TokenClaim, TokenVerdict},
 };
 
 use super::{
@@ -72,7 +77,7 @@ async fn session(request: Request) -> String {
     };
     let connection = request.extensions().get::<ProvidedTokenBinding>();
     let connection = connection.and_then(|id| id.id().provided());
-    match check_token(claim, connection, BearerPolicy::Discard) {
+    match claim.check(connection, BearerPolicy::Discard) {
         TokenVerdict::HonorBound => "honored".to_owned(),
         TokenVerdict::HonorBearer => "honored though not bound".to_owned(),
         TokenVerdict::Discard(reason) => format!("discarded: {}", reason.name()),

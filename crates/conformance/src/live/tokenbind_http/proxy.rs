@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::{Router, body::Body, extract::Request, response::IntoResponse, routing::any};
 use http::{HeaderMap, StatusCode, Uri};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tokenbind_http::{TokenBindings, proxy::{forward, strip}, header};
+use tokenbind_http::{
+    TokenBindings, header,
+    proxy::{forward, strip},
+};
 use tokenbind_wire::{P256Key, TokenBindingAlpn};
 use tokio::net::TcpListener;
 

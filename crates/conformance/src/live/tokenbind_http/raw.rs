@@ -64,7 +64,7 @@ impl Raw {
         Self {
             http2: connected.is_http2(),
             stream: connected.stream,
-            binding: connected.binding,
+            binding: connected.connection,
             next_stream: 1,
             received: Vec::new(),
         }

@@ -7,7 +7,12 @@ use std::{
 
 use axum::{Router, routing::get};
 use http_body_util::Full;
-use tokenbind_http::{client::{ClearCookies, ClientError}, federation::{Disclosure, WithheldReason}, keys::{KeyStoreError, Reset}, origin::Origin};
+use tokenbind_http::{
+    client::{ClearCookies, ClientError},
+    federation::{Disclosure, WithheldReason},
+    keys::{KeyStoreError, Reset},
+    origin::Origin,
+};
 use tokenbind_wire::TokenBindingAlpn;
 
 use super::{

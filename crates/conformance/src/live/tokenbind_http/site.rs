@@ -16,7 +16,12 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
-use tokenbind_http::{ProvidedTokenBinding, ReferredTokenBinding, origin::Origin, server::{self, serve_connection}, tls::{ServerConfigs, VersionPreference}};
+use tokenbind_http::{
+    ProvidedTokenBinding, ReferredTokenBinding,
+    origin::Origin,
+    server::{self, serve_connection},
+    tls::{ServerConfigs, VersionPreference},
+};
 use tokenbind_wire::{TokenBindingAlpn, Verify};
 use tokio::{net::TcpListener, task::AbortHandle};
 use tower_layer::Layer;

@@ -566,7 +566,11 @@ async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
         .map(|refusal| refusal.kind())
         .collect();
     let seen = site.seen().len();
-    same("refusals", refusals, [server::TerminateKind::MissingInLaterRequest])?;
+    same(
+        "refusals",
+        refusals,
+        [server::TerminateKind::MissingInLaterRequest],
+    )?;
     same("requests seen", seen, 1)
 }
 

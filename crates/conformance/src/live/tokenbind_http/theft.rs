@@ -10,7 +10,8 @@ use http::header::{COOKIE, SET_COOKIE};
 use rustls::HandshakeKind;
 use tokenbind_http::{ProvidedTokenBinding, server};
 use tokenbind_wire::{
-    BearerPolicy, TerminateKind, TokenBindingAlpn, TokenClaim, TokenVerdict, check_token,
+    TerminateKind, TokenBindingAlpn,
+    token::{BearerPolicy, TokenClaim, TokenVerdict},
 };
 
 use super::{
@@ -61,7 +62,7 @@ fn bank() -> Router {
         };
         let connection = request.extensions().get::<ProvidedTokenBinding>();
         let connection = connection.and_then(|id| id.id().provided());
-        match check_token(claim, connection, BearerPolicy::Discard) {
+        match claim.check(connection, BearerPolicy::Discard) {
             TokenVerdict::HonorBound => "account".to_owned(),
             TokenVerdict::HonorBearer => "account of a bearer".to_owned(),
             TokenVerdict::Discard(reason) => format!("nobody: {}", reason.name()),

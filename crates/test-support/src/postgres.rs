@@ -1,13 +1,5 @@
-//! A PostgreSQL server of the tests' own: Debian's package, on loopback, over TLS, in a directory
-//! that goes with it.
-
-#![allow(
-    missing_docs,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "used by tests only"
-)]
+//! A PostgreSQL server for tests: Debian's package, on loopback, over TLS, in a temporary directory
+//! that is removed with it.
 
 use std::{
     fs,
@@ -23,17 +15,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::generate_simple_self_signed;
 use sqlx::{
     Connection, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
 };
 use tempfile::TempDir;
 
+use crate::pki::Certificate;
+
 const USER: &str = "tests";
 const START: Duration = Duration::from_secs(60);
 
-/// The server, stopped when the last test lets go of it, also if that test panics.
+/// A running server. It is stopped when dropped, also if a test panics.
 pub struct PostgresServer {
     programs: Programs,
     directory: TempDir,
@@ -42,7 +35,9 @@ pub struct PostgresServer {
 }
 
 impl PostgresServer {
-    /// The server that tests share, each with a database of its own.
+    /// Returns the server that the tests of a binary share, starting it if none runs. Each test makes
+    /// a [`database`](Self::database) of its own.
+    #[must_use]
     pub fn shared() -> Arc<Self> {
         static SERVER: Mutex<Weak<PostgresServer>> = Mutex::new(Weak::new());
         let mut server = SERVER
@@ -55,14 +50,14 @@ impl PostgresServer {
         })
     }
 
-    /// A new one.
+    /// Starts a server that no other test uses, and waits until it answers.
+    #[must_use]
     pub fn start() -> Self {
         let programs = Programs::find();
         let directory = tempfile::tempdir().unwrap();
-        let certificate = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         let path = |name: &str| directory.path().join(name);
-        fs::write(path("server.crt"), certificate.cert.pem()).unwrap();
-        fs::write(path("server.key"), certificate.signing_key.serialize_pem()).unwrap();
+        let identity = Certificate::server(&["127.0.0.1"]).self_signed();
+        identity.write(&path("server.crt"), &path("server.key"));
         fs::set_permissions(path("server.key"), PermissionsExt::from_mode(0o600)).unwrap();
         for owned in [directory.path().to_owned(), path("server.key")] {
             programs.give(&owned);
@@ -94,14 +89,16 @@ impl PostgresServer {
         panic!("{}", server.log());
     }
 
-    /// Where one of its databases is. Not over TLS, whose roots take a fifth of a second to read
-    /// when they are not optimised.
+    /// Returns the URL of a database, without TLS: reading the trust anchors takes a fifth of a second
+    /// in a debug build.
+    #[must_use]
     pub fn url(&self, database: &str) -> String {
         let port = self.port;
         format!("postgres://{USER}@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
-    /// How to connect to it over TLS, and verify that it is this one.
+    /// Returns options that connect over TLS and verify this server's certificate.
+    #[must_use]
     pub fn verified(&self, database: &str) -> PgConnectOptions {
         let options: PgConnectOptions = self.url(database).parse().unwrap();
         options
@@ -109,7 +106,7 @@ impl PostgresServer {
             .ssl_root_cert(self.directory.path().join("server.crt"))
     }
 
-    /// Makes a database.
+    /// Creates a database, and returns options that connect to it.
     pub async fn database(&self, name: &str) -> PgConnectOptions {
         let mut connection = PgConnection::connect_with(&self.url("postgres").parse().unwrap())
             .await
@@ -120,17 +117,18 @@ impl PostgresServer {
         self.url(name).parse().unwrap()
     }
 
-    /// Kills it, as `kill -9` does.
+    /// Kills the server's main process with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }
 
-    /// Starts it again after [`kill`](Self::kill), on the same port.
+    /// Starts the server again after [`kill`](Self::kill), on the same port.
     pub fn restart(&mut self) {
         let begun = Instant::now();
         loop {
-            // What the killed server has started ends by itself; until then a new one refuses.
+            // The killed server's other processes end by themselves; until then a new server
+            // refuses to start.
             self.process = launch(&self.programs, self.directory.path(), self.port);
             if self.answers() {
                 return;
@@ -140,7 +138,7 @@ impl PostgresServer {
         }
     }
 
-    /// Waits until the server answers; false if it ended instead.
+    /// Waits until the server answers. Returns `false` if it ended instead.
     fn answers(&mut self) -> bool {
         let begun = Instant::now();
         loop {
@@ -169,7 +167,7 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // By the pid in its own directory; at once, since nothing of it is kept.
+        // Finds the process by the pid file in its directory. No data is kept, so it stops immediately.
         let stopped = self
             .programs
             .command("pg_ctl")
@@ -183,7 +181,7 @@ impl Drop for PostgresServer {
     }
 }
 
-/// Where PostgreSQL is, and as whom it can run: not as root.
+/// The directory of PostgreSQL's programs, and the user that runs them: PostgreSQL refuses root.
 struct Programs {
     directory: PathBuf,
     run_as: Option<(u32, u32)>,
@@ -209,7 +207,7 @@ impl Programs {
         let run_as = root.then(|| {
             account("postgres")
                 .or_else(|| account("nobody"))
-                .expect("a user to run PostgreSQL as")
+                .expect("a user to run PostgreSQL, which refuses root")
         });
         Self { directory, run_as }
     }
