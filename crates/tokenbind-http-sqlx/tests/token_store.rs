@@ -55,7 +55,8 @@ use tokenbind_wire::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Where a writer writes, and that this process is one: `sqlite:PATH`, or a URL of PostgreSQL.
+/// The environment variable that makes this process a writer, with the database: `sqlite:PATH`, or a URL of
+/// PostgreSQL.
 const WRITE_TO: &str = "TOKENBIND_WRITE_TO";
 
 /// 2014-11-24T00:00:00Z, and so many seconds.
@@ -154,7 +155,7 @@ async fn verdict(
 }
 
 #[tokio::test]
-async fn a_token_is_honored_on_connections_of_its_key_and_on_no_other() {
+async fn honors_a_token_on_connections_of_its_key_only() {
     on_each("bindings", async |store| {
         for key in [key(), rsa_key()] {
             let to_issue = TokenToIssue::BoundTo(referred(&key).into());
@@ -196,7 +197,7 @@ async fn a_token_is_honored_on_connections_of_its_key_and_on_no_other() {
 }
 
 #[tokio::test]
-async fn a_bearer_token_is_honored_only_where_the_policy_says_so() {
+async fn honors_a_bearer_token_only_under_the_policy() {
     on_each("bearers", async |store| {
         let unbound = TokenToIssue::Unbound(UnboundReason::NotReferred);
         let record = TokenRecord::try_new((&unbound).into(), b"mallory", at(0), HOUR).unwrap();
@@ -219,7 +220,7 @@ async fn a_bearer_token_is_honored_only_where_the_policy_says_so() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_not_issued_is_unknown() {
+async fn reports_a_token_that_was_not_issued_as_unknown() {
     on_each("unknown", async |store| {
         let token = store.issue(&bound(&key(), "alice")).await.unwrap();
         let token = token.as_str();
@@ -249,7 +250,7 @@ async fn a_token_that_was_not_issued_is_unknown() {
 }
 
 #[tokio::test]
-async fn a_token_expires_with_its_last_second() {
+async fn expires_a_token_with_its_last_second() {
     on_each("expiry", async |store| {
         let half = Duration::from_millis(500);
         let binding = StoredBinding::from(provided(&key()).view());
@@ -280,7 +281,7 @@ async fn a_token_expires_with_its_last_second() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_discarded_and_the_time_it_was_revoked_at_stands() {
+async fn discards_a_revoked_token_and_keeps_the_time_of_revocation() {
     on_each("revocation", async |store| {
         let record = bound(&key(), "alice");
         let token = store.issue(&record).await.unwrap();
@@ -309,7 +310,7 @@ async fn a_revoked_token_is_discarded_and_the_time_it_was_revoked_at_stands() {
 }
 
 #[tokio::test]
-async fn all_tokens_of_a_key_or_of_a_subject_are_revoked_and_no_others() {
+async fn revokes_all_tokens_of_a_key_or_of_a_subject_and_no_others() {
     on_each("all", async |store| {
         let records = [
             bound(&key(), "alice"),
@@ -365,7 +366,7 @@ async fn all_tokens_of_a_key_or_of_a_subject_are_revoked_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_second_insert_of_a_token_is_a_conflict_and_changes_nothing() {
+async fn reports_a_second_insert_of_a_token_as_a_conflict() {
     on_each("conflict", async |store| {
         let record = bound(&key(), "alice");
         store.insert(digest(0), &record).await.unwrap();
@@ -404,7 +405,7 @@ async fn a_second_insert_of_a_token_is_a_conflict_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn tokens_are_listed_and_purged_in_batches() {
+async fn lists_and_purges_tokens_in_batches() {
     on_each("batches", async |store| {
         let more = 3;
         let all = u32::try_from(TOKENS_PER_BATCH).unwrap() + more;
@@ -470,7 +471,7 @@ async fn tokens_are_listed_and_purged_in_batches() {
 }
 
 #[tokio::test]
-async fn what_is_at_a_limit_comes_back_whole_and_what_is_over_it_is_refused() {
+async fn returns_values_at_a_limit_whole_and_refuses_larger_ones() {
     let every_byte: Vec<u8> = (0..=255).cycle().take(MAX_TOKEN_DATA_BYTES + 1).collect();
     let (subject, data) = (
         &every_byte[..MAX_TOKEN_SUBJECT_BYTES],
@@ -575,7 +576,7 @@ async fn write_at_once(stores: [Arc<dyn TokenStore>; 8]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_eight_writers_at_once_nothing_is_lost() {
+async fn loses_nothing_of_eight_writers_at_once() {
     on_each("writers", async |store| {
         write_at_once(std::array::from_fn(|_| store.clone())).await;
     })
@@ -624,7 +625,7 @@ async fn revoke_while_checking(issuer: Arc<dyn TokenStore>, checker: Arc<dyn Tok
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_check_that_begins_after_a_revocation_honors_the_token() {
+async fn honors_no_token_in_a_check_that_begins_after_its_revocation() {
     on_each("races", async |store| {
         revoke_while_checking(store.clone(), store).await
     })
@@ -644,7 +645,7 @@ async fn no_check_that_begins_after_a_revocation_honors_the_token() {
 }
 
 #[tokio::test]
-async fn only_the_digest_of_a_token_is_kept_and_nothing_of_it_is_printed() {
+async fn keeps_only_the_digest_of_a_token_and_prints_nothing_of_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens.db");
     let store = open(&path).await;
@@ -685,7 +686,7 @@ async fn only_the_digest_of_a_token_is_kept_and_nothing_of_it_is_printed() {
 }
 
 #[tokio::test]
-async fn an_sqlite_database_is_its_owners_alone_and_keeps_the_permissions_it_is_given() {
+async fn allows_only_the_owner_to_read_an_sqlite_database_and_keeps_its_permissions() {
     let directory = tempfile::tempdir().unwrap();
     for name in ["tokens.db", "tokens?mode=memory", "%20"] {
         let path = directory.path().join(name);
@@ -714,7 +715,7 @@ async fn an_sqlite_database_is_its_owners_alone_and_keeps_the_permissions_it_is_
     }
 }
 
-/// What eight who begin at once open, each with a token of its own in it.
+/// Opens eight stores at once, and writes a different token through each.
 async fn opened_at_once<S, F>(open: impl Fn() -> F) -> Vec<S>
 where
     S: TokenStore + 'static,
@@ -746,7 +747,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn servers_that_open_a_new_database_at_once_all_can_use_it() {
+async fn opens_a_new_database_from_several_servers_at_once() {
     for _ in 0..20 {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("tokens.db");
@@ -776,7 +777,7 @@ async fn servers_that_open_a_new_database_at_once_all_can_use_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_new_database_is_opened_as_soon_as_another_lets_go_of_it() {
+async fn opens_a_new_database_when_another_releases_it() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens.db");
     let file = SqliteConnectOptions::new()
@@ -845,7 +846,7 @@ impl Around {
 }
 
 #[tokio::test]
-async fn a_schema_that_is_newer_or_was_changed_is_refused() {
+async fn refuses_a_schema_that_is_newer_or_was_changed() {
     let refused = Err([TokenStoreErrorKind::Version; 2]);
     let around = Around::new("versions").await;
     let newer = "INSERT INTO tokenbind_migrations \
@@ -864,7 +865,7 @@ async fn a_schema_that_is_newer_or_was_changed_is_refused() {
 }
 
 #[tokio::test]
-async fn the_applications_own_migrations_are_not_disturbed() {
+async fn leaves_the_applications_migrations_unchanged() {
     let around = Around::new("application").await;
     let own = "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
         installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, \
@@ -877,7 +878,7 @@ async fn the_applications_own_migrations_are_not_disturbed() {
 }
 
 #[tokio::test]
-async fn a_row_that_is_no_token_is_unreadable_and_not_honored() {
+async fn honors_no_row_that_is_not_a_token() {
     let around = Around::new("unreadable").await;
     let record = bound(&key(), "alice");
     let stores = around.open_both().await.unwrap();
@@ -923,7 +924,7 @@ async fn a_row_that_is_no_token_is_unreadable_and_not_honored() {
 }
 
 #[tokio::test]
-async fn the_schema_itself_refuses_what_is_no_token() {
+async fn refuses_rows_that_are_not_tokens_in_the_schema() {
     let around = Around::new("constraints").await;
     let stores = around.open_both().await.unwrap();
     for store in &stores {
@@ -995,7 +996,7 @@ async fn the_schema_itself_refuses_what_is_no_token() {
 }
 
 #[tokio::test]
-async fn a_postgresql_server_elsewhere_must_be_verified() {
+async fn requires_verification_of_a_postgresql_server_on_another_host() {
     let refusal = async |server: PgConnectOptions| {
         let options = SqlxOptions::default();
         PostgresTokenStore::connect(server, options)
@@ -1054,7 +1055,7 @@ async fn a_postgresql_server_elsewhere_must_be_verified() {
 }
 
 #[tokio::test]
-async fn a_postgresql_server_that_can_lose_what_it_confirmed_is_refused() {
+async fn refuses_a_postgresql_server_that_can_lose_confirmed_changes() {
     let server = PostgresServer::shared();
     let database = server.database("durable").await;
     let mut connection = PgConnection::connect_with(&database).await.unwrap();
@@ -1178,7 +1179,7 @@ async fn keeps_no_subject_of_a_token_that_was_purged() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_honors_nothing() {
+async fn honors_nothing_if_the_store_does_not_answer() {
     let presented = 0_u32.to_be_bytes();
     let connection = provided(&key());
     let check = async |store: &dyn TokenStore| {
@@ -1236,7 +1237,7 @@ async fn a_store_that_does_not_answer_honors_nothing() {
     assert_eq!(check(&postgres).await, HonorBound(record));
 }
 
-/// What a writer issues.
+/// Returns the token that a writer issues.
 fn written() -> TokenRecord {
     bound(&rsa_key(), "writer").with_data(&[7; 100]).unwrap()
 }
@@ -1249,7 +1250,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// This test binary, told to run the test [`a_writer_prints_each_token_it_has_issued`].
+    /// This test binary as a process that runs the test [`prints_each_issued_token_in_the_writer`].
     fn start(database: &str) -> Self {
         Self::start_in(Path::new("."), database)
     }
@@ -1258,7 +1259,7 @@ impl Writer {
         let mut process = Command::new(env::current_exe().unwrap())
             .args([
                 "--exact",
-                "a_writer_prints_each_token_it_has_issued",
+                "prints_each_issued_token_in_the_writer",
                 "--nocapture",
             ])
             .env(WRITE_TO, database)
@@ -1300,7 +1301,7 @@ impl Writer {
     }
 }
 
-/// What the process does.
+/// Writes tokens until the process is killed.
 async fn write(database: &str) -> Result<(), Box<dyn Error>> {
     let options = SqlxOptions::default();
     let store: Box<dyn TokenStore> = match database.split_once(':') {
@@ -1326,7 +1327,7 @@ async fn assert_all_there(store: &dyn TokenStore, tokens: &[String]) {
 }
 
 #[tokio::test]
-async fn a_writer_prints_each_token_it_has_issued() {
+async fn prints_each_issued_token_in_the_writer() {
     if let Ok(database) = env::var(WRITE_TO) {
         let ended = write(&database).await;
         eprintln!("the writer ended: {:?}", ended.unwrap_err());
@@ -1384,7 +1385,7 @@ fn digests(tokens: &[String]) -> BTreeSet<TokenDigest> {
 }
 
 #[tokio::test]
-async fn a_name_that_sqlite_takes_for_something_else_is_that_of_a_file() {
+async fn opens_a_file_of_a_name_that_is_special_to_sqlite() {
     for name in [":memory:", "file:tokens?mode=memory"] {
         let directory = tempfile::tempdir().unwrap();
         let mut writer = Writer::start_in(directory.path(), &format!("sqlite:{name}"));
@@ -1395,7 +1396,7 @@ async fn a_name_that_sqlite_takes_for_something_else_is_that_of_a_file() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_when_a_writer_to_sqlite_is_killed() {
+async fn loses_nothing_if_a_writer_to_sqlite_is_killed() {
     // Five databases, so that writers are also killed while they make a new one.
     for database in 0..5 {
         let directory = tempfile::tempdir().unwrap();
@@ -1425,7 +1426,7 @@ async fn nothing_is_lost_when_a_writer_to_sqlite_is_killed() {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_when_a_writer_to_postgresql_or_the_server_is_killed() {
+async fn loses_nothing_if_a_writer_to_postgresql_or_the_server_is_killed() {
     let mut server = PostgresServer::start();
     let store = connect(server.database("killed").await).await;
     let url = server.url("killed");
@@ -1453,7 +1454,7 @@ async fn nothing_is_lost_when_a_writer_to_postgresql_or_the_server_is_killed() {
     assert!(there.len() <= printed.len() + 208);
 }
 
-/// What is asked of a store. Small numbers stand for tokens, keys, subjects and seconds.
+/// A question to a store. Small numbers represent tokens, keys, subjects and seconds.
 #[derive(Clone, Debug)]
 enum Question {
     Insert {
@@ -1638,7 +1639,7 @@ async fn ask(store: &dyn TokenStore, question: &Question) -> Answer {
     }
 }
 
-/// What a store should answer, by a list that is searched from its beginning.
+/// Returns the expected answer, from a list that is searched from its beginning.
 fn model(tokens: &mut Vec<(u32, Seen)>, question: &Question) -> Answer {
     let is = |of, record: &Seen| match of {
         Of::Key(key) => record.key == Some(key),
@@ -1757,7 +1758,7 @@ fn model(tokens: &mut Vec<(u32, Seen)>, question: &Question) -> Answer {
 }
 
 #[test]
-fn all_stores_answer_as_the_model_does() {
+fn answers_as_the_model_does_in_all_stores() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let around = runtime.block_on(Around::new("model"));
     let [sqlite, postgres] = runtime.block_on(around.open_both()).unwrap();

@@ -1,4 +1,4 @@
-//! What `tls_unique` costs a TLS 1.2 handshake: with the same rustls, configuration and peer, without
+//! The cost of `tls_unique` in a TLS 1.2 handshake: with the same rustls, configuration and peer, without
 //! a network.
 
 #![allow(missing_docs, reason = "criterion_group! makes public items")]
@@ -122,7 +122,7 @@ impl Peers {
         assert_eq!(client.handshake_kind(), Some(self.kind));
     }
 
-    /// The same on each side inside a capture, which is asked for the value.
+    /// Does the same handshake with a capture on each side, which returns the value.
     fn captured_handshake(&self) {
         let (mut client, mut server) = self.connections();
         let (mut client_capture, mut server_capture) = (Capture::new(), Capture::new());

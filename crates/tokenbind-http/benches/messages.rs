@@ -1,4 +1,4 @@
-//! What a request's header costs the server: the same again, the first, many different ones, and
+//! The cost of a request's header for the server: a repeated one, the first, many different ones, and
 //! the worst a client can send; and what a ClientHello costs.
 
 #![allow(
@@ -129,7 +129,7 @@ fn raw_verify(key: &PublicKey, octets: &SignedOctets, signature: &Signature) -> 
     }
 }
 
-/// One verification with ring, as often as it is told to.
+/// Repeats one verification with ring a given number of times.
 fn verification(session: &Session, key: &dyn Sign) -> impl FnMut(u32) {
     let octets = session.tls_unique.signed_octets();
     let (key, signature) = (key.public_key().clone(), key.sign(&octets).expect("signs"));
@@ -159,7 +159,7 @@ fn first(c: &mut Criterion<Ratio>) {
     }
 }
 
-/// What costs a client nothing to vary: an extension that is not signed.
+/// An extension, which is not signed and which a client can vary without cost.
 fn extensions(number: usize, data: u8) -> Vec<Extension> {
     let extension = Extension {
         extension_type: ExtensionType(data),
@@ -233,8 +233,8 @@ impl Adversary {
     }
 }
 
-/// What a client can do to make each request cost as much as it can, against two verifications: more
-/// are never made. First a connection that goes on, with more headers than are remembered; then the
+/// The highest cost that a client can cause with each request, relative to two verifications: more
+/// are never made. First a connection that continues, with more headers than are remembered; then the
 /// one header after which there is none.
 fn adversarial(c: &mut Criterion<Ratio>) {
     let session = session(TokenBindingAlpn::Http11P256);
@@ -293,7 +293,7 @@ fn garbage(session: &Session, length: usize) -> [(&'static str, Vec<u8>); 2] {
     [("base64url", value), ("message", message)]
 }
 
-/// As [`garbage`], refused as often as it is told to.
+/// Refuses [`garbage`] a given number of times.
 fn refuse_garbage(session: &Session, value: &[u8]) -> impl FnMut(u32) {
     let verifier = verifier();
     move |times| {
@@ -391,7 +391,7 @@ fn client_hellos(length: usize) -> [(&'static str, Vec<u8>); 4] {
     ]
 }
 
-/// Reads and decides, as often as it is told to.
+/// Reads and decides a given number of times.
 fn choose_for(records: &[u8]) -> impl FnMut(u32) {
     let provider = rustls::crypto::ring::default_provider();
     let suites = provider.cipher_suites.iter();
@@ -407,7 +407,7 @@ fn choose_for(records: &[u8]) -> impl FnMut(u32) {
     }
 }
 
-/// What rustls, which reads a ClientHello first, takes for it.
+/// The time that rustls needs to read the same ClientHello, which it does first.
 fn rustls_reads(records: &[u8]) -> impl FnMut(u32) {
     move |times| {
         for _ in 0..times {

@@ -1,9 +1,9 @@
-//! What a bound connection costs each request after the first: hyper on both sides, TLS 1.2 over
+//! The cost of a bound connection for each request after the first: hyper on both sides, TLS 1.2 over
 //! loopback, with Token Binding and without.
 //!
 //! Client and server share one thread: the kernel hands every byte over at once, nothing waits for
 //! another core to wake, and the measured time is the time both spend. The application does nothing,
-//! so a cost stands out as it does not elsewhere.
+//! so that a cost is more visible than elsewhere.
 
 #![allow(missing_docs, reason = "criterion_group! makes public items")]
 #![allow(
@@ -179,7 +179,7 @@ async fn stock_server(identity: &Identity, protocol: ApplicationProtocol) -> Soc
     address
 }
 
-/// The same with this crate.
+/// Does the same with this crate.
 async fn bound_server(identity: &Identity, alpn: TokenBindingAlpn) -> SocketAddr {
     let configs = ServerConfigs::build(
         default_provider(),
@@ -250,7 +250,7 @@ impl Connection {
         connection
     }
 
-    /// Without this crate; a `header` is sent, but nobody reads it.
+    /// Requests without this crate: a `header` is sent, but not read.
     async fn stock(
         identity: &Identity,
         protocol: ApplicationProtocol,

@@ -1,5 +1,5 @@
 //! Federation (draft-balfanz-https-token-binding-00 section 3.3): a token provider binds a token to
-//! the key that the client uses with a token consumer, and nobody else can use it there.
+//! the key that the client uses with a token consumer, and no other client can use it there.
 //!
 //! ```sh
 //! cargo run -p tokenbind-http --features client,hmac,hyper --example federation
@@ -32,7 +32,7 @@ use tokenbind_http::{
 use tokenbind_wire::{TokenBindingAlpn, token::DiscardReason};
 use tokio::net::TcpListener;
 
-/// How long a token is good for.
+/// The lifetime of a token.
 const LIFETIME: Duration = Duration::from_secs(300);
 
 /// The tokens for this consumer: both services have the secret.
@@ -48,7 +48,7 @@ fn tokens() -> Result<Tokens> {
     )?))
 }
 
-/// Section 3.5: bound to the key of the referred binding, or unbound where there is none that the
+/// Issues a token (section 3.5): bound to the key of the referred binding, or unbound if there is no binding that the
 /// provider can verify.
 fn issue(tokens: &Tokens, referred: Option<&ReferredTokenBinding>) -> Result<String> {
     let expires = SystemTime::now().checked_add(LIFETIME);
@@ -56,7 +56,7 @@ fn issue(tokens: &Tokens, referred: Option<&ReferredTokenBinding>) -> Result<Str
     Ok(tokens.seal(&TokenToIssue::from_referred(referred), b"alice", expires)?)
 }
 
-/// Whether the token is good on a connection with this provided binding.
+/// Returns `true` if the token is valid on a connection with this provided binding.
 fn check(
     tokens: &Tokens,
     token: &str,
@@ -140,7 +140,7 @@ fn location<B>(response: &Response<B>) -> Result<String> {
     Ok(location.to_str()?.to_owned())
 }
 
-/// What the consumer answers to a client that comes with this URL.
+/// Returns the consumer's answer to a client that requests this URL.
 async fn try_token(client: &HttpClient, url: &str) -> Result<(StatusCode, String)> {
     let response = client.request(get(url)?, RequestOptions::default()).await?;
     Ok((response.status(), text(response).await?))

@@ -1,4 +1,4 @@
-//! What the examples share: a certificate for `localhost`, services and clients that use it.
+//! The shared part of the examples: a certificate for `localhost`, services and clients that use it.
 
 #![allow(dead_code, reason = "no example uses all of it")]
 
@@ -81,7 +81,7 @@ impl Localhost {
         Ok(client::Connector::new(Arc::new(config), Arc::new(state)))
     }
 
-    /// The same as an HTTP client.
+    /// Makes an HTTP client with such a connector.
     pub(crate) fn client(&self, alpn: &[TokenBindingAlpn]) -> Result<HttpClient> {
         let connector = self.connector(alpn)?;
         Ok(HttpClient::new(HttpsConnector::new(connector)))

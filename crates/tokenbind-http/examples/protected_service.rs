@@ -50,7 +50,7 @@ struct Arguments {
     serve: Option<SocketAddr>,
 }
 
-/// How long a login lasts.
+/// The lifetime of a login.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The session cookie. All it says is sealed in it: the service keeps nothing but the secret, which a
@@ -67,7 +67,7 @@ fn session_cookie() -> Result<BoundCookie> {
     )?)
 }
 
-/// Whose cookie it is, if it is good on a connection with this binding; `None` without a cookie.
+/// Returns the owner of the cookie, if it is valid on a connection with this binding; `None` without a cookie.
 fn check(
     cookie: &BoundCookie,
     headers: &HeaderMap,
@@ -120,7 +120,7 @@ fn handle(cookie: &BoundCookie, request: &server::Request) -> Result<Response<St
     })
 }
 
-/// Serves until the process is told to end.
+/// Serves until the process is stopped.
 async fn serve(listener: TcpListener, acceptor: server::Acceptor) -> Result<()> {
     let cookie = Arc::new(session_cookie()?);
     let service = tower::service_fn(move |request| {

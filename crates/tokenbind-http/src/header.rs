@@ -10,7 +10,7 @@ use base64::{
 /// The header's name, in lower case as HTTP/2 requires.
 pub const TOKEN_BINDING: &str = "token-binding";
 
-/// The same name, parsed once.
+/// The header's name, parsed once.
 #[cfg(feature = "tower")]
 pub(crate) static NAME: http::HeaderName = http::HeaderName::from_static(TOKEN_BINDING);
 

@@ -41,7 +41,7 @@
 //! }
 //! ```
 //!
-//! With tokio-rustls, wrap the handshake: `CaptureFuture::starting(|| connector.connect(name, tcp))`.
+//! For tokio-rustls, wrap the handshake: `CaptureFuture::starting(|| connector.connect(name, tcp))`.
 //!
 //! # Mechanism
 //!

@@ -138,7 +138,7 @@ async fn exchange(mut stream: TlsStream<TcpStream>, octets: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Nothing but what manages the connection itself.
+/// Checks that the answer has only frames that manage the connection.
 fn says_nothing(answer: &[u8]) {
     for (kind, stream) in frames(answer) {
         let of_connection = [SETTINGS, PING, WINDOW_UPDATE, GOAWAY];

@@ -1,4 +1,4 @@
-//! A session cookie of an application behind `server::Layer`: issued, used, stolen.
+//! A session cookie of an application with `server::Layer`: issued, used, stolen.
 
 #![allow(
     missing_docs,
@@ -136,7 +136,7 @@ fn client() -> client::State {
 }
 
 #[tokio::test]
-async fn a_stolen_cookie_is_of_no_use() {
+async fn discards_a_stolen_cookie() {
     let (mut site, victim, thief) = (Site::new(), client(), client());
     let login = site.request(Some(&victim), "/login", None).await;
     assert_eq!(login.status(), StatusCode::OK);

@@ -81,7 +81,7 @@ impl AsyncWrite for Counted {
 }
 
 #[tokio::test]
-async fn in_http2_a_repeated_header_costs_an_index() {
+async fn sends_a_repeated_header_in_http2_as_an_index() {
     let (certificate, key) = peers::certificate();
     let preference = VersionPreference::TokenBinding;
     let configs = ServerConfigs::build(default_provider(), &[RSA], preference, |builder| {

@@ -43,7 +43,7 @@ async fn fetch(client: &HttpClient, url: &str) -> Result<String, RequestError> {
 /// On several threads a connection may take a moment longer until it takes the next request, also if
 /// the response was read to its end.
 #[tokio::test]
-async fn a_request_takes_a_busy_connection_that_is_free_before_there_is_another() {
+async fn waits_for_a_busy_connection_or_a_new_one() {
     let pki = Pki::new();
     let acceptor = pki.acceptor(HTTP11);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_request_takes_a_busy_connection_that_is_free_before_there_is_another(
     assert_eq!((first.len(), second.unwrap().len()), (1 << 20, 1 << 20));
 }
 
-/// What a request said of its bindings.
+/// The bindings of a request.
 async fn bindings(request: server::Request) -> Result<Response<Full<Bytes>>, Infallible> {
     let provided = request.extensions().get::<ProvidedTokenBinding>();
     let referred = request.extensions().get::<ReferredTokenBinding>();
@@ -77,7 +77,7 @@ async fn bindings(request: server::Request) -> Result<Response<Full<Bytes>>, Inf
     Ok(Response::new(Full::from(said)))
 }
 
-/// A server on a thread of its own, which closes its first connection when told to, and tells when it
+/// A server on a thread of its own, which closes its first connection on request, and signals when it
 /// has.
 struct Closing {
     url: String,
@@ -126,10 +126,9 @@ impl Closing {
     }
 }
 
-/// Nobody knows whether it was sent; it may be sent again all the same.
+/// A request that was perhaps sent, and may be sent again.
 #[tokio::test]
-async fn a_request_of_an_idempotent_method_on_a_connection_that_the_server_closed_goes_over_another()
- {
+async fn sends_an_idempotent_request_again_if_the_server_closed_the_connection() {
     for alpn in [HTTP11, H2] {
         let pki = Pki::new();
         let server = Closing::start(pki.acceptor(alpn));
@@ -143,7 +142,7 @@ async fn a_request_of_an_idempotent_method_on_a_connection_that_the_server_close
 }
 
 #[tokio::test]
-async fn a_permission_goes_with_the_request_over_another_connection() {
+async fn carries_a_permission_with_the_request_over_another_connection() {
     for alpn in [HTTP11, H2] {
         let pki = Pki::new();
         let consumer = Server::start(pki.acceptor(alpn), |_| ok()).await;
@@ -183,9 +182,9 @@ async fn closes_instead_of_answering(listener: TcpListener, acceptor: server::Ac
     timeout(Duration::from_millis(200), another).await.is_ok()
 }
 
-/// It may have been processed: only the caller knows whether it may be sent twice.
+/// A request that was perhaps processed: only the caller knows if it may be sent twice.
 #[tokio::test]
-async fn a_request_of_another_method_that_was_sent_is_not_sent_again() {
+async fn sends_a_request_of_another_method_once() {
     for (method, sent_again) in [(Method::POST, false), (Method::PUT, true)] {
         let pki = Pki::new();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

@@ -84,7 +84,7 @@ async fn fetch(client: &HttpClient, url: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_application_gets_the_bindings_each_alone_and_both_together() {
+async fn hands_the_application_the_bindings_alone_and_together() {
     let pki = Pki::new();
     let consumer = Server::start(pki.acceptor(H2), |_| ok()).await;
     let acceptor = pki.acceptor(HTTP11);
@@ -150,7 +150,7 @@ impl Drop for Dropped {
 
 /// One stream waits for its request's body, one for its response; a third one is bad.
 #[tokio::test]
-async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
+async fn ends_all_streams_of_a_connection_after_a_bad_one() {
     let pki = Pki::new();
     let (acceptor, refusals) = noting(pki.acceptor(H2));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -224,7 +224,7 @@ async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
 
 /// hyper serves each stream in a task of its own, and nothing says which task is first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_of_http_2_are_checked_in_the_order_of_their_arrival() {
+async fn checks_requests_of_http_2_in_the_order_of_their_arrival() {
     const CONNECTIONS: usize = 30;
     const REQUESTS: usize = 20;
     let pki = Pki::new();
@@ -259,7 +259,7 @@ async fn requests_of_http_2_are_checked_in_the_order_of_their_arrival() {
     assert_eq!(seen.len(), CONNECTIONS * REQUESTS);
 }
 
-/// An axum application on a port of loopback, until it is told to stop.
+/// An axum application on a port of loopback, until it is stopped.
 struct App {
     port: u16,
     stop: Arc<Notify>,
@@ -292,7 +292,7 @@ impl App {
 const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_graceful_shutdown_answers_what_was_asked_and_closes_idle_connections() {
+async fn answers_requests_and_closes_idle_connections_at_shutdown() {
     for alpn in [HTTP11, H2] {
         let pki = Pki::new();
         let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -322,7 +322,7 @@ async fn a_graceful_shutdown_answers_what_was_asked_and_closes_idle_connections(
 }
 
 #[tokio::test]
-async fn requests_that_axum_routes_nowhere_are_checked_too() {
+async fn checks_requests_that_axum_does_not_route() {
     for (request, good) in [
         ("GET / HTTP/1.1", false),
         ("GET /nowhere HTTP/1.1", false),
@@ -378,7 +378,7 @@ fn client_hello(pki: &Pki) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn clients_that_go_away_in_the_handshake_or_are_none_hinder_no_other() {
+async fn serves_others_after_clients_that_leave_in_the_handshake() {
     let pki = Pki::new();
     let app = Router::new().route("/", routing::get(|| async { "ok" }));
     let app = serve(pki.acceptor(HTTP11), app, A_MINUTE).await;
@@ -407,7 +407,7 @@ async fn clients_that_go_away_in_the_handshake_or_are_none_hinder_no_other() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_takes_too_long_ends() {
+async fn ends_a_handshake_that_takes_too_long() {
     let pki = Pki::new();
     let app = Router::new().route("/", routing::get(|| async { "ok" }));
     let app = serve(pki.acceptor(HTTP11), app, Duration::from_millis(300)).await;

@@ -94,7 +94,7 @@ fn refused(status: StatusCode) -> (StatusCode, String, HeaderMap) {
 }
 
 #[test]
-fn the_service_gets_the_bindings_and_nothing_that_was_there_before() {
+fn hands_the_service_the_bindings_and_removes_earlier_ones() {
     let session = session(P256, 1);
     let (key, consumer) = (p256(), p256());
     let plain = header(&session, &*key, None);
@@ -135,7 +135,7 @@ fn the_service_gets_the_bindings_and_nothing_that_was_there_before() {
 }
 
 #[test]
-fn a_refused_request_does_not_reach_the_service() {
+fn keeps_a_refused_request_from_the_service() {
     let session = session(P256, 1);
     let plain = header(&session, &*p256(), None);
     for (negotiated, values) in [
@@ -160,7 +160,7 @@ fn a_refused_request_does_not_reach_the_service() {
 }
 
 #[test]
-fn the_connection_is_the_layers_or_the_requests() {
+fn takes_the_connection_of_the_layer_or_of_the_request() {
     let (one, other) = (session(P256, 1), session(P256, 2));
     let key = p256();
     let value = header(&one, &*key, None);
@@ -194,9 +194,9 @@ fn the_connection_is_the_layers_or_the_requests() {
     assert_eq!(application.0.lock().unwrap().len(), 3);
 }
 
-/// Nothing says in which order a server of HTTP/2 calls a layer.
+/// A server of HTTP/2 may call a layer in any order.
 #[test]
-fn refuses_http_2_and_whatever_else_is_not_http_1() {
+fn refuses_http_2_and_all_other_versions_than_http_1() {
     let http2 = TokenBindingAlpn::H2P256;
     for version in [Version::HTTP_2, Version::HTTP_3] {
         for session in [Some(session(http2, 1)), None] {
@@ -277,7 +277,7 @@ fn terminates_a_connection_with_the_field_in_a_trailer() {
             ("x-sum", "1 trailers"),
             (
                 "token-binding",
-                "the connection is terminated: Token-Binding: trailer at byte 0",
+                "the connection is terminated: Token-Binding: present in a trailer at byte 0",
             ),
         ] {
             let connection = connection(session);

@@ -29,7 +29,7 @@ use tokenbind_wire::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-/// A connection with Token Binding, told apart by its `tls_unique`.
+/// A connection with Token Binding, identified by its `tls_unique`.
 fn session(tls_unique: &[u8; 12]) -> Session {
     let facts = TlsFacts {
         version: ProtocolVersion::TLS1_2,
@@ -75,7 +75,7 @@ fn request(headers: &[HeaderValue]) -> Request<()> {
     request
 }
 
-/// What the service saw of a request.
+/// The extensions of a request that the service received.
 type Seen = (Option<ProvidedTokenBinding>, Option<ReferredTokenBinding>);
 
 /// Runs a request through the layer; the response, and what the service saw if it was called.
@@ -100,7 +100,7 @@ fn refused_with(status: StatusCode, (response, seen): &(Response<String>, Option
     assert_eq!((response.body().as_str(), seen), ("", &None));
 }
 
-/// The extensions of somebody else's request, as an earlier layer may leave them.
+/// The extensions of another request, as an earlier layer may leave them.
 async fn of_somebody_else() -> (ProvidedTokenBinding, ReferredTokenBinding) {
     let connection = connection(Some(session(b"somebody els")));
     let header = header(&client(), b"somebody els", true);
@@ -111,7 +111,7 @@ async fn of_somebody_else() -> (ProvidedTokenBinding, ReferredTokenBinding) {
 }
 
 #[tokio::test]
-async fn without_a_connection_everything_is_refused_with_500() {
+async fn refuses_all_requests_without_a_connection_with_500() {
     let client = client();
     for headers in [vec![], vec![header(&client, b"0123456789ab", false)]] {
         let answer = run(server::Layer::new(), request(&headers)).await;
@@ -120,7 +120,7 @@ async fn without_a_connection_everything_is_refused_with_500() {
 }
 
 #[tokio::test]
-async fn a_bound_request_reaches_the_service_with_its_bindings() {
+async fn passes_a_bound_request_to_the_service_with_its_bindings() {
     let client = client();
     let here = session(b"0123456789ab");
     for referred in [false, true] {
@@ -148,7 +148,7 @@ async fn a_bound_request_reaches_the_service_with_its_bindings() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_layer_says_of_bindings_does_not_reach_the_service() {
+async fn removes_bindings_of_an_earlier_layer() {
     let (provided, referred) = of_somebody_else().await;
     let spoof = |mut request: Request<()>| {
         request.extensions_mut().insert(provided.clone());
@@ -170,7 +170,7 @@ async fn what_an_earlier_layer_says_of_bindings_does_not_reach_the_service() {
 }
 
 #[tokio::test]
-async fn the_layers_own_connection_counts_and_not_the_requests_extension() {
+async fn prefers_the_layers_connection_to_the_requests_extension() {
     let client = client();
     let header = header(&client, b"0123456789ab", false);
     let mut with_extension = request(&[header]);
@@ -184,7 +184,7 @@ async fn the_layers_own_connection_counts_and_not_the_requests_extension() {
 }
 
 #[tokio::test]
-async fn after_a_refusal_good_requests_of_the_connection_are_refused_too_and_told_once() {
+async fn refuses_good_requests_after_a_refusal_and_reports_it_once() {
     let client = client();
     let good = header(&client, b"0123456789ab", false);
     let told: Arc<Mutex<Vec<server::TerminateReason>>> = Arc::default();
@@ -221,7 +221,7 @@ async fn after_a_refusal_good_requests_of_the_connection_are_refused_too_and_tol
 }
 
 #[tokio::test]
-async fn a_header_on_a_connection_without_token_binding_is_refused() {
+async fn refuses_a_header_on_a_connection_without_token_binding() {
     let client = client();
     let header = header(&client, b"0123456789ab", false);
     let plain = connection(None);
@@ -236,7 +236,7 @@ async fn a_header_on_a_connection_without_token_binding_is_refused() {
 }
 
 #[tokio::test]
-async fn two_layers_on_one_connection_agree() {
+async fn agrees_in_two_layers_on_one_connection() {
     let client = client();
     let header = header(&client, b"0123456789ab", true);
     let connection = connection(Some(session(b"0123456789ab")));

@@ -1,4 +1,4 @@
-//! Services and clients on loopback: real TLS and HTTP, and what each request looked like on arrival.
+//! Services and clients on loopback: real TLS and HTTP, and a record of each request on arrival.
 
 #![allow(
     dead_code,

@@ -76,7 +76,7 @@ pub fn client_config(
     config
 }
 
-/// What one side of a finished handshake has.
+/// The result of a finished handshake on one side.
 pub type Side = (Result<TlsUnique, CaptureError>, HandshakeKind);
 
 pub struct Pair {

@@ -1,4 +1,4 @@
-//! What a reverse proxy tells its backend.
+//! The headers that a reverse proxy sends to its backend.
 
 #![allow(
     missing_docs,
@@ -29,7 +29,7 @@ fn bindings(key: &dyn Sign, referred: Option<&dyn Sign>) -> TokenBindings {
 }
 
 #[test]
-fn the_backend_is_told_what_was_verified_and_nothing_the_client_said() {
+fn sends_the_backend_verified_identifiers_only() {
     let (key, consumer) = (p256(), p256());
     let encoded = |kind, key: &dyn Sign| header::encode(id(kind, key).as_bytes());
     let provided = encoded(TokenBindingType::PROVIDED, &*key);

@@ -57,7 +57,7 @@ fn refused(outcome: RequestOutcome) -> server::TerminateReason {
 }
 
 #[test]
-fn a_repeated_header_costs_a_comparison_only() {
+fn compares_a_repeated_header_without_verifying_it() {
     let (session, verifier) = (session(P256, 1), Counting::default());
     let mut binding = server(session);
     let (provided, consumer) = (p256(), rsa(0));
@@ -85,7 +85,7 @@ fn a_repeated_header_costs_a_comparison_only() {
 }
 
 #[test]
-fn the_oldest_message_is_forgotten_first() {
+fn forgets_the_oldest_message_first() {
     let (session, verifier) = (session(P256, 1), Counting::default());
     let mut binding = server(session);
     let provided = p256();
@@ -109,7 +109,7 @@ fn the_oldest_message_is_forgotten_first() {
 }
 
 #[test]
-fn nothing_is_remembered_across_connections() {
+fn remembers_nothing_across_connections() {
     let verifier = Counting::default();
     let (one, other) = (session(P256, 1), session(P256, 2));
     let key = p256();
@@ -130,7 +130,7 @@ fn nothing_is_remembered_across_connections() {
 
 /// Every kind but those of one wire error each, with its field, offset and text.
 #[test]
-fn each_reason_to_terminate_is_told_and_stands() {
+fn reports_each_reason_to_terminate_and_keeps_it() {
     use HeaderErrorKind as Header;
     let session = session(P256, 1);
     let (key, other) = (p256(), p256());
@@ -153,16 +153,16 @@ fn each_reason_to_terminate_is_told_and_stands() {
     let tb = |kind: &str, at: usize| format!("Token-Binding: {kind} at byte {at}");
     #[rustfmt::skip]
     let cases: Vec<Case<'_>> = vec![
-        (vec![good.clone(), good.clone()], h(Header::Duplicate), "Token-Binding", 0, tb("duplicate", 0)),
-        (text(""), h(Header::Empty), "Token-Binding", 0, tb("empty", 0)),
-        (text(&"A".repeat(87_385)), h(Header::TooLong { actual: 87_385 }), "Token-Binding", 87_384, tb("too-long", 87_384)),
-        (text("AAAA,"), h(Header::List), "Token-Binding", 4, tb("list", 4)),
-        (text("AA A"), h(Header::Whitespace), "Token-Binding", 2, tb("whitespace", 2)),
-        (text("+AAA"), h(Header::StandardAlphabet), "Token-Binding", 0, tb("standard-alphabet", 0)),
-        (text("AAA."), h(Header::Alphabet), "Token-Binding", 3, tb("alphabet", 3)),
-        (text(&padded), h(Header::Padding), "Token-Binding", end, tb("padding", end)),
-        (text("AAAAA"), h(Header::Length), "Token-Binding", 5, tb("length", 5)),
-        (text("AB"), h(Header::TrailingBits), "Token-Binding", 1, tb("trailing-bits", 1)),
+        (vec![good.clone(), good.clone()], h(Header::Duplicate), "Token-Binding", 0, tb("more than one header", 0)),
+        (text(""), h(Header::Empty), "Token-Binding", 0, tb("the value is empty", 0)),
+        (text(&"A".repeat(87_385)), h(Header::TooLong { actual: 87_385 }), "Token-Binding", 87_384, tb("the value is too long", 87_384)),
+        (text("AAAA,"), h(Header::List), "Token-Binding", 4, tb("a comma, though one value is expected", 4)),
+        (text("AA A"), h(Header::Whitespace), "Token-Binding", 2, tb("a space or a control character", 2)),
+        (text("+AAA"), h(Header::StandardAlphabet), "Token-Binding", 0, tb("a character of base64 that base64url lacks", 0)),
+        (text("AAA."), h(Header::Alphabet), "Token-Binding", 3, tb("an octet outside of the base64url alphabet", 3)),
+        (text(&padded), h(Header::Padding), "Token-Binding", end, tb("padding that is not allowed or not correct", end)),
+        (text("AAAAA"), h(Header::Length), "Token-Binding", 5, tb("a length that base64url cannot have", 5)),
+        (text("AB"), h(Header::TrailingBits), "Token-Binding", 1, tb("unused bits that are not zero", 1)),
         (vec![], m(TerminateKind::MissingMessage), "TokenBindingMessage", 0,
             "TokenBindingMessage: negotiated but not sent at byte 0".into()),
         (text("AAA"), m(TerminateKind::Malformed(ErrorKind::NoTokenBinding)), "TokenBindingMessage.tokenbindings", 2,
@@ -179,10 +179,7 @@ fn each_reason_to_terminate_is_told_and_stands() {
         let seen = (refusal.kind(), refusal.field(), refusal.offset());
         assert_eq!(seen, (kind, field, offset), "{text}");
         assert_eq!(refusal.to_string(), text);
-        assert_eq!(
-            format!("{refusal:?}"),
-            format!("server::TerminateReason({text})")
-        );
+        assert_eq!(format!("{refusal:?}"), format!("TerminateReason({text})"));
         assert_eq!(binding.terminate_reason(), Some(refusal));
         // Whatever comes now.
         let verifier = Counting::default();
@@ -194,7 +191,7 @@ fn each_reason_to_terminate_is_told_and_stands() {
 }
 
 #[test]
-fn a_later_request_must_have_the_header_and_the_same_key() {
+fn requires_the_header_and_the_same_key_in_later_requests() {
     let session = session(P256, 1);
     let (key, other) = (p256(), p256());
     let good = header(&session, &*key, None);
@@ -208,7 +205,7 @@ fn a_later_request_must_have_the_header_and_the_same_key() {
     assert_eq!(refusal.kind(), server::TerminateKind::MissingInLaterRequest);
     assert_eq!(
         refusal.to_string(),
-        "Token-Binding: missing-in-later-request at byte 0"
+        "Token-Binding: missing in a request after the first at byte 0"
     );
 
     let changed = header(&session, &*other, Some(&*key));
@@ -218,7 +215,7 @@ fn a_later_request_must_have_the_header_and_the_same_key() {
         assert_eq!(refusal.kind(), server::TerminateKind::ProvidedKeyChanged);
         assert_eq!(
             refusal.to_string(),
-            "Token-Binding: provided-key-changed at byte 0"
+            "Token-Binding: the provided key is not that of the first request at byte 0"
         );
         assert_eq!(refused(binding.request([], &RustCrypto)), refusal);
     }
@@ -232,7 +229,7 @@ fn a_later_request_must_have_the_header_and_the_same_key() {
 }
 
 #[test]
-fn without_token_binding_any_header_ends_the_connection() {
+fn terminates_on_any_header_without_token_binding() {
     let session = session(P256, 1);
     let good = header(&session, &*p256(), None);
     for options in [server::Options::default(), LENIENT] {
@@ -260,7 +257,7 @@ fn without_token_binding_any_header_ends_the_connection() {
 }
 
 #[test]
-fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
+fn reports_an_rsa_referral_as_unsupported_with_a_verifier_without_rsa() {
     let session = session(P256, 1);
     let verifier = Counting {
         without: Some(KeyParameters::Rsa2048),
@@ -289,7 +286,7 @@ fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
 }
 
 #[test]
-fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
+fn honors_a_token_bound_to_a_referred_binding_at_the_consumer_only() {
     let (provider, consumer) = (session(P256, 1), session(RSA, 2));
     let (at_provider, at_consumer, thief) = (p256(), rsa(0), rsa(1));
     let request = |session: Session, key: &dyn Sign, referred: Option<&dyn Sign>| {
@@ -416,7 +413,7 @@ fn verifies_headers_that_are_too_long_to_be_remembered_each_time() {
 }
 
 #[test]
-fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
+fn shares_the_state_of_a_connection_among_clones_and_reports_a_refusal_once() {
     let session = session(P256, 1);
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = told.clone();
@@ -451,7 +448,7 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
 }
 
 #[test]
-fn requests_on_many_threads_verify_a_header_once() {
+fn verifies_a_header_once_on_many_threads() {
     let session = session(P256, 1);
     let verifier = Arc::new(Counting::default());
     let options = server::Options::default();

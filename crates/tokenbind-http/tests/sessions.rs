@@ -79,7 +79,7 @@ pub fn id(tokenbinding_type: TokenBindingType, key: &dyn Sign) -> TokenBindingId
     TokenBindingId::try_new(tokenbinding_type, key.public_key(), point).unwrap()
 }
 
-/// Verifies with `RustCrypto`, and counts; without RSA if told so.
+/// A verifier that counts signatures and verifies with `RustCrypto`, without RSA if so configured.
 #[derive(Default)]
 pub struct Counting {
     pub count: AtomicUsize,
@@ -87,7 +87,7 @@ pub struct Counting {
 }
 
 impl Counting {
-    /// How many signatures were verified since it was asked last.
+    /// Returns the number of signatures verified since the last call.
     pub fn taken(&self) -> usize {
         self.count.swap(0, Ordering::Relaxed)
     }

@@ -177,7 +177,7 @@ fn refuses_servers_without_extended_master_secret_where_that_is_required() {
     assert_eq!(printed, "failed");
 }
 
-/// How much of a client's connection the capture sees.
+/// The part of a client's connection that the capture sees.
 #[derive(Clone, Copy, PartialEq)]
 enum Seen {
     All,

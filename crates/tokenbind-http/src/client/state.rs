@@ -204,7 +204,7 @@ impl State {
     }
 
     /// Returns the configuration for one connection, whose TLS sessions are those of this client:
-    /// [`reset`](Self::reset) drops them, and a connection that is still open then leaves none behind.
+    /// [`reset`](Self::reset) drops them, and a connection that is still open then adds no session.
     ///
     /// `config` is that of [`client_config`](crate::tls::client_config); its `resumption` is replaced, see
     /// [`Options::tls_sessions`]. Make the [`ClientConnection`](rustls::ClientConnection) inside the scope of a

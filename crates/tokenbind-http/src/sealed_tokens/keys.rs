@@ -73,7 +73,7 @@ pub struct TokenKeys {
 
 struct Ring {
     current: TokenKeyId,
-    /// HMAC states, which `sha2` erases on drop; boxed, since a move would leave a copy behind.
+    /// HMAC states, which `sha2` erases on drop; boxed, since a move would leave a copy.
     current_mac: Box<Hmac<Sha256>>,
     accepted: BTreeMap<TokenKeyId, Box<Hmac<Sha256>>>,
 }

@@ -1,4 +1,4 @@
-//! A server's connection as its requests share it: [`ConnectionState`] behind a lock, and a verifier.
+//! A server's connection as its requests share it: [`ConnectionState`] under a lock, and a verifier.
 
 use std::{
     fmt,

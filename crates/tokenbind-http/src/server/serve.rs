@@ -105,7 +105,7 @@ impl Error for ServeError {
 }
 
 /// Serves a connection: each request is checked as it arrives, before `service` is called. The protocol
-/// is the one that was negotiated; a client that speaks another is not answered. Returns when the
+/// is the one that was negotiated; a client that uses another protocol is not answered. Returns when the
 /// connection is closed.
 ///
 /// # Errors

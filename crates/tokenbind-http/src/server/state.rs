@@ -57,7 +57,7 @@ enum State {
 
 /// The bindings of a connection whose first request was verified.
 struct Verified {
-    /// Those of the latest request.
+    /// The bindings of the latest request.
     latest: TokenBindings,
     messages: Vec<VerifiedMessage>,
     /// The index in `messages` of the one that is replaced next.

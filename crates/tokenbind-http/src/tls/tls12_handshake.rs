@@ -110,8 +110,8 @@ fn is_ffdhe(group: NamedGroup) -> bool {
     group.key_exchange_algorithm() == KeyExchangeAlgorithm::DHE
 }
 
-/// Returns the curve of an ECDSA key. RFC 8422 section 5.1 wants the client to have named it, and OpenSSL ends a
-/// handshake of TLS 1.2 if it has not. Under TLS 1.3 signature schemes say this.
+/// Returns the curve of an ECDSA key. RFC 8422 section 5.1 requires that the client has offered the curve, else
+/// OpenSSL ends a handshake of TLS 1.2. Under TLS 1.3 the signature scheme determines the curve.
 fn curve(key: &dyn SigningKey) -> Option<NamedGroup> {
     if key.algorithm() != SignatureAlgorithm::ECDSA {
         return None;
