@@ -135,7 +135,7 @@ fn print(
     let mut targets = Table::new();
     targets
         .load_preset(UTF8_HORIZONTAL_ONLY)
-        .set_header(["what", "measured", "at most", "reached"]);
+        .set_header(["figure", "measured", "at most", "reached"]);
     let reached = |measured: f64, at_most: f64| if measured <= at_most { "yes" } else { "NO" };
     for Ratio { of, to, at_most } in &declarations.ratio {
         let (what, measured) = match to {

@@ -14,7 +14,7 @@ use crate::shell::{Outcome, exit, root};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How long each target runs
+    /// The time that each target runs
     #[arg(long, value_name = "N", default_value_t = 60)]
     seconds: u32,
     /// Only these targets
@@ -32,7 +32,7 @@ struct Bin {
     name: String,
 }
 
-/// What libFuzzer said last.
+/// The last statistics of libFuzzer.
 #[derive(Default)]
 struct Statistics {
     executions: String,
@@ -70,7 +70,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         .collect();
     if let Some(unknown) = arguments.target.iter().find(|name| !targets.contains(name)) {
         return Err(format!(
-            "there is no fuzz target {unknown}; there are {}",
+            "no fuzz target {unknown}; the targets are {}",
             targets.join(", ")
         )
         .into());
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_header([
         "target",
         "executions",
-        "a second",
+        "per second",
         "coverage",
         "corpus",
         "findings",

@@ -23,9 +23,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Show how far the crates conform to their drafts: vectors, tests, requirements ledger
+    /// Check the crates against their drafts: vectors, tests, requirements ledger
     Conformance(conformance::Arguments),
-    /// Run the scenarios with foreign peers (OpenSSL, ...), and say what was skipped and why
+    /// Run the scenarios with foreign peers (OpenSSL, ...), and list the skipped ones with the reason
     Interop(interop::Arguments),
     /// Run all tests: format, clippy, tests, doc tests, docs
     Test,
@@ -35,7 +35,7 @@ enum Task {
     Fuzz(fuzz::Arguments),
     /// Count openers and words that the house's rules for English forbid
     Prose(prose::Arguments),
-    /// Measure, and compare with the raw primitives in the same run
+    /// Run the benchmarks, and compare them with the raw primitives in the same run
     Bench(bench::Arguments),
 }
 

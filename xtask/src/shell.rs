@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-/// How a task ends: its exit code, or why it could not be done.
+/// The end of a task: its exit code, or the reason for which it could not run.
 pub type Outcome = Result<ExitCode, Box<dyn Error>>;
 
 /// The repository's root.

@@ -14,9 +14,9 @@ use std::{
 };
 
 use authres_tls::{
-    AuthenticationResults, AuthenticationResultsBuf, Options, WriteOptions, authserv_id,
+    AuthenticationResults, AuthenticationResultsBuf, Options, WriteOptions, syntax::authserv_id,
 };
-#[cfg(feature = "idna")]
+#[cfg(feature = "strip")]
 use authres_tls::{AuthservId, StripPolicy};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mail_parser::HeaderValue;
@@ -153,7 +153,7 @@ fn adversarial(c: &mut Criterion) {
 }
 
 /// 64 kB of names that are dear to compare: as one value, and as a message of many fields.
-#[cfg(feature = "idna")]
+#[cfg(feature = "strip")]
 fn strip(c: &mut Criterion) {
     const SIZE: usize = 65536;
     let own = AuthservId::try_new("example.com").expect("a name");
@@ -224,7 +224,7 @@ fn strip(c: &mut Criterion) {
     group.finish();
 }
 
-#[cfg(not(feature = "idna"))]
+#[cfg(not(feature = "strip"))]
 const fn strip(_: &mut Criterion) {}
 
 /// A peer in another language, which measures itself.

@@ -1,25 +1,33 @@
-//! What is known of a session's TLS, as plain data: from rustls, from another engine, or from what an MTA
-//! wrote down. Whatever is not known says so.
+//! Facts of a session's TLS as plain data: from rustls, from another engine, or from text that an MTA wrote.
+//! Each fact has a value for "not known" or "not checked", and that value is the default.
+
+#[cfg(feature = "certificates")]
+#[cfg_attr(docsrs, doc(cfg(feature = "certificates")))]
+mod certificate;
+#[cfg(feature = "milter")]
+#[cfg_attr(docsrs, doc(cfg(feature = "milter")))]
+pub mod milter;
+#[cfg(feature = "postfix")]
+mod postfix;
+#[cfg(feature = "rustls")]
+#[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
+pub mod rustls;
 
 use alloc::boxed::Box;
 
-use crate::{
-    dn::DistinguishedName,
-    san::AltNames,
-    tls::{cipher_suite::CipherSuite, version::ProtocolVersion},
-};
+use crate::tls::{CipherSuite, ProtocolVersion, dn::DistinguishedName, san::AltNames};
 
-/// The session a message came by.
+/// The session in which a message was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Session {
-    /// In clear.
+    /// In clear text.
     Clear,
-    /// Over TLS.
+    /// Under TLS.
     Tls(TlsSession),
 }
 
 impl Session {
-    /// The client's certificate, if one was presented; e.g. to add a verdict to it.
+    /// Returns the client's certificate, if one was presented, e.g. to add a verdict to it.
     pub fn presented_mut(&mut self) -> Option<&mut PresentedCertificate> {
         match self {
             Self::Tls(TlsSession {
@@ -31,7 +39,7 @@ impl Session {
     }
 }
 
-/// A session over TLS.
+/// A session with TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSession {
     /// The protocol version.
@@ -40,23 +48,23 @@ pub struct TlsSession {
     pub cipher_suite: Option<CipherSuite>,
     /// The length of the cipher's key in bits.
     pub key_bits: Option<u16>,
-    /// What the client presented.
+    /// The client's certificate.
     pub client: ClientCertificate,
-    /// What stands in the server's certificate.
+    /// The fields of the server's certificate.
     pub server: Option<Box<CertificateFields>>,
 }
 
-/// What the client presented.
+/// The client's certificate, or the reason why there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificate {
-    /// It is not known whether there was a certificate.
+    /// Unknown: there may have been a certificate or not.
     #[default]
     Unknown,
-    /// The server asked for none.
+    /// The server did not ask for a certificate.
     NotRequested,
-    /// The server asked, and the client presented none.
+    /// The server asked, and the client presented no certificate.
     NotPresented,
-    /// A certificate, whose key the client proved to have.
+    /// A certificate. The client proved that it has the private key.
     Presented(Box<PresentedCertificate>),
 }
 
@@ -66,22 +74,22 @@ impl From<PresentedCertificate> for ClientCertificate {
     }
 }
 
-/// A client's certificate, and what was found out about it. Every verdict begins as "not checked".
+/// A client's certificate and the verdicts on it. Every verdict begins as "not checked".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PresentedCertificate {
-    /// What stands in it.
+    /// The fields of the certificate.
     pub fields: CertificateFields,
-    /// Whether it leads to a trusted authority.
+    /// The verdict on its chain to a trusted authority.
     pub chain: ChainVerdict,
-    /// Whether it is of the host that the client claims to be.
+    /// The verdict on the host name that the client claims.
     pub host: HostVerdict,
-    /// What DANE says.
+    /// The verdict by DANE.
     pub dane: DaneVerdict,
-    /// What a local policy says.
+    /// The verdict by a local policy.
     pub local: LocalVerdict,
 }
 
-/// What stands in a certificate, as far as it is known and can be said in text.
+/// The fields of a certificate that are known and have a text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CertificateFields {
     /// The subject (RFC 5280 section 4.1.2.6).
@@ -90,49 +98,49 @@ pub struct CertificateFields {
     pub alt_names: Option<AltNames<'static>>,
     /// The issuer (section 4.1.2.4).
     pub issuer: Option<DistinguishedName<'static>>,
-    /// SHA-256 of the whole certificate.
+    /// The SHA-256 digest of the whole certificate.
     pub sha256: Option<[u8; 32]>,
-    /// SHA-256 of its `SubjectPublicKeyInfo`.
+    /// The SHA-256 digest of its `SubjectPublicKeyInfo`.
     pub public_key_sha256: Option<[u8; 32]>,
-    /// The length of its public key in bits. It is not `key.length`, which is the cipher's.
+    /// The length of its public key in bits. The property `key.length` is another number: the length of the
+    /// cipher's key.
     pub public_key_bits: Option<u32>,
 }
 
-/// Whether a certificate leads to a trusted authority, by the caller's verifier.
+/// The verdict of the caller's verifier on a certificate's chain to a trusted authority.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum ChainVerdict {
-    /// Nobody looked.
+    /// Not checked.
     #[default]
     NotChecked,
-    /// It does, and is valid now.
+    /// The chain ends at a trusted authority, and every certificate in it is valid now.
     Trusted,
-    /// It is signed with its own key and nothing else vouches for it.
+    /// The certificate is signed with its own key, and no authority vouches for it.
     SelfSigned,
-    /// It leads to no trusted authority.
+    /// No trusted authority issued the certificate.
     UnknownIssuer,
-    /// It, or one between it and the authority, expired.
+    /// The certificate, or one between it and the authority, expired.
     Expired,
-    /// It, or one between it and the authority, is not valid yet.
+    /// The certificate, or one between it and the authority, is not valid yet.
     NotYetValid,
-    /// It, or one between it and the authority, was revoked.
+    /// The certificate, or one between it and the authority, was revoked.
     Revoked,
-    /// Whether it was revoked could not be learnt now.
+    /// The revocation status is not available now.
     RevocationUnavailable,
-    /// It could not be verified now for another reason.
+    /// Verification is not possible now for another reason.
     Unavailable,
     /// A signature in the chain is not valid.
     BadSignature,
-    /// It is not for authenticating clients.
+    /// The certificate must not be used to authenticate clients.
     WrongPurpose,
-    /// It cannot be read.
+    /// The certificate cannot be parsed.
     Malformed,
-    /// The verifier does not accept it, for another reason or for one it did not give.
+    /// The verifier refused the certificate for another reason, or gave no reason.
     NotAccepted,
 }
 
 impl ChainVerdict {
-    /// All verdicts.
+    /// All verdicts, in their order.
     pub const ALL: [Self; 13] = [
         Self::NotChecked,
         Self::Trusted,
@@ -150,40 +158,40 @@ impl ChainVerdict {
     ];
 }
 
-/// Whether a certificate is of the host that the client claims to be. Which name that is, EHLO's or the
-/// verified reverse DNS name, is the caller's to decide.
+/// The verdict on the host name that the client claims. The caller decides which name that is: the one of
+/// EHLO, or the verified reverse DNS name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HostVerdict {
-    /// Nobody looked.
+    /// Not checked.
     #[default]
     NotChecked,
-    /// It is.
+    /// The certificate names that host.
     Match,
-    /// It is of other names.
+    /// The certificate names other hosts only.
     Mismatch,
 }
 
 impl HostVerdict {
-    /// All verdicts.
+    /// All verdicts, in their order.
     pub const ALL: [Self; 3] = [Self::NotChecked, Self::Match, Self::Mismatch];
 }
 
-/// What DANE (RFC 6698) says of a certificate, by records that DNSSEC secured.
+/// The verdict by DANE (RFC 6698) on a certificate, from TLSA records that DNSSEC secured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DaneVerdict {
-    /// Nobody looked, or there are no secure records.
+    /// Not checked, or there are no secure records.
     #[default]
     NotChecked,
     /// A secure record matches.
     Match,
-    /// There are secure records, and none matches.
+    /// There are secure records, but no record matches.
     Mismatch,
-    /// Records could not be had or secured now.
+    /// Records, or their DNSSEC status, are not available now.
     Unavailable,
 }
 
 impl DaneVerdict {
-    /// All verdicts.
+    /// All verdicts, in their order.
     pub const ALL: [Self; 4] = [
         Self::NotChecked,
         Self::Match,
@@ -192,28 +200,28 @@ impl DaneVerdict {
     ];
 }
 
-/// What a local policy says of a certificate, e.g. a list of fingerprints.
+/// The verdict by a local policy on a certificate, e.g. a list of fingerprints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LocalVerdict {
-    /// There is none, or it says nothing.
+    /// There is no policy, or it has no rule for the certificate.
     #[default]
     NotChecked,
-    /// It vouches for the certificate.
+    /// The policy accepts the certificate.
     Accepted,
-    /// It refuses the certificate.
+    /// The policy refuses the certificate.
     Refused,
 }
 
 impl LocalVerdict {
-    /// All verdicts.
+    /// All verdicts, in their order.
     pub const ALL: [Self; 3] = [Self::NotChecked, Self::Accepted, Self::Refused];
 }
 
-/// A common name alone as a distinguished name, for MTAs that tell no more.
+/// Returns a distinguished name of a common name only, for MTAs that report no more.
 #[cfg(any(feature = "postfix", feature = "milter"))]
 pub(crate) fn common_name(name: &str) -> Option<DistinguishedName<'static>> {
     if name.is_empty() {
         return None;
     }
-    DistinguishedName::from_rdns([[("CN", crate::dn::AttributeValue::from(name))]]).ok()
+    DistinguishedName::from_rdns([[("CN", crate::tls::dn::AttributeValue::from(name))]]).ok()
 }

@@ -1,5 +1,6 @@
-//! The fields of a message's header (RFC 5322 section 2.2), as far as finding one takes.
+//! The fields of a message's header (RFC 5322 section 2.2), parsed only as far as needed to find one.
 
+use crate::slice;
 use core::ops::Range;
 
 /// A field of a message's header.
@@ -11,27 +12,27 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The name, without blanks before the colon.
+    /// Returns the name, without white space before the colon.
     #[must_use]
     pub const fn name(&self) -> &'a [u8] {
         self.name
     }
 
-    /// What stands behind the colon, folds and all, without the line break at the end.
+    /// Returns the field body: the octets after the colon, with folds, without the line break at the end.
     #[must_use]
     pub const fn value(&self) -> &'a [u8] {
         self.value
     }
 
-    /// The whole field in the message, with the line break at its end.
+    /// Returns the place of the whole field in the message, with the line break at its end.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 }
 
-/// The fields of a message up to the empty line, with lines that end in CRLF or LF. Lines that are no
-/// field are passed over, e.g. the `From ` line of an mbox.
+/// Returns the fields of a message up to the empty line. Lines end in CRLF or LF. A line that is not a field is
+/// skipped, e.g. the `From ` line of an mbox.
 pub fn fields(message: &[u8]) -> impl Iterator<Item = Field<'_>> {
     let mut offset = 0;
     core::iter::from_fn(move || {
@@ -62,11 +63,11 @@ pub fn fields(message: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
-/// Up to the first line break that no blank follows.
+/// Returns the length up to the first line break that no white space follows.
 fn field_length(rest: &[u8]) -> usize {
     let mut from = 0_usize;
     loop {
-        let line = rest.get(from..).unwrap_or_default();
+        let line = slice::from(rest, from);
         let Some(end) = line.iter().position(|octet| *octet == b'\n') else {
             return rest.len();
         };

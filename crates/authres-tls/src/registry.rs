@@ -1,12 +1,12 @@
-//! The registries that say what methods, results and properties mean: "Email Authentication Parameters"
-//! of IANA, as RFC 8601 and its companions fill them, and what the draft adds for `tls`.
+//! The registry "Email Authentication Parameters" of IANA with the meaning of methods, results and properties, as
+//! RFC 8601 and its companions define them, and with the entries that the draft adds for `tls`.
 
 /// A result that a method may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultName {
     /// The keyword.
     pub name: &'static str,
-    /// What it says.
+    /// The meaning, as a phrase.
     pub meaning: &'static str,
 }
 
@@ -17,7 +17,7 @@ pub struct PropertyName {
     pub ptype: &'static str,
     /// `property`
     pub property: &'static str,
-    /// What its value is.
+    /// The meaning of its value, as a phrase.
     pub meaning: &'static str,
 }
 
@@ -26,9 +26,9 @@ pub struct PropertyName {
 pub struct Method {
     /// The keyword.
     pub name: &'static str,
-    /// What it checks.
+    /// The subject of its check, as a phrase.
     pub meaning: &'static str,
-    /// Where it is defined.
+    /// The document that defines it.
     pub defined: &'static str,
     /// Its results.
     pub results: &'static [ResultName],
@@ -37,7 +37,7 @@ pub struct Method {
 }
 
 impl Method {
-    /// The method of this name, which compares without regard to case.
+    /// Returns the method of this name, which compares without regard to case.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         METHODS
@@ -45,14 +45,14 @@ impl Method {
             .find(|method| method.name.eq_ignore_ascii_case(name))
     }
 
-    /// What a result of this name says.
+    /// Returns the result of this name, which compares without regard to case.
     #[must_use]
     pub fn result(&self, name: &str) -> Option<&'static ResultName> {
         let mut results = self.results.iter();
         results.find(|result| result.name.eq_ignore_ascii_case(name))
     }
 
-    /// What a property of this name is.
+    /// Returns the property of this name, which compares without regard to case.
     #[must_use]
     pub fn property(&self, ptype: &str, property: &str) -> Option<&'static PropertyName> {
         self.properties.iter().find(|it| {
@@ -79,11 +79,11 @@ const fn property(
 
 const TEMPERROR: ResultName = result(
     "temperror",
-    "the check could not be done now; a later try may do",
+    "the check could not be done now; a later attempt may succeed",
 );
 const PERMERROR: ResultName = result(
     "permerror",
-    "the check cannot be done, e.g. for a bad record; a later try will not do",
+    "the check cannot be done, e.g. because of a bad record; a later attempt will not succeed",
 );
 
 const SIGNATURE_RESULTS: &[ResultName] = &[
@@ -104,7 +104,7 @@ const SPF_RESULTS: &[ResultName] = &[
     result("pass", "the client is authorized to use the name"),
     result("fail", "the client is not authorized to use the name"),
     result("softfail", "the client is probably not authorized"),
-    result("neutral", "the domain says nothing of the client"),
+    result("neutral", "the domain states nothing about the client"),
     result("policy", "a local policy overrides the result"),
     TEMPERROR,
     PERMERROR,
@@ -175,7 +175,7 @@ pub const METHODS: &[Method] = &[
             result("fail", "no author signature, though the domain signs all"),
             result(
                 "discard",
-                "no author signature, and the domain says to discard",
+                "no author signature, and the domain asks to discard it",
             ),
             result("nxdomain", "the author's domain does not exist"),
             TEMPERROR,
@@ -185,10 +185,10 @@ pub const METHODS: &[Method] = &[
     },
     Method {
         name: "dkim-atps",
-        meaning: "whether the author domain authorizes the signer",
+        meaning: "the author domain's authorization of the signer",
         defined: "RFC 6541",
         results: &[
-            result("none", "there is no signature to look at"),
+            result("none", "there is no signature to check"),
             result("pass", "the signer is authorized"),
             result("fail", "the signer is not authorized"),
             TEMPERROR,
@@ -198,12 +198,12 @@ pub const METHODS: &[Method] = &[
     },
     Method {
         name: "dmarc",
-        meaning: "whether the author domain authenticated, by its policy",
+        meaning: "the author domain's authentication, by its policy",
         defined: "RFC 7489",
         results: &[
             result("none", "no policy is published"),
             result("pass", "an aligned SPF or DKIM result passed"),
-            result("fail", "none passed"),
+            result("fail", "no aligned SPF or DKIM result passed"),
             TEMPERROR,
             PERMERROR,
         ],
@@ -226,7 +226,11 @@ pub const METHODS: &[Method] = &[
             property("dns", "zone", "the list's zone"),
             property("policy", "ip", "the address the list returned"),
             property("policy", "txt", "the text the list returned"),
-            property("dns", "sec", "whether the answer was secured by DNSSEC"),
+            property(
+                "dns",
+                "sec",
+                "yes if the answer was secured by DNSSEC, or no, or na",
+            ),
         ],
     },
     Method {
@@ -244,11 +248,11 @@ pub const METHODS: &[Method] = &[
     },
     Method {
         name: "iprev",
-        meaning: "whether the client's name and address lead to each other",
+        meaning: "a match of the client's name and address in DNS, in both directions",
         defined: "RFC 8601",
         results: &[
-            result("pass", "they do"),
-            result("fail", "they do not"),
+            result("pass", "name and address match"),
+            result("fail", "name and address do not match"),
             TEMPERROR,
             PERMERROR,
         ],
@@ -256,11 +260,11 @@ pub const METHODS: &[Method] = &[
     },
     Method {
         name: "rrvs",
-        meaning: "whether the mailbox still belongs to whom the sender knows",
+        meaning: "the mailbox owner, who may have changed since the sender learnt the address",
         defined: "RFC 7293",
         results: &[
             result("none", "it was not checked"),
-            result("unknown", "nothing is known of the owner"),
+            result("unknown", "the owner is not known"),
             result("pass", "the owner has not changed"),
             result("fail", "the owner has changed"),
             TEMPERROR,
@@ -289,7 +293,7 @@ pub const METHODS: &[Method] = &[
     },
     Method {
         name: "spf",
-        meaning: "whether the client may send for a domain",
+        meaning: "the client's authorization to send for a domain",
         defined: "RFC 8601",
         results: SPF_RESULTS,
         properties: &[
@@ -369,12 +373,12 @@ pub const METHODS: &[Method] = &[
     },
     Method {
         name: "vbr",
-        meaning: "whether a certifier vouches for the sender",
+        meaning: "a certifier's vouching for the sender",
         defined: "RFC 6212",
         results: &[
-            result("none", "nobody is asked to vouch"),
+            result("none", "no certifier was asked to vouch"),
             result("pass", "a trusted certifier vouches"),
-            result("fail", "none does"),
+            result("fail", "no trusted certifier vouches"),
             TEMPERROR,
             PERMERROR,
         ],

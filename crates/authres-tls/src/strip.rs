@@ -1,5 +1,5 @@
-//! Feature `idna`: decides which `Authentication-Results` fields a border removes (RFC 8601 section 5):
-//! those that claim a local authserv-id, in whatever disguise. In doubt a field is removed.
+//! Feature `strip`: removal of `Authentication-Results` fields at the border MTA (RFC 8601 section 5):
+//! a field that claims a local authserv-id, in any disguise. In doubt a field is removed.
 
 use alloc::{
     borrow::Cow,
@@ -9,8 +9,11 @@ use alloc::{
 use core::{fmt, ops::Range};
 
 use crate::{
-    scan::{id_or_method, rest_after, skip_cfws},
-    syntax::is_supported_version,
+    slice,
+    syntax::{
+        is_supported_version,
+        scan::{id_or_method, rest_after, skip_cfws},
+    },
 };
 
 mod stripper;
@@ -21,34 +24,35 @@ pub use stripper::Stripper;
 /// The field's name.
 pub const AUTHENTICATION_RESULTS: &str = "Authentication-Results";
 
-/// Characters of a domain name, and of a label of one: as A-labels they take at least as many octets
-/// (RFC 1035 section 2.3.4, and a full stop at the end). The time that Punycode takes grows faster than
-/// the label.
+/// The largest numbers of characters of a domain name and of a label: encoded as A-labels they take at least as
+/// many octets (RFC 1035 section 2.3.4, and a full stop at the end). The limits are checked first, because the
+/// time of Punycode grows faster than the label.
 const LONGEST_NAME: usize = 254;
 const LONGEST_LABEL: usize = 63;
 
-/// An authserv-id as it compares: letters without case, without a trailing dot, U-labels as A-labels.
+/// An authserv-id in the form in which ids are compared: in lower case, without a trailing dot, with A-labels in
+/// place of U-labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AuthservId(String);
 
-/// A name cannot be compared: it has labels that are no domain labels, or is too long for a domain.
+/// An error: the text is empty, or is neither ASCII nor a valid domain name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthservIdError;
 
 impl fmt::Display for AuthservIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("authserv-id: not a name that can be compared")
+        f.write_str("authserv-id: neither a domain name nor ASCII text")
     }
 }
 
 impl core::error::Error for AuthservIdError {}
 
 impl AuthservId {
-    /// An authserv-id, unquoted: a host or domain name, or whatever else one's servers write.
+    /// Converts an unquoted authserv-id: a host or domain name, or another ASCII text that local servers use.
     ///
     /// # Errors
-    /// When it is empty, or has A-labels or characters outside ASCII and is no domain name: longer
-    /// than 254 characters or a label than 63, for one.
+    /// Returns an error if the text is empty, or if it has A-labels or characters outside ASCII and is not a
+    /// valid domain name. A name longer than 254 characters, or with a label longer than 63, is not valid.
     pub fn try_new(text: &str) -> Result<Self, AuthservIdError> {
         let text = text.trim();
         let name = if text.is_ascii() && !has_a_label(text) {
@@ -66,13 +70,13 @@ impl AuthservId {
         Ok(Self(name))
     }
 
-    /// The name as it compares.
+    /// Returns the name in the form in which ids are compared.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether `other` is this name, or one below it.
+    /// Returns `true` if `other` is this name, or a name below it.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         other
@@ -103,11 +107,11 @@ fn is_too_long(text: &str) -> bool {
             .any(|label| is_longer(label, LONGEST_LABEL))
 }
 
-/// The fields that a border removes.
+/// The fields that a border MTA removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StripScope {
-    /// Fields that claim one of these authserv-ids, the ids of the local servers, or that may be taken for
-    /// such a field.
+    /// Fields that claim one of these authserv-ids, the ids of the local servers, or that readers may treat as such
+    /// a field.
     OwnIds(Vec<AuthservId>),
     /// All `Authentication-Results` fields, for a border that trusts no other server.
     All,
@@ -115,7 +119,7 @@ pub enum StripScope {
     None,
 }
 
-/// The policy of a border.
+/// The policy of a border MTA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StripPolicy {
     /// The fields that are removed.
@@ -125,7 +129,7 @@ pub struct StripPolicy {
 }
 
 impl StripPolicy {
-    /// Returns the policy of a border for these local authserv-ids.
+    /// Returns the policy of a border MTA for these local authserv-ids.
     #[must_use]
     pub fn new(own: impl IntoIterator<Item = AuthservId>) -> Self {
         Self::of(StripScope::OwnIds(own.into_iter().collect()))
@@ -159,10 +163,9 @@ pub enum StripReason {
     OwnId,
     /// The field claims a name below a local authserv-id.
     BelowOwnId,
-    /// The field has no authserv-id; readers that accept this may take it for a local field.
+    /// The field has no authserv-id. Readers that accept this may treat it as a local field.
     MissingId,
-    /// The authserv-id cannot be parsed, or is followed by text that other readers may take for a part of
-    /// it.
+    /// The authserv-id cannot be parsed, or is followed by text that other readers may read as a part of it.
     UnreadableId,
     /// This crate does not know the field's version (RFC 8601 section 5).
     UnsupportedVersion,
@@ -195,24 +198,22 @@ enum End {
 }
 
 impl StripPolicy {
-    /// Decides on a field with this value. A line break in it that does not fold, of whatever kind, ends
-    /// the value for some readers; the field stays only if it may stay for those as well.
+    /// Decides on a field with this value. A line break of any kind that does not fold ends the value for some
+    /// readers. The field stays only if it may stay for those readers as well.
     pub fn verdict(&self, value: &[u8]) -> StripVerdict {
         let verdict = self.judge(value, End::Certain);
         match (verdict, token::value_end(value)) {
-            (StripVerdict::Keep, Some(end)) => {
-                self.judge(value.get(..end).unwrap_or_default(), End::Doubtful)
-            }
+            (StripVerdict::Keep, Some(end)) => self.judge(slice::to(value, end), End::Doubtful),
             _ => verdict,
         }
     }
 
-    /// Decides on a field of any name, as an MTA gives it to a milter: value without the line break at its
-    /// end. A field is removed if a reader that takes a control character in it for a line break finds an
-    /// `Authentication-Results` field inside that is removed.
+    /// Decides on a field of any name, as an MTA passes it to a milter: the value has no line break at its end.
+    /// The field is removed if a reader that treats a control character in it as a line break would find an
+    /// `Authentication-Results` field inside that must be removed.
     ///
     /// ```
-    /// # use authres_tls::{AuthservId, StripPolicy, StripReason, StripVerdict};
+    /// # use authres_tls::{AuthservId, StripPolicy, strip::{StripReason, StripVerdict}};
     /// let policy = StripPolicy::new([AuthservId::try_new("example.org").unwrap()]);
     /// let forged = b"a\rAuthentication-Results: example.org; dkim=pass";
     /// let verdict = policy.field_verdict(b"Subject", forged);
@@ -271,10 +272,10 @@ impl StripPolicy {
         self.strip(message).removals
     }
 
-    /// Removes fields from a message; every other octet stays as it is. A long message is better given
-    /// piece by piece to a [`Stripper`].
+    /// Removes fields from a message; every other octet stays as it is. For a long message, use a
+    /// [`Stripper`], which reads it piece by piece.
     ///
-    /// A line of the header begins after each character that some reader takes for a line break: LF, CR,
+    /// A line of the header begins after each character that some reader treats as a line break: LF, CR,
     /// VT, FF, the separators 0x1C to 0x1E, NUL, NEL, U+2028 and U+2029.
     ///
     /// ```
@@ -301,10 +302,10 @@ impl StripPolicy {
     }
 }
 
-/// Returns the text after a version, if there is one, and after the white space and comments behind it.
+/// Returns the text after a version, if there is one, and after the white space and comments that follow it.
 fn after_version(after: &[u8]) -> &[u8] {
     let digits = after.iter().take_while(|octet| octet.is_ascii_digit());
-    let after = after.get(digits.count()..).unwrap_or_default();
+    let after = slice::from(after, digits.count());
     skip_cfws(after).unwrap_or_default()
 }
 
@@ -321,8 +322,8 @@ pub struct Stripped {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removal {
-    /// The number of fields before the one removed, as [`fields`](crate::fields) counts them. A field hidden
-    /// in another one has that one's number.
+    /// The number of fields before the one removed, as [`fields`](crate::message::fields) counts them. A field hidden
+    /// in another field has the number of that field.
     pub index: usize,
     /// The number of line feeds before the part removed.
     pub line: usize,
@@ -340,7 +341,7 @@ pub struct Removal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disguise {
-    /// The field begins after a character that only some readers take for a line break.
+    /// The field begins after a character that only some readers treat as a line break.
     LineBreak,
     /// The field's name contains characters that some readers ignore.
     Name,

@@ -1,21 +1,28 @@
-//! The tree of one `Authentication-Results` value (RFC 8601 section 2.2): ordered, with duplicates,
-//! every part with its place, borrowed from the value.
+//! Reading: the tree of one `Authentication-Results` value (RFC 8601 section 2.2). The tree keeps the order,
+//! duplicates, comments and the place of every part, and borrows from the value.
 
+mod error;
+mod options;
 mod parser;
 mod rules;
+pub(crate) mod scan;
+mod text;
 
-pub(crate) use rules::{Failure, Read, Rules, token};
+pub(crate) use rules::Rules;
+pub use {
+    error::{Diagnostic, DiagnosticKind, ErrorKind, ParseError},
+    options::{Limits, Mode, Options},
+    scan::authserv_id,
+    text::{Form, Span, Text},
+};
 
 use alloc::vec::Vec;
 use core::{fmt, ops::Range};
 
-use crate::{
-    error::{Diagnostic, ParseError},
-    options::Options,
-    text::{Form, Span, Text},
-};
+use crate::slice;
 
-/// A number in a value, e.g. `authres-version`.
+/// A number in a value: `authres-version`, `method-version` or `instance`, each `1*DIGIT [CFWS]` (RFC 8601
+/// section 2.2, RFC 8617 section 4.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Number {
     span: Span,
@@ -23,33 +30,33 @@ pub struct Number {
 }
 
 impl Number {
-    /// Where it stands.
+    /// Returns the place of the digits.
     #[must_use]
     pub const fn span(self) -> Span {
         self.span
     }
 
-    /// The number; `None` if it is larger than a `u32`, or in a lenient reading of a method-version if it
-    /// is no number.
+    /// Returns the number. `None` if it is larger than a `u32`, or if a lenient reading accepted a
+    /// method-version that is not a number.
     #[must_use]
     pub const fn value(self) -> Option<u32> {
         self.value
     }
 }
 
-/// Whether the digits `input` begins with are the version of RFC 8601.
-#[cfg(feature = "idna")]
+/// Returns `true` if the digits that `input` begins with are the version of RFC 8601.
+#[cfg(feature = "strip")]
 pub(crate) fn is_supported_version(input: &[u8]) -> bool {
     let digits = input.iter().take_while(|octet| octet.is_ascii_digit());
     let mut digits = digits.skip_while(|octet| **octet == b'0');
     digits.next() == Some(&b'1') && digits.next().is_none()
 }
 
-/// Which part of the grammar something stands behind.
+/// The part of the grammar that a comment follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Element {
-    /// Nothing: the start of the value.
+    /// The start of the value.
     Start,
     /// `i=1` of an `ARC-Authentication-Results` field, or a part of it.
     Instance,
@@ -73,17 +80,17 @@ pub enum Element {
     Result,
     /// `reason`
     Reason,
-    /// The `=` after it.
+    /// The `=` after `reason`.
     ReasonEquals,
-    /// The reason's value.
+    /// The value of the reason.
     ReasonValue,
     /// `ptype`
     Ptype,
-    /// The `.` after it.
+    /// The `.` after `ptype`.
     Dot,
     /// `property`
     Property,
-    /// The `=` after it.
+    /// The `=` after `property`.
     Equals,
     /// A word of the local-part of an address.
     LocalPart,
@@ -91,7 +98,12 @@ pub enum Element {
     Pvalue,
 }
 
-/// A comment and its place.
+/// A `comment` (RFC 5322 section 3.2.2) and its place:
+///
+/// ```text
+/// comment  = "(" *([FWS] ccontent) [FWS] ")"
+/// ccontent = ctext / quoted-pair / comment
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Comment<'a> {
     text: Text<'a>,
@@ -99,20 +111,27 @@ pub struct Comment<'a> {
 }
 
 impl<'a> Comment<'a> {
-    /// The comment.
+    /// Returns the text of the comment.
     #[must_use]
     pub const fn text(self) -> Text<'a> {
         self.text
     }
 
-    /// What it stands behind.
+    /// Returns the part of the grammar before the comment.
     #[must_use]
     pub const fn after(self) -> Element {
         self.after
     }
 }
 
-/// A `propspec`.
+/// A `propspec` (RFC 8601 section 2.2):
+///
+/// ```text
+/// propspec = ptype [CFWS] "." [CFWS] property [CFWS] "=" pvalue
+/// ptype    = Keyword
+/// property = special-smtp-verb / Keyword
+/// pvalue   = [CFWS] ( ( value / [ [ local-part ] "@" ] domain-name ) ) [CFWS]
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Property<'a> {
     ptype: Option<Text<'a>>,
@@ -121,32 +140,32 @@ pub struct Property<'a> {
 }
 
 impl<'a> Property<'a> {
-    /// `ptype`; `None` if there is none, which only a lenient reading lets through.
+    /// Returns `ptype`. `None` if a lenient reading accepted a property without it.
     #[must_use]
     pub const fn ptype(self) -> Option<Text<'a>> {
         self.ptype
     }
 
-    /// `property`
+    /// Returns `property`.
     #[must_use]
     pub const fn property(self) -> Text<'a> {
         self.property
     }
 
-    /// `pvalue`
+    /// Returns `pvalue`.
     #[must_use]
     pub const fn value(self) -> Text<'a> {
         self.value
     }
 
-    /// From the first byte to the last.
+    /// Returns the place of the whole property.
     #[must_use]
     pub fn span(self) -> Span {
         let first = self.ptype.unwrap_or(self.property).span();
         first.to(self.value.span())
     }
 
-    /// Whether it is this `ptype.property`, which compare without regard to case.
+    /// Returns `true` if the property is this `ptype.property`. Keywords compare without regard to case.
     #[must_use]
     pub fn is(self, ptype: &str, property: &str) -> bool {
         self.ptype.is_some_and(|it| it.eq_ignore_case(ptype))
@@ -154,7 +173,16 @@ impl<'a> Property<'a> {
     }
 }
 
-/// A `resinfo`: one method's result.
+/// A `resinfo` (RFC 8601 section 2.2): the result of one method:
+///
+/// ```text
+/// resinfo        = [CFWS] ";" methodspec [ CFWS reasonspec ] [ CFWS 1*propspec ]
+/// methodspec     = [CFWS] method [CFWS] "=" [CFWS] result
+/// reasonspec     = "reason" [CFWS] "=" [CFWS] value
+/// method         = Keyword [ [CFWS] "/" [CFWS] method-version ]
+/// method-version = 1*DIGIT [CFWS]
+/// result         = Keyword
+/// ```
 #[derive(Clone, Copy)]
 pub struct ResInfo<'h, 'a> {
     header: &'h AuthenticationResults<'a>,
@@ -166,47 +194,47 @@ impl<'h, 'a> ResInfo<'h, 'a> {
         Text::new(self.header.input, span, Form::Token, true)
     }
 
-    /// `method`. A lenient reading also accepts `gateway.spf`, a registered method behind names and
+    /// Returns `method`. A lenient reading also accepts `gateway.spf`: a registered method after names and
     /// full stops.
     #[must_use]
     pub fn method(self) -> Text<'a> {
         self.keyword(self.node.method)
     }
 
-    /// `method-version`, if it is given.
+    /// Returns `method-version`, if present.
     #[must_use]
     pub const fn method_version(self) -> Option<Number> {
         self.node.method_version
     }
 
-    /// `result`. A lenient reading also accepts keywords with a `:` between them.
+    /// Returns `result`. A lenient reading also accepts keywords with a `:` between them.
     #[must_use]
     pub fn result(self) -> Text<'a> {
         self.header.text(self.node.result)
     }
 
-    /// The value of `reasonspec`, if it is given.
+    /// Returns the value of `reasonspec`, if present.
     #[must_use]
     pub fn reason(self) -> Option<Text<'a>> {
         self.node.reason.map(|reason| self.header.text(reason))
     }
 
-    /// The properties in their order, duplicates and all. Those without a `ptype` are of
-    /// [`undotted`](Self::undotted).
+    /// Returns the properties that have a `ptype`, in their order, with duplicates.
+    /// [`undotted`](Self::undotted) returns the others.
     pub fn properties(self) -> impl Iterator<Item = Property<'a>> + use<'h, 'a> {
         self.all_properties().filter(|it| it.ptype.is_some())
     }
 
-    /// `key=value` pairs without a `ptype`, which a lenient reading let through.
+    /// Returns the `key=value` pairs without a `ptype`, which only a lenient reading accepts.
     pub fn undotted(self) -> impl Iterator<Item = Property<'a>> + use<'h, 'a> {
         self.all_properties().filter(|it| it.ptype.is_none())
     }
 
-    /// Both, in their order.
+    /// Returns the properties with and without a `ptype`, in their order.
     pub fn all_properties(self) -> impl Iterator<Item = Property<'a>> + use<'h, 'a> {
         let header = self.header;
-        let nodes = header.properties.get(self.node.properties.clone());
-        nodes.unwrap_or_default().iter().map(|node| Property {
+        let nodes = slice::range(&header.properties, self.node.properties.clone());
+        nodes.iter().map(|node| Property {
             ptype: node
                 .ptype
                 .map(|span| Text::new(header.input, span, Form::Token, true)),
@@ -215,12 +243,12 @@ impl<'h, 'a> ResInfo<'h, 'a> {
         })
     }
 
-    /// The comments in their order.
+    /// Returns the comments of this result, in their order.
     pub fn comments(self) -> impl Iterator<Item = Comment<'a>> + use<'h, 'a> {
         self.header.comments_in(self.node.comments.clone())
     }
 
-    /// From the `;` before it to the byte before the next `;` or the end.
+    /// Returns the place of the result: from the `;` before it to the byte before the next `;` or the end.
     #[must_use]
     pub const fn span(self) -> Span {
         self.node.span
@@ -236,22 +264,29 @@ impl fmt::Debug for ResInfo<'_, '_> {
     }
 }
 
-/// What a value says besides its authserv-id.
+/// The content of a value after its authserv-id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Body {
-    /// Results; in a lenient reading all may have been passed over.
+    /// Results. A lenient reading may have skipped all of them.
     Results,
     /// `none`: no authentication was done.
     NoResult,
-    /// A version this crate does not know: nothing after it was looked at. RFC 8601 section 5:
-    /// such a field is not to be used, and to be removed where one's own would be.
+    /// A version that this crate does not know. The text after it was not parsed. By RFC 8601 section 5 such a
+    /// field must not be used, and a border MTA removes it where it would remove a local one.
     UnsupportedVersion,
 }
 
-/// The value of an `Authentication-Results` field as a tree.
+/// The value of an `Authentication-Results` field as a tree (RFC 8601 section 2.2):
 ///
-/// It keeps the bytes it was read from: what is not changed is written back as it was.
+/// ```text
+/// authres-payload = [CFWS] authserv-id [ CFWS authres-version ] ( no-result / 1*resinfo ) [CFWS] [CRLF]
+/// authserv-id     = value
+/// authres-version = 1*DIGIT [CFWS]
+/// no-result       = [CFWS] ";" [CFWS] "none"
+/// value           = token / quoted-string
+/// ```
+///
+/// The tree borrows the bytes it was parsed from, so that editing copies unchanged parts byte for byte.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthenticationResults<'a> {
     input: &'a [u8],
@@ -263,7 +298,7 @@ pub struct AuthenticationResults<'a> {
     results: Vec<ResultNode>,
     properties: Vec<PropertyNode>,
     comments: Vec<CommentNode>,
-    /// The comments up to here, and those after `none`, are of no result.
+    /// The comments before this index belong to no result; those around a `none` are among them.
     header_comments: usize,
     diagnostics: Vec<Diagnostic>,
 }
@@ -301,20 +336,26 @@ struct CommentNode {
 }
 
 impl<'a> AuthenticationResults<'a> {
-    /// Reads the value of an `Authentication-Results` field, what stands behind the colon, folded or
-    /// not, with or without the CRLF at its end.
+    /// Parses the value of an `Authentication-Results` field: the field body after the colon, folded or not,
+    /// with or without the CRLF at its end. `options` select the strict or the lenient reading, UTF-8, line
+    /// breaks and limits.
     ///
     /// # Errors
-    /// When the value is not of the grammar; a lenient reading fails only where it could be fooled.
+    /// Returns an error with the [`ErrorKind`], the field of the grammar and the byte offset. The strict reading
+    /// fails on every deviation from the grammar. The lenient reading fails only on deviations that could forge
+    /// or hide a result: [`ErrorKind::Control`], [`ErrorKind::UnclosedComment`],
+    /// [`ErrorKind::UnclosedQuotedString`] and [`ErrorKind::Limit`], and if there is no value at all or no
+    /// authserv-id can be found.
     pub fn parse(value: &'a [u8], options: &Options) -> Result<Self, ParseError> {
         parser::parse(value, options, false)
     }
 
-    /// Reads the value of an `ARC-Authentication-Results` field (RFC 8617 section 4.1.1), which
-    /// begins with an instance, `i=1;`.
+    /// Parses the value of an `ARC-Authentication-Results` field (RFC 8617 section 4.1.1), which begins with an
+    /// instance, `i=1;`.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// Returns the errors of [`parse`](Self::parse), and [`ErrorKind::Expected`] if the instance is missing or
+    /// not in the range 1 to 50.
     pub fn parse_arc(value: &'a [u8], options: &Options) -> Result<Self, ParseError> {
         parser::parse(value, options, true)
     }
@@ -324,49 +365,49 @@ impl<'a> AuthenticationResults<'a> {
     }
 
     fn comments_in(&self, range: Range<usize>) -> impl Iterator<Item = Comment<'a>> + use<'_, 'a> {
-        let nodes = self.comments.get(range).unwrap_or_default();
+        let nodes = slice::range(&self.comments, range);
         nodes.iter().map(|node| Comment {
             text: Text::new(self.input, node.span, Form::Comment, node.plain),
             after: node.after,
         })
     }
 
-    /// The bytes this was read from.
+    /// Returns the bytes that the tree was parsed from.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.input
     }
 
-    /// The ARC instance.
+    /// Returns the ARC instance, if the value was parsed with [`parse_arc`](Self::parse_arc).
     #[must_use]
     pub const fn instance(&self) -> Option<Number> {
         self.instance
     }
 
-    /// `authserv-id`. Compare it with [`AuthservId`](crate::AuthservId), not as text.
+    /// Returns `authserv-id`. Compare it with [`AuthservId`](crate::AuthservId), not as text.
     #[must_use]
     pub fn authserv_id(&self) -> Text<'a> {
         self.text(self.authserv_id)
     }
 
-    /// `authres-version`, if it is given.
+    /// Returns `authres-version`, if present.
     #[must_use]
     pub const fn version(&self) -> Option<Number> {
         self.version
     }
 
-    /// What the value says.
+    /// Returns the kind of content after the authserv-id.
     #[must_use]
     pub const fn body(&self) -> Body {
         self.body
     }
 
-    /// The last `none`, from the `;` before it to the byte before the next `;` or the end.
+    /// Returns the place of the last `none`: from the `;` before it to the byte before the next `;` or the end.
     pub(crate) const fn none(&self) -> Option<Span> {
         self.none
     }
 
-    /// The results in their order, duplicates and all.
+    /// Returns the results in their order, with duplicates.
     #[must_use]
     pub fn results(&self) -> impl ExactSizeIterator<Item = ResInfo<'_, 'a>> + DoubleEndedIterator {
         self.results
@@ -374,17 +415,17 @@ impl<'a> AuthenticationResults<'a> {
             .map(move |node| ResInfo { header: self, node })
     }
 
-    /// The comments that are of no result, in their order.
+    /// Returns the comments that belong to no result, in their order.
     pub fn comments(&self) -> impl Iterator<Item = Comment<'a>> + use<'_, 'a> {
         self.comments_in(0..self.header_comments)
     }
 
-    /// All comments, in their order.
+    /// Returns all comments, in their order.
     pub fn all_comments(&self) -> impl Iterator<Item = Comment<'a>> + use<'_, 'a> {
         self.comments_in(0..self.comments.len())
     }
 
-    /// What a lenient reading let through, in the order of the bytes.
+    /// Returns the deviations that a lenient reading accepted, in the order of the bytes.
     #[must_use]
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics

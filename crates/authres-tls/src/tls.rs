@@ -1,54 +1,58 @@
-//! The `tls` method: a typed view of its results (draft-martin-authentication-results-tls-03
-//! section 2). Nothing is read before it is asked for.
+//! The `tls` method: a typed view of its results (draft-martin-authentication-results-tls-03 section 2). Each
+//! value is parsed when its method is called.
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 mod canonical;
-pub(crate) mod cipher_suite;
+mod cipher_suite;
+pub mod dn;
 pub(crate) mod error;
-pub(crate) mod fingerprint;
-pub(crate) mod keyword;
-pub(crate) mod lint;
-pub(crate) mod version;
+pub(crate) mod escape;
+mod fingerprint;
+mod keyword;
+mod lint;
+pub mod san;
+mod version;
+
+pub use {
+    cipher_suite::CipherSuite,
+    error::{ConflictError, PropertyError, ValueError, ValueErrorKind},
+    fingerprint::{Fingerprint, FingerprintAlgorithm},
+    keyword::{Strength, TlsProperty, TlsResult, Verification, Word},
+    lint::{TlsLint, TlsLintKind},
+    version::ProtocolVersion,
+};
 
 use core::fmt;
 
-use crate::{
-    dn::DistinguishedName,
-    san::AltNames,
-    syntax::{AuthenticationResults, Property, ResInfo},
-    text::{Span, Text},
-};
-
 use self::{
     cipher_suite::is_description,
-    error::{Conflict, PropertyError, ValueError, ValueErrorKind},
-    fingerprint::Fingerprint,
-    keyword::{PERMERERROR, Strength, TlsProperty, TlsResult, Verification, Word, word},
-    version::ProtocolVersion,
+    dn::DistinguishedName,
+    keyword::{PERMERERROR, word},
+    san::AltNames,
 };
+use crate::syntax::{AuthenticationResults, Property, ResInfo, Span, Text};
 
 /// The method's name.
 const METHOD: &str = "tls";
 
-/// The version of the method that this is (RFC 8601 section 2.2: where none is given, it is 1).
+/// The version of the method that this crate implements (RFC 8601 section 2.2: the default version is 1).
 const METHOD_VERSION: u32 = 1;
 
-/// A result is not to be read as one of the `tls` method.
+/// The error of a result that is not a known result of the `tls` method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum NotTls {
-    /// It is of another method.
+pub enum NotTlsError {
+    /// The result belongs to another method.
     OtherMethod,
-    /// It is of a version of the method that is not known. RFC 8601 section 2.6 has such a result
-    /// ignored.
+    /// The version of the method is unknown. By RFC 8601 section 2.6 such a result must be ignored.
     UnsupportedMethodVersion {
-        /// Where the version stands.
+        /// The place of the version.
         span: Span,
     },
 }
 
-impl NotTls {
-    /// The name as it stands in conformance vectors and logs.
+impl NotTlsError {
+    /// Returns the name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,7 +62,7 @@ impl NotTls {
     }
 }
 
-impl fmt::Display for NotTls {
+impl fmt::Display for NotTlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherMethod => f.write_str("method: not tls"),
@@ -69,12 +73,12 @@ impl fmt::Display for NotTls {
     }
 }
 
-impl core::error::Error for NotTls {}
+impl core::error::Error for NotTlsError {}
 
-/// A result of the `tls` method, of a version that is known.
+/// A result of the `tls` method, of a known version.
 ///
 /// ```
-/// use authres_tls::{AuthenticationResults, Options, TlsResInfo, TlsResult, Verification};
+/// use authres_tls::{AuthenticationResults, Options, TlsResInfo, tls::{TlsResult, Verification}};
 ///
 /// let value = b"mx.example.net; tls=pass cert.verif=CA cert.client=\"CN=smtp.example.com\" \
 ///     key.ciphersuite=TLS_AES_128_GCM_SHA256 tls.v=TLSv1.3 key.length=128";
@@ -85,7 +89,7 @@ impl core::error::Error for NotTls {}
 /// assert_eq!(tls.key_length()?, Some(128));
 /// let client = tls.cert_client()?.ok_or("no subject")?;
 /// assert_eq!(client.values("CN").next().as_deref(), Some("smtp.example.com"));
-/// // `TLSv1.3` is read, and noted: the draft writes `TLS1.3`.
+/// // `TLSv1.3` is accepted with a diagnostic: the draft writes `TLS1.3`.
 /// assert_eq!(tls.diagnostics().count(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -93,16 +97,16 @@ impl core::error::Error for NotTls {}
 pub struct TlsResInfo<'h, 'a>(ResInfo<'h, 'a>);
 
 impl<'h, 'a> TryFrom<ResInfo<'h, 'a>> for TlsResInfo<'h, 'a> {
-    type Error = NotTls;
+    type Error = NotTlsError;
 
-    fn try_from(result: ResInfo<'h, 'a>) -> Result<Self, NotTls> {
+    fn try_from(result: ResInfo<'h, 'a>) -> Result<Self, NotTlsError> {
         if !result.method().eq_ignore_case(METHOD) {
-            return Err(NotTls::OtherMethod);
+            return Err(NotTlsError::OtherMethod);
         }
         match result.method_version() {
             Some(version) if version.value() != Some(METHOD_VERSION) => {
                 let span = version.span();
-                Err(NotTls::UnsupportedMethodVersion { span })
+                Err(NotTlsError::UnsupportedMethodVersion { span })
             }
             _ => Ok(Self(result)),
         }
@@ -110,29 +114,29 @@ impl<'h, 'a> TryFrom<ResInfo<'h, 'a>> for TlsResInfo<'h, 'a> {
 }
 
 impl<'h, 'a> TlsResInfo<'h, 'a> {
-    /// The `tls` results of a field, in their order. There should be at most one.
+    /// Returns the `tls` results of a field, in their order. A field should have at most one.
     pub fn all(
         header: &'h AuthenticationResults<'a>,
-    ) -> impl Iterator<Item = Result<Self, NotTls>> + use<'h, 'a> {
+    ) -> impl Iterator<Item = Result<Self, NotTlsError>> + use<'h, 'a> {
         header
             .results()
             .map(Self::try_from)
-            .filter(|result| !matches!(result, Err(NotTls::OtherMethod)))
+            .filter(|result| !matches!(result, Err(NotTlsError::OtherMethod)))
     }
 
-    /// The result as it is written, with its reason, its comments and all its properties.
+    /// Returns the result as written, with its reason, its comments and all its properties.
     #[must_use]
     pub const fn res_info(self) -> ResInfo<'h, 'a> {
         self.0
     }
 
-    /// The result; `None` if it is not one of the draft, and to be treated as no result.
+    /// Returns the result. `None` if the draft does not define it; such a result must be treated as absent.
     #[must_use]
     pub fn result(self) -> Option<TlsResult> {
         TlsResult::from_text(self.0.result())
     }
 
-    /// The values of a property in their order.
+    /// Returns the values of a property in their order.
     pub fn values(self, property: TlsProperty) -> impl Iterator<Item = Text<'a>> + use<'h, 'a> {
         let properties = self.0.properties();
         properties
@@ -140,15 +144,15 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
             .map(Property::value)
     }
 
-    /// The value of a property as it is written.
+    /// Returns the value of a property as written.
     ///
     /// # Errors
-    /// When the property stands more than once.
-    pub fn value(self, property: TlsProperty) -> Result<Option<Text<'a>>, Conflict> {
+    /// Returns a [`ConflictError`] if the property appears more than once.
+    pub fn value(self, property: TlsProperty) -> Result<Option<Text<'a>>, ConflictError> {
         let mut values = self.values(property);
         match (values.next(), values.next()) {
             (Some(first), Some(second)) => {
-                Err(Conflict::new(property, first.span(), second.span()))
+                Err(ConflictError::new(property, first.span(), second.span()))
             }
             (first, _) => Ok(first),
         }
@@ -164,88 +168,94 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
         Ok(value.map(AltNames::from_text).transpose()?)
     }
 
-    /// `cert.client`: the subject of the client's certificate.
+    /// Returns `cert.client`: the subject of the client's certificate.
     ///
     /// # Errors
-    /// When it stands more than once, or is no distinguished name.
+    /// Returns [`PropertyError::Conflict`] if the property appears more than once, and [`PropertyError::Value`] if the
+    /// value is not a distinguished name.
     pub fn cert_client(self) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
         self.name(TlsProperty::CertClient)
     }
 
-    /// `cert.server`: the subject of the server's certificate.
+    /// Returns `cert.server`: the subject of the server's certificate.
     ///
     /// # Errors
-    /// When it stands more than once, or is no distinguished name.
+    /// Returns [`PropertyError::Conflict`] if the property appears more than once, and [`PropertyError::Value`] if the
+    /// value is not a distinguished name.
     pub fn cert_server(self) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
         self.name(TlsProperty::CertServer)
     }
 
-    /// `cert.clientalt`: the subject alternative names of the client's certificate.
+    /// Returns `cert.clientalt`: the subject alternative names of the client's certificate.
     ///
     /// # Errors
-    /// When it stands more than once, or is no list of names.
+    /// Returns [`PropertyError::Conflict`] if the property appears more than once, and [`PropertyError::Value`] if the
+    /// value is not a list of names.
     pub fn cert_client_alt(self) -> Result<Option<AltNames<'a>>, PropertyError> {
         self.names(TlsProperty::CertClientAlt)
     }
 
-    /// `cert.serveralt`: the subject alternative names of the server's certificate.
+    /// Returns `cert.serveralt`: the subject alternative names of the server's certificate.
     ///
     /// # Errors
-    /// When it stands more than once, or is no list of names.
+    /// Returns [`PropertyError::Conflict`] if the property appears more than once, and [`PropertyError::Value`] if the
+    /// value is not a list of names.
     pub fn cert_server_alt(self) -> Result<Option<AltNames<'a>>, PropertyError> {
         self.names(TlsProperty::CertServerAlt)
     }
 
-    /// `cert.clientissuer`: the issuer of the client's certificate.
+    /// Returns `cert.clientissuer`: the issuer of the client's certificate.
     ///
     /// # Errors
-    /// When it stands more than once, or is no distinguished name.
+    /// Returns [`PropertyError::Conflict`] if the property appears more than once, and [`PropertyError::Value`] if the
+    /// value is not a distinguished name.
     pub fn cert_client_issuer(self) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
         self.name(TlsProperty::CertClientIssuer)
     }
 
-    /// `cert.serverissuer`: the issuer of the server's certificate.
+    /// Returns `cert.serverissuer`: the issuer of the server's certificate.
     ///
     /// # Errors
-    /// When it stands more than once, or is no distinguished name.
+    /// Returns [`PropertyError::Conflict`] if the property appears more than once, and [`PropertyError::Value`] if the
+    /// value is not a distinguished name.
     pub fn cert_server_issuer(self) -> Result<Option<DistinguishedName<'a>>, PropertyError> {
         self.name(TlsProperty::CertServerIssuer)
     }
 
-    /// `cert.verif`: how the client's certificate was verified.
+    /// Returns `cert.verif`: the authority that verified the client's certificate.
     ///
     /// # Errors
-    /// When it stands more than once.
-    pub fn cert_verif(self) -> Result<Option<Word<'a, Verification>>, Conflict> {
+    /// Returns a [`ConflictError`] if the property appears more than once.
+    pub fn cert_verif(self) -> Result<Option<Word<'a, Verification>>, ConflictError> {
         let value = self.value(TlsProperty::CertVerif)?;
         Ok(value.map(|text| word(text, &Verification::ALL, Verification::name)))
     }
 
-    /// `tls.v`: the protocol version, in whatever spelling.
+    /// Returns `tls.v`: the protocol version, in any known spelling.
     ///
     /// # Errors
-    /// When it stands more than once.
-    pub fn tls_v(self) -> Result<Option<Word<'a, ProtocolVersion>>, Conflict> {
+    /// Returns a [`ConflictError`] if the property appears more than once.
+    pub fn tls_v(self) -> Result<Option<Word<'a, ProtocolVersion>>, ConflictError> {
         Ok(self.value(TlsProperty::TlsV)?.map(version))
     }
 
-    /// `key.ciphersuite`: the cipher suite by whichever of its names.
+    /// Returns `key.ciphersuite`: the cipher suite, by its IANA description or its OpenSSL name.
     ///
     /// # Errors
-    /// When it stands more than once.
-    #[cfg(feature = "tls-parser")]
-    pub fn key_ciphersuite(self) -> Result<Option<Word<'a, cipher_suite::CipherSuite>>, Conflict> {
+    /// Returns a [`ConflictError`] if the property appears more than once.
+    #[cfg(feature = "cipher-names")]
+    pub fn key_ciphersuite(self) -> Result<Option<Word<'a, CipherSuite>>, ConflictError> {
         let value = self.value(TlsProperty::KeyCiphersuite)?;
         Ok(value.map(|text| {
-            cipher_suite::CipherSuite::from_name(&text.unfolded())
-                .map_or(Word::Other(text), Word::Known)
+            CipherSuite::from_name(&text.unfolded()).map_or(Word::Other(text), Word::Known)
         }))
     }
 
-    /// `key.fingerprint`: the fingerprint of the key.
+    /// Returns `key.fingerprint`: the fingerprint of the key.
     ///
     /// # Errors
-    /// When it stands more than once, or is no fingerprint.
+    /// Returns [`PropertyError::Conflict`] if the property appears more than once, and [`PropertyError::Value`] if the
+    /// value is not a fingerprint.
     pub fn key_fingerprint(self) -> Result<Option<Fingerprint>, PropertyError> {
         let value = self.value(TlsProperty::KeyFingerprint)?;
         Ok(value
@@ -253,25 +263,27 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
             .transpose()?)
     }
 
-    /// `key.length`: the length of the key in bits.
+    /// Returns `key.length`: the length of the key in bits.
     ///
     /// # Errors
-    /// When it stands more than once, or is no number that a `u32` holds.
+    /// Returns [`PropertyError::Conflict`] if the property appears more than once, and [`PropertyError::Value`] if the
+    /// value is not a number that fits into a `u32`.
     pub fn key_length(self) -> Result<Option<u32>, PropertyError> {
         let value = self.value(TlsProperty::KeyLength)?;
         Ok(value.map(key_length).transpose()?)
     }
 
-    /// `key.strength`: what the server makes of the strength of the encryption, without regard to case.
+    /// Returns `key.strength`: the server's rating of the encryption, read without regard to case.
     ///
     /// # Errors
-    /// When it stands more than once.
-    pub fn key_strength(self) -> Result<Option<Word<'a, Strength>>, Conflict> {
+    /// Returns a [`ConflictError`] if the property appears more than once.
+    pub fn key_strength(self) -> Result<Option<Word<'a, Strength>>, ConflictError> {
         let value = self.value(TlsProperty::KeyStrength)?;
         Ok(value.map(|text| word(text, &Strength::ALL, Strength::name)))
     }
 
-    /// What was let through in reading: first of the result, then of the properties in their order.
+    /// Returns the deviations that are accepted: first those of the result, then those of the properties in their
+    /// order.
     pub fn diagnostics(self) -> impl Iterator<Item = TlsDiagnostic> + use<'h, 'a> {
         let text = self.0.result();
         let result = match self.result() {
@@ -301,12 +313,13 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
 }
 
 impl TlsProperty {
-    /// Which property of the draft it is.
+    /// Returns the property of the draft with this name.
     fn of(property: Property<'_>) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.is(property))
     }
 
-    /// Keywords are written without quotes and escapes. The property tells more than the ptype.
+    /// Returns `true` if the names are equal. Keywords have no quotes and escapes. The property is compared first,
+    /// because it differs more often than the ptype.
     fn is(self, property: Property<'_>) -> bool {
         let same = |text: Text<'_>, name: &str| text.raw().eq_ignore_ascii_case(name.as_bytes());
         same(property.property(), self.property())
@@ -318,8 +331,8 @@ fn version(text: Text<'_>) -> Word<'_, ProtocolVersion> {
     ProtocolVersion::from_spelling(&text.collapsed()).map_or(Word::Other(text), Word::Known)
 }
 
-/// The first number of `256/256`, as Postfix and others write it: the bits that are used, of those the algorithm
-/// has.
+/// Returns the first number of `256/256`, a form that Postfix and others write: the bits in use, of the bits that the
+/// algorithm has.
 fn used_bits(text: &str) -> Option<&str> {
     let is_number =
         |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
@@ -340,7 +353,7 @@ fn key_length(text: Text<'_>) -> Result<u32, ValueError> {
         .map_err(|_| ValueError::new(ValueErrorKind::Limit { limit }, FIELD, 0))
 }
 
-/// What there is to say of a value that is not as the draft writes it.
+/// Returns the deviation of a value from the form of the draft.
 fn value_diagnostic(property: TlsProperty, text: Text<'_>) -> Option<TlsDiagnosticKind> {
     use TlsDiagnosticKind as Kind;
     match property {
@@ -381,42 +394,42 @@ fn value_diagnostic(property: TlsProperty, text: Text<'_>) -> Option<TlsDiagnost
     }
 }
 
-/// What was let through in reading a `tls` result.
+/// The kind of an accepted deviation of a `tls` result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsDiagnosticKind {
     /// `permererror`, as the table in section 3 of the draft has it, for `permerror`.
     ResultAlias,
-    /// The result is not one of the draft.
+    /// The draft does not define the result.
     UnknownResult,
-    /// A property stands again.
+    /// A property appears again.
     DuplicateProperty,
-    /// There are runs of blanks in a distinguished name, as folding leaves behind.
+    /// A distinguished name contains runs of spaces, as folding leaves them.
     DnWhitespace,
-    /// A distinguished name cannot be read.
+    /// A distinguished name cannot be parsed.
     BadDn(ValueErrorKind),
-    /// Alternative names cannot be read.
+    /// Alternative names cannot be parsed.
     BadAltName(ValueErrorKind),
     /// `cert.verif` is not in upper case.
     CertVerifCase,
-    /// `tls.v` in another spelling than the draft's.
+    /// `tls.v` has another spelling than the draft's.
     TlsVSpelling,
     /// `key.ciphersuite` is not a description of the IANA registry.
     CipherSuiteNotIanaName,
-    /// There are blanks in a fingerprint, as folding leaves behind.
+    /// A fingerprint contains spaces, as folding leaves them.
     FingerprintFolded,
-    /// A fingerprint cannot be read.
+    /// A fingerprint cannot be parsed.
     BadFingerprint(ValueErrorKind),
-    /// `key.length` is no number.
+    /// `key.length` is not a number.
     BadKeyLength(ValueErrorKind),
-    /// `key.length` is two numbers, `256/256`: the bits that are used, and those the algorithm has.
+    /// `key.length` is two numbers, `256/256`: the bits in use, and the bits that the algorithm has.
     KeyLengthOfTwo,
     /// `key.strength` is not in lower case.
     KeyStrengthCase,
 }
 
 impl TlsDiagnosticKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the kind's name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -438,7 +451,7 @@ impl TlsDiagnosticKind {
     }
 }
 
-/// One thing that was let through in reading a `tls` result, and where.
+/// An accepted deviation of a `tls` result, and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TlsDiagnostic {
     kind: TlsDiagnosticKind,
@@ -450,13 +463,13 @@ impl TlsDiagnostic {
         Self { kind, span }
     }
 
-    /// What was let through.
+    /// Returns the kind of the deviation.
     #[must_use]
     pub const fn kind(self) -> TlsDiagnosticKind {
         self.kind
     }
 
-    /// Where, in the value of the field.
+    /// Returns the place in the value of the field.
     #[must_use]
     pub const fn span(self) -> Span {
         self.span

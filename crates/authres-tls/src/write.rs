@@ -1,4 +1,7 @@
-//! Writing values: an owned form whose texts cannot break out of their places, and its lines.
+//! Writing: the owned form of a value, whose texts cannot change the structure around them, and its lines.
+//!
+//! The writer asks the reader's own grammar whether a text can be written as a token or an address or must be
+//! quoted (`write/text.rs`), so that reader and writer cannot disagree.
 
 mod edit;
 mod error;
@@ -18,9 +21,9 @@ pub use self::{
     options::{HARD_LINE_LIMIT, Indent, SOFT_LINE_LIMIT, WriteOptions},
     text::{CommentBuf, Keyword, Value},
 };
-use crate::options::Limits;
+use crate::syntax::Limits;
 
-/// `propspec`
+/// A `propspec` to be written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct PropertyBuf {
@@ -28,15 +31,16 @@ pub struct PropertyBuf {
     pub ptype: Keyword,
     /// `property`
     pub property: Keyword,
-    /// `pvalue`, as it is meant.
+    /// `pvalue`, decoded.
     pub value: Value,
 }
 
 impl PropertyBuf {
-    /// A property: keywords, and any text as its value.
+    /// Returns a property of two keywords and any text as its value.
     ///
     /// # Errors
-    /// When ptype or property is no keyword, or the value has control characters.
+    /// Returns [`WriteErrorKind::Keyword`], [`Empty`](Kind::Empty) or [`EndsWithHyphen`](Kind::EndsWithHyphen) if
+    /// `ptype` or `property` is not a keyword, and [`Control`](Kind::Control) if the value has control characters.
     pub fn try_new(
         ptype: impl Into<Cow<'static, str>>,
         property: impl Into<Cow<'static, str>>,
@@ -55,29 +59,30 @@ impl PropertyBuf {
     }
 }
 
-/// `resinfo`: one method's result.
+/// A `resinfo` to be written: one method's result.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct ResInfoBuf {
     /// `method`
     pub method: Keyword,
-    /// `method-version`, if it is to be written.
+    /// `method-version`, which is written if present.
     pub method_version: Option<u32>,
     /// `result`
     pub result: Keyword,
     /// The value of `reasonspec`.
     pub reason: Option<Value>,
-    /// The comments. They are written behind the result.
+    /// The comments, which are written after the result.
     pub comments: Vec<CommentBuf>,
-    /// The properties in their order, duplicates and all.
+    /// The properties in their order, with duplicates.
     pub properties: Vec<PropertyBuf>,
 }
 
 impl ResInfoBuf {
-    /// A result without reason, comments and properties.
+    /// Returns a result without reason, comments and properties.
     ///
     /// # Errors
-    /// When one of them is no keyword.
+    /// Returns [`WriteErrorKind::Keyword`], [`Empty`](Kind::Empty) or [`EndsWithHyphen`](Kind::EndsWithHyphen) if
+    /// `method` or `result` is not a keyword.
     pub fn try_new(
         method: impl Into<Cow<'static, str>>,
         result: impl Into<Cow<'static, str>>,
@@ -92,26 +97,26 @@ impl ResInfoBuf {
         })
     }
 
-    /// With this method-version.
+    /// Sets the method-version.
     #[must_use]
     pub const fn with_method_version(mut self, version: u32) -> Self {
         self.method_version = Some(version);
         self
     }
 
-    /// With this reason.
+    /// Sets the reason.
     ///
     /// # Errors
-    /// When it has control characters.
+    /// Returns [`WriteErrorKind::Control`] if the text has control characters.
     pub fn with_reason(mut self, reason: impl Into<Cow<'static, str>>) -> Result<Self, WriteError> {
         self.reason = Some(Value::checked(reason.into(), "reasonspec")?);
         Ok(self)
     }
 
-    /// With this comment after the others.
+    /// Adds a comment after the others.
     ///
     /// # Errors
-    /// When it has control characters.
+    /// Returns [`WriteErrorKind::Control`] if the text has control characters.
     pub fn with_comment(
         mut self,
         comment: impl Into<Cow<'static, str>>,
@@ -122,10 +127,10 @@ impl ResInfoBuf {
         Ok(self)
     }
 
-    /// With this property after the others.
+    /// Adds a property after the others.
     ///
     /// # Errors
-    /// When ptype or property is no keyword, or the value has control characters.
+    /// Returns the errors of [`PropertyBuf::try_new`].
     pub fn with_property(
         mut self,
         ptype: impl Into<Cow<'static, str>>,
@@ -156,13 +161,13 @@ impl ResInfoBuf {
 pub struct Instance(u8);
 
 impl Instance {
-    /// The largest.
+    /// The largest instance.
     pub const MAX: Self = Self(50);
 
-    /// An instance.
+    /// Returns an instance.
     ///
     /// # Errors
-    /// When it is not in 1..=50.
+    /// Returns [`WriteErrorKind::Instance`] if the number is not in 1..=50.
     pub const fn try_new(instance: u8) -> Result<Self, WriteError> {
         match instance {
             1..=50 => Ok(Self(instance)),
@@ -170,7 +175,7 @@ impl Instance {
         }
     }
 
-    /// The number.
+    /// Returns the number.
     #[must_use]
     pub const fn value(self) -> u8 {
         self.0
@@ -181,11 +186,11 @@ const INSTANCE: &str = "instance";
 const AUTHSERV_ID: &str = "authserv-id";
 const PAYLOAD: &str = "authres-payload";
 
-/// The value of an `Authentication-Results` field in owned form, to be built and written.
+/// The value of an `Authentication-Results` field in owned form, for building and writing.
 ///
-/// Its texts are values as they are meant. Whatever they contain, what is written reads as exactly
-/// these results and properties, with exactly these values: in a strict and in a lenient reading,
-/// folded and unfolded.
+/// Its texts are decoded values. Whatever characters they contain, the written value parses to exactly these
+/// results and properties, with exactly these texts: in a strict and in a lenient reading, folded and
+/// unfolded.
 ///
 /// ```
 /// use authres_tls::{AuthenticationResultsBuf, ResInfoBuf, WriteOptions};
@@ -214,23 +219,24 @@ const PAYLOAD: &str = "authres-payload";
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct AuthenticationResultsBuf {
-    /// The instance: with one, it is the value of an `ARC-Authentication-Results` field.
+    /// The instance. If present, the value belongs to an `ARC-Authentication-Results` field.
     pub instance: Option<Instance>,
     /// `authserv-id`, which must not be empty.
     pub authserv_id: Value,
-    /// Whether `authres-version` is written, which is 1.
+    /// `true` if `authres-version` is written. The version is 1.
     pub version: bool,
-    /// The comments that are of no result. They are written before the first `;`.
+    /// The comments that belong to no result. They are written before the first `;`.
     pub comments: Vec<CommentBuf>,
-    /// The results in their order. Without any, `none` is written.
+    /// The results in their order. If there are no results, `none` is written.
     pub results: Vec<ResInfoBuf>,
 }
 
 impl AuthenticationResultsBuf {
-    /// A value without results.
+    /// Returns a value without results.
     ///
     /// # Errors
-    /// When the id is empty or has control characters.
+    /// Returns [`WriteErrorKind::Empty`] if the id is empty, and [`Control`](Kind::Control) if it has control
+    /// characters.
     pub fn try_new(authserv_id: impl Into<Cow<'static, str>>) -> Result<Self, WriteError> {
         let authserv_id = Value::checked(authserv_id.into(), AUTHSERV_ID)?;
         named(&authserv_id)?;
@@ -243,24 +249,24 @@ impl AuthenticationResultsBuf {
         })
     }
 
-    /// As the value of an `ARC-Authentication-Results` field.
+    /// Sets the instance, which makes this the value of an `ARC-Authentication-Results` field.
     #[must_use]
     pub const fn with_instance(mut self, instance: Instance) -> Self {
         self.instance = Some(instance);
         self
     }
 
-    /// With or without `authres-version`.
+    /// Sets if `authres-version` is written.
     #[must_use]
     pub const fn with_version(mut self, version: bool) -> Self {
         self.version = version;
         self
     }
 
-    /// With this comment after the others.
+    /// Adds a comment after the others.
     ///
     /// # Errors
-    /// When it has control characters.
+    /// Returns [`WriteErrorKind::Control`] if the text has control characters.
     pub fn with_comment(
         mut self,
         comment: impl Into<Cow<'static, str>>,
@@ -271,36 +277,38 @@ impl AuthenticationResultsBuf {
         Ok(self)
     }
 
-    /// With this result after the others.
+    /// Adds a result after the others.
     #[must_use]
     pub fn with_result(mut self, result: ResInfoBuf) -> Self {
         self.results.push(result);
         self
     }
 
-    /// The name of the field that this is the value of.
+    /// Returns the name of the field for this value.
     #[must_use]
     pub const fn field_name(&self) -> &'static str {
         field_name(self.instance.is_some())
     }
 
-    /// The value as it stands behind `Authentication-Results: `, folded, without CRLF at its end.
+    /// Writes the value for the place after `Authentication-Results: `, folded, without CRLF at its end.
     ///
     /// # Errors
-    /// When the id is empty, a text is not ASCII without the option, something without blanks is
-    /// longer than a line may be, or limits are exceeded. Nothing is cut short.
+    /// Returns [`WriteErrorKind::Empty`] if the id is empty, [`NonAscii`](Kind::NonAscii) if a text is not ASCII and
+    /// the option [`utf8`](WriteOptions::utf8) is off, [`LineTooLong`](Kind::LineTooLong) if a part without
+    /// spaces is longer than the hard limit, and [`Limit`](Kind::Limit) if the value exceeds a limit. No text is
+    /// ever truncated.
     pub fn write(&self, options: &WriteOptions) -> Result<String, WriteError> {
         let mut out = String::new();
         self.write_to(options, &mut out)?;
         Ok(out)
     }
 
-    /// [`write`](Self::write) to the end of `out`, which is left as it was if there is an error. What
-    /// stands in `out` counts for the first line only as
-    /// [`first_line`](WriteOptions::first_line) says.
+    /// Writes like [`write`](Self::write), to the end of `out`. If there is an error, `out` is unchanged. The text
+    /// that `out` already has does not count for the length of the first line; only
+    /// [`first_line`](WriteOptions::first_line) does.
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// Returns the errors of [`write`](Self::write).
     pub fn write_to(&self, options: &WriteOptions, out: &mut String) -> Result<(), WriteError> {
         let start = out.len();
         let written = self.write_parts(options, out).and_then(|()| {
@@ -368,7 +376,7 @@ impl AuthenticationResultsBuf {
         Ok(())
     }
 
-    /// Enough for all but deeply folded texts.
+    /// Returns a capacity that is sufficient unless texts are folded often.
     fn length_hint(&self) -> usize {
         let results = self.results.iter().map(ResInfoBuf::length_hint);
         let comments = self.comments.iter().map(|it| it.written_len());
@@ -378,7 +386,7 @@ impl AuthenticationResultsBuf {
 }
 
 impl ResInfoBuf {
-    /// Behind its `;`. `tail` octets follow it on its line.
+    /// Writes the result after its `;`. `tail` octets follow it on its line.
     fn write_to(
         &self,
         folder: &mut Folder<'_>,
@@ -477,7 +485,7 @@ fn write_property(
         .map_err(|at| too_long(at, options, FIELD))
 }
 
-/// RFC 8601 section 2.5: the id is a name. Readers take an empty one for a missing one.
+/// Checks that the id is not empty: by RFC 8601 section 2.5 it is a name, and readers treat an empty id as missing.
 fn named(authserv_id: &Value) -> Result<(), WriteError> {
     match authserv_id.as_str() {
         "" => Err(WriteError::new(Kind::Empty, AUTHSERV_ID, 0)),
@@ -529,7 +537,7 @@ fn within(count: usize, limit: usize, field: &'static str) -> Result<(), WriteEr
     Ok(())
 }
 
-/// How many parts there are, for the limits.
+/// The numbers of parts, for the limits.
 #[derive(Clone, Copy, Debug)]
 struct Counts {
     results: usize,

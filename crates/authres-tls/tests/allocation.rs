@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 use allocation_counter::measure;
-use authres_tls::{AuthenticationResults, Options, TlsResInfo, authserv_id};
+use authres_tls::{AuthenticationResults, Options, TlsResInfo, syntax::authserv_id};
 
 const VALUE: &[u8] = b"mx.example.net 1 (a);\r\n\ttls=pass (verified) reason=\"ok\"\r\n\t\
     cert.client=\"CN=smtp.example.com,O=ACME\" cert.verif=CA tls.v=TLS1.3\r\n\t\

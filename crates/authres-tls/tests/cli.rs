@@ -58,10 +58,10 @@ fn a_value_is_explained_with_its_typed_view() {
         SHORT,
         0,
         r#"stdin:1: a value
-strictly   read
+strictly   accepted
 
 authserv-id  mx.example.net
-             who made these checks; believe it only behind a border that removes forged fields
+             the server that made these checks; trust it only if the border MTA removes forged fields
 version      1, as none is given
 
 tls=pass
@@ -100,10 +100,10 @@ fn a_result_forged_in_a_certificate_is_shown_as_part_of_its_name() {
         "mx.example; tls=selfsigned cert.client=\"CN=x; dkim=pass header.d=bank.example\"",
         0,
         r#"stdin:1: a value
-strictly   read
+strictly   accepted
 
 authserv-id  mx.example
-             who made these checks; believe it only behind a border that removes forged fields
+             the server that made these checks; trust it only if the border MTA removes forged fields
 version      1, as none is given
 
 tls=selfsigned
@@ -111,7 +111,7 @@ tls=selfsigned
   result       sent encrypted; the client's certificate is self-signed
   cert.client  CN=x; dkim=pass header.d=bank.example
                the subject of the client's certificate
-               = cannot be read: attributeValue: character not escaped at byte 4
+               = cannot be parsed: attributeValue: character not escaped at byte 4
 
 warning[bad-dn]: not a distinguished name (unescaped)
  --> stdin:1:40
@@ -129,7 +129,7 @@ fn contradictions_of_a_tls_result_are_linted() {
         "mx.example.net; tls=pass key.ciphersuite=TLS_AES_128_GCM_SHA256 tls.v=TLS1.2 x.y=z; tls=none",
         1,
         r#"stdin:1: a value
-strictly   read
+strictly   accepted
 
 warning[pass-without-client]: passed, but without cert.client, which is not optional
  --> stdin:1:21
@@ -149,7 +149,7 @@ note[unknown-property]: the draft has no such property
 1 | mx.example.net; tls=pass key.ciphersuite=TLS_AES_128_GCM_SHA256 tls.v=TLS1.2 x.y=z; tls=none
   |                                                                              ^^^^^
 
-warning[several-results]: another tls result: which one holds cannot be told
+warning[several-results]: more than one tls result: it is unclear which one is valid
  --> stdin:1:85
   |
 1 | mx.example.net; tls=pass key.ciphersuite=TLS_AES_128_GCM_SHA256 tls.v=TLS1.2 x.y=z; tls=none
@@ -166,7 +166,7 @@ fn a_value_without_fault_is_passed_by_lint() {
         &["lint"],
         "mx.example; dkim=pass header.d=a.example\r\n",
         0,
-        "nothing to report in 1 field\n",
+        "no problems in 1 field\n",
     );
 }
 
@@ -231,7 +231,7 @@ fn carets_stand_right_under_tabs_and_wide_characters() {
         FOLDED,
         1,
         r#"stdin:1: Authentication-Results
-leniently  read, 3 things let through
+leniently  accepted with 3 warnings
 
 warning[malformed-authserv-id]: the authserv-id is neither a token nor a quoted-string
  --> stdin:1:25
@@ -245,7 +245,7 @@ warning[non-ascii]: characters outside ASCII (authres-payload)
 1 | Authentication-Results: mx.exämple 1 (漢字);
   |                              ^
 
-warning[unquoted-tspecials]: special characters in a value without quotes; it is taken to end at the next blank, ";", comment or quote
+warning[unquoted-tspecials]: special characters in a value without quotes; its end is assumed at the next space, ";", comment or quote
  --> stdin:2:30
   |
 2 |     spf=pass (漢字) smtp.mailfrom=a@@b
@@ -354,10 +354,10 @@ fn what_hides_in_utf8_is_escaped() {
         value,
         0,
         "stdin:1: a value
-leniently  read, 1 thing let through
+leniently  accepted with 1 warning
 
 authserv-id  mx.example
-             who made these checks; believe it only behind a border that removes forged fields
+             the server that made these checks; trust it only if the border MTA removes forged fields
 version      1, as none is given
 
 x=y
@@ -412,10 +412,10 @@ fn accepts_empty_input() {
 #[test]
 fn refuses_an_empty_value() {
     let refused = "stdin:1: a value
-strictly   refused: authres-payload: nothing there at byte 0
-leniently  refused: authres-payload: nothing there at byte 0
+strictly   refused: authres-payload: empty at byte 0
+leniently  refused: authres-payload: empty at byte 0
 
-error[empty]: authres-payload: nothing there at byte 0
+error[empty]: authres-payload: empty at byte 0
  --> stdin:1:1
   |
 1 |
@@ -472,9 +472,9 @@ fn versions_that_are_not_known_are_pointed_at() {
         "mx.example 2; dkim=pass",
         1,
         "stdin:1: a value
-strictly   read
+strictly   accepted
 
-warning[unsupported-version]: a version that is not known: the field is not to be used
+warning[unsupported-version]: a version that is unknown version: the field must not be used
  --> stdin:1:12
   |
 1 | mx.example 2; dkim=pass
@@ -489,10 +489,10 @@ warning[unsupported-version]: a version that is not known: the field is not to b
 fn utf8_is_let_through_where_it_is_asked_for() {
     let value = "mx.example; x=y reason=\"ü\"";
     let read = "stdin:1: a value
-strictly   read
+strictly   accepted
 
 authserv-id  mx.example
-             who made these checks; believe it only behind a border that removes forged fields
+             the server that made these checks; trust it only if the border MTA removes forged fields
 version      1, as none is given
 
 x=y
@@ -525,7 +525,7 @@ fn forged_fields_are_stripped_and_all_else_stays() {
         out: include_bytes!("data/cli/two.stripped").to_vec(),
         err: "stdin:2: field 0 of message 0 removed: below-own-id: it claims a name below a local authserv-id
 stdin:3: field 1 of message 0 removed: below-own-id: it claims a name below a local authserv-id
-stdin:12: field 1 of message 1 removed: missing-id: it has no authserv-id, and may be taken for a local field
+stdin:12: field 1 of message 1 removed: missing-id: it has no authserv-id, and readers may treat it as a local field
 stdin: 3 fields removed from 2 messages
 "
         .to_owned(),
@@ -678,9 +678,9 @@ stdin: 1 field removed
         message,
         1,
         "stdin:1: Authentication-Results
-strictly   read
+strictly   accepted
 
-warning[hidden-field]: only some readers see this field: it begins after a character that they take for a line \
+warning[hidden-field]: only some readers see this field: it begins after a character that they read as a line \
 break
  --> stdin:1:25
   |
@@ -718,7 +718,7 @@ fn reads_on_after_crlf_at_the_start_as_some_readers_do() {
 fn notes_are_no_fault() {
     let value = "mx.example; x=y";
     let note = "stdin:1: a value
-strictly   read
+strictly   accepted
 
 note[unknown-method]: the method x is not registered
  --> stdin:1:13
@@ -729,7 +729,7 @@ note[unknown-method]: the method x is not registered
 1 note in 1 field
 ";
     expect(&["lint"], value, 0, note);
-    let nothing = "nothing to report in 1 field\n";
+    let nothing = "no problems in 1 field\n";
     expect(&["lint", "--level", "warning"], value, 0, nothing);
     expect(
         &["lint", "--level", "error"],
@@ -780,7 +780,7 @@ fn reads_several_files_and_maildirs() {
             .count(),
         6
     );
-    assert!(lint.out.ends_with(b"nothing to report in 7 fields\n"));
+    assert!(lint.out.ends_with(b"no problems in 7 fields\n"));
     assert_eq!((lint.code, lint.err.as_str()), (Some(0), ""));
     let check = authres(&["strip", "--all", "--check", path], "");
     let line = |name| {
@@ -823,7 +823,7 @@ fn goes_on_after_a_file_that_cannot_be_read() {
     let ran = authres(&["lint", "/nowhere", path], "");
     assert_eq!(
         String::from_utf8_lossy(&ran.out),
-        "nothing to report in 1 field\n"
+        "no problems in 1 field\n"
     );
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.starts_with("authres: /nowhere: "), "{}", ran.err);
@@ -953,10 +953,10 @@ fn files_are_read_by_name() {
     let ran = authres(&["explain", &path], "");
     let out = format!(
         "{path}:1: a value
-strictly   read
+strictly   accepted
 
 authserv-id  mx.example
-             who made these checks; believe it only behind a border that removes forged fields
+             the server that made these checks; trust it only if the border MTA removes forged fields
 version      1, as none is given
 none         no authentication was done
 "
@@ -987,7 +987,7 @@ fn wrong_command_lines_exit_with_2() {
     }
     let help = authres(&["strip", "--help"], "");
     let text = String::from_utf8(help.out).expect("UTF-8");
-    assert!(text.contains("Exit codes:\n  0  all is well, or"));
+    assert!(text.contains("Exit codes:\n  0  no problem was found, or"));
     assert_eq!(help.code, Some(0));
 }
 
@@ -1038,7 +1038,7 @@ fn accepts_bare_lf_on_request() {
     assert_eq!(refused.code, Some(1));
     let accepted = read(&["--bare-lf"]);
     let out = String::from_utf8_lossy(&accepted.out);
-    assert_eq!(out, "nothing to report in 1 field\n");
+    assert_eq!(out, "no problems in 1 field\n");
     assert_eq!(accepted.code, Some(0));
 }
 
@@ -1049,8 +1049,8 @@ fn says_what_a_lenient_reading_skipped() {
     let out = String::from_utf8_lossy(&ran.out);
     for text in [
         "no \";\" before the first result",
-        "nothing after the \"=\"; the value is empty (pvalue)",
-        "skipped: words in a result that are no property (propspec: expected)",
+        "no value after the \"=\"; it is read as empty (pvalue)",
+        "skipped: words in a result that are not a property (propspec: expected)",
     ] {
         assert!(out.contains(text), "{text} in {out}");
     }

@@ -12,11 +12,15 @@
 )]
 
 use authres_tls::{
-    AltNames, AuthenticationResults, CertificateFields, ChainVerdict, CipherSuite,
-    ClientCertificate, DaneVerdict, Disclosure, DistinguishedName, FingerprintOf, HostVerdict,
-    LocalVerdict, Options, Outweigh, Policy, PresentedCertificate, ProtocolVersion, Session,
-    Strength, TlsProperty, TlsReport, TlsResInfo, TlsResult, TlsSession, Verification, evaluate,
-    rate_strength,
+    AuthenticationResults, Options, Policy, Session, TlsResInfo,
+    facts::{
+        CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, HostVerdict, LocalVerdict,
+        PresentedCertificate, TlsSession,
+    },
+    policy::{Disclosure, FingerprintOf, Outweigh, TlsReport, rate_strength},
+    tls::dn::DistinguishedName,
+    tls::san::AltNames,
+    tls::{CipherSuite, ProtocolVersion, Strength, TlsProperty, TlsResult, Verification},
 };
 
 fn fields(name: &str) -> CertificateFields {
@@ -79,7 +83,7 @@ fn report((chain, host, dane, local, outweigh): Facts) -> TlsReport {
         outweigh,
         ..Policy::default()
     };
-    evaluate(&over_tls(presented.into()), &policy)
+    policy.evaluate(&over_tls(presented.into()))
 }
 
 fn value(report: &TlsReport, property: TlsProperty) -> Option<&str> {
@@ -346,7 +350,7 @@ fn without_a_certificate_nothing_is_said_of_one_and_nothing_passes() {
             "no client certificate presented",
         ),
     ] {
-        let report = evaluate(&over_tls(client), &Policy::default());
+        let report = Policy::default().evaluate(&over_tls(client));
         let properties = vec![
             (TlsProperty::TlsV, "TLS1.3".into()),
             (TlsProperty::KeyCiphersuite, "TLS_AES_128_GCM_SHA256".into()),
@@ -369,7 +373,7 @@ fn in_clear_is_none_and_so_is_a_cipher_that_does_not_encrypt() {
         comment,
         properties: Vec::new(),
     };
-    let report = evaluate(&Session::Clear, &Policy::default());
+    let report = Policy::default().evaluate(&Session::Clear);
     assert_eq!(report, none(None));
     for suite in [
         "TLS_RSA_WITH_NULL_SHA256",
@@ -387,7 +391,7 @@ fn in_clear_is_none_and_so_is_a_cipher_that_does_not_encrypt() {
             client: trusted.into(),
             ..TlsSession::default()
         });
-        let report = evaluate(&session, &Policy::default());
+        let report = Policy::default().evaluate(&session);
         assert_eq!(report, none(Some("cipher without encryption")), "{suite}");
     }
 }
@@ -405,7 +409,7 @@ fn disclosed(disclosure: Disclosure) -> Vec<(&'static str, String)> {
         strength: |_| None,
         ..Policy::default()
     };
-    let report = evaluate(&over_tls(trusted.into()), &policy);
+    let report = policy.evaluate(&over_tls(trusted.into()));
     let of_certificate =
         |it: TlsProperty| it.ptype() == "cert" || it == TlsProperty::KeyFingerprint;
     let properties = report.properties.into_iter();

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use authres_tls::{AuthenticationResults, ErrorKind, Limits, Options};
+use authres_tls::{
+    AuthenticationResults, Options,
+    syntax::{ErrorKind, Limits},
+};
 
 fn repeated(prefix: &str, repeat: &str, count: usize, suffix: &str) -> String {
     [prefix, &repeat.repeat(count), suffix].concat()

@@ -18,9 +18,13 @@ use std::{
 };
 
 use authres_tls::{
-    ChainVerdict, ClientCertificate, DaneVerdict, DeferredClientVerifier, HostVerdict,
-    LocalVerdict, Policy, PresentedCertificate, ProtocolVersion, Session, StillHandshaking,
-    TlsProperty, TlsResult, TlsSession, evaluate,
+    Policy, Session,
+    facts::rustls::{DeferredClientVerifier, UnfinishedHandshakeError},
+    facts::{
+        ChainVerdict, ClientCertificate, DaneVerdict, HostVerdict, LocalVerdict,
+        PresentedCertificate, TlsSession,
+    },
+    tls::{ProtocolVersion, TlsProperty, TlsResult},
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
@@ -332,7 +336,7 @@ fn presented(session: &Session) -> &PresentedCertificate {
 }
 
 fn result(session: &Session) -> (TlsResult, Option<&'static str>) {
-    let report = evaluate(session, &Policy::default());
+    let report = Policy::default().evaluate(session);
     (report.result, report.comment)
 }
 
@@ -489,8 +493,9 @@ fn the_facts_are_the_connections_and_the_certificates() {
     assert_eq!(known.local, LocalVerdict::NotChecked);
     assert_eq!(known.fields.public_key_bits, Some(256));
 
-    let report = evaluate(&session, &Policy::default());
-    let fingerprint = authres_tls::Fingerprint::sha256(known.fields.public_key_sha256.unwrap());
+    let report = Policy::default().evaluate(&session);
+    let fingerprint =
+        authres_tls::tls::Fingerprint::sha256(known.fields.public_key_sha256.unwrap());
     let suite = tls.cipher_suite.as_ref().unwrap();
     let properties = [
         (TlsProperty::CertClient, "CN=smtp.example.com,O=ACME"),
@@ -626,7 +631,7 @@ fn a_self_signed_certificate_passes_when_dane_or_a_local_policy_vouches() {
         let mut session = session.clone();
         let presented = session.presented_mut().unwrap();
         (presented.dane, presented.local) = (dane, local);
-        let report = evaluate(&session, &Policy::default());
+        let report = Policy::default().evaluate(&session);
         assert_eq!(report.result, TlsResult::Pass);
         assert!(
             report
@@ -651,7 +656,7 @@ fn somebody_elses_certificate_ends_the_handshake() {
         assert_eq!(error, rustls::Error::InvalidCertificate(expected));
         assert_eq!(
             verifier.session(&server, None, now()),
-            Err(StillHandshaking)
+            Err(UnfinishedHandshakeError)
         );
     }
 }
@@ -664,9 +669,12 @@ fn nothing_is_known_before_the_handshake_is_finished() {
     let server = ServerConnection::new(config).unwrap();
     assert_eq!(
         verifier.session(&server, None, now()),
-        Err(StillHandshaking)
+        Err(UnfinishedHandshakeError)
     );
-    assert_eq!(StillHandshaking.to_string(), "handshake: not finished");
+    assert_eq!(
+        UnfinishedHandshakeError.to_string(),
+        "handshake: not finished"
+    );
 }
 
 #[test]

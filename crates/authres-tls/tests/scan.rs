@@ -1,6 +1,6 @@
 //! The authserv-id alone.
 
-use authres_tls::{Form, authserv_id};
+use authres_tls::syntax::{Form, authserv_id};
 
 fn read(value: &str) -> Result<(String, Form), String> {
     authserv_id(value.as_bytes())
@@ -32,7 +32,7 @@ fn what_is_glued_to_an_id_makes_it_none() {
         ("\"a\"b; none", "authserv-id expected at byte 3"),
         ("; none", "authserv-id expected at byte 0"),
         ("", "authserv-id expected at byte 0"),
-        ("(a", "comment does not end at byte 0"),
+        ("(a", "comment: not closed at byte 0"),
     ] {
         assert_eq!(read(value), Err(error.to_owned()), "{value:?}");
     }

@@ -3,7 +3,8 @@
 #![allow(clippy::expect_used, reason = "tests")]
 
 use authres_tls::{
-    AuthservId, Disguise, StripPolicy, StripReason, StripScope, StripVerdict, Stripped, Stripper,
+    AuthservId, StripPolicy, Stripper,
+    strip::{Disguise, StripReason, StripScope, StripVerdict, Stripped},
 };
 use proptest::prelude::*;
 

@@ -14,11 +14,15 @@
 use std::borrow::Cow;
 
 use authres_tls::{
-    AltName, AltNames, AttributeValue, AuthenticationResults, DistinguishedName, DnForm,
-    Fingerprint, FingerprintAlgorithm, NotTls, Options, PropertyError, TlsDiagnosticKind,
-    TlsLintKind, TlsProperty, TlsResInfo, TlsResult, ValueErrorKind, Word,
+    AuthenticationResults, Options, TlsResInfo,
+    tls::dn::{AttributeValue, DistinguishedName, DnForm},
+    tls::san::{AltName, AltNames},
+    tls::{
+        Fingerprint, FingerprintAlgorithm, NotTlsError, PropertyError, TlsDiagnosticKind,
+        TlsLintKind, TlsProperty, TlsResult, ValueErrorKind, Word,
+    },
 };
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 use authres_tls::{AuthenticationResultsBuf, WriteOptions};
 
 fn parse(value: &str) -> AuthenticationResults<'_> {
@@ -46,7 +50,7 @@ fn a_property_that_stands_twice_is_a_conflict_and_both_are_kept() {
     assert_eq!(&value[conflict.second().range()], "\"CN=b\"");
     assert_eq!(
         conflict.to_string(),
-        "cert.client: at byte 37 and at byte 69"
+        "cert.client: duplicate at byte 37 and at byte 69"
     );
     assert_eq!(tls.cert_client(), Err(PropertyError::Conflict(conflict)));
     assert_eq!(tls.key_length(), Ok(Some(1)));
@@ -74,9 +78,9 @@ fn every_accessor_reports_a_conflict() {
             TlsProperty::CertServerIssuer => assert_eq!(tls.cert_server_issuer(), Err(error)),
             TlsProperty::CertVerif => assert_eq!(tls.cert_verif(), Err(conflict)),
             TlsProperty::TlsV => assert_eq!(tls.tls_v(), Err(conflict)),
-            #[cfg(feature = "tls-parser")]
+            #[cfg(feature = "cipher-names")]
             TlsProperty::KeyCiphersuite => assert_eq!(tls.key_ciphersuite(), Err(conflict)),
-            #[cfg(not(feature = "tls-parser"))]
+            #[cfg(not(feature = "cipher-names"))]
             TlsProperty::KeyCiphersuite => {}
             TlsProperty::KeyFingerprint => assert_eq!(tls.key_fingerprint(), Err(error)),
             TlsProperty::KeyLength => assert_eq!(tls.key_length(), Err(error)),
@@ -105,13 +109,13 @@ fn a_result_of_an_unknown_version_cannot_be_read_as_tls() {
     let value = "mx.example.net; dkim=pass; tls/2=pass cert.client=\"CN=a\"";
     let header = parse(value);
     let read: Vec<_> = header.results().map(TlsResInfo::try_from).collect();
-    assert_eq!(read[0].map(|_| ()), Err(NotTls::OtherMethod));
-    let Err(error @ NotTls::UnsupportedMethodVersion { span }) = read[1] else {
+    assert_eq!(read[0].map(|_| ()), Err(NotTlsError::OtherMethod));
+    let Err(error @ NotTlsError::UnsupportedMethodVersion { span }) = read[1] else {
         panic!("{:?}", read[1]);
     };
     assert_eq!(&value[span.range()], "2");
     assert_eq!(error.to_string(), "method-version: not 1 at byte 31");
-    assert_eq!(NotTls::OtherMethod.to_string(), "method: not tls");
+    assert_eq!(NotTlsError::OtherMethod.to_string(), "method: not tls");
     assert_eq!(TlsResInfo::all(&header).count(), 1);
     assert_eq!(TlsResInfo::lint_all(&header).count(), 0);
 }
@@ -142,7 +146,7 @@ fn another_word_is_kept_as_it_was_written() {
         parse("mx.example.net; tls=fail cert.verif=Ct tls.v=\"TLS 9\" key.strength=Strong");
     let tls = only(&header);
     let other = |word: Option<&str>| word.map(str::to_owned);
-    let text = |text: authres_tls::Text<'_>| Some(text.unfolded().into_owned());
+    let text = |text: authres_tls::syntax::Text<'_>| Some(text.unfolded().into_owned());
     for (word, expected) in [
         (
             tls.cert_verif().unwrap().map(|it| it.known().is_none()),
@@ -340,7 +344,7 @@ fn a_fingerprint_is_written_as_the_draft_shows_it() {
 }
 
 /// Folded as it stands in the draft, with its semicolon at the end.
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 const APPENDIX_A1: &str = "mail-router.example.net;\r\n  \
     dkim=pass (good signature) header.d=newyork.example.com\r\n  \
     header.b=oINEO8hg;\r\n  \
@@ -357,7 +361,7 @@ const APPENDIX_A1: &str = "mail-router.example.net;\r\n  \
     key.length=128\r\n  \
     key.strength=MEDIUM;";
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 #[test]
 fn appendix_a1_is_written_again_as_the_grammar_and_the_table_have_it() {
     let header = AuthenticationResults::parse(APPENDIX_A1.as_bytes(), &Options::lenient()).unwrap();
@@ -386,7 +390,7 @@ fn appendix_a1_is_written_again_as_the_grammar_and_the_table_have_it() {
     assert_eq!(TlsResInfo::lint_all(&read).next(), None);
 }
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 #[test]
 fn each_spelling_that_is_read_is_written_again_as_the_draft_has_it() {
     let value = "mx.example.net; TLS=PermErerror Key.Length=0128 key.strength=HIGH \
@@ -408,7 +412,7 @@ fn each_spelling_that_is_read_is_written_again_as_the_draft_has_it() {
     );
 }
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 #[test]
 fn what_cannot_be_read_is_written_again_as_it_is() {
     let value = "mx.example.net; tls/1=strange (c) reason=r x.y=z key.length=many \

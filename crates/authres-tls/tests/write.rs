@@ -10,7 +10,12 @@
 
 use std::borrow::Cow;
 
-use authres_tls::*;
+use authres_tls::{
+    AuthenticationResults, AuthenticationResultsBuf, Options, ResInfo, ResInfoBuf, WriteError,
+    WriteOptions,
+    syntax::Limits,
+    write::{CommentBuf, Instance, Keyword, Value, WriteErrorKind},
+};
 
 type Refused = (
     WriteErrorKind,
@@ -210,7 +215,7 @@ mod building {
         let long = long.write(&WriteOptions::default()).unwrap_err();
         assert_eq!(
             long.to_string(),
-            "resinfo[1].pvalue[0]: no blank to fold at within a line of 998 octets at byte 0"
+            "resinfo[1].pvalue[0]: no space to fold at within a line of 998 octets at byte 0"
         );
     }
 

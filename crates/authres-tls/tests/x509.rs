@@ -11,7 +11,9 @@
     reason = "tests"
 )]
 
-use authres_tls::{AltName, AttributeValue, CertificateFields, ValueErrorKind};
+use authres_tls::{
+    facts::CertificateFields, tls::ValueErrorKind, tls::dn::AttributeValue, tls::san::AltName,
+};
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, SanType,
     string::{BmpString, TeletexString, UniversalString},

@@ -5,7 +5,8 @@ mod strip;
 mod write;
 
 use authres_tls::{
-    AuthenticationResults, Body, Diagnostic, Mode, Number, Options, ParseError, ResInfo,
+    AuthenticationResults, Options, ParseError, ResInfo,
+    syntax::{Body, Diagnostic, Mode, Number},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -45,7 +46,7 @@ pub(crate) const SUITES: &[Suite] = &[
     },
 ];
 
-/// How the value is given: as text, or too long to write out.
+/// The form of an input value: text, or a recipe for a value that is too long to write out.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Written {
@@ -218,7 +219,7 @@ fn parsed(header: &AuthenticationResults<'_>) -> Value {
 }
 
 fn result_of(result: ResInfo<'_, '_>, value: &[u8]) -> Value {
-    let keyword = |text: authres_tls::Text<'_>| text.unfolded().to_ascii_lowercase();
+    let keyword = |text: authres_tls::syntax::Text<'_>| text.unfolded().to_ascii_lowercase();
     let mut out = Map::new();
     out.insert("method".into(), keyword(result.method()).into());
     if result.method_version().is_some() {

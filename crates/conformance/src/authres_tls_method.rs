@@ -1,11 +1,19 @@
 //! The suites of the `tls` method: draft-martin-authentication-results-tls-03.
 
 use authres_tls::{
-    AltNames, AttributeValue, AuthenticationResults, CertificateFields, ChainVerdict, CipherSuite,
-    ClientCertificate, Conflict, DaneVerdict, Disclosure, DistinguishedName, FingerprintOf,
-    HostVerdict, LocalVerdict, MilterMacros, Mta, Options, Outweigh, Policy, PresentedCertificate,
-    PropertyError, ProtocolVersion, Session, TlsDiagnosticKind, TlsProperty, TlsResInfo,
-    TlsSession, ValueError, Word, evaluate,
+    AuthenticationResults, Options, Policy, Session, TlsResInfo,
+    facts::milter::{MilterMacros, Mta},
+    facts::{
+        CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, HostVerdict, LocalVerdict,
+        PresentedCertificate, TlsSession,
+    },
+    policy::{Disclosure, FingerprintOf, Outweigh},
+    tls::dn::{AttributeValue, DistinguishedName},
+    tls::san::AltNames,
+    tls::{
+        CipherSuite, ConflictError, PropertyError, ProtocolVersion, TlsDiagnosticKind, TlsProperty,
+        ValueError, Word,
+    },
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -199,7 +207,7 @@ impl View {
     fn word<T: Copy>(
         &mut self,
         name: &str,
-        read: Result<Option<Word<'_, T>>, Conflict>,
+        read: Result<Option<Word<'_, T>>, ConflictError>,
         show: impl Fn(T) -> &'static str,
     ) {
         match read {
@@ -225,7 +233,7 @@ fn rdns(name: DistinguishedName<'_>) -> Value {
     rdns.collect::<Value>()
 }
 
-/// What is known of the session: as it is, or as an MTA says it.
+/// The facts of a session: as plain values, or in the words of an MTA.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EvaluateInput {
@@ -455,7 +463,7 @@ fn evaluation(input: Input) -> Ran {
             }
         },
     };
-    let report = evaluate(&session, &policy(&case.policy)?);
+    let report = policy(&case.policy)?.evaluate(&session);
     oracle::report(&report).map_err(violated)?;
     let properties = report.properties.iter();
     let properties: Vec<_> = properties

@@ -94,7 +94,7 @@ type ReadStatus = for<'t> fn(
     &mut dyn FnMut(Diagnostic),
 ) -> Result<Option<DeepStatus<'t>>, ParseError>;
 
-/// Reads with what a case allows, and gives the elements and what was let through.
+/// Reads with the options of a case, and returns the elements and the diagnostics.
 fn status_input(input: Input, read: ReadStatus) -> Ran {
     let case: StatusInput = input.parse()?;
     let text = String::from(case.text);
@@ -231,7 +231,7 @@ fn imap_id(input: Input) -> Ran {
     })))
 }
 
-/// What is not empty.
+/// Returns the report's fields that are not empty.
 fn reported(report: &ClientReport) -> Value {
     let mut fields = Map::new();
     let tags = [

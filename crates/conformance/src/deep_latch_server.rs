@@ -138,7 +138,8 @@ enum Side {
     Server,
 }
 
-/// What an IMAP proxy sends to both sides, whether their octets come as they are given or one by one.
+/// Returns what an IMAP proxy sends to both sides. The octets are given whole and one by one, and both must give the
+/// same.
 fn imap_proxy(input: Input) -> Ran {
     let DialogueInput { tls, inbound, said } = input.parse()?;
     let tls = tls
@@ -249,7 +250,7 @@ struct RelayInput {
     fault: Option<RelayFault>,
 }
 
-/// What failed, where no latch did.
+/// The cause of a failure other than a latch.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum RelayFault {

@@ -11,18 +11,18 @@ use cargo_metadata::Message;
 
 use crate::cargo::cargo;
 
-/// How one test ended.
+/// The outcome of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestOutcome {
-    /// It passed.
+    /// The test passed.
     Passed,
-    /// It failed.
+    /// The test failed.
     Failed,
-    /// It was ignored.
+    /// The test was ignored.
     Ignored,
 }
 
-/// What running the tests of some crates gave.
+/// The outcomes of the tests of some crates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TestRun {
     outcomes: BTreeMap<(String, String), TestOutcome>,
@@ -30,8 +30,8 @@ pub struct TestRun {
 }
 
 impl TestRun {
-    /// How a test ended, if it ran. A path that stands in several test binaries passed only if it
-    /// passed in all.
+    /// Returns the outcome of a test, if it ran. A path that several test binaries have passed only if it passed in
+    /// all of them.
     #[must_use]
     pub fn outcome(&self, package: &str, path: &str) -> Option<TestOutcome> {
         self.outcomes

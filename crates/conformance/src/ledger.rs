@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, fs, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-/// How binding a requirement is.
+/// The strength of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
     /// MUST.
@@ -28,7 +28,7 @@ pub enum Level {
     Statement,
 }
 
-/// Whom a requirement binds.
+/// The party that a requirement binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -42,7 +42,7 @@ pub enum Role {
     Operator,
 }
 
-/// How far a requirement is met.
+/// The degree to which a requirement is met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -54,6 +54,8 @@ pub enum Status {
     NotApplicable,
     /// Met otherwise than the draft says.
     Deviates,
+    /// Not met yet: the reason names the part that is to meet it.
+    Open,
 }
 
 /// One requirement.
@@ -64,22 +66,22 @@ pub struct Requirement {
     pub id: String,
     /// The draft's section.
     pub section: String,
-    /// How binding it is.
+    /// The strength of the requirement.
     pub level: Level,
-    /// Whom it binds.
+    /// The party that it binds.
     pub role: Role,
-    /// What it asks, in our words.
+    /// The requirement in our words.
     pub text: String,
-    /// How far it is met.
+    /// The degree to which it is met.
     pub status: Status,
-    /// Why it is not `done`.
+    /// The reason for a status other than `done`.
     pub reason: Option<String>,
-    /// What shows it.
+    /// The evidence.
     #[serde(default)]
     pub evidence: Vec<Evidence>,
 }
 
-/// What shows a requirement.
+/// A piece of evidence for a requirement.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Evidence {
@@ -158,12 +160,12 @@ pub struct Ledger {
     pub requirements: Vec<Requirement>,
 }
 
-/// Why a ledger is refused.
+/// The reason for which a ledger is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerError {
     /// The draft.
     pub draft: String,
-    /// What is wrong.
+    /// The fault.
     pub reason: String,
 }
 
@@ -197,7 +199,7 @@ impl Ledger {
         for requirement in &file.requirement {
             let id = &requirement.id;
             if !ids.insert(id) {
-                return Err(refuse(format!("{id} stands twice")));
+                return Err(refuse(format!("{id} appears twice")));
             }
             let has_reason = requirement
                 .reason
@@ -212,7 +214,9 @@ impl Ledger {
                         "{id} is done and has a reason why it is not"
                     )));
                 }
-                Status::Partial | Status::NotApplicable | Status::Deviates if !has_reason => {
+                Status::Partial | Status::NotApplicable | Status::Deviates | Status::Open
+                    if !has_reason =>
+                {
                     return Err(refuse(format!("{id} is not done, without a reason")));
                 }
                 _ => {}
@@ -304,7 +308,7 @@ mod tests {
     fn an_id_that_stands_twice_is_refused() {
         assert_eq!(
             refusal(&(entry("x", DONE) + &entry("x", DONE))),
-            "x stands twice"
+            "x appears twice"
         );
     }
 
@@ -324,7 +328,7 @@ mod tests {
 
     #[test]
     fn not_done_without_a_reason_is_refused() {
-        for status in ["partial", "not-applicable", "deviates"] {
+        for status in ["partial", "not-applicable", "deviates", "open"] {
             let text = entry("x", &format!("status='{status}'"));
             assert_eq!(refusal(&text), "x is not done, without a reason");
         }

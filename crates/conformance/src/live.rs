@@ -20,13 +20,13 @@ use std::{panic, path::Path, time::Instant};
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
 
-/// How a scenario ended that did not fail.
+/// The outcome of a scenario that did not fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Live {
-    /// All it looks at was as it must be; what was seen, in a few words.
+    /// All checks held; what was seen, in a few words.
     Passed(String),
-    /// It could not run, and why, e.g. the peer is not installed.
+    /// The scenario could not run; the reason, e.g. the peer is not installed.
     Skipped(String),
 }
 
@@ -60,15 +60,15 @@ pub fn scenarios() -> Vec<Scenario> {
     scenarios
 }
 
-/// What became of a scenario.
+/// The state of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LiveState {
-    /// It passed.
+    /// The scenario passed.
     Passed,
-    /// It did not run.
+    /// The scenario did not run.
     Skipped,
-    /// It failed.
+    /// The scenario failed.
     Failed,
 }
 
@@ -79,11 +79,11 @@ pub struct LiveReport {
     pub name: String,
     /// Its foreign peer.
     pub peer: Option<String>,
-    /// What became of it.
+    /// The state of the scenario.
     pub state: LiveState,
-    /// What was seen, why it was skipped, or what went wrong.
+    /// The observation, the reason for the skip, or the failure.
     pub detail: String,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub seconds: f64,
 }
 
@@ -126,7 +126,7 @@ impl Scenario {
     }
 }
 
-/// How wide the table is, in characters.
+/// The width of the table in characters.
 const TABLE_WIDTH: u16 = 150;
 
 /// The reports for a terminal.
@@ -180,7 +180,7 @@ mod tests {
             assert!(scenario.name.contains('/'), "{}", scenario.name);
             assert!(
                 names.insert(scenario.name),
-                "{} stands twice",
+                "{} appears twice",
                 scenario.name
             );
         }

@@ -21,14 +21,14 @@ use tokenbind_wire::{
 
 pub use sealed_token::{sealed_token, sealed_token_input};
 
-/// What was broken.
+/// The invariant that was broken, in words.
 pub type Broken = String;
 
-/// A message that decodes encodes to the same bytes, and neither one byte less nor one byte more
-/// decodes. An error points into the input, or just behind it.
+/// Checks that a message that decodes encodes to the same bytes, and that neither one byte less nor one byte more
+/// decodes. An error points into the input, or to its end.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn message(bytes: &[u8], profile: EncodingProfile) -> Result<(), Broken> {
     let decoded = match TokenBindingMessageRef::from_bytes(bytes, profile) {
         Ok(decoded) => decoded,
@@ -61,7 +61,7 @@ pub fn message(bytes: &[u8], profile: EncodingProfile) -> Result<(), Broken> {
 /// neither one byte less nor one byte more decodes.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn id(bytes: &[u8], point: PointEncoding) -> Result<(), Broken> {
     let decoded = match TokenBindingIdRef::from_bytes(bytes, point) {
         Ok(decoded) => decoded,
@@ -159,7 +159,7 @@ pub fn backends_agree(
 /// negotiated; a message that does not decode terminates.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn section_5(data: &[u8]) -> Result<(), Broken> {
     let Some((&choice, sent)) = data.split_first() else {
         return Ok(());

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// Why the known answers cannot be regenerated.
+/// The reason for which the known answers cannot be regenerated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PythonError {
     /// The interpreter cannot be started.
@@ -38,7 +38,7 @@ impl std::error::Error for PythonError {}
 /// The interpreter: the environment's `PYTHON`, else `target/venv`, else `python3`.
 ///
 /// # Errors
-/// What is missing, and how to get it.
+/// Returns the missing part, and how to install it.
 pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
     let venv = root.join("target/venv/bin/python");
     let python = match env::var_os("PYTHON") {

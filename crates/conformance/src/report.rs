@@ -1,4 +1,4 @@
-//! What a run found, as data, as a table for a person, and as HTML.
+//! The findings of a run: as data, as a table for a person, and as HTML.
 
 use askama::Template;
 use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
@@ -10,11 +10,11 @@ use crate::{
     live::{LiveReport, LiveState, live_table},
 };
 
-/// What a conformance run found.
+/// The findings of a conformance run.
 #[derive(Clone, Debug, Serialize, Template)]
 #[template(path = "report.html")]
 pub struct Report {
-    /// Whether all of it is well.
+    /// `true` if everything passed.
     pub passed: bool,
     /// The vector files.
     pub suites: Vec<SuiteReport>,
@@ -22,7 +22,7 @@ pub struct Report {
     pub live: Vec<LiveReport>,
     /// The ledgers; none if only vectors were asked for.
     pub ledgers: Vec<LedgerReport>,
-    /// What is wrong besides single cases and entries, e.g. a file that cannot be read.
+    /// Problems other than single cases and entries, e.g. a file that cannot be read.
     pub problems: Vec<String>,
 }
 
@@ -33,13 +33,13 @@ pub struct SuiteReport {
     pub suite: String,
     /// The file.
     pub file: String,
-    /// How many cases passed.
+    /// The number of cases that passed.
     pub passed: usize,
-    /// How many cases there are.
+    /// The number of cases.
     pub total: usize,
-    /// How many cases are not of the suite's form.
+    /// The number of cases that do not have the suite's form.
     pub malformed: usize,
-    /// How many cases showed that the implementation breaks an invariant.
+    /// The number of cases that showed that the implementation breaks an invariant.
     pub violated: usize,
     /// Each case.
     pub cases: Vec<CaseReport>,
@@ -50,16 +50,16 @@ pub struct SuiteReport {
 pub struct CaseReport {
     /// Its name.
     pub name: String,
-    /// Whether it passed.
+    /// `true` if the case passed.
     pub passed: bool,
     /// The state of the case.
     pub state: CaseState,
     /// The requirements it shows.
     pub requirements: Vec<String>,
-    /// What was to come out, if it failed.
+    /// The expected outcome, if the case failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<Value>,
-    /// What came out, if it failed.
+    /// The actual outcome, if the case failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
 }
@@ -104,11 +104,11 @@ pub struct RequirementReport {
     /// The entry.
     #[serde(flatten)]
     pub requirement: Requirement,
-    /// What became of its evidence.
+    /// The outcomes of its evidence.
     pub shown_by: Vec<EvidenceReport>,
-    /// How many further cases name the requirement.
+    /// The number of further cases that name the requirement.
     pub cases: usize,
-    /// Whether all its evidence ran and passed.
+    /// `true` if all its evidence ran and passed.
     pub passed: bool,
 }
 
@@ -119,6 +119,7 @@ impl RequirementReport {
             Status::Partial => "partial",
             Status::NotApplicable => "not applicable",
             Status::Deviates => "deviates",
+            Status::Open => "open",
         }
     }
 
@@ -135,19 +136,19 @@ impl RequirementReport {
 pub struct EvidenceReport {
     /// Its name.
     pub name: String,
-    /// What became of it.
+    /// The outcome.
     pub state: EvidenceState,
 }
 
-/// What became of a piece of evidence.
+/// The outcome of a piece of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EvidenceState {
-    /// It ran and passed.
+    /// The evidence ran and passed.
     Passed,
-    /// It ran and failed.
+    /// The evidence ran and failed.
     Failed,
-    /// It did not run: there is no such case or test, or it is ignored.
+    /// The evidence did not run: there is no such case or test, or it is ignored.
     DidNotRun,
 }
 
@@ -176,7 +177,7 @@ impl LedgerReport {
 }
 
 impl Report {
-    /// How many cases passed, and how many there are.
+    /// Returns the number of cases that passed, and the number of all cases.
     #[must_use]
     pub fn cases(&self) -> (usize, usize) {
         let passed = self.suites.iter().map(|suite| suite.passed).sum();
@@ -212,6 +213,7 @@ impl Report {
                 "partial",
                 "not applicable",
                 "deviates",
+                "open",
                 "failed",
             ]);
             for ledger in &self.ledgers {
@@ -221,6 +223,7 @@ impl Report {
                     ledger.count(Status::Partial).to_string(),
                     ledger.count(Status::NotApplicable).to_string(),
                     ledger.count(Status::Deviates).to_string(),
+                    ledger.count(Status::Open).to_string(),
                     ledger.failed().to_string(),
                 ]);
             }
@@ -274,7 +277,7 @@ impl Report {
     /// The report as a page of its own.
     ///
     /// # Errors
-    /// None that a report can cause; the template engine's type has them.
+    /// Returns the template engine's error, which no report can cause.
     pub fn html(&self) -> Result<String, askama::Error> {
         self.render()
     }

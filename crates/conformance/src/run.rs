@@ -20,7 +20,7 @@ use crate::{
     vector::{Expected, Origin, VectorError, VectorFile, files},
 };
 
-/// What to run.
+/// The parts of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The repository's root.
@@ -31,7 +31,7 @@ pub struct Options {
     pub only_vectors: bool,
 }
 
-/// What a run is at.
+/// The progress of a run.
 #[derive(Clone, Debug)]
 pub enum Step<'a> {
     /// So many cases are to come.
@@ -44,7 +44,7 @@ pub enum Step<'a> {
     Live(&'a str),
 }
 
-/// Why there is no report.
+/// The reason for which there is no report.
 #[derive(Debug)]
 pub enum RunError {
     /// The ledger cannot be read.

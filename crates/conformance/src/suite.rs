@@ -40,7 +40,7 @@ impl Input {
     }
 }
 
-/// What came out.
+/// The outcome of a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {

@@ -377,7 +377,7 @@ fn sign(input: Input) -> Ran {
         options,
     ) {
         Section5::Established(_) => Ok(Outcome::Accept(json!({"message": hex::encode(&sent)}))),
-        other => Err(violated(format!("what was signed is refused: {other:?}"))),
+        other => Err(violated(format!("a signed message is refused: {other:?}"))),
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// Whose file it is. What stands in brackets in `docs/vectors.md` may be left out by others only.
+/// The origin of a file. Files of others may leave out the parts in brackets in `docs/vectors.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// One of this project's.
@@ -24,13 +24,13 @@ pub enum Origin {
 /// One vector file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VectorFile {
-    /// Where it was read.
+    /// The path of the file.
     pub path: PathBuf,
-    /// Whose file it is.
+    /// The origin of the file.
     pub origin: Origin,
     /// The suite its cases belong to.
     pub suite: String,
-    /// Where the cases come from.
+    /// The origin of the cases.
     pub source: String,
     /// The cases.
     pub cases: Vec<Case>,
@@ -45,11 +45,11 @@ pub struct Case {
     pub requirements: Vec<String>,
     /// The suite's own input fields.
     pub input: Map<String, Value>,
-    /// What is to come out.
+    /// The expected outcome.
     pub expected: Expected,
 }
 
-/// What a case expects.
+/// The expectation of a case.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Expected {
     /// This value.
@@ -70,14 +70,14 @@ pub struct RejectPattern {
     pub offset: Option<usize>,
 }
 
-/// Why a vector file is refused.
+/// The reason for which a vector file is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VectorError {
     /// The file.
     pub path: PathBuf,
     /// The case, if the error is in one.
     pub case: Option<String>,
-    /// What is wrong.
+    /// The fault.
     pub reason: String,
 }
 

@@ -1,7 +1,7 @@
 //! The oracles of reading and stripping in `authres-tls` on values that a generator makes by the grammar of
 //! RFC 8601, and on the same with something wrong in them.
 
-use authres_tls::{AuthenticationResults, Body, Options};
+use authres_tls::{AuthenticationResults, Options, syntax::Body};
 use conformance::oracle::{authres_tls as oracle, authres_tls_method};
 use proptest::{
     collection::vec,
@@ -9,7 +9,7 @@ use proptest::{
     sample::{Index, select},
 };
 
-/// What the generator meant to say.
+/// The generator's intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Meant {
     authserv_id: String,
@@ -187,7 +187,7 @@ fn broken() -> impl Strategy<Value = Vec<u8>> {
 fn read(value: &str) -> Result<Meant, TestCaseError> {
     let header = AuthenticationResults::parse(value.as_bytes(), &Options::strict())
         .map_err(|error| TestCaseError::fail(format!("{error}: {value:?}")))?;
-    let text = |text: authres_tls::Text<'_>| text.unfolded().into_owned();
+    let text = |text: authres_tls::syntax::Text<'_>| text.unfolded().into_owned();
     prop_assert_eq!(header.body() == Body::NoResult, header.results().len() == 0);
     Ok(Meant {
         authserv_id: text(header.authserv_id()),

@@ -152,7 +152,7 @@ proptest! {
     fn every_name_that_can_be_made_reads_back(
         rdns in vec(vec((select(&["CN", "O", "1.2.3"][..]), "\\PC{0,8}|[ ,+\"\\\\#\r\n\0]{0,5}"), 1..3), 0..4),
     ) {
-        let name = authres_tls::DistinguishedName::from_rdns(rdns.iter().map(|rdn| {
+        let name = authres_tls::tls::dn::DistinguishedName::from_rdns(rdns.iter().map(|rdn| {
             rdn.iter().map(|(attribute_type, value)| (*attribute_type, value.as_str().into()))
         }));
         let name = name.map_err(|error| TestCaseError::fail(error.to_string()))?;
@@ -169,7 +169,7 @@ proptest! {
     fn every_list_of_names_that_can_be_made_reads_back(
         names in vec("\\PC{0,8}|[ ,:\"\\\\\r\n\0]{1,5}|, DNS:[a-c]", 0..4),
     ) {
-        use authres_tls::{AltName, AltNames};
+        use authres_tls::tls::san::{AltName, AltNames};
         let names: Vec<_> = names
             .into_iter()
             .enumerate()

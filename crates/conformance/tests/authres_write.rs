@@ -1,13 +1,13 @@
 //! The oracles of the writer of `authres-tls` on generated texts, bytes and edits.
 
 use authres_tls::{
-    AuthenticationResultsBuf, CommentBuf, Indent, Instance, PropertyBuf, ResInfoBuf, Value,
-    WriteOptions,
+    AuthenticationResultsBuf, ResInfoBuf, WriteOptions,
+    write::{CommentBuf, Indent, Instance, PropertyBuf, Value},
 };
 use conformance::{Origin, VectorFile, oracle::authres_tls as oracle, repository};
 use proptest::prelude::*;
 
-/// What texts are made of that try to break out of their places.
+/// Parts of texts that try to break out of their places.
 const PIECES: [&str; 56] = [
     ";",
     "; ",

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use authres_tls::{CipherSuite, ProtocolVersion, Strength, TlsSession, rate_strength};
+use authres_tls::{
+    facts::TlsSession,
+    policy::rate_strength,
+    tls::{CipherSuite, ProtocolVersion, Strength},
+};
 use deep_latch::{MIN_STRENGTH_BITS, strength_bits};
 use tls_parser::CIPHERS;
 
@@ -49,7 +53,7 @@ const DIFFERENCES: &[Difference] = &[
     },
 ];
 
-/// Suites that one crate takes for weak and the other does not, and the reason. There is none.
+/// Suites that only one of the two crates rates as weak, and the reason. The list is empty.
 const DISAGREEMENTS: &[(&str, &str)] = &[];
 
 fn is_low(suite: &CipherSuite) -> bool {

@@ -46,7 +46,7 @@ fn cases(suite: &str) -> Vec<Fields> {
     inputs.filter(short).collect()
 }
 
-/// What the grammars are made of.
+/// Parts of the grammars.
 const PIECES: &[&str] = &[
     "",
     " ",

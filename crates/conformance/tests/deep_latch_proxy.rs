@@ -58,7 +58,7 @@ fn seeds_keep_it_whatever_the_server_does_and_cut_off_at_each_byte() {
     }
 }
 
-/// What a client may try.
+/// Returns octets that a client may send.
 fn said() -> impl Strategy<Value = Vec<u8>> {
     let words: Vec<&'static [u8]> = vec![
         b"a ",

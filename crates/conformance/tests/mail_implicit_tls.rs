@@ -50,7 +50,7 @@ fn certificates() -> Vec<Vec<u8>> {
     ours.collect()
 }
 
-/// What Received fields are made of.
+/// Parts of Received fields.
 const PIECES: &[&str] = &[
     "from",
     "by",

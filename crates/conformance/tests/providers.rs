@@ -23,7 +23,7 @@ const PROVIDERS: &[&str] = &[
     "webpki-roots",
 ];
 
-/// What a crate with these arguments is built from, without what only its tests need.
+/// Returns the dependencies of a crate with these arguments, without those of its tests.
 fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = Command::new(cargo)

@@ -40,6 +40,10 @@ const FILES: &[(&str, usize)] = &[
         177,
     ),
     (
+        "crates/conformance/mail-implicit-tls/vectors/setup.json",
+        158,
+    ),
+    (
         "crates/conformance/mail-implicit-tls/vectors/srv-order.json",
         86,
     ),

@@ -4,7 +4,7 @@
 mod imap;
 #[cfg(any(feature = "async-imap", feature = "lettre"))]
 mod library;
-mod race;
+pub(crate) mod race;
 #[cfg(feature = "lettre")]
 mod smtp;
 mod stream;
@@ -37,7 +37,7 @@ pub use self::library::AdapterError;
 use self::stream::Sniffed;
 pub use self::stream::{Closed, Ending, Stream};
 use crate::{
-    account::{Account, AccountId, Host, Server},
+    account::{Account, AccountId, Host, HostSource, Server},
     dane::{DaneRules, TlsaJudge},
     dialogue::{Capabilities, Demand, Dialogue, Greeting, Ready},
     dns::{
@@ -202,6 +202,16 @@ impl Connector {
     ) -> Self {
         self.certificates.insert((account, host), key);
         self
+    }
+
+    /// Returns the parts that connections of other protocols need: provider, trust anchors and resolver.
+    #[cfg(feature = "autoconfig-fetch")]
+    pub(crate) fn parts(&self) -> (Arc<CryptoProvider>, Arc<Trust>, Arc<dyn Resolve>) {
+        (
+            self.provider.clone(),
+            self.trust.clone(),
+            self.resolver.clone(),
+        )
     }
 
     /// Opens a connection to a server of an account, up to the point where the client may log in.
@@ -387,7 +397,9 @@ impl Connector {
             }
             (Host::Name(name), _) => name.clone(),
         };
-        let wanted = account.uses_dane() && service.uses_tls();
+        // RFC 7673 section 3.1: behind an insecure SRV record there is no DANE.
+        let is_sourced = server.source != HostSource::InsecureSrv;
+        let wanted = account.uses_dane() && service.uses_tls() && is_sourced;
         if let (Some(address), false) = (server.address, wanted) {
             return Ok((vec![address], TlsaRecords::NotRequested));
         }
@@ -535,7 +547,7 @@ const fn alpn(protocol: Protocol) -> Option<&'static [u8]> {
     }
 }
 
-fn handshake_cause(error: &io::Error) -> Cause {
+pub(crate) fn handshake_cause(error: &io::Error) -> Cause {
     let rustls = error
         .get_ref()
         .and_then(|error| error.downcast_ref::<rustls::Error>());

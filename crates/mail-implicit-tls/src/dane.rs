@@ -2,7 +2,9 @@
 //!
 //! [`TlsaJudge`] holds the records that were looked up for a connection, and judges within the handshake.
 
-use rustls::pki_types::{CertificateDer, TrustAnchor};
+use std::{borrow::Cow, cell::OnceCell};
+
+use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256, Sha512};
 use webpki::anchor_from_trusted_cert;
 use x509_parser::{
@@ -17,7 +19,7 @@ use crate::{
         CertificateUsage, ChainProblem, ChainVerdict, DaneNotUsed, DaneVerdict, IdentityVerdict,
         RecordFinding, RecordProblem, Verdict,
     },
-    verifier::{DaneJudge, DaneJudgement, ServerCertificates},
+    verifier::{DaneJudge, DaneJudgement, PkixPath, ServerCertificates},
 };
 
 /// The reading of DANE.
@@ -37,25 +39,60 @@ pub enum DaneRules {
     Rfc7671,
 }
 
-/// The octets of a certificate that TLSA records are compared with.
+/// A certificate or key that TLSA records are compared with. Each digest is computed once, whatever the number of
+/// records.
+struct Selected<'a> {
+    octets: Cow<'a, [u8]>,
+    sha256: OnceCell<[u8; 32]>,
+    sha512: OnceCell<[u8; 64]>,
+}
+
+impl<'a> Selected<'a> {
+    fn new(octets: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self {
+            octets: octets.into(),
+            sha256: OnceCell::new(),
+            sha512: OnceCell::new(),
+        }
+    }
+
+    /// Returns `true` if the record's data is that of the certificate or key.
+    fn matches(&self, record: &Usable<'_>) -> bool {
+        let octets = &self.octets;
+        let data: &[u8] = match record.matching {
+            Matching::Full => octets,
+            Matching::Sha256 => self.sha256.get_or_init(|| Sha256::digest(octets).into()),
+            Matching::Sha512 => self.sha512.get_or_init(|| Sha512::digest(octets).into()),
+        };
+        data == record.record.association
+    }
+}
+
+/// The parts of a certificate that TLSA records are compared with.
 struct Material<'a> {
     der: &'a [u8],
+    certificate: Selected<'a>,
     /// The `SubjectPublicKeyInfo`, if the certificate can be parsed.
-    key: Option<&'a [u8]>,
+    key: Option<Selected<'a>>,
 }
 
 impl<'a> Material<'a> {
     fn of(der: &'a [u8]) -> Self {
         let key = X509Certificate::from_der(der)
             .ok()
-            .map(|(_, certificate)| certificate.tbs_certificate.subject_pki.raw);
-        Self { der, key }
+            .map(|(_, certificate)| Selected::new(certificate.tbs_certificate.subject_pki.raw));
+        let certificate = Selected::new(der);
+        Self {
+            der,
+            certificate,
+            key,
+        }
     }
 
-    fn selected(&self, selector: Selector) -> Option<&'a [u8]> {
-        match selector {
-            Selector::Certificate => Some(self.der),
-            Selector::Key => self.key,
+    fn matches(&self, record: &Usable<'_>) -> bool {
+        match record.selector {
+            Selector::Certificate => self.certificate.matches(record),
+            Selector::Key => self.key.as_ref().is_some_and(|key| key.matches(record)),
         }
     }
 }
@@ -126,22 +163,6 @@ impl<'a> Usable<'a> {
         rest.is_ok_and(<[u8]>::is_empty)
     }
 
-    /// Returns `true` if the record's data is that of the certificate or key.
-    fn matches(&self, selected: &[u8]) -> bool {
-        let association = self.record.association.as_slice();
-        match self.matching {
-            Matching::Full => selected == association,
-            Matching::Sha256 => Sha256::digest(selected).as_slice() == association,
-            Matching::Sha512 => Sha512::digest(selected).as_slice() == association,
-        }
-    }
-
-    fn matches_certificate(&self, certificate: &Material<'_>) -> bool {
-        certificate
-            .selected(self.selector)
-            .is_some_and(|selected| self.matches(selected))
-    }
-
     fn finding(&self, problem: RecordProblem) -> RecordFinding {
         finding(self.record, problem)
     }
@@ -196,11 +217,21 @@ impl DaneJudge for TlsaJudge {
         if usable.is_empty() {
             return not_used(DaneNotUsed::Unusable(findings));
         }
-        let certificates = Certificates::of(server);
+        let is_pkix_ta = |record: &Usable<'_>| record.usage == CertificateUsage::PkixTa;
+        let path = match usable.iter().any(is_pkix_ta) {
+            true => server.pkix_path(),
+            false => None,
+        };
         let judgement = Judgement {
             server,
             pkix,
-            certificates: &certificates,
+            own: Material::of(server.end_entity()),
+            authorities: server
+                .intermediates()
+                .iter()
+                .map(|it| Authority::of(it))
+                .collect(),
+            path: path.as_ref().map(|path| Path::of(path, server)),
             rules: self.rules,
             base: [ReferenceIdentity::Dns(base.clone())],
         };
@@ -257,22 +288,51 @@ impl Strongest {
     }
 }
 
-/// The certificates of a server, as TLSA records are compared with them.
-struct Certificates<'a> {
-    own: Material<'a>,
-    authorities: Vec<Material<'a>>,
+/// A certificate that a server sent with its own.
+struct Authority<'a> {
+    material: Material<'a>,
+    /// The names under it as trust anchor, or the problem of the path to it: verified once, whatever the number of
+    /// records of it.
+    under: OnceCell<Result<IdentityVerdict, ChainProblem>>,
 }
 
-impl<'a> Certificates<'a> {
-    fn of(server: &ServerCertificates<'a>) -> Self {
+impl<'a> Authority<'a> {
+    fn of(der: &'a [u8]) -> Self {
         Self {
-            own: Material::of(server.end_entity()),
-            authorities: server
-                .intermediates()
-                .iter()
-                .map(|it| Material::of(it))
-                .collect(),
+            material: Material::of(der),
+            under: OnceCell::new(),
         }
+    }
+}
+
+/// The path that PKIX verified.
+struct Path<'a> {
+    /// The certificates above the server's own: those between, and those that are known of the trust anchor.
+    authorities: Vec<Material<'a>>,
+    anchor_key: Selected<'a>,
+}
+
+impl<'a> Path<'a> {
+    fn of(path: &'a PkixPath, server: &ServerCertificates<'a>) -> Self {
+        let anchor = &path.anchor;
+        // A certificate which the server sent and which is the trust anchor's.
+        let is_anchor = |der: &&CertificateDer<'_>| {
+            anchor_from_trusted_cert(der).is_ok_and(|sent| {
+                sent.subject == anchor.subject
+                    && sent.subject_public_key_info == anchor.subject_public_key_info
+            })
+        };
+        let sent = server.intermediates().iter().filter(is_anchor);
+        let known = path.intermediates.iter().chain(&path.anchor_certificates);
+        Self {
+            authorities: known.chain(sent).map(|der| Material::of(der)).collect(),
+            anchor_key: Selected::new(with_sequence(&anchor.subject_public_key_info)),
+        }
+    }
+
+    fn matches(&self, record: &Usable<'_>) -> bool {
+        record.selector == Selector::Key && self.anchor_key.matches(record)
+            || self.authorities.iter().any(|it| it.matches(record))
     }
 }
 
@@ -280,7 +340,10 @@ impl<'a> Certificates<'a> {
 struct Judgement<'a> {
     server: &'a ServerCertificates<'a>,
     pkix: &'a Verdict,
-    certificates: &'a Certificates<'a>,
+    own: Material<'a>,
+    authorities: Vec<Authority<'a>>,
+    /// The path that PKIX verified, if there is one and usage 0 occurs.
+    path: Option<Path<'a>>,
     rules: DaneRules,
     /// The TLSA base domain: "the reference identifiers must include it" (RFC 7671 section 10.2).
     base: [ReferenceIdentity; 1],
@@ -309,7 +372,7 @@ impl Judgement<'_> {
 
     /// Checks that the record is that of the server's own certificate.
     fn own(&self, record: &Usable<'_>) -> Result<(), RecordProblem> {
-        match record.matches_certificate(&self.certificates.own) {
+        match self.own.matches(record) {
             true => Ok(()),
             false => Err(RecordProblem::NoMatch),
         }
@@ -325,19 +388,11 @@ impl Judgement<'_> {
 
     /// Usage 0: an authority on the path to a trust anchor of the client.
     fn authority(&self, record: &Usable<'_>) -> Result<DaneJudgement, RecordProblem> {
-        let matches = |der: &CertificateDer<'_>| record.matches_certificate(&Material::of(der));
-        let on_path = match self.server.pkix_path() {
-            Some(path) => {
-                let anchor_key = record.selector == Selector::Key
-                    && record.matches(&with_sequence(&path.anchor.subject_public_key_info));
-                anchor_key
-                    || path.intermediates.iter().any(matches)
-                    || path.anchor_certificates.iter().any(matches)
-                    || self.is_sent_anchor(record, &path.anchor)
-            }
+        let on_path = match &self.path {
+            Some(path) => path.matches(record),
             None => {
-                let mut sent = self.certificates.authorities.iter();
-                sent.any(|sent| record.matches_certificate(sent))
+                let mut sent = self.authorities.iter();
+                sent.any(|sent| sent.material.matches(record))
             }
         };
         match on_path {
@@ -346,29 +401,23 @@ impl Judgement<'_> {
         }
     }
 
-    /// Returns `true` if the record is that of a certificate which the server sent and which is the trust anchor's.
-    fn is_sent_anchor(&self, record: &Usable<'_>, anchor: &TrustAnchor<'_>) -> bool {
-        let is_anchor = |der: &CertificateDer<'_>| {
-            anchor_from_trusted_cert(der).is_ok_and(|sent| {
-                sent.subject == anchor.subject
-                    && sent.subject_public_key_info == anchor.subject_public_key_info
-            })
-        };
-        let mut sent = self.server.intermediates().iter();
-        sent.any(|der| record.matches_certificate(&Material::of(der)) && is_anchor(der))
-    }
-
     /// Usage 2: an anchor that the server sent or that the record holds.
     fn anchor(&self, record: &Usable<'_>) -> Result<DaneJudgement, RecordProblem> {
         let mut problem = RecordProblem::NoMatch;
-        let authorities = self.certificates.authorities.iter();
-        let sent = authorities
-            .filter(|sent| record.matches_certificate(sent))
-            .map(|sent| sent.der);
-        let held = (record.selector == Selector::Certificate && record.matching == Matching::Full)
-            .then_some(record.record.association.as_slice());
-        for anchor in sent.chain(held) {
-            match self.under(anchor) {
+        let authorities = self.authorities.iter();
+        let mut sent = authorities
+            .filter(|sent| sent.material.matches(record))
+            .map(|sent| {
+                let under = || self.under(sent.material.der);
+                sent.under.get_or_init(under).clone()
+            })
+            .peekable();
+        let is_whole =
+            record.selector == Selector::Certificate && record.matching == Matching::Full;
+        let held = (is_whole && sent.peek().is_none())
+            .then(|| self.under(record.record.association.as_slice()));
+        for under in sent.chain(held) {
+            match under {
                 Err(path) => problem = RecordProblem::Path(path),
                 Ok(identity) => match identified(record, identity) {
                     Ok(judgement) => return Ok(judgement),

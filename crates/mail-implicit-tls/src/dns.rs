@@ -32,6 +32,10 @@ pub const MAX_ASSOCIATION_BYTES: usize = 65_532;
 /// The greatest number of aliases that are followed from one name.
 pub const MAX_ALIASES: usize = 8;
 
+/// The time that one answer may take by default, with the questions that validate it and the aliases before it.
+#[cfg(any(feature = "dns", feature = "hickory"))]
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A name in the DNS, in lower case and without the final dot. Unlike a host's name it may have underscores.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsName(String);

@@ -1,4 +1,19 @@
-#![doc = include_str!("../README.md")]
+// The README's examples need these features, and are compiled where they are on.
+#![cfg_attr(
+    all(feature = "async-imap", feature = "autoconfig-fetch", feature = "dns", feature = "lettre", feature = "platform-roots", feature = "server"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(
+        feature = "async-imap",
+        feature = "autoconfig-fetch",
+        feature = "dns",
+        feature = "lettre",
+        feature = "platform-roots",
+        feature = "server"
+    )),
+    doc = "Implicit TLS for POP, IMAP and Submission, for mail clients and servers: see the README."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod account;

@@ -189,8 +189,10 @@ pub enum Offer {
     Candidates {
         /// The servers to try, in this order: implicit TLS, then STARTTLS.
         candidates: Vec<Candidate>,
-        /// The servers to try in clear text. It is empty unless the account's level is Low and there are no servers
-        /// with TLS, or all of them failed for another reason than their certificates.
+        /// The servers to try in clear text, if no candidate can be used and no certificate was the reason
+        /// (the function `check` of the feature `client` decides so). It is empty unless the account's level is Low and the domain
+        /// advertises nothing with TLS. RFC 6186 has one label for STARTTLS and clear text, so a server behind it may
+        /// have either.
         clear: Vec<Candidate>,
         /// The records that were not used, and the reasons.
         refused: Vec<(Srv, RefusedRecord)>,
@@ -327,6 +329,7 @@ impl SetupLookup {
             found.unavailable = Some(found.unavailable.map_or(dnssec, |known| known.max(dnssec)));
             return;
         }
+        found.advertises_tls |= service.security == Security::Implicit;
         if records.iter().any(is_root) {
             let refused = records
                 .into_iter()
@@ -395,6 +398,8 @@ struct Found {
     refused: Vec<(Srv, RefusedRecord)>,
     denied: Option<Dnssec>,
     unavailable: Option<Dnssec>,
+    /// `true` if there are records for implicit TLS, also if none of them can be used.
+    advertises_tls: bool,
 }
 
 impl Found {
@@ -409,10 +414,10 @@ impl Found {
                 (None, dnssec) => Offer::NotAdvertised(dnssec.unwrap_or(Dnssec::Insecure)),
             };
         }
-        // A server that is advertised for STARTTLS may have none: RFC 6186 section 3.1 has one label for both.
+        // newman-8-3: clear text "unless there are no advertised configurations using TLS". A server that is advertised
+        // for STARTTLS may have none: RFC 6186 section 3.1 has one label for both.
         let clear = match level {
-            PrivacyLevel::High => Vec::new(),
-            PrivacyLevel::Low => {
+            PrivacyLevel::Low if !self.advertises_tls => {
                 let starttls = |it: &&Candidate| it.service.security == Security::StartTls;
                 let in_clear = |it: &Candidate| Candidate {
                     service: Service::new(it.service.protocol, Security::Clear),
@@ -424,6 +429,7 @@ impl Found {
                     .map(in_clear)
                     .collect()
             }
+            _ => Vec::new(),
         };
         Offer::Candidates {
             candidates: self.candidates,

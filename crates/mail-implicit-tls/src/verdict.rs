@@ -241,6 +241,9 @@ impl Default for DaneVerdict {
 pub enum DaneNotUsed {
     /// The account does not use DANE.
     NotRequested,
+    /// An SRV record that DNSSEC does not secure names the host, and the user did not confirm it. TLSA records of that
+    /// host do not count, since whoever forges the SRV record chooses the host (RFC 7673 section 3.1).
+    SrvInsecure,
     /// The address records are not secured by DNSSEC, so no TLSA records were asked for.
     AddressInsecure,
     /// DNSSEC proves that there are no records, or the zone is not signed.
@@ -388,6 +391,9 @@ impl fmt::Display for DaneNotUsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotRequested => f.write_str("not requested"),
+            Self::SrvInsecure => {
+                f.write_str("the SRV record that names the host is not secured by DNSSEC")
+            }
             Self::AddressInsecure => f.write_str("the address is not secured by DNSSEC"),
             Self::NoRecords => f.write_str("no TLSA records"),
             Self::RecordsInsecure => f.write_str("the TLSA records are not secured by DNSSEC"),

@@ -9,7 +9,7 @@ mod trust;
 
 use std::{
     fmt,
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, RwLock},
 };
 
 use rustls::{
@@ -23,10 +23,10 @@ use rustls::{
 
 pub use self::trust::{Revocation, RevocationDepth, Trust, TrustError};
 use crate::{
-    account::{Account, Host, Server},
+    account::{Account, Host, HostSource, Server},
     identity::{Options, PresentedIdentity, ReferenceIdentity, presented},
     pin,
-    verdict::{ChainVerdict, DaneVerdict, IdentityVerdict, PinVerdict, Verdict},
+    verdict::{ChainVerdict, DaneNotUsed, DaneVerdict, IdentityVerdict, PinVerdict, Verdict},
 };
 
 /// The verifier of one server of one account.
@@ -39,12 +39,24 @@ use crate::{
 pub struct ServerVerifier {
     account: Account,
     host: Host,
+    source: HostSource,
     pins: Vec<pin::Pin>,
     references: Vec<ReferenceIdentity>,
     options: Options,
     trust: Arc<Trust>,
     algorithms: WebPkiSupportedAlgorithms,
     dane: RwLock<Option<Arc<dyn DaneJudge>>>,
+    last: Mutex<Option<Judged>>,
+}
+
+/// A server that was accepted in a handshake, and all that its verdict depends on: the verdict that the connection asks
+/// for after the handshake is the same.
+struct Judged {
+    end_entity: CertificateDer<'static>,
+    intermediates: Vec<CertificateDer<'static>>,
+    dane: Option<Arc<dyn DaneJudge>>,
+    now: UnixTime,
+    verdict: Verdict,
 }
 
 /// The judge of a server's TLSA records, which were looked up before the handshake.
@@ -178,12 +190,14 @@ impl ServerVerifier {
         Self {
             account: account.clone(),
             host: server.host.clone(),
+            source: server.source,
             pins: server.pins().to_vec(),
             references: account.references(server),
             options: account.rules().into(),
             trust,
             algorithms: provider.signature_verification_algorithms,
             dane: RwLock::default(),
+            last: Mutex::default(),
         }
     }
 
@@ -196,6 +210,9 @@ impl ServerVerifier {
 
     /// Sets the judge of the server's TLSA records for the connections that begin from now on, or removes it. Set it
     /// before each connection to what was looked up for it.
+    ///
+    /// The judge is not asked about a host that an insecure SRV record names and that the user did not confirm
+    /// ([`DaneNotUsed::SrvInsecure`]).
     pub fn set_dane(&self, judge: Option<Arc<dyn DaneJudge>>) {
         let mut dane = self.dane.write().unwrap_or_else(|it| it.into_inner());
         *dane = judge;
@@ -228,6 +245,10 @@ impl ServerVerifier {
                 ..Verdict::default()
             };
         }
+        let dane = self.dane();
+        if let Some(verdict) = self.judged(end_entity, intermediates, dane.as_ref(), now) {
+            return verdict;
+        }
         let server = ServerCertificates {
             verifier: self,
             end_entity,
@@ -241,17 +262,45 @@ impl ServerVerifier {
             identity: verified.identity,
             ..Verdict::default()
         };
-        let dane = self
-            .dane
-            .read()
-            .unwrap_or_else(|it| it.into_inner())
-            .clone();
         if let Some(dane) = dane {
+            // RFC 7673 section 3.1: "If the lookup result is 'insecure' [...] this protocol does not apply". Whoever
+            // forges the SRV record names a host with TLSA records of their own.
+            if self.source == HostSource::InsecureSrv {
+                verdict.dane = DaneVerdict::NotUsed(DaneNotUsed::SrvInsecure);
+                return verdict;
+            }
             let judgement = dane.judge(&server, &verdict);
             verdict.dane = judgement.verdict;
             verdict.identity = judgement.identity.unwrap_or(verdict.identity);
         }
         verdict
+    }
+
+    fn dane(&self) -> Option<Arc<dyn DaneJudge>> {
+        let dane = self.dane.read().unwrap_or_else(|it| it.into_inner());
+        dane.clone()
+    }
+
+    /// Returns the verdict of the last handshake if it was about the same certificates and TLSA records in the same
+    /// second.
+    fn judged(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        dane: Option<&Arc<dyn DaneJudge>>,
+        now: UnixTime,
+    ) -> Option<Verdict> {
+        let last = self.last.lock().unwrap_or_else(|it| it.into_inner());
+        let last = last.as_ref()?;
+        let same_dane = match (last.dane.as_ref(), dane) {
+            (Some(last), Some(dane)) => Arc::ptr_eq(last, dane),
+            (last, dane) => last.is_none() && dane.is_none(),
+        };
+        let same = same_dane
+            && last.now == now
+            && last.end_entity == *end_entity
+            && last.intermediates == intermediates;
+        same.then(|| last.verdict.clone())
     }
 
     /// Returns `true` if the account accepts a server with this verdict.
@@ -309,8 +358,20 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let dane = self.dane();
         let verdict = self.judge(end_entity, intermediates, now);
         if self.accepts(&verdict) {
+            let mut last = self.last.lock().unwrap_or_else(|it| it.into_inner());
+            *last = Some(Judged {
+                end_entity: end_entity.clone().into_owned(),
+                intermediates: intermediates
+                    .iter()
+                    .map(|it| it.clone().into_owned())
+                    .collect(),
+                dane,
+                now,
+                verdict,
+            });
             return Ok(ServerCertVerified::assertion());
         }
         Err(not_verified(verdict))

@@ -64,32 +64,34 @@ fn asks_over_https_only() {
 }
 
 #[test]
-fn prefers_implicit_tls_and_offers_clear_text_at_the_low_level_only() {
+fn prefers_implicit_tls_and_offers_clear_text_at_the_low_level_if_there_is_nothing_else() {
     let servers = [
         server("incomingServer", "imap", "a.example.org", "143", "plain"),
         server("incomingServer", "imap", "b.example.org", "143", "STARTTLS"),
         server("incomingServer", "pop3", "d.example.org", "995", "SSL"),
         server("incomingServer", "imap", "c.example.org", "993", "SSL"),
+        server("outgoingServer", "smtp", "e.example.org", "587", "plain"),
     ];
     let config = parse(&file(&servers.concat())).unwrap();
     let private = vec![
         candidate(Service::IMAPS, "c.example.org", 993),
         candidate(Service::IMAP_STARTTLS, "b.example.org", 143),
     ];
-    let clear = candidate(Service::IMAP_CLEAR, "a.example.org", 143);
-    assert_eq!(clear.warnings(), [Warning::ClearText]);
-    for (level, clear) in [
-        (PrivacyLevel::High, Vec::new()),
-        (PrivacyLevel::Low, vec![clear]),
+    let alone = candidate(Service::SUBMISSION_CLEAR, "e.example.org", 587);
+    assert_eq!(alone.warnings(), [Warning::ClearText]);
+    let candidates = |candidates, clear| Offer::Candidates {
+        candidates,
+        clear,
+        refused: Vec::new(),
+    };
+    let none = Offer::NotAdvertised(Dnssec::Insecure);
+    for (level, submission) in [
+        (PrivacyLevel::High, none),
+        (PrivacyLevel::Low, candidates(Vec::new(), vec![alone])),
     ] {
         let offers = config.offers(level);
-        let expected = Offer::Candidates {
-            candidates: private.clone(),
-            clear,
-            refused: Vec::new(),
-        };
-        assert_eq!(offers.imap, expected);
-        assert_eq!(offers.submission, Offer::NotAdvertised(Dnssec::Insecure));
+        assert_eq!(offers.imap, candidates(private.clone(), Vec::new()));
+        assert_eq!(offers.submission, submission);
     }
 }
 
@@ -222,6 +224,8 @@ fn rejects_what_is_not_a_configuration() {
         ("", (Kind::Xml, 0)),
         ("<html>", (Kind::Xml, 0)),
         ("<html><emailProvider/></html>", (Kind::Format, 0)),
+        ("<!-- x -->\n<html/>", (Kind::Format, 11)),
+        ("\u{feff}<html/>", (Kind::Format, 3)),
         (
             "<clientConfig><a><emailProvider/></a></clientConfig>",
             (Kind::Format, 0),

@@ -11,7 +11,7 @@
 use std::{slice, sync::Arc, time::Duration};
 
 use mail_implicit_tls::{
-    account::{Account, AccountId, AccountSetup, Host, Server},
+    account::{Account, AccountId, AccountSetup, Host, HostSource, Server},
     dane::{DaneRules, TlsaJudge},
     dns::{Tlsa, host::TlsaRecords},
     name::DomainName,
@@ -154,11 +154,12 @@ fn wrong(usage: u8, selector: u8, matching_type: u8) -> Tlsa {
     }
 }
 
-fn account() -> (Account, Server) {
-    let server = Server::new(Service::IMAPS, Host::parse(HOST).unwrap());
+fn account(source: HostSource) -> (Account, Server) {
+    let server = Server::new(Service::IMAPS, Host::parse(HOST).unwrap()).with_source(source);
     let id = AccountId::try_new("someone").unwrap();
     (
         AccountSetup::new(id)
+            .domain(DomainName::parse("example.com").unwrap())
             .server(server.clone())
             .build()
             .unwrap(),
@@ -173,9 +174,19 @@ fn judge_with(
     sent: &[CertificateDer<'static>],
     anchor: Option<&Made>,
 ) -> (Verdict, bool) {
+    judge_host(HostSource::User, records, rules, sent, anchor)
+}
+
+fn judge_host(
+    source: HostSource,
+    records: TlsaRecords,
+    rules: DaneRules,
+    sent: &[CertificateDer<'static>],
+    anchor: Option<&Made>,
+) -> (Verdict, bool) {
     let other = self_signed(authority("Other Root", BasicConstraints::Unconstrained));
     let trust = Trust::in_certificates([anchor.unwrap_or(&other).der.clone()]).unwrap();
-    let (account, server) = account();
+    let (account, server) = account(source);
     let provider = rustls::crypto::ring::default_provider();
     let verifier = ServerVerifier::new(&account, &server, Arc::new(trust), &provider);
     verifier.set_dane(Some(Arc::new(TlsaJudge::new(records, rules))));
@@ -645,5 +656,50 @@ fn accepts_the_base_domain_as_name() {
     let (verdict, accepted) = judge_with(records, DaneRules::Rfc7671, &chain.sent(false), None);
     assert_eq!(verdict.dane, matches(CertificateUsage::DaneTa, false));
     assert!(matches!(verdict.identity, IdentityVerdict::Matches { .. }));
+    assert!(accepted);
+}
+
+/// Whoever forges an SRV record names a host with TLSA records of their own (RFC 7673 section 3.1).
+#[test]
+fn ignores_records_of_a_host_that_an_insecure_srv_record_names() {
+    let chain = Chain::new();
+    for rules in BOTH {
+        for usage in 0..4 {
+            let subject = match usage {
+                0 | 2 => &chain.intermediate,
+                _ => &chain.leaf,
+            };
+            let records = secure(&[record(usage, 1, 1, subject)]);
+            let judged = |source| {
+                let sent = chain.sent(false);
+                judge_host(source, records.clone(), rules, &sent, Some(&chain.root))
+            };
+            let (verdict, accepted) = judged(HostSource::InsecureSrv);
+            let reason = DaneNotUsed::SrvInsecure;
+            assert_eq!(verdict.dane, DaneVerdict::NotUsed(reason));
+            assert!(matches!(verdict.identity, IdentityVerdict::Differs(_)));
+            assert!(!accepted, "{rules:?} {usage}");
+            for source in [
+                HostSource::SecureSrv,
+                HostSource::ConfirmedSrv,
+                HostSource::Autoconfig,
+            ] {
+                let (verdict, accepted) = judged(source);
+                let is_used = matches!(verdict.dane, DaneVerdict::Matches { .. });
+                assert_eq!((is_used, accepted), (true, true), "{source:?} {usage}");
+            }
+        }
+    }
+    // Records that contradict the certificate of the mail domain do not count either: PKIX alone decides.
+    let chain = Chain::of(server(&["example.com"]));
+    let (verdict, accepted) = judge_host(
+        HostSource::InsecureSrv,
+        secure(&[wrong(3, 1, 1)]),
+        DaneRules::Rfc7671,
+        &chain.sent(false),
+        Some(&chain.root),
+    );
+    let reason = DaneNotUsed::SrvInsecure;
+    assert_eq!(verdict.dane, DaneVerdict::NotUsed(reason));
     assert!(accepted);
 }

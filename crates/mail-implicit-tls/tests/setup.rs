@@ -158,6 +158,27 @@ fn offers_clear_text_at_the_low_level_only_and_with_a_warning() {
 }
 
 #[test]
+fn offers_no_clear_text_where_implicit_tls_is_advertised() {
+    let starttls = records(SECURE, [srv(0, 143, "a.example.org")]);
+    // Also where no record for implicit TLS can be used.
+    for implicit in [srv(0, 993, "b.example.org"), srv(0, 0, "b.example.org")] {
+        let implicit = records(SECURE, [implicit]);
+        let answers = [("_imap", starttls.clone()), ("_imaps", implicit)];
+        let Offer::Candidates { clear, .. } = imap(PrivacyLevel::Low, &answers) else {
+            panic!("candidates expected")
+        };
+        assert_eq!(clear, []);
+    }
+    let not_there = records(SECURE, [srv(0, 0, ".")]);
+    let answers = [("_imap", starttls), ("_imaps", not_there)];
+    let Offer::Candidates { clear, .. } = imap(PrivacyLevel::Low, &answers) else {
+        panic!("candidates expected")
+    };
+    let expected = candidate(Service::IMAP_CLEAR, "a.example.org", 143, SECURE);
+    assert_eq!(clear, [expected]);
+}
+
+#[test]
 fn takes_the_label_for_the_kind_and_not_the_port() {
     let answers = [
         (
@@ -190,6 +211,28 @@ fn takes_the_root_as_target_for_not_available() {
         assert_eq!(offers.pop, Offer::Unavailable(dnssec));
         assert_eq!(offers.imap, Offer::NotAdvertised(SECURE));
     }
+}
+
+/// The state of such an answer is that of the whole chain of aliases, which the resolver gives.
+#[test]
+fn takes_records_behind_an_alias() {
+    let Answer::Records(mut behind) = records(INSECURE, [srv(0, 993, "mail.hoster.example")])
+    else {
+        panic!("records expected")
+    };
+    behind.owner = DnsName::parse("_imaps._tcp.hoster.example").unwrap();
+    let expected = Offer::Candidates {
+        candidates: vec![candidate(
+            Service::IMAPS,
+            "mail.hoster.example",
+            993,
+            INSECURE,
+        )],
+        clear: Vec::new(),
+        refused: Vec::new(),
+    };
+    let answers = [("_imaps", Answer::Records(behind))];
+    assert_eq!(imap(PrivacyLevel::High, &answers), expected);
 }
 
 #[test]

@@ -219,6 +219,22 @@ async fn offers_the_first_candidate_that_is_verified() {
     assert!(facts.cipher_suite.is_some() && facts.group.is_some());
 }
 
+/// RFC 2782 excludes an alias as target, and clients meet them.
+#[tokio::test]
+async fn connects_to_a_target_that_is_an_alias() {
+    let site = Site::new();
+    let port = serve(site.server_config()).await;
+    let mut known = Known::hosts(&["mail.hoster.example"]);
+    let at_the_end = known.answers.remove("mail.hoster.example. A").unwrap();
+    known.answers.insert(format!("{HOST}. A"), at_the_end);
+    let connector = connector(&site, known);
+    let candidates = vec![candidate(Service::IMAPS, HOST, port)];
+    let offers = offers(candidates.clone(), Vec::new());
+    let checked = check(&connector, &high(), &offers, TIME).await;
+    assert_eq!(causes(&checked), [None]);
+    assert_eq!(checked.best(Protocol::Imap), candidates.first());
+}
+
 /// A name server that answers for every name leads to a host with the certificate of another.
 #[tokio::test]
 async fn rejects_the_host_of_a_wildcard_in_the_dns() {

@@ -9,7 +9,10 @@
 )]
 
 use std::{
-    sync::{Arc, LazyLock},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,8 +22,8 @@ use mail_implicit_tls::{
     name::DomainName,
     service::Service,
     verdict::{
-        CertificateUsage, ChainProblem, ChainVerdict, DaneVerdict, IdentityVerdict, PinVerdict,
-        Verdict,
+        CertificateUsage, ChainProblem, ChainVerdict, DaneNotUsed, DaneVerdict, IdentityVerdict,
+        PinVerdict, Verdict,
     },
     verifier::{
         DaneJudge, DaneJudgement, Revocation, RevocationDepth, ServerCertificates, ServerVerifier,
@@ -35,6 +38,7 @@ use rcgen::{
 };
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection,
+    client::danger::ServerCertVerifier,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivatePkcs8KeyDer, UnixTime},
 };
@@ -450,6 +454,98 @@ fn finds_the_list_of_a_distribution_point() {
     assert!(verdict.is_verified());
 }
 
+/// The same with both points in the certificate: that of the list is the second, or the second URI of one point.
+#[test]
+fn finds_the_list_of_the_second_distribution_point() {
+    let (first, second) = ("http://crl.example/1", "http://crl.example/2");
+    let point = |uris: &[&str]| rcgen::CrlDistributionPoint {
+        uris: uris.iter().map(|uri| (*uri).to_owned()).collect(),
+    };
+    for points in [
+        vec![point(&[first]), point(&[second])],
+        vec![point(&[first, second])],
+    ] {
+        let lists = |revoked: &[u64]| [crl(&ROOT, revoked, 2027, Some(second))];
+        let mut certificate = serial(7, None);
+        certificate.crl_distribution_points = points;
+        let verdict = with_revocation(&lists(&[7]), Revocation::default(), &certificate);
+        assert_eq!(problems(&verdict), [ChainProblem::Revoked]);
+        let verdict = with_revocation(&lists(&[8]), Revocation::default(), &certificate);
+        assert_eq!(verdict.chain, ChainVerdict::Trusted);
+    }
+}
+
+/// RUSTSEC-2026-0104: a list for some reasons, whose flags are an empty bit string, is refused and nothing else.
+#[test]
+fn rejects_a_list_whose_reasons_are_an_empty_bit_string() {
+    let params = CertificateRevocationListParams {
+        this_update: date_time_ymd(2026, 1, 1),
+        next_update: date_time_ymd(2027, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: Some(rcgen::CrlIssuingDistributionPoint {
+            distribution_point: rcgen::CrlDistributionPoint {
+                uris: vec!["http://crl.example/1".to_owned()],
+            },
+            scope: Some(rcgen::CrlScope::UserCertsOnly),
+        }),
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    let list = params.signed_by(&*ROOT).unwrap().der().to_vec();
+    let parse = |octets: Vec<u8>| {
+        let trust = Trust::none().with_revocation([octets.into()], Revocation::default());
+        trust.map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(parse(list.clone()), Ok(()));
+    // onlyContainsUserCerts in place of which onlySomeReasons comes.
+    let scope = [0x81, 1, 0xff];
+    let places: Vec<_> = list
+        .windows(3)
+        .enumerate()
+        .filter(|(_, octets)| *octets == scope)
+        .map(|(place, _)| place)
+        .collect();
+    let [place] = places[..] else {
+        panic!("{places:?}");
+    };
+    for reasons in [[0x83, 1, 0], [0x83, 1, 1], [0x83, 1, 8], [0x83, 0, 0]] {
+        let mut list = list.clone();
+        list[place..place + 3].copy_from_slice(&reasons);
+        assert_eq!(parse(list), Err(TrustError::RevocationList.to_string()));
+    }
+}
+
+/// The status of an authority counts, too, unless the policy says that it does not.
+#[test]
+fn checks_the_status_of_authorities_by_policy() {
+    let mut params = authority("Intermediate");
+    params.serial_number = Some(SerialNumber::from(5));
+    let issuer = intermediate(params);
+    let certificate = issued(&serial(7, None), &issuer);
+    let judged = |lists: &[&rcgen::CertificateRevocationList], policy| {
+        let trust = Trust::in_certificates([ROOT.der().clone()]).unwrap();
+        let lists = lists.iter().map(|list| list.der().clone());
+        let trust = Arc::new(trust.with_revocation(lists, policy).unwrap());
+        let account = account(Rules::Rfc7817, HostSource::User);
+        let verifier = ServerVerifier::new(&account, &account.servers()[0], trust, &provider());
+        let others = [issuer.der().clone()];
+        verifier.judge(&certificate, &others, at(NOW)).chain
+    };
+    let (own, of_root) = (crl(&issuer, &[], 2027, None), crl(&ROOT, &[5], 2027, None));
+    let chain = Revocation::default();
+    let end_entity = Revocation {
+        depth: RevocationDepth::EndEntity,
+        ..chain
+    };
+    let refused = |problem| ChainVerdict::Refused(vec![problem]);
+    let unknown = refused(ChainProblem::RevocationUnknown);
+    assert_eq!(judged(&[&own], chain), unknown);
+    assert_eq!(judged(&[&own], end_entity), ChainVerdict::Trusted);
+    let revoked = refused(ChainProblem::Revoked);
+    assert_eq!(judged(&[&own, &of_root], chain), revoked);
+    assert_eq!(judged(&[&own, &of_root], end_entity), ChainVerdict::Trusted);
+}
+
 #[test]
 fn rejects_trust_in_what_cannot_be_read() {
     let garbage = CertificateDer::from(vec![0x30, 0x03, 1, 2, 3]);
@@ -707,6 +803,59 @@ fn asks_dane_within_the_handshake() {
     assert_eq!(verdict.dane, DaneVerdict::Differs(Vec::new()));
     verifier.set_dane(None);
     assert!(handshake(&config, &good).is_ok());
+}
+
+/// Counts how often it is asked.
+#[derive(Debug, Default)]
+struct Counting(AtomicUsize);
+
+impl Counting {
+    fn asked(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl DaneJudge for Counting {
+    fn judge(&self, _: &ServerCertificates<'_>, _: &Verdict) -> DaneJudgement {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        DaneVerdict::NotUsed(DaneNotUsed::NoRecords).into()
+    }
+}
+
+/// A connection asks for the verdict after its handshake. It is computed again if anything that it depends on is another.
+#[test]
+fn judges_once_for_the_handshake_and_the_connection() {
+    let [good, other] = [(), ()].map(|()| issued(&named(&["imap.example.org"]), &ROOT));
+    let root = [ROOT.der().clone()];
+    let verifier = typed();
+    let judge = Arc::new(Counting::default());
+    verifier.set_dane(Some(judge.clone()));
+    let name = server_name(&imaps()).unwrap();
+    let shaken = verifier.verify_server_cert(&good, &[], &name, &[], at(NOW));
+    assert!(shaken.is_ok());
+    let verdict = verifier.judge(&good, &[], at(NOW));
+    assert!(verdict.is_verified());
+    assert_eq!(judge.asked(), 1);
+    let old = at(NOW + 3_000 * 31_556_952);
+    for (certificate, others, now, accepted) in [
+        (&other, &[][..], at(NOW), true),
+        (&good, &root, at(NOW), true),
+        (&good, &[], at(NOW + 1), true),
+        (&good, &[], old, false),
+    ] {
+        let before = judge.asked();
+        let again = verifier.judge(certificate, others, now);
+        assert_eq!(judge.asked(), before + 1);
+        assert_eq!(again.is_verified(), accepted);
+    }
+    let records = Arc::new(Counting::default());
+    verifier.set_dane(Some(records.clone()));
+    assert_eq!(verifier.judge(&good, &[], at(NOW)), verdict);
+    assert_eq!(records.asked(), 1);
+    verifier.set_dane(None);
+    let without = verifier.judge(&good, &[], at(NOW));
+    let reason = DaneNotUsed::NotRequested;
+    assert_eq!(without.dane, DaneVerdict::NotUsed(reason));
 }
 
 /// Verifies under a private authority, which PKIX does not know.

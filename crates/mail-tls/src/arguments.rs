@@ -45,6 +45,16 @@ pub(crate) struct Connect {
     /// Connect to this address in place of the host's; the host's name is verified nevertheless
     #[arg(long, requires = "host", value_name = "IP")]
     pub(crate) connect_to: Option<IpAddr>,
+    /// Use the servers of the mail domain's configuration file, fetched over https from autoconfig.DOMAIN or
+    /// DOMAIN/.well-known/autoconfig, in place of SRV records
+    #[arg(long, conflicts_with = "host")]
+    pub(crate) autoconfig: bool,
+    /// Send the mail address with the request for the file; some providers need it
+    #[arg(long, requires = "autoconfig")]
+    pub(crate) tell_address: bool,
+    /// Fetch the file from this address in place of the hosts' addresses; their names are verified nevertheless
+    #[arg(long, requires = "autoconfig", value_name = "IP:PORT")]
+    pub(crate) autoconfig_address: Option<SocketAddr>,
     /// The privacy level of the account
     #[arg(long, default_value = "high")]
     level: Level,
@@ -63,7 +73,7 @@ pub(crate) struct Connect {
     /// The reading of TLSA records
     #[arg(long, default_value = "rfc6698")]
     pub(crate) dane: DaneReading,
-    /// The time for the lookup and for the connections each, in seconds
+    /// The time for the lookup or the file, and for the connections, each, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
     /// Print JSON

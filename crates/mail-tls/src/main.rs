@@ -14,6 +14,7 @@ use mail_implicit_tls::{
     setup::{
         SetupLookup,
         address::MailAddress,
+        autoconfig::https::Fetcher,
         check::{check, look_up},
     },
     verifier::Trust,
@@ -71,6 +72,14 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
         setup = setup.low(low);
     }
     let Some(host) = &arguments.host else {
+        if arguments.autoconfig {
+            let offers = match fetcher(&connector, arguments).fetch(&user).await {
+                Ok(fetched) => fetched.config.offers(arguments.level()),
+                Err(error) => return Ok(Report::without_file(user.domain(), &error)),
+            };
+            let checked = check(&connector, &setup, &offers, arguments.timeout()).await;
+            return Ok(Report::of_offers(user.domain(), &offers, checked));
+        }
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)?;
         let lookup = SetupLookup::new(
@@ -96,6 +105,18 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
         attempts.push(Attempt::of_server(&server, connected).await);
     }
     Ok(Report::of_servers(user.domain(), attempts))
+}
+
+/// Returns the fetcher of the configuration file.
+fn fetcher(connector: &Connector, arguments: &Connect) -> Fetcher {
+    let mut fetcher = Fetcher::new(connector).with_deadline(arguments.timeout());
+    if let Some(address) = arguments.autoconfig_address {
+        fetcher = fetcher.with_address(address);
+    }
+    match arguments.tell_address {
+        true => fetcher.tell_address(),
+        false => fetcher,
+    }
 }
 
 /// Returns the resolver: the named one, or the system's first.

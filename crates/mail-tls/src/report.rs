@@ -11,6 +11,7 @@ use mail_implicit_tls::{
     service::Protocol,
     setup::{
         Offer, Offers,
+        autoconfig::https::FetchError,
         check::{Checked, CheckedOffers, Outcome},
     },
     verdict::Verdict,
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 pub(crate) struct Report {
     pub(crate) domain: String,
     pub(crate) parts: Vec<Part>,
-    /// `true` if the servers were looked up, so that reading and submitting mail are both needed.
+    /// `true` if the servers were looked up or read from a file, so that reading and submitting mail are both needed.
     looked_up: bool,
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct Part {
     pub(crate) protocol: Protocol,
     /// The reason why there are no servers.
     pub(crate) none: Option<String>,
-    /// `true` if the lookup failed.
+    /// `true` if the lookup, or the fetch of the file, failed.
     pub(crate) unknown: bool,
     pub(crate) attempts: Vec<Attempt>,
 }
@@ -196,6 +197,24 @@ impl Report {
                 unknown,
                 attempts,
             }
+        };
+        let parts = [Protocol::Imap, Protocol::Pop, Protocol::Submission]
+            .map(part)
+            .into();
+        Self {
+            domain: domain.to_string(),
+            parts,
+            looked_up: true,
+        }
+    }
+
+    /// Returns the findings about a domain whose configuration file could not be fetched.
+    pub(crate) fn without_file(domain: &DomainName, error: &FetchError) -> Self {
+        let part = |protocol| Part {
+            protocol,
+            none: Some(error.to_string()),
+            unknown: !error.is_absent(),
+            attempts: Vec::new(),
         };
         let parts = [Protocol::Imap, Protocol::Pop, Protocol::Submission]
             .map(part)

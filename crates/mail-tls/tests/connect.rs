@@ -23,7 +23,9 @@ use tokio_rustls::TlsAcceptor;
 
 /// An IMAP server for `imap.example.org`, and a file with the authority that issued its certificate.
 struct World {
-    _runtime: Runtime,
+    runtime: Runtime,
+    /// For the hosts that may have a configuration file.
+    web: TlsAcceptor,
     directory: TempDir,
     address: SocketAddr,
 }
@@ -39,22 +41,27 @@ impl World {
         let root = authority.self_signed(&authority_key).unwrap();
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("roots.pem"), root.pem()).unwrap();
-        let key = KeyPair::generate().unwrap();
         let issuer = Issuer::from_params(&authority, &authority_key);
-        let mut params = CertificateParams::new(vec!["imap.example.org".to_owned()]).unwrap();
-        params.distinguished_name = DistinguishedName::new();
-        let certificate = params.signed_by(&key, &issuer).unwrap().der().clone();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate],
-                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
-            )
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let acceptor_for = |names: &[&str]| {
+            let key = KeyPair::generate().unwrap();
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            let mut params = CertificateParams::new(names).unwrap();
+            params.distinguished_name = DistinguishedName::new();
+            let certificate = params.signed_by(&key, &issuer).unwrap().der().clone();
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let config = ServerConfig::builder_with_provider(provider)
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(
+                    vec![certificate],
+                    PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+                )
+                .unwrap();
+            TlsAcceptor::from(Arc::new(config))
+        };
+        let web = acceptor_for(&["example.org", "autoconfig.example.org"]);
+        let imaps = acceptor_for(&["imap.example.org"]);
         let runtime = Runtime::new().unwrap();
         let listener = runtime
             .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
@@ -62,7 +69,7 @@ impl World {
         let address = listener.local_addr().unwrap();
         runtime.spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
+                let acceptor = imaps.clone();
                 tokio::spawn(async move {
                     if let Ok(mut stream) = acceptor.accept(tcp).await {
                         let greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n";
@@ -73,7 +80,8 @@ impl World {
             }
         });
         Self {
-            _runtime: runtime,
+            runtime,
+            web,
             directory,
             address,
         }
@@ -210,12 +218,92 @@ fn reports_that_nothing_is_known_when_lookups_fail() {
     assert_eq!(output.status.code(), Some(3));
 }
 
+/// Serves this response to each request for the file of this user, as a host that may have one.
+fn serve_web(world: &World, response: &'static str) -> SocketAddr {
+    let listener = world
+        .runtime
+        .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = world.web.clone();
+    world.runtime.spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(tcp).await?;
+                let mut request = Vec::new();
+                while !request.ends_with(b"\r\n\r\n") {
+                    request.push(stream.read_u8().await?);
+                }
+                let asks = request
+                    .starts_with(b"GET /mail/config-v1.1.xml?emailaddress=alice%40example.org ");
+                let missing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+                let response = if asks { response } else { missing };
+                stream.write_all(response.as_bytes()).await?;
+                stream.shutdown().await
+            });
+        }
+    });
+    address
+}
+
+fn run_with_autoconfig(world: &World, web: SocketAddr, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mail-tls"));
+    command.args(["connect", "alice@example.org", "--autoconfig"]);
+    command.arg("--autoconfig-address").arg(web.to_string());
+    command.args(["--resolver", "127.0.0.1:1", "--timeout", "10"]);
+    command.args(more).arg("--roots");
+    command.arg(world.directory.path().join("roots.pem"));
+    command.output().unwrap()
+}
+
+#[test]
+fn checks_the_servers_of_a_configuration_file() {
+    let world = World::new();
+    let file = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<clientConfig><emailProvider><incomingServer type=\"imap\">\
+                <hostname>imap.example.org</hostname><port>993</port><socketType>SSL</socketType></incomingServer>\
+                </emailProvider></clientConfig>";
+    let web = serve_web(&world, file);
+    let output = run_with_autoconfig(&world, web, &["--tell-address"]);
+    // The resolver does not answer, so the server of the file is not reached.
+    let shown = text(&output);
+    let begin = "example.org\nIMAP\n  imaps imap.example.org:993: failed: ";
+    assert!(shown.starts_with(begin), "{shown}");
+    assert!(shown.contains("\nPOP: not advertised"), "{shown}");
+    assert_eq!(output.status.code(), Some(1));
+    // The address is not sent unasked, and this server has no file for others.
+    let output = run_with_autoconfig(&world, web, &[]);
+    let absent = "IMAP: no configuration file: the host autoconfig of the domain: the host has no configuration file; ";
+    assert!(text(&output).contains(absent), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn reports_that_nothing_is_known_when_the_file_cannot_be_fetched() {
+    let world = World::new();
+    let redirect =
+        "HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\nContent-Length: 0\r\n\r\n";
+    let web = serve_web(&world, redirect);
+    let output = run_with_autoconfig(&world, web, &["--tell-address"]);
+    let reason = "a redirect to another scheme than https";
+    assert!(text(&output).contains(reason), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(3));
+}
+
 #[test]
 fn refuses_wrong_arguments_and_files() {
     for arguments in [
         &["connect"][..],
         &["connect", "nobody"],
         &["connect", "a@example.org", "--service", "imaps"],
+        &["connect", "a@example.org", "--tell-address"],
+        &[
+            "connect",
+            "a@example.org",
+            "--autoconfig",
+            "--host",
+            "a.example",
+        ],
         &["connect", "a@example.org", "--resolver", "resolver.example"],
         &[
             "connect",

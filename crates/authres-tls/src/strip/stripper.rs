@@ -1,11 +1,12 @@
 //! Removes fields from a message that is given piece by piece.
 //!
 //! Every line break of `token.rs` may begin a field, since some reader sees one there; a line feed that no
-//! white space follows certainly does. From such a place on, the letters of the field's name are looked for,
-//! past everything that some reader ignores. When the colon is found, the value is read to the next line
-//! break that does not fold, and judged. What is removed takes one of the two line breaks around it along, the
-//! uncertain one if there is one, so that the lines around it neither join nor part for any reader.
+//! white space follows certainly does. From such a place on, the stripper searches for the letters of the field's
+//! name and skips every character that some reader ignores. After the colon it reads the value up to the next line
+//! break that does not fold, and asks the policy. With a removed field goes one of the two line breaks around it,
+//! the uncertain one if there is one, so that the lines around it neither join nor split for any reader.
 
+use crate::slice;
 use alloc::vec::Vec;
 
 use super::{
@@ -14,14 +15,14 @@ use super::{
 };
 
 /// A value is judged by its first octets, if it is longer: the parser reads no longer one either
-/// ([`Limits::DEFAULT`](crate::Limits::DEFAULT)). So the memory that a message takes has a limit.
+/// ([`Limits::DEFAULT`](crate::syntax::Limits::DEFAULT)). So the memory that a message takes has a limit.
 const LONGEST_VALUE: usize = 1 << 20;
 
-/// What stands before a field's colon is removed with it, if it is longer.
+/// A longer text before the colon of a field is removed with it, even if the colon is missing.
 const LONGEST_NAME: usize = 1 << 16;
 
-/// Longer names are no names: the lines that follow a removed field belong to it then.
-const LONGEST_NAME_BEHIND: usize = 256;
+/// The longest name after a removed field: a line that begins with more octets without a colon belongs to the field.
+const LONGEST_NAME_AFTER: usize = 256;
 
 /// Removes fields from a message that is given piece by piece, with memory that does not depend on the
 /// message's length.
@@ -55,7 +56,7 @@ pub struct Stripper<'p> {
     begun: Vec<Begun>,
     /// The line feed that ends the line before, in what is written; `None` at the start.
     before: Option<LineFeed>,
-    /// Nothing was read of the current line that stays.
+    /// No octet of the current line that stays was read.
     line_is_empty: bool,
     /// The place of an empty line in a message whose lines end in CR: its body follows, for readers of CR.
     cr_body: Option<usize>,
@@ -247,7 +248,7 @@ impl<'p> Stripper<'p> {
 
     fn slice(&self, from: usize, to: usize) -> &[u8] {
         let place = |at: usize| at.saturating_sub(self.base);
-        self.buffer.get(place(from)..place(to)).unwrap_or_default()
+        slice::range(&self.buffer, place(from)..place(to))
     }
 
     fn rest(&self) -> &[u8] {
@@ -313,7 +314,7 @@ impl<'p> Stripper<'p> {
         }
     }
 
-    /// Goes on to the next octet that may change anything.
+    /// Skips to the next octet that may change the state.
     fn skip_plain_text(&mut self) {
         let is_plain = match self.state {
             State::Text => self.begun.is_empty(),
@@ -406,7 +407,7 @@ impl<'p> Stripper<'p> {
     }
 
     /// Returns `true` at a bare CR that ends an empty line, in a message without any LF before. At the start
-    /// of what is written, `Email::Simple` goes on after it.
+    /// of what is written, `Email::Simple` continues after it.
     fn is_empty_cr_line(&mut self, line_break: &LineBreak, start: usize) -> bool {
         let is_cr = line_break.feed.is_none() && line_break.first == b'\r';
         let after_cr = self.after_cr == Some(start);
@@ -421,8 +422,8 @@ impl<'p> Stripper<'p> {
         feed == LineFeed::Lf || self.before == Some(LineFeed::CrLf)
     }
 
-    /// A field may begin. If one that has begun before is still possible, both are removed as one: else
-    /// what stands before and after could join to a name.
+    /// A field may begin. If one that has begun before is still possible, both are removed as one: otherwise
+    /// the text before and after could join to a name.
     fn begin(&mut self, mut field: Begun) {
         if !field.certain && self.cr_body.is_some() {
             return;
@@ -569,11 +570,11 @@ impl<'p> Stripper<'p> {
         match first {
             b':' if is_name => self.go_on(behind),
             b'!'..=b'~' if !behind.is_blank && first != b':' => {
-                if end.saturating_sub(behind.line) > LONGEST_NAME_BEHIND {
+                if end.saturating_sub(behind.line) > LONGEST_NAME_AFTER {
                     self.state = State::Removed(behind.removed);
                 }
             }
-            b' ' | b'\t' if is_name && end.saturating_sub(behind.line) <= LONGEST_NAME_BEHIND => {
+            b' ' | b'\t' if is_name && end.saturating_sub(behind.line) <= LONGEST_NAME_AFTER => {
                 behind.is_blank = true;
                 self.state = State::Behind(behind);
             }
@@ -595,7 +596,7 @@ struct LineBreak {
     next: Option<u8>,
 }
 
-/// Counts lines, and the fields that [`fields`](crate::fields) sees.
+/// Counts lines, and the fields that [`fields`](crate::message::fields) sees.
 #[derive(Clone, Copy, Debug)]
 struct Count {
     fields: usize,
@@ -617,7 +618,7 @@ enum Name {
 /// The first line is the `From ` line of an mbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FromLine {
-    /// It begins with this many of these octets.
+    /// The line begins with this many of these octets.
     Begins(usize),
     Is,
     IsNot,

@@ -5,6 +5,8 @@
 //! which `email` folds again; NUL ends a text in C. After a line break, white space that is not SP or TAB
 //! folds for readers that use `\s`, e.g. mailauth.
 
+use crate::slice;
+
 /// The form of a line break that every reader recognizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineFeed {
@@ -78,10 +80,10 @@ pub(super) const fn is_special(octet: u8) -> bool {
 pub(super) fn value_end(value: &[u8]) -> Option<usize> {
     let mut at = 0_usize;
     loop {
-        let rest = value.get(at..).unwrap_or_default();
+        let rest = slice::from(value, at);
         let plain = rest.iter().position(|octet| is_special(*octet))?;
         at = at.saturating_add(plain);
-        match token(rest.get(plain..).unwrap_or_default(), true) {
+        match token(slice::from(rest, plain), true) {
             Token::Break(length, _) => {
                 let end = at.saturating_add(length);
                 if !folds(value.get(end).copied()) {

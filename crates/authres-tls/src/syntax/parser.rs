@@ -1,5 +1,4 @@
-//! The rules of RFC 8601 section 2.2 that have structure, and what a lenient reading makes of values
-//! that break them.
+//! The rules of RFC 8601 section 2.2 that have structure, and their lenient reading.
 
 mod recover;
 
@@ -8,18 +7,17 @@ use core::ops::Range;
 
 use super::{
     AuthenticationResults, Body, CommentNode, Element, Number, PropertyNode, ResultNode, TextNode,
-    rules::{Failure, Read, Rules, digits, is_control, is_wsp, octet, token},
-};
-use crate::{
     error::{Diagnostic, DiagnosticKind, ErrorKind, ParseError},
     options::{Mode, Options},
+    rules::{Failure, Read, Rules, digits, is_control, is_wsp, octet, token},
     text::{Form, Span},
 };
+use crate::slice;
 
 /// The version of this specification (RFC 8601 section 2.2).
 const VERSION: u32 = 1;
 
-/// Vectors start with at most this many places, whatever the value promises.
+/// The largest initial capacity of a vector, whatever the length of the value is.
 const MOST_RESERVED: usize = 32;
 
 type Rest<'a> = Result<&'a [u8], nom::Err<Failure>>;
@@ -50,7 +48,7 @@ pub(super) fn parse<'a>(
             offset,
         ));
     }
-    // One part in so many bytes, as such values go; more are made room for as they come.
+    // An estimate: one part in so many bytes. The vectors grow if there are more.
     let room = |bytes_each: usize| {
         let parts = value.len().checked_div(bytes_each).unwrap_or_default();
         parts.saturating_add(1).min(MOST_RESERVED)
@@ -95,7 +93,7 @@ pub(super) fn parse<'a>(
                 false => error,
             })
         }
-        // The rules are of `nom`'s complete kind, which never ask for more.
+        // The rules are of `nom`'s complete kind, which never returns `Incomplete`.
         Err(nom::Err::Incomplete(_)) => {
             let (kind, field) = (ErrorKind::Empty, "authres-payload");
             Err(ParseError::new(kind, field, value.len()))
@@ -114,14 +112,23 @@ fn bare_lf_is_to_blame(value: &[u8], error: ParseError, options: &Options, arc: 
     read.map_or_else(|again| again.offset() != offset, |_| true)
 }
 
-/// What follows authserv-id and version.
+/// The text after authserv-id and version.
 enum AfterId<'a> {
     /// The `;` before the first result, or the end of the value.
     Semicolon(&'a [u8]),
     /// A result without a `;` before it, in a lenient reading.
     Result(&'a [u8]),
-    /// Nothing that is to be read.
+    /// No text that must be parsed.
     Nothing,
+}
+
+/// The parts of the tree that were read before a rule that may fail.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    results: usize,
+    properties: usize,
+    comments: usize,
+    diagnostics: usize,
 }
 
 struct Parser<'a, 'o> {
@@ -132,7 +139,7 @@ struct Parser<'a, 'o> {
     tree: AuthenticationResults<'a>,
 }
 
-/// Whether CFWS begins here, if it does at all.
+/// Returns `true` if CFWS may begin here.
 #[inline]
 fn may_be_cfws(input: &[u8]) -> bool {
     matches!(input.first(), Some(b' ' | b'\t' | b'\r' | b'\n' | b'('))
@@ -143,7 +150,25 @@ impl<'a> Parser<'a, '_> {
         self.input.len().saturating_sub(at.len())
     }
 
-    /// The end of the value, with or without a line break.
+    /// Returns a mark for [`rewind`](Self::rewind).
+    const fn mark(&self) -> Mark {
+        Mark {
+            results: self.tree.results.len(),
+            properties: self.tree.properties.len(),
+            comments: self.tree.comments.len(),
+            diagnostics: self.tree.diagnostics.len(),
+        }
+    }
+
+    /// Removes all parts from the tree that were read after the mark.
+    fn rewind(&mut self, mark: Mark) {
+        self.tree.results.truncate(mark.results);
+        self.tree.properties.truncate(mark.properties);
+        self.tree.comments.truncate(mark.comments);
+        self.tree.diagnostics.truncate(mark.diagnostics);
+    }
+
+    /// Returns `true` at the end of the value, with or without a line break.
     const fn ends_value(&self, input: &[u8]) -> bool {
         match input {
             [] | b"\r\n" => true,
@@ -152,14 +177,14 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// The end of the value, or the `;` before the next result.
+    /// Returns `true` at the end of the value, or at the `;` before the next result.
     const fn ends_result(&self, input: &[u8]) -> bool {
         matches!(input, [b';', ..]) || self.ends_value(input)
     }
 
-    /// What stands between two places.
+    /// Returns the range between two places.
     fn span(&self, from: &[u8], to: &[u8]) -> Span {
-        // The whole value is no longer than a `u32` can say.
+        // The length of the whole value fits into a `u32`.
         let place = |at: &[u8]| u32::try_from(self.offset(at)).unwrap_or(u32::MAX);
         Span::new(place(from), place(to))
     }
@@ -172,7 +197,7 @@ impl<'a> Parser<'a, '_> {
     ) -> Result<(), nom::Err<Failure>> {
         let limit = self.options.limits.diagnostics;
         if self.tree.diagnostics.len() >= limit {
-            let at = self.input.get(offset..).unwrap_or_default();
+            let at = slice::from(self.input, offset);
             return Err(Failure::new(ErrorKind::Limit { limit }, "authres-payload", at).fatal());
         }
         self.tree
@@ -181,7 +206,7 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// `[CFWS]` behind `after`; comments are kept.
+    /// Skips `[CFWS]` after the part `after`. Comments are kept in the tree.
     #[inline]
     fn cfws(&mut self, input: &'a [u8], after: Element) -> Rest<'a> {
         if !may_be_cfws(input) {
@@ -212,7 +237,7 @@ impl<'a> Parser<'a, '_> {
         Ok(rest)
     }
 
-    /// `authres-payload`, behind the instance of ARC if there is one.
+    /// Reads `authres-payload`, after the instance of ARC if `arc` is set.
     fn payload(&mut self, input: &'a [u8], arc: bool) -> Result<(), nom::Err<Failure>> {
         let mut rest = self.cfws(input, Element::Start)?;
         if self.ends_value(rest) {
@@ -227,7 +252,7 @@ impl<'a> Parser<'a, '_> {
         let rest = self.authserv_id(rest)?;
         let after = match rest {
             Some(rest) => self.version(rest)?,
-            // The first result stands where the id should.
+            // The first result appears in the place of the id.
             None => return self.results_without_id(input, arc),
         };
         self.tree.header_comments = self.tree.comments.len();
@@ -241,7 +266,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// `instance [CFWS] ";"` of RFC 8617 section 4.1.1.
+    /// Reads `instance [CFWS] ";"` (RFC 8617 section 4.1.1).
     fn arc_info(&mut self, input: &'a [u8]) -> Rest<'a> {
         const FIELD: &str = "instance";
         let (rest, ()) = octet(input, b'i', FIELD)?;
@@ -270,7 +295,7 @@ impl<'a> Parser<'a, '_> {
         Ok((rest, Number { span, value }))
     }
 
-    /// `authserv-id`; nothing is left if a result stands in its place.
+    /// Reads `authserv-id`. Returns `None` if a result appears in its place.
     fn authserv_id(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
         const FIELD: &str = "authserv-id";
         if input.first() == Some(&b'"') {
@@ -326,7 +351,7 @@ impl<'a> Parser<'a, '_> {
         self.results(rest)
     }
 
-    /// `[ CFWS authres-version ]` and what stands before the first `;`.
+    /// Reads `[ CFWS authres-version ]`, and other text before the first `;`.
     fn version(&mut self, input: &'a [u8]) -> Result<AfterId<'a>, nom::Err<Failure>> {
         const FIELD: &str = "authres-version";
         let mut rest = self.cfws(input, Element::AuthservId)?;
@@ -360,7 +385,7 @@ impl<'a> Parser<'a, '_> {
         self.junk_after_id(rest)
     }
 
-    /// `no-result / 1*resinfo`, from the first `;` on.
+    /// Reads `no-result / 1*resinfo`, from the first `;` on.
     fn results(&mut self, mut input: &'a [u8]) -> Result<(), nom::Err<Failure>> {
         const FIELD: &str = "resinfo";
         let mut none = None;
@@ -372,7 +397,7 @@ impl<'a> Parser<'a, '_> {
                 }
                 return Err(Failure::expected(FIELD, input).error());
             };
-            let comments = self.tree.comments.len();
+            let mark = self.mark();
             let start = self.cfws(body, Element::Semicolon)?;
             if self.ends_result(start) {
                 if !self.lenient {
@@ -382,8 +407,8 @@ impl<'a> Parser<'a, '_> {
                     [b';', ..] => DiagnosticKind::EmptyResinfo,
                     _ => DiagnosticKind::TrailingSemicolon,
                 };
+                self.rewind(mark);
                 self.note(kind, FIELD, self.offset(input))?;
-                self.tree.comments.truncate(comments);
                 input = start;
                 continue;
             }
@@ -398,13 +423,13 @@ impl<'a> Parser<'a, '_> {
                     self.note(DiagnosticKind::NoneMixed, FIELD, self.offset(start))?;
                 }
                 none = none.or(Some(self.offset(start)));
-                comments_of_none.push(comments..self.tree.comments.len());
+                comments_of_none.push(mark.comments..self.tree.comments.len());
                 self.tree.none = Some(self.span(input, rest));
                 input = rest;
                 continue;
             }
-            // The comments met so far are of the result, and read again with it.
-            self.tree.comments.truncate(comments);
+            // The comments read so far belong to the result, and are read again with it.
+            self.rewind(mark);
             input = self.result_or_recover(input, body)?;
         }
         if let Some(offset) = none {
@@ -421,7 +446,7 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// The comments around a `none` that counts for nothing.
+    /// Removes the comments around a `none` that has no effect.
     fn forget_comments(&mut self, range: Range<usize>) {
         let count = range.len();
         let (start, end) = (range.start, range.end);
@@ -437,7 +462,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// `"none" [CFWS]` up to the end or the next `;`.
+    /// Reads `"none" [CFWS]` up to the end or the next `;`.
     fn no_result(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
         let Some((word, rest)) = input.split_at_checked(4) else {
             return Ok(None);
@@ -449,27 +474,21 @@ impl<'a> Parser<'a, '_> {
         Ok(self.ends_result(rest).then_some(rest))
     }
 
-    /// Reads a result; a lenient reading passes over one that cannot be read. `whole` begins at the
-    /// `;`, `body` behind it.
+    /// Reads a result. A lenient reading skips a result that cannot be parsed. `whole` begins at the `;`, `body`
+    /// after it.
     fn result_or_recover(&mut self, whole: &'a [u8], body: &'a [u8]) -> Rest<'a> {
         let limit = self.options.limits.results;
         if self.tree.results.len() >= limit {
             return Err(Failure::new(ErrorKind::Limit { limit }, "resinfo", whole).fatal());
         }
-        let marks = (
-            self.tree.properties.len(),
-            self.tree.comments.len(),
-            self.tree.diagnostics.len(),
-        );
+        let mark = self.mark();
         match self.resinfo(whole, body) {
             Err(nom::Err::Error(failure)) if self.lenient => {
                 let offset = failure.offset(self.input);
                 if self.input.get(offset).copied().is_some_and(is_control) {
                     return Err(failure.fatal());
                 }
-                self.tree.properties.truncate(marks.0);
-                self.tree.comments.truncate(marks.1);
-                self.tree.diagnostics.truncate(marks.2);
+                self.rewind(mark);
                 let Some(result) = self.find_result(body)? else {
                     let kind = DiagnosticKind::BadResinfo(failure.kind);
                     self.note(kind, failure.field, offset)?;
@@ -483,7 +502,7 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// What `resinfo` has behind the `;`.
+    /// Reads the part of `resinfo` after the `;`.
     fn resinfo(&mut self, whole: &'a [u8], body: &'a [u8]) -> Rest<'a> {
         let properties = self.tree.properties.len();
         let comments = self.tree.comments.len();
@@ -536,7 +555,7 @@ impl<'a> Parser<'a, '_> {
         Ok(rest)
     }
 
-    /// `1*propspec`; a lenient reading skips what is none.
+    /// Reads `1*propspec`. A lenient reading skips words that are not a property.
     fn propspecs(&mut self, mut rest: &'a [u8]) -> Rest<'a> {
         let mut in_junk = false;
         while !self.ends_result(rest) {
@@ -548,7 +567,7 @@ impl<'a> Parser<'a, '_> {
         Ok(rest)
     }
 
-    /// A keyword, and what is loose in it.
+    /// Reads a keyword. A lenient reading notes the deviations in it.
     fn keyword(&mut self, input: &'a [u8], field: &'static str) -> Rest<'a> {
         let (rest, keyword) = self.rules.keyword(input, field)?;
         if self.lenient {
@@ -564,7 +583,7 @@ impl<'a> Parser<'a, '_> {
         Ok(rest)
     }
 
-    /// `"reason" [CFWS] "="`, if it stands here: `reason` may be a ptype, too.
+    /// Reads `"reason" [CFWS] "="`, if it appears here: `reason` may also be a ptype.
     fn reason_equals(&mut self, input: &'a [u8]) -> Result<Option<&'a [u8]>, nom::Err<Failure>> {
         let Some((word, rest)) = input.split_at_checked(6) else {
             return Ok(None);
@@ -572,16 +591,16 @@ impl<'a> Parser<'a, '_> {
         if !word.eq_ignore_ascii_case(b"reason") {
             return Ok(None);
         }
-        let comments = self.tree.comments.len();
+        let mark = self.mark();
         let rest = self.cfws(rest, Element::Reason)?;
         if let Some((b'=', rest)) = rest.split_first() {
             return Ok(Some(rest));
         }
-        self.tree.comments.truncate(comments);
+        self.rewind(mark);
         Ok(None)
     }
 
-    /// `value` of a reason behind its `=`, with what a lenient reading lets through.
+    /// Reads the `value` of a reason after its `=`, with the deviations that a lenient reading accepts.
     fn value(&mut self, equals: &'a [u8]) -> Read<'a, TextNode> {
         const FIELD: &str = "reasonspec";
         let input = self.cfws(equals, Element::ReasonEquals)?;
@@ -598,7 +617,7 @@ impl<'a> Parser<'a, '_> {
         self.or_run(input, read, FIELD)
     }
 
-    /// `propspec`
+    /// Reads `propspec`.
     fn propspec(&mut self, input: &'a [u8]) -> Rest<'a> {
         let limit = self.options.limits.properties;
         if self.tree.properties.len() >= limit {
@@ -627,7 +646,7 @@ impl<'a> Parser<'a, '_> {
         self.cfws(rest, Element::Pvalue)
     }
 
-    /// `pvalue` behind the `=`.
+    /// Reads `pvalue` after the `=`.
     fn pvalue(&mut self, equals: &'a [u8]) -> Read<'a, TextNode> {
         const FIELD: &str = "pvalue";
         let start = self.cfws(equals, Element::Equals)?;
@@ -649,7 +668,7 @@ impl<'a> Parser<'a, '_> {
         Ok((rest, value))
     }
 
-    /// The comments between the words of an obsolete local-part.
+    /// Adds the comments between the words of an obsolete local-part.
     fn comments_inside(
         &mut self,
         mut input: &'a [u8],
@@ -660,13 +679,14 @@ impl<'a> Parser<'a, '_> {
             input = match rest.first() {
                 _ if rest.len() < input.len() => rest,
                 Some(b'"') => self.rules.quoted_string(rest)?.0,
-                _ => rest.get(1..).unwrap_or_default(),
+                _ => slice::after_first(rest),
             };
         }
         Ok(())
     }
 
-    /// Takes what a rule read; in a lenient reading, if the value goes on behind it, the whole of it.
+    /// Returns the text that a rule read. In a lenient reading, if the value continues after it, returns the whole
+    /// run of characters.
     fn or_run(
         &mut self,
         input: &'a [u8],
@@ -698,20 +718,20 @@ impl<'a> Parser<'a, '_> {
         Ok((rest, TextNode { span, form, plain }))
     }
 
-    /// What stands before the next blank, `;`, comment or quote.
+    /// Reads the text before the next white space, `;`, comment or quote.
     fn run(&self, input: &'a [u8], field: &'static str) -> Rest<'a> {
         let ends = |octet: &u8| {
             matches!(octet, b';' | b'(' | b'"') || is_wsp(*octet) || is_control(*octet)
         };
         let length = input.iter().position(ends).unwrap_or(input.len());
-        let rest = input.get(length..).unwrap_or_default();
+        let rest = slice::from(input, length);
         if length == 0 {
             return Err(Failure::expected(field, input).error());
         }
         Ok(rest)
     }
 
-    /// Passes over everything up to the next `;` that is not in a quoted-string or comment.
+    /// Skips the text up to the next `;` that is not in a quoted-string or comment.
     fn skip_to_semicolon(&self, mut input: &'a [u8]) -> Rest<'a> {
         const FIELD: &str = "resinfo";
         loop {
@@ -722,21 +742,19 @@ impl<'a> Parser<'a, '_> {
                 [octet, ..] if is_control(*octet) => {
                     return Err(Failure::new(ErrorKind::Control, FIELD, input).fatal());
                 }
-                rest => rest.get(1..).unwrap_or_default(),
+                rest => slice::after_first(rest),
             };
         }
     }
 
-    /// What is noticed of the value as a whole in a lenient reading.
+    /// Notes the deviations of the value as a whole in a lenient reading.
     fn whole_value_diagnostics(&mut self) -> Result<(), ParseError> {
         if !self.lenient {
             return Ok(());
         }
-        // Behind a version that is not known nothing was read.
+        // The text after an unknown version was not parsed.
         let read = match (self.tree.body, self.tree.version) {
-            (Body::UnsupportedVersion, Some(version)) => {
-                self.input.get(..version.span.end()).unwrap_or_default()
-            }
+            (Body::UnsupportedVersion, Some(version)) => slice::to(self.input, version.span.end()),
             _ => self.input,
         };
         let mut found = Vec::new();

@@ -1,5 +1,5 @@
-//! The rules of RFC 8601 section 2.2 that have no structure, and those of RFC 5322, RFC 2045,
-//! RFC 5321 and RFC 6376 below them: one function a rule, named after it, over `nom`.
+//! The rules of RFC 8601 section 2.2 that have no structure, and the rules of RFC 5322, RFC 2045, RFC 5321 and
+//! RFC 6376 that they use. Each rule has one function with its name, over `nom`.
 
 use nom::{
     IResult, Parser,
@@ -8,12 +8,13 @@ use nom::{
     error::ErrorKind as NomKind,
 };
 
-use crate::{
+use super::{
     error::{ErrorKind, ParseError},
     text::Form,
 };
+use crate::slice;
 
-/// An error that remembers its place as what was left of the input there.
+/// An error that stores its place as the number of octets that were left of the input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure {
     pub(crate) kind: ErrorKind,
@@ -32,17 +33,17 @@ impl Failure {
         Self::new(ErrorKind::Expected, field, at)
     }
 
-    /// `nom` may try another branch, and a lenient reader may pass over the result.
+    /// Recoverable: `nom` may try another branch, and a lenient reading may skip the result.
     pub(crate) const fn error(self) -> nom::Err<Self> {
         nom::Err::Error(self)
     }
 
-    /// Nobody goes on after this.
+    /// Unrecoverable: parsing stops.
     pub(crate) const fn fatal(self) -> nom::Err<Self> {
         nom::Err::Failure(self)
     }
 
-    /// The place counted from the first byte of the whole input.
+    /// Returns the offset in the whole input.
     pub(crate) const fn offset(self, input: &[u8]) -> usize {
         input.len().saturating_sub(self.left)
     }
@@ -62,10 +63,10 @@ impl nom::error::ParseError<&[u8]> for Failure {
     }
 }
 
-/// What a rule returns: what is left, and what it read.
+/// The output of a rule: the rest of the input, and the part that was read.
 pub(crate) type Read<'a, O = &'a [u8]> = IResult<&'a [u8], O, Failure>;
 
-/// What the rules let through, as mode and options say.
+/// The deviations that the rules accept, by mode and options.
 #[derive(Debug)]
 pub(crate) struct Rules {
     /// Octets of 0x80 and above in comments, quoted-strings, local-parts and domain-names.
@@ -74,7 +75,7 @@ pub(crate) struct Rules {
     pub(crate) bare_lf: bool,
     /// `_` in keywords, and a hyphen at their end.
     pub(crate) loose_keywords: bool,
-    /// How deep comments nest.
+    /// The depth of nested comments.
     pub(crate) comment_depth: usize,
 }
 
@@ -90,13 +91,13 @@ pub(crate) const fn is_control(octet: u8) -> bool {
 const TOKEN: u8 = 1;
 /// RFC 5322 section 3.2.3, and the full stop of a dot-atom.
 const DOT_ATOM: u8 = 2;
-/// RFC 5321: what a keyword is made of.
+/// The octets of a keyword (RFC 5321 section 4.1.2).
 const LDH: u8 = 4;
-/// `_`, which a lenient reading lets through in a keyword.
+/// `_`, which a lenient reading accepts in a keyword.
 const UNDERSCORE: u8 = 32;
-/// What a quoted-string is made of but for quoted-pairs, folds and what is above ASCII.
+/// The octets of a quoted-string except quoted-pairs, folds and octets above ASCII.
 const QUOTED_TEXT: u8 = 8;
-/// The same for a comment.
+/// The octets of a comment, with the same exceptions.
 const COMMENT_TEXT: u8 = 16;
 const CLASSES: [u8; 256] = classes();
 
@@ -143,7 +144,7 @@ fn is(octet: u8, class: u8) -> bool {
         .is_some_and(|classes| classes & class != 0)
 }
 
-/// Splits behind the octets of a class.
+/// Splits the input after the leading octets of a class.
 #[inline]
 fn span<'a>(input: &'a [u8], class: u8) -> Read<'a> {
     take_while(|octet| is(octet, class)).parse(input)
@@ -162,7 +163,7 @@ pub(crate) fn digits<'a>(input: &'a [u8], field: &'static str) -> Read<'a> {
     digit1(input).map_err(|_: nom::Err<Failure>| Failure::expected(field, input).error())
 }
 
-/// One octet, e.g. `;`.
+/// Reads one octet, e.g. `;`.
 #[inline]
 pub(crate) fn octet<'a>(input: &'a [u8], octet: u8, field: &'static str) -> Read<'a, ()> {
     match input.split_first() {
@@ -175,17 +176,17 @@ pub(crate) fn octet<'a>(input: &'a [u8], octet: u8, field: &'static str) -> Read
 /// A lenient reading tries one at each property, so that without a limit the time would be quadratic.
 const MOST_WORDS: usize = 32;
 
-/// A quoted-string or a local-part that has to be unescaped or joined to know its value.
+/// `false` for a quoted-string or local-part that must be unescaped or joined to decode it.
 pub(crate) type IsPlain = bool;
 
 #[cold]
 fn hyphen(input: &[u8], keyword: &[u8], field: &'static str) -> nom::Err<Failure> {
-    let at = input.get(keyword.len().saturating_sub(1)..);
-    Failure::new(ErrorKind::EndsWithHyphen, field, at.unwrap_or_default()).error()
+    let at = slice::from(input, keyword.len().saturating_sub(1));
+    Failure::new(ErrorKind::EndsWithHyphen, field, at).error()
 }
 
 impl Rules {
-    /// All that may be let through, for a look at a part of a value.
+    /// Returns the rules that accept every deviation, to parse a part of a value.
     pub(crate) const fn lenient() -> Self {
         Self {
             high: true,
@@ -195,8 +196,7 @@ impl Rules {
         }
     }
 
-    /// The line break of a fold (RFC 5322 section 3.2.2) that `input` begins with: it counts only
-    /// before white space.
+    /// Skips the line break of a fold (RFC 5322 section 3.2.2) that `input` begins with, if white space follows.
     #[inline]
     pub(crate) fn fold<'a>(&self, input: &'a [u8]) -> Option<&'a [u8]> {
         let rest = match input {
@@ -209,8 +209,8 @@ impl Rules {
             .then_some(rest)
     }
 
-    /// `[CFWS]`, RFC 5322 section 3.2.2, with obsolete folds. Each comment is shown to `comment`, as
-    /// the input it begins with and what is left after it.
+    /// Skips `[CFWS]`, RFC 5322 section 3.2.2, with obsolete folds. Calls `comment` for each
+    /// comment, with the input from its start on and the rest after it.
     #[inline]
     pub(crate) fn cfws<'a>(
         &self,
@@ -292,8 +292,8 @@ impl Rules {
         }
     }
 
-    /// What may stand in a comment or quoted-string besides text: a quoted-pair, a fold, and where
-    /// allowed octets above ASCII, which alone leave the text as it is.
+    /// Reads the other parts of a comment or quoted-string: a quoted-pair, a fold, and, if allowed, octets above
+    /// ASCII. Only the last ones keep the text plain.
     fn escape_or_fold<'a>(
         &self,
         at: &'a [u8],
@@ -341,7 +341,7 @@ impl Rules {
     }
 
     /// Returns `true` if a property begins here: `ptype "." property "="` with CFWS between the parts, or
-    /// `=` behind a key that is met without a ptype. Such a text is not the value of the property before
+    /// `=` after a key that is common without a ptype. Such a text is not the value of the property before
     /// it: `smtp.helo= smtp.mailfrom=a@b.example` would be one address, and a client that makes its HELO
     /// name vanish would make the next property vanish, too.
     ///
@@ -350,7 +350,7 @@ impl Rules {
         self.begins_loose_property(input, false)
     }
 
-    /// The same, with `loose` for keywords that only a lenient reading accepts.
+    /// Like [`begins_property`](Self::begins_property). `loose` also accepts the keywords of a lenient reading.
     pub(crate) fn begins_loose_property(&self, input: &[u8], loose: bool) -> bool {
         const UNDOTTED: [&[u8]; 5] = [
             b"action",
@@ -379,7 +379,7 @@ impl Rules {
     }
 
     /// `domain-name`, RFC 6376 section 3.5: at least two sub-domains of RFC 5321; with octets above
-    /// ASCII as RFC 8616 has U-labels. Nothing is said of what follows.
+    /// ASCII for the U-labels of RFC 8616. The rest is not checked.
     pub(crate) fn domain_name<'a>(&self, start: &'a [u8]) -> Option<&'a [u8]> {
         let high = self.high;
         let is_label = |octet: &u8| is(*octet, LDH) || high && !octet.is_ascii();
@@ -404,13 +404,13 @@ impl Rules {
     }
 
     /// `pvalue` that is a `value` or `[ [ local-part ] "@" ] domain-name`, without the CFWS around
-    /// it. With it comes its form.
+    /// it. Returns its form as well.
     #[inline]
     pub(crate) fn pvalue<'a>(&self, input: &'a [u8]) -> Read<'a, (Form, IsPlain)> {
         const FIELD: &str = "pvalue";
         match input.first() {
             Some(b'@') => {
-                let after = input.get(1..).unwrap_or_default();
+                let after = slice::after_first(input);
                 match self.domain_name(after) {
                     Some(rest) => Ok((rest, (Form::Address, true))),
                     None => Err(Failure::new(ErrorKind::DomainName, FIELD, input).error()),
@@ -466,7 +466,7 @@ impl Rules {
         plain: IsPlain,
     ) -> Option<(&'a [u8], (Form, IsPlain))> {
         match rest {
-            // What mostly follows: the end, or a blank or a fold and the next keyword.
+            // The most common rests: the end, or a space or a fold and the next keyword.
             [] | [b';', ..] => None,
             [b' ', next, ..] | [b'\r', b'\n', b' ' | b'\t', next, ..] if is(*next, LDH) => None,
             _ => self.address_behind(start, rest, plain),
@@ -502,7 +502,7 @@ impl Rules {
                     return Some((rest, (Form::Address, plain)));
                 }
                 _ => {
-                    let next = after.get(1..).unwrap_or_default();
+                    let next = slice::after_first(after);
                     self.cfws(next, |_, _, _| Ok(())).ok()?.0
                 }
             };

@@ -1,4 +1,4 @@
-//! Feature `tls-parser`: a `tls` result as the draft writes it, in whatever spelling it was read
+//! Feature `cipher-names`: a `tls` result as the draft writes it, in whatever spelling it was read
 //! (draft-martin-authentication-results-tls-03 sections 2 and 3).
 
 use alloc::string::{String, ToString};
@@ -6,26 +6,25 @@ use alloc::string::{String, ToString};
 use super::{
     TlsResInfo,
     cipher_suite::CipherSuite,
+    dn::DistinguishedName,
     fingerprint::Fingerprint,
     key_length,
     keyword::{Strength, TlsProperty, Verification, word},
+    san::AltNames,
     version,
 };
 use crate::{
-    dn::DistinguishedName,
-    evaluate::{alt_names_text, name_text},
-    san::AltNames,
-    text::Text,
+    syntax::Text,
     write::{PropertyBuf, ResInfoBuf, WriteError},
 };
 
 impl TlsResInfo<'_, '_> {
-    /// The result as the draft writes it: its words in their spelling, cipher suites by their IANA
-    /// descriptions, names and fingerprints without the blanks that folding left in them, the
-    /// properties in the order of the table in section 3, and those of others behind them.
+    /// Converts the result to the form of the draft: its words in the draft's spelling, cipher suites by their IANA
+    /// descriptions, names and fingerprints without the white space that folding left in them, the properties
+    /// in the order of the table in section 3, and after them the properties that the draft does not have.
     ///
-    /// Parts of names are not reordered. What cannot be read, or is no word of the draft, stays as it
-    /// is, and so does what stands twice.
+    /// Parts of names are not reordered. A value that cannot be parsed, a word that the draft does not have, and
+    /// duplicate properties are kept unchanged.
     ///
     /// ```
     /// # use authres_tls::{AuthenticationResults, AuthenticationResultsBuf, Options, TlsResInfo, WriteOptions};
@@ -43,7 +42,7 @@ impl TlsResInfo<'_, '_> {
     /// ```
     ///
     /// # Errors
-    /// When a lenient reading let through what is not written; see [`ResInfoBuf`].
+    /// Returns an error if a lenient reading accepted a part that cannot be written; see [`ResInfoBuf`].
     pub fn to_canonical(self) -> Result<ResInfoBuf, WriteError> {
         let read = self.res_info();
         let mut written = ResInfoBuf::try_from(read)?;
@@ -71,15 +70,15 @@ impl TlsResInfo<'_, '_> {
     }
 }
 
-/// The value as the draft writes it, if it can be read.
+/// Returns the value in the form of the draft, if it can be parsed.
 fn value_text(property: TlsProperty, text: Text<'_>) -> Option<String> {
     Some(match property {
         TlsProperty::CertClient
         | TlsProperty::CertServer
         | TlsProperty::CertClientIssuer
-        | TlsProperty::CertServerIssuer => name_text(&DistinguishedName::from_text(text).ok()?),
+        | TlsProperty::CertServerIssuer => DistinguishedName::from_text(text).ok()?.to_foldable(),
         TlsProperty::CertClientAlt | TlsProperty::CertServerAlt => {
-            alt_names_text(&AltNames::from_text(text).ok()?)
+            AltNames::from_text(text).ok()?.to_foldable()
         }
         TlsProperty::CertVerif => word(text, &Verification::ALL, Verification::name)
             .known()?

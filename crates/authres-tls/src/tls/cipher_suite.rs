@@ -1,21 +1,21 @@
 //! `key.ciphersuite`: a cipher suite as the IANA registry describes it
-//! (draft-martin-authentication-results-tls-03 section 2.2), and with feature `tls-parser` by number and
+//! (draft-martin-authentication-results-tls-03 section 2.2), and with feature `cipher-names` by number and
 //! by OpenSSL's name.
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 mod openssl;
 
 use alloc::borrow::Cow;
 use core::fmt;
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 use tls_parser::{CIPHERS, TlsCipherEnc, TlsCipherSuite};
 
 /// A cipher suite, by its description in the IANA registry: `TLS_RSA_WITH_RC4_128_SHA`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CipherSuite(Cow<'static, str>);
 
-/// Whether a name is of the form of the registry's descriptions, as OpenSSL's are not.
+/// Returns `true` if a name has the form of the registry's descriptions. OpenSSL's names do not have it.
 pub(crate) fn is_description(name: &str) -> bool {
     name.strip_prefix("TLS_").is_some_and(|rest| {
         !rest.is_empty()
@@ -26,20 +26,21 @@ pub(crate) fn is_description(name: &str) -> bool {
 }
 
 impl CipherSuite {
-    /// A suite by its description; `None` if it is not of the form of descriptions. Whether it is in
-    /// the registry is not looked at.
+    /// Returns a suite by its description. `None` if the text does not have the form of a description. The
+    /// description need not be registered.
     pub fn from_description(name: impl Into<Cow<'static, str>>) -> Option<Self> {
         let name = name.into();
         is_description(&name).then_some(Self(name))
     }
 
-    /// The description.
+    /// Returns the description.
     #[must_use]
     pub fn description(&self) -> &str {
         &self.0
     }
 
-    /// The words behind `TLS_`, up to `WITH`, and behind it. The suites of TLS 1.3 have no `WITH`.
+    /// Returns the words between `TLS_` and `WITH`, and the words after `WITH`. The suites of TLS 1.3 have no
+    /// `WITH`.
     fn words(&self) -> (Option<&str>, &str) {
         let words = self.0.strip_prefix("TLS_").unwrap_or_default();
         match words.split_once("_WITH_") {
@@ -53,13 +54,13 @@ impl CipherSuite {
         cipher.split('_').any(|word| of.contains(&word))
     }
 
-    /// Whether it is one of TLS 1.3, which say nothing of the key exchange.
+    /// Returns `true` for a suite of TLS 1.3. Such a suite does not determine the key exchange.
     #[must_use]
     pub fn is_tls13(&self) -> bool {
         self.words().0.is_none()
     }
 
-    /// Returns `true` if it encrypts. Suites with `NULL`, and those of RFC 9150, only authenticate; the values
+    /// Returns `true` if the suite encrypts. Suites with `NULL`, and the suites of RFC 9150, only authenticate; values
     /// that end with `SCSV` are signals (RFC 5746, RFC 7507).
     #[must_use]
     pub fn encrypts(&self) -> bool {
@@ -69,7 +70,7 @@ impl CipherSuite {
         !authenticates_only
     }
 
-    /// Returns `true` if it was broken or outgrown: keys for export, RC2, RC4, and the ciphers with blocks of 64
+    /// Returns `true` if the suite is broken or too weak: keys for export, RC2, RC4, and the ciphers with blocks of 64
     /// bits DES, 3DES, IDEA, which RFC 5469 took out of TLS 1.2.
     #[must_use]
     pub fn is_obsolete(&self) -> bool {
@@ -78,13 +79,14 @@ impl CipherSuite {
             || self.has(&["RC2", "RC4", "DES", "DES40", "3DES", "IDEA"])
     }
 
-    /// Whether encryption and authentication are one, as in GCM, CCM and ChaCha20-Poly1305.
+    /// Returns `true` if one algorithm encrypts and authenticates, e.g. GCM, CCM and ChaCha20-Poly1305.
     #[must_use]
     pub fn is_aead(&self) -> bool {
         self.has(&["GCM", "CCM", "POLY1305", "OCB", "AEGIS", "MGM"])
     }
 
-    /// Whether a key that is stolen later opens nothing: ephemeral Diffie-Hellman.
+    /// Returns `true` if a private key that is stolen later cannot decrypt the session: the key exchange is ephemeral
+    /// Diffie-Hellman.
     #[must_use]
     pub fn has_forward_secrecy(&self) -> bool {
         match self.words() {
@@ -98,7 +100,7 @@ impl CipherSuite {
     }
 }
 
-#[cfg(feature = "tls-parser")]
+#[cfg(feature = "cipher-names")]
 impl CipherSuite {
     fn known(suite: &'static TlsCipherSuite) -> Self {
         Self(Cow::Borrowed(suite.name))
@@ -109,16 +111,16 @@ impl CipherSuite {
         all.find(|suite| suite.name.eq_ignore_ascii_case(&self.0))
     }
 
-    /// The suite of this number in the registry.
+    /// Returns the suite with this number in the registry.
     #[must_use]
     pub fn from_id(id: u16) -> Option<Self> {
         TlsCipherSuite::from_id(id).map(Self::known)
     }
 
-    /// The suite that OpenSSL names so.
+    /// Returns the suite with this name in OpenSSL.
     ///
     /// ```
-    /// # use authres_tls::CipherSuite;
+    /// # use authres_tls::tls::CipherSuite;
     /// let suite = CipherSuite::from_openssl_name("ECDHE-RSA-AES256-GCM-SHA384");
     /// let suite = suite.ok_or("unknown")?;
     /// assert_eq!(suite.description(), "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
@@ -128,7 +130,7 @@ impl CipherSuite {
     #[must_use]
     pub fn from_openssl_name(name: &str) -> Option<Self> {
         let id = if is_description(name) {
-            // The suites of TLS 1.3 are called the same.
+            // OpenSSL uses the same names for the suites of TLS 1.3.
             TlsCipherSuite::from_name(name).map(|suite| suite.id.0)
         } else {
             openssl::id(name)
@@ -136,7 +138,7 @@ impl CipherSuite {
         id.and_then(Self::from_id)
     }
 
-    /// The suite that is described or named so, in any case; `None` if it is not known.
+    /// Returns the suite with this IANA description or OpenSSL name, in upper or lower case. `None` if it is unknown.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let described = CIPHERS
@@ -147,13 +149,13 @@ impl CipherSuite {
             .or_else(|| Self::from_openssl_name(name))
     }
 
-    /// Its number; `None` if the description is not in the registry.
+    /// Returns the number of the suite; `None` if the description is not in the registry.
     #[must_use]
     pub fn id(&self) -> Option<u16> {
         self.entry().map(|suite| suite.id.0)
     }
 
-    /// The length of its key in bits; `None` if the description is not in the registry.
+    /// Returns the length of its key in bits; `None` if the description is not in the registry.
     #[must_use]
     pub fn key_bits(&self) -> Option<u16> {
         self.entry().map(|suite| match suite.enc {
@@ -170,7 +172,7 @@ impl fmt::Display for CipherSuite {
     }
 }
 
-#[cfg(all(test, feature = "tls-parser"))]
+#[cfg(all(test, feature = "cipher-names"))]
 mod tests {
     use super::*;
     use tls_parser::{TlsCipherEncMode, TlsCipherKx, TlsCipherMac};

@@ -1,36 +1,36 @@
-//! Why the value of a property cannot be read.
+//! Errors of the values of properties.
 
 use core::fmt;
 
-use crate::text::Span;
+use crate::syntax::Span;
 
 use super::TlsProperty;
 
-/// What is wrong with a value. Payloads are numbers; the text is never kept.
+/// The fault of a value. Payloads are numbers; an error never contains the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValueErrorKind {
-    /// Something else stands where this is due.
+    /// Another text appears where this field is expected.
     Expected,
-    /// A backslash with nothing behind it that it may escape.
+    /// A backslash is not followed by a character that can be escaped.
     BadEscape,
-    /// A character that has to be escaped and is not.
+    /// A character that must be escaped is not escaped.
     Unescaped,
     /// A control character.
     Control,
-    /// What the escapes make is not UTF-8.
+    /// The decoded value is not UTF-8.
     NotUtf8,
-    /// A quote that does not end.
+    /// A quote is not closed.
     Unclosed,
-    /// Not an IP address.
+    /// The text is not an IP address.
     Address,
-    /// Not of its ASN.1 structure.
+    /// The octets do not have the expected ASN.1 structure.
     Malformed,
-    /// Not an algorithm of fingerprints.
+    /// The name is not one of a fingerprint algorithm.
     UnknownAlgorithm,
-    /// Not as long as a fingerprint of the algorithm it names.
+    /// The length does not match the named algorithm.
     Length,
-    /// More than is possible.
+    /// The value exceeds a limit.
     Limit {
         /// The limit.
         limit: usize,
@@ -38,7 +38,7 @@ pub enum ValueErrorKind {
 }
 
 impl ValueErrorKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the kind's name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -57,8 +57,8 @@ impl ValueErrorKind {
     }
 }
 
-/// A value cannot be read: kind, field as its specification spells it, and byte offset in the text that
-/// was given. What it says stays at hand as text.
+/// The error of a value that cannot be parsed: kind, field as its specification spells it, and byte offset in the
+/// text that was passed. The text of the property is still available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ValueError {
     kind: ValueErrorKind,
@@ -75,19 +75,19 @@ impl ValueError {
         }
     }
 
-    /// What is wrong.
+    /// Returns the kind of the fault.
     #[must_use]
     pub const fn kind(self) -> ValueErrorKind {
         self.kind
     }
 
-    /// In which field.
+    /// Returns the field that has the fault.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field
     }
 
-    /// Where, in bytes from the start of the text.
+    /// Returns the byte offset in the text.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -103,16 +103,16 @@ impl fmt::Display for ValueError {
         } = self;
         match kind {
             ValueErrorKind::Expected => write!(f, "{field} expected")?,
-            ValueErrorKind::BadEscape => write!(f, "{field}: not an escape")?,
+            ValueErrorKind::BadEscape => write!(f, "{field}: invalid escape")?,
             ValueErrorKind::Unescaped => write!(f, "{field}: character not escaped")?,
             ValueErrorKind::Control => write!(f, "{field}: control character")?,
             ValueErrorKind::NotUtf8 => write!(f, "{field}: not UTF-8")?,
-            ValueErrorKind::Unclosed => write!(f, "{field}: a quote does not end")?,
-            ValueErrorKind::Address => write!(f, "{field}: not an address")?,
+            ValueErrorKind::Unclosed => write!(f, "{field}: quote not closed")?,
+            ValueErrorKind::Address => write!(f, "{field}: not an IP address")?,
             ValueErrorKind::Malformed => write!(f, "{field}: malformed")?,
             ValueErrorKind::UnknownAlgorithm => write!(f, "{field}: unknown algorithm")?,
-            ValueErrorKind::Length => write!(f, "{field}: of another length")?,
-            ValueErrorKind::Limit { limit } => write!(f, "{field}: more than {limit}")?,
+            ValueErrorKind::Length => write!(f, "{field}: length does not match the algorithm")?,
+            ValueErrorKind::Limit { limit } => write!(f, "{field}: exceeds the limit of {limit}")?,
         }
         write!(f, " at byte {offset}")
     }
@@ -120,15 +120,15 @@ impl fmt::Display for ValueError {
 
 impl core::error::Error for ValueError {}
 
-/// A property stands twice in one result: neither can be relied on.
+/// The error of a property that appears twice in one result: neither value can be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conflict {
+pub struct ConflictError {
     property: TlsProperty,
     first: Span,
     second: Span,
 }
 
-impl Conflict {
+impl ConflictError {
     pub(crate) const fn new(property: TlsProperty, first: Span, second: Span) -> Self {
         Self {
             property,
@@ -137,42 +137,46 @@ impl Conflict {
         }
     }
 
-    /// Which.
+    /// Returns the property.
     #[must_use]
     pub const fn property(self) -> TlsProperty {
         self.property
     }
 
-    /// Where the value stands first.
+    /// Returns the place of the first value.
     #[must_use]
     pub const fn first(self) -> Span {
         self.first
     }
 
-    /// Where it stands again.
+    /// Returns the place of the second value.
     #[must_use]
     pub const fn second(self) -> Span {
         self.second
     }
 }
 
-impl fmt::Display for Conflict {
+impl fmt::Display for ConflictError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (first, second) = (self.first.start(), self.second.start());
-        write!(f, "{}: at byte {first} and at byte {second}", self.property)
+        write!(
+            f,
+            "{}: duplicate at byte {first} and at byte {second}",
+            self.property
+        )
     }
 }
 
-impl core::error::Error for Conflict {}
+impl core::error::Error for ConflictError {}
 
-/// A property cannot be used.
+/// The error of a property that cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PropertyError {
-    /// It stands twice.
-    Conflict(Conflict),
-    /// Its value cannot be read; the offset counts in
-    /// [`Text::collapsed`](crate::Text::collapsed).
+    /// The property appears twice.
+    Conflict(ConflictError),
+    /// The value cannot be parsed. The offset is one in
+    /// [`Text::collapsed`](crate::syntax::Text::collapsed).
     Value(ValueError),
 }
 
@@ -187,8 +191,8 @@ impl fmt::Display for PropertyError {
 
 impl core::error::Error for PropertyError {}
 
-impl From<Conflict> for PropertyError {
-    fn from(error: Conflict) -> Self {
+impl From<ConflictError> for PropertyError {
+    fn from(error: ConflictError) -> Self {
         Self::Conflict(error)
     }
 }
@@ -199,7 +203,7 @@ impl From<ValueError> for PropertyError {
     }
 }
 
-/// An error that remembers its place as what was left of the text there.
+/// An error that stores its place as the number of octets that were left of the text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ValueFailure {
     kind: ValueErrorKind,
@@ -218,7 +222,7 @@ impl ValueFailure {
         nom::Err::Error(self)
     }
 
-    /// The error in a text of this many bytes.
+    /// Returns the error for a text of this many bytes.
     pub(crate) const fn locate(self, length: usize) -> ValueError {
         ValueError::new(self.kind, self.field, length.saturating_sub(self.left))
     }
@@ -234,10 +238,10 @@ impl nom::error::ParseError<&[u8]> for ValueFailure {
     }
 }
 
-/// What a rule returns: what is left, and what it read.
+/// The output of a rule: the rest of the text, and the part that was read.
 pub(crate) type ReadValue<'a, O = &'a [u8]> = nom::IResult<&'a [u8], O, ValueFailure>;
 
-/// Runs a rule over the whole of a text.
+/// Reads a whole text with a rule.
 pub(crate) fn read_all<'a, O>(
     text: &'a str,
     field: &'static str,
@@ -251,7 +255,7 @@ pub(crate) fn read_all<'a, O>(
         Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) => {
             Err(failure.locate(text.len()))
         }
-        // The rules are of `nom`'s complete kind, which never ask for more.
+        // The rules are of `nom`'s complete kind, which never returns `Incomplete`.
         Err(nom::Err::Incomplete(_)) => {
             Err(ValueError::new(ValueErrorKind::Expected, field, text.len()))
         }

@@ -1,6 +1,7 @@
-//! `key.fingerprint`: octets in hexadecimal, as they are written by various hands
+//! `key.fingerprint`: octets in hexadecimal, in the spellings of different writers
 //! (draft-martin-authentication-results-tls-03 section 2.2).
 
+use crate::slice;
 use core::fmt;
 
 use super::error::{ValueError, ValueErrorKind};
@@ -10,7 +11,7 @@ const FIELD: &str = "key.fingerprint";
 /// No fingerprint is longer than SHA-512's.
 const MOST_OCTETS: usize = 64;
 
-/// A hash function that fingerprints are made with.
+/// A hash function of fingerprints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FingerprintAlgorithm {
@@ -38,7 +39,7 @@ impl FingerprintAlgorithm {
         Self::Sha512,
     ];
 
-    /// Its name, in lower case and without a hyphen.
+    /// Returns its name, in lower case and without a hyphen.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,7 +52,7 @@ impl FingerprintAlgorithm {
         }
     }
 
-    /// How many octets it makes.
+    /// Returns the number of octets of a fingerprint.
     #[must_use]
     pub const fn octets(self) -> usize {
         match self {
@@ -103,7 +104,7 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// A fingerprint that was made.
+    /// Returns the fingerprint of a SHA-256 digest.
     #[must_use]
     pub fn sha256(digest: [u8; 32]) -> Self {
         let mut octets = [0; MOST_OCTETS];
@@ -119,16 +120,16 @@ impl Fingerprint {
         }
     }
 
-    /// Reads octets in hexadecimal, of either case, with colons and blanks between them or without, and
+    /// Parses octets in hexadecimal, in upper or lower case, with or without colons and white space between them, and
     /// perhaps an algorithm before them as in `SHA256:` or `sha256 Fingerprint=`.
     ///
     /// ```
-    /// # use authres_tls::{Fingerprint, FingerprintAlgorithm};
+    /// # use authres_tls::tls::{Fingerprint, FingerprintAlgorithm};
     /// let fingerprint = Fingerprint::parse("68:B3:29:DA:98:93:E3:40:99:C7:D8: AD:5C:B9:C9:40")?;
     /// assert_eq!(fingerprint.as_bytes().len(), 16);
     /// assert_eq!(fingerprint.algorithm(), None);
     /// assert_eq!(fingerprint.guessed_algorithm(), Some(FingerprintAlgorithm::Md5));
-    /// # Ok::<(), authres_tls::ValueError>(())
+    /// # Ok::<(), authres_tls::tls::ValueError>(())
     /// ```
     ///
     /// # Errors
@@ -137,7 +138,7 @@ impl Fingerprint {
         let (algorithm, start) = prefix(text)?;
         let mut octets = [0; MOST_OCTETS];
         let (mut places, mut length, mut folded) = (octets.iter_mut(), 0_usize, false);
-        let mut rest = text.get(start..).unwrap_or_default().as_bytes();
+        let mut rest = slice::from(text.as_bytes(), start);
         let error =
             |kind, rest: &[u8]| ValueError::new(kind, FIELD, text.len().saturating_sub(rest.len()));
         rest = blanks(rest);
@@ -176,27 +177,27 @@ impl Fingerprint {
         })
     }
 
-    /// The octets.
+    /// Returns the octets.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.octets.get(..self.length).unwrap_or_default()
+        slice::to(&self.octets, self.length)
     }
 
-    /// The algorithm, where the value names it.
+    /// Returns the algorithm, if the value names it.
     #[must_use]
     pub const fn algorithm(&self) -> Option<FingerprintAlgorithm> {
         self.algorithm
     }
 
-    /// A guess by the length alone, where the value does not name it: other algorithms make as many
-    /// octets.
+    /// Returns the algorithm with this number of octets. This is a guess: other algorithms have digests of the same
+    /// length.
     #[must_use]
     pub fn guessed_algorithm(&self) -> Option<FingerprintAlgorithm> {
         let mut all = FingerprintAlgorithm::ALL.into_iter();
         all.find(|it| it.octets() == self.length)
     }
 
-    /// Whether there were blanks between the octets, as folding leaves behind.
+    /// Returns `true` if white space appeared between the octets, as folding leaves it.
     #[must_use]
     pub const fn is_folded(&self) -> bool {
         self.folded
@@ -204,7 +205,7 @@ impl Fingerprint {
 }
 
 impl fmt::Display for Fingerprint {
-    /// As appendix A.1 writes it: upper case, with colons.
+    /// Writes the octets as appendix A.1 does: in upper case, with colons.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, octet) in self.as_bytes().iter().enumerate() {
             let colon = if place == 0 { "" } else { ":" };
@@ -220,12 +221,12 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The algorithm before the octets, and where they begin.
+/// Returns the algorithm before the octets, and the offset of the octets.
 fn prefix(text: &str) -> Result<(Option<FingerprintAlgorithm>, usize), ValueError> {
     let Some(at) = text.find([':', '=']) else {
         return Ok((None, 0));
     };
-    let (name, _) = text.split_at_checked(at).unwrap_or_default();
+    let name = slice::text(slice::to(text.as_bytes(), at));
     if name
         .bytes()
         .all(|octet| digit(octet).is_some() || octet == b' ')

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::text::Text;
+use crate::syntax::Text;
 
 /// The result of the `tls` method (section 2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ impl TlsResult {
         Self::PermError,
     ];
 
-    /// The keyword.
+    /// Returns the keyword.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,7 +58,7 @@ impl TlsResult {
     }
 }
 
-/// How the table of section 3 spells `permerror`. It is read, and never written.
+/// The spelling of `permerror` in the table of section 3. It is read and never written.
 pub(crate) const PERMERERROR: &str = "permererror";
 
 impl fmt::Display for TlsResult {
@@ -92,7 +92,7 @@ pub enum TlsProperty {
     KeyFingerprint,
     /// `key.length`: the length of the key in bits.
     KeyLength,
-    /// `key.strength`: what the server makes of the strength of the encryption.
+    /// `key.strength`: the server's rating of the encryption.
     KeyStrength,
 }
 
@@ -113,7 +113,7 @@ impl TlsProperty {
         Self::KeyStrength,
     ];
 
-    /// `ptype.property`
+    /// Returns `ptype.property`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -132,7 +132,7 @@ impl TlsProperty {
         }
     }
 
-    /// `ptype`
+    /// Returns `ptype`.
     #[must_use]
     pub const fn ptype(self) -> &'static str {
         match self {
@@ -150,7 +150,7 @@ impl TlsProperty {
         }
     }
 
-    /// `property`
+    /// Returns `property`.
     #[must_use]
     pub const fn property(self) -> &'static str {
         match self {
@@ -191,7 +191,7 @@ impl Verification {
     /// The words, in the draft's order.
     pub const ALL: [Self; 3] = [Self::Ca, Self::Dane, Self::Local];
 
-    /// The draft's spelling.
+    /// Returns the draft's spelling.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -208,7 +208,7 @@ impl fmt::Display for Verification {
     }
 }
 
-/// `key.strength`: what the server makes of the strength of the encryption (section 2.2).
+/// `key.strength`: the server's rating of the encryption (section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Strength {
     /// `low`
@@ -223,7 +223,7 @@ impl Strength {
     /// The words, from the weakest.
     pub const ALL: [Self; 3] = [Self::Low, Self::Medium, Self::High];
 
-    /// The spelling of the table in section 3.
+    /// Returns the spelling of the table in section 3.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -240,17 +240,17 @@ impl fmt::Display for Strength {
     }
 }
 
-/// A word that the draft has, or another as it was written.
+/// A word of the draft, or another text as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word<'a, T> {
     /// A word of the draft.
     Known(T),
-    /// Another.
+    /// Another text.
     Other(Text<'a>),
 }
 
 impl<T> Word<'_, T> {
-    /// The draft's word.
+    /// Returns the word of the draft. `None` for another text.
     #[must_use]
     pub fn known(self) -> Option<T> {
         match self {
@@ -260,7 +260,7 @@ impl<T> Word<'_, T> {
     }
 }
 
-/// The one of `all` whose name it is, but for case.
+/// Returns the element of `all` with this name, which compares without regard to case.
 pub(crate) fn word<'a, T: Copy>(
     text: Text<'a>,
     all: &[T],

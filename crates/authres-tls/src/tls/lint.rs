@@ -1,8 +1,8 @@
-//! What a `tls` result says that cannot be so (draft-martin-authentication-results-tls-03 section 2).
+//! Contradictions in a `tls` result (draft-martin-authentication-results-tls-03 section 2).
 
 use core::fmt;
 
-use crate::{syntax::AuthenticationResults, text::Span};
+use crate::syntax::{AuthenticationResults, Span};
 
 use super::{
     TlsResInfo,
@@ -11,15 +11,15 @@ use super::{
     version::ProtocolVersion,
 };
 
-/// A contradiction, or something left out.
+/// The kind of a contradiction or omission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsLintKind {
-    /// More than one `tls` result: which one holds cannot be told.
+    /// More than one `tls` result: it is unclear which one is valid.
     SeveralResults,
-    /// A property that the draft does not have for the method.
+    /// A property that the draft does not define for the method.
     UnknownProperty,
-    /// `none`, sent in clear, with properties of a session.
+    /// `none`, which means without TLS, together with properties of a TLS session.
     NoneWithProperties,
     /// Encrypted, but without `key.ciphersuite`, which is not optional.
     NoCipherSuite,
@@ -27,12 +27,12 @@ pub enum TlsLintKind {
     PassWithoutClient,
     /// `pass`, but the cipher suite does not encrypt.
     PassWithoutEncryption,
-    /// A cipher suite that the protocol version does not have.
+    /// A cipher suite that does not exist in the protocol version.
     SuiteOfAnotherVersion,
 }
 
 impl TlsLintKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the kind's name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl TlsLintKind {
     }
 }
 
-/// A contradiction, and where it shows.
+/// A contradiction or omission, and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TlsLint {
     kind: TlsLintKind,
@@ -59,13 +59,13 @@ impl TlsLint {
         Self { kind, span }
     }
 
-    /// What it is.
+    /// Returns the kind.
     #[must_use]
     pub const fn kind(self) -> TlsLintKind {
         self.kind
     }
 
-    /// Where, in the value of the field.
+    /// Returns the place in the value of the field.
     #[must_use]
     pub const fn span(self) -> Span {
         self.span
@@ -79,10 +79,10 @@ impl fmt::Display for TlsLint {
 }
 
 impl<'h, 'a> TlsResInfo<'h, 'a> {
-    /// The contradictions in all `tls` results of a field.
+    /// Returns the contradictions in all `tls` results of a field.
     ///
     /// ```
-    /// # use authres_tls::{AuthenticationResults, Options, TlsLintKind, TlsResInfo};
+    /// # use authres_tls::{AuthenticationResults, Options, TlsResInfo, tls::TlsLintKind};
     /// let value = b"mx.example.net; tls=none key.length=128";
     /// let header = AuthenticationResults::parse(value, &Options::strict())?;
     /// let lints = TlsResInfo::lint_all(&header).map(|lint| lint.kind());
@@ -104,7 +104,7 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
         })
     }
 
-    /// The contradictions in this result.
+    /// Returns the contradictions in this result.
     pub fn lints(self) -> impl Iterator<Item = TlsLint> + use<'h, 'a> {
         use TlsLintKind as Kind;
         let result = self.result();

@@ -1,5 +1,5 @@
-//! `tls.v`: the protocol version (draft-martin-authentication-results-tls-03 section 2.2), in the
-//! spellings that are met.
+//! `tls.v`: the protocol version (draft-martin-authentication-results-tls-03 section 2.2), in
+//! the spellings of different writers.
 
 use core::fmt;
 
@@ -31,7 +31,7 @@ impl ProtocolVersion {
         Self::Tls1_3,
     ];
 
-    /// The draft's spelling.
+    /// Returns the draft's spelling.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl ProtocolVersion {
         }
     }
 
-    /// The version as TLS encodes it, e.g. 0x0303 for TLS 1.2.
+    /// Returns the version for the number that TLS uses, e.g. 0x0303 for TLS 1.2.
     #[must_use]
     pub const fn from_wire(number: u16) -> Option<Self> {
         Some(match number {
@@ -58,12 +58,12 @@ impl ProtocolVersion {
         })
     }
 
-    /// The version that `text` names in whatever spelling: `SSL` or `TLS`, perhaps `v`, and the number,
-    /// in any case, with `.`, `_`, `-`, a blank or nothing between: `SSLv3`, `TLSv1`, `TLS1_2`,
+    /// Returns the version that `text` names in any known spelling: `SSL` or `TLS`, an optional `v`, and the number,
+    /// in upper or lower case, with `.`, `_`, `-`, a space or no character between: `SSLv3`, `TLSv1`, `TLS1_2`,
     /// `TLS 1.3`.
     ///
     /// ```
-    /// # use authres_tls::ProtocolVersion;
+    /// # use authres_tls::tls::ProtocolVersion;
     /// assert_eq!(ProtocolVersion::from_spelling("TLSv1.2"), Some(ProtocolVersion::Tls1_2));
     /// assert_eq!(ProtocolVersion::from_spelling("TLS9.9"), None);
     /// ```
@@ -94,7 +94,7 @@ impl ProtocolVersion {
     }
 }
 
-/// Without one of the characters that stand between the parts.
+/// Removes one separator between the parts.
 fn after_separator(text: &[u8]) -> &[u8] {
     match text {
         [b' ' | b'.' | b'_' | b'-', rest @ ..] => rest,

@@ -1,4 +1,4 @@
-//! A value that was read, with results taken out or added and every other byte as it was.
+//! Editing: a parsed value with results removed or added, and every other byte unchanged.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
@@ -7,13 +7,14 @@ use super::{
     bytes, first_line, fold::Folder, within,
 };
 use crate::{
-    syntax::{AuthenticationResults, Body, ResInfo},
-    text::Span,
+    slice,
+    syntax::{AuthenticationResults, Body, ResInfo, Span},
 };
 
 impl<'a> AuthenticationResults<'a> {
-    /// The value without the results that `keep` turns down, every other byte as it was: with a result
-    /// go the `;` before it and its comments. If none is left, the value says `none`.
+    /// Returns the value without the results for which `keep` returns `false`. Every other byte is unchanged. The `;`
+    /// before a removed result and its comments are removed with it. If no result is left, the value becomes
+    /// `none`.
     ///
     /// ```
     /// # use authres_tls::{AuthenticationResults, Options};
@@ -26,11 +27,13 @@ impl<'a> AuthenticationResults<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// What a lenient reading passed over is not shown to `keep`, and stays. Where that matters, read
-    /// strictly, or look at [`diagnostics`](Self::diagnostics).
+    /// Text that a lenient reading skipped is not passed to `keep`, and stays. If that matters, parse strictly, or
+    /// check [`diagnostics`](Self::diagnostics).
     ///
     /// # Errors
-    /// When there is no authserv-id, or the version is not known: what follows cannot be told apart.
+    /// Returns [`WriteErrorKind::Empty`](crate::write::WriteErrorKind::Empty) if there is no authserv-id, and
+    /// [`UnsupportedVersion`](crate::write::WriteErrorKind::UnsupportedVersion) if the version is unknown, because
+    /// the text after it was not parsed.
     pub fn retain_results(
         &self,
         keep: impl FnMut(ResInfo<'_, 'a>) -> bool,
@@ -38,8 +41,8 @@ impl<'a> AuthenticationResults<'a> {
         self.edit_results(keep, &[], &WriteOptions::DEFAULT)
     }
 
-    /// [`retain_results`](Self::retain_results), with results added behind those that are left. They
-    /// take the place of a `none`.
+    /// Returns the value like [`retain_results`](Self::retain_results), with the results `add` after those that are
+    /// left. They replace a `none`. `options` apply to the added results only.
     ///
     /// ```
     /// # use authres_tls::{AuthenticationResults, Options, ResInfoBuf, WriteOptions};
@@ -51,8 +54,8 @@ impl<'a> AuthenticationResults<'a> {
     /// ```
     ///
     /// # Errors
-    /// As [`retain_results`](Self::retain_results), and when a result that is to be added cannot be
-    /// written.
+    /// Returns the errors of [`retain_results`](Self::retain_results), and those of
+    /// [`write`](crate::AuthenticationResultsBuf::write) for an added result.
     pub fn edit_results(
         &self,
         mut keep: impl FnMut(ResInfo<'_, 'a>) -> bool,
@@ -89,7 +92,7 @@ impl<'a> AuthenticationResults<'a> {
             editor.cut(cuts.first().copied().unwrap_or_default());
             editor.push(b"; none");
         }
-        // It makes room for results.
+        // Results replace a `none`.
         if let Some(none) = self.none().filter(|_| self.body() == Body::NoResult) {
             editor.cut(none);
             editor.comments_of(none);
@@ -101,13 +104,13 @@ impl<'a> AuthenticationResults<'a> {
     }
 }
 
-/// The new value, up to some byte of the old one.
+/// The new value, complete up to the byte `from` of the old one.
 struct Editor<'h, 'a> {
     header: &'h AuthenticationResults<'a>,
     options: &'h WriteOptions,
     out: Vec<u8>,
     from: usize,
-    /// Something was taken out where `out` ends.
+    /// A part was removed at the present end of `out`.
     at_seam: bool,
 }
 
@@ -122,7 +125,7 @@ impl<'h, 'a> Editor<'h, 'a> {
         }
     }
 
-    /// Copies what stands before the cut.
+    /// Copies the bytes before the cut.
     fn cut(&mut self, cut: Span) {
         if cut.start() >= self.from {
             self.copy_to(cut.start());
@@ -132,12 +135,11 @@ impl<'h, 'a> Editor<'h, 'a> {
     }
 
     fn copy_to(&mut self, end: usize) {
-        let piece = self.header.as_bytes().get(self.from..end);
-        self.push(piece.unwrap_or_default());
+        self.push(slice::range(self.header.as_bytes(), self.from..end));
         self.from = end;
     }
 
-    /// Two lines may have become one: it is folded again if it must be.
+    /// Appends a piece. Two lines may have become one, which is folded again if it exceeds the hard limit.
     fn push(&mut self, piece: &[u8]) {
         if piece.is_empty() {
             return;
@@ -151,7 +153,7 @@ impl<'h, 'a> Editor<'h, 'a> {
         self.out.extend_from_slice(piece);
     }
 
-    /// Octets of the line that `out` ends with.
+    /// Returns the number of octets in the last line of `out`.
     fn column(&self) -> usize {
         let line = self.out.rsplit(|octet| *octet == b'\n').next();
         let column = line.map_or(0, <[u8]>::len);
@@ -168,10 +170,10 @@ impl<'h, 'a> Editor<'h, 'a> {
         self.out.extend_from_slice(line_break.as_bytes());
     }
 
-    /// A value with bare LF gets no CRLF beside them.
+    /// Converts the line breaks of an added text: a value with bare LF gets no CRLF.
     fn as_the_value_has(&self, text: String) -> String {
         let mut lines = self.header.as_bytes().split(|octet| *octet == b'\n');
-        // What follows the last LF is no line that ends with one.
+        // The text after the last LF does not end with one.
         lines.next_back();
         if lines.any(|line| line.last() != Some(&b'\r')) {
             return text.replace("\r\n", "\n");
@@ -179,7 +181,7 @@ impl<'h, 'a> Editor<'h, 'a> {
         text
     }
 
-    /// The comments around a `none` are the header's.
+    /// Keeps the comments around a removed `none`: they belong to the header.
     fn comments_of(&mut self, none: Span) {
         let header = self.header;
         for comment in header.all_comments().map(|comment| comment.text()) {
@@ -202,13 +204,13 @@ impl<'h, 'a> Editor<'h, 'a> {
             self.add(result, tail.min(1))
                 .map_err(|error| error.in_result(index))?;
         }
-        let line_end = bytes_read.get(body.len()..).unwrap_or_default();
+        let line_end = slice::from(bytes_read, body.len());
         self.out.extend_from_slice(line_end);
         within(self.out.len(), bytes(&self.options.limits), PAYLOAD)?;
         Ok(Cow::Owned(self.out))
     }
 
-    /// Blanks that stood before something must not become a blank line at the end.
+    /// Removes white space before a removed part, so that it does not become an empty line at the end.
     fn trim(&mut self) {
         if !self.at_seam {
             return;
@@ -220,7 +222,7 @@ impl<'h, 'a> Editor<'h, 'a> {
     }
 
     fn add(&mut self, result: &ResInfoBuf, tail: usize) -> Result<(), WriteError> {
-        // A lenient reading lets a `;` through at the end.
+        // A lenient reading accepts a `;` at the end.
         if self.out.trim_ascii_end().last() != Some(&b';') {
             if self.column() >= self.options.hard_limit {
                 self.line_break();

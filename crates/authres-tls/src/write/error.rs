@@ -1,37 +1,37 @@
-//! Why a value cannot be written: only the caller's own texts and options cause it.
+//! Errors of writing a value. Only the caller's own texts and options cause them.
 
 use core::fmt;
 
-/// What is wrong with what was to be written. Payloads are numbers; the text is never kept.
+/// The fault of a text that cannot be written. Payloads are numbers; an error never contains the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WriteErrorKind {
-    /// Nothing there: a keyword, or the authserv-id.
+    /// A keyword or the authserv-id is empty.
     Empty,
-    /// A character that no keyword has.
+    /// A character is not allowed in a keyword.
     Keyword,
     /// A keyword ends with a hyphen.
     EndsWithHyphen,
-    /// CR, LF, NUL or another control character but the tab, or a line or paragraph separator.
+    /// A text contains CR, LF, NUL or another control character except the tab, or a line or paragraph separator.
     Control,
-    /// A character outside ASCII without [`utf8`](crate::WriteOptions::utf8).
+    /// A text contains a character outside ASCII without [`utf8`](crate::WriteOptions::utf8).
     NonAscii,
-    /// What was read is not UTF-8.
+    /// The parsed text is not UTF-8.
     NotUtf8,
-    /// An instance that is not in 1..=50.
+    /// The instance is not in 1..=50.
     Instance,
-    /// What was read has a number larger than a `u32`.
+    /// A parsed number does not fit into a `u32`.
     Number,
-    /// What was read has a version that this crate does not know.
+    /// This crate does not know the version of the parsed value.
     UnsupportedVersion,
-    /// What was read has a property without a ptype.
+    /// A parsed property has no ptype.
     MissingPtype,
-    /// Without a blank where it could be folded, a line would be longer than the hard limit.
+    /// A line would be longer than the hard limit, and has no space at which it could be folded.
     LineTooLong {
         /// The limit.
         limit: usize,
     },
-    /// More than [`Limits`](crate::Limits) allow.
+    /// The value exceeds a limit of [`Limits`](crate::syntax::Limits).
     Limit {
         /// The limit.
         limit: usize,
@@ -39,7 +39,7 @@ pub enum WriteErrorKind {
 }
 
 impl WriteErrorKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the kind's name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -59,8 +59,8 @@ impl WriteErrorKind {
     }
 }
 
-/// A value cannot be written: kind, field as RFC 8601 spells it, which of them, and the byte offset in
-/// its text.
+/// The error of a value that cannot be written: kind, field as RFC 8601 spells it, index of the result and of the
+/// part, and byte offset in its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteError {
     kind: WriteErrorKind,
@@ -81,44 +81,44 @@ impl WriteError {
         }
     }
 
-    /// In this result.
+    /// Adds the index of the result.
     pub(super) const fn in_result(mut self, result: usize) -> Self {
         self.result = Some(result);
         self
     }
 
-    /// In this property or comment.
+    /// Adds the index of the property or comment.
     pub(crate) const fn at_index(mut self, index: usize) -> Self {
         self.index = Some(index);
         self
     }
 
-    /// What is wrong.
+    /// Returns the kind of the fault.
     #[must_use]
     pub const fn kind(self) -> WriteErrorKind {
         self.kind
     }
 
-    /// In which field, in the grammar's spelling.
+    /// Returns the field that has the fault, as the grammar spells it.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field
     }
 
-    /// In which result, counted from 0; `None` outside results, and while a result is being built.
+    /// Returns the index of the result, counted from 0. `None` outside results, and while a result is built.
     #[must_use]
     pub const fn result(self) -> Option<usize> {
         self.result
     }
 
-    /// In which property or comment of the result, or comment of the header, counted from 0; `None` if
-    /// the field is neither, and while it is being built.
+    /// Returns the index of the property or comment in the result, or of the comment in the header, counted from 0.
+    /// `None` for other fields, and while the part is built.
     #[must_use]
     pub const fn index(self) -> Option<usize> {
         self.index
     }
 
-    /// Where, in bytes from the start of the field's own text.
+    /// Returns the byte offset in the field's own text.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -136,20 +136,20 @@ impl fmt::Display for WriteError {
         }
         f.write_str(": ")?;
         match self.kind {
-            WriteErrorKind::Empty => f.write_str("nothing there")?,
-            WriteErrorKind::Keyword => f.write_str("not a character of a keyword")?,
+            WriteErrorKind::Empty => f.write_str("empty")?,
+            WriteErrorKind::Keyword => f.write_str("character not allowed in a keyword")?,
             WriteErrorKind::EndsWithHyphen => f.write_str("ends with a hyphen")?,
             WriteErrorKind::Control => f.write_str("control character or line separator")?,
             WriteErrorKind::NonAscii => f.write_str("character outside ASCII")?,
             WriteErrorKind::NotUtf8 => f.write_str("not UTF-8")?,
-            WriteErrorKind::Instance => f.write_str("not a number from 1 to 50")?,
+            WriteErrorKind::Instance => f.write_str("not in the range 1 to 50")?,
             WriteErrorKind::Number => f.write_str("number too large")?,
-            WriteErrorKind::UnsupportedVersion => f.write_str("not version 1")?,
+            WriteErrorKind::UnsupportedVersion => f.write_str("unsupported version")?,
             WriteErrorKind::MissingPtype => f.write_str("property without a ptype")?,
             WriteErrorKind::LineTooLong { limit } => {
-                write!(f, "no blank to fold at within a line of {limit} octets")?;
+                write!(f, "no space to fold at within a line of {limit} octets")?;
             }
-            WriteErrorKind::Limit { limit } => write!(f, "more than {limit}")?,
+            WriteErrorKind::Limit { limit } => write!(f, "exceeds the limit of {limit}")?,
         }
         write!(f, " at byte {}", self.offset)
     }

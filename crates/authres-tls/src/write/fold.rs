@@ -1,5 +1,5 @@
-//! Lines: parts go behind a blank or on a new line, and what is too long for a line is folded before
-//! blanks that it has, so that unfolding gives them all back.
+//! Lines. A part follows a space, or begins a new line. A text that is too long for a line is folded before its own
+//! spaces, so that unfolding restores them all.
 
 use alloc::string::String;
 use core::fmt::Write as _;
@@ -9,10 +9,10 @@ use super::{
     text::{CommentBuf, Delimiters, Value},
 };
 
-/// Something cannot be folded to fit: where in its text.
+/// The offset in a text that cannot be folded to fit.
 pub(super) struct TooLong(pub(super) usize);
 
-/// Writes parts of a value, and counts the octets of the line.
+/// A writer of the parts of a value, which counts the octets of the line.
 pub(super) struct Folder<'o> {
     out: &'o mut String,
     column: usize,
@@ -21,12 +21,12 @@ pub(super) struct Folder<'o> {
     line_break: &'static str,
 }
 
-pub(super) const fn is_blank(octet: u8) -> bool {
+pub(super) const fn is_wsp(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t')
 }
 
 impl<'o> Folder<'o> {
-    /// So many octets are on the line already.
+    /// Begins after `column` octets of the first line.
     pub(super) fn new(out: &'o mut String, column: usize, options: &WriteOptions) -> Self {
         Self {
             out,
@@ -37,7 +37,7 @@ impl<'o> Folder<'o> {
         }
     }
 
-    /// Whether so many octets more would make the line longer than it must be.
+    /// Returns `true` if `more` octets would exceed the hard limit of the line.
     pub(super) const fn overflows(&self, more: usize) -> bool {
         self.column.saturating_add(more) > self.hard
     }
@@ -46,13 +46,13 @@ impl<'o> Folder<'o> {
         self.column.saturating_add(more) <= self.soft
     }
 
-    /// Begins a line.
+    /// Begins a new line.
     pub(super) fn fold(&mut self) {
         self.out.push_str(self.line_break);
         self.column = self.line_break.len().saturating_sub(2);
     }
 
-    /// Begins a part of so many octets.
+    /// Begins a part of `length` octets.
     pub(super) fn part(&mut self, length: usize) {
         if self.fits(length.saturating_add(1)) {
             self.push(" ");
@@ -66,7 +66,7 @@ impl<'o> Folder<'o> {
         self.column = self.column.saturating_add(text.len());
     }
 
-    /// A part that is one word; `tail` octets follow it on its line.
+    /// Writes a part that is one word; `tail` octets follow it on its line.
     pub(super) fn word(&mut self, word: &str, tail: usize) -> Result<(), TooLong> {
         self.part(word.len().saturating_add(tail));
         self.push(word);
@@ -80,16 +80,16 @@ impl<'o> Folder<'o> {
         Ok(())
     }
 
-    /// A number, as a part's piece.
+    /// Writes a number as a piece of a part.
     pub(super) fn number(&mut self, number: u32) {
         let before = self.out.len();
-        // A `String` takes all that is written to it.
+        // Writing to a `String` cannot fail.
         let _ = write!(self.out, "{number}");
         let length = self.out.len().saturating_sub(before);
         self.column = self.column.saturating_add(length);
     }
 
-    /// A value behind what has been written of its part; `tail` octets follow it on its line.
+    /// Writes a value after the other pieces of its part; `tail` octets follow it on its line.
     pub(super) fn value(
         &mut self,
         value: &Value,
@@ -115,7 +115,7 @@ impl<'o> Folder<'o> {
         )
     }
 
-    /// The same behind a `=`, where a line may begin. That is left to the worst case, since readers
+    /// Like [`value`](Self::value), after a `=`, where a new line may begin. This is the last resort, because readers
     /// do not expect it.
     pub(super) fn value_after_equals(
         &mut self,
@@ -134,7 +134,7 @@ impl<'o> Folder<'o> {
         self.value(value, address, tail)
     }
 
-    /// A comment as a part.
+    /// Writes a comment as a part.
     pub(super) fn comment(&mut self, comment: &CommentBuf, tail: usize) -> Result<(), TooLong> {
         let length = comment.written_len();
         self.part(length.saturating_add(tail));
@@ -167,7 +167,7 @@ impl<'o> Folder<'o> {
         while let Some((before, rest)) = delimiters.split(text) {
             self.push(before);
             self.push("\\");
-            // What is escaped is ASCII.
+            // The escaped characters are ASCII.
             let (escaped, rest) = rest.split_at_checked(1).unwrap_or((rest, ""));
             self.push(escaped);
             text = rest;
@@ -175,8 +175,8 @@ impl<'o> Folder<'o> {
         self.push(text);
     }
 
-    /// Blanks and the word behind them stay together: a line ends only before the first of a run of
-    /// blanks, none is left at its end, and no line is blank.
+    /// Writes a text on several lines. White space and the word after it stay together: a line ends only before the
+    /// first of a run of spaces and tabs. So no line ends with white space, and no line is empty.
     fn delimited_on_lines(
         &mut self,
         delimiters: Delimiters,
@@ -186,17 +186,17 @@ impl<'o> Folder<'o> {
         self.push(delimiters.open);
         let mut rest = text;
         loop {
-            let blanks = position(rest, 0, |octet| !is_blank(octet));
+            let white_space = position(rest, 0, |octet| !is_wsp(octet));
             let (words, next) = rest
-                .split_at_checked(delimiters.next_blank(rest, blanks))
+                .split_at_checked(delimiters.next_space(rest, white_space))
                 .unwrap_or((rest, ""));
-            let behind = match next {
+            let after = match next {
                 "" => delimiters.close.len().saturating_add(tail),
                 _ => 0,
             };
             let length = words.len().saturating_add(delimiters.escapes(words));
-            let length = length.saturating_add(behind);
-            if blanks > 0 && !self.fits(length) {
+            let length = length.saturating_add(after);
+            if white_space > 0 && !self.fits(length) {
                 self.out.push_str("\r\n");
                 self.column = 0;
             }
@@ -214,13 +214,13 @@ impl<'o> Folder<'o> {
     }
 }
 
-/// The first octet from `start` that is such, or the end.
+/// Returns the offset of the first octet from `start` on for which `is` is `true`, or the end.
 fn position(text: &str, start: usize, is: impl Fn(u8) -> bool) -> usize {
     let found = text.bytes().skip(start).position(is);
     found.map_or(text.len(), |at| start.saturating_add(at))
 }
 
-/// The octets before the first place to fold in a value; `None` if it has none.
+/// Returns the number of octets before the first place to fold in a value; `None` if there is no such place.
 fn first_run(value: &Value, address: bool) -> Option<usize> {
     let delimiters = match value.is_unquoted(address) {
         false => Delimiters::QUOTED_STRING,
@@ -228,7 +228,7 @@ fn first_run(value: &Value, address: bool) -> Option<usize> {
         true => return None,
     };
     let text = value.as_str();
-    let (word, _) = text.split_at_checked(delimiters.next_blank(text, 0))?;
+    let (word, _) = text.split_at_checked(delimiters.next_space(text, 0))?;
     if word.len() == text.len() {
         return None;
     }

@@ -1,13 +1,13 @@
-//! How a value is written: which characters, how long its lines, which limits.
+//! Options of writing: the characters, the length of lines, the limits.
 
-use crate::options::Limits;
+use crate::syntax::Limits;
 
-/// What a line should not exceed (RFC 5322 section 2.1.1), in octets without its CRLF.
+/// The length that a line should not exceed (RFC 5322 section 2.1.1), in octets without its CRLF.
 pub const SOFT_LINE_LIMIT: usize = 78;
-/// What a line must not exceed (RFC 5322 section 2.1.1), in octets without its CRLF.
+/// The length that a line must not exceed (RFC 5322 section 2.1.1), in octets without its CRLF.
 pub const HARD_LINE_LIMIT: usize = 998;
 
-/// What a line begins with after a fold between two parts.
+/// The first character of a line after a fold between two parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Indent {
     /// A tab.
@@ -26,31 +26,31 @@ impl Indent {
     }
 }
 
-/// How a value is written.
+/// The options of writing a value.
 ///
-/// Folds are CRLF and white space, and there is no other CR or LF in what is written: who hands it to
-/// a milter may replace each CRLF by LF.
+/// Folds are CRLF and white space, and the written value contains no other CR or LF. For a milter, each CRLF can
+/// therefore be replaced by LF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// UTF-8 in comments and quoted-strings, for internationalized messages (RFC 6532).
+    /// UTF-8 is written in comments and quoted-strings, for internationalized messages (RFC 6532).
     pub utf8: bool,
     /// Lines are kept within this where there is a place to fold, in octets without CRLF.
     pub soft_limit: usize,
     /// A line that would be longer is an error, in octets without CRLF.
     pub hard_limit: usize,
-    /// How many octets stand before the value on its first line; by default those of
+    /// The number of octets before the value on its first line. The default is the length of
     /// `Authentication-Results: `, or of `ARC-Authentication-Results: ` before an instance.
     pub first_line: Option<usize>,
-    /// What a line begins with.
+    /// The first character of a line after a fold.
     pub indent: Indent,
     /// Each result begins a line. On by default.
     pub result_per_line: bool,
-    /// The limits: within the default ones, what is written can be read by default.
+    /// The limits. A value within the default limits can be parsed with the default limits.
     pub limits: Limits,
 }
 
 impl WriteOptions {
-    /// RFC 5322's lines, each result on its own, in ASCII.
+    /// The lines of RFC 5322, each result on its own line, in ASCII.
     pub const DEFAULT: Self = Self {
         utf8: false,
         soft_limit: SOFT_LINE_LIMIT,
@@ -61,7 +61,7 @@ impl WriteOptions {
         limits: Limits::DEFAULT,
     };
 
-    /// One line, however long, for who folds it later.
+    /// Returns options for a single line of any length, for callers that fold it later.
     #[must_use]
     pub const fn unfolded() -> Self {
         Self {
@@ -72,7 +72,7 @@ impl WriteOptions {
         }
     }
 
-    /// With or without UTF-8 (RFC 6532).
+    /// Sets if UTF-8 is written (RFC 6532).
     #[must_use]
     pub const fn with_utf8(mut self, utf8: bool) -> Self {
         self.utf8 = utf8;

@@ -1,4 +1,4 @@
-//! The owned form of what was read.
+//! Conversion of a parsed value to the owned form.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
@@ -6,17 +6,14 @@ use super::{
     AUTHSERV_ID, AuthenticationResultsBuf, CommentBuf, INSTANCE, Instance, Keyword, PropertyBuf,
     ResInfoBuf, Value, WriteError, WriteErrorKind as Kind, named,
 };
-use crate::{
-    syntax::{AuthenticationResults, Body, Comment, Number, Property, ResInfo},
-    text::Text,
-};
+use crate::syntax::{AuthenticationResults, Body, Comment, Number, Property, ResInfo, Text};
 
 impl TryFrom<Property<'_>> for PropertyBuf {
     type Error = WriteError;
 
     /// # Errors
-    /// When a lenient reading let through what is not written: other keywords, no ptype, bytes that
-    /// are not UTF-8; and when the value has C1 controls or U+2028 or U+2029.
+    /// Returns an error if a lenient reading accepted a part that cannot be written: a name that is not a keyword, a
+    /// property without a ptype, or bytes that are not UTF-8; and if the value has C1 controls, U+2028 or U+2029.
     fn try_from(read: Property<'_>) -> Result<Self, WriteError> {
         let missing = WriteError::new(Kind::MissingPtype, "ptype", 0);
         Ok(Self {
@@ -31,7 +28,8 @@ impl TryFrom<ResInfo<'_, '_>> for ResInfoBuf {
     type Error = WriteError;
 
     /// # Errors
-    /// As for a [`PropertyBuf`], and when the method-version is larger than a `u32`.
+    /// Returns the errors of a [`PropertyBuf`], and [`WriteErrorKind::Number`](Kind::Number) if the method-version does
+    /// not fit into a `u32`.
     fn try_from(read: ResInfo<'_, '_>) -> Result<Self, WriteError> {
         let version = read.method_version();
         let version = version.map(|it| number(it, "method-version"));
@@ -50,12 +48,13 @@ impl TryFrom<ResInfo<'_, '_>> for ResInfoBuf {
 impl TryFrom<&AuthenticationResults<'_>> for AuthenticationResultsBuf {
     type Error = WriteError;
 
-    /// What was read, without its spelling: case of keywords, folds, where comments stand in a result.
-    /// [`edit_results`](AuthenticationResults::edit_results) leaves all that as it is.
+    /// Converts a parsed value. Its spelling is lost: the case of keywords, the folds, and the places of comments in a
+    /// result. [`edit_results`](AuthenticationResults::edit_results) keeps the spelling.
     ///
     /// # Errors
-    /// As for a [`ResInfoBuf`], and when the id is missing or empty, or the version is not known. What
-    /// a lenient reading passed over is left out.
+    /// Returns the errors of a [`ResInfoBuf`], [`WriteErrorKind::Empty`](Kind::Empty) if the id is missing or empty, and
+    /// [`UnsupportedVersion`](Kind::UnsupportedVersion) if the version is unknown. Text that a lenient reading
+    /// skipped is omitted.
     fn try_from(read: &AuthenticationResults<'_>) -> Result<Self, WriteError> {
         if read.body() == Body::UnsupportedVersion {
             let field = "authres-version";
@@ -81,7 +80,7 @@ impl TryFrom<&AuthenticationResults<'_>> for AuthenticationResultsBuf {
     }
 }
 
-/// The value of a text that was read.
+/// Returns the decoded text.
 fn meaning(text: Text<'_>, field: &'static str) -> Result<Cow<'static, str>, WriteError> {
     let bytes = text.unfolded_bytes().into_owned();
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -104,7 +103,7 @@ fn number(number: Number, field: &'static str) -> Result<u32, WriteError> {
     value.ok_or(WriteError::new(Kind::Number, field, 0))
 }
 
-/// Each with its index, which errors get too.
+/// Converts each part, and adds its index to an error.
 fn collected<T, U>(
     parts: impl Iterator<Item = T>,
     convert: impl Fn(T) -> Result<U, WriteError>,

@@ -1,19 +1,20 @@
-//! The texts of a value that is to be written: each is checked when it is built, and knows how it is
-//! written.
+//! The texts of a value to be written. Each text is checked when it is built, and stores the form in which it is
+//! written. The function `shape` asks the reader's grammar for that form, so that the reader parses every
+//! written text back to the same value.
 
 use alloc::borrow::Cow;
 use core::fmt;
 
 use super::{
     error::{WriteError, WriteErrorKind},
-    fold::is_blank,
+    fold::is_wsp,
 };
-use crate::{syntax::Rules, text::Form};
+use crate::syntax::{Form, Rules};
 
 /// A `Keyword` (RFC 5321 section 4.1.2), in lower case: a method, result, ptype or property.
 ///
 /// ```
-/// # use authres_tls::Keyword;
+/// # use authres_tls::write::Keyword;
 /// assert_eq!(Keyword::try_new("TLS")?.as_str(), "tls");
 /// assert!(Keyword::try_new("tls=pass").is_err());
 /// # Ok::<(), authres_tls::WriteError>(())
@@ -22,11 +23,12 @@ use crate::{syntax::Rules, text::Form};
 pub struct Keyword(Cow<'static, str>);
 
 impl Keyword {
-    /// Keywords compare without regard to case, and are written in lower case.
+    /// Returns a keyword in lower case. Keywords compare without regard to case.
     ///
     /// # Errors
-    /// When it is empty, ends with a hyphen, or has other characters than ASCII letters, digits and
-    /// hyphens.
+    /// Returns [`WriteErrorKind::Empty`] if the text is empty, [`EndsWithHyphen`](WriteErrorKind::EndsWithHyphen) if
+    /// it ends with a hyphen, and [`Keyword`](WriteErrorKind::Keyword) if it has other characters than ASCII
+    /// letters, digits and hyphens.
     pub fn try_new(text: impl Into<Cow<'static, str>>) -> Result<Self, WriteError> {
         Self::checked(text.into(), "Keyword")
     }
@@ -51,7 +53,7 @@ impl Keyword {
         Ok(Self(text))
     }
 
-    /// The keyword.
+    /// Returns the keyword.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -64,38 +66,39 @@ impl fmt::Display for Keyword {
     }
 }
 
-/// A value as it is meant: an authserv-id, a reason, a pvalue. Any text without control characters;
-/// the writer adds quotes and escapes where they are needed.
+/// A decoded value: an authserv-id, a reason or a pvalue. The value is any text without control characters; the
+/// writer adds quotes and escapes where necessary.
 ///
-/// The tab is let through, which quoted-strings may have. Not so C1 controls, U+2028 and U+2029,
-/// which some readers take for line breaks.
+/// The tab is allowed, because quoted-strings can contain it. C1 controls, U+2028 and U+2029 are refused, because
+/// some readers treat them as line breaks.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Value {
     text: Cow<'static, str>,
     shape: Shape,
-    /// How many octets need a backslash before them in a quoted-string.
+    /// The number of octets that need a backslash in a quoted-string.
     escapes: usize,
     non_ascii: Option<usize>,
 }
 
-/// How a value may be written.
+/// The form in which a value can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Shape {
-    /// As a token.
+    /// A token.
     Token,
-    /// As `[ [ local-part ] "@" ] domain-name`, where the grammar has that.
+    /// `[ [ local-part ] "@" ] domain-name`, where the grammar allows that.
     Address,
-    /// The same with a quoted local-part, whose spaces may be folded.
+    /// An address with a quoted local-part, whose spaces may be folded.
     QuotedLocalPart,
-    /// As a quoted-string only.
+    /// Only a quoted-string.
     Quoted,
 }
 
 impl Value {
-    /// The value as it is meant, without quotes and escapes.
+    /// Returns the value for a decoded text, without quotes and escapes.
     ///
     /// # Errors
-    /// When it has a control character other than the tab, or a line or paragraph separator.
+    /// Returns [`WriteErrorKind::Control`] if the text has a control character other than the tab, or a line or
+    /// paragraph separator.
     pub fn try_new(text: impl Into<Cow<'static, str>>) -> Result<Self, WriteError> {
         Self::checked(text.into(), "value")
     }
@@ -115,13 +118,13 @@ impl Value {
         })
     }
 
-    /// The value as it is meant.
+    /// Returns the decoded value.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is written as it is. `address`: where the grammar has addresses.
+    /// Returns `true` if the value is written without quotes. `address` is `true` where the grammar allows addresses.
     pub(super) fn is_unquoted(&self, address: bool) -> bool {
         match self.shape {
             Shape::Token => true,
@@ -130,18 +133,18 @@ impl Value {
         }
     }
 
-    /// Returns `true` if the value is written as it is and has places to fold.
+    /// Returns `true` if the value is written unchanged and has places to fold.
     pub(super) fn has_quoted_local_part(&self) -> bool {
         self.shape == Shape::QuotedLocalPart
     }
 
-    /// Returns `true` if the value may follow a `=` and a line break: behind white space an address
-    /// that begins like a property is read as one.
+    /// Returns `true` if the value may follow a `=` and a line break: after white space, an address that begins like a
+    /// property is read as a property.
     pub(super) fn may_begin_line(&self) -> bool {
         !Rules::lenient().begins_property(self.text.as_bytes())
     }
 
-    /// Octets when written on one line.
+    /// Returns the number of octets when the value is written on one line.
     pub(super) fn written_len(&self, address: bool) -> usize {
         if self.is_unquoted(address) {
             self.text.len()
@@ -171,9 +174,9 @@ impl fmt::Debug for Value {
     }
 }
 
-/// A comment's text without its parentheses. It may have any, balanced or not: they are escaped.
+/// A comment's text without the parentheses around it. Parentheses inside, balanced or not, are escaped.
 ///
-/// What it may not have is as with [`Value`].
+/// The characters that a [`Value`] refuses are refused here as well.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct CommentBuf {
     text: Cow<'static, str>,
@@ -182,10 +185,11 @@ pub struct CommentBuf {
 }
 
 impl CommentBuf {
-    /// The text without parentheses around it, and without escapes.
+    /// Returns a comment with this decoded text, without parentheses around it and without escapes.
     ///
     /// # Errors
-    /// When it has a control character other than the tab, or a line or paragraph separator.
+    /// Returns [`WriteErrorKind::Control`] if the text has a control character other than the tab, or a line or
+    /// paragraph separator.
     pub fn try_new(text: impl Into<Cow<'static, str>>) -> Result<Self, WriteError> {
         let text = text.into();
         let non_ascii = printable(&text, "comment")?;
@@ -197,7 +201,7 @@ impl CommentBuf {
         })
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -232,7 +236,7 @@ fn written_len(text: &str, escapes: usize) -> usize {
     text.len().saturating_add(escapes).saturating_add(2)
 }
 
-/// What stands around a text, and what is escaped in it.
+/// The delimiters around a text, and the characters that are escaped in it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Delimiters {
     pub(super) open: &'static str,
@@ -251,24 +255,24 @@ impl Delimiters {
         close: ")",
         escaped: *b"()\\",
     };
-    /// Of a text that has its own quotes and escapes.
+    /// No delimiters: the text has its own quotes and escapes.
     pub(super) const NONE: Self = Self {
         open: "",
         close: "",
         escaped: [0; 3],
     };
 
-    /// The first space or tab from `start` on before which a line may begin. In a text with its own escapes
-    /// that is none behind a backslash.
-    pub(super) fn next_blank(self, text: &str, start: usize) -> usize {
+    /// Returns the offset of the first space or tab from `start` on before which a new line may begin. In a text with
+    /// its own escapes, a space after a backslash is not such a place.
+    pub(super) fn next_space(self, text: &str, start: usize) -> usize {
         let own_escapes = self.open.is_empty();
-        let (mut escaped, mut behind_blank) = (false, false);
+        let (mut escaped, mut after_space) = (false, false);
         for (at, octet) in text.bytes().enumerate() {
-            if at >= start && is_blank(octet) && !escaped && !behind_blank {
+            if at >= start && is_wsp(octet) && !escaped && !after_space {
                 return at;
             }
-            // In a run of blanks only the first is such a place; an escaped one would end the line.
-            behind_blank = is_blank(octet);
+            // In a run of spaces only the first one is such a place; an escaped one would end the line.
+            after_space = is_wsp(octet);
             escaped = own_escapes && octet == b'\\' && !escaped;
         }
         text.len()
@@ -276,23 +280,24 @@ impl Delimiters {
 
     fn is_escaped(self, octet: u8) -> bool {
         let [first, second, third] = self.escaped;
-        // Without branches, so that many octets are looked at together.
+        // Without branches, so that the compiler can compare many octets at once.
         (octet == first) | (octet == second) | (octet == third)
     }
 
-    /// How many octets of the text are escaped.
+    /// Returns the number of octets in the text that are escaped.
     pub(super) fn escapes(self, text: &str) -> usize {
         text.bytes().filter(|octet| self.is_escaped(*octet)).count()
     }
 
-    /// The text up to the first octet that is escaped, and from it on.
+    /// Splits the text before the first octet that is escaped.
     pub(super) fn split(self, text: &str) -> Option<(&str, &str)> {
         let at = text.bytes().position(|octet| self.is_escaped(octet))?;
         text.split_at_checked(at)
     }
 }
 
-/// That no character of the text could end a line; and where it leaves ASCII.
+/// Checks that no character of the text ends a line for any reader. Returns the offset of the first octet outside
+/// ASCII.
 fn printable(text: &str, field: &'static str) -> Result<Option<usize>, WriteError> {
     let is_plain = |octet: u8| matches!(octet, b'\t' | b' '..=b'~');
     if text.bytes().fold(true, |all, octet| all & is_plain(octet)) {
@@ -305,8 +310,9 @@ fn printable(text: &str, field: &'static str) -> Result<Option<usize>, WriteErro
     }
 }
 
-/// What could be taken for the start of something longer is quoted: a token that ends with a full stop and
-/// the property behind it can be an obsolete local-part (RFC 5322 section 4.4).
+/// Returns the form for a text, by the reader's own grammar. A text that could be read as the start of a longer one
+/// is quoted: a token that ends with a full stop and the property after it can be an obsolete local-part (RFC 5322
+/// section 4.4).
 fn shape(text: &str) -> Shape {
     if text.ends_with('.') || !has_plain_characters(text) {
         return Shape::Quoted;
@@ -329,8 +335,8 @@ fn shape(text: &str) -> Shape {
     }
 }
 
-/// Returns `true` if what is not ASCII could be part of an e-mail identity (RFC 6531, RFC 8616), and no reader
-/// could take it for a space or for punctuation. Behind the last `@` it must be of U-labels.
+/// Returns `true` if the characters outside ASCII can be part of an e-mail identity (RFC 6531, RFC 8616), and no reader
+/// could read it as a space or as punctuation. After the last `@` it must be of U-labels.
 fn has_plain_characters(text: &str) -> bool {
     let (local_part, domain) = match text.rsplit_once('@') {
         Some((local_part, domain)) => (local_part, domain),

@@ -10,8 +10,8 @@ import random
 import dns_reference as reference
 from suite_file import SuiteFile, main
 
-ORDER = SuiteFile("srv-order", __file__, [])
-LOOKUP = SuiteFile("host-lookup", __file__, [])
+ORDER = SuiteFile("srv-order", __file__, ["newman-8-1"])
+LOOKUP = SuiteFile("host-lookup", __file__, ["newman-3-1-3"])
 SOURCE = random.Random(2782)
 MOST = 2**64 - 1
 

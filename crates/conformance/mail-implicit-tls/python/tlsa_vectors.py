@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from suite_file import SuiteFile, main
 
-FILE = SuiteFile("tlsa", __file__, [])
+FILE = SuiteFile("tlsa", __file__, ["newman-3-1-3"])
 HOST, BASE = "imap.example.org", "mail.example.net"
 NOW = datetime.datetime(2026, 6, 1, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)

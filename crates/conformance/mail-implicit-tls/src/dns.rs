@@ -84,7 +84,7 @@ struct HostCase {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
-enum Given {
+pub(super) enum Given {
     Records {
         owner: String,
         dnssec: Dnssec,
@@ -96,7 +96,7 @@ enum Given {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
-enum Data {
+pub(super) enum Data {
     Address(IpAddr),
     Alias(String),
     Srv(u16, u16, u16, String),
@@ -107,14 +107,14 @@ enum Data {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Denied {
+pub(super) enum Denied {
     NoData,
     NoName,
 }
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Failed {
+pub(super) enum Failed {
     Bogus,
     ServerFailure,
     Refused,
@@ -176,7 +176,7 @@ pub(super) fn host_lookup(input: Input) -> Ran {
     Ok(Outcome::Accept(json!({"result": result, "asked": *asked})))
 }
 
-fn answer(given: Given) -> Result<Answer, MalformedCase> {
+pub(super) fn answer(given: Given) -> Result<Answer, MalformedCase> {
     Ok(match given {
         Given::Records {
             owner,
@@ -258,7 +258,7 @@ fn tlsa(records: &TlsaRecords) -> Value {
     }
 }
 
-fn failure(failure: LookupFailure) -> &'static str {
+pub(super) fn failure(failure: LookupFailure) -> &'static str {
     match failure {
         LookupFailure::Bogus => "bogus",
         LookupFailure::ServerFailure => "server-failure",

@@ -3,6 +3,7 @@
 
 mod answers;
 mod clients;
+mod dane;
 mod mailbox;
 mod resolvers;
 mod servers;
@@ -13,5 +14,11 @@ use crate::live::Scenario;
 
 /// The scenarios.
 pub(crate) fn scenarios() -> Vec<Scenario> {
-    [clients::SCENARIOS, servers::SCENARIOS, resolvers::SCENARIOS].concat()
+    [
+        clients::SCENARIOS,
+        servers::SCENARIOS,
+        resolvers::SCENARIOS,
+        dane::SCENARIOS,
+    ]
+    .concat()
 }

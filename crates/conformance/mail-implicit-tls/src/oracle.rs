@@ -160,7 +160,7 @@ fn constrained(certificate: &[u8], expected: &[ReferenceIdentity]) -> Result<(),
 /// Checks a Received field of any octets.
 ///
 /// - A clause is where its span states, and its value is a part of it. An error points into the field.
-/// - What `tls` has is a `tls-cipher` to `deep-latch` too, which has its own grammar.
+/// - A clause that `tls` reads is a `tls-cipher` to `deep-latch` too, which has its own grammar.
 /// - A field to which the clauses are added reads as before, with the clauses; they cannot be added twice.
 ///
 /// # Errors
@@ -251,7 +251,7 @@ pub fn identity(data: &[u8]) -> Result<(), Broken> {
 /// `CN=imap.example.org`, an RDN in DER.
 const COMMON_NAME: &[u8] = b"\x31\x19\x30\x17\x06\x03\x55\x04\x03\x0c\x10imap.example.org";
 
-/// Returns a certificate of version 3 with this subject and these GeneralNames. Its signature is none.
+/// Returns a certificate of version 3 with this subject and these GeneralNames. Its signature is invalid.
 fn certificate(rdns: &[u8], names: Option<&[u8]>) -> Vec<u8> {
     const ALGORITHM: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
     let validity = b"\x30\x1e\x17\x0d260101000000Z\x17\x0d360101000000Z";
@@ -305,8 +305,9 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
 /// Checks a configuration file of any octets.
 ///
 /// - An error points into the file, and a file with a document type definition is an error.
-/// - Each server is usable: it has a port, belongs to the user's domain, and is in the offers of the low level once; the
-///   offers of the high level have no clear text.
+/// - Each server is usable: it has a port and belongs to the user's domain.
+/// - Each server with TLS is in the offers of both levels once, and one in clear text in those of the low level if the file
+///   has none with TLS for its protocol.
 ///
 /// # Errors
 /// Returns the invariant that was broken.
@@ -320,37 +321,36 @@ pub fn autoconfig(file: &[u8]) -> Result<(), Broken> {
     if config.servers.len() + config.refused.len() > MAX_SERVERS {
         return Err("more servers than the limit".into());
     }
-    let offered = |level| {
+    let has_tls = |protocol| {
+        let services = config.servers.iter().map(|it| it.candidate.service());
+        let mut services = services.filter(|it| it.protocol == protocol);
+        services.any(|it| it.uses_tls())
+    };
+    for level in [PrivacyLevel::High, PrivacyLevel::Low] {
         let offers = config.offers(level);
-        let mut all = Vec::new();
+        let mut offered = Vec::new();
         for offer in [offers.imap, offers.pop, offers.submission] {
             if let Offer::Candidates {
                 candidates, clear, ..
             } = offer
             {
-                all.extend(candidates);
-                all.extend(clear);
+                offered.extend(candidates);
+                offered.extend(clear);
             }
         }
-        all
-    };
-    let low = offered(PrivacyLevel::Low);
-    if low.len() != config.servers.len() {
-        return Err(format!("{} offers", low.len()));
-    }
-    if !offered(PrivacyLevel::High)
-        .iter()
-        .all(|it| it.service().uses_tls())
-    {
-        return Err("clear text at the high level".into());
+        let expected = config.servers.iter().map(|it| &it.candidate).filter(|it| {
+            let service = it.service();
+            service.uses_tls() || level == PrivacyLevel::Low && !has_tls(service.protocol)
+        });
+        let expected: Vec<_> = expected.collect();
+        if offered.len() != expected.len() || !expected.iter().all(|it| offered.contains(it)) {
+            return Err(format!("{offered:?} in place of {expected:?}"));
+        }
     }
     for server in &config.servers {
         let candidate = &server.candidate;
         if candidate.port() == 0 || candidate.domain() != user.domain() {
             return Err(format!("{candidate:?} is not usable"));
-        }
-        if !low.contains(candidate) {
-            return Err(format!("{candidate:?} is not offered"));
         }
     }
     Ok(())

@@ -140,7 +140,7 @@ pub(super) fn privacy(input: Input) -> Ran {
     ))
 }
 
-/// Returns `true` if the client may go on in clear text after this failure (section 3.3).
+/// Returns `true` if the client may continue in clear text after this failure (section 3.3).
 fn falls_back(account: &Account, cause: &Cause) -> bool {
     account.low().clear_text_fallback && cause.is_tls_negotiation()
 }

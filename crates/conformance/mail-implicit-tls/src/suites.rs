@@ -9,6 +9,7 @@ mod live;
 pub mod oracle;
 mod privacy;
 mod received;
+mod setup;
 mod tlsa;
 
 #[cfg(feature = "live")]
@@ -24,6 +25,7 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("mail-implicit-tls/privacy", privacy::privacy),
     suite("mail-implicit-tls/received", received::received),
     suite("mail-implicit-tls/server-dialogue", dialogue::server),
+    suite("mail-implicit-tls/setup", setup::setup),
     suite("mail-implicit-tls/srv-order", dns::srv_order),
     suite("mail-implicit-tls/tlsa", tlsa::tlsa),
 ];

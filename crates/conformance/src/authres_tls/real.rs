@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use authres_tls::{AuthenticationResults, Options, Property, ResInfo};
+use authres_tls::{AuthenticationResults, Options, ResInfo, syntax::Property};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ struct RealInput {
     value: String,
     #[serde(default)]
     arc: bool,
-    /// Where such a value was met.
+    /// The source of the value.
     #[serde(rename = "met")]
     _met: String,
 }

@@ -1,6 +1,9 @@
 //! The suite `authres-tls/strip`: which fields a border removes (RFC 8601 section 5).
 
-use authres_tls::{AuthservId, StripPolicy, StripScope, StripVerdict};
+use authres_tls::{
+    AuthservId, StripPolicy,
+    strip::{StripScope, StripVerdict},
+};
 use serde::Deserialize;
 use serde_json::json;
 

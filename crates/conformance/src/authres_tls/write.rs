@@ -1,8 +1,8 @@
 //! The suite `authres-tls/write`: what the writer makes of a value, or why it refuses it.
 
 use authres_tls::{
-    AuthenticationResultsBuf, Indent, Instance, ResInfoBuf, WriteError, WriteErrorKind,
-    WriteOptions,
+    AuthenticationResultsBuf, ResInfoBuf, WriteError, WriteOptions,
+    write::{Indent, Instance, WriteErrorKind},
 };
 use serde::Deserialize;
 use serde_json::json;

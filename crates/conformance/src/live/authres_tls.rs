@@ -7,7 +7,7 @@ mod peers;
 
 use std::path::Path;
 
-use authres_tls::{AuthenticationResults, Options, Policy, TlsResInfo, evaluate};
+use authres_tls::{AuthenticationResults, Options, Policy, TlsResInfo};
 
 use self::{
     certificates::{Kind, World},
@@ -61,7 +61,7 @@ const MESSAGE: &str = "From: a@example.com\r\nSubject: s\r\n\r\nbody\r\n";
 
 /// The one `Authentication-Results` field of a message that arrived.
 fn the_field(message: &str) -> Checked<&str> {
-    let fields: Vec<_> = authres_tls::fields(message.as_bytes())
+    let fields: Vec<_> = authres_tls::message::fields(message.as_bytes())
         .filter(|field| field.name() == b"Authentication-Results")
         .collect();
     match fields.as_slice() {
@@ -70,7 +70,7 @@ fn the_field(message: &str) -> Checked<&str> {
     }
 }
 
-/// What was read of the field: the result, its comments, its properties.
+/// The content of a field: the result, its comments, its properties.
 type WasRead = (String, Vec<String>, Vec<(String, String)>);
 
 fn read(value: &str) -> Checked<WasRead> {
@@ -96,7 +96,7 @@ fn read(value: &str) -> Checked<WasRead> {
     Ok((name, comments.collect(), properties.collect()))
 }
 
-/// What the field is to say of a kind, by what the certificate was made with and what the client saw.
+/// Checks the field of a kind against the contents of its certificate and the client's view of the session.
 fn compare(kind: &Kind, world: &World, sent: &Sent) -> Checked<()> {
     let (result, comments, properties) = read(the_field(&sent.arrived)?)?;
     same("result", &*result, kind.result)?;
@@ -148,8 +148,8 @@ async fn each_kind(version: Version) -> Checked {
 async fn in_clear() -> Checked {
     let sent = exchange::send_in_clear(MESSAGE).await?;
     let read = read(the_field(&sent.arrived)?)?;
-    same("what is read", read, ("none".to_owned(), vec![], vec![]))?;
-    let report = evaluate(&authres_tls::Session::Clear, &Policy::default());
+    same("content read", read, ("none".to_owned(), vec![], vec![]))?;
+    let report = Policy::default().evaluate(&authres_tls::Session::Clear);
     same("result", report.result.name(), "none")?;
     passed("tls=none, and no properties")
 }
@@ -164,7 +164,7 @@ const FORGED: &[&str] = &[
     "Authentication-Results: other.example 2; spf=pass\r\n",
 ];
 
-/// A field of somebody else's, which stays.
+/// A field of another domain, which stays.
 const OF_OTHERS: &str =
     "Authentication-Results: other.example; dkim=pass header.d=other.example\r\n";
 

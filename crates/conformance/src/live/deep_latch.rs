@@ -1,6 +1,6 @@
-//! Live scenarios of deep-latch: our client and our server, over TLS of rustls on loopback. The draft's
-//! examples word for word, what downgrades a latched client and how it refuses, what attackers can latch,
-//! what the operator is told, a proxy, and a relay.
+//! Live scenarios of deep-latch: our client and our server, over TLS of rustls on loopback. The draft's examples word
+//! for word, downgrades and how a latched client refuses them, latches that attackers can cause, the reports that the
+//! operator receives, a proxy, and a relay.
 
 mod attacks;
 mod downgrades;

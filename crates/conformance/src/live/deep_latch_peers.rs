@@ -97,7 +97,7 @@ const GOOD: dovecot::Setup = dovecot::Setup {
     tls: true,
 };
 
-/// What is kept once [`STATUS`] was seen.
+/// Returns what is stored once [`STATUS`] was seen.
 fn latched() -> (Vec<String>, Option<String>) {
     let tags = ["tls-cert", "tls12"].map(str::to_owned);
     (tags.to_vec(), Some(STATUS.to_owned()))
@@ -234,10 +234,12 @@ async fn dovecot_starttls_stripped() -> Checked {
         .line_with(&["imap-login", "Disconnected"])
         .await?;
     let said = dovecot.server.said();
-    same("told in clear", said.contains("ID sent"), false)?;
+    same("ID sent in clear", said.contains("ID sent"), false)?;
     same("logins", said.contains("Login: user=<"), false)?;
     same("kept", agent.kept().await?, latched())?;
-    passed("refused, also where the account allows clear; nothing is told and nobody logs in")
+    passed(
+        "refused, also if the account allows clear text; the client sends no ID and does not log in",
+    )
 }
 
 async fn dovecot_status_withdrawn() -> Checked {
@@ -401,8 +403,8 @@ async fn nginx_version_lowered() -> Checked {
     passed("a server of TLS 1.1 at most: no handshake, the recorded page is offered")
 }
 
-/// Whether that server speaks TLS 1.1 with a client that wants it, so that the lack of a version is all that
-/// is wrong with it.
+/// Returns `true` if that server negotiates TLS 1.1 with a client that requires it, so that the version is the only
+/// fault.
 async fn openssl_speaks_tls11(port: u16) -> Checked<bool> {
     let output = Command::new("openssl")
         .args([

@@ -1,5 +1,4 @@
-//! How a live scenario is written: as an asynchronous function that says what it saw, or what was
-//! not as it must be.
+//! The form of a live scenario: an asynchronous function that returns what it saw, or what was not as expected.
 
 use std::{error::Error, fmt, future::Future, time::Duration};
 
@@ -10,10 +9,10 @@ use super::Live;
 /// A scenario that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What a check gives, or what was not as it must be.
+/// The result of a check, or what was not as expected.
 pub(crate) type Checked<T = Live> = Result<T, Failure>;
 
-/// What was not as it must be; any error is one.
+/// A failed expectation. Any error converts into one.
 #[derive(Debug)]
 pub(crate) struct Failure(String);
 
@@ -27,7 +26,7 @@ impl Failure {
         self.0.contains(part)
     }
 
-    /// The same, and of what.
+    /// Adds the subject of the failure.
     pub(crate) fn of(self, what: &str) -> Self {
         Self(format!("{what}: {}", self.0))
     }

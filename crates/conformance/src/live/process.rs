@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::live::outcome::{Checked, Failure};
 
-/// How long a server may take until it listens, or ends, or writes its log.
+/// The longest time that a server may take until it listens, or ends, or writes its log.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server that runs.
@@ -59,7 +59,7 @@ pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     places.into_iter().find(|place| runs(place))
 }
 
-/// Whether the tests run as root.
+/// Returns `true` if the tests run as root.
 pub(crate) fn is_root() -> Checked<bool> {
     use std::os::unix::fs::MetadataExt;
     Ok(fs::metadata("/proc/self")?.uid() == 0)
@@ -101,7 +101,7 @@ impl Server {
         self.directory.path()
     }
 
-    /// What it wrote into its log, and complained of.
+    /// Returns the log of the process and its error output.
     pub(crate) fn said(&self) -> String {
         let read = |path: &Path| {
             let bytes = fs::read(path).unwrap_or_default();

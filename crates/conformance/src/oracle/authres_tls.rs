@@ -1,9 +1,12 @@
-//! What must hold for any bytes as an `Authentication-Results` value.
+//! Invariants of any bytes as an `Authentication-Results` value.
 
 mod strip;
 mod write;
 
-use authres_tls::{AuthenticationResults, Body, DiagnosticKind, Options, Text, authserv_id};
+use authres_tls::{
+    AuthenticationResults, Options,
+    syntax::{Body, DiagnosticKind, Text, authserv_id},
+};
 
 pub use self::{
     strip::strip,
@@ -12,13 +15,13 @@ pub use self::{
 
 use super::Broken;
 
-/// What strict reads, lenient reads alike and without a word; what lenient refuses, strict refuses.
-/// With bare LF allowed, both read what they read of the value with CRLF in their place.
-/// Every part is where it says it is, parts follow each other, and errors point into the value or
-/// just behind it. The id that is read alone is the one that the whole reading finds.
+/// Checks that a lenient reading reads what a strict reading reads, without a diagnostic, and that a strict reading
+/// refuses what a lenient reading refuses. If bare LF is allowed, both read what they read of the value with CRLF in
+/// its place. Every part is at its reported offset, parts follow each other, and errors point into the value or to
+/// its end. The id that is read alone is the id that the whole reading finds.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn header(value: &[u8]) -> Result<(), Broken> {
     read_with(value, false)?;
     read_with(value, true)?;
@@ -46,7 +49,7 @@ fn texts(header: &AuthenticationResults<'_>) -> Texts {
     (text(header.authserv_id()), results.collect())
 }
 
-/// With bare LF allowed a value says what it says with CRLF.
+/// Checks that a value with bare LF, if that is allowed, reads as the value with CRLF.
 fn line_ends(value: &[u8]) -> Result<(), Broken> {
     let mut crlf = Vec::with_capacity(value.len());
     for octet in value {
@@ -81,7 +84,7 @@ fn read_with(value: &[u8], arc: bool) -> Result<(), Broken> {
             .filter_map(|read| read.as_ref().err())
         {
             if error.offset() > value.len() {
-                return Err(format!("{error}: behind {} bytes", value.len()));
+                return Err(format!("{error}: after the end at {} bytes", value.len()));
             }
         }
         if let Ok(strict) = &strict {
@@ -131,7 +134,9 @@ fn places(value: &[u8], header: &AuthenticationResults<'_>) -> Result<(), Broken
             return Err(format!("{text:?} is not where it says"));
         }
         if range.start < last {
-            return Err(format!("{text:?} stands before what it follows"));
+            return Err(format!(
+                "{text:?} begins before the end of the previous part"
+            ));
         }
         last = range.end;
         let unfolded = text.unfolded_bytes();

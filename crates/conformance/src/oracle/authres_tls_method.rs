@@ -1,10 +1,15 @@
-//! What must hold for any text as the value of a `tls` property, for any bytes as a field with `tls`
-//! results, and for any report.
+//! Invariants of any text as the value of a `tls` property, of any bytes as a field with `tls` results, and of any
+//! report.
 
 use authres_tls::{
-    AltName, AltNames, AttributeValue, AuthenticationResults, AuthenticationResultsBuf,
-    CipherSuite, DistinguishedName, Fingerprint, Options, Property, PropertyError, ResInfoBuf,
-    TlsDiagnosticKind, TlsProperty, TlsReport, TlsResInfo, ValueError, Word, WriteOptions,
+    AuthenticationResults, AuthenticationResultsBuf, Options, ResInfoBuf, TlsResInfo, WriteOptions,
+    policy::TlsReport,
+    syntax::Property,
+    tls::dn::{AttributeValue, DistinguishedName},
+    tls::san::{AltName, AltNames},
+    tls::{
+        CipherSuite, Fingerprint, PropertyError, TlsDiagnosticKind, TlsProperty, ValueError, Word,
+    },
 };
 
 use super::Broken;
@@ -15,11 +20,11 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
 
 fn points_into(error: ValueError, text: &str) -> Result<(), Broken> {
     check(error.offset() <= text.len(), || {
-        format!("{error}: behind {} bytes", text.len())
+        format!("{error}: after the end at {} bytes", text.len())
     })
 }
 
-/// Whether folding and collapsing leave a text as it is, and it is printable ASCII.
+/// Returns `true` if folding and collapsing leave a text unchanged, and it is printable ASCII.
 fn survives(text: &str) -> bool {
     text.bytes().all(|octet| matches!(octet, b' '..=b'~'))
         && !text.contains("  ")
@@ -47,11 +52,11 @@ pub fn rdns(name: &DistinguishedName<'_>) -> Attributes {
         .collect()
 }
 
-/// A name that is read is written so that it reads back the same, in ASCII that no fold harms; the parts
-/// of the text that are types and values stand in it, and no RDN is empty.
+/// Checks that a name that is read is written so that it reads back the same, in ASCII that folding does not change;
+/// the parts of the text that are types and values appear in it, and no RDN is empty.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn distinguished_name(text: &str) -> Result<(), Broken> {
     let name = match DistinguishedName::parse(text) {
         Ok(name) => name,
@@ -93,7 +98,7 @@ pub fn distinguished_name(text: &str) -> Result<(), Broken> {
 /// A list of names that is read is written so that it reads back the same, in ASCII that no fold harms.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn alt_names(text: &str) -> Result<(), Broken> {
     let names = match AltNames::parse(text) {
         Ok(names) => names,
@@ -117,7 +122,7 @@ pub fn alt_names(text: &str) -> Result<(), Broken> {
 /// A fingerprint that is read is written as its octets, and reads back.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn fingerprint(text: &str) -> Result<(), Broken> {
     let read = match Fingerprint::parse(text) {
         Ok(read) => read,
@@ -139,25 +144,25 @@ pub fn fingerprint(text: &str) -> Result<(), Broken> {
     })
 }
 
-/// What a value of a field says of `tls` is the same whether it is asked for or noted: an accessor fails
-/// where there is a diagnostic of it, and only there.
+/// Checks that the accessors of `tls` and the diagnostics of a field agree: an accessor fails where there is a
+/// diagnostic of its property, and only there.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn tls(value: &[u8]) -> Result<(), Broken> {
     let Ok(header) = AuthenticationResults::parse(value, &Options::lenient()) else {
         return Ok(());
     };
     for lint in TlsResInfo::lint_all(&header) {
         check(lint.span().end() <= value.len(), || {
-            format!("{lint}: behind the value")
+            format!("{lint}: after the end of the value")
         })?;
     }
     for tls in TlsResInfo::all(&header).filter_map(Result::ok) {
         let kinds: Vec<_> = tls.diagnostics().map(|it| it.kind()).collect();
         let outside = tls.diagnostics().find(|it| it.span().end() > value.len());
         check(outside.is_none(), || {
-            format!("{outside:?}: behind the value")
+            format!("{outside:?}: after the end of the value")
         })?;
         let unknown = kinds.contains(&TlsDiagnosticKind::UnknownResult);
         check(unknown == tls.result().is_none(), || {
@@ -231,7 +236,7 @@ fn place(property: Property<'_>) -> Option<usize> {
     all.position(|it| property.is(it.ptype(), it.property()))
 }
 
-/// What a result says, but for its spelling; of what cannot be read, the text.
+/// Returns the meaning of a result without its spelling, and the text of the parts that cannot be read.
 fn meaning(tls: TlsResInfo<'_, '_>) -> Vec<String> {
     let suites = tls.values(TlsProperty::KeyCiphersuite).map(|it| {
         let text = it.unfolded();
@@ -295,8 +300,8 @@ fn meaning(tls: TlsResInfo<'_, '_>) -> Vec<String> {
     ]
 }
 
-/// A result that is written as the draft has it says what it said, with nothing to note but what cannot
-/// be read and what stands twice; written so again it is the same.
+/// Checks that a result that is written in the draft's form keeps its meaning, with diagnostics only of what cannot
+/// be read and what appears twice; written so again, it is the same.
 fn canonical(tls: TlsResInfo<'_, '_>) -> Result<(), Broken> {
     // What a lenient reading let through may not be one that is written.
     let Ok(again) = tls.to_canonical() else {
@@ -345,7 +350,7 @@ fn canonical(tls: TlsResInfo<'_, '_>) -> Result<(), Broken> {
 /// them is said again when asked again.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     if let Ok(text) = std::str::from_utf8(data) {
         distinguished_name(text)?;
@@ -390,7 +395,7 @@ pub fn field_of(report: &TlsReport) -> String {
 /// A report reads back as what it says, with nothing to note, by whatever writer.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn report(report: &TlsReport) -> Result<(), Broken> {
     let result = ResInfoBuf::try_from(report.clone()).map_err(|error| error.to_string())?;
     let written = AuthenticationResultsBuf::try_new("mx.example.net")

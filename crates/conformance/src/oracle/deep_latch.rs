@@ -1,4 +1,4 @@
-//! What must hold for any bytes in the grammars of `deep-latch`.
+//! Invariants of any bytes in the grammars of `deep-latch`.
 
 use deep_latch::{
     Capabilities, ClientReport, DeepStatus, DeepTag, Diagnostic, EncodeError, ErrorKind,
@@ -17,16 +17,16 @@ fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
 
 fn points_into(error: ParseError, text: &[u8]) -> Result<(), Broken> {
     check(error.offset() <= text.len(), || {
-        format!("{error}: behind {} bytes", text.len())
+        format!("{error}: after the end at {} bytes", text.len())
     })
 }
 
 fn encoded<T>(written: Result<T, EncodeError>) -> Result<T, Broken> {
-    written.map_err(|error| format!("what was read is not written: {error}"))
+    written.map_err(|error| format!("cannot write the value that was read: {error}"))
 }
 
 fn decoded<T>(read: Result<T, ParseError>) -> Result<T, Broken> {
-    read.map_err(|error| format!("what was written is not read: {error}"))
+    read.map_err(|error| format!("cannot read the value that was written: {error}"))
 }
 
 const LENIENT: StatusOptions = StatusOptions {
@@ -37,7 +37,7 @@ const LENIENT: StatusOptions = StatusOptions {
 /// All of the oracles below.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     status(data)?;
     imap_id(data)?;
@@ -54,7 +54,7 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
 /// list of tags is written as it was read.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn tag(text: &str) -> Result<(), Broken> {
     match SecurityTag::parse(text) {
         Err(error) => points_into(error, text.as_bytes())?,
@@ -88,7 +88,7 @@ fn owned(tags: Vec<SecurityTag<'_>>) -> Vec<SecurityTag<'static>> {
     tags.into_iter().map(SecurityTag::into_owned).collect()
 }
 
-/// With one byte less, or one more, at the end, a text is refused or is another value.
+/// Checks that a text with one byte less, or one more, at the end is refused or is another value.
 fn differs<T: PartialEq>(
     text: &str,
     read: impl Fn(&str) -> Option<T>,
@@ -111,7 +111,7 @@ fn differs<T: PartialEq>(
 /// it is, and so has IMAP.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn status(data: &[u8]) -> Result<(), Broken> {
     let Ok(text) = std::str::from_utf8(data) else {
         return Ok(());
@@ -254,7 +254,7 @@ fn line(line: &str) -> Result<(), Broken> {
 /// written and read back too.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn imap_id(list: &[u8]) -> Result<(), Broken> {
     let parameters = match IdParameters::parse(list) {
         Ok(parameters) => parameters,
@@ -339,11 +339,11 @@ fn is_esmtp_value(octet: u8) -> bool {
     matches!(octet, 33..=60 | 62..=126)
 }
 
-/// A command that is read is written, without the parameters that nobody knows, so that it reads back the
-/// same; so is the ID command that says the same.
+/// Checks that a command that is read is written, without unknown parameters, so that it reads back the same; so is
+/// the ID command with the same content.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn smtp_client(data: &[u8]) -> Result<(), Broken> {
     let Ok(line) = std::str::from_utf8(data) else {
         return Ok(());
@@ -371,7 +371,7 @@ pub fn smtp_client(data: &[u8]) -> Result<(), Broken> {
 /// what its body is; with a byte less or more it is another or none. So is a clause of a Received field.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn security_latch(data: &[u8]) -> Result<(), Broken> {
     let Ok(text) = std::str::from_utf8(data) else {
         return Ok(());
@@ -449,7 +449,7 @@ fn clause(text: &str) -> Result<(), Broken> {
 /// The capabilities are the words of the text.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn capabilities(text: &str) -> Result<(), Broken> {
     let capabilities = match Capabilities::parse(text) {
         Ok(capabilities) => capabilities,

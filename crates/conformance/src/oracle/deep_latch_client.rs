@@ -1,4 +1,4 @@
-//! What must hold of a client of `deep-latch` whatever a server says to it.
+//! Invariants of a client of `deep-latch` for any octets that a server sends.
 //!
 //! The first byte of the input says which client it is and how its handshake fails, the second what else happens; what the server says in
 //! clear, over TLS and after login follows, with 0xff between, which is no byte of the protocols.
@@ -12,15 +12,15 @@ use deep_latch::{
 
 use super::Broken;
 
-/// How many bytes a client may send, and how many events it may have: both are bounded, whatever the server
-/// says. A command is at most some kilobytes, and there are at most nine.
+/// The limit of bytes that a client may send, and of its events: both are bounded, whatever the server sends. A
+/// command is at most some kilobytes, and there are at most nine.
 const MAX_SENT_BYTES: usize = 16_384;
 const MAX_EVENTS: usize = 4096;
 
 /// The separator of the parts.
 pub const SEPARATOR: u8 = 0xff;
 
-/// What is not in the server's hands.
+/// The settings that the server does not control.
 #[derive(Clone, Copy, Debug)]
 struct Setting {
     tls: TlsStart,
@@ -39,14 +39,14 @@ enum End {
     Failed(ClientError),
 }
 
-/// What a client did.
+/// The observed behaviour of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Done {
     sent: [Vec<u8>; 3],
     stored: Vec<LatchRecord>,
     events: Vec<ClientEvent>,
     end: End,
-    /// What is left for the caller, if there is anything to go on with.
+    /// The octets that are left for the caller, if the session continues.
     left: Vec<u8>,
     record: LatchRecord,
 }
@@ -55,7 +55,7 @@ struct Done {
 /// latches what it may and nothing else.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     let (Some(&kind), Some(&choice)) = (data.first(), data.get(1)) else {
         return Ok(());
@@ -194,10 +194,13 @@ fn holds<P: Protocol + Clone>(
             "a command that it may not send",
         )?;
         let told = sent.contains("latch") || sent.contains("security-tags");
-        check(setting.report || !told, "told, against the caller's word")?;
+        check(
+            setting.report || !told,
+            "a report is sent, but the caller turned reports off",
+        )?;
     }
     let clear = commands.first().is_some_and(|sent| sent.contains("latch"));
-    check(!clear, "told in clear")?;
+    check(!clear, "a report is sent in clear")?;
 
     let in_use = matches!(whole.end, End::LogIn | End::Ready);
     let over_tls = setting.tls == TlsStart::Implicit
@@ -210,7 +213,7 @@ fn holds<P: Protocol + Clone>(
         .is_ok_and(|facts| facts.dane == DaneVerdict::Differs);
     check(
         !(in_use && has_tls && contradicted),
-        "goes on against TLSA records",
+        "continues although TLSA records contradict the certificate",
     )?;
     let good = setting
         .facts
@@ -220,7 +223,7 @@ fn holds<P: Protocol + Clone>(
     let cert = latched.contains(&&SecurityTag::TLS_CERT);
     check(
         !(in_use && cert && good.is_none()),
-        "a latch was passed over",
+        "continues although tls-cert is latched and not achieved",
     )?;
     // STARTTLS may be refused, and the account allow clear: never with a latch.
     let clear_allowed = setting.tls == TlsStart::StartTlsIfOffered && latched.is_empty();
@@ -247,7 +250,10 @@ fn holds<P: Protocol + Clone>(
     let recorded = now.status() != before.status();
     check(!recorded || has_tls && authenticated, "recorded")?;
     let stored = whole.stored.last().unwrap_or(before);
-    check(stored == now, "what was learnt is not stored")?;
+    check(
+        stored == now,
+        "the last stored record is not the present one",
+    )?;
     if let End::Refused(failure) = &whole.end {
         let of_the_record = |tag: &SecurityTag<'_>| before.is_latched(tag);
         check(
@@ -272,7 +278,7 @@ fn holds<P: Protocol + Clone>(
     check(sent <= MAX_SENT_BYTES, "too much sent")
 }
 
-/// Whether the server may have greeted with PREAUTH.
+/// Returns `true` if the server may have greeted with PREAUTH.
 fn preauth(server: [&[u8]; 3]) -> bool {
     server.iter().any(|said| {
         said.get(..9)

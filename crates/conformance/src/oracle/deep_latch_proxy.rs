@@ -1,5 +1,5 @@
-//! What must hold of the IMAP proxy of `deep-latch` whatever a client sends, and whatever a server makes of it:
-//! the server finds no `tls` but the proxy's, however it reads what is forwarded.
+//! Invariants of the IMAP proxy of `deep-latch` for any octets of a client and any behaviour of a server: the server
+//! finds no `tls` but the proxy's, however it reads what is forwarded.
 //!
 //! The first byte of the input chooses the cipher suite, the others up to the first 0xff what the server does
 //! with each command and each literal; the client's octets follow.
@@ -8,7 +8,7 @@ use deep_latch::{CommandReader, ImapProxy, InboundTls, Received, TlsCipher};
 
 use super::Broken;
 
-/// What ends the choices.
+/// The octet that ends the choices.
 pub const SEPARATOR: u8 = 0xff;
 
 const OURS: &str = "TLS_OURS";
@@ -17,7 +17,7 @@ const OURS: &str = "TLS_OURS";
 /// however the client's octets are cut.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     let Some((&first, data)) = data.split_first() else {
         return Ok(());
@@ -39,7 +39,7 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
     Ok(())
 }
 
-/// What the server heard, and whether the proxy closed the connection.
+/// The commands that the server received, and `true` if the proxy closed the connection.
 type Heard = (Vec<Vec<u8>>, bool);
 
 fn connection(
@@ -96,7 +96,7 @@ struct Server<'a> {
     /// The command as far as it came, and how much of a literal is to come.
     command: Vec<u8>,
     literal: usize,
-    /// It asked for a line.
+    /// `true` if the server asked for a line.
     asked: bool,
     said: Vec<u8>,
     heard: Vec<Vec<u8>>,
@@ -143,7 +143,10 @@ impl Server<'_> {
         if std::mem::take(&mut self.asked) {
             let fits = |octet: &u8| octet.is_ascii_alphanumeric() || b"+/=".contains(octet);
             if line != b"*" && !line.iter().all(fits) {
-                return Err(format!("a command where a line is due: {}", shown()));
+                return Err(format!(
+                    "a command where an answer to the server was expected: {}",
+                    shown()
+                ));
             }
             self.answer();
             return Ok(());
@@ -160,7 +163,7 @@ impl Server<'_> {
                 self.say_tagged("BAD no literal");
             } else {
                 self.literal = length;
-                self.said.extend_from_slice(b"+ go on\r\n");
+                self.said.extend_from_slice(b"+ ready\r\n");
             }
             return Ok(());
         }

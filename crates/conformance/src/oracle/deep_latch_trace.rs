@@ -1,5 +1,5 @@
-//! What must hold of `deep-latch`'s latch machine whatever happens on a connection: any bytes are a host's
-//! record and a sequence of events.
+//! Invariants of `deep-latch`'s latch machine for any events on a connection: any bytes are a host's record and a
+//! sequence of events.
 
 use deep_latch::{
     Achievement, Action, CertificateFault, CertificateUsage, ChainVerdict, DaneIdentity,
@@ -14,7 +14,7 @@ fn check(holds: bool, what: &str) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
-/// What the bytes say, and nothing behind their end.
+/// A reader of the bytes; after their end it returns zeros.
 struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
@@ -36,7 +36,7 @@ impl<'a> Bytes<'a> {
         taken
     }
 
-    /// A status: by bits, or as text, read with leniency; nothing for what is none.
+    /// Reads a status: by bits, or as text, read with leniency; `None` if the text is not a status.
     fn status(&mut self) -> Option<DeepStatus<'static>> {
         let bits = self.next();
         if bits & 0x80 != 0 {
@@ -109,7 +109,7 @@ fn bound(facts: &SessionFacts) -> Achievement {
     }
 }
 
-/// What the draft's section 11.2 says of a tag, written here a second time.
+/// Returns the rule of the draft's section 11.2 for a tag, written here a second time.
 fn achieved(tag: &SecurityTag<'_>, facts: &SessionFacts, dane_identity: DaneIdentity) -> bool {
     let Some(tls) = facts.tls.filter(is_tls) else {
         return false;
@@ -179,14 +179,14 @@ fn negotiated_only(tag: &SecurityTag<'_>) -> bool {
     *tag == SecurityTag::TLS10 || *tag == SecurityTag::TLS12
 }
 
-/// A connection: the first bytes are the host's record and the client's facilities, the rest events. At each
-/// of them: nothing un-latches; what is latched is achieved, was advertised over this TLS session, and is but
-/// tls10 and tls12 where nothing vouches for the server; nothing is recorded then; a failure is for good, and
-/// offers what was recorded before; who goes on has what is latched; who has it is not refused; transitions say
-/// what changed, and nothing else.
+/// Checks a connection: the first bytes are the host's record and the client's facilities, the rest events. At each
+/// of them: nothing is un-latched; a tag that is latched is achieved, was advertised over this TLS session, and is
+/// other than tls10 and tls12 only if the server was authenticated; nothing is recorded otherwise; a failure is
+/// final, and offers what was recorded before; a client that continues has what is latched; a client that has it is
+/// not refused; transitions report the changes, and nothing else.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn events(data: &[u8]) -> Result<(), Broken> {
     let mut bytes = Bytes(data);
     let Ok(host) = Host::try_new("imap.example.com") else {
@@ -334,9 +334,9 @@ fn offered(actions: Vec<Action>) -> Option<StatusUrl<'static>> {
     })
 }
 
-/// A handshake that fails names what its reason says and nothing else: no latch and no certificate where the
-/// connection broke, no latch but those of the certificate where that was refused; and none goes on against
-/// TLSA records but by the caller's word.
+/// Checks that a handshake that fails names its reason and nothing else: no latch and no certificate if the
+/// connection broke, no latch but those of the certificate if that was refused; and that no connection continues
+/// against TLSA records unless the caller asked for it.
 fn by_cause(
     event: &Event<'_>,
     step: &Step,
@@ -366,13 +366,13 @@ fn by_cause(
                 !contradicted
                     || on_mismatch == OnTlsaMismatch::GoOn
                     || step.outcome != Outcome::Continue,
-                "goes on against TLSA records",
+                "continues although TLSA records contradict the certificate",
             )
         }
     }
 }
 
-/// What an event may latch and record.
+/// Checks the tags that an event may latch and record.
 fn one(
     before: &LatchSession,
     event: &Event<'_>,
@@ -415,7 +415,7 @@ fn one(
         .collect();
     check(
         told.len() == new.len() && new.iter().all(|tag| told.contains(tag)),
-        "what is told to be latched is not what is",
+        "the reported latches are not those of the record",
     )?;
     let recorded = step
         .transitions
@@ -424,7 +424,7 @@ fn one(
     let changed = was.status().map(DeepStatus::as_str) != is.status().map(DeepStatus::as_str);
     check(
         recorded == changed,
-        "what is told to be recorded is not what is",
+        "the reported status is not that of the record",
     )?;
     check(
         step.changes_record() == (was != is),
@@ -455,7 +455,7 @@ fn one(
     Ok(())
 }
 
-/// Who goes on, and who must not.
+/// Checks which sessions continue, and which must not.
 fn goes_on(
     before: &LatchSession,
     step: &Step,
@@ -475,14 +475,14 @@ fn goes_on(
             let kept = |tag: &SecurityTag<'_>| has(tag) || waits(tag);
             check(
                 before.record().latched().all(kept),
-                "goes on without what is latched",
+                "continues without a latched tag",
             )?;
             check(
                 in_clear.is_empty() || facts.tls.is_some(),
-                "goes on in clear with a server that advertised TLS",
+                "continues in clear with a server that advertised TLS",
             )
         }
-        Outcome::StartTls => check(facts.tls.is_none(), "TLS is due over TLS"),
+        Outcome::StartTls => check(facts.tls.is_none(), "STARTTLS is expected over TLS"),
         Outcome::Refuse(_) => check(
             !before.record().latched().all(has) || facts.tls.is_none(),
             "refused, though all that is latched is there",

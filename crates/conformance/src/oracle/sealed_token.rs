@@ -1,4 +1,4 @@
-//! What must hold for any sealed token of `tokenbind-http`, and for any `Cookie` header.
+//! Invariants of any sealed token of `tokenbind-http`, and of any `Cookie` header.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -15,12 +15,11 @@ use tokenbind_wire::{PointEncoding, ProvidedIdRef, TokenBindingId, token::Bearer
 
 use super::Broken;
 
-/// A token that is honored is what sealing its content gives, is honored until its last second on
-/// its own connection only, and no other text near it is honored. A refusal points into the text,
-/// or just behind it.
+/// Checks that a token that is honored is what sealing its content gives, is honored until its last second on its own
+/// connection only, and that no other text near it is honored. A refusal points into the text, or to its end.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn sealed_token(
     tokens: &BoundTokens,
     token: &[u8],
@@ -136,7 +135,7 @@ static CLIENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
 /// second reader of the format says.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn sealed_token_input(data: &[u8]) -> Result<(), Broken> {
     let Some((&choice, rest)) = data.split_first() else {
         return Ok(());
@@ -291,7 +290,7 @@ fn second_reader(
     }
 }
 
-/// A cookie is found if it stands there once, wherever it stands and whatever else stands there.
+/// Checks that a cookie is found if it appears once, at any place and beside any other text.
 fn cookie_headers(
     tokens: &BoundTokens,
     lines: &[u8],

@@ -85,7 +85,7 @@ fn web_safe(value: &[u8], allow_padding: bool) -> Result<Vec<u8>, (&'static str,
 /// character more or less is refused or another message.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn header(value: &[u8]) -> Result<(), Broken> {
     for allow_padding in [false, true] {
         let options = HeaderOptions { allow_padding };
@@ -277,7 +277,7 @@ impl Model {
 /// decides alike, and tells of a refusal once.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
     session: Option<Session>,
     options: server::Options,
@@ -329,7 +329,9 @@ pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
             || binding.terminate_reason().is_some() != terminated
             || told.load(Ordering::Relaxed) != usize::from(terminated)
         {
-            return Err(format!("request {number}: the refusal is not kept or told"));
+            return Err(format!(
+                "request {number}: the refusal is not kept, or not reported once"
+            ));
         }
         if matches!(expected, Plain::Bound(..))
             && let [value] = values.as_slice()
@@ -346,7 +348,7 @@ pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
     Ok(outcomes)
 }
 
-/// Whether a signature is good is its last octet's three low bits: states that need signatures are
+/// A verifier that takes a signature's last octet's three low bits for its verdict: states that need signatures are
 /// within the reach of a fuzzer.
 #[derive(Clone)]
 struct LowBits;
@@ -389,7 +391,7 @@ fn low_bits(signature: &[u8]) -> Result<(), SignatureInvalid> {
 /// modulo their number, had; twice if n is 32768 or more.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn requests(data: &[u8]) -> Result<(), Broken> {
     let Some((&choice, mut data)) = data.split_first() else {
         return Ok(());
@@ -456,8 +458,7 @@ pub struct Hop {
     pub to: Party,
 }
 
-/// A public key for each scope and kind, and signatures that are none: what is signed with which key
-/// is all that counts here.
+/// A public key for each scope and kind, with invalid signatures: only the signed octets and the key matter here.
 struct Stubs;
 
 struct Stub(PublicKey);
@@ -627,7 +628,7 @@ fn may_reveal(
 /// permits, by the rule; and its header holds the keys of the parties, and nothing else.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn redirects(consumer: &Party, hops: &[Hop]) -> Result<Vec<Disclosure>, Broken> {
     let mut browser = Browser::new();
     let mut from = browser.connect(consumer)?;
@@ -656,7 +657,7 @@ pub fn redirects(consumer: &Party, hops: &[Hop]) -> Result<Vec<Disclosure>, Brok
 /// A request of a page of `consumer` to `provider`, with the property `withRefererTokenBindingID`.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn script(asked: bool, consumer: &Party, provider: &Party) -> Result<Disclosure, Broken> {
     let mut browser = Browser::new();
     browser.connect(consumer)?;
@@ -680,7 +681,7 @@ pub fn script(asked: bool, consumer: &Party, provider: &Party) -> Result<Disclos
 /// status, and the number of headers with their values.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn redirect(data: &[u8]) -> Result<(), Broken> {
     let Some((&first, mut data)) = data.split_first() else {
         return Ok(());
@@ -739,7 +740,7 @@ fn chosen_party(choice: u8) -> Result<Party, Broken> {
 /// what follows it, and without its last byte it cannot be read.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn client_hello(records: &[u8]) -> Result<(), Broken> {
     let offer = ClientOffer::from_records(records);
     if let Some((alpn, cipher_suites)) = rustls_sees(records) {
@@ -755,7 +756,7 @@ pub fn client_hello(records: &[u8]) -> Result<(), Broken> {
     let Ok(offer) = offer else {
         return Ok(());
     };
-    let message = handshake_message(records).ok_or("a record was read that is none")?;
+    let message = handshake_message(records).ok_or("a record was read that is malformed")?;
     for size in [1, 7, 1000, 16384] {
         let cut: Vec<u8> = message
             .chunks(size)
@@ -765,7 +766,7 @@ pub fn client_hello(records: &[u8]) -> Result<(), Broken> {
             return Err(format!("in records of {size} bytes it is another offer"));
         }
         if ClientOffer::from_records(&[cut.as_slice(), b"?"].concat()).as_ref() != Ok(&offer) {
-            return Err("what follows is looked at".into());
+            return Err("octets after the ClientHello change the result".into());
         }
         if ClientOffer::from_records(&cut[..cut.len() - 1]).is_ok() {
             return Err("its last byte does not matter".into());

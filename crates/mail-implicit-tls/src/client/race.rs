@@ -28,7 +28,7 @@ fn in_turns(addresses: &[IpAddr]) -> Vec<IpAddr> {
 }
 
 /// Connects to the first address that answers. The next attempt begins when one fails or after [`ATTEMPT_DELAY`].
-pub(super) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+pub(crate) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
     let mut attempts = JoinSet::new();
     let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in in_turns(addresses) {

@@ -20,15 +20,15 @@ use hickory_resolver::{
 use tokio::time::timeout;
 
 use super::{
-    Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES, MAX_RECORDS,
-    Question, Record, RecordKind, Records, Resolve, Srv, Tlsa, anchors::TrustAnchors,
+    ANSWER_TIMEOUT, Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES,
+    MAX_RECORDS, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa, anchors::TrustAnchors,
 };
 
-/// The time that one answer may take, with the aliases before it. hickory alone waits 15 seconds for a silent server.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// A resolver that validates every answer, by hickory.
-pub struct HickoryResolver(Resolver<TokioRuntimeProvider>);
+pub struct HickoryResolver {
+    resolver: Resolver<TokioRuntimeProvider>,
+    timeout: Duration,
+}
 
 impl std::fmt::Debug for HickoryResolver {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -56,7 +56,18 @@ impl HickoryResolver {
         options.use_hosts_file = ResolveHosts::Never;
         // Without the aliases in an answer, an insecure alias of a secure name would count as secure.
         options.preserve_intermediates = true;
-        builder.build().ok().map(Self)
+        builder.build().ok().map(|resolver| Self {
+            resolver,
+            timeout: ANSWER_TIMEOUT,
+        })
+    }
+
+    /// Sets the time that one answer may take, with the aliases before it, in place of 10 seconds. hickory alone waits
+    /// 15 seconds for a silent server.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     async fn answer(&self, question: &Question) -> Result<Answer, LookupFailure> {
@@ -91,7 +102,7 @@ impl HickoryResolver {
     /// Asks for records of one name, which is not followed.
     async fn ask(&self, name: &DnsName, kind: RecordKind) -> Result<Answer, LookupFailure> {
         let absolute = Name::from_ascii(name.to_string()).map_err(|_| LookupFailure::Malformed)?;
-        let lookup = match self.0.lookup(absolute, record_type(kind)).await {
+        let lookup = match self.resolver.lookup(absolute, record_type(kind)).await {
             Ok(lookup) => lookup,
             Err(error) => return failure(error),
         };
@@ -127,7 +138,7 @@ impl HickoryResolver {
 impl Resolve for HickoryResolver {
     fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
         Box::pin(async {
-            match timeout(ANSWER_TIMEOUT, self.answer(question)).await {
+            match timeout(self.timeout, self.answer(question)).await {
                 Ok(answer) => answer.unwrap_or_else(Answer::Failed),
                 Err(_) => Answer::Failed(LookupFailure::Timeout),
             }

@@ -30,8 +30,8 @@ use domain::{
 use tokio::time::timeout;
 
 use super::{
-    Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES, MAX_RECORDS,
-    Question, Record, RecordKind, Records, Resolve, Srv, Tlsa, anchors::TrustAnchors,
+    ANSWER_TIMEOUT, Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES,
+    MAX_RECORDS, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa, anchors::TrustAnchors,
 };
 
 /// The time after which a question without an answer is asked again.
@@ -39,9 +39,6 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// The number of times that a question is asked again over UDP.
 const RETRIES: u8 = 2;
-
-/// The time that one answer may take, with the questions that validate it.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The size of a UDP answer that is asked for, which passes without fragments (DNS flag day 2020).
 const UDP_PAYLOAD_BYTES: u16 = 1232;
@@ -81,6 +78,7 @@ impl std::error::Error for ResolverError {}
 pub struct ValidatingResolver {
     upstream: Upstream,
     context: context::ValidationContext<Upstream>,
+    timeout: Duration,
 }
 
 impl fmt::Debug for ValidatingResolver {
@@ -95,7 +93,18 @@ impl ValidatingResolver {
     pub fn new(server: SocketAddr, anchors: &TrustAnchors) -> Self {
         let upstream = connect(server);
         let context = context::ValidationContext::new(trust(anchors), upstream.clone());
-        Self { upstream, context }
+        Self {
+            upstream,
+            context,
+            timeout: ANSWER_TIMEOUT,
+        }
+    }
+
+    /// Sets the time that one answer may take, with the questions that validate it, in place of 10 seconds.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// Returns a resolver that asks the first server of `/etc/resolv.conf`. It must be called within a tokio
@@ -140,7 +149,7 @@ impl ValidatingResolver {
 
 impl Resolve for ValidatingResolver {
     fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
-        Box::pin(within_time(self.answer(question)))
+        Box::pin(within_time(self.timeout, self.answer(question)))
     }
 }
 
@@ -149,6 +158,7 @@ impl Resolve for ValidatingResolver {
 #[derive(Debug)]
 pub struct LoopbackResolver {
     upstream: Upstream,
+    timeout: Duration,
 }
 
 impl LoopbackResolver {
@@ -160,9 +170,17 @@ impl LoopbackResolver {
         match server.ip().to_canonical().is_loopback() {
             true => Ok(Self {
                 upstream: connect(server),
+                timeout: ANSWER_TIMEOUT,
             }),
             false => Err(ResolverError::NotLoopback(server)),
         }
+    }
+
+    /// Sets the time that one answer may take, in place of 10 seconds.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     async fn answer(&self, question: &Question) -> Result<Answer, LookupFailure> {
@@ -185,7 +203,7 @@ impl LoopbackResolver {
 
 impl Resolve for LoopbackResolver {
     fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
-        Box::pin(within_time(self.answer(question)))
+        Box::pin(within_time(self.timeout, self.answer(question)))
     }
 }
 
@@ -232,8 +250,11 @@ fn system_server(path: &Path) -> Result<SocketAddr, ResolverError> {
     server.ok_or(ResolverError::Configuration(io::ErrorKind::NotFound))
 }
 
-async fn within_time(answer: impl Future<Output = Result<Answer, LookupFailure>>) -> Answer {
-    match timeout(ANSWER_TIMEOUT, answer).await {
+async fn within_time(
+    time: Duration,
+    answer: impl Future<Output = Result<Answer, LookupFailure>>,
+) -> Answer {
+    match timeout(time, answer).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(failure)) => Answer::Failed(failure),
         Err(_) => Answer::Failed(LookupFailure::Timeout),
@@ -409,26 +430,25 @@ fn end_of_aliases(
     for record in message.answer().map_err(|_| LookupFailure::Malformed)? {
         let record = record.map_err(|_| LookupFailure::Malformed)?;
         if record.class() == Class::IN && record.rtype() == Rtype::CNAME {
-            let owner = dns_name(&record.owner());
             let target = data::<Cname<ParsedName<_>>>(&record).and_then(|it| dns_name(it.cname()));
-            aliases.push(
-                owner
-                    .zip(target)
-                    .map(|pair| (pair, record.ttl().into_duration())),
-            );
+            aliases.push((
+                dns_name(&record.owner()),
+                target,
+                record.ttl().into_duration(),
+            ));
         }
     }
     for _ in 0..=MAX_ALIASES {
         let mut here = aliases
             .iter()
-            .flatten()
-            .filter(|((owner, _), _)| *owner == name);
-        let Some(((_, target), alias_ttl)) = here.next() else {
+            .filter(|(owner, ..)| owner.as_ref() == Some(&name));
+        let Some((_, target, alias_ttl)) = here.next() else {
             return Ok((name, ttl));
         };
-        if here.next().is_some() {
+        // An alias of a name that no host or service has is a failure: without it the answer would be a denial.
+        let (Some(target), None) = (target, here.next()) else {
             return Err(LookupFailure::Malformed);
-        }
+        };
         ttl = ttl.min(*alias_ttl);
         name = target.clone();
     }

@@ -1,9 +1,15 @@
 //! Feature `autoconfig`: Mozilla's configuration files (`clientConfig`, version 1.1), without I/O.
 //!
-//! A caller fetches a file from [`urls`] over https, with the certificate verified for the URL's host, and follows no
-//! redirect to another scheme or domain. Then the servers count as named by the mail domain: [`Source::Autoconfig`].
+//! A file is fetched from [`urls`] over https, with the certificate verified for the URL's host, and no redirect to
+//! another scheme or domain is followed. Then the servers count as named by the mail domain: [`Source::Autoconfig`].
+//! [`fetch`] has the decisions, and the `Fetcher` of the feature `autoconfig-fetch` the connections.
 
 use std::fmt;
+
+pub mod fetch;
+#[cfg(feature = "autoconfig-fetch")]
+#[cfg_attr(docsrs, doc(cfg(feature = "autoconfig-fetch")))]
+pub mod https;
 
 use roxmltree::{Document, Node, ParsingOptions};
 
@@ -27,14 +33,50 @@ pub const MAX_SERVERS: usize = 32;
 /// The greatest length of a user name or of the name of a mechanism, in octets.
 pub const MAX_TEXT_BYTES: usize = 512;
 
+/// A place where a mail domain may have its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Location {
+    /// `https://autoconfig.DOMAIN/mail/config-v1.1.xml`
+    AutoconfigHost,
+    /// `https://DOMAIN/.well-known/autoconfig/mail/config-v1.1.xml`
+    WellKnown,
+}
+
+impl Location {
+    /// The places, in the order of preference.
+    pub const ALL: [Self; 2] = [Self::AutoconfigHost, Self::WellKnown];
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::AutoconfigHost => "/mail/config-v1.1.xml",
+            Self::WellKnown => "/.well-known/autoconfig/mail/config-v1.1.xml",
+        }
+    }
+
+    /// Returns the host, or `None` if its name would be longer than names may be.
+    fn host(self, domain: &DomainName) -> Option<DomainName> {
+        match self {
+            Self::AutoconfigHost => DomainName::parse(&format!("autoconfig.{domain}")).ok(),
+            Self::WellKnown => Some(domain.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AutoconfigHost => "the host autoconfig of the domain",
+            Self::WellKnown => "the well-known URI of the domain",
+        })
+    }
+}
+
 /// Returns the URLs to ask for a mail domain, in this order. They have https only, and do not tell the host the user's
 /// address.
 #[must_use]
-pub fn urls(domain: &DomainName) -> [String; 2] {
-    [
-        format!("https://autoconfig.{domain}/mail/config-v1.1.xml"),
-        format!("https://{domain}/.well-known/autoconfig/mail/config-v1.1.xml"),
-    ]
+pub fn urls(domain: &DomainName) -> Vec<String> {
+    let url = |it: Location| Some(format!("https://{}{}", it.host(domain)?, it.path()));
+    Location::ALL.into_iter().filter_map(url).collect()
 }
 
 /// A configuration file.
@@ -184,13 +226,15 @@ impl ClientConfig {
         }
         let text = std::str::from_utf8(file)
             .map_err(|error| AutoconfigError::new(Kind::Utf8, error.valid_up_to()))?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let without_mark = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mark = text.len().saturating_sub(without_mark.len());
+        let offset = |node: &Node<'_, '_>| node.range().start.saturating_add(mark);
         let options = ParsingOptions {
             allow_dtd: false,
             nodes_limit: MAX_NODES,
             ..ParsingOptions::default()
         };
-        let document = Document::parse_with_options(text, options).map_err(|error| {
+        let document = Document::parse_with_options(without_mark, options).map_err(|error| {
             let kind = match error {
                 roxmltree::Error::DtdDetected => Kind::Dtd,
                 roxmltree::Error::NodesLimitReached => Kind::TooManyNodes,
@@ -203,7 +247,7 @@ impl ClientConfig {
             .children()
             .find(|child| is(child, "emailProvider"))
             .filter(|_| is(&root, "clientConfig"))
-            .ok_or(AutoconfigError::new(Kind::Format, root.range().start))?;
+            .ok_or(AutoconfigError::new(Kind::Format, offset(&root)))?;
         let mut config = Self {
             servers: Vec::new(),
             refused: Vec::new(),
@@ -212,8 +256,7 @@ impl ClientConfig {
             |child: &Node<'_, '_>| is(child, "incomingServer") || is(child, "outgoingServer");
         for (index, server) in provider.children().filter(is_server).enumerate() {
             if index >= MAX_SERVERS {
-                let start = server.range().start;
-                return Err(AutoconfigError::new(Kind::TooManyServers, start));
+                return Err(AutoconfigError::new(Kind::TooManyServers, offset(&server)));
             }
             match read(&server, user) {
                 Ok(server) => config.servers.push(server),
@@ -224,7 +267,8 @@ impl ClientConfig {
     }
 
     /// Returns the servers as offers for an account of this level: those with implicit TLS, then those with STARTTLS,
-    /// each in the order of the file (draft-newman-email-deep-02 section 8); at the low level, those in clear text.
+    /// each in the order of the file (draft-newman-email-deep-02 section 8); at the low level, if the file has neither,
+    /// those in clear text.
     #[must_use]
     pub fn offers(&self, level: PrivacyLevel) -> Offers {
         let of = |protocol| self.offer(protocol, level);
@@ -247,9 +291,10 @@ impl ClientConfig {
         let candidates: Vec<_> = of(Security::Implicit)
             .chain(of(Security::StartTls))
             .collect();
+        // newman-8-3: clear text "unless there are no advertised configurations using TLS".
         let clear: Vec<_> = match level {
-            PrivacyLevel::High => Vec::new(),
-            PrivacyLevel::Low => of(Security::Clear).collect(),
+            PrivacyLevel::Low if candidates.is_empty() => of(Security::Clear).collect(),
+            _ => Vec::new(),
         };
         if candidates.is_empty() && clear.is_empty() {
             return Offer::NotAdvertised(Dnssec::Insecure);

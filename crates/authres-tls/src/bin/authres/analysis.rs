@@ -1,10 +1,13 @@
-//! A field read, strictly and leniently, and all there is to say against it.
+//! The analysis of a field: its strict and its lenient reading, and all findings.
 
 use std::ops::Range;
 
 use authres_tls::{
-    AuthenticationResults, Body, Diagnostic, DiagnosticKind, Disguise, NotTls, ParseError, ResInfo,
-    Span, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsLintKind, TlsResInfo, registry::Method,
+    AuthenticationResults, ParseError, ResInfo, TlsResInfo,
+    registry::Method,
+    strip::Disguise,
+    syntax::{Body, Diagnostic, DiagnosticKind, Span},
+    tls::{NotTlsError, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsLintKind},
 };
 
 use crate::{
@@ -14,11 +17,11 @@ use crate::{
     visible::Visible,
 };
 
-/// A field as it was read.
+/// A field and its readings.
 pub(crate) struct Analysis<'a> {
-    /// Whether a strict reading takes the value; `None` if none was asked for.
+    /// The verdict of the strict reading; `None` if it was not requested.
     pub(crate) strict: Option<Result<(), ParseError>>,
-    /// Whether a lenient reading takes it; `None` if none was asked for.
+    /// The verdict of the lenient reading; `None` if it was not requested.
     pub(crate) lenient: Option<Result<(), ParseError>>,
     /// The tree of the lenient reading, or of the strict one if that is the only one.
     pub(crate) tree: Result<AuthenticationResults<'a>, ParseError>,
@@ -48,7 +51,7 @@ impl<'a> Analysis<'a> {
         }
     }
 
-    /// What is wrong with the form: an error, or what was let through, in the order of the bytes.
+    /// Returns the faults of the form: an error, or the deviations accepted with a warning, in the order of the bytes.
     pub(crate) fn findings_of_form(&self) -> Vec<Finding> {
         let mut findings: Vec<_> = self.disguise.map(hidden).into_iter().collect();
         let tree = match &self.tree {
@@ -58,9 +61,9 @@ impl<'a> Analysis<'a> {
                 return findings;
             }
         };
-        findings.extend(tree.diagnostics().iter().map(let_through));
+        findings.extend(tree.diagnostics().iter().map(accepted));
         let tls = TlsResInfo::all(tree).filter_map(Result::ok);
-        findings.extend(tls.flat_map(|it| it.diagnostics()).map(tls_let_through));
+        findings.extend(tls.flat_map(|it| it.diagnostics()).map(accepted_tls));
         if let (true, Some(Err(error))) = (tree.diagnostics().is_empty(), self.strict) {
             findings.push(refused(error));
         }
@@ -68,7 +71,7 @@ impl<'a> Analysis<'a> {
         findings
     }
 
-    /// All there is to say, in the order of the bytes.
+    /// Returns all findings, in the order of the bytes.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let mut findings = self.findings_of_form();
         if let Ok(tree) = &self.tree {
@@ -76,7 +79,7 @@ impl<'a> Analysis<'a> {
                 findings.push(Finding::new(
                     Severity::Warning,
                     "unsupported-version",
-                    "a version that is not known: the field is not to be used",
+                    "a version that is unknown version: the field must not be used",
                     version.span(),
                 ));
             }
@@ -91,7 +94,7 @@ impl<'a> Analysis<'a> {
 fn hidden(disguise: Disguise) -> Finding {
     let text = match disguise {
         Disguise::LineBreak => {
-            "only some readers see this field: it begins after a character that they take for a line break"
+            "only some readers see this field: it begins after a character that they read as a line break"
         }
         _ => "only some readers see this field: its name has characters that they ignore",
     };
@@ -103,7 +106,7 @@ fn hidden(disguise: Disguise) -> Finding {
     }
 }
 
-/// A place that is known by its first byte only.
+/// Returns a place of which only the first byte is known.
 fn byte(offset: usize) -> Range<usize> {
     offset..offset.saturating_add(1)
 }
@@ -117,7 +120,7 @@ fn refused(error: ParseError) -> Finding {
     }
 }
 
-fn let_through(diagnostic: &Diagnostic) -> Finding {
+fn accepted(diagnostic: &Diagnostic) -> Finding {
     use DiagnosticKind as Kind;
     let field = diagnostic.field();
     let text = match diagnostic.kind() {
@@ -125,44 +128,44 @@ fn let_through(diagnostic: &Diagnostic) -> Finding {
             "the authserv-id is neither a token nor a quoted-string".to_owned()
         }
         Kind::MissingAuthservId => {
-            "there is no authserv-id: nobody says who made these checks".to_owned()
+            "there is no authserv-id: the server that made these checks is unknown".to_owned()
         }
         Kind::JunkAfterAuthservId => {
-            "passed over: something between the authserv-id and the first \";\"".to_owned()
+            "skipped: text between the authserv-id and the first \";\"".to_owned()
         }
         Kind::MissingSemicolon => "no \";\" before the first result".to_owned(),
         Kind::BadResinfo(why) => {
             format!(
-                "passed over: a result that cannot be read ({field}: {})",
+                "skipped: a result that cannot be parsed ({field}: {})",
                 why.name()
             )
         }
         Kind::JunkInResinfo(why) => {
             format!(
-                "skipped: words in a result that are no property ({field}: {})",
+                "skipped: words in a result that are not a property ({field}: {})",
                 why.name()
             )
         }
         Kind::MissingCfws => "no white space between a reason and the next property".to_owned(),
         Kind::DottedMethod => "names before the method, with full stops".to_owned(),
         Kind::MalformedMethodVersion => {
-            "the version of the method is no number: the result is to be ignored".to_owned()
+            "the version of the method is not a number: the result must be ignored".to_owned()
         }
-        Kind::EmptyValue => format!("nothing after the \"=\"; the value is empty ({field})"),
+        Kind::EmptyValue => format!("no value after the \"=\"; it is read as empty ({field})"),
         Kind::EmptyResinfo => "no result between two \";\"".to_owned(),
-        Kind::TrailingSemicolon => "a \";\" at the end, and no result behind it".to_owned(),
-        Kind::NoneMixed => "passed over: \"none\" beside results".to_owned(),
+        Kind::TrailingSemicolon => "a \";\" at the end, and no result after it".to_owned(),
+        Kind::NoneMixed => "skipped: \"none\" together with results".to_owned(),
         Kind::UnderscoreInKeyword => format!("an underscore in the keyword ({field})"),
         Kind::KeywordEndsWithHyphen => format!("the keyword ends with a hyphen ({field})"),
-        Kind::UndottedPair => "key=value where ptype.property=value is due".to_owned(),
+        Kind::UndottedPair => "key=value where ptype.property=value is expected".to_owned(),
         Kind::UnquotedTspecials => {
-            "special characters in a value without quotes; it is taken to end at the next blank, \
+            "special characters in a value without quotes; its end is assumed at the next space, \
              \";\", comment or quote"
                 .to_owned()
         }
-        Kind::BareLfFold => "a line is folded with LF where CRLF is due".to_owned(),
+        Kind::BareLfFold => "a line is folded with LF where CRLF is expected".to_owned(),
         Kind::NonAscii => format!("characters outside ASCII ({field})"),
-        _ => format!("let through: {diagnostic}"),
+        _ => format!("accepted with a warning: {diagnostic}"),
     };
     Finding {
         severity: Severity::Warning,
@@ -172,19 +175,17 @@ fn let_through(diagnostic: &Diagnostic) -> Finding {
     }
 }
 
-fn tls_let_through(diagnostic: TlsDiagnostic) -> Finding {
+fn accepted_tls(diagnostic: TlsDiagnostic) -> Finding {
     use TlsDiagnosticKind as Kind;
     let text = match diagnostic.kind() {
         Kind::ResultAlias => {
-            "\"permererror\", as a table of the draft misspells it, taken for \"permerror\""
+            "\"permererror\", as a table of the draft misspells it, read as \"permerror\""
                 .to_owned()
         }
-        Kind::UnknownResult => "not a result of the draft: to be treated as no result".to_owned(),
-        Kind::DuplicateProperty => {
-            "the property stands again: neither value can be relied on".to_owned()
-        }
-        Kind::DnWhitespace => "runs of blanks in a distinguished name, as folding leaves them; \
-                               each taken for one"
+        Kind::UnknownResult => "not a result of the draft: treated as absent".to_owned(),
+        Kind::DuplicateProperty => "duplicate property: neither value can be relied on".to_owned(),
+        Kind::DnWhitespace => "runs of spaces in a distinguished name, as folding leaves them; \
+                               each is read as one"
             .to_owned(),
         Kind::BadDn(why) => format!("not a distinguished name ({})", why.name()),
         Kind::BadAltName(why) => format!("not a list of alternative names ({})", why.name()),
@@ -197,7 +198,7 @@ fn tls_let_through(diagnostic: TlsDiagnostic) -> Finding {
         Kind::CipherSuiteNotIanaName => {
             "not a description of the IANA registry, e.g. TLS_AES_128_GCM_SHA256".to_owned()
         }
-        Kind::FingerprintFolded => "blanks in a fingerprint, as folding leaves them".to_owned(),
+        Kind::FingerprintFolded => "spaces in a fingerprint, as folding leaves them".to_owned(),
         Kind::BadFingerprint(why) => format!("not a fingerprint ({})", why.name()),
         Kind::KeyLengthOfTwo => {
             "two numbers in key.length: the bits used, of those the algorithm has".to_owned()
@@ -206,7 +207,7 @@ fn tls_let_through(diagnostic: TlsDiagnostic) -> Finding {
         Kind::KeyStrengthCase => {
             "key.strength in another case than the draft's low, medium, high".to_owned()
         }
-        _ => format!("let through: {diagnostic}"),
+        _ => format!("accepted with a warning: {diagnostic}"),
     };
     Finding::new(
         Severity::Warning,
@@ -219,7 +220,9 @@ fn tls_let_through(diagnostic: TlsDiagnostic) -> Finding {
 fn contradiction(lint: TlsLint) -> Finding {
     use TlsLintKind as Kind;
     let text = match lint.kind() {
-        Kind::SeveralResults => "another tls result: which one holds cannot be told".to_owned(),
+        Kind::SeveralResults => {
+            "more than one tls result: it is unclear which one is valid".to_owned()
+        }
         Kind::UnknownProperty => "the draft has no such property".to_owned(),
         Kind::NoneWithProperties => {
             "sent in clear, yet with properties of a TLS session".to_owned()
@@ -243,7 +246,7 @@ fn contradiction(lint: TlsLint) -> Finding {
     Finding::new(severity, lint.kind().name(), text, lint.span())
 }
 
-/// Names that the registries do not have. Of `tls`, reading and lints say the same.
+/// Returns the names that no registry has. For `tls`, the diagnostics and lints report them.
 fn of_registry(result: ResInfo<'_, '_>) -> Vec<Finding> {
     let note = |code, text: String, span: Span| Finding::new(Severity::Note, code, text, span);
     let mut findings = Vec::new();
@@ -258,11 +261,11 @@ fn of_registry(result: ResInfo<'_, '_>) -> Vec<Finding> {
         findings.push(Finding::new(
             Severity::Warning,
             "unsupported-method-version",
-            "a version of the method that is not known: the result is to be ignored",
+            "unknown version of the method: the result must be ignored",
             version.span(),
         ));
     }
-    if !matches!(TlsResInfo::try_from(result), Err(NotTls::OtherMethod)) {
+    if !matches!(TlsResInfo::try_from(result), Err(NotTlsError::OtherMethod)) {
         return findings;
     }
     let word = result.result();

@@ -1,4 +1,4 @@
-//! The command line, and what `--help` says.
+//! The command line, and the text of `--help`.
 
 use std::path::PathBuf;
 
@@ -9,23 +9,23 @@ use crate::{finding::Severity, mbox::Format};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  all is well, or whoever reads the output has seen enough
-  1  something was found: a value refused (explain, json), an error or a warning (lint), a field to
+  0  no problem was found, or the reader of the output closed it
+  1  a problem was found: a value refused (explain, json), an error or a warning (lint), a field to
      remove (strip --check)
   2  the command line is wrong, or a file cannot be read or written";
 
 /// Explain, check and strip Authentication-Results fields (RFC 8601), the tls method of
 /// draft-martin-authentication-results-tls-03 included
 ///
-/// Files are read piece by piece, with memory that does not depend on their length. No control character and
-/// no invisible character of a message reaches the terminal but escaped, except in what `strip` writes.
+/// Files are read piece by piece, with memory that does not depend on their length. Control characters and
+/// invisible characters of a message are printed only escaped, except in the message that `strip` writes.
 #[derive(Debug, Parser)]
 #[command(name = "authres", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
-    /// Print no report, and no warnings: the exit code tells all
+    /// Print no report and no warnings: only the exit code is set
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// When to use colours; `auto` is on a terminal, and heeds `NO_COLOR`
+    /// Use colours: `auto` uses them on a terminal, unless `NO_COLOR` is set
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
     color: ColorChoice,
     #[command(subcommand)]
@@ -44,30 +44,30 @@ impl Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Say what each part of a field means, and point at what is wrong
+    /// Explain each part of a field, and mark what is wrong
     ///
-    /// Reads leniently, and says what a strict reading makes of the same value. What was let through is
-    /// pointed at. Messages of an mbox are counted from 0. Exits with 1 if a value cannot be read at
+    /// Reads leniently, and reports the strict verdict on the same value. Deviations that are accepted with a
+    /// warning are marked. Messages of an mbox are counted from 0. Exits with 1 if a value cannot be read at
     /// all.
     #[command(after_help = EXIT_CODES)]
     Explain(Shown),
     /// List errors, lenient readings, unknown names and contradictions
     ///
-    /// Reads leniently, and says what a strict reading makes of the same value. Errors are values that
-    /// cannot be read, warnings what only a lenient reading lets through, what cannot be so, and fields
-    /// that only some readers see; notes are names that the registries do not have. Exits with 1 if an
+    /// Reads leniently, and reports the strict verdict on the same value. Errors are values that cannot be
+    /// parsed; warnings are deviations that only a lenient reading accepts, contradictions, and fields that
+    /// only some readers see; notes are names that no registry has. Exits with 1 if an
     /// error or a warning is reported.
     #[command(after_help = EXIT_CODES)]
     Lint(Lint),
     /// Print the fields as trees in JSON
     ///
-    /// Reads leniently, and says what a strict reading makes of the same value. Spans are bytes from the
-    /// start of `value`; U+FFFD stands for what is not UTF-8. Each file is a document of its own.
+    /// Reads leniently, and reports the strict verdict on the same value. Spans are bytes from the
+    /// start of `value`; U+FFFD replaces octets that are not UTF-8. Each file gives one JSON document.
     #[command(after_help = EXIT_CODES)]
     Json(Read),
     /// Remove forged fields: those that claim to be from a local server
     ///
-    /// Reads a message or an mbox and writes it to standard output, byte for byte but for the fields
+    /// Reads a message or an mbox and writes it to standard output, byte for byte except for the fields
     /// that are removed. The removed fields are reported on standard error, with --check on standard
     /// output. Messages, and the fields of a message, are counted from 0. Several files, and
     /// directories, need --check or --output.
@@ -85,26 +85,26 @@ pub(crate) enum Command {
     },
 }
 
-/// Where a value comes from, and how it is read.
+/// The source of the values, and the way they are read.
 #[derive(Debug, Args)]
 pub(crate) struct Read {
-    /// Values, field lines, messages or mboxes; `-`, and no file, is standard input; of a directory the
-    /// files below it, of a maildir its messages
+    /// Values, field lines, messages or mboxes. `-`, or no file, is standard input; a directory means the
+    /// files below it, a maildir its messages
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// The kind of each FILE; told by its first lines if not given
+    /// The kind of each FILE; detected by its first lines if not given
     #[arg(long, value_enum, value_name = "KIND")]
     pub(crate) input: Option<Kind>,
-    /// Read by RFC 8601 exactly, and only so
+    /// Read only strictly: RFC 8601 exactly
     #[arg(long, conflicts_with = "lenient")]
     pub(crate) strict: bool,
-    /// Read leniently, and only so: no strict verdict
+    /// Read only leniently: no strict verdict
     #[arg(long)]
     pub(crate) lenient: bool,
-    /// Let UTF-8 stand where RFC 6532 and RFC 8616 have it
+    /// Accept UTF-8 where RFC 6532 and RFC 8616 allow it
     #[arg(long)]
     pub utf8: bool,
-    /// Accept line breaks that are LF alone, also beside CRLF and in a value
+    /// Accept line breaks that are a bare LF, also mixed with CRLF and in a value
     #[arg(long)]
     pub bare_lf: bool,
 }
@@ -127,7 +127,7 @@ impl Read {
 pub(crate) struct Shown {
     #[command(flatten)]
     pub(crate) read: Read,
-    /// How wide the lines pointed at may be; longer ones are cut around the place
+    /// The width of the lines shown; longer ones are cut around the marked place
     #[arg(long, value_name = "COLUMNS", default_value_t = 100, value_parser = clap::value_parser!(u16).range(40..))]
     pub(crate) width: u16,
 }
@@ -187,7 +187,7 @@ impl Kind {
 
 #[derive(Debug, Args)]
 pub(crate) struct Strip {
-    /// Messages or mboxes; `-`, and no file, is standard input; of a directory the files below it, of a
+    /// Messages or mboxes. `-`, or no file, is standard input; a directory means the files below it, a
     /// maildir its messages
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
@@ -205,7 +205,7 @@ pub(crate) struct Strip {
     /// The message comes directly from a trusted server: keep all
     #[arg(long, conflicts_with = "all")]
     pub(crate) from_trusted: bool,
-    /// Remove all, whoever they claim to be from
+    /// Remove all fields, whichever server they name
     #[arg(long)]
     pub(crate) all: bool,
     /// Only report, on standard output; exit with 1 if there is something to remove

@@ -7,8 +7,9 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use authres_tls::{
-    AuthenticationResults, Body, Comment, Element, Number, ParseError, Property, ResInfo, Text,
-    TlsResInfo, registry::Method,
+    AuthenticationResults, ParseError, ResInfo, TlsResInfo,
+    registry::Method,
+    syntax::{Body, Comment, Element, Number, Property, Text},
 };
 
 use crate::{
@@ -67,14 +68,14 @@ pub(crate) fn run(
     Ok(Verdict::of(refused))
 }
 
-/// The line ends of a file's first field, if they were changed before it was read.
+/// Reports the line ends of a file, before its first field, if they were changed for parsing.
 pub(crate) fn preamble(out: &mut String, file: &str, found: &Found, fields: usize) {
     if fields == 0 && found.line_ends == LineEnds::Lf {
         let _ = writeln!(out, "{DIM}{file}: lines end in LF, read as CRLF{DIM:#}\n");
     }
 }
 
-/// What there is to say of a file once it was read.
+/// Writes the end of the report on a file.
 pub(crate) fn end(
     out: &mut dyn Write,
     file: &str,
@@ -91,7 +92,7 @@ pub(crate) fn end(
     Ok(())
 }
 
-/// The place of a field.
+/// Writes the place of a field.
 pub(crate) fn heading(out: &mut String, file: &str, found: &Found, kind: Kind) {
     let name = found.name.unwrap_or("a value");
     let line = found.line;
@@ -102,20 +103,20 @@ pub(crate) fn heading(out: &mut String, file: &str, found: &Found, kind: Kind) {
     out.push('\n');
 }
 
-/// What the readings that were asked for make of it.
+/// Writes the verdicts of the requested readings.
 pub(crate) fn verdicts(out: &mut String, analysis: &Analysis<'_>) {
     let mut verdict =
-        |reading, verdict: Option<Result<(), ParseError>>, let_through: usize| match verdict {
+        |reading, verdict: Option<Result<(), ParseError>>, accepted: usize| match verdict {
             None => {}
             Some(Err(error)) => {
                 let _ = writeln!(out, "{reading}  {BAD}refused{BAD:#}: {error}");
             }
-            Some(Ok(())) if let_through > 0 => {
-                let things = plural(let_through, "thing");
-                let _ = writeln!(out, "{reading}  {GOOD}read{GOOD:#}, {things} let through");
+            Some(Ok(())) if accepted > 0 => {
+                let warnings = plural(accepted, "warning");
+                let _ = writeln!(out, "{reading}  {GOOD}accepted{GOOD:#} with {warnings}");
             }
             Some(Ok(())) => {
-                let _ = writeln!(out, "{reading}  {GOOD}read{GOOD:#}");
+                let _ = writeln!(out, "{reading}  {GOOD}accepted{GOOD:#}");
             }
         };
     let diagnostics = analysis
@@ -123,14 +124,14 @@ pub(crate) fn verdicts(out: &mut String, analysis: &Analysis<'_>) {
         .as_ref()
         .map(AuthenticationResults::diagnostics);
     verdict("strictly ", analysis.strict, 0);
-    // What a strict reading takes, a lenient one takes without more.
+    // A value that the strict reading accepts, the lenient one accepts without warnings.
     if !matches!(analysis.strict, Some(Ok(()))) {
-        let let_through = diagnostics.map_or(0, <[_]>::len);
-        verdict("leniently", analysis.lenient, let_through);
+        let accepted = diagnostics.map_or(0, <[_]>::len);
+        verdict("leniently", analysis.lenient, accepted);
     }
 }
 
-/// Lines of names, and what there is to say of them beside.
+/// Lines of names, with a text beside each name.
 struct Table<'o> {
     out: &'o mut String,
     indent: &'static str,
@@ -143,7 +144,7 @@ impl Table<'_> {
         let _ = writeln!(self.out, "{indent}{BOLD}{name:width$}{BOLD:#}  {text}");
     }
 
-    /// A line below the last.
+    /// Adds a line below the last one.
     fn more(&mut self, sign: &str, style: Style, text: &str) {
         let Self { indent, width, .. } = *self;
         let _ = writeln!(
@@ -164,7 +165,7 @@ fn tree(out: &mut String, tree: &AuthenticationResults<'_>) {
     };
     if let Some(instance) = tree.instance() {
         table.row("instance", number(tree, instance));
-        table.more("", DIM, "which link of the ARC chain this is");
+        table.more("", DIM, "the place of this field in the ARC chain");
     }
     let id = tree.authserv_id().unfolded();
     if id.is_empty() {
@@ -175,7 +176,7 @@ fn tree(out: &mut String, tree: &AuthenticationResults<'_>) {
     table.more(
         "",
         DIM,
-        "who made these checks; believe it only behind a border that removes forged fields",
+        "the server that made these checks; trust it only if the border MTA removes forged fields",
     );
     match tree.version() {
         Some(version) => table.row("version", number(tree, version)),
@@ -189,9 +190,9 @@ fn tree(out: &mut String, tree: &AuthenticationResults<'_>) {
         Body::UnsupportedVersion => table.more(
             "",
             BAD,
-            "not known: the field is not to be used, and nothing behind it was read",
+            "unknown version: the field must not be used, and the text after it was not parsed",
         ),
-        _ if tree.results().len() == 0 => table.row("results", "none that could be read"),
+        _ if tree.results().len() == 0 => table.row("results", "no result could be parsed"),
         _ => {}
     }
     for it in tree.results() {
@@ -216,7 +217,7 @@ fn comment(table: &mut Table<'_>, comment: Comment<'_>) {
     );
 }
 
-/// A part of the grammar as it is called.
+/// Returns the name of a part of the grammar.
 pub(crate) const fn element(element: Element) -> &'static str {
     match element {
         Element::Start => "start",
@@ -309,7 +310,7 @@ fn result(out: &mut String, tree: &AuthenticationResults<'_>, result: ResInfo<'_
         None => table.row("method", "not registered"),
     }
     if !version.is_empty() && result.method_version().and_then(Number::value) != Some(1) {
-        table.more("", BAD, "a version that is not known: to be ignored");
+        table.more("", BAD, "unknown version: the result must be ignored");
     }
     let mut parts: Vec<_> = result.comments().map(Part::Comment).collect();
     parts.extend(result.reason().map(Part::Reason));

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
-use authres_tls::Span;
+use authres_tls::syntax::Span;
 
 use crate::{input::Found, visible::is_unsafe};
 
@@ -85,7 +85,7 @@ struct Line {
     column: Option<usize>,
 }
 
-/// Of a longer line, the octets this far from a place are shown.
+/// The number of octets that are shown before and after a place in a long line.
 const WINDOW: usize = 4096;
 
 /// Finds the lines of places that come in order, each octet being read once.

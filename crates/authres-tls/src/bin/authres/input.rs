@@ -1,4 +1,4 @@
-//! What is read: a value, field lines, a message or an mbox; and the fields to look at in it, found while it
+//! The input: a value, field lines, a message or an mbox, and the fields to check in it, found while it
 //! is read.
 
 use std::{
@@ -7,7 +7,10 @@ use std::{
 };
 
 use authres_tls::{
-    AUTHENTICATION_RESULTS, Disguise, Limits, StripPolicy, StripScope, Stripper, fields,
+    StripPolicy, Stripper,
+    message::fields,
+    strip::{AUTHENTICATION_RESULTS, Disguise, StripScope},
+    syntax::Limits,
 };
 
 use crate::{
@@ -18,7 +21,7 @@ use crate::{
 
 const ARC_AUTHENTICATION_RESULTS: &str = "ARC-Authentication-Results";
 
-/// The beginning of a file by which its kind is told.
+/// The length of the beginning of a file, by which its kind is detected.
 const BEGINNING: usize = 1 << 16;
 
 /// Fields are kept back so long, until it is known how the lines of the header end.
@@ -124,7 +127,8 @@ impl<'r> Input<'r> {
             is_cut |= header.is_cut;
         }
         let cut = is_cut.then(|| {
-            "a field is longer than 1 MiB: forged fields behind that are not looked for".to_owned()
+            "a field is longer than 1 MiB: forged fields after that point are not searched for"
+                .to_owned()
         });
         Ok(splitter.warning().or(cut))
     }
@@ -290,7 +294,7 @@ impl Header {
     }
 }
 
-/// How the lines of a header end.
+/// The line ends of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineEnds {
     /// CRLF, or there are none.

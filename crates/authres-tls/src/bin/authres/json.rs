@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use authres_tls::{
-    AuthenticationResults, Body, Comment, Diagnostic, DiagnosticKind, Disguise, Form, Number,
-    ParseError, Property, ResInfo, Span, TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsProperty,
-    TlsResInfo,
+    AuthenticationResults, ParseError, ResInfo, TlsResInfo,
+    strip::Disguise,
+    syntax::{Body, Comment, Diagnostic, DiagnosticKind, Form, Number, Property, Span},
+    tls::{TlsDiagnostic, TlsDiagnosticKind, TlsLint, TlsProperty},
 };
 use serde::Serialize;
 
@@ -224,7 +225,7 @@ fn digits(number: Number) -> Digits {
     }
 }
 
-fn text(text: authres_tls::Text<'_>) -> Text {
+fn text(text: authres_tls::syntax::Text<'_>) -> Text {
     Text {
         value: text.unfolded().into_owned(),
         raw: String::from_utf8_lossy(text.raw()).into_owned(),
@@ -256,11 +257,10 @@ fn tree(tree: &AuthenticationResults<'_>) -> Tree {
             Body::Results => "results",
             Body::NoResult => "none",
             Body::UnsupportedVersion => "unsupported-version",
-            _ => "other",
         },
         comments: tree.comments().map(remark).collect(),
         results: tree.results().map(outcome).collect(),
-        diagnostics: tree.diagnostics().iter().map(let_through).collect(),
+        diagnostics: tree.diagnostics().iter().map(accepted).collect(),
         tls_lints: TlsResInfo::lint_all(tree).map(lint).collect(),
     }
 }
@@ -287,7 +287,7 @@ fn item(property: Property<'_>) -> Item {
     }
 }
 
-fn let_through(diagnostic: &Diagnostic) -> LetThrough {
+fn accepted(diagnostic: &Diagnostic) -> LetThrough {
     LetThrough {
         kind: diagnostic.kind().name(),
         why: match diagnostic.kind() {
@@ -315,11 +315,11 @@ fn tls(tls: TlsResInfo<'_, '_>) -> Tls {
     Tls {
         result: tls.result().map(|it| it.name()),
         properties: TlsProperty::ALL.into_iter().filter_map(view).collect(),
-        diagnostics: tls.diagnostics().map(tls_let_through).collect(),
+        diagnostics: tls.diagnostics().map(accepted_tls).collect(),
     }
 }
 
-fn tls_let_through(diagnostic: TlsDiagnostic) -> TlsLetThrough {
+fn accepted_tls(diagnostic: TlsDiagnostic) -> TlsLetThrough {
     use TlsDiagnosticKind::{BadAltName, BadDn, BadFingerprint, BadKeyLength};
     TlsLetThrough {
         kind: diagnostic.kind().name(),

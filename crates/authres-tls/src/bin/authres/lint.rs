@@ -79,7 +79,7 @@ impl Counts {
             let counts = counts.join(", ");
             writeln!(out, "{BOLD}{counts}{BOLD:#} in {fields}")?;
         } else if self.fields > 0 {
-            writeln!(out, "nothing to report in {fields}")?;
+            writeln!(out, "no problems in {fields}")?;
         }
         Ok(Verdict::of(self.errors > 0 || self.warnings > 0))
     }

@@ -40,7 +40,7 @@ pub(crate) struct Splitter {
     line_is_empty: bool,
     previous_is_empty: bool,
     lines: usize,
-    /// The number of `From ` lines that were not taken for separators though they may be some, and the first.
+    /// The number of `From ` lines that were not read as separators although they may be, and the first of them.
     doubts: usize,
     first_doubt: usize,
 }
@@ -246,7 +246,7 @@ impl Splitter {
 }
 
 /// Returns `true` for the separator of RFC 4155: `From `, a sender, and a date as `asctime` writes it, which
-/// may have a time zone before or after the year, and more behind it.
+/// may have a time zone before or after the year, and more text after it.
 pub(crate) fn is_separator(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(FROM) else {
         return false;

@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use authres_tls::{Removal, StripPolicy, StripReason, StripScope, Stripper};
+use authres_tls::{
+    StripPolicy, Stripper,
+    strip::{Removal, StripReason, StripScope},
+};
 use serde::Serialize;
 
 use crate::{
@@ -202,7 +205,7 @@ impl<'w> Reports<'w> {
             field: removal.index,
             line: first_line.saturating_add(removal.line),
             reason: removal.reason.name(),
-            hidden_by: removal.disguise.map(authres_tls::Disguise::name),
+            hidden_by: removal.disguise.map(authres_tls::strip::Disguise::name),
             why: why(removal.reason),
         };
         match self.form {
@@ -258,9 +261,11 @@ const fn why(reason: StripReason) -> &'static str {
     match reason {
         StripReason::OwnId => "it claims a local authserv-id",
         StripReason::BelowOwnId => "it claims a name below a local authserv-id",
-        StripReason::MissingId => "it has no authserv-id, and may be taken for a local field",
+        StripReason::MissingId => {
+            "it has no authserv-id, and readers may treat it as a local field"
+        }
         StripReason::UnreadableId => {
-            "its authserv-id cannot be read, and may be taken for a local one"
+            "its authserv-id cannot be parsed, and readers may read it as a local one"
         }
         StripReason::UnsupportedVersion => "its version is not known (RFC 8601 section 5)",
         StripReason::All => "all are removed",

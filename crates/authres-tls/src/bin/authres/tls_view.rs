@@ -1,12 +1,15 @@
-//! The properties of a `tls` result as what they stand for.
+//! The decoded properties of a `tls` result.
 
 use authres_tls::{
-    AltName, AltNames, AttributeValue, Conflict, DistinguishedName, DnForm, Fingerprint, Property,
-    PropertyError, TlsProperty, TlsResInfo, Word,
+    TlsResInfo,
+    syntax::Property,
+    tls::dn::{AttributeValue, DistinguishedName, DnForm},
+    tls::san::{AltName, AltNames},
+    tls::{ConflictError, Fingerprint, PropertyError, TlsProperty, Word},
 };
 use serde::Serialize;
 
-/// What the value of a property stands for.
+/// The decoded value of a property.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(crate) enum View {
@@ -33,7 +36,7 @@ pub(crate) enum View {
     Fingerprint {
         octets: String,
         algorithm: Option<&'static str>,
-        /// By the length alone, where no algorithm is named.
+        /// The algorithm guessed by the length, if no algorithm is named.
         guessed_algorithm: Option<&'static str>,
     },
     Length {
@@ -42,11 +45,11 @@ pub(crate) enum View {
     Word {
         word: &'static str,
     },
-    /// Not one of the values that are known.
+    /// An unknown value.
     Unknown,
-    /// The property stands more than once.
+    /// The property appears more than once.
     Conflict,
-    /// It cannot be read.
+    /// The value cannot be parsed.
     Unreadable {
         why: String,
     },
@@ -64,14 +67,14 @@ pub(crate) struct Name {
     pub(crate) value: String,
 }
 
-/// Which property of the draft it is.
+/// Returns the property of the draft with this name.
 pub(crate) fn tls_property(property: Property<'_>) -> Option<TlsProperty> {
     let mut all = TlsProperty::ALL.into_iter();
     all.find(|it| property.is(it.ptype(), it.property()))
 }
 
 impl View {
-    /// What a property of a result stands for; `None` if it is not there.
+    /// Returns the decoded value of a property; `None` if the property is absent.
     pub(crate) fn of(tls: TlsResInfo<'_, '_>, property: TlsProperty) -> Option<Self> {
         match property {
             TlsProperty::CertClient => value(tls.cert_client(), name),
@@ -100,7 +103,7 @@ impl View {
         }
     }
 
-    /// The same in lines for people; none where there is nothing to add to the value.
+    /// Returns the value as lines of text; no line if they would only repeat it.
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
             Self::DistinguishedName { attributes, .. } => {
@@ -157,9 +160,9 @@ impl View {
             }
             Self::Length { bits } => vec![format!("{bits} bits")],
             Self::Word { word } => vec![(*word).to_owned()],
-            Self::Unknown => vec!["not a value that is known".to_owned()],
-            Self::Conflict => vec!["stands more than once: none counts".to_owned()],
-            Self::Unreadable { why } => vec![format!("cannot be read: {why}")],
+            Self::Unknown => vec!["unknown value".to_owned()],
+            Self::Conflict => vec!["duplicate property: no value is used".to_owned()],
+            Self::Unreadable { why } => vec![format!("cannot be parsed: {why}")],
         }
     }
 }
@@ -175,7 +178,7 @@ fn value<T>(read: Result<Option<T>, PropertyError>, view: impl FnOnce(T) -> View
 }
 
 fn word<T>(
-    read: Result<Option<Word<'_, T>>, Conflict>,
+    read: Result<Option<Word<'_, T>>, ConflictError>,
     view: impl FnOnce(T) -> View,
 ) -> Option<View> {
     match read {

@@ -1,10 +1,10 @@
-//! A message's text without what a terminal obeys, or what nobody sees.
+//! A message's text without control characters that a terminal obeys, and without invisible characters.
 
 use std::fmt;
 
 /// Characters that a terminal obeys, or that are invisible, or that hide or reorder others: of Unicode 16 the
 /// general categories Cc, Cf, Co, Zl, Zp and Zs but for U+0020 and U+3000, `Default_Ignorable_Code_Point`,
-/// noncharacters, and the blank of Braille.
+/// noncharacters, and the empty pattern of Braille.
 const UNSAFE: [(char, char); 47] = [
     ('\0', '\u{1f}'),
     ('\u{7f}', '\u{a0}'),

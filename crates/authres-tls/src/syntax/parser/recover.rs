@@ -1,15 +1,15 @@
-//! What a lenient reading makes of a value that breaks the grammar. A result that names a method and a
-//! result word is never dropped, and no word becomes a result that may be another's value.
+//! The lenient reading of a value that deviates from the grammar. A result that names a method and a result
+//! word is never dropped, and no text becomes a result that may be the value of another property.
 
 use super::{AfterId, Form, Parser, Rest, TextNode, may_be_cfws};
 use crate::{
-    error::{DiagnosticKind, ErrorKind},
-    registry,
+    registry, slice,
     syntax::{
         Number,
+        error::{DiagnosticKind, ErrorKind},
         rules::{Failure, Read, is_control},
+        text::Span,
     },
-    text::Span,
 };
 
 impl<'a> Parser<'a, '_> {
@@ -51,8 +51,8 @@ impl<'a> Parser<'a, '_> {
         rest.first() == Some(&b'=')
     }
 
-    /// Something other than a `;` follows the authserv-id and its version: a result that lacks the `;`, or
-    /// words before it.
+    /// Handles other text than a `;` after authserv-id and version: a result that lacks the `;`, or words before
+    /// it.
     pub(super) fn junk_after_id(
         &mut self,
         input: &'a [u8],
@@ -85,8 +85,7 @@ impl<'a> Parser<'a, '_> {
                 return Ok(Some(rest));
             }
             let behind = self.behind_word(rest)?;
-            let length = rest.len().saturating_sub(behind.len());
-            let word = rest.get(..length).unwrap_or_default();
+            let word = slice::before(rest, behind);
             let may_follow = match word.split_last() {
                 Some((b'=', key)) => self
                     .rules
@@ -98,7 +97,7 @@ impl<'a> Parser<'a, '_> {
                 return Ok(None);
             }
             let (after, ()) = self.rules.cfws(behind, |_, _, _| Ok(()))?;
-            // Nothing was skipped: a line break that is no fold.
+            // No octet was skipped: the next one begins a line break that does not fold.
             if after.len() == rest.len() {
                 return Ok(None);
             }
@@ -132,7 +131,7 @@ impl<'a> Parser<'a, '_> {
         rest.ok().map(|(rest, ())| rest)
     }
 
-    /// The end of `*(Keyword ".") method`, if the method is registered.
+    /// Returns the text after `*(Keyword ".") method`, if the method is registered.
     fn registered_method(&self, mut input: &'a [u8]) -> Option<&'a [u8]> {
         loop {
             let (rest, label) = self.rules.keyword(input, "method").ok()?;
@@ -148,14 +147,13 @@ impl<'a> Parser<'a, '_> {
         is_familiar(method).then_some(rest)
     }
 
-    /// `method`, also with names and full stops before a registered one.
+    /// Reads `method`, also with names and full stops before a registered one.
     pub(super) fn method(&mut self, input: &'a [u8]) -> Rest<'a> {
         if self.lenient
             && let Some(rest) = self.registered_method(input)
             && self.begins_result(input)
         {
-            let length = input.len().saturating_sub(rest.len());
-            let method = input.get(..length).unwrap_or_default();
+            let method = slice::before(input, rest);
             if method.contains(&b'.') {
                 self.note(DiagnosticKind::DottedMethod, "method", self.offset(input))?;
                 return Ok(rest);
@@ -164,7 +162,8 @@ impl<'a> Parser<'a, '_> {
         self.keyword(input, "method")
     }
 
-    /// `method-version` and the `/` before it. One that is no number leaves the result unusable, but there.
+    /// Reads `method-version` and the `/` before it. A version that is not a number makes the result unusable, but
+    /// the result stays in the tree.
     pub(super) fn method_version(&mut self, input: &'a [u8], method: Span) -> Read<'a, Number> {
         const FIELD: &str = "method-version";
         let (after, ()) = super::octet(input, b'/', FIELD)?;
@@ -188,25 +187,26 @@ impl<'a> Parser<'a, '_> {
         }
     }
 
-    /// The `=` behind a method-version, whatever that is, or what else ends it.
+    /// Returns the text from the `=` after a method-version on, whatever its characters are, or from another
+    /// character that ends it.
     fn behind_method_version(&self, input: &'a [u8]) -> &'a [u8] {
-        let mut rest = input.get(1..).unwrap_or_default();
+        let mut rest = slice::after_first(input);
         rest = self.without_cfws(rest).unwrap_or(rest);
         let ends = |octet: &u8| {
             matches!(octet, b'=' | b';' | b'(' | b'"' | b' ' | b'\t') || is_control(*octet)
         };
         let length = rest.iter().position(ends).unwrap_or(rest.len());
-        let rest = rest.get(length..).unwrap_or_default();
+        let rest = slice::from(rest, length);
         self.without_cfws(rest).unwrap_or(rest)
     }
 
-    /// `result`: a keyword, or for a familiar method keywords with a `:` between them.
+    /// Reads `result`: a keyword, or for a familiar method keywords with a `:` between them.
     pub(super) fn result(&mut self, input: &'a [u8], method: Span) -> Read<'a, TextNode> {
         const FIELD: &str = "result";
         let mut rest = self.keyword(input, FIELD)?;
         let mut form = Form::Token;
         if self.lenient {
-            // No result word, and no `;` before the next result.
+            // The result word is missing, and so is the `;` before the next result.
             if self.is_result(input) {
                 return Err(Failure::expected(FIELD, input).error());
             }
@@ -222,7 +222,7 @@ impl<'a> Parser<'a, '_> {
         Ok((rest, TextNode { span, form, plain }))
     }
 
-    /// The end of `1*(":" Keyword)`, if white space, a comment or the end of the result follows.
+    /// Returns the text after `1*(":" Keyword)`, if white space, a comment or the end of the result follows.
     fn keywords_with_colons(&self, input: &'a [u8]) -> Option<&'a [u8]> {
         let mut rest = input;
         while let Some((b':', after)) = rest.split_first() {
@@ -232,7 +232,7 @@ impl<'a> Parser<'a, '_> {
         (rest.len() < input.len() && ends).then_some(rest)
     }
 
-    /// Something is glued to the result. Behind a result word of a familiar method it is skipped.
+    /// Handles text that follows the result directly. After a result word of a familiar method it is skipped.
     pub(super) fn junk_behind_result(
         &mut self,
         failure: Failure,
@@ -252,7 +252,7 @@ impl<'a> Parser<'a, '_> {
         self.cfws(behind, super::Element::Result)
     }
 
-    /// A property is glued to the reason.
+    /// Handles a property that follows the reason directly.
     pub(super) fn glued_to_reason(
         &mut self,
         failure: Failure,
@@ -265,14 +265,10 @@ impl<'a> Parser<'a, '_> {
         self.note(DiagnosticKind::MissingCfws, failure.field, at)
     }
 
-    /// `propspec`, or a word that is none and is skipped. What follows a skipped word belongs to the same
-    /// diagnostic.
+    /// Reads a `propspec`, or skips a word that is not a property. Words that follow a skipped word belong to the
+    /// same diagnostic.
     pub(super) fn propspec_or_junk(&mut self, input: &'a [u8], in_junk: &mut bool) -> Rest<'a> {
-        let marks = (
-            self.tree.properties.len(),
-            self.tree.comments.len(),
-            self.tree.diagnostics.len(),
-        );
+        let mark = self.mark();
         let failure = match self.propspec(input) {
             Err(nom::Err::Error(failure)) => failure,
             other => {
@@ -284,9 +280,7 @@ impl<'a> Parser<'a, '_> {
         if self.input.get(offset).copied().is_some_and(is_control) && !self.ends_value_at(offset) {
             return Err(failure.fatal());
         }
-        self.tree.properties.truncate(marks.0);
-        self.tree.comments.truncate(marks.1);
-        self.tree.diagnostics.truncate(marks.2);
+        self.rewind(mark);
         if !core::mem::replace(in_junk, true) {
             let kind = DiagnosticKind::JunkInResinfo(failure.kind);
             self.note(kind, failure.field, self.offset(input))?;
@@ -296,10 +290,10 @@ impl<'a> Parser<'a, '_> {
     }
 
     fn ends_value_at(&self, offset: usize) -> bool {
-        self.ends_value(self.input.get(offset..).unwrap_or_default())
+        self.ends_value(slice::from(self.input, offset))
     }
 
-    /// What follows a word: everything up to white space, a comment or the end of the result.
+    /// Returns the text after a word, which ends at white space, a comment or the end of the result.
     /// Quoted-strings in it are skipped whole.
     fn behind_word(&self, mut input: &'a [u8]) -> Rest<'a> {
         while !self.ends_result(input) && !may_be_cfws(input) {
@@ -308,7 +302,7 @@ impl<'a> Parser<'a, '_> {
                 [octet, ..] if is_control(*octet) => {
                     return Err(Failure::new(ErrorKind::Control, "resinfo", input).fatal());
                 }
-                rest => rest.get(1..).unwrap_or_default(),
+                rest => slice::after_first(rest),
             };
         }
         Ok(input)
@@ -351,7 +345,7 @@ impl<'a> Parser<'a, '_> {
         is_key && value.first() != Some(&b'=') && !self.ends_result(value) && !may_be_cfws(value)
     }
 
-    /// The value of a property or reason that has none.
+    /// Returns the empty value of a property or reason without one.
     pub(super) fn empty_value(
         &mut self,
         equals: &'a [u8],
@@ -369,7 +363,7 @@ fn registered(method: &[u8]) -> bool {
     core::str::from_utf8(method).is_ok_and(|name| registry::Method::find(name).is_some())
 }
 
-/// A method that is registered, or is met often without being so.
+/// Returns `true` if the method is registered, or is common without being registered.
 fn is_familiar(method: &[u8]) -> bool {
     const UNREGISTERED: [&[u8]; 2] = [b"bimi", b"compauth"];
     let last = method.rsplit(|octet| *octet == b'.').next();
@@ -381,7 +375,7 @@ fn is_familiar(method: &[u8]) -> bool {
             .any(|it| it.eq_ignore_ascii_case(method))
 }
 
-/// A result that some registered method has, or that is met often without being registered.
+/// Returns `true` if a registered method has this result, or if it is common without being registered.
 fn is_result_word(word: &[u8]) -> bool {
     const UNREGISTERED: [&str; 6] = [
         "bestguesspass",

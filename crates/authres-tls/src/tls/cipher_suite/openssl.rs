@@ -1,14 +1,14 @@
 //! OpenSSL's names of cipher suites, as `openssl ciphers -V -stdname` and ciphers(1) have them, with
 //! those that are no longer built.
 
-/// The number of the suite of this name.
+/// Returns the number of the suite with this name.
 pub(super) fn id(name: &str) -> Option<u16> {
     let place = NAMES.binary_search_by(|(it, _)| (*it).cmp(name));
     let (_, id) = NAMES.get(place.ok()?)?;
     Some(*id)
 }
 
-/// In the order of the names.
+/// All names, in their order.
 const NAMES: &[(&str, u16)] = &[
     ("ADH-AES128-GCM-SHA256", 0x00a6),
     ("ADH-AES128-SHA", 0x0034),

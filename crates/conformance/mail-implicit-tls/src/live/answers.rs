@@ -23,7 +23,7 @@ pub(super) enum Given {
 pub(super) enum Right {
     /// This answer.
     Is(Given),
-    /// A failure, never a denial. A validating server reports SERVFAIL where a plain one's answer is bogus.
+    /// A failure, never a denial. A validating server reports SERVFAIL if a plain server's answer is bogus.
     Bogus,
 }
 

@@ -1,5 +1,5 @@
-//! A mail server behind the acceptor, as small as foreign clients permit: one user, one empty mailbox, and messages
-//! that are taken.
+//! A mail server that serves connections of the acceptor, as small as foreign clients permit: one user, an empty
+//! mailbox, and accepted messages.
 
 use std::sync::{Arc, Mutex};
 

@@ -128,7 +128,7 @@ async fn goodbye(connection: Connection) -> Checked<Option<Closed>> {
 
 // Dovecot
 
-fn dovecot_missing() -> Option<String> {
+pub(super) fn dovecot_missing() -> Option<String> {
     let install = "apt-get install dovecot-imapd dovecot-pop3d";
     let Some(program) = installed("dovecot") else {
         return Some(format!("Dovecot is not installed: {install}"));
@@ -145,8 +145,8 @@ fn needs_root(what: &str) -> Option<String> {
     (!is_root().unwrap_or_default()).then(|| format!("{what} is started by root only"))
 }
 
-struct Dovecot {
-    _process: Process,
+pub(super) struct Dovecot {
+    process: Process,
     imap: u16,
     imaps: u16,
     pop3: u16,
@@ -154,7 +154,7 @@ struct Dovecot {
 }
 
 impl Dovecot {
-    async fn start(site: &Site, shown: Shown) -> Checked<Self> {
+    pub(super) async fn start(site: &Site, shown: Shown) -> Checked<Self> {
         let program = installed("dovecot").ok_or_else(|| Failure::new("no Dovecot"))?;
         let directory = directory()?;
         let path = directory.path();
@@ -240,7 +240,7 @@ service pop3-login {{
         let process =
             Process::start(directory, "log", &mut command, &[imap, imaps, pop3, pop3s]).await?;
         Ok(Self {
-            _process: process,
+            process,
             imap,
             imaps,
             pop3,
@@ -248,7 +248,11 @@ service pop3-login {{
         })
     }
 
-    fn port(&self, service: Service) -> u16 {
+    pub(super) fn path(&self) -> &Path {
+        self.process.path()
+    }
+
+    pub(super) fn port(&self, service: Service) -> u16 {
         match service {
             Service::IMAPS => self.imaps,
             Service::POP3S => self.pop3s,
@@ -258,7 +262,7 @@ service pop3-login {{
     }
 }
 
-const DOVECOTS: [Service; 4] = [
+pub(super) const DOVECOTS: [Service; 4] = [
     Service::IMAPS,
     Service::POP3S,
     Service::IMAP_STARTTLS,
@@ -389,7 +393,7 @@ async fn dovecot_judged() -> Checked {
 
 // Postfix
 
-fn postfix_missing() -> Option<String> {
+pub(super) fn postfix_missing() -> Option<String> {
     match installed("postfix") {
         None => Some("Postfix is not installed: apt-get install postfix".to_owned()),
         Some(_) => needs_root("Postfix"),
@@ -397,11 +401,66 @@ fn postfix_missing() -> Option<String> {
 }
 
 /// A Postfix, stopped by its own command.
-struct Postfix {
+pub(super) struct Postfix {
     directory: TempDir,
+    pub(super) ports: [(Service, u16); 2],
 }
 
 impl Postfix {
+    pub(super) async fn start(site: &Site, shown: Shown, protocols: &str) -> Checked<Self> {
+        let directory = directory()?;
+        let path = directory.path();
+        for name in ["etc", "spool", "data"] {
+            fs::create_dir(path.join(name))?;
+            fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o755))?;
+        }
+        Command::new("chown")
+            .arg("postfix")
+            .arg(path.join("data"))
+            .status()?;
+        site.server(shown)?.write(path, "server")?;
+        let [submissions, submission] = ports()?;
+        let shown = path.display();
+        let main = format!(
+            "compatibility_level = 3.6\nqueue_directory = {shown}/spool\ndata_directory = {shown}/data\n\
+             command_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\nmail_owner = postfix\n\
+             setgid_group = postdrop\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
+             myhostname = mail.example.test\nmydestination =\nalias_maps =\nmaillog_file = {shown}/data/maillog\n\
+             maillog_file_prefixes = {shown}\nsmtpd_tls_cert_file = {shown}/server.pem\n\
+             smtpd_tls_key_file = {shown}/server.key\nsmtpd_tls_mandatory_protocols = {protocols}\n\
+             smtpd_tls_loglevel = 1\nsmtpd_relay_restrictions = reject\n"
+        );
+        fs::write(path.join("etc/main.cf"), main)?;
+        let master = format!(
+            "127.0.0.1:{submissions} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n  \
+             -o smtpd_tls_security_level=encrypt\n127.0.0.1:{submission} inet n - n - - smtpd\n  \
+             -o smtpd_tls_security_level=encrypt\nproxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\n\
+             anvil unix - - n - 1 anvil\ntlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\n"
+        );
+        fs::write(path.join("etc/master.cf"), master)?;
+        let postfix = Self {
+            directory,
+            ports: [
+                (Service::SUBMISSIONS, submissions),
+                (Service::SUBMISSION_STARTTLS, submission),
+            ],
+        };
+        let started = postfix.command("start")?;
+        if !started.status.success() {
+            return Err(Failure::new(
+                String::from_utf8_lossy(&started.stderr).into_owned(),
+            ));
+        }
+        for (_, port) in postfix.ports {
+            listening(port).await?;
+        }
+        Ok(postfix)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
     fn command(&self, word: &str) -> Checked<std::process::Output> {
         let mut command = Command::new("postfix");
         Ok(command
@@ -422,48 +481,8 @@ async fn postfix() -> Checked {
     let site = Site::new()?;
     let mut all = Vec::new();
     for protocols in [">=TLSv1.2", "TLSv1.2"] {
-        let directory = directory()?;
-        let path = directory.path();
-        for name in ["etc", "spool", "data"] {
-            fs::create_dir(path.join(name))?;
-            fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o755))?;
-        }
-        Command::new("chown")
-            .arg("postfix")
-            .arg(path.join("data"))
-            .status()?;
-        site.server(Shown::Good)?.write(path, "server")?;
-        let [submissions, submission] = ports()?;
-        let shown = path.display();
-        let main = format!(
-            "compatibility_level = 3.6\nqueue_directory = {shown}/spool\ndata_directory = {shown}/data\n\
-             command_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\nmail_owner = postfix\n\
-             setgid_group = postdrop\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
-             myhostname = mail.example.test\nmydestination =\nalias_maps =\nmaillog_file = {shown}/data/maillog\n\
-             maillog_file_prefixes = {shown}\nsmtpd_tls_cert_file = {shown}/server.pem\n\
-             smtpd_tls_key_file = {shown}/server.key\nsmtpd_tls_mandatory_protocols = {protocols}\n\
-             smtpd_tls_loglevel = 1\nsmtpd_relay_restrictions = reject\n"
-        );
-        fs::write(path.join("etc/main.cf"), main)?;
-        let master = format!(
-            "127.0.0.1:{submissions} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n  \
-             -o smtpd_tls_security_level=encrypt\n127.0.0.1:{submission} inet n - n - - smtpd\n  \
-             -o smtpd_tls_security_level=encrypt\nproxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\n\
-             anvil unix - - n - 1 anvil\ntlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\n"
-        );
-        fs::write(path.join("etc/master.cf"), master)?;
-        let postfix = Postfix { directory };
-        let started = postfix.command("start")?;
-        if !started.status.success() {
-            return Err(Failure::new(
-                String::from_utf8_lossy(&started.stderr).into_owned(),
-            ));
-        }
-        for (service, port) in [
-            (Service::SUBMISSIONS, submissions),
-            (Service::SUBMISSION_STARTTLS, submission),
-        ] {
-            listening(port).await?;
+        let postfix = Postfix::start(&site, Shown::Good, protocols).await?;
+        for (service, port) in postfix.ports {
             let failure = connect(&site.connector()?, service, port, |setup| setup).await?;
             // This Postfix has no authentication server, which a submission server must have.
             let Err(failure) = failure else {
@@ -502,7 +521,7 @@ async fn listening(port: u16) -> Checked<()> {
 /// The place of Debian's mail proxy, where it is no part of the program.
 const NGINX_MAIL: &str = "/usr/lib/nginx/modules/ngx_mail_module.so";
 
-fn nginx_missing() -> Option<String> {
+pub(super) fn nginx_missing() -> Option<String> {
     let install = "apt-get install nginx libnginx-mod-mail";
     if installed("nginx").is_none() {
         return Some(format!("nginx is not installed: {install}"));
@@ -513,16 +532,22 @@ fn nginx_missing() -> Option<String> {
     needs_root("nginx")
 }
 
-async fn nginx() -> Checked {
-    let site = Site::new()?;
-    let program = installed("nginx").ok_or_else(|| Failure::new("no nginx"))?;
-    let directory = directory()?;
-    let path = directory.path();
-    site.server(Shown::Good)?.write(path, "server")?;
-    let [imaps, pop3s, submissions, imap, pop3, submission] = ports()?;
-    let shown = path.display();
-    let configuration = format!(
-        "load_module {NGINX_MAIL};\nuser nobody nogroup;\nworker_processes 1;\ndaemon off;\npid {shown}/pid;\n\
+/// An nginx as mail proxy.
+pub(super) struct Nginx {
+    process: Process,
+    pub(super) ports: [(Service, u16); 6],
+}
+
+impl Nginx {
+    pub(super) async fn start(site: &Site, shown: Shown) -> Checked<Self> {
+        let program = installed("nginx").ok_or_else(|| Failure::new("no nginx"))?;
+        let directory = directory()?;
+        let path = directory.path();
+        site.server(shown)?.write(path, "server")?;
+        let [imaps, pop3s, submissions, imap, pop3, submission] = ports()?;
+        let shown = path.display();
+        let configuration = format!(
+            "load_module {NGINX_MAIL};\nuser nobody nogroup;\nworker_processes 1;\ndaemon off;\npid {shown}/pid;\n\
          error_log {shown}/log info;\nevents {{ worker_connections 64; }}\nmail {{\n\
          server_name mail.example.test;\nauth_http 127.0.0.1:9/;\nssl_certificate {shown}/server.pem;\n\
          ssl_certificate_key {shown}/server.key;\nimap_auth plain;\npop3_auth plain;\nsmtp_auth plain;\n\
@@ -533,31 +558,45 @@ async fn nginx() -> Checked {
          server {{ listen 127.0.0.1:{imap}; protocol imap; }}\n\
          server {{ listen 127.0.0.1:{pop3}; protocol pop3; }}\n\
          server {{ listen 127.0.0.1:{submission}; protocol smtp; }}\n}}\n"
-    );
-    let file = path.join("nginx.conf");
-    fs::write(&file, configuration)?;
-    let mut command = Command::new(program);
-    command
-        .arg("-e")
-        .arg(path.join("log"))
-        .arg("-p")
-        .arg(path)
-        .arg("-c")
-        .arg(&file);
-    let listening = [imaps, pop3s, submissions, imap, pop3, submission];
-    let _process = Process::start(directory, "log", &mut command, &listening).await?;
+        );
+        let file = path.join("nginx.conf");
+        fs::write(&file, configuration)?;
+        let mut command = Command::new(program);
+        command
+            .arg("-e")
+            .arg(path.join("log"))
+            .arg("-p")
+            .arg(path)
+            .arg("-c")
+            .arg(&file);
+        let listening = [imaps, pop3s, submissions, imap, pop3, submission];
+        Ok(Self {
+            process: Process::start(directory, "log", &mut command, &listening).await?,
+            ports: [
+                (Service::IMAPS, imaps),
+                (Service::POP3S, pop3s),
+                (Service::SUBMISSIONS, submissions),
+                (Service::IMAP_STARTTLS, imap),
+                (Service::POP3_STARTTLS, pop3),
+                (Service::SUBMISSION_STARTTLS, submission),
+            ],
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.process.path()
+    }
+}
+
+async fn nginx() -> Checked {
+    let site = Site::new()?;
+    let nginx = Nginx::start(&site, Shown::Good).await?;
     let connector = site.connector()?;
     let mut all = Vec::new();
-    for (service, port) in [
-        (Service::IMAPS, imaps),
-        (Service::POP3S, pop3s),
-        (Service::SUBMISSIONS, submissions),
-        (Service::IMAP_STARTTLS, imap),
-        (Service::POP3_STARTTLS, pop3),
-        (Service::SUBMISSION_STARTTLS, submission),
-    ] {
+    for (service, port) in nginx.ports {
         all.push(private(&connector, service, port).await?);
     }
+    let [_, _, _, (_, imap), ..] = nginx.ports;
     // A port in clear text and one with TLS, taken for each other.
     let wrong = connect(&connector, Service::IMAPS, imap, |setup| setup).await?;
     let cause = wrong.err().map(|failure| failure.cause().clone());

@@ -45,7 +45,7 @@ pub(super) enum Shown {
     CnOnly,
     /// All hosts of [`DOMAIN`].
     Wildcard,
-    /// [`HOST`], issued by an authority that nobody trusts.
+    /// [`HOST`], issued by an authority that no client trusts.
     OtherAuthority,
 }
 

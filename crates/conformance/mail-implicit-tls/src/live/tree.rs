@@ -72,6 +72,11 @@ pub(super) fn missing() -> Option<String> {
 impl Tree {
     /// Starts the servers. `records` are further records of `good.test`.
     pub(super) async fn start(root: &Path, records: &str) -> Checked<Self> {
+        Self::start_with(root, &[("good.test", records)]).await
+    }
+
+    /// Starts the servers with further records of zones.
+    pub(super) async fn start_with(root: &Path, records: &[(&str, &str)]) -> Checked<Self> {
         let source = root.join("crates/conformance/mail-implicit-tls/dns");
         let read = |file: &str| fs::read_to_string(source.join(file));
         let [knot_port, validating, plain] = ports()?;
@@ -93,12 +98,18 @@ impl Tree {
                 &[&["generate", "ksk=yes", "zsk=yes"], arguments].concat(),
             )?;
         }
-        let zone = |name: &str, text: String| fs::write(path.join("zones").join(name), text);
+        let zone = |name: &str, mut text: String| {
+            let zone = name.trim_end_matches(".zone");
+            for (_, more) in records.iter().filter(|(name, _)| *name == zone) {
+                text += more;
+            }
+            fs::write(path.join("zones").join(name), text)
+        };
         let signed = read("signed.zone")?;
         for name in ["n3.test.zone", "a7.test.zone"] {
             zone(name, signed.clone())?;
         }
-        zone("good.test.zone", signed + &many() + records)?;
+        zone("good.test.zone", signed + &many())?;
         zone("bad.test.zone", read("bad.zone")?)?;
         zone("plain.test.zone", read("plain.zone")?)?;
         let expired = read("expired.zone")?;

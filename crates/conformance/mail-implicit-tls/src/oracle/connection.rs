@@ -262,7 +262,7 @@ pub fn server_octets(data: &[u8]) -> Result<(), Broken> {
 /// Checks the order of SRV records.
 ///
 /// - Each record is in it once, the lowest priority first.
-/// - It does not depend on the order of the answer.
+/// - The order does not depend on the order of the answer.
 ///
 /// # Errors
 /// Returns the invariant that was broken.

@@ -53,10 +53,11 @@ fn kind(verdict: &Verdict) -> Kind {
 
 /// Checks the verdict of TLSA records about certificates of any octets.
 ///
-/// - It does not depend on the order of the records, nor on records that are unusable, nor on a record given twice.
+/// - The verdict does not depend on the order of the records, nor on records that are unusable, nor on a record given
+///   twice.
 /// - A match is one of a record that is there. Usages 0 and 1 match only what PKIX verifies, all usages but 3 only a
 ///   server whose name matches.
-/// - Where no record differs from another in its matching type alone, RFC 7671 accepts what RFC 6698 accepts.
+/// - If no two records differ in their matching type alone, RFC 7671 accepts what RFC 6698 accepts.
 /// - A match or the absence of one is what the account accepts or not, unless nothing is usable.
 ///
 /// # Errors

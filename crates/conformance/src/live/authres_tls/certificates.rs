@@ -140,22 +140,22 @@ pub(super) struct Kind {
     pub(super) name: &'static str,
     /// The name that the client gives in EHLO.
     pub(super) host: &'static str,
-    /// Whether the server asks for a certificate.
+    /// `true` if the server requests a certificate.
     pub(super) requested: bool,
     identity: Option<fn(&World) -> &Identity>,
     pub(super) result: &'static str,
     pub(super) comment: Option<&'static str>,
-    /// Whether a CA vouches for the certificate.
+    /// `true` if a CA vouches for the certificate.
     pub(super) verified: bool,
 }
 
 impl Kind {
-    /// What the client has to present.
+    /// Returns the certificate that the client has.
     pub(super) fn identity<'w>(&self, world: &'w World) -> Option<&'w Identity> {
         self.identity.map(|identity| identity(world))
     }
 
-    /// What it does present.
+    /// Returns the certificate that the client presents.
     pub(super) fn presented<'w>(&self, world: &'w World) -> Option<&'w Identity> {
         self.identity(world).filter(|_| self.requested)
     }

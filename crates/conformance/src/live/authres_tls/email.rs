@@ -1,9 +1,12 @@
-//! Python's `email` as a reader of messages that were stripped: whatever it takes for a line break, it sees no
-//! field of a local authserv-id.
+//! Python's `email` as a reader of stripped messages: by its own notion of a line break, it finds no field of a local
+//! authserv-id.
 
 use std::{path::Path, process::Stdio};
 
-use authres_tls::{AuthservId, StripPolicy, StripReason, StripVerdict};
+use authres_tls::{
+    AuthservId, StripPolicy,
+    strip::{StripReason, StripVerdict},
+};
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::{

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use authres_tls::{
-    AuthenticationResultsBuf, AuthservId, DeferredClientVerifier, Policy, ResInfoBuf, Session,
-    StripPolicy, WriteOptions, evaluate,
+    AuthenticationResultsBuf, AuthservId, Policy, ResInfoBuf, Session, StripPolicy, WriteOptions,
+    facts::rustls::DeferredClientVerifier,
 };
 use rustls::{
     CipherSuite, ClientConfig, ServerConfig, SupportedProtocolVersion,
@@ -50,7 +50,7 @@ impl Version {
 pub(super) struct Sent {
     /// As the server delivers it.
     pub(super) arrived: String,
-    /// What the client saw: protocol version, cipher suite and bits of its key, as the draft has them.
+    /// The protocol version, cipher suite and bits of its key that the client saw, in the draft's terms.
     pub(super) tls: Option<(String, String, u16)>,
 }
 
@@ -200,7 +200,7 @@ async fn serve(stream: TcpStream, tls: Option<Tls>) -> Checked<String> {
             let (acceptor, verifier) = tls.ok_or_else(|| Failure::new("STARTTLS, not offered"))?;
             // What came before TLS is nothing to go by.
             if !stream.buffer().is_empty() {
-                return Err(Failure::new("octets behind STARTTLS"));
+                return Err(Failure::new("octets after STARTTLS, before TLS"));
             }
             let mut stream = BufReader::new(acceptor.accept(stream.into_inner()).await?);
             let Ended::Delivered { message, ehlo } = dialogue(&mut stream, false).await? else {
@@ -276,7 +276,7 @@ fn deliver(message: &str, session: &Session) -> Checked<String> {
     let policy = StripPolicy::new([AuthservId::try_new(SERVER)?]);
     let message = policy.strip(message.as_bytes()).message;
     let message = String::from_utf8(message)?;
-    let result = ResInfoBuf::try_from(evaluate(session, &Policy::default()))?;
+    let result = ResInfoBuf::try_from(Policy::default().evaluate(session))?;
     let field = AuthenticationResultsBuf::try_new(SERVER)?.with_result(result);
     let value = field.write(&WriteOptions::default())?;
     Ok(format!("{}: {value}\r\n{message}", field.field_name()))

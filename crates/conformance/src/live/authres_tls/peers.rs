@@ -1,11 +1,10 @@
-//! Other readers of `Authentication-Results`: what they make of the fields of our server, of values as
-//! mail servers write them, and of what our writer makes of the vectors.
-//!
-//! What a peer is known to read wrong stands in `known_wrong.json`, by peer, by what it gets wrong, by case.
-//! An entry that is not so any more is a failure, too. In general: authres drops properties of ptypes it
-//! does not know, `cert` and `key` among them, keeps the backslashes of quoted-pairs, refuses quoted
-//! authserv-ids that are no names and values outside ASCII without quotes, and reads ids without regard to case. Mail::AuthenticationResults
-//! refuses `\"` and quoted local-parts, keeps `\\`, and turns a fold inside a quoted-string into more blanks than there are.
+//! Compares other readers of `Authentication-Results` with ours: on the fields of our server, on values that mail
+//! servers write, and on what our writer makes of the vectors.
+//! `known_wrong.json` lists the known faults of a peer, by peer, by kind of fault, by case. An entry that is no
+//! longer true is a failure, too. In general: authres drops properties of ptypes it does not know, `cert` and `key`
+//! among them, keeps the backslashes of quoted-pairs, refuses quoted authserv-ids that are not domain names and
+//! values outside ASCII without quotes, and compares ids without regard to case. Mail::AuthenticationResults refuses
+//! `\"` and quoted local-parts, keeps `\\`, and turns a fold inside a quoted-string into more spaces than it has.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +13,7 @@ use std::{
     process::Stdio,
 };
 
-use authres_tls::{AuthenticationResults, Options, Text};
+use authres_tls::{AuthenticationResults, Options, syntax::Text};
 use serde::Deserialize;
 use tokio::{io::AsyncWriteExt, process::Command};
 
@@ -34,7 +33,7 @@ pub(super) enum Peer {
     Perl,
 }
 
-/// What a peer reads of a value.
+/// A peer's reading of a value.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 enum Said {
@@ -56,7 +55,7 @@ struct Of {
     properties: Vec<(Option<String>, Option<String>, Option<String>)>,
 }
 
-/// What we read of it.
+/// Returns our reading of the value.
 fn ours(value: &str) -> Checked<Reading> {
     let options = Options::strict().with_utf8(true);
     let header = AuthenticationResults::parse(value.as_bytes(), &options)?;
@@ -82,7 +81,7 @@ fn ours(value: &str) -> Checked<Reading> {
     })
 }
 
-/// What the peer gets wrong first, if anything.
+/// Returns the first kind of fault in a peer's reading, if there is one.
 fn wrong(said: &Said, ours: &Reading) -> Option<&'static str> {
     let Said::Read(said) = said else {
         return Some("refuses");
@@ -123,7 +122,7 @@ fn as_met(root: &Path) -> Checked<Vec<(String, String)>> {
     Ok(named.collect())
 }
 
-/// What the vectors say that the writer writes, but for ARC, which these peers do not read.
+/// Returns the values that the writer makes of the vectors, without ARC, which these peers do not read.
 fn of_the_vectors(root: &Path) -> Checked<Vec<(String, String)>> {
     let file = VectorFile::load(
         &root.join("crates/authres-tls/vectors/write.json"),

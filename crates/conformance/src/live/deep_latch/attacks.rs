@@ -1,4 +1,4 @@
-//! What somebody between client and server, or in the server's place, can make a client latch.
+//! Latches that an attacker between client and server, or in the server's place, can cause.
 
 use deep_latch::{
     CertificateUsage, ClientError, DaneVerdict, Facilities, ImapClient, Login, MailProtocol, Pause,
@@ -14,9 +14,9 @@ use super::{
 
 const ALL: [MailProtocol; 3] = [MailProtocol::Imap, MailProtocol::Pop, MailProtocol::Smtp];
 
-/// A server without a certificate of the host advertises everything: a client that goes on all the same, as
-/// section 3.3 allows, latches tls10 and tls12, and no URL; one that does not, nothing. So the real server can
-/// still be used.
+/// A server without a certificate of the host advertises everything. A client that continues, as section 3.3 allows,
+/// latches tls10 and tls12, and no URL; a client that does not continue latches nothing. So the real server can still
+/// be used.
 pub(super) async fn without_certificate() -> Checked {
     let world = World::new()?;
     // What the attacker says of itself.
@@ -76,7 +76,7 @@ pub(super) async fn without_certificate() -> Checked {
     passed("no certificate, no latch but tls10 and tls12, no URL")
 }
 
-/// What is said before TLS latches nothing, and tls10 or tls12 in clear cannot be ignored.
+/// A status that is received before TLS latches nothing; tls10 or tls12 in clear cannot be ignored.
 pub(super) async fn in_clear() -> Checked {
     let world = World::new()?;
     for protocol in ALL {
@@ -106,11 +106,11 @@ pub(super) async fn in_clear() -> Checked {
             same("status", machine.record().await?.status(), None)?;
         }
     }
-    passed("nothing is latched of it; where tls10 or tls12 stands there, TLS is required")
+    passed("a status in clear latches no tag; if it contains tls10 or tls12, TLS is required")
 }
 
-/// SCRAM with channel binding authenticates a server whose certificate nobody vouches for: its status is
-/// recorded after login, and tls-cert is not latched all the same, as it is not achieved.
+/// SCRAM with channel binding authenticates a server whose certificate is not trusted: its status is recorded after
+/// login, but tls-cert is not latched, as it is not achieved.
 pub(super) async fn scram_plus() -> Checked {
     let world = World::new()?;
     let status = "tls10 tls-cert <https://www.example.com/status.html>";

@@ -43,7 +43,8 @@ async fn latched(world: &World, protocol: MailProtocol, tls: TlsStart) -> Checke
     Ok(machine)
 }
 
-/// Nothing of a failure touches the record, and the user is offered the URL of it and nothing that connects.
+/// Checks that the failure changes nothing in the record, and that the user is offered its URL and no action that
+/// connects.
 async fn unharmed(machine: &Machine, failure: &deep_latch::LatchFailure) -> Checked<()> {
     same("latched", machine.latched().await?, LATCHED)?;
     let url = StatusUrl::parse("https://www.example.com/status.html")?;
@@ -55,7 +56,7 @@ async fn unharmed(machine: &Machine, failure: &deep_latch::LatchFailure) -> Chec
     same("actions", failure.actions(), expected)
 }
 
-/// The server was told, and nothing but that.
+/// Checks that the client sent the report of the failure, and nothing else.
 fn told(protocol: MailProtocol, heard: &Heard) -> Checked<()> {
     let expected: &[&str] = match protocol {
         MailProtocol::Imap => &[
@@ -114,7 +115,7 @@ pub(super) async fn expired() -> Checked {
     certificate(Certificate::Expired).await
 }
 
-/// Somebody takes STARTTLS out of what the server offers.
+/// An attacker removes STARTTLS from the server's offer.
 pub(super) async fn stripped() -> Checked {
     let world = World::new()?;
     for protocol in ALL {
@@ -168,7 +169,7 @@ pub(super) async fn withdrawn() -> Checked {
         same("latched", machine.latched().await?, LATCHED)?;
         served.await??;
     }
-    passed("IMAP, POP and SMTP: the latches stay, and go on to be required")
+    passed("IMAP, POP and SMTP: the latches stay, and are still required")
 }
 
 /// tls12 is latched, and the server answers with TLS 1.1: rustls has no such version, and neither is it
@@ -220,7 +221,8 @@ pub(super) async fn tls11() -> Checked {
     passed("TLS 1.1 is not offered, and refused when the server answers with it")
 }
 
-/// A provider's own tag for TLS 1.3: a server that has 1.2 only is refused after the handshake, and told.
+/// A provider's own tag for TLS 1.3: a server that supports only 1.2 is refused after the handshake, and receives the
+/// report.
 pub(super) async fn lower_version() -> Checked {
     fn rule(facts: &SessionFacts) -> Achievement {
         match facts.tls {

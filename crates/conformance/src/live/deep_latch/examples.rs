@@ -22,7 +22,7 @@ use super::{
     world::{HOST, Machine, World},
 };
 
-/// What a connection to the server that is up to date is like.
+/// The facts of a connection to the server that is up to date.
 pub(super) const PROBE: SessionFacts = SessionFacts {
     tls: Some(TlsFacts {
         version: ProtocolVersion::TLS1_3,
@@ -54,7 +54,7 @@ pub(super) fn demo_of(
     Ok(Advertisement::try_new(&config, facilities, probe)?)
 }
 
-/// What the demo client of examples 1 and 3 reports.
+/// Returns the report of the demo client of examples 1 and 3.
 pub(super) fn demo_report() -> ClientReport {
     ClientReport {
         name: Some("Demo Mail".to_owned()),
@@ -71,7 +71,7 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    /// Connects; the certificate is not looked at, the latch machine is given what the example says.
+    /// Connects. The certificate is not checked: the latch machine receives the verdicts of the example.
     pub(super) async fn connect(world: &World, tcp: TcpStream) -> Checked<Self> {
         let config: ClientConfig = world.trusting()?;
         let name = ServerName::try_from(HOST)?;
@@ -105,7 +105,7 @@ impl Raw {
         Ok((ProtocolVersion(version.into()), suite.into()))
     }
 
-    /// What the latch machine is told, with these verdicts.
+    /// Returns the facts for the latch machine, with these verdicts.
     fn told(&self, chain: ChainVerdict, identity: IdentityVerdict) -> Checked<TlsFacts> {
         let (version, suite) = self.facts()?;
         Ok(TlsFacts {
@@ -369,11 +369,11 @@ pub(super) async fn literals() -> Checked {
     let mut client = Raw::connect(&world, tcp).await?;
     client.line().await?;
     for (said, expected) in [
-        ("a001 ID ({4}\r\n", "+ go on"),
-        ("name {9}\r\n", "+ go on"),
+        ("a001 ID ({4}\r\n", "+ ready"),
+        ("name {9}\r\n", "+ ready"),
         (
             "Demo Mail \"version\" {3+}\r\n1.5 \"latch\" \"tls10 tls-cert\" {13}\r\n",
-            "+ go on",
+            "+ ready",
         ),
         (
             "security-tags \"tls12\")\r\n",

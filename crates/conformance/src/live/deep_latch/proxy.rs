@@ -65,7 +65,7 @@ async fn proxy(
     Ok((tcp, proxied))
 }
 
-/// What the proxy does to the octets that it brings from one side to the other.
+/// The change that the proxy makes to octets on their way.
 enum Between {
     Imap(Box<ImapProxy>),
     /// SMTP, of clients that send no message.
@@ -117,8 +117,7 @@ impl Between {
     }
 }
 
-/// The server behind the proxy, and what a client's commands come to; with the cipher suite that the client
-/// had.
+/// Returns what the server receives of a client's commands through the proxy, with the client's cipher suite.
 async fn through(
     protocol: MailProtocol,
     status: &str,
@@ -251,7 +250,7 @@ pub(super) async fn spoofed() -> Checked {
     passed("removed or refused by the proxy, ignored by a server without one")
 }
 
-/// The same for CLIENT.
+/// Checks CLIENT of SMTP in the same way.
 pub(super) async fn smtp() -> Checked {
     let commands = [
         "EHLO client.example.com",

@@ -1,5 +1,5 @@
-//! An SMTP relay whose next host has not what was latched, section 7.4: what it answers, and the notification
-//! that it makes (RFC 3464), read by mail-parser and by Python's email.
+//! An SMTP relay whose next host lacks what was latched, section 7.4: its reply, and its notification (RFC 3464),
+//! read by mail-parser and by Python's email.
 
 use std::{borrow::Cow, path::Path, process::Stdio, sync::Arc};
 
@@ -31,7 +31,7 @@ use crate::{live::Live, python as interpreter};
 const FROM: &str = "a@example.org";
 const TO: &str = "b@example.com";
 
-/// What is not there at the next host.
+/// The property that the next host lacks.
 #[derive(Clone, Copy)]
 enum Lacks {
     StartTls,

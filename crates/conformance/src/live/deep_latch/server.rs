@@ -27,13 +27,13 @@ pub(super) fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_416_787_200 + seconds)
 }
 
-/// How TLS begins at this server.
+/// The way TLS begins at this server.
 #[derive(Clone)]
 pub(super) enum Tls {
     Implicit(TlsAcceptor),
     /// By STARTTLS or STLS.
     OnCommand(TlsAcceptor),
-    /// There is none: in clear, e.g. behind a proxy, or because somebody stripped STARTTLS.
+    /// No TLS, e.g. between a proxy and its server, or because an attacker removed STARTTLS.
     None,
 }
 
@@ -44,11 +44,11 @@ pub(super) struct Server {
     /// Nothing: the server knows nothing of DEEP, or has withdrawn it.
     pub(super) advertisement: Option<Advertisement>,
     pub(super) tls_field: TlsField,
-    /// Where reports are kept, of whom, and what time it is.
+    /// The sink for reports, the account, and the time.
     pub(super) sink: Option<(Arc<dyn ReportSink>, &'static str, SystemTime)>,
 }
 
-/// What was said on a connection, `C: ` and `S: ` before each line, in its order; and what clients reported.
+/// The lines of a connection in their order, with the prefixes `C: ` and `S: `, and the reports of clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Heard {
     pub(super) lines: Vec<String>,
@@ -56,7 +56,7 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// What the client said.
+    /// Returns the client's lines.
     pub(super) fn client(&self) -> Vec<&str> {
         self.lines
             .iter()
@@ -119,7 +119,7 @@ impl Server {
         };
         // What came before TLS is nothing to go by.
         if wire.has_more() {
-            return Err(Failure::new("octets behind STARTTLS"));
+            return Err(Failure::new("octets after STARTTLS, before TLS"));
         }
         let Ok(stream) = acceptor.accept(wire.stream).await else {
             return Ok(());
@@ -269,7 +269,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Whether the client sent more than was read.
+    /// Returns `true` if the client sent more than was read.
     fn has_more(&self) -> bool {
         self.reader.waiting() > 0 || !self.lines.is_empty()
     }
@@ -290,7 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 true => match self.reader.next_command()? {
                     Received::Command(command) | Received::Line(command) => Some(command.to_vec()),
                     Received::Continue => {
-                        self.say(heard, "+ go on\r\n").await?;
+                        self.say(heard, "+ ready\r\n").await?;
                         None
                     }
                     Received::Incomplete => None,

@@ -26,21 +26,22 @@ use super::super::outcome::{Checked, Failure};
 /// The host that the account's configuration has.
 pub(super) const HOST: &str = "mail.example.com";
 
-/// What the provider's host presents.
+/// The certificate that the provider's host presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Certificate {
-    /// Of this host, by the trusted authority.
+    /// A certificate for this host, issued by the trusted authority.
     Good,
-    /// Of this host, by an authority that the client does not trust: an attacker's, or a renewal gone wrong.
+    /// A certificate for this host, issued by an authority that the client does not trust: an attacker's, or a
+    /// mistake at renewal.
     AnotherAuthority,
     /// By the trusted authority, of another host.
     AnotherName,
-    /// Of this host, by the trusted authority, until 2001.
+    /// A certificate for this host, issued by the trusted authority, which expired in 2001.
     Expired,
 }
 
 impl Certificate {
-    /// How a client that does not accept it says so.
+    /// Returns the fault that a client reports if it refuses the certificate.
     pub(super) const fn fault(self) -> CertificateFault {
         match self {
             Self::AnotherName => CertificateFault::Identity,
@@ -150,7 +151,7 @@ pub(super) struct Machine {
     pub(super) tls: TlsStart,
 }
 
-/// What came of a connection.
+/// The outcome of a connection.
 pub(super) struct Connected {
     pub(super) outcome: Result<(), RunError>,
     pub(super) events: Vec<ClientEvent>,
@@ -206,7 +207,7 @@ impl Machine {
         }
     }
 
-    /// Connects until login, logs in if the server lets it, and takes leave.
+    /// Connects until login, logs in if the server lets it, and closes the session.
     pub(super) async fn connect(
         &self,
         protocol: MailProtocol,
@@ -251,7 +252,7 @@ async fn close(mut stream: Rewound<MailStream<TcpStream>>) -> Checked<()> {
 }
 
 impl Connected {
-    /// It was refused for these tags.
+    /// Checks that the connection was refused for these tags.
     pub(super) fn refused(&self, tags: &[SecurityTag<'_>]) -> Checked<&LatchFailure> {
         match &self.outcome {
             Err(RunError::Refused { failure, .. }) if failure.tags() == tags => Ok(failure),
@@ -262,7 +263,7 @@ impl Connected {
         }
     }
 
-    /// It was refused for its certificate, and no latch was named.
+    /// Checks that the connection was refused for its certificate, and that no latch was named.
     pub(super) fn refused_certificate(&self) -> Checked<&CertificateFailure> {
         match &self.outcome {
             Err(RunError::Certificate { failure, .. }) => Ok(failure),
@@ -272,7 +273,7 @@ impl Connected {
         }
     }
 
-    /// It came to login.
+    /// Checks that the connection reached login.
     pub(super) fn accepted(&self) -> Checked<()> {
         match &self.outcome {
             Ok(()) => Ok(()),

@@ -22,7 +22,7 @@ pub(super) struct Agent {
     account: Account,
 }
 
-/// What came of a connection: what happened, and how it ended.
+/// The outcome of a connection: its events, and its end.
 #[derive(Debug)]
 pub(super) struct Visit {
     pub(super) events: Vec<String>,
@@ -52,7 +52,7 @@ impl Agent {
         })
     }
 
-    /// What is kept of the host: its latches, and its status.
+    /// Returns the stored latches and status of the host.
     pub(super) async fn kept(&self) -> Checked<(Vec<String>, Option<String>)> {
         let record = self
             .store
@@ -153,7 +153,7 @@ async fn log_in(stream: &mut Stream, command: &[u8]) -> Checked<()> {
 }
 
 impl Visit {
-    /// It went well.
+    /// Returns the events of a visit that succeeded.
     pub(super) fn good(self) -> Checked<Vec<String>> {
         self.outcome?;
         Ok(self.events)
@@ -168,7 +168,7 @@ impl Visit {
     }
 }
 
-/// What a failure offers is to wait, and the page that was recorded; nothing to connect all the same.
+/// Checks that a failure offers to wait and the page that was recorded, and no action that connects.
 pub(super) fn offers_the_page(failure: &LatchFailure, page: &str) -> Checked<()> {
     let offered = failure.actions().into_iter().map(|action| match action {
         Action::WorkOffline => "work offline".to_owned(),

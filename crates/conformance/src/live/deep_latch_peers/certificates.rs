@@ -10,7 +10,7 @@ use crate::live::outcome::Checked;
 /// The name of the server, for the client.
 pub(super) const HOST: &str = "mail.example.com";
 
-/// What a server shows.
+/// The certificate that a server presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shown {
     Good,

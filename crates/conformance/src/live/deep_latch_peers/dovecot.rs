@@ -1,5 +1,5 @@
-//! Dovecot: IMAP with DEEP in its capabilities and the status in its ID response, and POP, which it cannot be
-//! told to advertise DEEP over.
+//! Dovecot: IMAP with DEEP in its capabilities and the status in its ID response, and POP, over which it cannot be
+//! configured to advertise DEEP.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
@@ -9,13 +9,13 @@ use crate::live::{
     process::{Server, at, directory, installed, is_root, ports},
 };
 
-/// What a Dovecot is configured for.
+/// The configuration of a Dovecot.
 pub(super) struct Setup {
-    /// What it shows.
+    /// The certificate that it presents.
     pub(super) shown: Shown,
-    /// What its ID response has, e.g. `deep-status "tls12"`; nothing without DEEP.
+    /// The fields of its ID response, e.g. `deep-status "tls12"`; `None` without DEEP.
     pub(super) id: Option<&'static str>,
-    /// Whether it has STARTTLS.
+    /// `true` if it offers STARTTLS.
     pub(super) tls: bool,
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Dovecot {
     pub(super) pop3s: u16,
 }
 
-/// Why it cannot run.
+/// Returns the reason for which Dovecot cannot run, if there is one.
 pub(super) fn missing() -> Option<String> {
     let install = "apt-get install dovecot-imapd dovecot-pop3d";
     let Some(program) = installed("dovecot") else {
@@ -138,7 +138,7 @@ service pop3-login {{
         })
     }
 
-    /// What the client told it: the fields of ID, as its log has them, of the first time that they have this.
+    /// Waits until the log has the fields of an ID command that contain this part, and returns the fields.
     pub(super) async fn was_told(&self, part: &str) -> Checked<String> {
         let line = self.server.line_with(&["ID sent: ", part]).await?;
         let (_, fields) = (line.split_once("ID sent: ")).ok_or_else(|| Failure::new("no ID"))?;

@@ -1,5 +1,4 @@
-//! nginx's mail proxy, which advertises whatever it is told to: DEEP over IMAP (the capability alone), POP
-//! and SMTP.
+//! nginx's mail proxy, which advertises any configured text: DEEP over IMAP (the capability alone), POP and SMTP.
 
 use std::{fs, path::Path, process::Command};
 
@@ -9,9 +8,9 @@ use crate::live::{
     process::{Server, directory, installed, is_root, ports},
 };
 
-/// What an nginx is configured for.
+/// The configuration of an nginx.
 pub(super) struct Setup {
-    /// What it shows.
+    /// The certificate that it presents.
     pub(super) shown: Shown,
     /// The line of CAPA and EHLO, e.g. `DEEP tls12`; nothing without DEEP.
     pub(super) deep: Option<&'static str>,
@@ -31,10 +30,10 @@ pub(super) struct Nginx {
     pub(super) submissions: u16,
 }
 
-/// Where Debian has the mail proxy, where it is no part of the program.
+/// Debian's path of the mail proxy, if it is not compiled into the program.
 const MODULE: &str = "/usr/lib/nginx/modules/ngx_mail_module.so";
 
-/// Why it cannot run.
+/// Returns the reason for which nginx cannot run, if there is one.
 pub(super) fn missing() -> Option<String> {
     let install = "apt-get install nginx libnginx-mod-mail";
     let Some(program) = installed("nginx") else {

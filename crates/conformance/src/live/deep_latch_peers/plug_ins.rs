@@ -24,7 +24,7 @@ use crate::{
     python,
 };
 
-/// Why there is no aiosmtpd.
+/// Returns the reason for which aiosmtpd is not available, if there is one.
 pub(super) fn no_aiosmtpd(root: &Path) -> Option<String> {
     let interpreter = match python(root) {
         Ok(interpreter) => interpreter,
@@ -50,7 +50,7 @@ pub(super) fn built(root: &Path) -> Result<(), String> {
     }
 }
 
-/// Where cargo puts an example.
+/// Returns cargo's path of an example.
 fn example(root: &Path, name: &str) -> PathBuf {
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
@@ -64,7 +64,7 @@ struct Program {
     more: Vec<&'static str>,
 }
 
-/// How a program ended: its exit code, and what it printed.
+/// The end of a program: its exit code, and its output.
 struct Ended {
     code: Option<i32>,
     printed: String,
@@ -115,14 +115,14 @@ impl Program {
 }
 
 impl Ended {
-    /// It did what it was for: the last line is what it says of that.
+    /// Checks that the program succeeded: `last` is its last line of output.
     fn good(&self, last: &str) -> Checked<()> {
         let said = format!("{}{}", self.printed, self.errors);
         same(&said, self.code, Some(0))?;
         same("printed", self.printed.lines().last(), Some(last))
     }
 
-    /// It was refused, and shows the page that was recorded.
+    /// Checks that the connection was refused, and that the page that was recorded is shown.
     fn refused(&self) -> Checked<()> {
         same(&self.errors, self.code, Some(1))?;
         let last = format!("- read {PAGE}");
@@ -168,7 +168,7 @@ pub(super) async fn async_imap(root: &Path) -> Checked {
     )
 }
 
-/// What `deep_latch_msa.py` prints.
+/// The output of `deep_latch_msa.py`.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "said", rename_all = "lowercase", deny_unknown_fields)]
 enum Said {
@@ -215,7 +215,7 @@ impl Msa {
         })
     }
 
-    /// What it was told and given, but that it listens.
+    /// Returns the commands and messages that it received.
     fn said(&self) -> Checked<Vec<Said>> {
         let text = fs::read_to_string(self.server.path().join("log"))?;
         let mut said = Vec::new();
@@ -260,13 +260,13 @@ pub(super) async fn lettre(root: &Path) -> Checked {
         login(),
         message(),
     ];
-    same("what the server saw", msa.said()?, expected)?;
+    same("commands and messages of the server", msa.said()?, expected)?;
     drop(msa);
     for shown in super::SWAPPED {
         let msa = Msa::start(root, &authorities, shown).await?;
         program.run(msa.submissions, &[]).await?.refused()?;
         let expected = [client("latch-fail=tls-cert")];
-        same("what the server saw", msa.said()?, expected)?;
+        same("commands and messages of the server", msa.said()?, expected)?;
     }
     passed(
         "AUTH and a message by lettre, at once and by STARTTLS; CLIENT answered with 250; with another \

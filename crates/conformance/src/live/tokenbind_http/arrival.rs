@@ -1,5 +1,5 @@
-//! What a client sends in one go: requests are checked in the order of their arrival, in the protocol
-//! that was negotiated, and a message in a trailer is none.
+//! Requests that a client sends in one write: they are checked in the order of their arrival, in the protocol that
+//! was negotiated, and a message in a trailer is not accepted.
 
 use axum::{Router, body::Body, routing::any};
 use tokenbind_http::server;
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::live::outcome::{Checked, passed, same};
 
-/// How often a race is tried.
+/// The number of attempts at a race.
 const TRIES: usize = 40;
 
 /// Answers once it read the body.

@@ -13,7 +13,7 @@ use crate::live::{
     outcome::{Checked, Failure, passed, same},
 };
 
-/// How long a command may take.
+/// The longest time that a command may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -142,7 +142,7 @@ const TYPED: &[Typed] = &[
     },
 ];
 
-/// `openssl s_client`: what is negotiated, and what becomes of a request that is typed in.
+/// `openssl s_client`: the negotiated protocol, and the answer to a request that is typed in.
 pub(super) async fn s_client() -> Checked {
     for adapter in Adapter::BOTH {
         let site = site(adapter).await?;

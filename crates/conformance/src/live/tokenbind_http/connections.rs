@@ -28,7 +28,7 @@ fn version(alpn: TokenBindingAlpn) -> Version {
     }
 }
 
-/// What an application is to see of an agent's request.
+/// Returns what an application must see of an agent's request.
 fn expected(
     agent: &Agent,
     site: &Site,

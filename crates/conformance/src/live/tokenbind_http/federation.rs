@@ -64,8 +64,8 @@ fn redirect(status: u16, to: &str, permits: bool) -> Response {
     response
 }
 
-/// The token is `bound:` and the key's identifier in hex, or `unbound:` and why. That nobody forges
-/// it is not what is looked at here.
+/// Checks the token of a request: `bound:` and the key's identifier in hex, or `unbound:` and the reason. Its protection
+/// against forgery is not a subject here.
 async fn session(request: Request) -> String {
     let token = request.headers().get(AUTHORIZATION);
     let token = token.and_then(|token| token.to_str().ok()).unwrap_or("");
@@ -110,8 +110,7 @@ fn provider(to: String) -> Router {
         )
 }
 
-/// What came of following redirects: the last response's body, and what became of the permission
-/// for the last request.
+/// Follows redirects, and returns the last response's body and the disclosure of the last request.
 async fn follow(agent: &Agent, url: &str) -> Checked<(String, Option<Disclosure>)> {
     let request = http::Request::get(url).body(Full::default())?;
     let response = agent.client.request(request, permitting(None)).await?;
@@ -133,7 +132,7 @@ fn issued(site: &Site) -> Checked<(Option<String>, Option<String>)> {
     }
 }
 
-/// What a provider says that issued a token for the key with this Token Binding ID.
+/// Returns the body of a provider that issued a token for the key with this Token Binding ID.
 fn bound_to(id: &str) -> String {
     format!("bound:{}", &id[2..])
 }
@@ -359,7 +358,7 @@ pub(super) async fn unsupported_algorithm() -> Checked {
     }
     passed(
         "RSA at a provider that verifies P-256 only; a signature algorithm, a hash and a curve that \
-         are not known: 200 with an unbound token, the provided binding stands; HTTP/1.1, HTTP/2",
+         are not known: 200 with an unbound token, the provided binding is kept; HTTP/1.1, HTTP/2",
     )
 }
 

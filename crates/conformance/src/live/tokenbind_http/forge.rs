@@ -15,7 +15,7 @@ pub(super) const ECDSA_SHA256: [u8; 2] = [4, 3];
 /// `NamedCurve` secp256r1.
 pub(super) const SECP256R1: [u8; 2] = [0, 23];
 
-/// Where things stand in a message that begins with a binding of a P-256 key.
+/// Offsets in a message that begins with a binding of a P-256 key.
 pub(super) const ALGORITHM_AT: usize = 2 + 1;
 pub(super) const CURVE_AT: usize = ALGORITHM_AT + 2;
 pub(super) const POINT_AT: usize = CURVE_AT + 2 + 1;
@@ -25,7 +25,7 @@ pub(super) const MODULUS_AT: usize = ALGORITHM_AT + 2 + 2;
 pub(super) const EXPONENT_AT: usize = MODULUS_AT + 256 + 1;
 pub(super) const RSA_SIGNATURE_AT: usize = EXPONENT_AT + 3 + 2;
 
-/// What signs for one connection.
+/// Signs for one connection.
 pub(super) struct Forge {
     octets: SignedOctets,
 }
@@ -50,7 +50,7 @@ impl Forge {
     }
 }
 
-/// A key as it stands in an identifier, algorithm first.
+/// Returns a key as it is encoded in an identifier, algorithm first.
 pub(super) fn key_id(key: &dyn Sign) -> Checked<Vec<u8>> {
     match key.public_key() {
         PublicKey::P256(coordinates) => Ok(p256(&[&[4], coordinates.as_slice()].concat())),

@@ -1,5 +1,5 @@
-//! Clients and servers that do not negotiate Token Binding, and why; and what becomes of a header
-//! all the same.
+//! Clients and servers that do not negotiate Token Binding, the reasons, and the treatment of a header that is sent
+//! nevertheless.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn app() -> Router {
     Router::new().fallback(get(|| async { "answered" }))
 }
 
-/// What a client says of its connection: ALPN identifier, TLS version.
+/// A client's view of its connection: ALPN identifier, TLS version.
 type Negotiated<'a> = (Option<&'a str>, Option<ProtocolVersion>);
 
 const PLAIN_HTTP2_TLS13: Negotiated<'_> = (Some("h2"), Some(ProtocolVersion::TLSv1_3));
@@ -165,7 +165,7 @@ pub(super) async fn not_negotiated() -> Checked {
             .map_err(of("a server that has none, TLS 1.2"))?;
         served_without(&p256, &rsa_only, PLAIN_HTTP2_TLS13)
             .await
-            .map_err(of("nothing in common"))?;
+            .map_err(of("no identifier in common"))?;
         without_ems(&site)
             .await
             .map_err(of("no Extended Master Secret"))?;

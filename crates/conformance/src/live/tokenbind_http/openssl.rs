@@ -36,7 +36,7 @@ fn answered() -> Option<Answer> {
     Some(Answer { status: 200, body })
 }
 
-/// What must be there for scenarios with this identifier.
+/// Returns the Python packages that scenarios with this identifier need.
 fn packages(alpn: TokenBindingAlpn) -> &'static [&'static str] {
     match alpn.application_protocol() {
         ApplicationProtocol::Http2 => &[H2],
@@ -51,7 +51,7 @@ fn one<T: Debug>(said: Vec<T>) -> Checked<T> {
     }
 }
 
-/// What our application is to see of their requests on one connection.
+/// Returns what our application must see of their requests on one connection.
 fn seen(said: &ClientSaid, alpn: TokenBindingAlpn, paths: &[&str]) -> Vec<Seen> {
     let provided = format!("provided {}", alpn.key_parameters().name());
     let of_path = |path: &&str| Seen {

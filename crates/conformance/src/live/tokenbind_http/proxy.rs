@@ -22,7 +22,8 @@ use crate::live::outcome::{Checked, passed, same};
 /// The headers of a request that have to do with Token Binding, in the order of their names.
 type Told = Vec<(String, String)>;
 
-/// A plain HTTP server behind the proxy; where it is, and what it was told.
+/// Starts a plain HTTP server as the proxy's backend. Returns its address, and the headers about Token Binding that it
+/// has received.
 async fn backend_server() -> Checked<(Uri, Arc<Mutex<Vec<Told>>>)> {
     let log = Arc::new(Mutex::new(Vec::new()));
     let told = log.clone();
@@ -138,7 +139,7 @@ pub(super) async fn backend() -> Checked {
         same("refusals", front.refusals(), [])?;
     }
     passed(
-        "provided, referred and unsupported bindings told to the backend; spoofed headers, also with \
+        "provided, referred and unsupported bindings reach the backend; spoofed headers, also with \
          underscores, and those of a client without Token Binding never reach it; HTTP/1.1, HTTP/2",
     )
 }

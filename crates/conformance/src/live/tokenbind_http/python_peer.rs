@@ -21,10 +21,10 @@ use crate::{
     python,
 };
 
-/// How long the script may take for one line.
+/// The longest time that the script may need for one line.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is needed besides `cryptography`, by its name in Python.
+/// The package that is needed besides `cryptography`, by its name in Python.
 pub(super) const H2: &str = "h2";
 pub(super) const PYOPENSSL: &str = "OpenSSL";
 
@@ -59,7 +59,7 @@ pub(super) struct ClientSaid {
     pub(super) tls_unique: Option<String>,
     /// From e.g. `provided p256` to the identifier.
     pub(super) ids: BTreeMap<String, String>,
-    /// Nothing where the connection ended without an octet.
+    /// The responses; `None` where the connection ended without an octet.
     pub(super) responses: Vec<Option<Answer>>,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-/// What the server says of a request, of the end of a connection, or of its failure.
+/// The server's report of a request, of the end of a connection, or of its failure.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
 pub(super) enum ServerSaid {
@@ -87,9 +87,9 @@ pub(super) struct Request {
     pub(super) version: String,
     pub(super) reused: bool,
     pub(super) tls_unique: Option<String>,
-    /// How many `Token-Binding` headers there were.
+    /// The number of `Token-Binding` headers.
     pub(super) headers: usize,
-    /// What was in the one header.
+    /// The bindings in the one header.
     #[serde(default)]
     pub(super) bindings: Vec<Binding>,
 }
@@ -108,7 +108,7 @@ pub(super) struct Script {
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-/// Why the script cannot run, if it cannot: Python or a package is missing.
+/// Returns the reason for which the script cannot run, if there is one: Python or a package is missing.
 pub(super) fn missing(root: &Path, packages: &[&str]) -> Option<String> {
     let python = match python(root) {
         Ok(python) => python,
@@ -207,7 +207,7 @@ impl Server {
         format!("https://localhost:{}{path}", self.port)
     }
 
-    /// What it says until it served as many connections as planned.
+    /// Returns the reports until the server has served as many connections as planned.
     pub(super) async fn said(self) -> Checked<Vec<ServerSaid>> {
         self.script.rest().await
     }

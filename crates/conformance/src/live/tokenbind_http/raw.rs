@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::live::outcome::{Checked, Failure};
 
-/// How long a server may take to answer, or to end a terminated connection, before it hangs.
+/// The longest time that a server may take to answer, or to end a terminated connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Frame types of HTTP/2 (RFC 9113 section 6).
@@ -36,7 +36,7 @@ pub(super) struct Raw {
     http2: bool,
     /// HTTP/2: the next stream; 1 before anything was sent.
     next_stream: u32,
-    /// What was read and not looked at.
+    /// The octets that were read and not yet consumed.
     received: Vec<u8>,
 }
 
@@ -52,7 +52,7 @@ struct Frame {
     payload: Vec<u8>,
 }
 
-/// How a response begins.
+/// The head of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Response {
     pub(super) status: u16,
@@ -183,7 +183,7 @@ impl Raw {
         octets
     }
 
-    /// Writes as it stands.
+    /// Writes the octets unchanged.
     pub(super) async fn write(&mut self, octets: &[u8]) -> Checked<()> {
         self.stream.write_all(octets).await?;
         Ok(self.stream.flush().await?)
@@ -275,7 +275,7 @@ impl Raw {
         self.ends_with(&[SETTINGS, PING, WINDOW_UPDATE]).await
     }
 
-    /// The same, but HTTP/2 may say why it closes the connection.
+    /// Checks that no request is answered, but lets HTTP/2 state why it closes the connection.
     pub(super) async fn unanswered(self) -> Checked<()> {
         self.ends_with(&[SETTINGS, PING, GOAWAY, WINDOW_UPDATE])
             .await

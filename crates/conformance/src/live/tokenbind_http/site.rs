@@ -241,7 +241,7 @@ impl Site {
         std::mem::take(&mut locked(&self.log.seen))
     }
 
-    /// Why connections were terminated since the last call.
+    /// Returns the reasons of connections that were terminated since the last call.
     pub(super) fn refusals(&self) -> Vec<server::TerminateReason> {
         std::mem::take(&mut locked(&self.log.refusals))
     }

@@ -623,7 +623,7 @@ pub(super) async fn reasons() -> Checked {
     }
     passed(format!(
         "{count} cases of all {} kinds over HTTP/1.1 and HTTP/2, serve_connection and Server: each connection ends \
-         without an answer, kind, field and offset told once",
+         without an answer, kind, field and offset reported once",
         KINDS.len()
     ))
 }

@@ -1,4 +1,4 @@
-//! What a thief can do with a stolen cookie, and with a header seen on another connection: nothing.
+//! A thief with a stolen cookie, and with a header seen on another connection, gains nothing.
 
 use std::{
     collections::HashMap,
@@ -24,7 +24,7 @@ use crate::live::outcome::{Checked, Failure, different, passed, same};
 /// Protocols and key parameters that the scenarios are run with.
 const VARIANTS: [TokenBindingAlpn; 2] = [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2Rsa2048];
 
-/// Where the signature stands in a message of one provided binding.
+/// Returns the offset of the signature in a message of one provided binding.
 const fn signature_offset(alpn: TokenBindingAlpn) -> usize {
     match alpn {
         // Length of the message, type, algorithm, curve, point of 65 bytes and its length, length.
@@ -65,7 +65,7 @@ fn bank() -> Router {
         match claim.check(connection, BearerPolicy::Discard) {
             TokenVerdict::HonorBound => "account".to_owned(),
             TokenVerdict::HonorBearer => "account of a bearer".to_owned(),
-            TokenVerdict::Discard(reason) => format!("nobody: {}", reason.name()),
+            TokenVerdict::Discard(reason) => format!("discarded: {}", reason.name()),
         }
     };
     Router::new()
@@ -138,7 +138,7 @@ async fn steal(alpn: TokenBindingAlpn) -> Checked<()> {
     let mut own_key = thief.connect(&site).await?;
     let header = own_key.header(&thief.state)?;
     let said = account(&mut own_key, cookie, Some(&header)).await?;
-    same("the thief's own key", said.as_str(), "nobody: mismatch")?;
+    same("the thief's own key", said.as_str(), "discarded: mismatch")?;
     ask(&mut own_key, cookie, Some(&captured)).await?;
     own_key.terminated().await?;
     signature_refused(&site, alpn)?;
@@ -158,7 +158,7 @@ async fn steal(alpn: TokenBindingAlpn) -> Checked<()> {
     let plain = Agent::new(&[])?;
     let mut bearer = plain.connect(&site).await?;
     let said = account(&mut bearer, cookie, None).await?;
-    let discarded = "nobody: no-token-binding-established";
+    let discarded = "discarded: no-token-binding-established";
     same("without Token Binding", said.as_str(), discarded)?;
     ask(&mut bearer, cookie, Some(&captured)).await?;
     bearer.terminated().await?;
@@ -176,8 +176,8 @@ pub(super) async fn replay() -> Checked {
             .map_err(|failure| failure.of(alpn.as_str()))?;
     }
     passed(
-        "good on its own connection, again and again; refused on one that resumes the session, on \
-         that one's behalf on the first, and on a new session; HTTP/1.1 with P-256, HTTP/2 with RSA",
+        "good on its own connection, again and again; refused on a connection that resumes the session, \
+         on the first connection with the header of the second, and on a new session; HTTP/1.1 with P-256, HTTP/2 with RSA",
     )
 }
 
@@ -185,7 +185,7 @@ async fn replay_with(alpn: TokenBindingAlpn) -> Checked<()> {
     let site = Setup::default().start(bank()).await?;
     let client = Agent::new(&[alpn])?;
     let cookie = "session=none";
-    let said = "nobody: unreadable";
+    let said = "discarded: unreadable";
 
     let mut first = client.connect(&site).await?;
     same("handshake", first.handshake(), Some(HandshakeKind::Full))?;

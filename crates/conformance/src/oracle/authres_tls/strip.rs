@@ -1,15 +1,16 @@
-//! What must hold for any message whose forged fields are removed.
+//! Invariants of any message whose forged fields are removed.
 
 use std::ops::Range;
 
 use authres_tls::{
-    AuthenticationResults, AuthservId, Body, Mode, Options, StripPolicy, StripReason, StripScope,
-    StripVerdict, Stripped, Stripper,
+    AuthenticationResults, AuthservId, Options, StripPolicy, Stripper,
+    strip::{StripReason, StripScope, StripVerdict, Stripped},
+    syntax::{Body, Mode},
 };
 
 use super::super::Broken;
 
-/// Ids of one's own, of which the choice takes one.
+/// Local ids, from which the choice selects one.
 const OWN: [&str; 4] = [
     "example.com",
     "mx.example.com",
@@ -23,7 +24,7 @@ const OWN: [&str; 4] = [
 /// removes nothing.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn strip(data: &[u8]) -> Result<(), Broken> {
     let (choice, message) = data.split_first().unwrap_or((&0, &[]));
     let own = OWN[usize::from(choice >> 3) % OWN.len()];
@@ -53,7 +54,9 @@ pub fn strip(data: &[u8]) -> Result<(), Broken> {
             .get(span.clone())
             .ok_or("a part that is not there is removed")?;
         if !has_name(removed) {
-            return Err(format!("{span:?} is removed and has not the name"));
+            return Err(format!(
+                "{span:?} is removed, but is not a field of this name"
+            ));
         }
         if body.is_some_and(|body| span.end > body) {
             return Err(format!("{span:?} is removed from the body"));
@@ -107,7 +110,7 @@ fn without(message: &[u8], spans: &[Range<usize>]) -> Vec<u8> {
     kept.map(|(_, octet)| *octet).collect()
 }
 
-/// Where the body begins, of a message whose header has line breaks of one kind only.
+/// Returns the offset of the body of a message whose header has line breaks of one kind only.
 fn body_of(message: &[u8]) -> Option<usize> {
     for line_break in [b"\r\n".as_slice(), b"\n"] {
         let empty_line = line_break.repeat(2);
@@ -140,7 +143,7 @@ fn has_name(removed: &[u8]) -> bool {
         .contains("authentication-results:")
 }
 
-/// Readers of a message, by what they take for the end of a line.
+/// Readers of a message, by the octets that end a line for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reader {
     /// LF, and a CR before it.
@@ -218,7 +221,7 @@ fn own(policy: &StripPolicy) -> &[AuthservId] {
     }
 }
 
-/// Of values that begin with a name without quotes, comments and folds, and `;` behind it.
+/// Checks the verdict on values that begin with a name without quotes, comments and folds, followed by `;`.
 fn plain_verdict(policy: &StripPolicy, value: &[u8]) -> Result<(), Broken> {
     let Ok(value) = std::str::from_utf8(value) else {
         return Ok(());
@@ -252,7 +255,7 @@ fn plain_verdict(policy: &StripPolicy, value: &[u8]) -> Result<(), Broken> {
     Err(format!("{verdict:?} of {id:?}, not {expected:?}"))
 }
 
-/// That no reading of the value finds an id of one's own, or a version that this crate cannot read.
+/// Checks that no reading of the value finds a local id, or a version that this crate cannot read.
 fn stays(policy: &StripPolicy, value: &[u8]) -> Result<(), Broken> {
     for mode in [Mode::Strict, Mode::Lenient] {
         for utf8 in [false, true] {
@@ -272,7 +275,7 @@ fn stays(policy: &StripPolicy, value: &[u8]) -> Result<(), Broken> {
             let is_own =
                 |own: &AuthservId| *own == claimed || policy.subdomains && own.covers(&claimed);
             if own(policy).iter().any(is_own) {
-                return Err(format!("{id:?} stays and is one's own"));
+                return Err(format!("{id:?} stays, but is a local id"));
             }
         }
     }

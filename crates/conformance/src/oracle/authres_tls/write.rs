@@ -1,18 +1,19 @@
-//! What must hold for any value that is written, and for any value that is edited.
+//! Invariants of any value that is written, and of any value that is edited.
 
 use authres_tls::{
-    AuthenticationResults, AuthenticationResultsBuf, Body, Comment, CommentBuf, DiagnosticKind,
-    Indent, Instance, Keyword, Mode, Number, Options, ParseError, PropertyBuf, ResInfoBuf, Text,
-    Value, WriteError, WriteErrorKind, WriteOptions,
+    AuthenticationResults, AuthenticationResultsBuf, Options, ParseError, ResInfoBuf, WriteError,
+    WriteOptions,
+    syntax::{Body, Comment, DiagnosticKind, Mode, Number, Text},
+    write::{CommentBuf, Indent, Instance, Keyword, PropertyBuf, Value, WriteErrorKind},
 };
 
 use super::super::Broken;
 
-/// What the writer makes of a value: in every reading, folded, unfolded and with bare LF, it is exactly
-/// that value; its lines are as RFC 5322 wants them; and what is refused cannot be written.
+/// Checks what the writer makes of a value: in every reading, folded, unfolded and with bare LF, it is exactly that
+/// value; its lines are as RFC 5322 requires; and a value that is refused cannot be written.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn write(model: &AuthenticationResultsBuf, options: &WriteOptions) -> Result<(), Broken> {
     let text = match model.write(options) {
         Ok(text) => text,
@@ -57,7 +58,7 @@ fn lines(text: &str, first_line: usize, options: &WriteOptions) -> Result<(), Br
             return broken("has a control character");
         }
         if line.trim_matches(blank).is_empty() || line.ends_with(blank) {
-            return broken("is blank or ends with a blank");
+            return broken("is empty or ends with a space or tab");
         }
         if number > 0 && !line.starts_with(blank) {
             return broken("is a field of its own");
@@ -74,7 +75,7 @@ fn lines(text: &str, first_line: usize, options: &WriteOptions) -> Result<(), Br
     Ok(())
 }
 
-/// Whether there is a space or tab that no backslash escapes and none stands before.
+/// Returns `true` if there is a space or tab that no backslash escapes and that does not follow another.
 fn has_place_to_fold(line: &str) -> bool {
     let (mut escaped, mut behind_blank) = (false, false);
     line.bytes().any(|octet| {
@@ -223,7 +224,7 @@ fn refused(
 /// first of which says how to write. Texts are refused only for what they have.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn write_any(data: &[u8]) -> Result<(), Broken> {
     let mut texts = data.split(|octet| *octet == 0xff);
     let choice = texts.next().unwrap_or_default();
@@ -288,7 +289,7 @@ pub fn write_any(data: &[u8]) -> Result<(), Broken> {
     write(&model, &options)
 }
 
-/// Where a text has what ends a line, for some reader.
+/// Returns the offset of the first octet in a text that ends a line for some reader.
 fn breaks(text: &str) -> Option<usize> {
     let found = text.char_indices().find(|(_, c)| {
         matches!(c, '\0'..='\u{8}' | '\n'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}')
@@ -322,7 +323,7 @@ fn any_keyword(text: String) -> Result<String, Broken> {
 /// as it did, and its bytes are what they were.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn edit(value: &[u8], choice: u64) -> Result<(), Broken> {
     for arc in [false, true] {
         for utf8 in [false, true] {
@@ -351,10 +352,10 @@ pub fn edit(value: &[u8], choice: u64) -> Result<(), Broken> {
     Ok(())
 }
 
-/// The same, the first eight bytes being the choice.
+/// Checks an edit whose choice is the first eight bytes.
 ///
 /// # Errors
-/// What was broken.
+/// Returns the invariant that was broken.
 pub fn edit_any(data: &[u8]) -> Result<(), Broken> {
     let Some((choice, value)) = data.split_first_chunk() else {
         return Ok(());
@@ -457,7 +458,7 @@ fn edited(
     Ok(())
 }
 
-/// What was kept is the value without the bytes of what was not.
+/// Checks that the kept text is the value without the bytes of what was removed.
 fn cut_out(
     header: &AuthenticationResults<'_>,
     keep: impl Fn(usize) -> bool,
@@ -476,7 +477,7 @@ fn cut_out(
     let Some(cut) = cut else {
         return match kept == value {
             true => Ok(()),
-            false => Err("nothing was taken out, but bytes differ".into()),
+            false => Err("the bytes differ, but no part was removed".into()),
         };
     };
     let rest = |range: std::ops::Range<usize>| -> Vec<u8> {

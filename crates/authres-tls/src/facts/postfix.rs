@@ -1,5 +1,5 @@
-//! Feature `postfix`: what Postfix says of TLS in the `Received` field it adds
-//! (`smtpd_tls_received_header = yes`), as facts.
+//! Feature `postfix`: the facts of a session in the `Received` field that Postfix adds
+//! (`smtpd_tls_received_header = yes`).
 
 use alloc::boxed::Box;
 
@@ -12,15 +12,15 @@ use nom::{
     sequence::{preceded, terminated},
 };
 
+use super::{
+    CertificateFields, ChainVerdict, ClientCertificate, PresentedCertificate, Session, TlsSession,
+    common_name,
+};
 use crate::{
-    facts::{
-        CertificateFields, ChainVerdict, ClientCertificate, PresentedCertificate, Session,
-        TlsSession, common_name,
-    },
+    slice,
     tls::{
-        cipher_suite::CipherSuite,
-        error::{ReadValue, ValueError, ValueErrorKind as Kind, ValueFailure, read_all},
-        version::ProtocolVersion,
+        CipherSuite, ProtocolVersion, ValueError, ValueErrorKind as Kind,
+        error::{ReadValue, ValueFailure, read_all},
     },
 };
 
@@ -29,72 +29,74 @@ const TLS: &str = "(using";
 const CLIENT: &str = "(Client CN";
 
 impl Session {
-    /// What Postfix 2.2 to 3.10 say of TLS in a `Received` field, folded or not: version, cipher suite,
-    /// key, and whether a client's certificate was asked for, presented, and led to a trusted authority.
+    /// Reads the facts from a `Received` field that Postfix 2.2 to 3.10 wrote, folded or not: version, cipher
+    /// suite, key length, and the client's certificate: requested, presented, and verified or not.
     ///
     /// `verified OK` is about the chain only: Postfix does not compare names with the client's
-    /// certificate. So the host identity is not checked, and the result is never `pass` by this alone.
-    /// Without a comment about TLS the protocol behind `with` decides whether the session was in clear.
+    /// certificate. So the host identity stays unchecked, and these facts alone never result in `pass`.
+    /// If the field has no comment about TLS, the protocol after `with` decides whether TLS was used.
     ///
     /// Postfix replaces characters in the names it writes: `caf??.example` may be `café.example`, and
-    /// `Foo (Bar)` may be `Foo (Bar`. Such a name is left out. The issuer's name is its common name, or its
+    /// `Foo (Bar)` may be `Foo (Bar`. Such a name is omitted. The issuer's name is its common name, or its
     /// organization if it has none; it is reported as `CN`.
     ///
-    /// Anybody can write a `Received` field: give only the one that one's own Postfix added.
+    /// Any sender can forge a `Received` field: pass only the field that the local Postfix added.
     ///
     /// ```
-    /// # use authres_tls::{Policy, Session, TlsResult, evaluate};
+    /// # use authres_tls::{Policy, Session, tls::TlsResult};
     /// let session = Session::from_postfix_received(
     ///     "from smtp.example.com (smtp.example.com [192.0.2.1])\r\n\
     ///      \t(using TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits))\r\n\
     ///      \t(Client CN \"smtp.example.com\", Issuer \"Example CA\" (verified OK))\r\n\
     ///      \tby mx.example.net (Postfix) with ESMTPS id 22F5EA843D0",
     /// )?;
-    /// let report = evaluate(&session, &Policy::default());
+    /// let report = Policy::default().evaluate(&session);
     /// assert_eq!(report.result, TlsResult::PermError);
     /// assert_eq!(report.comment, Some("host identity not checked"));
-    /// # Ok::<(), authres_tls::ValueError>(())
+    /// # Ok::<(), authres_tls::tls::ValueError>(())
     /// ```
     ///
     /// # Errors
-    /// When the field is not as Postfix writes it for a message that came by SMTP.
+    /// Returns an error if the field differs from the form that Postfix writes for a message received by
+    /// SMTP: [`ValueErrorKind::Expected`](crate::tls::ValueErrorKind::Expected) with the part that was
+    /// expected, or [`ValueErrorKind::Unclosed`](crate::tls::ValueErrorKind::Unclosed) for a comment.
     pub fn from_postfix_received(value: &str) -> Result<Self, ValueError> {
         read_all(value, RECEIVED, received)
     }
 }
 
-fn is_blank(octet: u8) -> bool {
+fn is_space(octet: u8) -> bool {
     matches!(octet, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-fn blanks(input: &[u8]) -> ReadValue<'_> {
-    take_while1(is_blank).parse(input)
+fn spaces(input: &[u8]) -> ReadValue<'_> {
+    take_while1(is_space).parse(input)
 }
 
 fn expected(field: &'static str, at: &[u8]) -> nom::Err<ValueFailure> {
     ValueFailure::new(Kind::Expected, field, at).error()
 }
 
-/// A word that is this one, and the blanks behind it.
+/// Reads this word and the white space after it.
 fn keyword<'a>(input: &'a [u8], word: &'static str) -> ReadValue<'a> {
-    terminated(tag(word.as_bytes()), blanks)
+    terminated(tag(word.as_bytes()), spaces)
         .parse(input)
         .map_err(|_: nom::Err<ValueFailure>| expected(word, input))
 }
 
-/// A run of anything but blanks. Postfix has no parentheses in the words it writes.
+/// Reads a word: a run of characters that are not white space. Postfix writes no parentheses in words.
 fn word(input: &[u8]) -> ReadValue<'_> {
-    take_till1(is_blank).parse(input)
+    take_till1(is_space).parse(input)
 }
 
-/// What stands in a comment: parentheses nest, and Postfix writes no backslash.
+/// Reads a comment and returns the text inside. Parentheses nest; Postfix writes no backslash.
 fn comment(input: &[u8]) -> ReadValue<'_> {
     let mut depth = 0_usize;
     for (place, octet) in input.iter().enumerate() {
         match octet {
             b'(' => depth = depth.saturating_add(1),
             b')' => depth = depth.saturating_sub(1),
-            b'\\' => return Err(expected(RECEIVED, input.get(place..).unwrap_or_default())),
+            b'\\' => return Err(expected(RECEIVED, slice::from(input, place))),
             _ => {}
         }
         if depth == 0 {
@@ -109,12 +111,12 @@ fn comment(input: &[u8]) -> ReadValue<'_> {
     Err(ValueFailure::new(Kind::Unclosed, RECEIVED, input).error())
 }
 
-/// `from EHLO (name [address]) (using …) (Client …) … by … with PROTOCOL …`
+/// Reads `from EHLO (name [address]) (using …) (Client …) … by … with PROTOCOL …`
 fn received(input: &[u8]) -> ReadValue<'_, Session> {
-    let (rest, _) = opt(blanks).parse(input)?;
+    let (rest, _) = opt(spaces).parse(input)?;
     let (rest, _) = keyword(rest, "from")?;
-    let (rest, _) = terminated(word, blanks).parse(rest)?;
-    let (rest, _) = terminated(comment, blanks).parse(rest)?;
+    let (rest, _) = terminated(word, spaces).parse(rest)?;
+    let (rest, _) = terminated(comment, spaces).parse(rest)?;
     let mut session = None;
     let mut rest = rest;
     let mut first = true;
@@ -123,17 +125,17 @@ fn received(input: &[u8]) -> ReadValue<'_, Session> {
         if first && inside.starts_with(b"using ") {
             session = Some(using(inside).map_err(|_| expected(TLS, rest))?.1);
         } else if let Some(session) = session.as_mut().filter(|_| !first) {
-            // The one behind it. Others follow.
+            // The comment after it. Others follow.
             if session.client == ClientCertificate::Unknown {
                 session.client = client(inside).ok_or_else(|| expected(CLIENT, rest))?;
             }
         }
         first = false;
-        rest = blanks(left)?.0;
+        rest = spaces(left)?.0;
     }
     let (rest, _) = keyword(rest, "by")?;
-    let (rest, _) = terminated(word, blanks).parse(rest)?;
-    let (rest, _) = opt(terminated(comment, blanks)).parse(rest)?;
+    let (rest, _) = terminated(word, spaces).parse(rest)?;
+    let (rest, _) = opt(terminated(comment, spaces)).parse(rest)?;
     let (at, _) = keyword(rest, "with")?;
     let (_, protocol) = word(at)?;
     let over_tls = matches!(
@@ -153,10 +155,10 @@ fn received(input: &[u8]) -> ReadValue<'_, Session> {
     Ok((&[], session))
 }
 
-/// `using VERSION with cipher NAME (BITS/BITS bits)`, and since Postfix 3.4 what was used to exchange
-/// keys and to sign.
+/// Reads `using VERSION with cipher NAME (BITS/BITS bits)`, and since Postfix 3.4 the algorithms of the key
+/// exchange and the signatures.
 fn using(input: &[u8]) -> ReadValue<'_, TlsSession> {
-    let text = |octets| core::str::from_utf8(octets).unwrap_or_default();
+    let text = slice::text;
     let (rest, version) = preceded(tag(&b"using "[..]), word).parse(input)?;
     let (rest, suite) = preceded(tag(&b" with cipher "[..]), word).parse(rest)?;
     let (rest, bits) = preceded(tag(&b" ("[..]), digit1).parse(rest)?;
@@ -168,7 +170,7 @@ fn using(input: &[u8]) -> ReadValue<'_, TlsSession> {
             tag(&b"server-signature "[..]),
             tag(&b"client-signature "[..]),
         ));
-        preceded(blanks, fields).parse(rest)?;
+        preceded(spaces, fields).parse(rest)?;
     }
     let session = TlsSession {
         version: ProtocolVersion::from_spelling(text(version)),
@@ -187,10 +189,10 @@ fn is_as_in_certificate(name: &str) -> bool {
     printable && !name.contains('?') && !name.ends_with(')')
 }
 
-/// `Client CN "…", Issuer "…" (verified OK)`, or that there was no certificate.
+/// Reads `Client CN "…", Issuer "…" (verified OK)`, or the statement that there was no certificate.
 fn client(inside: &[u8]) -> Option<ClientCertificate> {
     const BETWEEN: &str = "\", Issuer \"";
-    let text = core::str::from_utf8(inside).unwrap_or_default();
+    let text = slice::text(inside);
     match text {
         "No client certificate requested" => return Some(ClientCertificate::NotRequested),
         "Client did not present a certificate" => return Some(ClientCertificate::NotPresented),
@@ -199,7 +201,7 @@ fn client(inside: &[u8]) -> Option<ClientCertificate> {
     let Some(names) = text.strip_prefix("Client CN \"") else {
         return Some(ClientCertificate::Unknown);
     };
-    // Postfix quotes the names, but escapes no quotes in them. Its verdict is what stands last.
+    // Postfix quotes the names, but escapes no quotes in them. Its verdict is the last part.
     let (names, chain) = if let Some(names) = names.strip_suffix("\" (verified OK)") {
         (names, ChainVerdict::Trusted)
     } else if let Some(names) = names.strip_suffix("\" (not verified)") {
@@ -208,7 +210,7 @@ fn client(inside: &[u8]) -> Option<ClientCertificate> {
         return None;
     };
     let mut fields = CertificateFields::default();
-    // Names that can be told apart in more ways than one are left out.
+    // Names that can be split in more than one way are omitted.
     if let Some((subject, issuer)) = names.split_once(BETWEEN)
         && names.rsplit_once(BETWEEN) == Some((subject, issuer))
     {

@@ -1,5 +1,5 @@
-//! Feature `x509-parser`: what stands in a certificate (RFC 5280), as text that can be written into a
-//! message. The certificate may be anybody's.
+//! Feature `certificates`: the fields of a certificate (RFC 5280), as text that can be written into a
+//! message. The certificate need not be trusted.
 
 use alloc::{
     borrow::Cow,
@@ -20,21 +20,23 @@ use x509_parser::{
 };
 
 use crate::{
-    dn::{AttributeValue, DistinguishedName, descriptor},
     facts::CertificateFields,
-    san::{AltName, AltNames},
-    tls::error::{ValueError, ValueErrorKind},
+    tls::{
+        ValueError, ValueErrorKind,
+        dn::{AttributeValue, DistinguishedName, descriptor},
+        san::{AltName, AltNames},
+    },
 };
 
 const CERTIFICATE: &str = "Certificate";
 
 impl CertificateFields {
-    /// What stands in a certificate. Names are written as RFC 4514 has them, the most specific RDN first,
-    /// with everything escaped that could be taken for something else. Alternative names are left out if
-    /// one of them cannot be read.
+    /// Reads the fields of a certificate. Names are written in the form of RFC 4514, the most specific RDN
+    /// first, and every character that could be misread is escaped. All alternative names are omitted if
+    /// one of them cannot be parsed.
     ///
     /// # Errors
-    /// When it is not the DER of one certificate.
+    /// Returns [`ValueErrorKind::Malformed`] if `certificate` is not the DER of exactly one certificate.
     pub fn from_der(certificate: &[u8]) -> Result<Self, ValueError> {
         let parsed = parse(certificate)?;
         let key = parsed.public_key();
@@ -49,7 +51,7 @@ impl CertificateFields {
     }
 }
 
-/// The certificate, with nothing behind it.
+/// Parses a certificate. Octets after it are an error.
 pub(crate) fn parse(certificate: &[u8]) -> Result<X509Certificate<'_>, ValueError> {
     let error = |rest: &[u8]| {
         let offset = certificate.len().saturating_sub(rest.len());
@@ -147,7 +149,7 @@ fn alt_name<'c>(name: &'c GeneralName<'_>) -> Option<AltName<'c>> {
     })
 }
 
-/// What OpenSSL prints for a name that it knows no text for.
+/// The text that OpenSSL prints for a name whose kind it cannot print.
 const UNSUPPORTED: &str = "<unsupported>";
 
 fn name_text(directory_name: &X509Name<'_>) -> Option<String> {

@@ -1,23 +1,26 @@
-//! The authserv-id alone, without a look at the rest of the value.
+//! The authserv-id alone; the rest of the value is not parsed.
 
-use crate::{
+use super::{
     error::ParseError,
-    syntax::{Failure, Read, Rules, token},
+    rules::{Failure, Read, Rules, token},
     text::{Form, Span, Text},
 };
 
-/// Reads the authserv-id of a value and nothing behind it, e.g. to find one's own among many fields.
+/// Parses the authserv-id of a value and no text after it, e.g. to find the local server's field among many.
 ///
-/// Comments and folds before it, also those that are a bare LF, are passed over. UTF-8 is let
-/// through. No memory is allocated.
+/// Comments and folds before the id are skipped, also folds with a bare LF. UTF-8 is accepted. No memory is
+/// allocated.
 ///
 /// # Errors
-/// When neither a token nor a quoted-string stands there, or something other than white space, a
-/// comment or `;` follows it.
+/// Returns [`ErrorKind::Expected`](crate::syntax::ErrorKind::Expected) if the value does not begin with a token
+/// or a quoted-string, or if other text than white space, a comment or `;` follows it; and
+/// [`ErrorKind::UnclosedComment`](crate::syntax::ErrorKind::UnclosedComment),
+/// [`ErrorKind::UnclosedQuotedString`](crate::syntax::ErrorKind::UnclosedQuotedString) or
+/// [`ErrorKind::Control`](crate::syntax::ErrorKind::Control) for a fault in the comments or the id.
 pub fn authserv_id(value: &[u8]) -> Result<Text<'_>, ParseError> {
     let (rest, id) = scan(value).map_err(|error| match error {
         nom::Err::Error(failure) | nom::Err::Failure(failure) => failure.locate(value),
-        // The rules are of `nom`'s complete kind, which never ask for more.
+        // The rules are of `nom`'s complete kind, which never returns `Incomplete`.
         nom::Err::Incomplete(_) => Failure::expected(FIELD, value).locate(value),
     })?;
     match rest.first() {
@@ -26,8 +29,8 @@ pub fn authserv_id(value: &[u8]) -> Result<Text<'_>, ParseError> {
     }
 }
 
-/// The same, where a `=` may follow: what stands for the id then is the method of a result.
-#[cfg(feature = "idna")]
+/// Parses like [`authserv_id`], but accepts a `=` after the id. Then the text is the method of a result.
+#[cfg(feature = "strip")]
 pub(crate) fn id_or_method(value: &[u8]) -> Result<Text<'_>, ()> {
     scan(value).map(|(_, id)| id).map_err(|_| ())
 }
@@ -57,14 +60,14 @@ fn scan(value: &[u8]) -> Read<'_, Text<'_>> {
     Ok((rest, Text::new(value, span, form, plain)))
 }
 
-/// What stands behind the id, and the white space and comments behind that.
-#[cfg(feature = "idna")]
+/// Returns the text after the id, and after the white space and comments that follow the id.
+#[cfg(feature = "strip")]
 pub(crate) fn rest_after<'a>(value: &'a [u8], id: Text<'_>) -> Result<&'a [u8], ()> {
     skip_cfws(value.get(id.span().end()..).ok_or(())?)
 }
 
 /// Skips white space and comments.
-#[cfg(feature = "idna")]
+#[cfg(feature = "strip")]
 pub(crate) fn skip_cfws(input: &[u8]) -> Result<&[u8], ()> {
     let (rest, ()) = Rules::lenient()
         .cfws(input, |_, _, _| Ok(()))

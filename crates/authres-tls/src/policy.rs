@@ -1,6 +1,5 @@
-//! From what is known of a session to the result of the `tls` method
-//! (draft-martin-authentication-results-tls-03 section 2), by an explicit policy. Nothing that is not
-//! known becomes `pass`.
+//! The result of the `tls` method for a session (draft-martin-authentication-results-tls-03 section 2): an
+//! explicit policy converts facts into a result. An unknown fact never results in `pass`.
 
 use alloc::{
     string::{String, ToString},
@@ -8,35 +7,31 @@ use alloc::{
 };
 
 use crate::{
-    dn::{DistinguishedName, DnForm},
     facts::{
         CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, HostVerdict, LocalVerdict,
         PresentedCertificate, Session, TlsSession,
     },
-    san::AltNames,
     tls::{
-        cipher_suite::CipherSuite,
-        fingerprint::Fingerprint,
-        keyword::{Strength, TlsProperty, TlsResult, Verification},
-        version::ProtocolVersion,
+        CipherSuite, Fingerprint, ProtocolVersion, Strength, TlsProperty, TlsResult, Verification,
+        dn::DistinguishedName, san::AltNames,
     },
     write::{ResInfoBuf, WriteError},
 };
 
-/// Which faults of a certificate DANE or a local policy outweigh, if it vouches for the certificate.
+/// The faults of a certificate that DANE or a local policy outweighs, if it vouches for the certificate.
 ///
 /// A revoked certificate, one that cannot be read, one that the verifier refuses for a reason of its own,
 /// a bad signature in the chain, and a status that could not be learnt are never outweighed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Outweigh {
-    /// None: a self-signed certificate is `selfsigned` whatever DANE says.
+    /// No fault: a self-signed certificate results in `selfsigned` even if a DANE record matches.
     Nothing,
-    /// That no trusted authority issued it: that it is self-signed or its issuer unknown. Such a
-    /// certificate is what DANE and local policies are for.
+    /// The missing trusted issuer: the certificate is self-signed, or its issuer is unknown. DANE and local
+    /// policies exist for such certificates.
     #[default]
     Issuer,
-    /// Also that it expired, is not valid yet, or is for another purpose, which RFC 7671 section 5.1 has
-    /// DANE-EE ignore.
+    /// The missing trusted issuer, and also a certificate that expired, is not valid yet, or is for another
+    /// purpose. RFC 7671 section 5.1 tells verifiers of DANE-EE to ignore these faults.
     IssuerAndValidity,
 }
 
@@ -45,18 +40,18 @@ impl Outweigh {
     pub const ALL: [Self; 3] = [Self::Nothing, Self::Issuer, Self::IssuerAndValidity];
 }
 
-/// Whose fingerprint `key.fingerprint` is; the draft says "of the key used".
+/// The object whose fingerprint `key.fingerprint` is. The draft specifies "of the key used".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum FingerprintOf {
-    /// SHA-256 of the client's `SubjectPublicKeyInfo`: the key, as the draft says.
+    /// The SHA-256 digest of the client's `SubjectPublicKeyInfo`: the key, as the draft specifies.
     #[default]
     PublicKey,
-    /// SHA-256 of the client's certificate, as `openssl x509 -fingerprint` prints.
+    /// The SHA-256 digest of the client's certificate, as `openssl x509 -fingerprint` prints.
     Certificate,
 }
 
-/// What of the certificates is written into the message. Whatever is written outlives the session, and
-/// the client did not present its certificate for that (section 4 of the draft).
+/// The parts of the certificates that are written into the message. The message outlives the session, and the
+/// client did not present its certificate for that purpose (section 4 of the draft).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Disclosure {
     /// `cert.client`, which the draft does not call optional.
@@ -72,7 +67,7 @@ pub struct Disclosure {
 }
 
 impl Disclosure {
-    /// What appendix A.1 shows: all of the client's, nothing of the server's.
+    /// The properties of appendix A.1: all of the client's certificate, and no property of the server's.
     pub const CLIENT: Self = Self {
         client: true,
         client_alt: true,
@@ -81,7 +76,7 @@ impl Disclosure {
         fingerprint: Some(FingerprintOf::PublicKey),
     };
 
-    /// Only `cert.client`, which the draft asks for.
+    /// Only `cert.client`, which the draft requires.
     pub const SUBJECT: Self = Self {
         client_alt: false,
         client_issuer: false,
@@ -89,8 +84,8 @@ impl Disclosure {
         ..Self::CLIENT
     };
 
-    /// Nothing that tells whose certificate it was. The draft asks for `cert.client`, and a lint notes
-    /// that it is missing.
+    /// No property that identifies the certificate. The draft requires `cert.client`, and a lint reports that it
+    /// is missing.
     pub const NOTHING: Self = Self {
         client: false,
         ..Self::SUBJECT
@@ -103,18 +98,105 @@ impl Default for Disclosure {
     }
 }
 
-/// How `key.strength` is told from a session; `None` leaves the property out.
+/// A function that rates a session for `key.strength`. `None` omits the property.
 pub type RateStrength = fn(&TlsSession) -> Option<Strength>;
 
-/// How facts become a result.
+/// The policy that converts facts into a result.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Which faults DANE or a local policy outweigh.
+    /// The faults that DANE or a local policy outweighs.
     pub outweigh: Outweigh,
-    /// What of the certificates is written.
+    /// The parts of the certificates that are written.
     pub disclosure: Disclosure,
-    /// How `key.strength` is told.
+    /// The function that rates the session for `key.strength`.
     pub strength: RateStrength,
+}
+
+impl Policy {
+    /// Returns the result of the `tls` method for a session.
+    ///
+    /// | the client's certificate | result |
+    /// |---|---|
+    /// | verified by a CA, by DANE or by local policy, and of the expected host | `pass` |
+    /// | the same, and of another host | `invalidhost` |
+    /// | the same, and the host is not checked | `permerror` |
+    /// | refused by local policy, revoked, malformed, against secure TLSA records, ... | `fail` |
+    /// | its revocation status, or TLSA records, are not available now | `temperror` |
+    /// | self-signed | `selfsigned` |
+    /// | of an unknown issuer | `fail` |
+    /// | not checked, not presented, not requested, not known | `permerror` |
+    /// | the session has no TLS, or its cipher does not encrypt | `none` |
+    ///
+    /// ```
+    /// use authres_tls::{Policy, Session, facts::{CertificateFields, ChainVerdict, HostVerdict, PresentedCertificate, TlsSession}, tls::{CipherSuite, ProtocolVersion, TlsResult}, tls::dn::DistinguishedName};
+    ///
+    /// let mut session = Session::Tls(TlsSession {
+    ///     version: Some(ProtocolVersion::Tls1_3),
+    ///     cipher_suite: CipherSuite::from_description("TLS_AES_128_GCM_SHA256"),
+    ///     key_bits: Some(128),
+    ///     client: PresentedCertificate {
+    ///         fields: CertificateFields {
+    ///             subject: Some(DistinguishedName::parse("CN=smtp.example.com")?),
+    ///             ..CertificateFields::default()
+    ///         },
+    ///         chain: ChainVerdict::Trusted,
+    ///         ..PresentedCertificate::default()
+    ///     }
+    ///     .into(),
+    ///     ..TlsSession::default()
+    /// });
+    /// let report = Policy::default().evaluate(&session);
+    /// assert_eq!(report.result, TlsResult::PermError);
+    /// assert_eq!(report.comment, Some("host identity not checked"));
+    ///
+    /// session.presented_mut().ok_or("no certificate")?.host = HostVerdict::Match;
+    /// let report = Policy::default().evaluate(&session);
+    /// assert_eq!(report.result, TlsResult::Pass);
+    /// let properties = report.properties.iter().map(|(property, value)| (property.name(), &**value));
+    /// assert!(properties.eq([
+    ///     ("cert.client", "CN=smtp.example.com"),
+    ///     ("cert.verif", "CA"),
+    ///     ("tls.v", "TLS1.3"),
+    ///     ("key.ciphersuite", "TLS_AES_128_GCM_SHA256"),
+    ///     ("key.length", "128"),
+    ///     ("key.strength", "high"),
+    /// ]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn evaluate(&self, session: &Session) -> TlsReport {
+        let session = match session {
+            Session::Tls(session) => session,
+            Session::Clear => return in_clear(None),
+        };
+        if session
+            .cipher_suite
+            .as_ref()
+            .is_some_and(|suite| !suite.encrypts())
+        {
+            return in_clear(Some("cipher without encryption"));
+        }
+        let (decision, fields) = match &session.client {
+            ClientCertificate::Presented(presented) => {
+                (decide(presented, self.outweigh), Some(&presented.fields))
+            }
+            ClientCertificate::Unknown => {
+                (Decision::not_verified("client certificate not known"), None)
+            }
+            ClientCertificate::NotRequested => (
+                Decision::not_verified("client certificate not requested"),
+                None,
+            ),
+            ClientCertificate::NotPresented => (
+                Decision::not_verified("no client certificate presented"),
+                None,
+            ),
+        };
+        TlsReport {
+            result: decision.result,
+            comment: decision.comment,
+            properties: properties(session, fields, decision.verified, self),
+        }
+    }
 }
 
 impl Default for Policy {
@@ -127,13 +209,13 @@ impl Default for Policy {
     }
 }
 
-/// A result of the `tls` method, to be written.
+/// A result of the `tls` method, ready to be written.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsReport {
     /// The result.
     pub result: TlsResult,
-    /// Why, for the comment behind the result. The client has no part in the text.
+    /// The reason, for the comment after the result. The text never contains input of the client.
     pub comment: Option<&'static str>,
     /// The properties, in the order of the draft's table, each at most once.
     pub properties: Vec<(TlsProperty, String)>,
@@ -142,8 +224,8 @@ pub struct TlsReport {
 impl TryFrom<TlsReport> for ResInfoBuf {
     type Error = WriteError;
 
-    /// The result to be written. A report of [`evaluate`] can always be; one made by hand may have control
-    /// characters.
+    /// Converts the report for writing. A report of [`Policy::evaluate`] always converts; a report made by hand may
+    /// contain control characters.
     fn try_from(report: TlsReport) -> Result<Self, WriteError> {
         let mut result = Self::try_new("tls", report.result.name())?;
         if let Some(comment) = report.comment {
@@ -153,94 +235,6 @@ impl TryFrom<TlsReport> for ResInfoBuf {
             result = result.with_property(property.ptype(), property.property(), value)?;
         }
         Ok(result)
-    }
-}
-
-/// The result of the `tls` method for a session.
-///
-/// | the client's certificate | result |
-/// |---|---|
-/// | verified by a CA, by DANE or by local policy, and of the expected host | `pass` |
-/// | the same, and of another host | `invalidhost` |
-/// | the same, and nobody checked the host | `permerror` |
-/// | refused by local policy, revoked, malformed, against secure TLSA records, ... | `fail` |
-/// | its revocation status, or TLSA records, cannot be had now | `temperror` |
-/// | self-signed | `selfsigned` |
-/// | of an unknown issuer | `fail` |
-/// | not checked, not presented, not requested, not known | `permerror` |
-/// | the session is in clear, or its cipher does not encrypt | `none` |
-///
-/// ```
-/// use authres_tls::{
-///     CertificateFields, ChainVerdict, CipherSuite, DistinguishedName, HostVerdict, Policy,
-///     PresentedCertificate, ProtocolVersion, Session, TlsResult, TlsSession, evaluate,
-/// };
-///
-/// let mut session = Session::Tls(TlsSession {
-///     version: Some(ProtocolVersion::Tls1_3),
-///     cipher_suite: CipherSuite::from_description("TLS_AES_128_GCM_SHA256"),
-///     key_bits: Some(128),
-///     client: PresentedCertificate {
-///         fields: CertificateFields {
-///             subject: Some(DistinguishedName::parse("CN=smtp.example.com")?),
-///             ..CertificateFields::default()
-///         },
-///         chain: ChainVerdict::Trusted,
-///         ..PresentedCertificate::default()
-///     }
-///     .into(),
-///     ..TlsSession::default()
-/// });
-/// let report = evaluate(&session, &Policy::default());
-/// assert_eq!(report.result, TlsResult::PermError);
-/// assert_eq!(report.comment, Some("host identity not checked"));
-///
-/// session.presented_mut().ok_or("no certificate")?.host = HostVerdict::Match;
-/// let report = evaluate(&session, &Policy::default());
-/// assert_eq!(report.result, TlsResult::Pass);
-/// let properties = report.properties.iter().map(|(property, value)| (property.name(), &**value));
-/// assert!(properties.eq([
-///     ("cert.client", "CN=smtp.example.com"),
-///     ("cert.verif", "CA"),
-///     ("tls.v", "TLS1.3"),
-///     ("key.ciphersuite", "TLS_AES_128_GCM_SHA256"),
-///     ("key.length", "128"),
-///     ("key.strength", "high"),
-/// ]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn evaluate(session: &Session, policy: &Policy) -> TlsReport {
-    let session = match session {
-        Session::Tls(session) => session,
-        Session::Clear => return in_clear(None),
-    };
-    if session
-        .cipher_suite
-        .as_ref()
-        .is_some_and(|suite| !suite.encrypts())
-    {
-        return in_clear(Some("cipher without encryption"));
-    }
-    let (decision, fields) = match &session.client {
-        ClientCertificate::Presented(presented) => {
-            (decide(presented, policy.outweigh), Some(&presented.fields))
-        }
-        ClientCertificate::Unknown => {
-            (Decision::not_verified("client certificate not known"), None)
-        }
-        ClientCertificate::NotRequested => (
-            Decision::not_verified("client certificate not requested"),
-            None,
-        ),
-        ClientCertificate::NotPresented => (
-            Decision::not_verified("no client certificate presented"),
-            None,
-        ),
-    };
-    TlsReport {
-        result: decision.result,
-        comment: decision.comment,
-        properties: properties(session, fields, decision.verified, policy),
     }
 }
 
@@ -255,7 +249,7 @@ const fn in_clear(comment: Option<&'static str>) -> TlsReport {
 struct Decision {
     result: TlsResult,
     comment: Option<&'static str>,
-    /// What vouches for the certificate.
+    /// The authority that vouches for the certificate.
     verified: Option<Verification>,
 }
 
@@ -273,17 +267,17 @@ impl Decision {
     }
 }
 
-/// How heavy a verdict on the chain weighs.
+/// The weight of a verdict on the chain.
 enum Weight {
     /// No fault.
     Sound,
-    /// No authority stands behind it.
+    /// No authority issued the certificate.
     Issuer,
-    /// It is of an authority, but not now or not for this.
+    /// An authority issued the certificate, but not for this time or purpose.
     Validity,
-    /// It is not known now.
+    /// The verdict is not available now.
     NotNow,
-    /// Nothing outweighs it.
+    /// The fault is never outweighed.
     Final,
 }
 
@@ -306,7 +300,7 @@ const fn weigh(chain: ChainVerdict) -> (Weight, Option<&'static str>) {
     }
 }
 
-/// The result for a certificate (section 2.1). The first rule that applies decides.
+/// Returns the result for a certificate (section 2.1). The first rule that applies decides.
 fn decide(presented: &PresentedCertificate, outweigh: Outweigh) -> Decision {
     let PresentedCertificate {
         chain,
@@ -336,7 +330,7 @@ fn decide(presented: &PresentedCertificate, outweigh: Outweigh) -> Decision {
     if matches!(weight, Weight::NotNow) {
         return Decision::new(TlsResult::TempError, comment);
     }
-    // Records may come that make it valid.
+    // Records that are not available now may make the certificate valid.
     if dane == DaneVerdict::Unavailable && outweighs {
         return Decision::new(TlsResult::TempError, Some("TLSA records not available"));
     }
@@ -377,12 +371,12 @@ fn properties(
         let fields = fields?;
         match property {
             TlsProperty::CertClient | TlsProperty::CertServer => {
-                fields.subject.as_ref().map(name_text)
+                fields.subject.as_ref().map(DistinguishedName::to_foldable)
             }
             TlsProperty::CertClientAlt | TlsProperty::CertServerAlt => {
-                fields.alt_names.as_ref().map(alt_names_text)
+                fields.alt_names.as_ref().map(AltNames::to_foldable)
             }
-            _ => fields.issuer.as_ref().map(name_text),
+            _ => fields.issuer.as_ref().map(DistinguishedName::to_foldable),
         }
     };
     let value = |property| match property {
@@ -413,28 +407,15 @@ fn properties(
         .collect()
 }
 
-/// The name in ASCII that no fold harms. The one-line form stays, lest its order be taken for RFC 4514's.
-pub(crate) fn name_text(name: &DistinguishedName<'_>) -> String {
-    match name.form() {
-        DnForm::Rfc4514 => name.to_rfc4514(),
-        DnForm::Oneline => name.to_string(),
-    }
-}
-
-/// The same of alternative names, but for those of a kind that only their writer knows.
-pub(crate) fn alt_names_text(names: &AltNames<'_>) -> String {
-    AltNames::from_names(names.iter()).map_or_else(|_| names.to_string(), |names| names.to_string())
-}
-
 /// Ciphers with shorter keys are `low`.
 const LEAST_KEY_BITS: u16 = 128;
 
-/// The default for `key.strength`:
+/// Rates a session for `key.strength`; the default of [`Policy`]:
 /// - `low`: SSL; RC2, RC4, DES, 3DES, IDEA, keys for export, no encryption, or keys below 128 bits;
 /// - `high`: TLS 1.2 or later, authenticated encryption, forward secrecy;
 /// - `medium`: everything else whose version and cipher suite are known.
 ///
-/// What is not known is not rated, unless what is known makes it `low`.
+/// A session with an unknown version or cipher suite is not rated, unless a known fact makes it `low`.
 #[must_use]
 pub fn rate_strength(session: &TlsSession) -> Option<Strength> {
     let (version, suite) = (session.version, session.cipher_suite.as_ref());

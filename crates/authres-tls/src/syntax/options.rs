@@ -1,34 +1,34 @@
-//! How a value is read: which mode, which characters, which limits.
+//! Options of parsing: the mode, the characters, the line breaks, the limits.
 
-/// What is done with a value that breaks the grammar.
+/// The treatment of a value that deviates from the grammar.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// RFC 8601 section 2.2 exactly: the whole value is refused.
+    /// RFC 8601 section 2.2 exactly: a value that deviates is refused as a whole.
     #[default]
     Strict,
-    /// What real writers got wrong is read, result by result, and each thing let through is listed as
-    /// a [`Diagnostic`](crate::Diagnostic). Control characters, bare CR or LF, and comments or
-    /// quoted-strings that do not end are refused all the same: they are how results are forged.
+    /// Known deviations of existing writers are accepted, result by result, and each one is listed as a
+    /// [`Diagnostic`](crate::syntax::Diagnostic). Control characters, a bare CR, a bare LF that does not fold,
+    /// and unclosed comments or quoted-strings are still refused, because results can be forged with them.
     Lenient,
 }
 
-/// How a value is read.
+/// The options of parsing a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// What is done with a value that breaks the grammar.
+    /// The treatment of a value that deviates from the grammar.
     pub mode: Mode,
-    /// UTF-8 in comments, quoted-strings, local-parts and domain-names, as RFC 6532 and RFC 8616
-    /// have it for internationalized messages.
+    /// UTF-8 is accepted in comments, quoted-strings, local-parts and domain-names, as RFC 6532 and RFC 8616
+    /// specify for internationalized messages.
     pub utf8: bool,
     /// A bare LF before white space, or at the end of the value, counts as a line break, as CRLF does.
-    /// Milters, pipes and maildirs hand fields over with such line breaks.
+    /// Milters, pipes and maildirs deliver fields with such line breaks.
     pub bare_lf: bool,
     /// The limits.
     pub limits: Limits,
 }
 
 impl Options {
-    /// RFC 8601 exactly.
+    /// Returns the options of the strict reading: RFC 8601 exactly.
     #[must_use]
     pub const fn strict() -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Options {
         }
     }
 
-    /// What real writers get wrong is read too.
+    /// Returns the options of the lenient reading, which accepts known deviations of existing writers.
     #[must_use]
     pub const fn lenient() -> Self {
         Self {
@@ -50,17 +50,17 @@ impl Options {
         }
     }
 
-    /// With or without UTF-8 (RFC 6532).
+    /// Sets if UTF-8 is accepted (RFC 6532).
     #[must_use]
     pub const fn with_utf8(mut self, utf8: bool) -> Self {
         self.utf8 = utf8;
         self
     }
 
-    /// With or without line breaks that are a bare LF.
+    /// Sets if a bare LF is accepted as a line break.
     ///
     /// ```
-    /// # use authres_tls::{AuthenticationResults, ErrorKind, Options};
+    /// # use authres_tls::{AuthenticationResults, Options, syntax::ErrorKind};
     /// let value = b"mx.example.org;\n\tspf=pass smtp.mailfrom=a.example";
     /// let error = AuthenticationResults::parse(value, &Options::strict()).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::BareLf);
@@ -74,7 +74,7 @@ impl Options {
         self
     }
 
-    /// With other limits.
+    /// Sets the limits.
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -82,7 +82,7 @@ impl Options {
     }
 }
 
-/// Beyond these a value is refused, never cut short. A message header has no limits of its own.
+/// Limits of a value. A value that exceeds one is refused and never truncated. The grammar itself has no limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a value.
@@ -93,14 +93,14 @@ pub struct Limits {
     pub properties: usize,
     /// Comments.
     pub comments: usize,
-    /// How deep comments nest.
+    /// Depth of nested comments.
     pub comment_depth: usize,
     /// Diagnostics of a lenient reading.
     pub diagnostics: usize,
 }
 
 impl Limits {
-    /// Room for any value met in practice, by a factor of a hundred.
+    /// Limits about a hundred times as large as values seen in practice.
     pub const DEFAULT: Self = Self {
         bytes: 1 << 20,
         results: 4096,

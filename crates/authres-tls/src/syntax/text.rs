@@ -1,9 +1,10 @@
-//! A piece of a value as it is written, and what it means: raw, unfolded, collapsed.
+//! A text in a value, as written and decoded: raw, unfolded, collapsed.
 
+use crate::slice;
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::{fmt, ops::Range};
 
-/// Where something stands: bytes from the start of the value.
+/// The place of a part: a range of bytes, counted from the start of the value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     start: u32,
@@ -15,41 +16,41 @@ impl Span {
         Self { start, end }
     }
 
-    /// The first byte.
+    /// Returns the offset of the first byte.
     #[must_use]
     pub fn start(self) -> usize {
         usize::try_from(self.start).unwrap_or(usize::MAX)
     }
 
-    /// The byte after the last.
+    /// Returns the offset after the last byte.
     #[must_use]
     pub fn end(self) -> usize {
         usize::try_from(self.end).unwrap_or(usize::MAX)
     }
 
-    /// As a range.
+    /// Returns the place as a range.
     #[must_use]
     pub fn range(self) -> Range<usize> {
         self.start()..self.end()
     }
 
-    /// Whether it holds nothing.
+    /// Returns `true` if the range is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.start >= self.end
     }
 
-    /// From the start of this to the end of the other.
+    /// Returns the range from the start of this one to the end of the other.
     pub(crate) const fn to(self, other: Self) -> Self {
         Self::new(self.start, other.end)
     }
 
     pub(crate) fn of(self, input: &[u8]) -> &[u8] {
-        input.get(self.range()).unwrap_or_default()
+        slice::range(input, self.range())
     }
 }
 
-/// How a piece of text is written.
+/// The form in which a text is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
@@ -61,11 +62,11 @@ pub enum Form {
     Address,
     /// A comment.
     Comment,
-    /// None of these: a lenient reading took what stands before the next blank.
+    /// Another form: a lenient reading accepted the text before the next white space, `;`, comment or quote.
     Unquoted,
 }
 
-/// A piece of a value. It borrows from the value, never from the tree.
+/// A text in a value. The text borrows from the value, never from the tree.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Text<'a> {
     raw: &'a [u8],
@@ -85,33 +86,30 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The bytes as they are written, with quotes, parentheses and folds.
+    /// Returns the bytes as written, with quotes, parentheses and folds.
     #[must_use]
     pub const fn raw(self) -> &'a [u8] {
         self.raw
     }
 
-    /// Where they stand.
+    /// Returns the place of these bytes.
     #[must_use]
     pub const fn span(self) -> Span {
         self.span
     }
 
-    /// How they are written.
+    /// Returns the form in which the text is written.
     #[must_use]
     pub const fn form(self) -> Form {
         self.form
     }
 
-    /// The value: without quotes or parentheses, escapes and folds undone, blanks as they are. Of an
-    /// address without the comments and blanks between its parts.
+    /// Returns the decoded text: without quotes or parentheses, escapes and folds; white space is kept. In an
+    /// address, the comments and white space between its parts are removed.
     #[must_use]
     pub fn unfolded_bytes(self) -> Cow<'a, [u8]> {
         let inner = match self.form {
-            Form::QuotedString | Form::Comment => self
-                .raw
-                .get(1..self.raw.len().saturating_sub(1))
-                .unwrap_or_default(),
+            Form::QuotedString | Form::Comment => slice::inside(self.raw),
             _ => self.raw,
         };
         if self.plain {
@@ -123,8 +121,8 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// [`unfolded_bytes`](Self::unfolded_bytes) as text; what is not UTF-8 becomes U+FFFD, which only
-    /// a lenient reading can meet.
+    /// Returns [`unfolded_bytes`](Self::unfolded_bytes) as text. Octets that are not UTF-8, which only a lenient
+    /// reading accepts, become U+FFFD.
     #[must_use]
     pub fn unfolded(self) -> Cow<'a, str> {
         match self.unfolded_bytes() {
@@ -136,12 +134,12 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The value with each run of blanks as one space, and none at the ends: folding leaves blanks
-    /// behind that the writer did not mean.
+    /// Returns the decoded text with each run of spaces and tabs as one space, and without white space at the
+    /// ends. Folding can leave white space that the writer did not intend.
     #[must_use]
     pub fn collapsed(self) -> Cow<'a, str> {
         let unfolded = self.unfolded();
-        let blank = |c: char| c == ' ' || c == '\t';
+        let is_space = |c: char| c == ' ' || c == '\t';
         let untidy = unfolded.contains('\t')
             || unfolded.contains("  ")
             || unfolded.starts_with(' ')
@@ -150,7 +148,7 @@ impl<'a> Text<'a> {
             return unfolded;
         }
         let mut collapsed = String::with_capacity(unfolded.len());
-        for word in unfolded.split(blank).filter(|word| !word.is_empty()) {
+        for word in unfolded.split(is_space).filter(|word| !word.is_empty()) {
             if !collapsed.is_empty() {
                 collapsed.push(' ');
             }
@@ -159,7 +157,8 @@ impl<'a> Text<'a> {
         Cow::Owned(collapsed)
     }
 
-    /// Whether the value is this text but for the case of ASCII letters, as keywords compare.
+    /// Returns `true` if the decoded text equals `other` without regard to the case of ASCII letters, as keywords
+    /// compare.
     #[must_use]
     pub fn eq_ignore_case(self, other: &str) -> bool {
         if self.plain {
@@ -170,7 +169,7 @@ impl<'a> Text<'a> {
 }
 
 impl fmt::Display for Text<'_> {
-    /// The unfolded value.
+    /// Writes the unfolded text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.unfolded())
     }
@@ -187,7 +186,7 @@ impl fmt::Debug for Text<'_> {
     }
 }
 
-/// Undoes quoted-pairs, and takes out line breaks: the white space after them stays.
+/// Decodes quoted-pairs and removes line breaks. The white space after a line break is kept.
 fn unescaped(inner: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(inner.len());
     let mut octets = inner.iter();
@@ -201,7 +200,7 @@ fn unescaped(inner: &[u8]) -> Vec<u8> {
     out
 }
 
-/// An address without the CFWS between its parts; a quoted local-part keeps its quotes and escapes.
+/// Returns an address without the CFWS between its parts. A quoted local-part keeps its quotes and escapes.
 fn joined(raw: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(raw.len());
     let mut depth = 0_usize;

@@ -1,44 +1,49 @@
-//! Subject alternative names as OpenSSL prints them, what stands in `cert.clientalt` and
-//! `cert.serveralt`: `DNS:smtp.example.com, IP Address:192.0.2.1`.
+//! Subject alternative names as OpenSSL prints them, the values of `cert.clientalt` and `cert.serveralt`:
+//! `DNS:smtp.example.com, IP Address:192.0.2.1`.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String};
 use core::{fmt, net::IpAddr};
 
 use nom::{Parser, bytes::complete::take_while};
 
-use crate::{
-    dn::{hex_pair, push_hex},
-    text::Text,
-    tls::error::{ReadValue, ValueError, ValueErrorKind as Kind, ValueFailure, read_all},
+use super::{
+    error::{ReadValue, ValueError, ValueErrorKind as Kind, ValueFailure, read_all},
+    escape::{Escapes, hex_pair, push_escaped},
 };
+use crate::{slice, syntax::Text};
 
 const LIST: &str = "subjectAltName";
 const NAME: &str = "GeneralName";
+const ESCAPES: Escapes = Escapes::Backslash;
 
 /// Subject alternative names: a list in the order of the text.
 ///
-/// OpenSSL escapes nothing when it prints them: one name `a, DNS:b` prints as two. What it printed can
-/// hence hold names that are not in the certificate, if whoever chose the names meant so; that the
-/// certificate was verified is what speaks against it. [`from_names`](Self::from_names) escapes.
+/// OpenSSL escapes no characters when it prints them: the single name `a, DNS:b` is printed like two names. The
+/// text can therefore contain names that are not in the certificate, if its owner chose names to that end. Trust
+/// the names only if the certificate was verified. [`from_names`](Self::from_names) escapes.
 ///
 /// ```
-/// # use authres_tls::{AltName, AltNames};
+/// # use authres_tls::tls::san::{AltName, AltNames};
 /// let names = AltNames::parse("DNS:smtp.example.com, IP Address:192.0.2.1")?;
 /// let mut names = names.iter();
 /// assert_eq!(names.next(), Some(AltName::Dns("smtp.example.com".into())));
 /// assert_eq!(names.next(), Some(AltName::Ip([192, 0, 2, 1].into())));
-/// # Ok::<(), authres_tls::ValueError>(())
+/// # Ok::<(), authres_tls::tls::ValueError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct AltNames<'a>(Cow<'a, str>);
 
 impl<'a> AltNames<'a> {
-    /// Reads a list. It ends a name at a comma that a known kind of name follows; in a DNS name or an
-    /// address there is no other comma. A backslash escapes a comma, a quote and itself, and stands
-    /// before two hexadecimal digits for an octet.
+    /// Parses a list. A name ends at a comma that a known kind of name follows; a DNS name or an IP address ends at
+    /// any comma. A backslash escapes a comma, a quote or a backslash; with two hexadecimal digits it encodes
+    /// an octet.
     ///
     /// # Errors
-    /// When there is something without a kind, an address that is none, or an escape that is none.
+    /// Returns [`ValueErrorKind::Expected`](super::ValueErrorKind::Expected) if a name has no kind,
+    /// [`Address`](super::ValueErrorKind::Address) if an IP address is malformed,
+    /// [`BadEscape`](super::ValueErrorKind::BadEscape) if an escape is invalid,
+    /// [`NotUtf8`](super::ValueErrorKind::NotUtf8) if a decoded name is not UTF-8, and
+    /// [`Control`](super::ValueErrorKind::Control) for a control character.
     pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, ValueError> {
         let text = text.into();
         if let Some(at) = text.find(|it: char| it.is_ascii_control()) {
@@ -48,27 +53,28 @@ impl<'a> AltNames<'a> {
         Ok(Self(text))
     }
 
-    /// Reads the value of a property, without the blanks that folding left in it.
+    /// Parses the value of a property, without the white space that folding left in it.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// Returns the errors of [`parse`](Self::parse).
     pub fn from_text(text: Text<'a>) -> Result<Self, ValueError> {
         Self::parse(text.collapsed())
     }
 
-    /// A list of these names. What could be taken for more than one name is escaped, and so is
-    /// everything outside printable ASCII.
+    /// Builds a list of these names. A character that could make one name look like two is escaped, and so is every
+    /// character outside printable ASCII.
     ///
     /// ```
-    /// # use authres_tls::{AltName, AltNames};
+    /// # use authres_tls::tls::san::{AltName, AltNames};
     /// let names = AltNames::from_names([AltName::Dns("a.example, DNS:bank.example".into())])?;
     /// assert_eq!(names.as_str(), "DNS:a.example\\, DNS:bank.example");
     /// assert_eq!(names.iter().count(), 1);
-    /// # Ok::<(), authres_tls::ValueError>(())
+    /// # Ok::<(), authres_tls::tls::ValueError>(())
     /// ```
     ///
     /// # Errors
-    /// When a kind of [`AltName::Other`] is not one that OpenSSL has: another would not be read back.
+    /// Returns [`ValueErrorKind::Expected`](super::ValueErrorKind::Expected) if the kind of an [`AltName::Other`] is
+    /// not one of OpenSSL's, because the list could not be parsed again.
     pub fn from_names<'t>(
         names: impl IntoIterator<Item = AltName<'t>>,
     ) -> Result<AltNames<'static>, ValueError> {
@@ -96,16 +102,16 @@ impl<'a> AltNames<'a> {
         AltNames::parse(text)
     }
 
-    /// The text.
+    /// Returns the text of the list.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The names in the order of the text.
+    /// Returns the names in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = AltName<'_>> {
         let mut rest = Some(self.0.as_bytes()).filter(|text| !text.is_empty());
-        // The text was read once, so that the rule does not fail here.
+        // `parse` read the whole text, so that the rule does not fail here.
         core::iter::from_fn(move || {
             let (left, name) = general_name(rest?).ok()?;
             rest = left.split_first().map(|(_, left)| left);
@@ -113,7 +119,17 @@ impl<'a> AltNames<'a> {
         })
     }
 
-    /// The list with a text of its own.
+    /// Returns the names as ASCII, safe to fold. A list with a kind of name that [`from_names`](Self::from_names)
+    /// does not write keeps its text.
+    pub(crate) fn to_foldable(&self) -> String {
+        let written = AltNames::from_names(self.iter());
+        written.map_or_else(
+            |_| self.0.clone().into_owned(),
+            |names| names.0.into_owned(),
+        )
+    }
+
+    /// Returns the list with its own text, not a borrowed one.
     #[must_use]
     pub fn into_owned(self) -> AltNames<'static> {
         AltNames(Cow::Owned(self.0.into_owned()))
@@ -143,7 +159,7 @@ pub enum AltName<'n> {
     Email(Cow<'n, str>),
     /// `URI:`
     Uri(Cow<'n, str>),
-    /// Another kind: `othername`, `DirName`, `Registered ID` and what a writer may have made up.
+    /// Another kind: `othername`, `DirName`, `Registered ID`, or the label of another writer.
     Other {
         /// The kind as it is written.
         kind: Cow<'n, str>,
@@ -153,7 +169,7 @@ pub enum AltName<'n> {
 }
 
 impl fmt::Display for AltName<'_> {
-    /// As it stands in a list.
+    /// Writes the name as it appears in a list.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
         let (kind, value) = match self {
@@ -168,7 +184,7 @@ impl fmt::Display for AltName<'_> {
     }
 }
 
-/// What OpenSSL prints before a name, and others in its place.
+/// A kind of name, by the label that OpenSSL or another writer prints before the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Known {
     Dns,
@@ -213,14 +229,14 @@ struct Written<'n> {
 
 impl<'n> Written<'n> {
     fn value(self) -> AltName<'n> {
-        let value = unescaped(self.value);
+        let value = ESCAPES.decode_text(self.value);
         match self.known {
             Known::Dns => AltName::Dns(value),
             Known::Email => AltName::Email(value),
             Known::Uri => AltName::Uri(value),
             Known::Ip => match value.parse() {
                 Ok(address) => AltName::Ip(address),
-                // It was looked at when the list was read.
+                // `parse` checked the address.
                 Err(_) => AltName::Other {
                     kind: self.kind.into(),
                     value,
@@ -234,7 +250,7 @@ impl<'n> Written<'n> {
     }
 }
 
-/// `name *( "," name )`; nothing is a list, too.
+/// Reads `name *( "," name )`. The empty text is a list.
 fn list(input: &[u8]) -> ReadValue<'_, ()> {
     let mut rest = input;
     while !rest.is_empty() || rest.len() != input.len() {
@@ -251,18 +267,18 @@ fn blanks(input: &[u8]) -> ReadValue<'_> {
     take_while(|octet| octet == b' ').parse(input)
 }
 
-/// The kind of a name, with the colon behind it.
+/// Reads the kind of a name, with the colon after it.
 fn kind(input: &[u8]) -> ReadValue<'_, &str> {
     let (rest, _) = blanks(input)?;
     let (left, kind) = take_while(is_kind_character).parse(rest)?;
-    let kind = core::str::from_utf8(kind).unwrap_or_default().trim_end();
+    let kind = slice::text(kind).trim_end();
     match left {
         [b':', left @ ..] if !kind.is_empty() => Ok((left, kind)),
         _ => Err(ValueFailure::new(Kind::Expected, NAME, rest).error()),
     }
 }
 
-/// Whether a name of a known kind begins here.
+/// Returns `true` if a name of a known kind begins here.
 fn begins_name(input: &[u8]) -> bool {
     kind(input).is_ok_and(|(_, kind)| known(kind).is_some())
 }
@@ -283,67 +299,22 @@ fn general_name(input: &[u8]) -> ReadValue<'_, Written<'_>> {
             [_, left @ ..] => left,
         };
     }
-    let length = value_start.len().saturating_sub(rest.len());
-    let value = value_start.get(..length).unwrap_or_default();
+    let value = slice::before(value_start, rest);
     let error = |kind| Err(ValueFailure::new(kind, NAME, value_start).error());
     let Ok(value) = core::str::from_utf8(value).map(|value| value.trim_matches(' ')) else {
         return error(Kind::NotUtf8);
     };
-    if core::str::from_utf8(&unescaped_octets(value)).is_err() {
+    if core::str::from_utf8(&ESCAPES.decode(value.as_bytes())).is_err() {
         return error(Kind::NotUtf8);
     }
-    if known == Known::Ip && unescaped(value).parse::<IpAddr>().is_err() {
+    if known == Known::Ip && ESCAPES.decode_text(value).parse::<IpAddr>().is_err() {
         return error(Kind::Address);
     }
     Ok((rest, Written { kind, known, value }))
 }
 
-fn unescaped(value: &str) -> Cow<'_, str> {
-    match unescaped_octets(value) {
-        Cow::Borrowed(_) => Cow::Borrowed(value),
-        // It was looked at when the list was read.
-        Cow::Owned(octets) => Cow::Owned(String::from_utf8(octets).unwrap_or_default()),
-    }
-}
-
-fn unescaped_octets(value: &str) -> Cow<'_, [u8]> {
-    if !value.contains('\\') {
-        return Cow::Borrowed(value.as_bytes());
-    }
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    loop {
-        rest = match rest {
-            [] => return Cow::Owned(out),
-            [b'\\', high, low, left @ ..] if hex_pair(*high, *low).is_some() => {
-                out.extend(hex_pair(*high, *low));
-                left
-            }
-            [b'\\', octet, left @ ..] | [octet, left @ ..] => {
-                out.push(*octet);
-                left
-            }
-        };
-    }
-}
-
 fn push_name(text: &mut String, kind: &str, value: &str) {
     text.push_str(kind);
     text.push(':');
-    let last = value.len().saturating_sub(1);
-    let mut before = b' ';
-    for (place, octet) in value.bytes().enumerate() {
-        // Folding would take such blanks for its own.
-        let blank = octet == b' ' && (before == b' ' || place == last);
-        if blank || !matches!(octet, b' '..=b'~') {
-            text.push('\\');
-            push_hex(text, octet);
-        } else {
-            if matches!(octet, b',' | b'"' | b'\\') {
-                text.push('\\');
-            }
-            text.push(char::from(octet));
-        }
-        before = octet;
-    }
+    push_escaped(text, value, |_, octet| matches!(octet, b',' | b'"' | b'\\'));
 }

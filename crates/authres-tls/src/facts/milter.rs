@@ -1,28 +1,29 @@
-//! Feature `milter`: what sendmail and Postfix tell a milter of TLS, as facts.
+//! Feature `milter`: the facts of a session in the milter macros of sendmail and Postfix.
 
 use alloc::{boxed::Box, string::String};
 
-use crate::{
-    dn::{DistinguishedName, DnForm, hex_pair, push_hex},
-    facts::{
-        CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, PresentedCertificate,
-        Session, TlsSession, common_name,
-    },
-    tls::{cipher_suite::CipherSuite, version::ProtocolVersion},
+use super::{
+    CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, PresentedCertificate, Session,
+    TlsSession, common_name,
+};
+use crate::tls::{
+    CipherSuite, ProtocolVersion,
+    dn::{DistinguishedName, DnForm},
+    escape::{hex_pair, push_hex},
 };
 
-/// Which MTA sent the macros; the same ones mean different things.
+/// The MTA that sent the macros. Both MTAs use the same names with different meanings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mta {
-    /// sendmail: `{cert_subject}` and `{cert_issuer}` are names in OpenSSL's one-line form, and
-    /// `{verify}` says how the verification went.
+    /// Sendmail: `{cert_subject}` and `{cert_issuer}` are names in OpenSSL's one-line form, and
+    /// `{verify}` is the outcome of the verification.
     Sendmail,
     /// Postfix: `{cert_subject}` and `{cert_issuer}` are common names alone, sent only for a certificate
     /// that leads to a trusted authority. There is no `{verify}`.
     Postfix,
 }
 
-/// The macros about TLS, as the MTA sent them; `None` for one that it did not send.
+/// The macros about TLS, as the MTA sent them. A macro that the MTA did not send is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MilterMacros<'m> {
     /// `{tls_version}`
@@ -40,14 +41,14 @@ pub struct MilterMacros<'m> {
 }
 
 impl Session {
-    /// What the macros say. Neither MTA compares names with the client's certificate: the host identity
-    /// is not checked, and the result is never `pass` by this alone.
+    /// Reads the facts from the macros of an MTA. Neither MTA compares names with the client's certificate:
+    /// the host identity stays unchecked, so that these facts alone never result in `pass`.
     ///
-    /// Without `{tls_version}` the session counts as one in clear: the milter must have asked for the
-    /// macros.
+    /// A session without `{tls_version}` counts as one without TLS. The milter must therefore request the
+    /// macros from the MTA.
     ///
     /// ```
-    /// # use authres_tls::{ChainVerdict, MilterMacros, Mta, Session};
+    /// # use authres_tls::{Session, facts::ChainVerdict, facts::milter::{MilterMacros, Mta}};
     /// let macros = MilterMacros {
     ///     tls_version: Some("TLSv1.3"),
     ///     cipher: Some("TLS_AES_256_GCM_SHA384"),
@@ -104,7 +105,7 @@ fn presented(
     }))
 }
 
-/// `{verify}`, by the Sendmail Installation and Operation Guide, section 5.2.
+/// Reads the client's certificate by `{verify}` (Sendmail Installation and Operation Guide, section 5.2).
 fn sendmail_client(macros: &MilterMacros<'_>) -> ClientCertificate {
     let (chain, dane) = match macros.verify.unwrap_or_default() {
         "OK" => (ChainVerdict::Trusted, DaneVerdict::NotChecked),
@@ -113,7 +114,7 @@ fn sendmail_client(macros: &MilterMacros<'_>) -> ClientCertificate {
         "TEMP" => (ChainVerdict::Unavailable, DaneVerdict::NotChecked),
         "NO" => return ClientCertificate::NotPresented,
         "NOT" => return ClientCertificate::NotRequested,
-        // There was no session to speak of: NONE, CLEAR, PROTOCOL, CONFIG, SOFTWARE.
+        // No usable session: NONE, CLEAR, PROTOCOL, CONFIG, SOFTWARE.
         _ => return ClientCertificate::Unknown,
     };
     let fields = CertificateFields {
@@ -124,8 +125,8 @@ fn sendmail_client(macros: &MilterMacros<'_>) -> ClientCertificate {
     presented(fields, chain, dane)
 }
 
-/// A name in OpenSSL's one-line form, in which sendmail writes some characters as `+XX`. What folding
-/// could harm, and what is not ASCII, is written as OpenSSL escapes it.
+/// Reads a name in OpenSSL's one-line form, in which sendmail writes some characters as `+XX`. Characters
+/// outside ASCII, and spaces that folding could change, are written with OpenSSL's escapes.
 fn sendmail_name(text: &str) -> Option<DistinguishedName<'static>> {
     let mut name = String::with_capacity(text.len());
     let mut rest = text.as_bytes();

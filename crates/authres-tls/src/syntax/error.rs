@@ -1,37 +1,37 @@
-//! Why a value is refused, and what a lenient reading let through.
+//! Errors of parsing a value, and the diagnostics of a lenient reading.
 
 use core::fmt;
 
-/// What is wrong with the bytes. Payloads are numbers; the bytes are never kept.
+/// The fault of a value. Payloads are numbers; an error never contains the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Nothing but white space and comments.
+    /// The value contains only white space and comments.
     Empty,
-    /// Something else stands where this is due.
+    /// Another text appears where this field is expected.
     Expected,
     /// A keyword ends with a hyphen.
     EndsWithHyphen,
-    /// White space or a comment is due.
+    /// White space or a comment is expected before this field.
     MissingCfws,
-    /// After `;` comes no result.
+    /// No result follows a `;`.
     EmptyResinfo,
-    /// `none` beside results.
+    /// `none` appears together with results.
     NoneMixed,
-    /// After `@` comes no domain-name of at least two labels.
+    /// No domain-name of at least two labels follows an `@`.
     DomainName,
-    /// A comment does not end.
+    /// A comment is not closed.
     UnclosedComment,
-    /// A quoted-string does not end.
+    /// A quoted-string is not closed.
     UnclosedQuotedString,
-    /// A control character, CR or LF where none may be.
+    /// A control character, CR or LF where the grammar does not allow it.
     Control,
     /// A line break that is a bare LF, which [`bare_lf`](crate::Options::bare_lf) accepts.
     BareLf,
     /// A character outside ASCII, or under [`utf8`](crate::Options::utf8) an octet that is not
     /// UTF-8.
     NonAscii,
-    /// More than [`Limits`](crate::Limits) allow.
+    /// The value exceeds a limit of [`Limits`](crate::syntax::Limits).
     Limit {
         /// The limit.
         limit: usize,
@@ -39,7 +39,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the kind's name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl ErrorKind {
     }
 }
 
-/// A value is refused: kind, field as RFC 8601 spells it, and byte offset in the value.
+/// The error of a value that cannot be parsed: kind, field as RFC 8601 spells it, and byte offset in the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseError {
     kind: ErrorKind,
@@ -77,19 +77,19 @@ impl ParseError {
         }
     }
 
-    /// What is wrong.
+    /// Returns the kind of the fault.
     #[must_use]
     pub const fn kind(self) -> ErrorKind {
         self.kind
     }
 
-    /// In which field, in the grammar's spelling.
+    /// Returns the field that has the fault, as the grammar spells it.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field
     }
 
-    /// Where, in bytes from the start of the value.
+    /// Returns the byte offset in the value.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -104,22 +104,24 @@ impl fmt::Display for ParseError {
             offset,
         } = self;
         match kind {
-            ErrorKind::Empty => write!(f, "{field}: nothing there")?,
+            ErrorKind::Empty => write!(f, "{field}: empty")?,
             ErrorKind::Expected => write!(f, "{field} expected")?,
             ErrorKind::EndsWithHyphen => write!(f, "{field} ends with a hyphen")?,
             ErrorKind::MissingCfws => write!(f, "{field}: white space missing before it")?,
             ErrorKind::EmptyResinfo => write!(f, "{field}: no result after the semicolon")?,
-            ErrorKind::NoneMixed => write!(f, "{field}: none beside results")?,
-            ErrorKind::DomainName => write!(f, "{field}: not a domain name of two labels")?,
-            ErrorKind::UnclosedComment => write!(f, "{field} does not end")?,
-            ErrorKind::UnclosedQuotedString => write!(f, "{field} does not end")?,
+            ErrorKind::NoneMixed => write!(f, "{field}: \"none\" together with results")?,
+            ErrorKind::DomainName => {
+                write!(f, "{field}: not a domain name of at least two labels")?
+            }
+            ErrorKind::UnclosedComment => write!(f, "{field}: not closed")?,
+            ErrorKind::UnclosedQuotedString => write!(f, "{field}: not closed")?,
             ErrorKind::Control => write!(f, "{field}: control character")?,
             ErrorKind::BareLf => write!(
                 f,
                 "{field}: a line ends with LF where CRLF is expected (Options::with_bare_lf accepts it)"
             )?,
-            ErrorKind::NonAscii => write!(f, "{field}: character outside the allowed ones")?,
-            ErrorKind::Limit { limit } => write!(f, "{field}: more than {limit}")?,
+            ErrorKind::NonAscii => write!(f, "{field}: character not allowed")?,
+            ErrorKind::Limit { limit } => write!(f, "{field}: exceeds the limit of {limit}")?,
         }
         write!(f, " at byte {offset}")
     }
@@ -127,37 +129,37 @@ impl fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-/// What a lenient reading let through.
+/// The kind of a deviation that a lenient reading accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DiagnosticKind {
     /// The authserv-id is neither a token nor a quoted-string; it is what appears before the next
-    /// space or `;`. Or something is glued to a quoted-string.
+    /// space or `;`. Or text follows a quoted-string directly.
     MalformedAuthservId,
     /// There is no authserv-id: the value begins with a result. The id is empty.
     MissingAuthservId,
-    /// Something stands between authserv-id and version, and the first `;` or result. It was skipped.
+    /// Other text between authserv-id or version and the first `;` or result was skipped.
     JunkAfterAuthservId,
     /// There is no `;` between authserv-id and the first result.
     MissingSemicolon,
-    /// Something in the place of a result has no method and result word and was skipped; why.
+    /// Text in the place of a result has no method and result word and was skipped. The payload is its fault.
     BadResinfo(ErrorKind),
-    /// Something in a result cannot be read and was skipped; why. Method, result and the properties that
-    /// can be read were kept.
+    /// Text in a result cannot be parsed and was skipped. The payload is its fault. Method, result and the
+    /// properties that can be parsed were kept.
     JunkInResinfo(ErrorKind),
-    /// No white space between a reason and the property that follows.
+    /// White space is missing between a reason and the property that follows.
     MissingCfws,
-    /// A method behind names and full stops, e.g. `gateway.spf`.
+    /// The method follows names and full stops, e.g. `gateway.spf`.
     DottedMethod,
-    /// A `method-version` that is no number.
+    /// A `method-version` is not a number.
     MalformedMethodVersion,
-    /// Nothing between the `=` and the next property, the `;` or the end. The value is empty.
+    /// No text appears between the `=` and the next property, the `;` or the end. The value is empty.
     EmptyValue,
     /// `;;`
     EmptyResinfo,
     /// A `;` at the end.
     TrailingSemicolon,
-    /// `none` beside results. It was passed over.
+    /// `none` together with results. The `none` was skipped.
     NoneMixed,
     /// `_` in a keyword.
     UnderscoreInKeyword,
@@ -165,17 +167,17 @@ pub enum DiagnosticKind {
     KeywordEndsWithHyphen,
     /// `key=value`, where there should be `ptype.property=value`.
     UndottedPair,
-    /// A value without quotes although there are special characters in it; it is what stands before
-    /// the next blank, `;`, comment or quote.
+    /// A value without quotes contains special characters. Its end is assumed at the next white space, `;`,
+    /// comment or quote.
     UnquotedTspecials,
-    /// A line break that is a bare LF, as milters hand it over.
+    /// A line break that is a bare LF, as milters deliver it.
     BareLfFold,
     /// Characters outside ASCII.
     NonAscii,
 }
 
 impl DiagnosticKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the kind's name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -203,7 +205,7 @@ impl DiagnosticKind {
 }
 
 impl DiagnosticKind {
-    /// The error of what was skipped, if something was.
+    /// Returns the fault of the text that was skipped, if any text was skipped.
     #[must_use]
     pub const fn why(self) -> Option<ErrorKind> {
         match self {
@@ -213,7 +215,7 @@ impl DiagnosticKind {
     }
 }
 
-/// One thing that a lenient reading let through, and where.
+/// A deviation that a lenient reading accepted, and its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     kind: DiagnosticKind,
@@ -230,20 +232,20 @@ impl Diagnostic {
         }
     }
 
-    /// What was let through.
+    /// Returns the kind of the deviation.
     #[must_use]
     pub const fn kind(self) -> DiagnosticKind {
         self.kind
     }
 
-    /// In which field, in the grammar's spelling; for a result that was passed over, the field that
-    /// could not be read.
+    /// Returns the field that deviates, as the grammar spells it. For a result that was skipped, this is the
+    /// field that could not be parsed.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field
     }
 
-    /// Where, in bytes from the start of the value.
+    /// Returns the byte offset in the value.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset

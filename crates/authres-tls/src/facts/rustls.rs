@@ -1,10 +1,10 @@
-//! Feature `rustls`: what a server's connection knows of its client, and a verifier that leaves the
-//! verdict on the client's certificate to the message instead of ending the connection.
+//! Feature `rustls`: the facts of a server's connection, and a verifier of client certificates that never ends
+//! a handshake because of a certificate. Its verdict becomes part of the message instead.
 
-use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use rustls::{
+use ::rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConnection,
     SignatureScheme,
     client::{danger::HandshakeSignatureValid, verify_server_name},
@@ -16,40 +16,37 @@ use rustls::{
     },
 };
 
-use crate::{
-    facts::{
-        CertificateFields, ChainVerdict, ClientCertificate, HostVerdict, PresentedCertificate,
-        Session, TlsSession,
-    },
-    tls::{cipher_suite::CipherSuite, version::ProtocolVersion},
-    x509,
+use super::{
+    CertificateFields, ChainVerdict, ClientCertificate, HostVerdict, PresentedCertificate, Session,
+    TlsSession, certificate,
 };
+use crate::tls::{CipherSuite, ProtocolVersion};
 
-/// The handshake is not finished: nothing is known yet.
+/// An error: the handshake is not finished, so that no facts are known yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StillHandshaking;
+pub struct UnfinishedHandshakeError;
 
-impl fmt::Display for StillHandshaking {
+impl fmt::Display for UnfinishedHandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("handshake: not finished")
     }
 }
 
-impl core::error::Error for StillHandshaking {}
+impl core::error::Error for UnfinishedHandshakeError {}
 
-/// A verifier of client certificates that lets every client through whose key made the handshake's
-/// signature, certificate or not. What the verifier it wraps thinks of the certificate is asked by
-/// [`session`](Self::session), for each message if need be: a session may be resumed, and a certificate
-/// may expire meanwhile.
+/// A verifier of client certificates that accepts every client: one without a certificate, and one with any
+/// certificate whose key made the handshake's signature. [`session`](Self::session) asks the wrapped verifier
+/// for its verdict, for each message if necessary: a session may be resumed, and a certificate may have
+/// expired since the handshake.
 ///
-/// With it, a certificate among `peer_certificates` says nothing: only [`session`](Self::session)
-/// verifies it. So it is for a server that reports what it saw, as an MTA does, and not for one that
-/// grants something for a certificate.
+/// A certificate in `peer_certificates` is therefore not verified; only [`session`](Self::session) verifies
+/// it. Use this verifier in a server that reports a certificate, as an MTA does. Do not use it in a server
+/// that grants access because of a certificate.
 ///
 /// ```
 /// # use std::{error::Error, sync::Arc, time::Duration};
-/// use authres_tls::{DeferredClientVerifier, Policy, evaluate};
-/// use rustls::{ServerConfig, crypto::ring, pki_types::UnixTime, server::WebPkiClientVerifier};
+/// use authres_tls::{Policy, facts::rustls::DeferredClientVerifier};
+/// use ::rustls::{ServerConfig, crypto::ring, pki_types::UnixTime, server::WebPkiClientVerifier};
 ///
 /// # fn f(
 /// #     roots: Arc<rustls::RootCertStore>,
@@ -65,10 +62,10 @@ impl core::error::Error for StillHandshaking {}
 ///     .with_client_cert_verifier(verifier.clone())
 ///     .with_single_cert(chain, key)?;
 /// # let _ = config;
-/// // After the handshake, when the message is there:
+/// // After the handshake, for each message:
 /// let host = "smtp.example.com".try_into()?;
 /// let session = verifier.session(&connection, Some(&host), UnixTime::now())?;
-/// let report = evaluate(&session, &Policy::default());
+/// let report = Policy::default().evaluate(&session);
 /// # let _ = report;
 /// # Ok(())
 /// # }
@@ -80,31 +77,31 @@ pub struct DeferredClientVerifier {
 }
 
 impl DeferredClientVerifier {
-    /// Wraps a verifier, e.g. rustls's `WebPkiClientVerifier`. The provider's algorithms tell whether a
-    /// certificate is signed with its own key.
+    /// Wraps a verifier, e.g. rustls's `WebPkiClientVerifier`. `provider` gives the signature algorithms that
+    /// detect a certificate signed with its own key.
     #[must_use]
     pub fn new(inner: Arc<dyn ClientCertVerifier>, provider: &CryptoProvider) -> Self {
         let algorithms = provider.signature_verification_algorithms;
         Self { inner, algorithms }
     }
 
-    /// What the connection knows, and what the wrapped verifier thinks of the client's certificate at
-    /// this time. `host` is the name that the client claims, by EHLO or by reverse DNS that was verified;
-    /// without it the host identity is not checked. A subject's common name does not count for it.
-    /// Verdicts by DANE and by local policy, and what stands in the server's certificate, can be added.
+    /// Returns the facts of a connection, with the wrapped verifier's verdict on the client's certificate at
+    /// the time `now`. The connection must use this verifier.
     ///
-    /// The connection must have been made with this verifier.
+    /// `host` is the name that the client claims, by EHLO or by verified reverse DNS. If it is `None`, the
+    /// host identity stays unchecked. Only alternative names count for it, not the common name. The caller
+    /// can add verdicts by DANE and by local policy, and the fields of the server's certificate.
     ///
     /// # Errors
-    /// When the handshake is not finished.
+    /// Returns [`UnfinishedHandshakeError`] if the handshake is not finished.
     pub fn session(
         &self,
         connection: &ServerConnection,
         host: Option<&ServerName<'_>>,
         now: UnixTime,
-    ) -> Result<Session, StillHandshaking> {
+    ) -> Result<Session, UnfinishedHandshakeError> {
         if connection.is_handshaking() {
-            return Err(StillHandshaking);
+            return Err(UnfinishedHandshakeError);
         }
         let cipher_suite = connection.negotiated_cipher_suite().and_then(|suite| {
             // rustls spells the suites of TLS 1.3 in its own way.
@@ -133,7 +130,7 @@ impl DeferredClientVerifier {
         }))
     }
 
-    /// What the wrapped verifier thinks of a certificate at this time.
+    /// Returns the wrapped verifier's verdict on a certificate at the time `now`.
     #[must_use]
     pub fn chain_verdict(
         &self,
@@ -147,7 +144,7 @@ impl DeferredClientVerifier {
         let (verdict, no_authority) = match verified {
             Ok(_) => (ChainVerdict::Trusted, false),
             Err(Error::InvalidCertificate(error)) => certificate_verdict(&error),
-            // The lists at hand say nothing of this certificate.
+            // The available lists do not cover this certificate.
             Err(Error::InvalidCertRevocationList(_)) => {
                 (ChainVerdict::RevocationUnavailable, false)
             }
@@ -160,12 +157,19 @@ impl DeferredClientVerifier {
     }
 }
 
-/// The verdict, and whether nothing is wrong but that no authority stands behind the certificate.
+/// Returns the verdict, and `true` if the only fault is that no authority issued the certificate.
 fn certificate_verdict(error: &CertificateError) -> (ChainVerdict, bool) {
     let verdict = match error {
         CertificateError::UnknownIssuer => return (ChainVerdict::UnknownIssuer, true),
-        // What webpki says of most self-signed certificates: `openssl req -x509` marks them as a CA's.
-        CertificateError::Other(other) if format!("{:?}", other.0) == "CaUsedAsEndEntity" => {
+        // webpki's error for most self-signed certificates: `openssl req -x509` marks them as a CA's. If rustls
+        // used another version of webpki than this crate, the case "self-signed, marked as a CA's" of
+        // tests/rustls.rs would fail.
+        CertificateError::Other(other)
+            if matches!(
+                other.0.downcast_ref(),
+                Some(webpki::Error::CaUsedAsEndEntity)
+            ) =>
+        {
             return (ChainVerdict::NotAccepted, true);
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
@@ -189,12 +193,12 @@ fn certificate_verdict(error: &CertificateError) -> (ChainVerdict, bool) {
     (verdict, false)
 }
 
-/// Whether the certificate's issuer is its subject, and its own key made its signature.
+/// Returns `true` if the certificate's issuer is its subject and its own key made its signature.
 fn is_self_signed(
     certificate: &CertificateDer<'_>,
     algorithms: &WebPkiSupportedAlgorithms,
 ) -> bool {
-    let Ok(parsed) = x509::parse(certificate) else {
+    let Ok(parsed) = certificate::parse(certificate) else {
         return false;
     };
     let (key, signature) = (
@@ -233,12 +237,12 @@ impl ClientCertVerifier for DeferredClientVerifier {
         false
     }
 
-    /// None: with hints, clients with a certificate of another authority may present none.
+    /// Returns no hints: with hints, a client with a certificate of another authority may present none.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
 
-    /// The verdict is [`DeferredClientVerifier::session`]'s.
+    /// Accepts every certificate; [`DeferredClientVerifier::session`] gives the verdict.
     fn verify_client_cert(
         &self,
         _: &CertificateDer<'_>,

@@ -1,0 +1,373 @@
+//! The handshake of a client beside one of plain rustls, the order of SRV records, TLSA records beside certificates, and
+//! the worst that a server and its zone can send.
+
+#![allow(missing_docs, reason = "criterion_group! makes public items")]
+#![allow(
+    dead_code,
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a benchmark that cannot begin stops"
+)]
+
+#[path = "../../tokenbind-http/benches/paired.rs"]
+mod paired;
+
+use std::{hint::black_box, sync::Arc, time::Duration};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use mail_implicit_tls::{
+    account::{Account, AccountId, AccountSetup, Host, Server},
+    dane::{DaneRules, TlsaJudge},
+    dns::{DnsName, Srv, Tlsa, host::TlsaRecords},
+    name::DomainName,
+    service::Service,
+    srv,
+    verifier::{ServerVerifier, Trust, client_config},
+};
+use paired::{Ratio, compare, ratios, times};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
+    client::Resumption,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime},
+    version::{TLS12, TLS13},
+};
+
+const HOST: &str = "imap.example.org";
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().expect("a key")
+}
+
+fn root() -> Authority {
+    CertifiedIssuer::self_signed(authority("Root"), key()).expect("a root")
+}
+
+fn named() -> CertificateParams {
+    CertificateParams::new(vec![HOST.to_owned()]).expect("a name")
+}
+
+fn issued(params: &CertificateParams, issuer: &Authority) -> (CertificateDer<'static>, KeyPair) {
+    let key = key();
+    let certificate = params.signed_by(&key, issuer).expect("a certificate");
+    (certificate.into(), key)
+}
+
+fn account() -> (Account, Server) {
+    let id = AccountId::try_new("alice").expect("an id");
+    let server = Server::new(Service::IMAPS, Host::parse(HOST).expect("a host"));
+    let setup = AccountSetup::new(id).server(server.clone()).dane(true);
+    (setup.build().expect("an account"), server)
+}
+
+fn verifier(trust: Trust, provider: &CryptoProvider) -> ServerVerifier {
+    let (account, server) = account();
+    ServerVerifier::new(&account, &server, Arc::new(trust), provider)
+}
+
+/// The trust anchors of the platform, as both sides of the comparison have them, and the root.
+fn platform(root: &Authority) -> Trust {
+    let mut trust = Trust::of_platform().expect("roots of the platform");
+    trust.add(root.der().clone()).expect("a root");
+    trust
+}
+
+fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> ClientConnection {
+    let name = ServerName::try_from(HOST).expect("a name");
+    let mut client = ClientConnection::new(client.clone(), name).expect("a client");
+    let mut server = ServerConnection::new(server.clone()).expect("a server");
+    let mut octets = Vec::new();
+    while client.is_handshaking() || server.is_handshaking() {
+        octets.clear();
+        while client.wants_write() {
+            client.write_tls(&mut octets).expect("a buffer takes all");
+        }
+        let mut sent = octets.as_slice();
+        while !sent.is_empty() {
+            server.read_tls(&mut sent).expect("a buffer");
+            server.process_new_packets().expect("what a client sends");
+        }
+        octets.clear();
+        while server.wants_write() {
+            server.write_tls(&mut octets).expect("a buffer takes all");
+        }
+        let mut sent = octets.as_slice();
+        while !sent.is_empty() {
+            client.read_tls(&mut sent).expect("a buffer");
+            client.process_new_packets().expect("what a server sends");
+        }
+    }
+    client
+}
+
+/// Client and server together, full handshakes. The client of this crate judges within the handshake and after it, as
+/// `Connector` does.
+fn handshakes(criterion: &mut Criterion<Ratio>) {
+    let root = root();
+    let issuer = CertifiedIssuer::signed_by(authority("Issuer"), key(), &root).expect("an issuer");
+    let (certificate, key) = issued(&named(), &issuer);
+    let provider = Arc::new(ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add(root.der().clone()).expect("a root");
+    let roots = Arc::new(roots);
+    for (name, version) in [("tls13", &TLS13), ("tls12", &TLS12)] {
+        let private: PrivateKeyDer<'_> = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let mut server = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[version])
+            .expect("a version")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate.clone(), issuer.der().clone()],
+                private.clone_key(),
+            )
+            .expect("a key");
+        server.send_tls13_tickets = 0;
+        let server = Arc::new(server);
+        let mut plain = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots.clone())
+            .with_no_client_auth();
+        plain.resumption = Resumption::disabled();
+        let plain = Arc::new(plain);
+        let judge = Arc::new(verifier(platform(&root), &provider));
+        judge.set_dane(Some(Arc::new(TlsaJudge::new(
+            TlsaRecords::None,
+            DaneRules::Rfc6698,
+        ))));
+        let mut ours = client_config(provider.clone(), judge.clone()).expect("versions");
+        ours.resumption = Resumption::disabled();
+        let ours = Arc::new(ours);
+        compare(
+            criterion,
+            &format!("handshake-{name}/to-rustls"),
+            2,
+            |turn| {
+                for _ in 0..turn {
+                    let client = handshake(&ours, &server);
+                    let chain = client.peer_certificates().expect("certificates");
+                    let verdict = judge.judge(&chain[0], &chain[1..], UnixTime::now());
+                    assert!(judge.accepts(&verdict), "{verdict}");
+                }
+            },
+            |turn| {
+                for _ in 0..turn {
+                    black_box(handshake(&plain, &server));
+                }
+            },
+        );
+    }
+}
+
+fn srv_records(count: u16) -> Vec<Srv> {
+    let record = |n: u16| Srv {
+        priority: n % 3,
+        weight: n.wrapping_mul(7_919),
+        port: 993,
+        target: DnsName::parse(&format!("h{n}.example.org")).expect("a name"),
+    };
+    (0..count).map(record).collect()
+}
+
+fn order(records: &[Srv]) -> usize {
+    let mut state = 1_u64;
+    let ordered = srv::order(black_box(records), &mut || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state
+    });
+    ordered.len()
+}
+
+fn now() -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(1_780_272_000))
+}
+
+fn tlsa(usage: u8, selector: u8, matching_type: u8, n: u8) -> Tlsa {
+    let length = if matching_type == 2 { 64 } else { 32 };
+    Tlsa {
+        usage,
+        selector,
+        matching_type,
+        association: vec![n; length],
+    }
+}
+
+/// A server's certificates, and records about them.
+struct Judged {
+    verifier: ServerVerifier,
+    chain: Vec<CertificateDer<'static>>,
+}
+
+impl Judged {
+    fn with(mut self, records: Vec<Tlsa>) -> Self {
+        let base = DomainName::parse(HOST).expect("a name");
+        let records = TlsaRecords::Records { base, records };
+        let judge = TlsaJudge::new(records, DaneRules::Rfc7671);
+        self.verifier.set_dane(Some(Arc::new(judge)));
+        // Another second each time: what was judged before is not judged again in the same one.
+        self.chain.shrink_to_fit();
+        self
+    }
+
+    fn judge(&self, turn: u64) -> bool {
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(now().as_secs() + turn % 2));
+        let chain = black_box(&self.chain);
+        let verdict = self.verifier.judge(&chain[0], &chain[1..], now);
+        self.verifier.accepts(&verdict)
+    }
+}
+
+/// A chain of a leaf and an intermediate under a root that the client has.
+fn ordinary() -> Judged {
+    let root = root();
+    let issuer = CertifiedIssuer::signed_by(authority("Issuer"), key(), &root).expect("an issuer");
+    let (certificate, _) = issued(&named(), &issuer);
+    let trust = Trust::in_certificates([root.der().clone()]).expect("a root");
+    Judged {
+        verifier: verifier(trust, &ring::default_provider()),
+        chain: vec![certificate, issuer.der().clone()],
+    }
+}
+
+/// A certificate of 60,000 octets and as many as fit beside it.
+fn large() -> Judged {
+    let root = root();
+    let padding = || CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0; 60_000]);
+    let mut params = named();
+    params.custom_extensions = vec![padding()];
+    let (certificate, _) = issued(&params, &root);
+    let mut params = authority("Large");
+    params.custom_extensions = vec![padding()];
+    let other = || CertifiedIssuer::signed_by(params.clone(), key(), &root).expect("an issuer");
+    let others = (0..3).map(|_| other().der().clone());
+    let trust = Trust::in_certificates([root.der().clone()]).expect("a root");
+    Judged {
+        verifier: verifier(trust, &ring::default_provider()),
+        chain: [certificate].into_iter().chain(others).collect(),
+    }
+}
+
+/// 100 authorities of one name, each of which could have issued each: webpki's limits end the search.
+fn forged() -> Judged {
+    let root = root();
+    let one = CertifiedIssuer::signed_by(authority("Same"), key(), &root).expect("an issuer");
+    let stranger = CertifiedIssuer::self_signed(authority("Same"), key()).expect("an issuer");
+    let (certificate, _) = issued(&named(), &stranger);
+    let mut chain = vec![certificate];
+    let mut last = one;
+    for _ in 0..100 {
+        last = CertifiedIssuer::signed_by(authority("Same"), key(), &last).expect("an issuer");
+        chain.push(last.der().clone());
+    }
+    let trust = Trust::in_certificates([root.der().clone()]).expect("a root");
+    Judged {
+        verifier: verifier(trust, &ring::default_provider()),
+        chain,
+    }
+}
+
+/// Records that match no certificate, of one usage and all selectors and digests.
+fn wrong(usage: u8, count: u8) -> Vec<Tlsa> {
+    (0..count)
+        .map(|n| tlsa(usage, n % 2, 1 + n / 2 % 2, n))
+        .collect()
+}
+
+fn figures(criterion: &mut Criterion) {
+    for count in [10, 100, 128] {
+        let records = srv_records(count);
+        criterion.bench_function(&format!("srv/{count}"), |bencher| {
+            bencher.iter(|| order(&records));
+        });
+    }
+    let mut judge = |name: &str, judged: Judged| {
+        let mut turn = 0;
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                turn += 1;
+                judged.judge(turn)
+            });
+        });
+    };
+    judge("judge/no-records", ordinary().with(Vec::new()));
+    for usage in 0..4 {
+        for count in [1, 128] {
+            let judged = ordinary().with(wrong(usage, count));
+            judge(&format!("judge/usage-{usage}/{count}-records"), judged);
+        }
+    }
+    judge("judge/large-certificates", large().with(Vec::new()));
+    for usage in 0..4 {
+        let judged = large().with(wrong(usage, 128));
+        judge(&format!("judge/large-certificates/usage-{usage}"), judged);
+    }
+    judge("judge/forged-chain-of-100", forged().with(Vec::new()));
+    for usage in 0..4 {
+        let judged = forged().with(wrong(usage, 128));
+        judge(&format!("judge/forged-chain-of-100/usage-{usage}"), judged);
+    }
+    // Each record names an authority that has to be tried as an anchor.
+    let chain = forged();
+    let records = chain.chain[1..].iter().map(|certificate| Tlsa {
+        usage: 2,
+        selector: 0,
+        matching_type: 0,
+        association: certificate.to_vec(),
+    });
+    let records = records.collect();
+    judge("judge/forged-chain-of-100/anchors", chain.with(records));
+}
+
+fn growth(criterion: &mut Criterion<Ratio>) {
+    let (many, few) = (srv_records(128), srv_records(16));
+    compare(
+        criterion,
+        "srv-128/to-eight-16",
+        20,
+        |turn| (0..turn).for_each(|_| assert_eq!(order(&many), 128)),
+        |turn| (0..turn * 8).for_each(|_| assert_eq!(order(&few), 16)),
+    );
+    for usage in 0..4 {
+        // Without the path, which is verified once whatever the records are.
+        let many = large().with(wrong(usage, 128));
+        let few = large().with(wrong(usage, 16));
+        compare(
+            criterion,
+            &format!("tlsa-usage-{usage}-128/to-eight-16"),
+            2,
+            |turn| (0..turn).for_each(|n| assert!(!many.judge(n.into()))),
+            |turn| (0..turn * 8).for_each(|n| assert!(!few.judge(n.into()))),
+        );
+    }
+}
+
+criterion_group! {
+    name = of_times;
+    config = times();
+    targets = figures
+}
+criterion_group! {
+    name = of_ratios;
+    config = ratios();
+    targets = handshakes, growth
+}
+criterion_main!(of_times, of_ratios);

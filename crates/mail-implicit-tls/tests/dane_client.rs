@@ -1,0 +1,253 @@
+//! What a connection asks the DNS, and when, and the name that it sends.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "support/site.rs"]
+mod site;
+
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use mail_implicit_tls::{
+    account::{Account, AccountSetup, Host, HostSource, Server},
+    dane::DaneRules,
+    dns::{
+        Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, Question, Record, Records,
+        Resolve, Tlsa, host::HostFailure,
+    },
+    failure::Cause,
+    name::DomainName,
+    service::Service,
+    verdict::{CertificateUsage, DaneNotUsed, DaneVerdict, RecordFinding, RecordProblem},
+};
+use rustls::ServerConfig;
+use sha2::{Digest, Sha256};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
+
+use self::site::{HOST, Site};
+
+/// Answers from a table, and what was asked. What is not in the table does not exist.
+#[derive(Default)]
+struct Table {
+    answers: Mutex<BTreeMap<String, Answer>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Resolve for Table {
+    fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
+        let key = question.to_string();
+        let answer = self.answers.lock().unwrap().get(&key).cloned();
+        self.asked.lock().unwrap().push(key);
+        let none = Answer::Denied {
+            denial: Denial::NoData,
+            dnssec: Dnssec::Secure,
+        };
+        Box::pin(async move { answer.unwrap_or(none) })
+    }
+}
+
+impl Table {
+    fn set(&self, question: String, answer: Answer) {
+        self.answers.lock().unwrap().insert(question, answer);
+    }
+
+    fn records(&self, question: String, owner: &str, dnssec: Dnssec, record: Record) {
+        let records = Records {
+            records: vec![record],
+            owner: DnsName::parse(owner).unwrap(),
+            dnssec,
+            ttl: Duration::ZERO,
+        };
+        self.set(question, Answer::Records(records));
+    }
+
+    fn address(&self, host: &str, owner: &str, dnssec: Dnssec) {
+        let record = Record::Address(Ipv4Addr::LOCALHOST.into());
+        self.records(format!("{host}. A"), owner, dnssec, record);
+    }
+
+    fn tlsa(&self, port: u16, host: &str, digest: [u8; 32]) {
+        let owner = format!("_{port}._tcp.{host}.");
+        let record = Record::Tlsa(Tlsa {
+            usage: 3,
+            selector: 0,
+            matching_type: 1,
+            association: digest.to_vec(),
+        });
+        self.records(format!("{owner} TLSA"), &owner, Dnssec::Secure, record);
+    }
+
+    /// Returns what was asked since the last call.
+    fn asked(&self) -> Vec<String> {
+        let mut asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.sort();
+        asked
+    }
+}
+
+/// Greets on each connection, and gives the names in SNI.
+async fn serve(config: Arc<ServerConfig>) -> (u16, Arc<Mutex<Vec<Option<String>>>>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let names = Arc::new(Mutex::new(Vec::new()));
+    let seen = names.clone();
+    tokio::spawn(async move {
+        let acceptor = TlsAcceptor::from(config);
+        while let Ok((tcp, _)) = listener.accept().await {
+            // A client that refuses the certificate ends the handshake.
+            let Ok(mut stream) = acceptor.accept(tcp).await else {
+                continue;
+            };
+            let name = stream.get_ref().1.server_name().map(str::to_owned);
+            seen.lock().unwrap().push(name);
+            tokio::spawn(async move {
+                let greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n";
+                let _ = stream.write_all(greeting).await;
+                let _ = stream.flush().await;
+                let _ = stream.read(&mut [0; 64]).await;
+            });
+        }
+    });
+    (port, names)
+}
+
+fn account(server: &Server) -> Account {
+    let setup = AccountSetup::new(site::id("alice")).server(server.clone());
+    let domain = DomainName::parse("example.com").unwrap();
+    setup.domain(domain).dane(true).build().unwrap()
+}
+
+fn imaps(host: &str, port: u16) -> Server {
+    Server::new(Service::IMAPS, Host::parse(host).unwrap()).with_port(port)
+}
+
+fn digest(site: &Site) -> [u8; 32] {
+    Sha256::digest(&site.server().certificate).into()
+}
+
+const MATCHES: DaneVerdict = DaneVerdict::Matches {
+    usage: CertificateUsage::DaneEe,
+    covers_identity: false,
+};
+
+fn differs() -> DaneVerdict {
+    DaneVerdict::Differs(vec![RecordFinding {
+        usage: 3,
+        selector: 0,
+        matching_type: 1,
+        problem: RecordProblem::NoMatch,
+    }])
+}
+
+/// Records may change from one connection to the next, whatever their time to live and whether the session is resumed.
+#[tokio::test]
+async fn asks_for_records_on_each_connection() {
+    let site = Site::new();
+    let (port, _) = serve(site.server_config()).await;
+    let table = Arc::new(Table::default());
+    let connector = site.connector().with_resolver(table.clone());
+    let server = imaps(HOST, port);
+    let account = account(&server);
+    table.address(HOST, HOST, Dnssec::Secure);
+    let questions = [
+        format!("_{port}._tcp.{HOST}. TLSA"),
+        format!("{HOST}. A"),
+        format!("{HOST}. AAAA"),
+    ];
+    let mut resumed = Vec::new();
+    for _ in 0..2 {
+        table.tlsa(port, HOST, digest(&site));
+        let connection = connector.connect(&account, &server).await.unwrap();
+        assert_eq!(connection.verdict().unwrap().dane, MATCHES);
+        assert_eq!(table.asked(), questions);
+        resumed.push(connection.is_resumed());
+        table.tlsa(port, HOST, [0; 32]);
+        let failure = connector.connect(&account, &server).await.unwrap_err();
+        let Cause::NotVerified(verdict) = failure.cause() else {
+            panic!("{failure}");
+        };
+        assert_eq!(verdict.dane, differs());
+        assert_eq!(table.asked(), questions);
+    }
+    assert_eq!(resumed, [false, true]);
+    let failure = LookupFailure::ServerFailure;
+    table.set(
+        format!("_{port}._tcp.{HOST}. TLSA"),
+        Answer::Failed(failure),
+    );
+    let ended = connector.connect(&account, &server).await.unwrap_err();
+    assert_eq!(*ended.cause(), Cause::Lookup(HostFailure::Tlsa(failure)));
+}
+
+/// RFC 7671 section 7: with records SNI is the base domain, without them the host.
+#[tokio::test]
+async fn sends_the_base_domain_as_name() {
+    let site = Site::new();
+    let identity = site.issue(&["alias.example.org", HOST]);
+    let (port, names) = serve(site.config_for(&identity)).await;
+    let table = Arc::new(Table::default());
+    let connector = site.connector().with_resolver(table.clone());
+    let server = imaps("alias.example.org", port);
+    let account = account(&server);
+    for (dnssec, name, used) in [
+        (Dnssec::Secure, HOST, true),
+        (Dnssec::Insecure, "alias.example.org", false),
+    ] {
+        table.address("alias.example.org", HOST, dnssec);
+        table.tlsa(port, HOST, Sha256::digest(&identity.certificate).into());
+        let connection = connector.connect(&account, &server).await.unwrap();
+        let dane = match used {
+            true => MATCHES,
+            false => DaneVerdict::NotUsed(DaneNotUsed::AddressInsecure),
+        };
+        assert_eq!(connection.verdict().unwrap().dane, dane);
+        let seen = names.lock().unwrap().last().cloned();
+        assert_eq!(seen, Some(Some(name.to_owned())));
+    }
+}
+
+/// RFC 7673 section 3.1: who forges the SRV record names a host whose records match.
+#[tokio::test]
+async fn asks_for_no_records_behind_an_insecure_srv_record() {
+    let site = Site::new();
+    let (port, _) = serve(site.server_config()).await;
+    let table = Arc::new(Table::default());
+    table.address(HOST, HOST, Dnssec::Secure);
+    table.tlsa(port, HOST, digest(&site));
+    let without = [format!("{HOST}. A"), format!("{HOST}. AAAA")];
+    for rules in [DaneRules::Rfc6698, DaneRules::Rfc7671] {
+        let connector = site.connector().with_resolver(table.clone());
+        let connector = connector.with_dane_rules(rules);
+        let server = imaps(HOST, port).with_source(HostSource::InsecureSrv);
+        let failure = connector
+            .connect(&account(&server), &server)
+            .await
+            .unwrap_err();
+        let Cause::NotVerified(verdict) = failure.cause() else {
+            panic!("{failure}");
+        };
+        let reason = DaneNotUsed::SrvInsecure;
+        assert_eq!(verdict.dane, DaneVerdict::NotUsed(reason));
+        assert_eq!(table.asked(), without);
+        for source in [HostSource::SecureSrv, HostSource::ConfirmedSrv] {
+            let server = imaps(HOST, port).with_source(source);
+            let connection = connector.connect(&account(&server), &server).await;
+            let dane = connection.unwrap().verdict().unwrap().dane.clone();
+            assert!(matches!(dane, DaneVerdict::Matches { .. }), "{dane}");
+            assert_eq!(table.asked().len(), 3);
+        }
+    }
+}
