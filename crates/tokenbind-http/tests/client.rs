@@ -706,7 +706,7 @@ fn prints_nothing_of_a_key() {
     );
     assert_eq!(
         binding,
-        "client::Connection { origin: Origin(https://rp.example), \
+        "Connection { origin: Origin(https://rp.example), \
          negotiated: Some(Negotiated { alpn: Http11P256 }), .. }"
     );
 }
