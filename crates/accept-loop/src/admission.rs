@@ -1,36 +1,36 @@
-//! Which connections a server keeps: a pure count, without I/O and clock. At a limit the oldest
-//! connection that has not finished its handshake gives way, those that have sent nothing first.
+//! The choice of connections that a server keeps: a pure count, without I/O and clock. At a limit the oldest
+//! connection that is not served gives way, connections that have sent nothing first.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map},
     net::IpAddr,
 };
 
-/// How many connections are kept at a time.
+/// The number of connections that are kept at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// In total.
+    /// All connections.
     pub(crate) total: usize,
-    /// From one address.
+    /// Connections from one address.
     pub(crate) per_address: usize,
 }
 
-/// One connection; later ones have greater numbers.
+/// A connection. Later connections have greater numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(u64);
 
-/// How far a connection is.
+/// The progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// It has sent nothing.
+    /// The client has sent nothing.
     Silent,
-    /// It has sent the first octet of its handshake.
+    /// The client has sent the first octet of its handshake.
     Handshake,
-    /// Its handshake is finished.
+    /// The application serves the connection, e.g. since its handshake is finished.
     Served,
 }
 
-/// What clients cannot take many of: an IPv4 address, or the network of an IPv6 address.
+/// A source of connections of which a client has few: an IPv4 address, or the network of an IPv6 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Source {
     V4([u8; 4]),
@@ -49,7 +49,7 @@ impl Source {
     }
 }
 
-/// The connections without a finished handshake, oldest first.
+/// The connections that are not served, oldest first.
 #[derive(Debug, Default)]
 struct Waiting {
     silent: BTreeSet<ConnectionId>,
@@ -85,15 +85,15 @@ struct Entry<T> {
     _held: T,
 }
 
-/// A connection from an address that has its share.
+/// A refusal: the address already has as many connections as it may, and all are served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AddressFull;
 
-/// The connections that a server has. Each has a `T`, which is dropped when it gives way.
+/// The connections of a server. Each has a `T`, which is dropped when the connection gives way.
 #[derive(Debug)]
 pub(crate) struct Admission<T> {
     limits: Limits,
-    /// The total limit as the process can afford it now.
+    /// The total limit that the process can afford at present.
     ceiling: usize,
     next: u64,
     connections: HashMap<ConnectionId, Entry<T>>,
@@ -102,7 +102,7 @@ pub(crate) struct Admission<T> {
 }
 
 impl<T> Admission<T> {
-    /// Limits below 1 are 1.
+    /// Returns a server without connections. A limit below 1 is treated as 1.
     pub(crate) fn new(limits: Limits) -> Self {
         let limits = Limits {
             total: limits.total.max(1),
@@ -118,12 +118,15 @@ impl<T> Admission<T> {
         }
     }
 
-    /// Returns `true` if one more connection is taken, another one giving way if need be.
+    /// Returns `true` if one more connection is admitted, where another one may give way for it.
     pub(crate) fn has_room(&self) -> bool {
         self.connections.len() < self.ceiling || self.waiting.oldest().is_some()
     }
 
-    /// Takes a connection that has sent nothing yet, where there is room.
+    /// Admits a connection that has sent nothing yet. Another one gives way if a limit is reached.
+    ///
+    /// # Errors
+    /// [`AddressFull`] if all connections of the address are served and are as many as it may have.
     pub(crate) fn admit(&mut self, address: IpAddr, held: T) -> Result<ConnectionId, AddressFull> {
         let source = Source::of(address);
         if let Some(of_source) = self.sources.get(&source)
@@ -153,12 +156,12 @@ impl<T> Admission<T> {
         Ok(id)
     }
 
-    /// The first octet has arrived.
+    /// Notes that the first octet of a connection has arrived.
     pub(crate) fn begins_handshake(&mut self, id: ConnectionId) {
         self.move_to(id, Stage::Handshake);
     }
 
-    /// The handshake is finished: the connection gives way no more.
+    /// Notes that a connection is served: it does not give way any more.
     pub(crate) fn is_served(&mut self, id: ConnectionId) {
         self.move_to(id, Stage::Served);
     }
@@ -180,7 +183,7 @@ impl<T> Admission<T> {
         }
     }
 
-    /// Forgets a connection that ended. Each that was served lets the process have one more again.
+    /// Forgets a connection that ended. After one that was served the process can afford one more.
     pub(crate) fn ended(&mut self, id: ConnectionId) {
         let entry = self.connections.get(&id);
         if entry.is_some_and(|entry| entry.stage == Stage::Served) {
@@ -189,8 +192,8 @@ impl<T> Admission<T> {
         self.remove(id);
     }
 
-    /// Makes room for others: the process has no descriptor left. An eighth of the connections is more
-    /// than it can afford, since the application needs descriptors, too.
+    /// Makes room when the process has no descriptor left. An eighth of the connections gives way, since the
+    /// application needs descriptors as well.
     pub(crate) fn make_room(&mut self) {
         let count = self.connections.len();
         self.ceiling = count.saturating_sub(count.div_ceil(8)).max(1);
@@ -216,7 +219,7 @@ impl<T> Admission<T> {
         }
     }
 
-    /// Makes all without a finished handshake give way.
+    /// Makes all connections that are not served give way.
     pub(crate) fn end_handshakes(&mut self) {
         while let Some(oldest) = self.waiting.oldest() {
             self.remove(oldest);
@@ -261,7 +264,7 @@ mod tests {
         let fourth = admission.admit(THERE, ()).unwrap();
         assert_eq!(all(&admission), [handshake, served, fourth]);
         admission.begins_handshake(fourth);
-        // None is silent: the oldest handshake gives way.
+        // No connection is silent, so the oldest handshake gives way.
         let fifth = admission.admit(THERE, ()).unwrap();
         assert_eq!(all(&admission), [served, fourth, fifth]);
         let _ = silent;
@@ -325,7 +328,7 @@ mod tests {
         admission.make_room();
         let kept: Vec<_> = [&ids[..1], &ids[4..]].concat();
         assert_eq!(all(&admission), kept);
-        // A later one takes the place of a silent one.
+        // A later connection takes the place of a silent one.
         let later = admission.admit(HERE, ()).unwrap();
         assert_eq!(all(&admission), [&ids[..1], &ids[5..], &[later]].concat());
         // A handshake that fails gives its place back, a connection that ends one more.
@@ -352,7 +355,7 @@ mod tests {
         assert!(!admission.has_room());
         admission.ended(served[0]);
         assert!(admission.has_room());
-        // The last one, too, has room.
+        // The last connection has room as well.
         for _ in 0..3 {
             admission.make_room();
         }
@@ -396,14 +399,14 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_limit_of_nothing_for_one() {
+    fn treats_a_limit_of_0_as_1() {
         let mut admission = admission(0, 0);
         assert!(admission.has_room());
         assert!(admission.admit(HERE, ()).is_ok());
     }
 
     proptest! {
-        /// Whatever happens, the limits hold, and the three counts agree.
+        /// Checks after each event that the limits hold and the three counts agree.
         #[test]
         fn keeps_its_limits(events in proptest::collection::vec((0_u8..6, 0_u8..4, 0_usize..12), 0..200)) {
             let mut admission = admission(6, 3);

@@ -33,19 +33,18 @@ pub const MAX_CONNECTIONS: usize = 10_000;
 /// The number of connections of one address, unless set.
 pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 2_000;
 
-/// The pause when the operating system has no connection for the loop, e.g. since the process has no file descriptor
-/// left.
+/// The pause after an error of the operating system, e.g. since the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// An event that an operator may want in a log. No event ends the loop.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The operating system has no connection; the loop tries again after a pause.
+    /// The operating system gave an error instead of a connection; the loop tries again.
     AcceptFailed(&'a io::Error),
     /// A connection was closed: all connections that its address may have are served.
     AddressFull(SocketAddr),
-    /// A connection gave way to a later one before its handshake was finished.
+    /// A connection gave way to a later one before it was served.
     GaveWay(SocketAddr),
 }
 
@@ -269,7 +268,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Takes note that the handshake is finished: the connection gives way no more.
+    /// Notes that the connection is served, e.g. since its handshake is finished: it does not give way any more.
     pub fn is_served(&self) {
         self.connections.lock().is_served(self.id);
     }
@@ -283,7 +282,7 @@ impl Connection {
         }
     }
 
-    /// Returns the handle by which the application says later that the handshake is finished.
+    /// Returns the handle by which the application can note later that the connection is served.
     #[must_use]
     pub fn place(&self) -> Place {
         Place {
@@ -318,7 +317,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Takes note that the handshake is finished: the connection gives way no more.
+    /// Notes that the connection is served, e.g. since its handshake is finished: it does not give way any more.
     pub fn is_served(&self) {
         self.connections.lock().is_served(self.id);
     }

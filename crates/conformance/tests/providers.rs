@@ -25,6 +25,21 @@ const PROVIDERS: &[&str] = &[
 
 /// Returns the dependencies of a crate with these arguments, without those of its tests.
 fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
+    let tree = tree(package, "{p}", arguments);
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+/// The features of rustls in a crate with these arguments.
+fn features_of_rustls(package: &str, arguments: &[&str]) -> BTreeSet<String> {
+    let tree = tree(package, "{p}|{f}", arguments);
+    let rustls = tree.lines().filter(|line| line.starts_with("rustls v"));
+    let features = rustls.filter_map(|line| line.split('|').nth(1));
+    let names = features.flat_map(|it| it.trim_end_matches(" (*)").split(','));
+    names.map(str::to_owned).collect()
+}
+
+fn tree(package: &str, format: &str, arguments: &[&str]) -> String {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = Command::new(cargo)
         .args([
@@ -35,16 +50,14 @@ fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
             "--target",
             "all",
         ])
-        .args(["--prefix", "none", "--format", "{p}", "--package", package])
+        .args(["--prefix", "none", "--format", format, "--package", package])
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
     let error = String::from_utf8_lossy(&tree.stderr);
     assert!(tree.status.success(), "{package}: {error}");
-    let tree = String::from_utf8(tree.stdout).unwrap();
-    let names = tree.lines().filter_map(|line| line.split(' ').next());
-    names.map(str::to_owned).collect()
+    String::from_utf8(tree.stdout).unwrap()
 }
 
 #[test]
@@ -58,9 +71,12 @@ fn forces_no_crypto_provider_on_applications() {
         "accept-loop",
         "mail-implicit-tls",
     ] {
-        // Resolvers that validate DNSSEC bring `ring` for it, and the features of roots are for roots.
+        // The features of roots and of resolvers are below.
         let features: &[&str] = match package {
-            "mail-implicit-tls" => &["--features", "async-imap,deep,lettre,serde,server"],
+            "mail-implicit-tls" => &[
+                "--features",
+                "async-imap,autoconfig,certificates,cipher-names,client,deep,lettre,serde,server,verifier",
+            ],
             _ => &["--all-features"],
         };
         let dependencies = dependencies(package, features);
@@ -75,8 +91,32 @@ fn forces_no_crypto_provider_on_applications() {
     }
 }
 
+/// A feature brings what it is named after, and no provider of rustls: `ring` is for DNSSEC there.
+#[test]
+fn brings_roots_and_dnssec_by_their_features_only() {
+    for (feature, brought) in [
+        ("platform-roots", "rustls-native-certs"),
+        ("bundled-roots", "webpki-roots"),
+        ("dns", "ring"),
+        ("hickory", "ring"),
+    ] {
+        let dependencies = dependencies("mail-implicit-tls", &["--features", feature]);
+        let found: Vec<_> = PROVIDERS
+            .iter()
+            .filter(|name| dependencies.contains(**name))
+            .collect();
+        assert_eq!(found, [&brought], "{feature}");
+    }
+    let features = features_of_rustls("mail-implicit-tls", &["--all-features"]);
+    assert!(features.contains("std"), "{features:?}");
+    for provider in ["aws-lc-rs", "aws_lc_rs", "fips", "ring"] {
+        assert!(!features.contains(provider), "{features:?}");
+    }
+}
+
 #[test]
 fn finds_a_provider_where_there_is_one() {
     // This package's own, which its tests use.
     assert!(dependencies("conformance", &[]).contains("ring"));
+    assert!(features_of_rustls("conformance", &[]).contains("ring"));
 }

@@ -1,8 +1,8 @@
 //! Features `sqlite` and `postgres`: databases that keep what they confirmed, and answer in time or not at all.
 //!
-//! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables stand beside the
-//! application's own. Every write goes through a connection that was checked just before
-//! ([`SqlStore::write_connection`]), every operation has a time limit ([`SqlStore::within`]).
+//! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables can be in the application's own
+//! database. Every write uses a connection that was checked just before ([`SqlStore::write_connection`]), every
+//! operation has a time limit ([`SqlStore::within`]).
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -27,7 +27,7 @@ use crate::{Error, ErrorKind};
 #[cfg(feature = "sqlite")]
 use crate::{check::Identity, file::StoreFile};
 
-/// The tables of a store, and how they came to be.
+/// The tables of a store, and the migrations that create them.
 #[derive(Clone, Copy, Debug)]
 pub struct Schema {
     /// The table that says which versions were applied. The application may have one of its own.
@@ -36,7 +36,7 @@ pub struct Schema {
     pub versions: &'static [(&'static str, &'static str)],
 }
 
-/// What to do with a database.
+/// The mode of opening a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
     /// Open a store that exists. One that was lost is an error.
@@ -73,14 +73,14 @@ pub trait SqlDatabase: Database {
 /// A database that is open.
 pub struct SqlStore<DB: SqlDatabase> {
     reader: Pool<DB>,
-    /// The same pool where many can write at once.
+    /// The pool for writes: the same pool if the database allows concurrent writers.
     writer: Pool<DB>,
     timeout: Duration,
     mode: OpenMode,
     place: Place,
 }
 
-/// Where a database is.
+/// The location of a database.
 #[derive(Clone)]
 enum Place {
     #[cfg(feature = "sqlite")]
@@ -189,7 +189,7 @@ fn classified<DB: SqlDatabase>(error: sqlx::Error) -> Error {
     Error::new(kind).with_source(error)
 }
 
-/// How a database's tables compare with a [`Schema`].
+/// The result of comparing a database's tables with a [`Schema`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tables {
     /// There are none.

@@ -28,7 +28,7 @@ use std::{
 use durable_store::{Error, ErrorKind, Seen, StoreFile};
 use tempfile::TempDir;
 
-/// Names the directory in which this process, another user, looks for what it may do.
+/// The variable with the directory in which this process, as another user, checks its access.
 const AS_ANOTHER: &str = "DURABLE_STORE_AS_ANOTHER";
 
 const LIMIT: u64 = 1000;
@@ -446,7 +446,7 @@ fn as_another(test: &str, directory: &Path) {
     );
 }
 
-/// What a process finds in a directory that it cannot write, or on a file system that is read-only.
+/// Checks a process's view of a directory that it cannot write, or of a file system that is read-only.
 fn assert_reads_only(directory: &Path) {
     for name in ["alone", "locked"] {
         let path = directory.join(name);

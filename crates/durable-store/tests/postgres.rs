@@ -241,7 +241,7 @@ async fn limits_statements_locks_and_idle_transactions_on_each_connection() {
     }
 }
 
-/// A server that stops answering when it is told, and does not end: its octets get lost between.
+/// Starts a server that stops answering on request, and does not end: its octets are dropped on the way.
 async fn silent_when_told(server: &PgConnectOptions) -> (PgConnectOptions, watch::Sender<bool>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -114,7 +114,7 @@ async fn around(path: &Path, sql: &'static str) {
 }
 
 #[tokio::test]
-async fn every_commit_is_on_the_disk_before_it_returns() {
+async fn returns_from_a_commit_once_it_is_on_the_disk() {
     let (_directory, path) = place();
     // The second time it is there already.
     for mode in [OpenMode::Create, OpenMode::Existing] {

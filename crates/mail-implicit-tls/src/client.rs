@@ -125,7 +125,7 @@ pub struct Connection {
     capabilities: Capabilities,
     verdict: Option<Verdict>,
     peer: Option<SocketAddr>,
-    #[cfg(feature = "lettre")]
+    #[cfg(any(feature = "deep", feature = "lettre"))]
     ehlo: String,
 }
 
@@ -226,6 +226,11 @@ impl Connector {
     pub async fn connect(&self, account: &Account, server: &Server) -> Result<Connection, Failure> {
         let end = after(Instant::now(), self.deadline);
         self.connect_until(account, server, end).await
+    }
+
+    #[cfg(feature = "deep")]
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// Opens a connection before a time that may be earlier than the connector's deadline.
@@ -375,7 +380,7 @@ impl Connector {
             capabilities,
             verdict,
             peer,
-            #[cfg(feature = "lettre")]
+            #[cfg(any(feature = "deep", feature = "lettre"))]
             ehlo: dialogue.ehlo().to_owned(),
         })
     }
@@ -689,9 +694,16 @@ impl Connection {
     /// came within TLS; a greeting that came in clear text is replaced by one without a text.
     #[must_use]
     pub fn into_stream_with_greeting(mut self) -> Stream {
+        self.put_greeting_ahead();
+        self.stream
+    }
+
+    /// Puts the greeting before the octets that are still to be read.
+    pub(crate) fn put_greeting_ahead(&mut self) {
+        let empty = [empty_greeting(self.service.protocol).to_owned()];
         let lines = match self.greeting.encrypted {
-            true => self.greeting.lines,
-            false => vec![empty_greeting(self.service.protocol).to_owned()],
+            true => self.greeting.lines.as_slice(),
+            false => &empty,
         };
         let mut greeting = Vec::new();
         for line in lines {
@@ -699,7 +711,16 @@ impl Connection {
             greeting.extend_from_slice(b"\r\n");
         }
         self.stream.put_ahead(greeting);
-        self.stream
+    }
+
+    #[cfg(feature = "deep")]
+    pub(crate) const fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
+    }
+
+    #[cfg(feature = "deep")]
+    pub(crate) fn ehlo(&self) -> &str {
+        &self.ehlo
     }
 }
 
@@ -793,7 +814,8 @@ mod tests {
     fn permits_clear_text_after_failures_of_tls_only() {
         use crate::{account::LowPrivacy, verdict::Verdict};
 
-        let server = server(Service::IMAPS);
+        let of = server;
+        let server = of(Service::IMAPS);
         let account = |low: Option<LowPrivacy>| {
             let setup = crate::account::AccountSetup::new(AccountId::try_new("alice").unwrap());
             let setup = match low {
@@ -831,6 +853,9 @@ mod tests {
             let permits = |account: &Account| permits_clear_text(account, &server, &cause);
             assert_eq!(permits(&low(true)), expected, "{cause:?}");
             assert!(!permits(&low(false)), "{cause:?}");
+            // A connection in clear text is not repeated.
+            let clear = of(Service::IMAP_CLEAR);
+            assert!(!permits_clear_text(&low(true), &clear, &cause));
             assert!(!permits(&high), "{cause:?}");
         }
     }

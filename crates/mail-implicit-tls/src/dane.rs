@@ -2,7 +2,10 @@
 //!
 //! [`TlsaJudge`] holds the records that were looked up for a connection, and judges within the handshake.
 
-use std::{borrow::Cow, cell::OnceCell};
+use std::{
+    borrow::Cow,
+    cell::{Cell, OnceCell},
+};
 
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256, Sha512};
@@ -21,6 +24,10 @@ use crate::{
     },
     verifier::{DaneJudge, DaneJudgement, PkixPath, ServerCertificates},
 };
+
+/// The greatest number of trust anchors of usage 2 that are tried for one server. RFC 7671 sets no limit; each costs the
+/// search for a path, which a hostile server makes as long as it can, and no server has more than a few.
+pub const MAX_ANCHORS: usize = 8;
 
 /// The reading of DANE.
 ///
@@ -218,7 +225,8 @@ impl DaneJudge for TlsaJudge {
             return not_used(DaneNotUsed::Unusable(findings));
         }
         let is_pkix_ta = |record: &Usable<'_>| record.usage == CertificateUsage::PkixTa;
-        let path = match usable.iter().any(is_pkix_ta) {
+        let has_path = pkix.chain == ChainVerdict::Trusted;
+        let path = match has_path && usable.iter().any(is_pkix_ta) {
             true => server.pkix_path(),
             false => None,
         };
@@ -232,6 +240,7 @@ impl DaneJudge for TlsaJudge {
                 .map(|it| Authority::of(it))
                 .collect(),
             path: path.as_ref().map(|path| Path::of(path, server)),
+            tried: Cell::new(0),
             rules: self.rules,
             base: [ReferenceIdentity::Dns(base.clone())],
         };
@@ -344,6 +353,8 @@ struct Judgement<'a> {
     authorities: Vec<Authority<'a>>,
     /// The path that PKIX verified, if there is one and usage 0 occurs.
     path: Option<Path<'a>>,
+    /// The number of anchors that were tried.
+    tried: Cell<usize>,
     rules: DaneRules,
     /// The TLSA base domain: "the reference identifiers must include it" (RFC 7671 section 10.2).
     base: [ReferenceIdentity; 1],
@@ -431,6 +442,10 @@ impl Judgement<'_> {
     /// Verifies the path to an anchor that a record vouches for, and judges the names under it.
     fn under(&self, anchor: &[u8]) -> Result<IdentityVerdict, ChainProblem> {
         self.may_issue(anchor)?;
+        self.tried.set(self.tried.get().saturating_add(1));
+        if self.tried.get() > MAX_ANCHORS {
+            return Err(ChainProblem::TooLarge);
+        }
         let der = CertificateDer::from(anchor);
         let anchor = anchor_from_trusted_cert(&der).map_err(|_| ChainProblem::Malformed)?;
         match self.server.verify_under(&[anchor], &self.base) {

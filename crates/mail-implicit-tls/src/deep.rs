@@ -1,5 +1,7 @@
 //! Feature `deep`: verdicts as the facts that [`deep_latch`] latches, draft-newman-email-deep-02 section 5.
 //!
+//! With the feature `client` too, `LatchedConnector` opens connections whose latches are enforced, stored and reported.
+//!
 //! [`ServerVerifier`] judges for deep-latch, with SRV-IDs, DANE and the rules of the account:
 //!
 //! ```
@@ -13,9 +15,15 @@
 //! }
 //! ```
 
+#[cfg(feature = "client")]
+mod latched;
+
 use deep_latch::{Host as LatchHost, ServerJudge, ServerVerdicts};
 use rustls::pki_types::{CertificateDer, UnixTime};
 
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub use self::latched::{Latched, LatchedConnector, LatchedFailure};
 use crate::{
     account::Host,
     received::CipherSuite,

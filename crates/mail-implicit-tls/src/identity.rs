@@ -94,7 +94,7 @@ pub enum PresentedIdentity<'a> {
     Dns(Cow<'a, [u8]>),
     /// otherName of type id-on-dnsSRV, RFC 4985, encoded as `IA5String`.
     Srv(Cow<'a, [u8]>),
-    /// The same, encoded as `UTF8String`.
+    /// An SRV-ID that is encoded as `UTF8String`.
     SrvUtf8(Cow<'a, [u8]>),
     /// iPAddress.
     Ip(Cow<'a, [u8]>),

@@ -18,7 +18,7 @@ pub enum Protocol {
     Submission,
 }
 
-/// How a connection comes to use TLS.
+/// The way a connection comes to use TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -47,7 +47,7 @@ pub enum Security {
 pub struct Service {
     /// The protocol.
     pub protocol: Protocol,
-    /// How the protocol uses TLS.
+    /// The way the protocol uses TLS.
     pub security: Security,
 }
 

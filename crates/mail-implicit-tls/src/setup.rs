@@ -189,10 +189,10 @@ pub enum Offer {
     Candidates {
         /// The servers to try, in this order: implicit TLS, then STARTTLS.
         candidates: Vec<Candidate>,
-        /// The servers to try in clear text, if no candidate can be used and no certificate was the reason
-        /// (the function `check` of the feature `client` decides so). It is empty unless the account's level is Low and the domain
-        /// advertises nothing with TLS. RFC 6186 has one label for STARTTLS and clear text, so a server behind it may
-        /// have either.
+        /// The servers to try in clear text if no candidate can be used and no certificate is the reason, as the function
+        /// `check` of the feature `client` decides. The list is empty unless the account's level is Low and the domain
+        /// advertises nothing with implicit TLS (in a configuration file: with TLS). RFC 6186 has one label for STARTTLS
+        /// and clear text, so each server is also a candidate with STARTTLS there.
         clear: Vec<Candidate>,
         /// The records that were not used, and the reasons.
         refused: Vec<(Srv, RefusedRecord)>,
@@ -211,7 +211,7 @@ pub enum Offer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusedRecord {
-    /// The target "." stands beside other records, which RFC 2782 excludes. None of them is used.
+    /// The target "." occurs beside other records, which RFC 2782 excludes. None of them is used.
     RootBesideOthers,
     /// The target is not the name of a host, or looks like an IP address.
     Target,

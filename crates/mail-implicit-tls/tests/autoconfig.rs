@@ -11,7 +11,8 @@ use mail_implicit_tls::{
         Candidate, Offer, Source, Warning,
         address::{MAX_LOCAL_PART_BYTES, MailAddress},
         autoconfig::{
-            AutoconfigErrorKind, ClientConfig, MAX_FILE_BYTES, MAX_SERVERS, RefusedServer, urls,
+            AutoconfigErrorKind, ClientConfig, MAX_FILE_BYTES, MAX_SERVERS, MAX_TEXT_BYTES,
+            RefusedServer, urls,
         },
     },
 };
@@ -126,6 +127,33 @@ fn reads_user_names_and_mechanisms_and_replaces_placeholders_once() {
 }
 
 #[test]
+fn skips_user_names_and_mechanisms_that_are_long_or_have_control_characters() {
+    let entry = server("outgoingServer", "smtp", "a.example.org", "465", "SSL");
+    let entry = entry.replace("<authentication>OAuth2</authentication>", "");
+    let at_limit = "a".repeat(MAX_TEXT_BYTES);
+    for (text, kept) in [
+        (at_limit.as_str(), true),
+        (&format!("{at_limit}a"), false),
+        ("a&#9;b", false),
+        ("a&#x85;b", false),
+        ("a<b/>", false),
+        (" ", false),
+        ("", false),
+    ] {
+        let file = file(&entry)
+            .replace("%EMAILADDRESS%", text)
+            .replace("password-cleartext", text);
+        let config = parse(&file).unwrap();
+        let [server] = config.servers.as_slice() else {
+            panic!("{config:?}")
+        };
+        let expected = kept.then(|| text.to_owned());
+        assert_eq!(server.username, expected);
+        assert_eq!(server.authentication, Vec::from_iter(expected));
+    }
+}
+
+#[test]
 fn refuses_servers_that_cannot_be_used_and_reads_the_others() {
     let good = server("incomingServer", "imap", "a.example.org", "993", "SSL");
     let cases = [
@@ -139,6 +167,10 @@ fn refuses_servers_that_cannot_be_used_and_reads_the_others() {
         ),
         (
             server("outgoingServer", "imap", "a", "993", "SSL"),
+            RefusedServer::Type,
+        ),
+        (
+            server("outgoingServer", "pop3", "a", "995", "SSL"),
             RefusedServer::Type,
         ),
         (
@@ -159,6 +191,10 @@ fn refuses_servers_that_cannot_be_used_and_reads_the_others() {
         ),
         (
             good.replace("a.example.org", "<b/>a.example.org"),
+            RefusedServer::Host,
+        ),
+        (
+            good.replace("a.example.org", "a.example.org<b/>"),
             RefusedServer::Host,
         ),
         (good.replace("a.example.org", ""), RefusedServer::Host),
@@ -197,6 +233,9 @@ fn rejects_entities_and_files_larger_than_the_limits() {
     );
     assert_eq!(parse(&xxe), Err((Kind::Dtd, 0)));
     assert_eq!(parse(&file("&e;")), Err((Kind::Xml, 0)));
+    let empty = file("").len();
+    let longest = file(&" ".repeat(MAX_FILE_BYTES - empty));
+    assert_eq!(parse(&longest).map(|it| it.servers.len()), Ok(0));
     let long = file(&" ".repeat(MAX_FILE_BYTES));
     assert_eq!(parse(&long), Err((Kind::TooLong, MAX_FILE_BYTES)));
     let nodes = file(&"<a/>".repeat(5000));
@@ -242,11 +281,15 @@ fn parses_addresses_of_users() {
     let address = MailAddress::parse("a@b@Bücher.example.").unwrap();
     assert_eq!(address.to_string(), "a@b@xn--bcher-kva.example");
     let long = "a".repeat(MAX_LOCAL_PART_BYTES + 1);
+    let longest = format!("{}@example.org", "a".repeat(MAX_LOCAL_PART_BYTES));
+    assert_eq!(MailAddress::parse(&longest).unwrap().to_string(), longest);
     for (text, offset) in [
         ("alice", 5),
         ("@example.org", 0),
         ("al ice@example.org", 2),
         ("al\r\nice@example.org", 2),
+        ("al\0ice@example.org", 2),
+        ("al\u{a0}ice@example.org", 2),
         ("alice@", 6),
         ("alice@a..b", 8),
         ("alice@192.0.2.1", 6),

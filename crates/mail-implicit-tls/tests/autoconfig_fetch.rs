@@ -204,7 +204,7 @@ fn keeps_the_limit_of_a_body_in_pieces() {
     assert_eq!(error.kind(), AutoconfigErrorKind::Xml);
 }
 
-/// What targets of redirects are made of.
+/// The parts of targets of redirects.
 const PIECES: &[&str] = &[
     "https:",
     "http:",

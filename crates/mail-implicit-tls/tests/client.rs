@@ -747,7 +747,7 @@ async fn offers_no_application_protocol_unless_told() {
     }
 }
 
-/// Section 9.1 demands TLS_RSA_WITH_AES_128_CBC_SHA and, of IMAP, TLS_RSA_WITH_RC4_128_MD5. RFC 7465 prohibits RC4, RFC
+/// Section 9.1 demands `TLS_RSA_WITH_AES_128_CBC_SHA` and, of IMAP, `TLS_RSA_WITH_RC4_128_MD5`. RFC 7465 prohibits RC4, RFC
 /// 9325 section 4.1 advises against key transport by RSA, and no provider of rustls has either.
 #[tokio::test]
 async fn lacks_the_cipher_suites_that_later_documents_prohibit() {
@@ -1231,4 +1231,30 @@ fn names_a_server_that_offers_tls_1_1_at_most() {
         cause.to_string(),
         "the server ended the TLS handshake with alert 40"
     );
+}
+
+#[cfg(feature = "bundled-roots")]
+#[tokio::test]
+async fn refuses_a_private_authority_with_the_bundled_ones() {
+    use mail_implicit_tls::verifier::Trust;
+
+    let trust = Trust::of_mozilla();
+    assert!(trust.len() > 50 && !trust.is_empty());
+    let site = Site::new();
+    let (listener, port) = listener().await;
+    let config = site.server_config();
+    tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let _ = TlsAcceptor::from(config).accept(tcp).await;
+    });
+    let server = server(Service::IMAPS, port);
+    let connector = Connector::new(site.provider(), Arc::new(trust));
+    let Cause::NotVerified(verdict) = cause(&connector, &high(&server), &server).await else {
+        panic!("not verified expected")
+    };
+    let ChainVerdict::Refused(problems) = &verdict.chain else {
+        panic!("{verdict}")
+    };
+    assert!(problems.contains(&ChainProblem::UnknownIssuer));
+    assert!(matches!(verdict.identity, IdentityVerdict::Matches { .. }));
 }

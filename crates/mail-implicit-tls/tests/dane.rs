@@ -12,7 +12,7 @@ use std::{slice, sync::Arc, time::Duration};
 
 use mail_implicit_tls::{
     account::{Account, AccountId, AccountSetup, Host, HostSource, Server},
-    dane::{DaneRules, TlsaJudge},
+    dane::{DaneRules, MAX_ANCHORS, TlsaJudge},
     dns::{Tlsa, host::TlsaRecords},
     name::DomainName,
     service::Service,
@@ -518,6 +518,92 @@ fn finds_the_clients_trust_anchor_for_usage_0() {
             assert_eq!(verdict.dane, matches(CertificateUsage::PkixTa, false));
         }
     }
+}
+
+/// A record of the certificate is none of the key, and the reverse.
+#[test]
+fn compares_what_the_selector_selects() {
+    let chain = Chain::new();
+    for usage in 0..4 {
+        let subject = match usage {
+            0 => &chain.root,
+            2 => &chain.intermediate,
+            _ => &chain.leaf,
+        };
+        for selector in [0, 1] {
+            let record = Tlsa {
+                selector: 1 - selector,
+                ..record(usage, selector, 1, subject)
+            };
+            let (verdict, _) = judge_with(
+                secure(slice::from_ref(&record)),
+                DaneRules::Rfc6698,
+                &chain.sent(false),
+                Some(&chain.root),
+            );
+            assert_eq!(verdict.dane, differs(&record, RecordProblem::NoMatch));
+        }
+    }
+}
+
+/// The client may know a trust anchor by another certificate than the server sends: name and key are what counts.
+#[test]
+fn accepts_another_certificate_of_the_trust_anchor_for_usage_0() {
+    let chain = Chain::new();
+    let with = |name: &str, key: &KeyPair| {
+        let mut params = authority(name, BasicConstraints::Unconstrained);
+        params.serial_number = Some(77_u64.into());
+        params.self_signed(key).unwrap().der().clone()
+    };
+    let stranger = KeyPair::generate().unwrap();
+    for (other, is_anchor) in [
+        (with("Test Root", &chain.root.key), true),
+        (with("Another Root", &chain.root.key), false),
+        (with("Test Root", &stranger), false),
+    ] {
+        let record = Tlsa {
+            association: Sha256::digest(&other).to_vec(),
+            ..record(0, 0, 1, &chain.root)
+        };
+        let mut sent = chain.sent(false);
+        sent.push(other);
+        let (verdict, accepted) = judge_with(
+            secure(slice::from_ref(&record)),
+            DaneRules::Rfc6698,
+            &sent,
+            Some(&chain.root),
+        );
+        let right = match is_anchor {
+            true => matches(CertificateUsage::PkixTa, false),
+            false => differs(&record, RecordProblem::NoMatch),
+        };
+        assert_eq!((verdict.dane, accepted), (right, is_anchor));
+    }
+}
+
+/// Each anchor costs the search for a path.
+#[test]
+fn tries_a_bounded_number_of_anchors() {
+    let chain = Chain::new();
+    let others: Vec<_> = (0..MAX_ANCHORS)
+        .map(|_| self_signed(authority("Other", BasicConstraints::Unconstrained)))
+        .collect();
+    let sent = chain.sent(false);
+    let with = |others: &[Made]| {
+        let records = others.iter().chain([&chain.intermediate]);
+        let records: Vec<_> = records.map(|made| record(2, 0, 0, made)).collect();
+        judge(&records, DaneRules::Rfc7671, &sent)
+    };
+    let matched = matches(CertificateUsage::DaneTa, false);
+    assert_eq!(with(&others[1..]), matched);
+    let DaneVerdict::Differs(findings) = with(&others) else {
+        panic!("more anchors than the limit were tried");
+    };
+    let problems: Vec<_> = findings.iter().map(|it| it.problem).collect();
+    let unknown = RecordProblem::Path(ChainProblem::UnknownIssuer);
+    let mut right = vec![unknown; MAX_ANCHORS];
+    right.push(RecordProblem::Path(ChainProblem::TooLarge));
+    assert_eq!(problems, right);
 }
 
 #[test]

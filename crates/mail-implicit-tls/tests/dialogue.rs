@@ -1,6 +1,8 @@
 //! Dialogues before login, octet by octet and at once, with what servers and attackers send.
 
 #![allow(
+    clippy::arithmetic_side_effects,
+    clippy::format_push_string,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -507,6 +509,41 @@ fn refuses_what_is_too_long() {
         Server("t OK done\r\n"),
     ];
     fails(Service::IMAPS, &script, DialogueError::TooLong);
+}
+
+#[test]
+fn accepts_lines_and_dialogues_of_the_greatest_length() {
+    // The line feed does not count.
+    let greeting = |length: usize| {
+        let text = "* OK [CAPABILITY IMAP4rev1] ";
+        format!("{text}{}\r\n", "a".repeat(length - text.len() - 1))
+    };
+    let play = |text: &str| play_in(4096, Service::IMAPS, &[Server(text)]).map(|_| ());
+    assert_eq!(play(&greeting(MAX_LINE_BYTES)), Ok(()));
+    let long = greeting(MAX_LINE_BYTES + 1);
+    assert_eq!(play(&long), Err(DialogueError::TooLong));
+    // Without an end the length is known at the same octet.
+    let mut dialogue = Dialogue::new(Service::IMAPS);
+    dialogue.receive(&long.as_bytes()[..MAX_LINE_BYTES]);
+    assert_eq!(dialogue.demand(), Ok(Demand::Receive));
+    dialogue.receive(b"a");
+    assert_eq!(dialogue.demand(), Err(DialogueError::TooLong));
+
+    for (more, expected) in [(0, Ok(())), (1, Err(DialogueError::TooLong))] {
+        let (begin, end) = ("* OK hello\r\n", "* CAPABILITY IMAP4rev1\r\nt OK done\r\n");
+        let mut left = MAX_DIALOGUE_BYTES + more - begin.len() - end.len();
+        let mut untagged = String::new();
+        while left > 0 {
+            let length = left.min(1000);
+            let length = if left - length < 10 { left } else { length };
+            untagged.push_str(&format!("* OK {}\r\n", "a".repeat(length - 7)));
+            left -= length;
+        }
+        let reply = format!("{untagged}{end}");
+        let script = [Server(begin), TLS_CAPABILITY, Server(&reply)];
+        let result = play_in(usize::MAX, Service::IMAPS, &script);
+        assert_eq!(result.map(|_| ()), expected);
+    }
 }
 
 #[test]

@@ -297,6 +297,28 @@ async fn tries_the_alias_after_its_target() {
     }
 }
 
+/// Insecure records at the target do not hide secure ones at the alias.
+#[tokio::test]
+async fn tries_the_alias_after_insecure_records_of_its_target() {
+    let insecure = || alias(SECURE).tlsa("_993._tcp.target.example. TLSA", INSECURE, 2);
+    let table = insecure().tlsa("_993._tcp.mail.example. TLSA", SECURE, 1);
+    let right = found("192.0.2.1", records_at("mail.example", 1));
+    assert_eq!(look_up(table).await, right);
+    let table = insecure().denied("_993._tcp.mail.example. TLSA", SECURE);
+    let right = found("192.0.2.1", TlsaRecords::Insecure);
+    assert_eq!(look_up(table).await, right);
+}
+
+/// The failure of the first family is reported: IPv6.
+#[tokio::test]
+async fn reports_the_first_of_two_failures() {
+    let table = Table::default()
+        .failed("mail.example. AAAA", LookupFailure::Timeout)
+        .failed("mail.example. A", LookupFailure::Bogus);
+    let right = Err(HostFailure::Address(LookupFailure::Timeout));
+    assert_eq!(look_up(table).await, right);
+}
+
 #[tokio::test]
 async fn fails_when_the_targets_records_cannot_be_looked_up() {
     let table = alias(SECURE)

@@ -352,14 +352,17 @@ async fn rejects_records_that_cannot_be_read() {
 async fn follows_aliases_to_their_end() {
     let (b, c) = ("b.example.org.", "c.example.org.");
     // In any order, with records that do not belong to the end, and the shortest time to live.
-    let mut chaos = a(c, 9);
-    chaos.class = Class::CH;
+    let [mut chaos, mut elsewhere] = [a(c, 9), alias(HOST, "evil.example.org.", 1)];
+    for record in [&mut chaos, &mut elsewhere] {
+        record.class = Class::CH;
+    }
     let records = [
         a(c, 1),
         a(b, 2),
         alias(b, c, 20),
         a(HOST, 3),
         chaos,
+        elsewhere,
         sent(c, Rtype::TXT, 1, b"\x01x"),
         a(c, 4),
         alias("elsewhere.example.org.", HOST, 1),

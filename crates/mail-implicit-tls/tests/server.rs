@@ -703,6 +703,9 @@ async fn never_accepts_early_data_and_resumes() {
         stream.shutdown().await.unwrap();
     }
     assert_eq!(kinds[1], Some(HandshakeKind::Resumed));
+    let records = running.records.lock().unwrap().clone();
+    let resumed: Vec<_> = records.iter().map(|it| it.ends_with(" resumed")).collect();
+    assert_eq!(resumed, [false, true]);
 }
 
 #[test]

@@ -236,6 +236,16 @@ fn takes_records_behind_an_alias() {
 }
 
 #[test]
+fn counts_the_less_secure_of_two_records_with_the_root() {
+    let root = |dnssec| records(dnssec, [srv(0, 0, ".")]);
+    for (implicit, starttls) in [(SECURE, INSECURE), (INSECURE, SECURE)] {
+        let answers = [("_imaps", root(implicit)), ("_imap", root(starttls))];
+        let offer = imap(PrivacyLevel::High, &answers);
+        assert_eq!(offer, Offer::Unavailable(INSECURE));
+    }
+}
+
+#[test]
 fn offers_starttls_where_only_implicit_tls_is_not_available() {
     let answers = [
         ("_imaps", records(SECURE, [srv(0, 0, ".")])),
@@ -340,6 +350,20 @@ fn gives_what_is_known_after_the_deadline() {
     assert_eq!(lookup.offers().imap, late);
     assert_eq!(lookup.offers().submission, Offer::NotAdvertised(SECURE));
     assert!(matches!(lookup.next(), Next::Ask(missing) if missing.len() == 4));
+}
+
+#[test]
+fn keeps_the_first_answer_to_a_question() {
+    let mut lookup = SetupLookup::new(name("example.org"), PrivacyLevel::High, 1);
+    let Next::Ask(questions) = lookup.next() else {
+        panic!("questions expected")
+    };
+    for question in &questions {
+        lookup.answer(question, NONE);
+    }
+    let late = records(SECURE, [srv(0, 993, "late.example.org")]);
+    lookup.answer(&questions[0], late);
+    assert_eq!(lookup.offers().imap, Offer::NotAdvertised(SECURE));
 }
 
 #[test]
@@ -476,6 +500,32 @@ fn looks_again_once_a_day_at_most() {
     ));
     assert!(is_due(Some(now - MIN_INTERVAL), now));
     assert!(is_due(Some(now + Duration::from_secs(1)), now));
+}
+
+#[test]
+fn reports_other_ports_and_nothing_about_servers_that_are_advertised() {
+    let targets = [
+        srv(0, 993, "first.example.org"),
+        srv(1, 993, "second.example.org"),
+    ];
+    let offers = offers(
+        PrivacyLevel::High,
+        &[
+            ("_imaps", records(SECURE, targets)),
+            ("_pop3", records(SECURE, [srv(0, 110, "pop.example.org")])),
+        ],
+    );
+    let second = configured(Service::IMAPS, "second.example.org", 993);
+    let starttls = configured(Service::POP3_STARTTLS, "pop.example.org", 110);
+    let clear = configured(Service::POP3_CLEAR, "pop.example.org", 110);
+    assert_eq!(changes(&[second, starttls, clear], &offers), []);
+    let moved = configured(Service::IMAPS, "second.example.org", 1993);
+    let first = candidate(Service::IMAPS, "first.example.org", 993, SECURE);
+    let expected = Change::NotAdvertised {
+        configured: moved.clone(),
+        advertised: Box::new(first),
+    };
+    assert_eq!(changes(&[moved], &offers), [expected]);
 }
 
 #[test]

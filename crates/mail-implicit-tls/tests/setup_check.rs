@@ -385,10 +385,98 @@ async fn offers_no_clear_text_where_tls_is_advertised_or_a_certificate_was_refus
     assert_eq!(checked.best(Protocol::Imap), None);
 }
 
+/// Accepts one connection, upgrades it by STARTTLS, and answers one command after it.
+async fn serve_starttls(config: Arc<ServerConfig>) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let greeting = b"* OK [CAPABILITY IMAP4rev1 STARTTLS] hello\r\n";
+        tcp.write_all(greeting).await.unwrap();
+        tcp.read_exact(&mut [0; 12]).await.unwrap();
+        tcp.write_all(b"c OK go\r\n").await.unwrap();
+        let mut stream = TlsAcceptor::from(config).accept(tcp).await.unwrap();
+        let mut command = Vec::new();
+        while !command.ends_with(b"\r\n") {
+            command.push(stream.read_u8().await.unwrap());
+        }
+        let tag = String::from_utf8(command).unwrap();
+        let tag = tag.split(' ').next().unwrap();
+        let reply = format!("* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n{tag} OK done\r\n");
+        stream.write_all(reply.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        stream.read_to_end(&mut Vec::new()).await
+    });
+    port
+}
+
+#[tokio::test]
+async fn offers_no_clear_text_where_another_server_has_starttls() {
+    let site = Site::new();
+    let port = serve_clear(NO_STARTTLS).await;
+    let other = serve_starttls(site.server_config()).await;
+    let before = vec![candidate(Service::IMAP_STARTTLS, HOST, other)];
+    let checked = in_clear(&site, &low(), before.clone(), port).await;
+    assert_eq!(checked.best(Protocol::Imap), before.first());
+    assert_eq!(not_checked(&checked), Some(&NotChecked::TlsIsAdvertised));
+    // A server in clear text that is not the one whose STARTTLS is missing.
+    let connector = connector(&site, Known::hosts(&[HOST]));
+    let private = vec![candidate(Service::IMAP_STARTTLS, HOST, port)];
+    let elsewhere = vec![candidate(Service::IMAP_CLEAR, HOST, other)];
+    let checked = check(&connector, &low(), &offers(private, elsewhere), TIME).await;
+    assert_eq!(not_checked(&checked), Some(&NotChecked::TlsIsAdvertised));
+}
+
+#[tokio::test]
+async fn offers_no_clear_text_where_the_records_of_a_server_cannot_be_looked_up() {
+    let site = Site::new();
+    let port = serve_clear(NO_STARTTLS).await;
+    let mut known = Known::hosts(&[HOST, "other.example.org"]);
+    known.answers.insert(
+        "_143._tcp.other.example.org. TLSA".to_owned(),
+        Answer::Failed(LookupFailure::Timeout),
+    );
+    let connector = connector(&site, known);
+    let private = vec![
+        candidate(Service::IMAP_STARTTLS, "other.example.org", 143),
+        candidate(Service::IMAP_STARTTLS, HOST, port),
+    ];
+    let clear = vec![candidate(Service::IMAP_CLEAR, HOST, port)];
+    let checked = check(&connector, &low().dane(true), &offers(private, clear), TIME).await;
+    let Outcome::Failed(failure) = &checked.imap[0].outcome else {
+        panic!("{checked:?}")
+    };
+    let failed = Cause::Lookup(HostFailure::Tlsa(LookupFailure::Timeout));
+    assert_eq!(failure.cause(), &failed);
+    assert_eq!(not_checked(&checked), Some(&NotChecked::NotVerified));
+}
+
+#[tokio::test]
+async fn offers_clear_text_by_the_starttls_of_the_same_port() {
+    let site = Site::new();
+    let port = serve_clear(NO_STARTTLS).await;
+    let bye = serve_clear(b"* BYE busy\r\n").await;
+    let before = vec![candidate(Service::IMAP_STARTTLS, HOST, bye)];
+    let checked = in_clear(&site, &low(), before, port).await;
+    let clear = candidate(Service::IMAP_CLEAR, HOST, port);
+    assert_eq!(checked.best(Protocol::Imap), Some(&clear));
+    // Nothing else is advertised, as in a configuration file.
+    let connector = connector(&site, Known::hosts(&[HOST]));
+    let alone = offers(Vec::new(), vec![clear.clone()]);
+    let checked = check(&connector, &low(), &alone, TIME).await;
+    assert_eq!(checked.best(Protocol::Imap), Some(&clear));
+}
+
 #[tokio::test]
 async fn checks_a_bounded_number_of_candidates() {
     let site = Site::new();
     let connector = connector(&site, Known::default());
+    let clear = vec![candidate(Service::IMAP_CLEAR, "gone.example.org", 143); MAX_CHECKED + 2];
+    let checked = check(&connector, &low(), &offers(Vec::new(), clear), TIME).await;
+    let is_limited = |outcome: &Outcome| matches!(outcome, Outcome::NotChecked(NotChecked::Limit));
+    let outcomes = checked.imap.iter().map(|it| is_limited(&it.outcome));
+    let expected = [[false; MAX_CHECKED].as_slice(), &[true; 2]].concat();
+    assert_eq!(outcomes.collect::<Vec<_>>(), expected);
     let many = vec![candidate(Service::IMAPS, "gone.example.org", 993); MAX_CHECKED + 2];
     let checked = check(&connector, &high(), &offers(many, Vec::new()), TIME).await;
     let limited = |outcome: &Outcome| matches!(outcome, Outcome::NotChecked(reason) if *reason == NotChecked::Limit);

@@ -80,7 +80,7 @@ fn draws_in_proportion_to_weight() {
 }
 
 #[test]
-fn rarely_draws_weight_zero_beside_others() {
+fn draws_weight_zero_rarely_beside_others() {
     let records = [srv(0, 0, "zero.example"), srv(0, 99, "heavy.example")];
     let counts = first(&records, 10_000);
     // A number from 0 to 99 chooses the zero for 0 only: 1 %.

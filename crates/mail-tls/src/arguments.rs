@@ -67,6 +67,9 @@ pub(crate) struct Connect {
     /// A file of trusted certificates in PEM [default: those of the operating system]
     #[arg(long, value_name = "FILE")]
     pub(crate) roots: Option<PathBuf>,
+    /// A file of latches, as the account's mail program keeps them with deep-latch; it is read and not changed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) latches: Option<PathBuf>,
     /// Do not look up TLSA records
     #[arg(long)]
     pub(crate) no_dane: bool,

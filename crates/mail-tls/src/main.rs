@@ -1,6 +1,7 @@
 //! The command `mail-tls`: shows what TLS a mail account would get (draft-newman-email-deep-02 sections 3, 4 and 8).
 
 mod arguments;
+mod latches;
 mod report;
 mod show;
 
@@ -23,6 +24,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use self::{
     arguments::{Arguments, Command, Connect},
+    latches::Latches,
     report::{Attempt, Report},
 };
 
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
 /// Does what the command was asked for.
 async fn connect(arguments: &Connect) -> Result<Report, Failed> {
     let user = MailAddress::parse(&arguments.address)?;
+    let latches = Latches::open(arguments.latches.as_deref())?;
     let resolver = resolver(arguments)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let connector = Connector::new(provider, Arc::new(trust(arguments)?))
@@ -72,24 +75,27 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
         setup = setup.low(low);
     }
     let Some(host) = &arguments.host else {
-        if arguments.autoconfig {
-            let offers = match fetcher(&connector, arguments).fetch(&user).await {
+        let offers = if arguments.autoconfig {
+            match fetcher(&connector, arguments).fetch(&user).await {
                 Ok(fetched) => fetched.config.offers(arguments.level()),
                 Err(error) => return Ok(Report::without_file(user.domain(), &error)),
-            };
-            let checked = check(&connector, &setup, &offers, arguments.timeout()).await;
-            return Ok(Report::of_offers(user.domain(), &offers, checked));
-        }
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed)?;
-        let lookup = SetupLookup::new(
-            user.domain().clone(),
-            arguments.level(),
-            u64::from_ne_bytes(seed),
-        );
-        let offers = look_up(&*resolver, lookup, arguments.timeout()).await;
+            }
+        } else {
+            let mut seed = [0; 8];
+            getrandom::fill(&mut seed)?;
+            let lookup = SetupLookup::new(
+                user.domain().clone(),
+                arguments.level(),
+                u64::from_ne_bytes(seed),
+            );
+            look_up(&*resolver, lookup, arguments.timeout()).await
+        };
         let checked = check(&connector, &setup, &offers, arguments.timeout()).await;
-        return Ok(Report::of_offers(user.domain(), &offers, checked));
+        let mut report = Report::of_offers(user.domain(), &offers, &checked);
+        for attempt in report.attempts_mut() {
+            attempt.add_latches(&connector, &setup, &latches).await;
+        }
+        return Ok(report);
     };
     let mut attempts = Vec::new();
     for service in arguments.services() {
@@ -101,7 +107,7 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
             server = server.with_address(address);
         }
         let account = setup.clone().server(server.clone()).build()?;
-        let connected = connector.connect(&account, &server).await;
+        let connected = latches.connect(&connector, &account, &server).await;
         attempts.push(Attempt::of_server(&server, connected).await);
     }
     Ok(Report::of_servers(user.domain(), attempts))

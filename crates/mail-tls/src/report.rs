@@ -1,8 +1,9 @@
 //! The findings about an account, as values, as JSON, and as an exit code.
 
 use mail_implicit_tls::{
-    account::Server,
-    client::Connection,
+    account::{AccountSetup, Server},
+    client::{Connection, Connector},
+    deep::LatchedFailure,
     dns::Dnssec,
     failure::{Action, Failure},
     name::DomainName,
@@ -10,13 +11,15 @@ use mail_implicit_tls::{
     received::CipherSuite,
     service::Protocol,
     setup::{
-        Offer, Offers,
+        Candidate, Offer, Offers,
         autoconfig::https::FetchError,
         check::{Checked, CheckedOffers, Outcome},
     },
     verdict::Verdict,
 };
 use serde_json::{Value, json};
+
+use crate::latches::{HostLatches, Latches};
 
 /// The findings about an account.
 pub(crate) struct Report {
@@ -42,10 +45,12 @@ pub(crate) struct Attempt {
     pub(crate) server: String,
     pub(crate) warnings: Vec<String>,
     pub(crate) result: AttemptResult,
+    /// The candidate that was found in the DNS.
+    candidate: Option<Candidate>,
 }
 
 pub(crate) enum AttemptResult {
-    Ready(Facts),
+    Ready(Box<Facts>),
     Failed {
         reason: String,
         actions: Vec<String>,
@@ -58,6 +63,8 @@ pub(crate) struct Facts {
     pub(crate) verdict: Option<Verdict>,
     pub(crate) tls: Option<String>,
     pub(crate) mechanisms: Vec<String>,
+    /// The latches, unless they are not known.
+    pub(crate) latches: Option<HostLatches>,
 }
 
 /// The description of a version and a cipher suite.
@@ -67,29 +74,57 @@ fn tls(version: Option<impl ToString>, suite: Option<u16>) -> Option<String> {
 }
 
 fn failed(failure: &Failure) -> AttemptResult {
-    let actions = failure.actions();
+    AttemptResult::Failed {
+        reason: failure.cause().to_string(),
+        actions: actions(&failure.actions()),
+    }
+}
+
+fn latches_failed(failure: &LatchedFailure) -> AttemptResult {
+    match failure {
+        LatchedFailure::Connection(failure) => failed(failure),
+        other => AttemptResult::Failed {
+            reason: other.to_string(),
+            actions: actions(&other.actions()),
+        },
+    }
+}
+
+fn actions(actions: &[Action]) -> Vec<String> {
     let action = |action: &Action| match action {
         Action::WorkOffline => "work offline".to_owned(),
         Action::TryAgainLater => "try again later".to_owned(),
         Action::OpenStatusPage(page) => format!("open {}", page.as_str()),
         _ => "see the provider's documentation".to_owned(),
     };
-    AttemptResult::Failed {
-        reason: failure.cause().to_string(),
-        actions: actions.iter().map(action).collect(),
-    }
+    actions.iter().map(action).collect()
+}
+
+/// Closes a connection and returns its facts.
+async fn facts(connection: Connection, latches: Option<HostLatches>) -> AttemptResult {
+    let facts = Facts {
+        indication: connection.indication(),
+        verdict: connection.verdict().cloned(),
+        tls: tls(connection.version(), connection.cipher_suite()),
+        mechanisms: connection.capabilities().mechanisms(),
+        latches,
+    };
+    // The close alert of TLS.
+    let _ = tokio::io::AsyncWriteExt::shutdown(&mut connection.into_stream()).await;
+    AttemptResult::Ready(Box::new(facts))
 }
 
 impl Attempt {
     fn of_candidate(checked: &Checked) -> Self {
         let candidate = &checked.candidate;
         let result = match &checked.outcome {
-            Outcome::Ready(facts) => AttemptResult::Ready(Facts {
+            Outcome::Ready(facts) => AttemptResult::Ready(Box::new(Facts {
                 indication: facts.indication,
                 verdict: facts.verdict.clone(),
                 tls: tls(facts.version, facts.cipher_suite),
                 mechanisms: facts.capabilities.mechanisms(),
-            }),
+                latches: None,
+            })),
             Outcome::Failed(failure) => failed(failure),
             Outcome::NotChecked(reason) => AttemptResult::NotTried(reason.to_string()),
             _ => AttemptResult::NotTried("not checked".to_owned()),
@@ -108,29 +143,47 @@ impl Attempt {
                 .map(ToString::to_string)
                 .collect(),
             result,
+            candidate: Some(candidate.clone()),
         }
     }
 
-    pub(crate) async fn of_server(server: &Server, connected: Result<Connection, Failure>) -> Self {
+    /// Connects once more to a candidate that can be used, for its latches.
+    pub(crate) async fn add_latches(
+        &mut self,
+        connector: &Connector,
+        setup: &AccountSetup,
+        latches: &Latches,
+    ) {
+        let (AttemptResult::Ready(_), Some(candidate)) = (&self.result, &self.candidate) else {
+            return;
+        };
+        let server = candidate.to_server();
+        let account = setup
+            .clone()
+            .domain(candidate.domain().clone())
+            .server(server.clone())
+            .build();
+        let Ok(account) = account else { return };
+        self.result = match latches.connect(connector, &account, &server).await {
+            Ok((connection, latches)) => facts(connection, Some(latches)).await,
+            Err(failure) => latches_failed(&failure),
+        };
+    }
+
+    pub(crate) async fn of_server(
+        server: &Server,
+        connected: Result<(Connection, HostLatches), LatchedFailure>,
+    ) -> Self {
         let result = match connected {
-            Err(failure) => failed(&failure),
-            Ok(connection) => {
-                let facts = Facts {
-                    indication: connection.indication(),
-                    verdict: connection.verdict().cloned(),
-                    tls: tls(connection.version(), connection.cipher_suite()),
-                    mechanisms: connection.capabilities().mechanisms(),
-                };
-                // The close alert of TLS.
-                let _ = tokio::io::AsyncWriteExt::shutdown(&mut connection.into_stream()).await;
-                AttemptResult::Ready(facts)
-            }
+            Err(failure) => latches_failed(&failure),
+            Ok((connection, latches)) => facts(connection, Some(latches)).await,
         };
         Self {
             protocol: server.service.protocol,
             server: format!("{} {}:{}", server.service, server.host, server.port),
             warnings: Vec::new(),
             result,
+            candidate: None,
         }
     }
 
@@ -153,6 +206,7 @@ impl Attempt {
                     "dane": verdict.dane.to_string(),
                 })),
                 "mechanisms": facts.mechanisms,
+                "latches": facts.latches.as_ref().map(HostLatches::to_json),
             }),
             AttemptResult::Failed { reason, actions } => {
                 json!({ "failure": reason, "actions": actions })
@@ -167,7 +221,7 @@ impl Attempt {
 }
 
 impl Report {
-    pub(crate) fn of_offers(domain: &DomainName, offers: &Offers, checked: CheckedOffers) -> Self {
+    pub(crate) fn of_offers(domain: &DomainName, offers: &Offers, checked: &CheckedOffers) -> Self {
         let part = |protocol| {
             let (none, unknown) = match offers.of(protocol) {
                 Offer::NotAdvertised(dnssec) => (Some(absent("not advertised", *dnssec)), false),
@@ -239,6 +293,10 @@ impl Report {
             parts,
             looked_up: false,
         }
+    }
+
+    pub(crate) fn attempts_mut(&mut self) -> impl Iterator<Item = &mut Attempt> {
+        self.parts.iter_mut().flat_map(|part| &mut part.attempts)
     }
 
     /// Returns the exit code that the README describes.

@@ -5,7 +5,10 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use mail_implicit_tls::privacy::PrivacyLevel;
 
-use crate::report::{Attempt, AttemptResult, Report, name};
+use crate::{
+    latches::HostLatches,
+    report::{Attempt, AttemptResult, Report, name},
+};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
@@ -53,6 +56,9 @@ fn show_attempt(attempt: &Attempt, out: &mut impl Write) -> io::Result<()> {
                     .collect();
                 writeln!(out, "    login: {}", mechanisms.join(" "))?;
             }
+            if let Some(latches) = &facts.latches {
+                show_latches(latches, out)?;
+            }
         }
         AttemptResult::Failed { reason, actions } => {
             writeln!(out, "  {server}: {BAD}failed{BAD:#}: {reason}")?;
@@ -64,6 +70,26 @@ fn show_attempt(attempt: &Attempt, out: &mut impl Write) -> io::Result<()> {
     }
     for warning in &attempt.warnings {
         writeln!(out, "    {DOUBTFUL}warning{DOUBTFUL:#}: {warning}")?;
+    }
+    Ok(())
+}
+
+fn show_latches(latches: &HostLatches, out: &mut impl Write) -> io::Result<()> {
+    let latched = match latches.latched.as_slice() {
+        [] => "none".to_owned(),
+        tags => tags.join(" "),
+    };
+    let advertised = latches.advertised.as_deref().unwrap_or("none");
+    writeln!(out, "    latches: {latched}; advertised: {advertised}")?;
+    if !latches.new.is_empty() {
+        let new = latches.new.join(" ");
+        writeln!(out, "    a mail program would latch: {new}")?;
+    }
+    for (tag, reason) in &latches.not_latched {
+        writeln!(
+            out,
+            "    {DOUBTFUL}not latched{DOUBTFUL:#}: {tag}: {reason}"
+        )?;
     }
     Ok(())
 }

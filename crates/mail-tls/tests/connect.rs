@@ -5,21 +5,32 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     process::{Command, Output},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use deep_latch::{Account, FileLatchStore, Host, LatchRecord, LatchStore, SecurityTag};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
 use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
     runtime::Runtime,
 };
 use tokio_rustls::TlsAcceptor;
+
+const STATUS: &str = "tls12 tls-cert x-future <https://status.example.org/>";
+
+const DEEP: &str = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN DEEP ID] hello\r\n";
+
+static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
 
 /// An IMAP server for `imap.example.org`, and a file with the authority that issued its certificate.
 struct World {
@@ -32,12 +43,17 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with("* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n")
+    }
+
+    /// A server with this greeting, which advertises a status to a client that asks for it.
+    fn with(greeting: &'static str) -> Self {
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "Test Root");
+        // Each authority has a name of its own.
+        let name = format!("Root {}", AUTHORITIES.fetch_add(1, Ordering::Relaxed));
+        authority.distinguished_name.push(DnType::CommonName, name);
         let root = authority.self_signed(&authority_key).unwrap();
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("roots.pem"), root.pem()).unwrap();
@@ -71,10 +87,24 @@ impl World {
             while let Ok((tcp, _)) = listener.accept().await {
                 let acceptor = imaps.clone();
                 tokio::spawn(async move {
-                    if let Ok(mut stream) = acceptor.accept(tcp).await {
-                        let greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n";
-                        stream.write_all(greeting).await.unwrap();
-                        let _ = stream.read_to_end(&mut Vec::new()).await;
+                    let Ok(stream) = acceptor.accept(tcp).await else {
+                        return;
+                    };
+                    let mut stream = BufReader::new(stream);
+                    stream.write_all(greeting.as_bytes()).await.unwrap();
+                    stream.flush().await.unwrap();
+                    let mut line = String::new();
+                    while matches!(stream.read_line(&mut line).await, Ok(1..)) {
+                        let tag = line.split(' ').next().unwrap();
+                        // Nothing is reported.
+                        assert!(!line.contains("tls"), "{line}");
+                        let reply = match line.contains(" ID ") {
+                            true => format!("* ID (\"deep\" \"{STATUS}\")\r\n{tag} OK\r\n"),
+                            false => format!("* CAPABILITY IMAP4rev1\r\n{tag} OK\r\n"),
+                        };
+                        stream.write_all(reply.as_bytes()).await.unwrap();
+                        stream.flush().await.unwrap();
+                        line.clear();
                     }
                 });
             }
@@ -87,7 +117,26 @@ impl World {
         }
     }
 
+    /// Writes a file of latches for `imap.example.org` and another host.
+    fn latches(&self, tags: &[SecurityTag<'static>]) -> PathBuf {
+        let path = self.directory.path().join("latches.json");
+        let store = FileLatchStore::open_or_create(&path).unwrap();
+        let account = Account::try_new("alice@example.org").unwrap();
+        for host in ["imap.example.org", "mail.example.org"] {
+            let host = Host::try_new(host).unwrap();
+            let record = LatchRecord::preset(host, tags.iter().cloned());
+            self.runtime
+                .block_on(store.merge(&account, &record))
+                .unwrap();
+        }
+        path
+    }
+
     fn run(&self, host: &str, more: &[&str]) -> Output {
+        self.run_with(host, more, &[])
+    }
+
+    fn run_with(&self, host: &str, more: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mail-tls"));
         command.args([
             "connect",
@@ -110,7 +159,8 @@ impl World {
         command.arg(self.address.port().to_string()).args(more);
         command
             .arg("--roots")
-            .arg(self.directory.path().join("roots.pem"));
+            .arg(self.directory.path().join("roots.pem"))
+            .envs(environment.iter().copied());
         command.output().unwrap()
     }
 }
@@ -129,7 +179,7 @@ fn shows_a_private_connection() {
         format!(
             "example.org\nIMAP\n  imaps imap.example.org:{port}: private\n    TLSv1.3 TLS_AES_256_GCM_SHA384\n    \
              chain: trusted\n    identity: DNS-ID imap.example.org matches DNS-ID imap.example.org\n    \
-             DANE: not used, not requested\n    login: PLAIN\n"
+             DANE: not used, not requested\n    login: PLAIN\n    latches: none; advertised: none\n"
         )
     );
     assert_eq!(output.status.code(), Some(0));
@@ -188,6 +238,12 @@ fn prints_json() {
                         "dane": "not used, not requested",
                     },
                     "mechanisms": ["PLAIN"],
+                    "latches": {
+                        "latched": [],
+                        "advertised": null,
+                        "new": [],
+                        "not_latched": [],
+                    },
                 }],
             }],
         })
@@ -329,4 +385,169 @@ fn refuses_wrong_arguments_and_files() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn shows_what_is_latched_advertised_and_new() {
+    let world = World::with(DEEP);
+    let latches = |output: &Output| {
+        let text = text(output);
+        let (_, latches) = text.split_once("login: PLAIN\n").unwrap();
+        latches.to_owned()
+    };
+    let output = world.run("imap.example.org", &[]);
+    let advertised = format!("advertised: {STATUS}\n");
+    assert_eq!(
+        latches(&output),
+        format!(
+            "    latches: none; {advertised}    a mail program would latch: tls12 tls-cert\n    \
+             not latched: x-future: not known to this client\n"
+        )
+    );
+    assert_eq!(output.status.code(), Some(0));
+
+    let file = world.latches(&[SecurityTag::TLS12]);
+    let before = fs::read(&file).unwrap();
+    let file = file.to_str().unwrap();
+    let output = world.run("imap.example.org", &["--latches", file]);
+    assert_eq!(
+        latches(&output),
+        format!(
+            "    latches: tls12; {advertised}    a mail program would latch: tls-cert\n    \
+             not latched: x-future: not known to this client\n"
+        )
+    );
+    let output = world.run("imap.example.org", &["--latches", file, "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&text(&output)).unwrap();
+    assert_eq!(
+        value["protocols"][0]["servers"][0]["latches"],
+        serde_json::json!({
+            "latched": ["tls12"],
+            "advertised": STATUS,
+            "new": ["tls-cert"],
+            "not_latched": [{ "tag": "x-future", "reason": "not known to this client" }],
+        })
+    );
+    assert_eq!(fs::read(file).unwrap(), before);
+}
+
+#[test]
+fn shows_the_latches_that_a_server_lacks() {
+    let world = World::with(DEEP);
+    let port = world.address.port();
+    let file = world.latches(&[SecurityTag::TLS_CERT]);
+    let file = file.to_str().unwrap();
+    // The low level ignores the certificate, the latch does not.
+    for level in ["low", "high"] {
+        let output = world.run("mail.example.org", &["--latches", file, "--level", level]);
+        assert_eq!(
+            text(&output),
+            format!(
+                "example.org\nIMAP\n  imaps mail.example.org:{port}: failed: latches: mail.example.org: the \
+                 connection lacks what was latched: tls-cert\n    \
+                 a mail program may offer: work offline, try again later\n"
+            )
+        );
+        assert_eq!(output.status.code(), Some(1));
+    }
+    let output = world.run("imap.example.org", &["--latches", "/nonexistent/latches"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(text(&output), "");
+}
+
+/// The server's text could change what the terminal shows.
+#[test]
+fn keeps_the_text_of_a_server_from_the_terminal() {
+    let world = World::with("* BYE \x1b]0;evil\x07\x1b[2J go to https://evil.example/\r\n");
+    let port = world.address.port();
+    let output = world.run("imap.example.org", &[]);
+    assert_eq!(
+        text(&output),
+        format!(
+            "example.org\nIMAP\n  imaps imap.example.org:{port}: failed: the server refuses the connection\n    \
+             a mail program may offer: work offline, try again later\n"
+        )
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let world = World::with("* OK [CAPABILITY IMAP4rev1 AUTH=\x1b[2J AUTH=PLAIN] \x1b[2J\r\n");
+    let colours = [("CLICOLOR_FORCE", "1")];
+    let output = world.run_with("imap.example.org", &[], &colours);
+    let login = text(&output);
+    let login = login.lines().find(|line| line.contains("login:"));
+    assert_eq!(login, Some("    login: \\u{1b}[2J PLAIN"));
+    let output = world.run("imap.example.org", &["--json"]);
+    assert!(!output.stdout.contains(&0x1b));
+}
+
+#[test]
+fn uses_colours_on_a_terminal_only() {
+    let world = World::new();
+    let has_colours = |host: &str, more: &[&str], environment: &[(&str, &str)]| {
+        world
+            .run_with(host, more, environment)
+            .stdout
+            .contains(&0x1b)
+    };
+    // The output is a pipe, and no terminal.
+    assert!(!has_colours("imap.example.org", &[], &[]));
+    assert!(!has_colours("mail.example.org", &[], &[]));
+    let force = ("CLICOLOR_FORCE", "1");
+    let output = world.run_with("imap.example.org", &[], &[force]);
+    assert!(text(&output).contains("\x1b[32mprivate\x1b[0m"));
+    let output = world.run_with("mail.example.org", &[], &[force]);
+    assert!(text(&output).contains("\x1b[31mfailed\x1b[0m"));
+    let output = world.run_with("mail.example.org", &["--level", "low"], &[force]);
+    assert!(text(&output).contains("\x1b[33mencrypted, not verified\x1b[0m"));
+    assert!(!has_colours("imap.example.org", &["--json"], &[force]));
+    assert!(!has_colours("imap.example.org", &[], &[("NO_COLOR", "1")]));
+}
+
+#[test]
+fn trusts_the_authorities_of_the_system_unless_told_otherwise() {
+    let world = World::new();
+    let other = World::new();
+    let roots = |world: &World| {
+        let path = world.directory.path().join("roots.pem");
+        path.to_str().unwrap().to_owned()
+    };
+    let empty = world.directory.path().join("empty.pem");
+    fs::write(&empty, "").unwrap();
+    let run = |roots: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mail-tls"));
+        let port = world.address.port().to_string();
+        command.args(["connect", "alice@example.org", "--host", "imap.example.org"]);
+        command.args([
+            "--service",
+            "imaps",
+            "--no-dane",
+            "--connect-to",
+            "127.0.0.1",
+        ]);
+        command.args([
+            "--resolver",
+            "127.0.0.1:1",
+            "--timeout",
+            "10",
+            "--port",
+            &port,
+        ]);
+        let command = command.env("SSL_CERT_FILE", roots);
+        command.env_remove("SSL_CERT_DIR").output().unwrap()
+    };
+    let trusted = run(&roots(&world));
+    assert!(text(&trusted).contains("chain: trusted\n"));
+    assert_eq!(trusted.status.code(), Some(0));
+    let unknown = run(&roots(&other));
+    assert!(
+        text(&unknown).contains("chain: the certificate was issued by an unknown authority"),
+        "{}",
+        text(&unknown)
+    );
+    assert_eq!(unknown.status.code(), Some(1));
+    let none = run(empty.to_str().unwrap());
+    assert_eq!(
+        String::from_utf8(none.stderr).unwrap(),
+        "error: trust: no trust anchors found on this system\n"
+    );
+    assert_eq!(none.status.code(), Some(2));
 }

@@ -23,7 +23,7 @@ Exit codes:
 
 /// Terminates TLS and Token Binding, and reports the verified identifiers to a backend in headers
 ///
-/// Clients speak HTTP/1.1 or HTTP/2, the backend speaks HTTP/1.1. The backend finds the identifiers in
+/// Clients use HTTP/1.1 or HTTP/2, the backend uses HTTP/1.1. The backend finds the identifiers in
 /// Sec-Provided-Token-Binding-ID and Sec-Referred-Token-Binding-ID, which clients cannot set.
 #[derive(Parser)]
 #[command(name = "tokenbind-proxy", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]

@@ -1,4 +1,4 @@
-//! What decoding, signing, verifying and refusing cost, beside the raw primitives.
+//! The cost of decoding, signing, verifying and refusing, compared with the raw primitives.
 
 #![allow(missing_docs, reason = "criterion_group! makes public items")]
 #![allow(
@@ -59,7 +59,7 @@ fn decode(c: &mut Criterion) {
     }
 }
 
-/// What a peer can send to cost most before it is refused: all 16 bindings a message may hold, each
+/// The message that costs most before it is refused: all 16 bindings that a message may contain, each
 /// with a curve check, the rest of 64 KB one-byte extensions, and the error in the last byte.
 fn adversarial() -> Vec<u8> {
     let session = session(TokenBindingAlpn::Http11P256);

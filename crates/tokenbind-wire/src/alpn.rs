@@ -1,5 +1,5 @@
 //! The four ALPN identifiers and the negotiation rule (draft-popov-token-binding-00 sections 3, 5,
-//! 9.2 and 9.4): a [`Negotiated`] value exists only where the rule was kept.
+//! 9.2 and 9.4): a [`Negotiated`] value exists only if the rule was followed.
 
 use core::fmt;
 
@@ -21,7 +21,7 @@ impl ProtocolVersion {
     /// TLS 1.3, where tls-unique is not defined.
     pub const TLS1_3: Self = Self(0x0304);
 
-    /// Whether tls-unique, and with it this version of Token Binding, is defined: TLS 1.0 to 1.2.
+    /// Returns `true` if tls-unique, and therefore this version of Token Binding, is defined: TLS 1.0 to 1.2.
     #[must_use]
     pub const fn has_tls_unique(self) -> bool {
         Self::TLS1_0.0 <= self.0 && self.0 <= Self::TLS1_2.0
@@ -40,29 +40,29 @@ impl fmt::Debug for ProtocolVersion {
     }
 }
 
-/// What a TLS engine knows of a connection.
+/// Facts that a TLS engine reports about a connection: the input of the negotiation rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TlsFacts {
-    /// The version in use, or the one that will be.
+    /// The protocol version that the connection uses, or will use after the handshake.
     pub version: ProtocolVersion,
-    /// Whether Extended Master Secret (RFC 7627) is in use, or will be.
+    /// `true` if the connection uses Extended Master Secret (RFC 7627), or will after the handshake.
     pub extended_master_secret: bool,
 }
 
-/// Why Token Binding must not be, or must not have been, negotiated.
+/// A breach of the negotiation rule: Token Binding must not be, or must not have been, negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NegotiationError {
-    /// The server chose an identifier the client did not offer.
+    /// The server chose an identifier that the client did not offer.
     NotOffered,
-    /// tls-unique is not defined for this version (TLS 1.3, SSL).
+    /// The protocol version has no tls-unique (TLS 1.3, SSL).
     ProtocolVersion(ProtocolVersion),
-    /// Extended Master Secret is not in use: triple handshake (section 9.4).
+    /// The connection lacks Extended Master Secret, so the triple handshake attack is possible (section 9.4).
     ExtendedMasterSecret,
 }
 
 impl NegotiationError {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the name of the kind in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -76,16 +76,18 @@ impl NegotiationError {
 impl fmt::Display for NegotiationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotOffered => f.write_str("ALPN: the server chose what was not offered"),
+            Self::NotOffered => {
+                f.write_str("ALPN: the server chose an identifier that was not offered")
+            }
             Self::ProtocolVersion(version) => {
                 write!(
                     f,
                     "token binding needs TLS 1.0 to 1.2 but {version:?} is in use"
                 )
             }
-            Self::ExtendedMasterSecret => {
-                f.write_str("token binding needs extended master secret, which is not in use")
-            }
+            Self::ExtendedMasterSecret => f.write_str(
+                "token binding needs extended master secret, which the connection lacks",
+            ),
         }
     }
 }
@@ -93,7 +95,7 @@ impl fmt::Display for NegotiationError {
 impl core::error::Error for NegotiationError {}
 
 impl TlsFacts {
-    /// popov-5-1, popov-9-4-1: only with EMS, only where tls-unique is defined.
+    /// Checks popov-5-1 and popov-9-4-1: Extended Master Secret, and a version with tls-unique.
     pub(crate) const fn permit_token_binding(self) -> Result<(), NegotiationError> {
         if !self.version.has_tls_unique() {
             Err(NegotiationError::ProtocolVersion(self.version))
@@ -116,7 +118,7 @@ pub enum ApplicationProtocol {
 }
 
 impl ApplicationProtocol {
-    /// The ALPN identifier of the protocol without Token Binding.
+    /// Returns the ALPN identifier of the protocol without Token Binding.
     #[must_use]
     pub const fn alpn(self) -> &'static str {
         match self {
@@ -141,7 +143,7 @@ pub enum TokenBindingAlpn {
 }
 
 impl TokenBindingAlpn {
-    /// All four, in the order of preference we suggest: HTTP/2 first, the shorter key first.
+    /// All four identifiers in the suggested order of preference: HTTP/2 first, the shorter key first.
     pub const ALL: [Self; 4] = [
         Self::H2P256,
         Self::H2Rsa2048,
@@ -149,7 +151,7 @@ impl TokenBindingAlpn {
         Self::Http11Rsa2048,
     ];
 
-    /// The identifier these bytes are, if they are one of the four.
+    /// Returns the identifier that these bytes spell, or `None` if they are not one of the four.
     #[must_use]
     pub fn parse(identifier: &[u8]) -> Option<Self> {
         Self::ALL
@@ -157,7 +159,7 @@ impl TokenBindingAlpn {
             .find(|alpn| alpn.as_str().as_bytes() == identifier)
     }
 
-    /// The identifier as text.
+    /// Returns the identifier as text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -168,7 +170,7 @@ impl TokenBindingAlpn {
         }
     }
 
-    /// The application protocol it stands for.
+    /// Returns the application protocol that the identifier negotiates.
     #[must_use]
     pub const fn application_protocol(self) -> ApplicationProtocol {
         match self {
@@ -177,7 +179,7 @@ impl TokenBindingAlpn {
         }
     }
 
-    /// The key parameters it stands for.
+    /// Returns the key parameters that the identifier negotiates.
     #[must_use]
     pub const fn key_parameters(self) -> KeyParameters {
         match self {
@@ -187,7 +189,7 @@ impl TokenBindingAlpn {
     }
 }
 
-/// Token Binding has been negotiated: by ALPN, with Extended Master Secret, under TLS 1.0 to 1.2.
+/// Proof that Token Binding was negotiated: by ALPN, with Extended Master Secret, under TLS 1.0 to 1.2.
 ///
 /// Only [`Negotiated::try_new`], [`TlsFacts::select`] and [`TlsFacts::check_server_choice`] make one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,28 +198,29 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
-    /// What a finished handshake negotiated.
+    /// Checks the result of a finished handshake.
     ///
     /// # Errors
-    /// When the identifier should not have been selected: terminate the connection.
+    /// [`NegotiationError::ProtocolVersion`] or [`NegotiationError::ExtendedMasterSecret`] if the identifier must
+    /// not have been selected: terminate the connection.
     pub fn try_new(alpn: TokenBindingAlpn, facts: TlsFacts) -> Result<Self, NegotiationError> {
         facts.permit_token_binding().map(|()| Self { alpn })
     }
 
-    /// The identifier that was selected.
+    /// Returns the identifier that was selected.
     #[must_use]
     pub const fn alpn(self) -> TokenBindingAlpn {
         self.alpn
     }
 
-    /// The key parameters.
+    /// Returns the key parameters that were negotiated.
     #[must_use]
     pub const fn key_parameters(self) -> KeyParameters {
         self.alpn.key_parameters()
     }
 }
 
-/// What a server selects.
+/// The selection of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Selection<'a> {
@@ -225,7 +228,7 @@ pub enum Selection<'a> {
     TokenBinding(Negotiated),
     /// An application protocol without Token Binding.
     Plain(&'a [u8]),
-    /// Nothing in common: the TLS alert `no_application_protocol`.
+    /// No common protocol: send the TLS alert `no_application_protocol`.
     NoApplicationProtocol,
 }
 

@@ -1,5 +1,5 @@
-//! The TLS presentation language's pieces over `nom`: fixed items, length-prefixed vectors, and
-//! the error they share.
+//! The items of the TLS presentation language over `nom`: fixed items, length-prefixed vectors, and
+//! their error.
 
 use alloc::vec::Vec;
 
@@ -12,8 +12,8 @@ use nom::{
 
 use crate::error::{DecodeError, EncodeError, EncodeErrorKind, ErrorKind};
 
-/// A [`DecodeError`] that still remembers its place as a slice; [`Failure::locate`] turns the
-/// place into an offset from the outermost input.
+/// A [`DecodeError`] whose place is a slice of the input; [`Failure::locate`] turns the place into an
+/// offset from the outermost input.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failure<'a> {
     kind: ErrorKind,
@@ -22,7 +22,7 @@ pub(crate) struct Failure<'a> {
 }
 
 impl<'a> Failure<'a> {
-    /// `at` begins where the error is to point.
+    /// Returns a failure at the first byte of `at`.
     pub(crate) const fn new(kind: ErrorKind, field: &'static str, at: &'a [u8]) -> Self {
         Self { kind, field, at }
     }
@@ -32,14 +32,14 @@ impl<'a> Failure<'a> {
         nom::Err::Failure(self)
     }
 
-    /// The error's place counted from the first byte of `outermost`.
+    /// Returns the error with its offset from the first byte of `outermost`.
     pub(crate) fn locate(self, outermost: &'a [u8]) -> DecodeError {
         DecodeError::new(self.kind, self.field, outermost.offset(self.at))
     }
 }
 
 impl<'a> ParseError<&'a [u8]> for Failure<'a> {
-    /// The primitives used here fail only for want of bytes; [`fixed`] fills in how many.
+    /// The primitives of this module fail only if bytes are missing; [`fixed`] adds the number.
     fn from_error_kind(input: &'a [u8], _: NomKind) -> Self {
         Self::new(
             ErrorKind::Truncated {
@@ -56,10 +56,10 @@ impl<'a> ParseError<&'a [u8]> for Failure<'a> {
     }
 }
 
-/// What a grammar rule returns.
+/// The result of a grammar rule.
 pub(crate) type Parsed<'a, O> = IResult<&'a [u8], O, Failure<'a>>;
 
-/// Runs a primitive that needs exactly `needed` bytes and names `field` if they are not there.
+/// Runs a primitive that needs exactly `needed` bytes, and names `field` if there are fewer.
 #[inline]
 fn fixed<'a, O>(
     input: &'a [u8],
@@ -73,33 +73,33 @@ fn fixed<'a, O>(
     })
 }
 
-/// `uint8 field`.
+/// Reads `uint8 field`.
 #[inline]
 pub(crate) fn uint8<'a>(input: &'a [u8], field: &'static str) -> Parsed<'a, u8> {
     fixed(input, field, 1, be_u8)
 }
 
-/// `uint16 field`.
+/// Reads `uint16 field`.
 #[inline]
 pub(crate) fn uint16<'a>(input: &'a [u8], field: &'static str) -> Parsed<'a, u16> {
     fixed(input, field, 2, be_u16)
 }
 
-/// `opaque field<0..2^8-1>`.
+/// Reads `opaque field<0..2^8-1>`.
 #[inline]
 pub(crate) fn vector_u8<'a>(input: &'a [u8], field: &'static str) -> Parsed<'a, &'a [u8]> {
     let (rest, length) = uint8(input, field)?;
     fixed(rest, field, length.into(), take(length))
 }
 
-/// `opaque field<0..2^16-1>`.
+/// Reads `opaque field<0..2^16-1>`.
 #[inline]
 pub(crate) fn vector_u16<'a>(input: &'a [u8], field: &'static str) -> Parsed<'a, &'a [u8]> {
     let (rest, length) = uint16(input, field)?;
     fixed(rest, field, length.into(), take(length))
 }
 
-/// Runs a rule over the whole of `input`, refuses what it leaves, and places its error.
+/// Runs a rule over the whole of `input`, rejects the bytes that it leaves, and locates its error.
 pub(crate) fn whole<'a, O>(
     input: &'a [u8],
     field: &'static str,

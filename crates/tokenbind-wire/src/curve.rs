@@ -1,4 +1,4 @@
-//! Whether a point is on secp256r1, in field arithmetic generated and proved by fiat-crypto.
+//! The curve equation of secp256r1, in field arithmetic that fiat-crypto generated and proved.
 
 use fiat_crypto::p256_64::{
     fiat_p256_add, fiat_p256_from_montgomery, fiat_p256_montgomery_domain_field_element as Element,
@@ -23,7 +23,7 @@ const B: Element = Element([
     0x3081_dc38_d948_431a,
 ]);
 
-/// y^2 = x^3 - 3x + b modulo p, with both coordinates below p. Neither is secret.
+/// Returns `true` if y^2 = x^3 - 3x + b modulo p and both coordinates are below p. The coordinates are public.
 ///
 /// A Montgomery product is a b R^-1. Instead of converting the coordinates, the equation is
 /// compared after two products on each side: both sides carry the same factor R^-2.
@@ -52,7 +52,7 @@ fn coordinates(point: &[u8; 64]) -> Option<(Element, Element)> {
     Some((coordinate(x)?, coordinate(y.first_chunk()?)?))
 }
 
-/// A big-endian coordinate below p.
+/// Returns a big-endian coordinate, or `None` if it is not below p.
 fn coordinate(bytes: &[u8; 32]) -> Option<Element> {
     let mut limbs = [0_u64; 4];
     for (limb, chunk) in limbs.iter_mut().zip(bytes.as_chunks::<8>().0) {
@@ -71,29 +71,29 @@ mod tests {
     use p256::elliptic_curve::{Generate, sec1::ToSec1Point};
     use proptest::prelude::*;
 
-    fn library_says(point: &[u8; 64]) -> bool {
+    fn library_accepts(point: &[u8; 64]) -> bool {
         p256::PublicKey::from_sec1_bytes(&[&[4], point.as_slice()].concat()).is_ok()
     }
 
     #[test]
-    fn points_of_generated_keys_are_on_the_curve_and_their_neighbours_are_not() {
+    fn accepts_points_of_generated_keys_and_rejects_their_neighbours() {
         for _ in 0..64 {
             let key = p256::SecretKey::generate().public_key();
             let mut point: [u8; 64] = key.to_sec1_point(false).as_bytes()[1..].try_into().unwrap();
             assert!(is_on_curve(&point));
             point[63] ^= 1;
-            assert_eq!(is_on_curve(&point), library_says(&point));
+            assert_eq!(is_on_curve(&point), library_accepts(&point));
         }
     }
 
     #[test]
-    fn a_coordinate_that_is_not_reduced_is_refused() {
+    fn rejects_a_coordinate_that_is_not_reduced() {
         // (0, sqrt(b)) is on the curve; (p, sqrt(b)) is the same point written with x = p.
         let y = hex::decode("66485c780e2f83d72433bd5d84a06bb6541c2af31dae871728bf856a174f93f4");
         let mut point = [0; 64];
         point[32..].copy_from_slice(&y.unwrap());
         assert!(is_on_curve(&point));
-        assert!(library_says(&point));
+        assert!(library_accepts(&point));
         for (limb, bytes) in P.iter().zip(point.chunks_exact_mut(8)) {
             bytes.copy_from_slice(&limb.to_be_bytes());
         }
@@ -102,11 +102,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_64_bytes_are_judged_as_p256_judges_them(x: [u8; 32], y: [u8; 32]) {
+        fn agrees_with_the_p256_crate_on_any_64_bytes(x: [u8; 32], y: [u8; 32]) {
             let mut point = [0; 64];
             point[..32].copy_from_slice(&x);
             point[32..].copy_from_slice(&y);
-            prop_assert_eq!(is_on_curve(&point), library_says(&point));
+            prop_assert_eq!(is_on_curve(&point), library_accepts(&point));
         }
     }
 }

@@ -1,62 +1,62 @@
-//! Errors of this crate: what the peer's bytes got wrong, and what the caller's own values got wrong.
+//! The errors of this crate: [`DecodeError`] for the peer's bytes, [`EncodeError`] for the caller's own values.
 
 use core::fmt;
 
-/// What is wrong with the bytes. The payloads are numbers; the peer's bytes are never kept.
+/// The kind of a [`DecodeError`]. The payloads are numbers; the peer's bytes are never kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An item does not fit in what encloses it.
+    /// An item is longer than the structure that contains it.
     Truncated {
-        /// Bytes the item needs.
+        /// The number of bytes that the item needs.
         needed: usize,
-        /// Bytes that are left.
+        /// The number of bytes that are left.
         left: usize,
     },
-    /// Bytes follow the end of the whole.
+    /// Bytes follow the end of the outermost structure.
     TrailingBytes {
-        /// How many.
+        /// The number of bytes.
         left: usize,
     },
-    /// A vector that holds at least one byte holds none.
+    /// A vector that must not be empty is empty.
     Empty,
     /// An unsigned integer begins with a zero byte, so one key would have several identifiers.
     LeadingZero,
     /// An RSA modulus is not exactly 2048 bits long.
     ModulusSize {
-        /// Its length in bits.
+        /// The length in bits.
         bits: usize,
     },
     /// An RSA modulus or public exponent is even.
     Even,
     /// An RSA public exponent is 1.
     ExponentTooSmall,
-    /// A P-256 point is not as long as the [`PointEncoding`](crate::PointEncoding) says.
+    /// A P-256 point has another length than the [`PointEncoding`](crate::PointEncoding) requires.
     PointLength {
-        /// Length in bytes under the profile.
+        /// The length in bytes under the profile.
         expected: usize,
-        /// Length in bytes that was met.
+        /// The length in bytes that was read.
         actual: usize,
     },
-    /// A P-256 point does not begin with 0x04, the sign of an uncompressed point.
+    /// A P-256 point does not begin with 0x04, the mark of an uncompressed point.
     PointFormat {
-        /// The octet that was met.
+        /// The octet that was read.
         actual: u8,
     },
     /// A P-256 point is not on the curve.
     PointNotOnCurve,
-    /// A signature does not have the one length its algorithm and profile allow.
+    /// A signature has another length than algorithm and profile require.
     SignatureLength {
-        /// Length in bytes under algorithm and profile.
+        /// The length in bytes under algorithm and profile.
         expected: usize,
-        /// Length in bytes that was met.
+        /// The length in bytes that was read.
         actual: usize,
     },
     /// An ECDSA signature is not a strict DER `ECDSA-Sig-Value`.
     SignatureDer,
-    /// The message holds no `TokenBinding`.
+    /// The message contains no `TokenBinding`.
     NoTokenBinding,
-    /// The message holds more `TokenBinding` structures than [`Limits`](crate::Limits) allow.
+    /// The message contains more `TokenBinding` structures than [`Limits`](crate::Limits) allow.
     TooManyTokenBindings {
         /// The limit.
         limit: usize,
@@ -92,7 +92,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the name of the kind in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -151,10 +151,10 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// The peer's bytes are not what the draft says: kind, field in the draft's spelling, byte offset
-/// from the first byte of the outermost input.
+/// A breach of the draft in the peer's bytes: kind, field in the draft's spelling, byte offset from the
+/// first byte of the outermost input.
 ///
-/// An error about a value points at the value's first byte: for a vector, the byte after its
+/// The offset of an error about a value is that of the value's first byte: for a vector, the byte after its
 /// length prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeError {
@@ -172,19 +172,19 @@ impl DecodeError {
         }
     }
 
-    /// What is wrong.
+    /// Returns the kind.
     #[must_use]
     pub const fn kind(self) -> ErrorKind {
         self.kind
     }
 
-    /// Where, in the draft's spelling, e.g. `TokenBinding.signature`.
+    /// Returns the field in the draft's spelling, e.g. `TokenBinding.signature`.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field
     }
 
-    /// Where, in bytes from the start of the input.
+    /// Returns the place in bytes from the start of the input.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -199,22 +199,22 @@ impl fmt::Display for DecodeError {
 
 impl core::error::Error for DecodeError {}
 
-/// What is wrong with a value the caller wants to encode.
+/// The kind of an [`EncodeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeErrorKind {
-    /// A vector is longer than its length prefix can say.
+    /// A vector is longer than its length prefix can express.
     TooLong {
-        /// The draft's ceiling in bytes.
+        /// The draft's limit in bytes.
         limit: usize,
         /// The length in bytes.
         actual: usize,
     },
-    /// The value breaks a rule that decoding enforces too.
+    /// The value breaks a rule that decoding enforces as well.
     Invalid(ErrorKind),
 }
 
-/// The caller's own value cannot be encoded. Never caused by a peer.
+/// A value of the caller's own that cannot be encoded. A peer never causes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodeError {
     kind: EncodeErrorKind,
@@ -226,13 +226,13 @@ impl EncodeError {
         Self { kind, field }
     }
 
-    /// What is wrong.
+    /// Returns the kind.
     #[must_use]
     pub const fn kind(self) -> EncodeErrorKind {
         self.kind
     }
 
-    /// Which field, in the draft's spelling.
+    /// Returns the field in the draft's spelling.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field

@@ -19,25 +19,25 @@ use crate::{
 
 const NAMEDCURVE: &str = "ECDSAParams.namedcurve";
 
-/// Which of the client's application messages is looked at.
+/// The position of an application message on its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Position {
-    /// The first on the connection, which must carry the Token Binding message.
+    /// The first of the client's application messages, which must carry the Token Binding message.
     First,
-    /// A later one, which may.
+    /// A later application message, which may carry one.
     Later,
 }
 
-/// A connection on which Token Binding was negotiated.
+/// The Token Binding parameters of a connection on which Token Binding was negotiated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// What was negotiated.
+    /// The result of the negotiation.
     pub negotiated: Negotiated,
     /// The connection's `tls_unique`.
     pub tls_unique: TlsUnique,
 }
 
-/// A binding whose signature was verified on the connection at hand. Only [`establish`] makes one.
+/// A binding whose signature was verified on this connection. Only [`establish`] makes one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedBinding<'a> {
     id: TokenBindingIdRef<'a>,
@@ -45,28 +45,28 @@ pub struct VerifiedBinding<'a> {
 }
 
 impl<'a> VerifiedBinding<'a> {
-    /// The identifier.
+    /// Returns the identifier.
     #[must_use]
     pub const fn id(self) -> TokenBindingIdRef<'a> {
         self.id
     }
 
-    /// The extensions, all of unknown types, and not covered by the signature.
+    /// Returns the extensions. All are of unknown types, and the signature does not cover them.
     #[must_use]
     pub const fn extensions(self) -> Extensions<'a> {
         self.extensions
     }
 }
 
-/// What the message says of a binding with another server.
+/// The referred binding of a message: the client's binding with another server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Referred<'a> {
-    /// Nothing.
+    /// The message has no referred binding.
     None,
-    /// This binding, verified.
+    /// The referred binding, whose signature was verified.
     Verified(VerifiedBinding<'a>),
-    /// A binding under an algorithm that cannot be verified here: issue an unbound token
+    /// A referred binding under an algorithm that the verifier does not support: issue an unbound token
     /// (draft-balfanz-https-token-binding-00 section 3.5).
     Unsupported(SignatureAndHashAlgorithm),
 }
@@ -80,30 +80,30 @@ pub struct Established<'a> {
 }
 
 impl<'a> Established<'a> {
-    /// The binding of the client with this server.
+    /// Returns the client's binding with this server.
     #[must_use]
     pub const fn provided(&self) -> VerifiedBinding<'a> {
         self.provided
     }
 
-    /// The binding of the client with another server.
+    /// Returns the client's binding with another server.
     pub const fn referred(&self) -> Referred<'a> {
         self.referred
     }
 
-    /// The message, with the bindings of unknown types, which are not verified.
+    /// Returns the message, which contains the bindings of unknown types as well; these are not verified.
     #[must_use]
     pub const fn message(&self) -> &TokenBindingMessageRef<'a> {
         &self.message
     }
 
-    /// What of the message could not be read.
+    /// Returns the part of the message that cannot be read, if any.
     #[must_use]
     pub const fn unreadable(&self) -> Option<UnreadableTail<'a>> {
         self.message.unreadable()
     }
 
-    /// Whether `binding`, one of [`message`](Self::message)'s, was verified.
+    /// Returns `true` if `binding`, which must be of [`message`](Self::message), was verified.
     #[must_use]
     pub fn is_verified(&self, binding: &TokenBindingRef<'a>) -> bool {
         match binding.id().tokenbinding_type() {
@@ -114,34 +114,34 @@ impl<'a> Established<'a> {
     }
 }
 
-/// Why the connection must be terminated.
+/// The kind of a [`TerminateReason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TerminateKind {
-    /// popov-5-3: a message, though Token Binding was not negotiated.
+    /// The client sent a message though Token Binding was not negotiated (popov-5-3).
     NotNegotiated,
-    /// popov-5-2: no message in the first application message, though it was.
+    /// The first application message has no message though Token Binding was negotiated (popov-5-2).
     MissingMessage,
     /// The message is malformed.
     Malformed(ErrorKind),
-    /// There is no binding of type `provided_token_binding`.
+    /// The message has no binding of type `provided_token_binding`.
     MissingProvided,
-    /// popov-5-4: the provided binding has other key parameters than negotiated.
+    /// The provided binding has other key parameters than negotiated (popov-5-4).
     KeyParametersMismatch {
-        /// What was negotiated.
+        /// The parameters that were negotiated.
         negotiated: KeyParameters,
     },
-    /// popov-5-6: a signature does not verify.
+    /// A signature does not verify (popov-5-6).
     SignatureInvalid,
-    /// The server negotiated what its own verifier cannot verify.
+    /// The server negotiated key parameters that its own verifier does not support.
     VerifierUnsupported {
-        /// What was negotiated.
+        /// The parameters that were negotiated.
         negotiated: KeyParameters,
     },
 }
 
 impl TerminateKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the name of the kind in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -156,7 +156,7 @@ impl TerminateKind {
     }
 }
 
-/// The reason to terminate: kind, field in the draft's spelling, byte offset in the message.
+/// The reason to terminate a connection: kind, field in the draft's spelling, byte offset in the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TerminateReason {
     kind: TerminateKind,
@@ -173,19 +173,19 @@ impl TerminateReason {
         }
     }
 
-    /// What happened.
+    /// Returns the kind.
     #[must_use]
     pub const fn kind(self) -> TerminateKind {
         self.kind
     }
 
-    /// In which field.
+    /// Returns the field in the draft's spelling.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field
     }
 
-    /// Where, in bytes from the start of the message.
+    /// Returns the place in bytes from the start of the message.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -203,12 +203,16 @@ impl fmt::Display for TerminateReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.field)?;
         match self.kind {
-            TerminateKind::NotNegotiated => f.write_str("sent but not negotiated"),
-            TerminateKind::MissingMessage => f.write_str("negotiated but not sent"),
+            TerminateKind::NotNegotiated => {
+                f.write_str("sent, but Token Binding was not negotiated")
+            }
+            TerminateKind::MissingMessage => {
+                f.write_str("not sent, but Token Binding was negotiated")
+            }
             TerminateKind::Malformed(kind) => kind.fmt(f),
             TerminateKind::MissingProvided => f.write_str("no provided_token_binding"),
             TerminateKind::KeyParametersMismatch { negotiated } => {
-                write!(f, "{} was negotiated", negotiated.name())
+                write!(f, "not a {} key, which was negotiated", negotiated.name())
             }
             TerminateKind::SignatureInvalid => f.write_str("not valid"),
             TerminateKind::VerifierUnsupported { negotiated } => {
@@ -221,15 +225,15 @@ impl fmt::Display for TerminateReason {
 
 impl core::error::Error for TerminateReason {}
 
-/// What section 5 says to do.
+/// The decision of section 5 on an application message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome<'a> {
-    /// Token Binding was not negotiated, and the client did not send a message: go on without.
+    /// Token Binding was not negotiated and the client sent no message: serve the connection without it.
     NotInUse,
-    /// A later application message without a Token Binding message: what was established stands.
+    /// A later application message has no Token Binding message: the established binding remains.
     Unchanged,
-    /// The signatures verify: the binding is established.
+    /// The signatures verify, so the binding is established.
     Established(Established<'a>),
     /// Terminate the connection.
     Terminate(TerminateReason),
@@ -237,13 +241,18 @@ pub enum Outcome<'a> {
 
 /// Decides on a client's application message (draft-popov-token-binding-00 section 5).
 ///
-/// `session` is `None` where Token Binding was not negotiated, `message` is `None` where the
-/// application message carries no Token Binding message. The structure of the whole message is
-/// checked before any signature; at most two signatures are verified.
+/// - `session` is that of the connection, or `None` if Token Binding was not negotiated.
+/// - `position` tells the first application message from later ones.
+/// - `message` is the Token Binding message that the application message carries, or `None` if it carries none.
+/// - `verifier` verifies signatures: [`RustCrypto`](crate::RustCrypto), or `PkiTypes` with the provider of rustls,
+///   which is several times faster.
+/// - `options` are an [`EncodingProfile`](crate::EncodingProfile), or [`DecodeOptions`] with lower limits.
 ///
-/// A message without a provided binding terminates the connection also in later application
-/// messages: draft-balfanz-https-token-binding-00 section 2 asks for one in each. That a later one
-/// is of the same key is for the caller to check, who knows the earlier one.
+/// The structure of the whole message is checked before any signature; at most two signatures are verified.
+///
+/// A message without a provided binding terminates the connection in later application messages as well:
+/// draft-balfanz-https-token-binding-00 section 2 requires the binding in each. The caller, who knows the binding of
+/// the first message, checks that a later one is of the same key.
 pub fn establish<'m, V: Verify + ?Sized>(
     session: Option<&Session>,
     position: Position,
@@ -317,7 +326,7 @@ fn try_establish<'m, V: Verify + ?Sized>(
     })
 }
 
-/// The provided binding, if its key parameters are those negotiated (popov-5-4).
+/// Returns the provided binding if it has the negotiated key parameters (popov-5-4).
 fn provided_as_negotiated<'m>(
     negotiated: KeyParameters,
     message: &TokenBindingMessageRef<'m>,
@@ -346,7 +355,7 @@ fn provided_as_negotiated<'m>(
     }
 }
 
-/// Where the algorithm of the binding that begins with `id` stands.
+/// Returns the offset of the algorithm of the binding that begins with `id`.
 fn algorithm_offset<'m>(message: &TokenBindingMessageRef<'m>, id: &'m [u8]) -> usize {
     message.offset_of(id).saturating_add(1)
 }

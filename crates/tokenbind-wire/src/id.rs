@@ -23,7 +23,18 @@ pub(crate) const ID: &str = "TokenBindingID";
 pub(crate) const TYPE: &str = "TokenBindingID.tokenbinding_type";
 pub(crate) const ALGORITHM: &str = "TokenBindingID.algorithm";
 
-/// `TokenBindingID`, draft-popov-token-binding-00 section 6, borrowed: the literal bytes, checked.
+/// `TokenBindingID`, draft-popov-token-binding-00 sections 4 and 6, borrowed: the literal bytes and the key, checked.
+///
+/// ```text
+/// struct {
+///     TokenBindingType tokenbinding_type;
+///     SignatureAndHashAlgorithm algorithm;
+///     select (algorithm.signature) {
+///         case rsa: RSAPublicKey rsapubkey;
+///         case ecdsap256: ECDSAParams ecdsapubkey;
+///     }
+/// } TokenBindingID;
+/// ```
 ///
 /// Equality takes the same time for all identifiers of one length.
 #[derive(Clone, Copy)]
@@ -35,13 +46,14 @@ pub struct TokenBindingIdRef<'a> {
 }
 
 impl<'a> TokenBindingIdRef<'a> {
-    /// Reads an identifier that is all of `bytes`.
+    /// Reads an identifier that is all of `bytes`. `profile` is an [`EncodingProfile`], or a [`PointEncoding`] alone:
+    /// an identifier has no signature.
     ///
     /// An unknown hash or curve is kept: see [`key_parameters`](Self::key_parameters).
     ///
     /// # Errors
-    /// What is malformed, and where. An unknown `algorithm.signature` cannot be read: its key
-    /// structure is not known.
+    /// [`ErrorKind::UnsupportedAlgorithm`] for an unknown `algorithm.signature`, whose key structure is not known;
+    /// [`ErrorKind::TrailingBytes`] if bytes follow the identifier; otherwise the kind of the malformed field.
     pub fn from_bytes(
         bytes: &'a [u8],
         profile: impl Into<EncodingProfile>,
@@ -54,32 +66,32 @@ impl<'a> TokenBindingIdRef<'a> {
         })
     }
 
-    /// The literal identifier: type, algorithm, key.
+    /// Returns the literal identifier: type, algorithm, key.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.bytes
     }
 
-    /// The type of the binding.
+    /// Returns the type of the binding.
     #[must_use]
     pub const fn tokenbinding_type(self) -> TokenBindingType {
         self.tokenbinding_type
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     #[must_use]
     pub const fn algorithm(self) -> SignatureAndHashAlgorithm {
         self.algorithm
     }
 
-    /// The bytes after the type: the same for the provided and the referred identifier of one
-    /// key, so it is what parties of a federation compare.
+    /// Returns the bytes after the type. They are the same for the provided and the referred identifier of one
+    /// key, so the parties of a federation compare them.
     #[must_use]
     pub fn key_id(self) -> &'a [u8] {
         self.bytes.get(1..).unwrap_or_default()
     }
 
-    /// The key. In a binding of unknown type it is as it stands in the message, not checked.
+    /// Returns the key. In a binding of unknown type the key is that of the message, not checked.
     #[must_use]
     pub const fn key(self) -> PublicKeyRef<'a> {
         self.key
@@ -102,27 +114,26 @@ impl<'a> TokenBindingIdRef<'a> {
         }
     }
 
-    /// SHA-256 of the literal identifier.
+    /// Returns SHA-256 of the literal identifier.
     #[must_use]
     pub fn sha256(self) -> [u8; 32] {
         Sha256::digest(self.bytes).into()
     }
 
-    /// SHA-256 of [`key_id`](Self::key_id).
+    /// Returns SHA-256 of [`key_id`](Self::key_id).
     #[must_use]
     pub fn key_id_sha256(self) -> [u8; 32] {
         Sha256::digest(self.key_id()).into()
     }
 
-    /// Whether both identifiers are of the same key, whatever their types. Constant time.
+    /// Returns `true` if both identifiers are of the same key, whatever their types. Takes constant time.
     #[must_use]
     pub fn same_key(self, other: TokenBindingIdRef<'_>) -> bool {
         self.key_id().ct_eq(other.key_id()).into()
     }
 
-    /// Returns the identifier as one that a connection can be checked by, if its type is
-    /// `provided_token_binding`. A referred identifier names a key that the client shows to another server
-    /// (popov-7-3).
+    /// Returns the identifier as the kind that tokens are checked against, or `None` if its type is not
+    /// `provided_token_binding`. A referred identifier is that of a key for another server (popov-7-3).
     #[must_use]
     pub fn provided(self) -> Option<ProvidedIdRef<'a>> {
         (self.tokenbinding_type == TokenBindingType::PROVIDED).then_some(ProvidedIdRef(self))
@@ -157,10 +168,10 @@ impl<'a> ProvidedIdRef<'a> {
     }
 }
 
-/// The first three bytes of an identifier, read before it is known whether the key can be.
+/// The first three bytes of an identifier. They decide whether the key can be read.
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {
-    /// The input from the type byte on.
+    /// The input from the byte of the type on.
     pub(crate) start: &'a [u8],
     pub(crate) tokenbinding_type: TokenBindingType,
     pub(crate) algorithm: SignatureAndHashAlgorithm,
@@ -193,7 +204,7 @@ pub(crate) fn head(start: &[u8]) -> Parsed<'_, Head<'_>> {
 }
 
 impl<'a> Head<'a> {
-    /// Reads the key that follows; nothing if its structure is not known.
+    /// Reads the key that follows. Returns `None` if its structure is not known.
     pub(crate) fn id(
         self,
         key: &'a [u8],
@@ -203,13 +214,13 @@ impl<'a> Head<'a> {
         Some(parsed.map(|(rest, key)| (rest, self.until(rest, key))))
     }
 
-    /// Reads only the lengths of the key that follows; nothing if its structure is not known.
+    /// Reads the key that follows without checking more than its lengths. Returns `None` if its structure is not known.
     pub(crate) fn skipped_id(self, key: &'a [u8]) -> Option<Parsed<'a, TokenBindingIdRef<'a>>> {
         let parsed = skipped_key(key, self.algorithm.signature)?;
         Some(parsed.map(|(rest, key)| (rest, self.until(rest, key))))
     }
 
-    /// The identifier that ends where `rest` begins.
+    /// Returns the identifier that ends at the beginning of `rest`.
     fn until(self, rest: &[u8], key: PublicKeyRef<'a>) -> TokenBindingIdRef<'a> {
         let length = self.start.len().saturating_sub(rest.len());
         TokenBindingIdRef {
@@ -249,7 +260,7 @@ impl fmt::Debug for TokenBindingIdRef<'_> {
 
 /// `TokenBindingID`, draft-popov-token-binding-00 section 6, owned.
 ///
-/// It is a long-lived identifier of a person's client: `Debug` does not print the key.
+/// The value identifies a person's client for a long time, so `Debug` does not print the key.
 #[derive(Clone)]
 pub struct TokenBindingId {
     bytes: Vec<u8>,
@@ -258,10 +269,13 @@ pub struct TokenBindingId {
 }
 
 impl TokenBindingId {
-    /// The identifier of `key` in a binding of this type.
+    /// Returns the identifier of `key` in a binding of this type. `profile` is an [`EncodingProfile`], or a
+    /// [`PointEncoding`] alone.
     ///
     /// # Errors
-    /// When the key breaks one of the rules that decoding enforces, e.g. a point off the curve.
+    /// [`EncodeErrorKind::Invalid`](crate::EncodeErrorKind::Invalid) if the key breaks a rule that decoding enforces,
+    /// e.g. a point off the curve, and [`EncodeErrorKind::TooLong`](crate::EncodeErrorKind::TooLong) if a number is
+    /// longer than its length prefix can express.
     pub fn try_new(
         tokenbinding_type: TokenBindingType,
         key: &PublicKey,
@@ -291,7 +305,7 @@ impl TokenBindingId {
         TokenBindingIdRef::from_bytes(bytes, profile).map(TokenBindingIdRef::into_owned)
     }
 
-    /// The borrowed view, which has the accessors.
+    /// Returns the borrowed form, which has all accessors.
     #[must_use]
     pub fn view(&self) -> TokenBindingIdRef<'_> {
         TokenBindingIdRef {
@@ -302,37 +316,37 @@ impl TokenBindingId {
         }
     }
 
-    /// Returns the identifier as one that a connection can be checked by: see [`TokenBindingIdRef::provided`].
+    /// Returns the identifier as the kind that tokens are checked against: see [`TokenBindingIdRef::provided`].
     #[must_use]
     pub fn provided(&self) -> Option<ProvidedIdRef<'_>> {
         self.view().provided()
     }
 
-    /// The literal identifier.
+    /// Returns the literal identifier.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The bytes after the type: see [`TokenBindingIdRef::key_id`].
+    /// Returns the bytes after the type: see [`TokenBindingIdRef::key_id`].
     #[must_use]
     pub fn key_id(&self) -> &[u8] {
         self.view().key_id()
     }
 
-    /// SHA-256 of the literal identifier.
+    /// Returns SHA-256 of the literal identifier.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         self.view().sha256()
     }
 
-    /// SHA-256 of [`key_id`](Self::key_id).
+    /// Returns SHA-256 of [`key_id`](Self::key_id).
     #[must_use]
     pub fn key_id_sha256(&self) -> [u8; 32] {
         self.view().key_id_sha256()
     }
 
-    /// The identifier of the same key in a binding of another type.
+    /// Returns the identifier of the same key in a binding of another type.
     #[must_use]
     pub fn with_type(mut self, tokenbinding_type: TokenBindingType) -> Self {
         if let Some(first) = self.bytes.first_mut() {

@@ -37,7 +37,7 @@ pub enum KeyParameters {
 }
 
 impl KeyParameters {
-    /// The algorithm as it stands in a `TokenBindingID`.
+    /// Returns the algorithm of a `TokenBindingID` with these parameters.
     #[must_use]
     pub const fn algorithm(self) -> SignatureAndHashAlgorithm {
         match self {
@@ -46,7 +46,7 @@ impl KeyParameters {
         }
     }
 
-    /// The suffix of the ALPN identifiers: `p256` or `rsa2048`.
+    /// Returns the suffix of the ALPN identifiers: `p256` or `rsa2048`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,6 +58,13 @@ impl KeyParameters {
 
 /// `RSAPublicKey`, draft-popov-token-binding-00 section 4, borrowed: a modulus of exactly 2048
 /// bits and an odd exponent of at least 3, both without a leading zero.
+///
+/// ```text
+/// struct {
+///     opaque modulus<1..2^16-1>;
+///     opaque publicexponent<1..2^8-1>;
+/// } RSAPublicKey;
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RsaPublicKeyRef<'a> {
     modulus: &'a [u8],
@@ -65,13 +72,13 @@ pub struct RsaPublicKeyRef<'a> {
 }
 
 impl<'a> RsaPublicKeyRef<'a> {
-    /// The modulus, 256 bytes, big-endian.
+    /// Returns the modulus, 256 bytes, big-endian.
     #[must_use]
     pub const fn modulus(self) -> &'a [u8] {
         self.modulus
     }
 
-    /// The public exponent, 1 to 255 bytes, big-endian.
+    /// Returns the public exponent, 1 to 255 bytes, big-endian.
     #[must_use]
     pub const fn publicexponent(self) -> &'a [u8] {
         self.publicexponent
@@ -80,6 +87,13 @@ impl<'a> RsaPublicKeyRef<'a> {
 
 /// `ECDSAParams`, draft-popov-token-binding-00 section 4, borrowed. On
 /// [`SECP256R1`](NamedCurve::SECP256R1) the point is on the curve; on other curves it is opaque.
+///
+/// ```text
+/// struct {
+///     NamedCurve namedcurve;
+///     opaque point<1..2^8-1>;
+/// } ECDSAParams;
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct EcdsaParamsRef<'a> {
     namedcurve: NamedCurve,
@@ -87,20 +101,20 @@ pub struct EcdsaParamsRef<'a> {
 }
 
 impl<'a> EcdsaParamsRef<'a> {
-    /// The curve.
+    /// Returns the curve.
     #[must_use]
     pub const fn namedcurve(self) -> NamedCurve {
         self.namedcurve
     }
 
-    /// The point as it stands in the message.
+    /// Returns the point in the encoding of the message.
     #[must_use]
     pub const fn point(self) -> &'a [u8] {
         self.point
     }
 
-    /// X and Y of a P-256 point, 32 bytes each, whatever the encoding. In a binding of unknown type they need not be
-    /// on the curve.
+    /// Returns X and Y of a P-256 point, 32 bytes each, whatever the encoding, or `None` on other curves. In a binding
+    /// of unknown type the point need not be on the curve.
     #[must_use]
     pub fn coordinates(self) -> Option<&'a [u8; 64]> {
         if self.namedcurve == NamedCurve::SECP256R1 {
@@ -111,7 +125,7 @@ impl<'a> EcdsaParamsRef<'a> {
     }
 }
 
-/// The key in a `TokenBindingID`, borrowed: what `select (algorithm.signature)` selects.
+/// The key in a `TokenBindingID`, borrowed: the structure that `select (algorithm.signature)` selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublicKeyRef<'a> {
@@ -139,7 +153,7 @@ impl fmt::Debug for EcdsaParamsRef<'_> {
     }
 }
 
-/// Reads the key that `signature` selects, or nothing if that number is unknown.
+/// Reads the key that `signature` selects. Returns `None` if that number is unknown.
 pub(crate) fn public_key(
     input: &[u8],
     signature: SignatureAlgorithm,
@@ -184,7 +198,8 @@ fn rsa_public_key(input: &[u8]) -> Parsed<'_, PublicKeyRef<'_>> {
     Ok((rest, PublicKeyRef::Rsa(key)))
 }
 
-/// Reads the lengths of the key that `signature` selects, and nothing in it.
+/// Reads the key that `signature` selects without checking more than its lengths. Returns `None` if that number is
+/// unknown.
 pub(crate) fn skipped_key(
     input: &[u8],
     signature: SignatureAlgorithm,
@@ -210,7 +225,7 @@ pub(crate) fn skipped_key(
     }
 }
 
-/// Bits of a big-endian number without leading zero bytes.
+/// Returns the length in bits of a big-endian number without leading zero bytes.
 fn bit_length(bytes: usize, first: u8) -> usize {
     let leading = usize::try_from(first.leading_zeros()).unwrap_or(0);
     bytes.saturating_mul(8).saturating_sub(leading)
@@ -261,7 +276,7 @@ pub(crate) fn key_of_checked_id(id: &[u8], signature: SignatureAlgorithm) -> Pub
 
 /// A public key of one of the two kinds the draft can negotiate, free of any encoding profile.
 ///
-/// A [`Sign`](crate::Sign) implementation hands this out; [`TokenBindingId::try_new`] checks it.
+/// A [`Sign`](crate::Sign) implementation returns it; [`TokenBindingId::try_new`] checks it.
 ///
 /// [`TokenBindingId::try_new`]: crate::TokenBindingId::try_new
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -279,7 +294,7 @@ pub enum PublicKey {
 }
 
 impl PublicKey {
-    /// Which parameters the key fits.
+    /// Returns the parameters of the key.
     #[must_use]
     pub const fn parameters(&self) -> KeyParameters {
         match self {
@@ -288,7 +303,7 @@ impl PublicKey {
         }
     }
 
-    /// Appends the key as a `TokenBindingID` holds it.
+    /// Appends the key in the form of a `TokenBindingID`.
     pub(crate) fn put(
         &self,
         out: &mut Vec<u8>,

@@ -23,6 +23,13 @@ const EXTENSION_DATA: &str = "Extension.extension_data";
 
 /// `Extension`, draft-popov-token-binding-00 section 4, borrowed. No type is registered: all are
 /// ignored, and kept.
+///
+/// ```text
+/// struct {
+///     ExtensionType extension_type;
+///     opaque extension_data<0..2^16-1>;
+/// } Extension;
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ExtensionRef<'a> {
     extension_type: ExtensionType,
@@ -30,13 +37,13 @@ pub struct ExtensionRef<'a> {
 }
 
 impl<'a> ExtensionRef<'a> {
-    /// The type.
+    /// Returns the type.
     #[must_use]
     pub const fn extension_type(self) -> ExtensionType {
         self.extension_type
     }
 
-    /// The data, 0 to 65535 bytes.
+    /// Returns the data, 0 to 65535 bytes.
     #[must_use]
     pub const fn extension_data(self) -> &'a [u8] {
         self.extension_data
@@ -63,7 +70,7 @@ fn extension(input: &[u8]) -> Parsed<'_, ExtensionRef<'_>> {
     Ok((rest, extension))
 }
 
-/// The extensions of one binding, checked, read again as they are iterated over.
+/// The extensions of one binding, an iterator. Their structure was checked when the message was read.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extensions<'a> {
     bytes: &'a [u8],
@@ -78,7 +85,7 @@ impl<'a> Extensions<'a> {
         Ok(Self { bytes })
     }
 
-    /// The list as it stands in the message, without its length prefix.
+    /// Returns the octets of the list in the message, without the length prefix.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.bytes
@@ -102,8 +109,16 @@ impl fmt::Debug for Extensions<'_> {
 }
 
 /// `TokenBinding`, draft-popov-token-binding-00 section 4, borrowed. Its structure is checked, its
-/// signature is not verified. Of a binding of unknown type only the lengths are checked: key and signature may be
-/// anything.
+/// signature is not verified. In a binding of unknown type only the lengths are checked: key and signature may be
+/// any octets.
+///
+/// ```text
+/// struct {
+///     TokenBindingID tokenbindingid;
+///     opaque signature<0..2^16-1>;
+///     Extension extensions<0..2^16-1>;
+/// } TokenBinding;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenBindingRef<'a> {
     id: TokenBindingIdRef<'a>,
@@ -113,19 +128,19 @@ pub struct TokenBindingRef<'a> {
 }
 
 impl<'a> TokenBindingRef<'a> {
-    /// `tokenbindingid`.
+    /// Returns `tokenbindingid`.
     #[must_use]
     pub const fn id(self) -> TokenBindingIdRef<'a> {
         self.id
     }
 
-    /// `signature`, as on the wire.
+    /// Returns `signature`, in the encoding of the wire.
     #[must_use]
     pub const fn signature(self) -> &'a [u8] {
         self.signature
     }
 
-    /// `extensions`.
+    /// Returns `extensions`.
     #[must_use]
     pub const fn extensions(self) -> Extensions<'a> {
         self.extensions
@@ -179,8 +194,8 @@ fn token_binding<'a>(
     }))
 }
 
-/// The rest of a message from a binding under an unknown signature algorithm on: no length precedes
-/// its key, so neither it nor what follows can be read.
+/// The rest of a message that begins with a binding under an unknown signature algorithm. No length precedes the key
+/// of a binding, so neither this binding nor those after it can be read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UnreadableTail<'a> {
     tokenbinding_type: TokenBindingType,
@@ -189,19 +204,19 @@ pub struct UnreadableTail<'a> {
 }
 
 impl<'a> UnreadableTail<'a> {
-    /// The type of the first binding in the tail.
+    /// Returns the type of the first binding in the tail.
     #[must_use]
     pub const fn tokenbinding_type(self) -> TokenBindingType {
         self.tokenbinding_type
     }
 
-    /// The algorithm that is not known.
+    /// Returns the algorithm that is not known.
     #[must_use]
     pub const fn algorithm(self) -> SignatureAndHashAlgorithm {
         self.algorithm
     }
 
-    /// The tail, from the type on.
+    /// Returns the octets of the tail, the type first.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
         self.bytes
@@ -220,8 +235,14 @@ impl fmt::Debug for UnreadableTail<'_> {
 
 /// `TokenBindingMessage`, draft-popov-token-binding-00 section 4, borrowed.
 ///
-/// Its structure is checked: at least one binding, at most one provided and one referred and these
-/// of different keys. No signature is verified: that is [`establish`](crate::establish).
+/// ```text
+/// struct {
+///     TokenBinding tokenbindings<0..2^16-1>;
+/// } TokenBindingMessage;
+/// ```
+///
+/// The structure is checked: at least one binding, at most one provided and one referred binding, and these
+/// of different keys. No signature is verified: [`establish`](crate::establish) does that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenBindingMessageRef<'a> {
     bytes: &'a [u8],
@@ -230,10 +251,12 @@ pub struct TokenBindingMessageRef<'a> {
 }
 
 impl<'a> TokenBindingMessageRef<'a> {
-    /// Reads a message that is all of `bytes`.
+    /// Reads a message that is all of `bytes`. `options` are an [`EncodingProfile`], or [`DecodeOptions`] with lower
+    /// limits.
     ///
     /// # Errors
-    /// What is malformed, and where.
+    /// [`ErrorKind::MessageTooLong`], [`ErrorKind::TooManyTokenBindings`] and [`ErrorKind::ExtensionsTooLong`] for
+    /// limits, otherwise the kind of the malformed field.
     pub fn from_bytes(
         bytes: &'a [u8],
         options: impl Into<DecodeOptions>,
@@ -311,25 +334,25 @@ impl<'a> TokenBindingMessageRef<'a> {
         }
     }
 
-    /// The bindings that could be read, in the message's order, those of unknown types included.
+    /// Returns the bindings that could be read, in the order of the message, unknown types included.
     #[must_use]
     pub fn token_bindings(&self) -> &[TokenBindingRef<'a>] {
         &self.token_bindings
     }
 
-    /// What could not be read, if anything.
+    /// Returns the part that could not be read, if any.
     #[must_use]
     pub const fn unreadable(&self) -> Option<UnreadableTail<'a>> {
         self.unreadable
     }
 
-    /// The binding of type `provided_token_binding`.
+    /// Returns the binding of type `provided_token_binding`.
     #[must_use]
     pub fn provided(&self) -> Option<TokenBindingRef<'a>> {
         self.first(TokenBindingType::PROVIDED)
     }
 
-    /// The binding of type `referred_token_binding`.
+    /// Returns the binding of type `referred_token_binding`.
     #[must_use]
     pub fn referred(&self) -> Option<TokenBindingRef<'a>> {
         self.first(TokenBindingType::REFERRED)
@@ -341,13 +364,13 @@ impl<'a> TokenBindingMessageRef<'a> {
         self.token_bindings.iter().find(of_type).copied()
     }
 
-    /// The message.
+    /// Returns the octets of the message.
     #[must_use]
     pub const fn as_bytes(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// Where `part`, a slice this message handed out, begins, in bytes from the message's start.
+    /// Returns the offset of `part`, a slice that this message returned, in bytes from the start of the message.
     #[must_use]
     pub fn offset_of(&self, part: &'a [u8]) -> usize {
         self.bytes.offset(part)
@@ -396,7 +419,7 @@ pub struct TokenBinding {
 }
 
 impl TokenBinding {
-    /// A binding of these parts. [`sign_message`](crate::sign_message) signs and builds in one step.
+    /// Returns a binding of these parts. [`sign_message`](crate::sign_message) signs and builds in one step.
     #[must_use]
     pub const fn new(id: TokenBindingId, signature: Vec<u8>, extensions: Vec<Extension>) -> Self {
         Self {
@@ -406,19 +429,19 @@ impl TokenBinding {
         }
     }
 
-    /// `tokenbindingid`.
+    /// Returns `tokenbindingid`.
     #[must_use]
     pub const fn id(&self) -> &TokenBindingId {
         &self.id
     }
 
-    /// `signature`, as on the wire.
+    /// Returns `signature`, in the encoding of the wire.
     #[must_use]
     pub fn signature(&self) -> &[u8] {
         &self.signature
     }
 
-    /// `extensions`.
+    /// Returns `extensions`.
     #[must_use]
     pub fn extensions(&self) -> &[Extension] {
         &self.extensions
@@ -444,11 +467,11 @@ pub struct TokenBindingMessage {
 }
 
 impl TokenBindingMessage {
-    /// A message of these bindings.
+    /// Returns a message of these bindings.
     ///
     /// # Errors
-    /// When the message would break a rule that decoding enforces, e.g. no binding, a malformed
-    /// signature, one key twice; or when a vector is too long.
+    /// [`EncodeErrorKind::Invalid`] if the message would break a rule that decoding enforces, e.g. no binding, a
+    /// malformed signature, one key twice; [`EncodeErrorKind::TooLong`] if a vector is too long.
     pub fn try_new(
         token_bindings: Vec<TokenBinding>,
         profile: EncodingProfile,
@@ -472,22 +495,22 @@ impl TokenBindingMessage {
         TokenBindingMessageRef::from_bytes(bytes, options).map(TokenBindingMessageRef::into_owned)
     }
 
-    /// The bindings that could be read.
+    /// Returns the bindings that could be read.
     #[must_use]
     pub fn token_bindings(&self) -> &[TokenBinding] {
         &self.token_bindings
     }
 
-    /// What could not be read, if anything, from the type of the binding on.
+    /// Returns the octets that could not be read, if any, the type of the binding first.
     #[must_use]
     pub fn unreadable(&self) -> Option<&[u8]> {
         self.unreadable.as_deref()
     }
 
-    /// The encoding, of which there is exactly one.
+    /// Returns the encoding. A message has exactly one.
     ///
     /// # Errors
-    /// When a vector is longer than its length prefix can say.
+    /// [`EncodeErrorKind::TooLong`] if a vector is longer than its length prefix can express.
     pub fn to_vec(&self) -> Result<Vec<u8>, EncodeError> {
         let mut body = Vec::new();
         for binding in &self.token_bindings {

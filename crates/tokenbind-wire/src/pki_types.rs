@@ -1,4 +1,4 @@
-//! Feature `pki-types`: [`Verify`] with the algorithms of whatever provider the caller's rustls has.
+//! Feature `pki-types`: [`Verify`] with the algorithms of the provider that the caller's rustls has.
 
 use rustls_pki_types::{SignatureVerificationAlgorithm, alg_id};
 
@@ -18,7 +18,7 @@ pub struct PkiTypes {
 }
 
 impl PkiTypes {
-    /// Picks the two algorithms the draft uses out of a provider's list. What is not in the list is
+    /// Selects the two algorithms that the draft uses from the list of a provider. An algorithm that the list lacks is
     /// not [supported](Verify::supports).
     #[must_use]
     pub fn new(algorithms: &[&'static dyn SignatureVerificationAlgorithm]) -> Self {

@@ -1,7 +1,10 @@
-//! What the draft leaves open about encodings, as explicit choices: [`EncodingProfile`], and the
-//! limits a caller sets: [`Limits`].
+//! The encodings that the draft leaves open, as explicit choices: [`EncodingProfile`]; and the limits that a caller
+//! sets: [`Limits`].
 
-/// How a P-256 point stands in `ECDSAParams.point`.
+/// The encoding of a P-256 point in `ECDSAParams.point`.
+///
+/// Functions that read or make an identifier take it alone, since an identifier has no signature. Messages take an
+/// [`EncodingProfile`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
@@ -13,7 +16,7 @@ pub enum PointEncoding {
     Bare64,
 }
 
-/// How an ECDSA signature stands in `TokenBinding.signature`.
+/// The encoding of an ECDSA signature in `TokenBinding.signature`. RSA signatures have one encoding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
@@ -25,11 +28,14 @@ pub enum SignatureEncoding {
     Raw64,
 }
 
-/// The reading of draft-popov-token-binding-00 that two peers share.
+/// The encodings of draft-popov-token-binding-00 that two peers agree on: those of points and signatures.
 ///
-/// The draft does not say how points and signatures are encoded. It reuses TLS 1.2 structures, so
-/// the literal reading is X9.62 and DER: the default. There is no auto-detection: what is accepted
-/// is one form, so a key has one identifier.
+/// The draft does not define how points and signatures are encoded. It uses structures of TLS 1.2, so the literal
+/// reading is X9.62 and DER: the default. There is no auto-detection: one form is accepted, so a key has one
+/// identifier.
+///
+/// Use it for messages, and give the same value to both sides. [`DecodeOptions`] add limits for messages of
+/// untrusted peers; a [`PointEncoding`] alone suffices for identifiers. All convert into each other by `From`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -49,22 +55,22 @@ impl EncodingProfile {
         Self::new(PointEncoding::Bare64, SignatureEncoding::Raw64),
     ];
 
-    /// The profile of these two choices.
+    /// Returns the profile of these two choices.
     #[must_use]
     pub const fn new(point: PointEncoding, signature: SignatureEncoding) -> Self {
         Self { point, signature }
     }
 }
 
-/// The profile of a point's form, for values without a signature: identifiers.
+/// The profile of a point's encoding, for identifiers, which have no signature.
 impl From<PointEncoding> for EncodingProfile {
     fn from(point: PointEncoding) -> Self {
         Self::new(point, SignatureEncoding::default())
     }
 }
 
-/// What a decoder takes at most. The defaults are the wire's own ceilings, but for the number of
-/// bindings, which the draft does not bound.
+/// The limits of a decoder. The defaults are the limits of the wire format, except for the number of
+/// bindings, which the draft does not limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -80,8 +86,8 @@ pub struct Limits {
 impl Limits {
     /// The longest message the draft's length prefix can describe: 2 + 2^16 - 1 bytes.
     pub const MAX_MESSAGE_BYTES: usize = 65_537;
-    /// A message needs one binding, federation two; the rest is room for types to come. 64 KB hold
-    /// more than 5,000 of unknown types, each of which would take ten times its bytes in memory.
+    /// A message needs one binding, federation two; the rest is room for future types. 64 KB can contain
+    /// more than 5,000 bindings of unknown types, each of which would use ten times its bytes in memory.
     pub const MAX_TOKEN_BINDINGS: usize = 16;
     /// The longest extension list the draft's length prefix can describe: 2^16 - 1 bytes.
     pub const MAX_EXTENSION_BYTES: usize = 65_535;
@@ -97,7 +103,9 @@ impl Default for Limits {
     }
 }
 
-/// How to read a message: the encodings two peers share and the limits of this one.
+/// The options for reading a message: the encodings that two peers agree on, and the limits of this peer.
+///
+/// An [`EncodingProfile`] converts into options with the default limits; use this type to lower a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DecodeOptions {
     /// The encodings.

@@ -1,4 +1,4 @@
-//! Registry numbers as open types, so unknown ones survive, and the registrations of
+//! Registry numbers as open types, so that unknown numbers are kept, and the registrations of
 //! draft-popov-token-binding-00 section 8 as data.
 
 use core::fmt;
@@ -14,7 +14,7 @@ macro_rules! number {
         impl $name {
             $($(#[$vdoc])* pub const $const: Self = Self($value);)*
 
-            /// The draft's spelling, if the number is one of those it names.
+            /// Returns the draft's spelling, or `None` if the draft does not name the number.
             #[must_use]
             #[expect(clippy::allow_attributes, reason = "ExtensionType has no numbers yet")]
             #[allow(clippy::match_single_binding, reason = "ExtensionType has no numbers yet")]
@@ -40,9 +40,9 @@ macro_rules! number {
 number! {
     /// `TokenBindingType`, draft-popov-token-binding-00 section 4.
     TokenBindingType(u8) {
-        /// The binding the client has with the server it talks to.
+        /// The client's binding with the server of the connection.
         PROVIDED = 0, "provided_token_binding";
-        /// A binding the client has with another server.
+        /// The client's binding with another server.
         REFERRED = 1, "referred_token_binding";
     }
 }
@@ -74,11 +74,18 @@ number! {
 }
 
 number! {
-    /// `ExtensionType`, draft-popov-token-binding-00 section 4. Nothing is registered.
+    /// `ExtensionType`, draft-popov-token-binding-00 section 4. No number is registered.
     ExtensionType(u8) {}
 }
 
 /// `SignatureAndHashAlgorithm`, draft-popov-token-binding-00 section 4.
+///
+/// ```text
+/// struct {
+///     HashAlgorithm hash;
+///     SignatureAlgorithm signature;
+/// } SignatureAndHashAlgorithm;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -96,7 +103,7 @@ impl SignatureAndHashAlgorithm {
     pub const ECDSA_P256_SHA256: Self =
         Self::new(HashAlgorithm::SHA256, SignatureAlgorithm::ECDSA_P256);
 
-    /// The pair of these two.
+    /// Returns the pair of these two.
     #[must_use]
     pub const fn new(hash: HashAlgorithm, signature: SignatureAlgorithm) -> Self {
         Self { hash, signature }
@@ -110,7 +117,7 @@ pub struct Registration<V: 'static> {
     pub value: V,
     /// The description.
     pub description: &'static str,
-    /// Where it is specified.
+    /// The specification.
     pub specification: &'static str,
 }
 

@@ -74,19 +74,19 @@ pub struct P256Key {
 }
 
 impl P256Key {
-    /// A new key, from the operating system's random source.
+    /// Generates a key from the operating system's random source.
     ///
     /// # Errors
-    /// When that source fails.
+    /// [`SignError::Backend`] if that source fails.
     pub fn generate() -> Result<Self, SignError> {
         let key = ecdsa::SigningKey::try_generate().map_err(|_| SignError::Backend)?;
         Self::from_key(key)
     }
 
-    /// A new key from a random source of the caller's.
+    /// Generates a key from a random source of the caller's.
     ///
     /// # Errors
-    /// None at present: the source cannot fail.
+    /// No error at present: the source cannot fail.
     pub fn generate_from_rng<R: CryptoRng>(rng: &mut R) -> Result<Self, SignError> {
         Self::from_key(ecdsa::SigningKey::generate_from_rng(rng))
     }
@@ -126,19 +126,19 @@ pub struct Rsa2048Key {
 }
 
 impl Rsa2048Key {
-    /// A new key with exponent 65537, from the operating system's random source. It takes from
-    /// tenths of a second to seconds.
+    /// Generates a key with exponent 65537 from the operating system's random source. This takes from tenths of a
+    /// second to seconds.
     ///
     /// # Errors
-    /// When that source fails.
+    /// [`SignError::Backend`] if that source fails.
     pub fn generate() -> Result<Self, SignError> {
         Self::generate_from_rng(&mut rand_core::UnwrapErr(getrandom::SysRng))
     }
 
-    /// A new key from a random source of the caller's.
+    /// Generates a key from a random source of the caller's.
     ///
     /// # Errors
-    /// When the source fails.
+    /// [`SignError::Backend`] if the source fails.
     pub fn generate_from_rng<R: CryptoRng>(rng: &mut R) -> Result<Self, SignError> {
         let key = PrivateKey::new(rng, RSA_BITS).map_err(|_| SignError::Backend)?;
         Self::from_key(key)
@@ -213,7 +213,7 @@ mod pkcs8 {
         /// Imports a key from PKCS#8 DER.
         ///
         /// # Errors
-        /// When it is not a P-256 key in PKCS#8.
+        /// [`SignError::Key`] if `der` is not a P-256 key in PKCS#8.
         pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, SignError> {
             let key = ecdsa::SigningKey::from_pkcs8_der(der).map_err(|_| SignError::Key)?;
             Self::from_key(key)
@@ -222,7 +222,7 @@ mod pkcs8 {
         /// Exports the key as PKCS#8 DER, zeroized when dropped.
         ///
         /// # Errors
-        /// When the key cannot be encoded.
+        /// [`SignError::Backend`] if the key cannot be encoded.
         pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, SignError> {
             exported(self.key.to_pkcs8_der())
         }
@@ -233,7 +233,7 @@ mod pkcs8 {
         /// Imports a key from PKCS#8 DER.
         ///
         /// # Errors
-        /// When it is not an RSA key with a 2048-bit modulus in PKCS#8.
+        /// [`SignError::Key`] if `der` is not an RSA key with a 2048-bit modulus in PKCS#8.
         pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, SignError> {
             let key = PrivateKey::from_pkcs8_der(der).map_err(|_| SignError::Key)?;
             Self::from_key(key)
@@ -242,7 +242,7 @@ mod pkcs8 {
         /// Exports the key as PKCS#8 DER, zeroized when dropped.
         ///
         /// # Errors
-        /// When the key cannot be encoded.
+        /// [`SignError::Backend`] if the key cannot be encoded.
         pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, SignError> {
             exported(self.key.to_pkcs8_der())
         }

@@ -16,13 +16,13 @@ use crate::{
     tls_unique::{SignedOctets, TlsUnique},
 };
 
-/// The key could not sign, or could not be made or read.
+/// A failure to sign with a key, to generate one, or to import one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignError {
     /// The key store or the random source failed.
     Backend,
-    /// What was to be imported is not a key this crate signs with: P-256, or RSA with a 2048-bit
+    /// The imported value is not a key that this crate signs with: P-256, or RSA with a 2048-bit
     /// modulus.
     Key,
 }
@@ -39,19 +39,23 @@ impl fmt::Display for SignError {
 impl core::error::Error for SignError {}
 
 /// A Token Binding key. Implement it for an HSM, a TPM or a platform key store: the private key
-/// never has to leave it (popov-4-7, popov-9-1-1).
+/// never leaves it (popov-4-7, popov-9-1-1).
 pub trait Sign {
-    /// The public key.
+    /// Returns the public key. It must not change: the identifier of the binding is made of it.
     fn public_key(&self) -> &PublicKey;
 
-    /// Signs: ECDSA on P-256, or RSASSA-PKCS1-v1_5, with SHA-256 over `octets`, hashed once.
+    /// Signs `octets` with ECDSA on P-256, or RSASSA-PKCS1-v1_5, and SHA-256.
+    ///
+    /// The octets are hashed once: give [`SignedOctets::as_bytes`] to a key store that hashes,
+    /// [`SignedOctets::sha256`] to one that signs a digest. A key store that returns DER converts it by
+    /// [`Signature::p256_from_der`]. The signature must be of the kind of [`public_key`](Self::public_key).
     ///
     /// # Errors
-    /// When the key store fails.
+    /// [`SignError::Backend`] if the key store fails.
     fn sign(&self, octets: &SignedOctets) -> Result<Signature, SignError>;
 }
 
-/// Why a client has no message to send.
+/// The reason why [`sign_message`] returns no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MessageError {
@@ -91,13 +95,17 @@ impl core::error::Error for MessageError {
     }
 }
 
-/// The message a client sends on a connection (draft-popov-token-binding-00 section 4): the
-/// provided binding under the negotiated parameters, and in federation a referred one under the
-/// parameters of its own key.
+/// Signs and returns the message that a client sends on a connection (draft-popov-token-binding-00 section 4).
+///
+/// - `negotiated` and `tls_unique` are those of the connection.
+/// - `provided` is the key for this server; it must have the negotiated parameters.
+/// - `referred` is, in federation, the key for another server; it may have other parameters.
+/// - `profile` has the encodings that the server expects.
 ///
 /// # Errors
-/// When `provided` is of other parameters than negotiated, both keys are the same, or a key store
-/// fails.
+/// [`MessageError::KeyParametersMismatch`] if `provided` has other parameters than negotiated;
+/// [`MessageError::Encode`] if both keys are the same, or a key is invalid; [`MessageError::Sign`] if a key store
+/// fails; [`MessageError::SignatureKind`] if it returns a signature of another kind than its key.
 pub fn sign_message(
     negotiated: Negotiated,
     tls_unique: &TlsUnique,

@@ -1,5 +1,5 @@
-//! The forms of a signature: fixed-length values inside, `TokenBinding.signature` under an
-//! [`EncodingProfile`] outside.
+//! The forms of a signature: a value of fixed length in this crate, `TokenBinding.signature` in the encoding of an
+//! [`EncodingProfile`](crate::EncodingProfile) on the wire.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
@@ -38,7 +38,7 @@ pub enum Signature {
 }
 
 impl Signature {
-    /// Which parameters the signature fits.
+    /// Returns the parameters of the keys that make such signatures.
     #[must_use]
     pub const fn parameters(&self) -> KeyParameters {
         match self {
@@ -47,14 +47,14 @@ impl Signature {
         }
     }
 
-    /// An ECDSA signature from its DER form, as most key stores return it; nothing if it is not
-    /// a strict DER `ECDSA-Sig-Value`.
+    /// Reads an ECDSA signature from DER, the form that most key stores return. Returns `None` if `der` is not a strict
+    /// DER `ECDSA-Sig-Value`.
     #[must_use]
     pub fn p256_from_der(der: &[u8]) -> Option<Self> {
         ecdsa_from_der(der).map(Self::P256)
     }
 
-    /// The octets of `TokenBinding.signature`.
+    /// Returns the octets of `TokenBinding.signature`.
     #[must_use]
     pub fn to_vec(&self, encoding: SignatureEncoding) -> Vec<u8> {
         match (self, encoding) {
@@ -236,7 +236,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_shortest_and_the_longest_signature_are_read() {
+    fn reads_the_shortest_and_the_longest_signature() {
         let mut shortest = [0; 64];
         shortest[31] = 1;
         shortest[63] = 0x7f;
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn forms_that_are_not_strict_der_are_refused() {
+    fn rejects_forms_that_are_not_strict_der() {
         for der in [
             &[][..],
             &[0x30],
@@ -279,7 +279,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn der_agrees_with_the_p256_crate(r: [u8; 32], s: [u8; 32], noise in 0_usize..80, bit in 0_u8..8) {
+        fn agrees_with_the_p256_crate_on_der(r: [u8; 32], s: [u8; 32], noise in 0_usize..80, bit in 0_u8..8) {
             let mut der = ecdsa_to_der(&[r, s].concat().try_into().unwrap());
             if let Some(octet) = der.get_mut(noise) {
                 *octet ^= 1 << bit;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::alpn::{NegotiationError, TlsFacts};
 
-/// Which of the two handshakes was done. It decides whose Finished message is the first.
+/// The kind of handshake, which decides whose Finished message is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
     /// A full handshake: the client's Finished comes first.
@@ -16,13 +16,13 @@ pub enum Handshake {
     Resumed,
 }
 
-/// Why there is no [`TlsUnique`].
+/// The reason why a connection has no [`TlsUnique`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsUniqueError {
     /// The connection has no tls-unique that Token Binding may rely on.
     Negotiation(NegotiationError),
-    /// No cipher suite of TLS 1.0 to 1.2 has a Finished value of this length.
+    /// The value has a length that no cipher suite of TLS 1.0 to 1.2 has.
     Length {
         /// The length in bytes.
         actual: usize,
@@ -30,7 +30,7 @@ pub enum TlsUniqueError {
 }
 
 impl TlsUniqueError {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the name of the kind in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -58,9 +58,12 @@ impl core::error::Error for TlsUniqueError {}
 
 /// The first Finished value of a TLS 1.0 to 1.2 connection with Extended Master Secret.
 ///
-/// There is no way to build one from bytes alone: version, EMS and kind of handshake go in too, so
-/// that no exporter output and no value of a connection open to the triple handshake attack
-/// (section 9.4) stands in for it.
+/// A value cannot be built from bytes alone: protocol version, Extended Master Secret and the kind of handshake are
+/// needed as well, so that neither exporter output nor the value of a connection that is open to the triple handshake
+/// attack (section 9.4) is used in its place.
+///
+/// The value is the `tls-unique` channel binding of RFC 5929, so that it also serves other protocols that need one,
+/// e.g. SCRAM-PLUS (RFC 5802).
 #[derive(Clone, Copy)]
 pub struct TlsUnique {
     octets: [u8; Self::MAX_LEN],
@@ -76,7 +79,8 @@ impl TlsUnique {
     /// Chooses the first of the two Finished values of a connection.
     ///
     /// # Errors
-    /// Under TLS 1.3, without Extended Master Secret, or for a value of an impossible length.
+    /// [`TlsUniqueError::Negotiation`] under TLS 1.3 or without Extended Master Secret, [`TlsUniqueError::Length`] for
+    /// a value of an impossible length.
     pub fn from_finished(
         client_finished: &[u8],
         server_finished: &[u8],
@@ -99,7 +103,7 @@ impl TlsUnique {
         Ok(Self { octets, length })
     }
 
-    /// A value that the TLS engine itself reports as `tls-unique`, e.g. OpenSSL's.
+    /// Takes the value that a TLS engine reports as `tls-unique`, e.g. OpenSSL's.
     ///
     /// # Errors
     /// As [`from_finished`](Self::from_finished).
@@ -107,13 +111,13 @@ impl TlsUnique {
         Self::from_finished(tls_unique, &[], Handshake::Full, facts)
     }
 
-    /// The value, 12 to 32 bytes.
+    /// Returns the value, 12 to 32 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.octets.get(..self.length).unwrap_or_default()
     }
 
-    /// The octets that a Token Binding on this connection signs.
+    /// Returns the octets that a Token Binding on this connection signs.
     #[must_use]
     pub fn signed_octets(&self) -> SignedOctets {
         let mut octets = [0; SignedOctets::MAX_LEN];
@@ -141,7 +145,7 @@ impl fmt::Debug for TlsUnique {
     }
 }
 
-/// What is signed: the ASCII label `token binding`, one NUL, `tls_unique` (section 4).
+/// The octets that are signed: the ASCII label `token binding`, one NUL, `tls_unique` (section 4).
 #[derive(Clone, Copy)]
 pub struct SignedOctets {
     octets: [u8; Self::MAX_LEN],
@@ -152,13 +156,13 @@ impl SignedOctets {
     const LABEL: &'static [u8; 14] = b"token binding\0";
     const MAX_LEN: usize = Self::LABEL.len() + TlsUnique::MAX_LEN;
 
-    /// The octets before hashing, for backends that hash themselves.
+    /// Returns the octets, for backends that hash.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.octets.get(..self.length).unwrap_or_default()
     }
 
-    /// Their SHA-256, for backends that take a digest.
+    /// Returns SHA-256 of the octets, for backends that take a digest.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         Sha256::digest(self.as_bytes()).into()

@@ -4,10 +4,10 @@ use subtle::ConstantTimeEq;
 
 use crate::id::ProvidedIdRef;
 
-/// What a security token says of the binding it belongs to.
+/// The binding that a security token names as its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenClaim<'a> {
-    /// Nothing: a bearer token.
+    /// The token names no binding: a bearer token.
     Bearer,
     /// The literal `TokenBindingID`, type included: the same server issued and checks the token.
     Id(&'a [u8]),
@@ -15,48 +15,48 @@ pub enum TokenClaim<'a> {
     KeyId(&'a [u8]),
     /// SHA-256 of the identifier without its type: 32 bytes, whatever the key.
     KeyIdSha256(&'a [u8]),
-    /// Something that could not be read. Such a token may have been bound.
+    /// The name of the binding cannot be read. Such a token may have been bound.
     Unreadable,
 }
 
-/// What the application wants done with tokens that are not bound (section 7).
+/// The application's policy on tokens that are not bound (section 7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BearerPolicy {
-    /// Discard them.
+    /// Bearer tokens are discarded.
     #[default]
     Discard,
-    /// Honor them, on any connection.
+    /// Bearer tokens are honored on each connection.
     Honor,
 }
 
-/// What to do with a security token.
+/// The decision on a security token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum TokenVerdict {
-    /// Honor it: it is bound to the key of this connection.
+    /// Honor the token: it is bound to the key of this connection.
     HonorBound,
-    /// Honor it, though it is not bound: the policy says so.
+    /// Honor the token though it is not bound, as the policy allows.
     HonorBearer,
-    /// Discard it.
+    /// Discard the token.
     Discard(DiscardReason),
 }
 
-/// Why a security token is discarded.
+/// The reason why a security token is discarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DiscardReason {
-    /// It is not bound, and the policy does not honor such tokens.
+    /// The token is not bound, and the policy does not honor such tokens.
     BearerNotHonored,
-    /// What it says of its binding could not be read.
+    /// The token's binding cannot be read.
     Unreadable,
-    /// popov-7-2: it is bound, and the connection has no Token Binding.
+    /// The token is bound, and the connection has no Token Binding (popov-7-2).
     NoTokenBindingEstablished,
-    /// popov-7-3: it is bound to another identifier.
+    /// The token is bound to another identifier (popov-7-3).
     Mismatch,
 }
 
 impl DiscardReason {
-    /// The reason's name as it stands in conformance vectors and logs.
+    /// Returns the name of the reason in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

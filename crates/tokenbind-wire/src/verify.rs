@@ -1,4 +1,4 @@
-//! [`Verify`]: what a cryptographic backend does for this crate when it reads.
+//! [`Verify`]: the part of a cryptographic backend in reading messages.
 
 use core::fmt;
 
@@ -7,9 +7,9 @@ use crate::{
     tls_unique::SignedOctets,
 };
 
-/// The signature is not by that key over those octets.
+/// A signature that is not of that key over those octets.
 ///
-/// It says no more on purpose.
+/// The error has no details on purpose: they would help an attacker only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignatureInvalid;
 
@@ -21,17 +21,30 @@ impl fmt::Display for SignatureInvalid {
 
 impl core::error::Error for SignatureInvalid {}
 
-/// A backend that verifies the two kinds of signatures. Values come in one fixed form, whatever the
-/// [`EncodingProfile`](crate::EncodingProfile).
+/// A backend that verifies the two kinds of signatures.
+///
+/// The values have one fixed form, whatever the [`EncodingProfile`](crate::EncodingProfile), and decoding has checked
+/// them. [`establish`](crate::establish) calls a method only if [`supports`](Self::supports) returned `true` for its
+/// parameters, at most twice for a message, the provided binding first.
+///
+/// Features have two implementations: `RustCrypto` (feature `rustcrypto`, pure Rust) and `PkiTypes` (feature
+/// `pki-types`, the provider of rustls), which is several times faster.
 pub trait Verify {
-    /// Whether the backend can verify signatures of these parameters.
+    /// Returns `true` if the backend can verify signatures of these parameters.
+    ///
+    /// If not, a connection that negotiated them is terminated, and a referred binding under them is
+    /// [unsupported](crate::Referred::Unsupported). The answer must not change during a connection.
     fn supports(&self, parameters: KeyParameters) -> bool;
 
-    /// Verifies an ECDSA signature on P-256 over SHA-256 of `octets`. `coordinates` is X and Y, a
-    /// point that is on the curve; `signature` is r and s.
+    /// Verifies an ECDSA signature on P-256 over SHA-256 of `octets`.
+    ///
+    /// - `coordinates` are X and Y of a point on the curve, 32 bytes each, big-endian.
+    /// - `octets` are hashed once: see [`SignedOctets::sha256`].
+    /// - `signature` is r and s, 32 bytes each, big-endian. They may be zero, or above the order of the curve: the
+    ///   backend must reject such values.
     ///
     /// # Errors
-    /// When the signature does not verify, whatever the reason.
+    /// [`SignatureInvalid`] if the signature does not verify, whatever the reason.
     fn verify_p256(
         &self,
         coordinates: &[u8; 64],
@@ -39,11 +52,16 @@ pub trait Verify {
         signature: &[u8; 64],
     ) -> Result<(), SignatureInvalid>;
 
-    /// Verifies an RSASSA-PKCS1-v1_5 signature over SHA-256 of `octets`. The modulus has 2048 bits,
-    /// the exponent is odd and at least 3 and may be longer than the backend is willing to use.
+    /// Verifies an RSASSA-PKCS1-v1_5 signature over SHA-256 of `octets`.
+    ///
+    /// - `modulus` has exactly 2048 bits and is odd: 256 bytes, big-endian.
+    /// - `publicexponent` is odd, at least 3, without leading zeros; it has up to 255 bytes. A backend may reject one
+    ///   that is longer than it supports.
+    /// - `octets` are hashed once: see [`SignedOctets::sha256`].
+    /// - `signature` is the signature of 256 bytes, big-endian; it may be greater than the modulus.
     ///
     /// # Errors
-    /// When the signature does not verify, whatever the reason.
+    /// [`SignatureInvalid`] if the signature does not verify, whatever the reason.
     fn verify_rsa2048(
         &self,
         modulus: &[u8],

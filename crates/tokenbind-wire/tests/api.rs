@@ -1,4 +1,4 @@
-//! What a user of the crate does: sign, send, establish, import, export, store.
+//! The crate as its users call it: sign, send, establish, import, export, store.
 
 #![allow(
     missing_docs,
@@ -104,7 +104,7 @@ fn verifies_rsa_exponents_up_to_33_bits_with_every_backend() {
 }
 
 #[test]
-fn what_a_client_builds_a_server_establishes() {
+fn establishes_the_messages_of_a_client_with_every_backend() {
     let p256 = P256Key::generate().unwrap();
     let rsa = Rsa2048Key::generate().unwrap();
     let verifiers: [&dyn Verify; 3] = [&RustCrypto, &ring(), &aws_lc_rs()];
@@ -157,7 +157,7 @@ fn what_a_client_builds_a_server_establishes() {
 }
 
 #[test]
-fn a_client_cannot_bind_with_a_key_of_other_parameters() {
+fn refuses_to_sign_with_a_key_of_other_parameters() {
     let session = session(TokenBindingAlpn::H2Rsa2048);
     let key = P256Key::generate().unwrap();
     let error = sign_message(
@@ -175,7 +175,7 @@ fn a_client_cannot_bind_with_a_key_of_other_parameters() {
 }
 
 #[test]
-fn one_key_cannot_be_provided_and_referred() {
+fn refuses_to_sign_with_one_key_for_both_bindings() {
     let session = session(TokenBindingAlpn::H2P256);
     let key = P256Key::generate().unwrap();
     let error = sign_message(
@@ -193,7 +193,7 @@ fn one_key_cannot_be_provided_and_referred() {
 }
 
 #[test]
-fn a_message_without_a_binding_cannot_be_built() {
+fn rejects_a_message_without_a_binding_when_encoding() {
     let error = TokenBindingMessage::try_new(Vec::new(), EncodingProfile::default()).unwrap_err();
     assert_eq!(
         error.kind(),
@@ -203,7 +203,7 @@ fn a_message_without_a_binding_cannot_be_built() {
 }
 
 #[test]
-fn a_vector_that_does_not_fit_is_refused_when_encoding() {
+fn rejects_a_vector_that_does_not_fit_when_encoding() {
     let key = P256Key::generate().unwrap();
     let id = TokenBindingId::try_new(
         TokenBindingType::PROVIDED,
@@ -222,7 +222,7 @@ fn a_vector_that_does_not_fit_is_refused_when_encoding() {
 }
 
 #[test]
-fn a_point_off_the_curve_is_refused_when_encoding() {
+fn rejects_a_point_off_the_curve_when_encoding() {
     let key = PublicKey::P256(Box::new([1; 64]));
     let error =
         TokenBindingId::try_new(TokenBindingType::PROVIDED, &key, PointEncoding::X962).unwrap_err();
@@ -247,7 +247,7 @@ impl Sign for HardwareKey {
 }
 
 #[test]
-fn a_key_that_cannot_be_exported_signs() {
+fn signs_with_a_key_that_cannot_be_exported() {
     let session = session(TokenBindingAlpn::Http11P256);
     let key = HardwareKey(P256Key::generate().unwrap());
     let profile = EncodingProfile::ALL[3];
@@ -264,7 +264,7 @@ fn a_key_that_cannot_be_exported_signs() {
 }
 
 #[test]
-fn nothing_secret_is_printed() {
+fn prints_no_secret() {
     let key = P256Key::generate().unwrap();
     assert_eq!(format!("{key:?}"), "P256Key { .. }");
     let id = TokenBindingId::try_new(
@@ -286,7 +286,7 @@ fn nothing_secret_is_printed() {
 }
 
 #[test]
-fn keys_survive_pkcs8_and_only_their_own_kind_is_imported() {
+fn exports_keys_and_imports_only_their_own_kind() {
     let p256 = P256Key::generate().unwrap();
     let rsa = Rsa2048Key::generate().unwrap();
     let (p256_der, rsa_der) = (p256.to_pkcs8_der().unwrap(), rsa.to_pkcs8_der().unwrap());
@@ -313,7 +313,7 @@ fn keys_survive_pkcs8_and_only_their_own_kind_is_imported() {
 }
 
 #[test]
-fn identifiers_survive_json_and_are_checked_when_read() {
+fn writes_identifiers_as_json_and_checks_them_when_it_reads() {
     let key = P256Key::generate().unwrap();
     for point in [PointEncoding::X962, PointEncoding::Bare64] {
         let id =
@@ -401,7 +401,7 @@ fn gives_the_cause_of_a_message_error_as_its_source_only() {
 }
 
 #[test]
-fn lowered_limits_are_kept() {
+fn keeps_lowered_limits() {
     let session = session(TokenBindingAlpn::Http11P256);
     let key = P256Key::generate().unwrap();
     let profile = EncodingProfile::default();
@@ -514,7 +514,7 @@ fn binding(tokenbinding_type: u8, key: &dyn Sign) -> TokenBinding {
 }
 
 #[test]
-fn at_most_two_signatures_are_verified_and_none_after_a_bad_one() {
+fn verifies_at_most_two_signatures_and_none_after_a_bad_one() {
     let keys: Vec<_> = (0..3).map(|_| P256Key::generate().unwrap()).collect();
     let mut bindings = vec![binding(0, &keys[0]), binding(1, &keys[1])];
     bindings.extend((2..16).map(|unknown| binding(unknown, &keys[2])));
@@ -539,7 +539,7 @@ fn at_most_two_signatures_are_verified_and_none_after_a_bad_one() {
 }
 
 #[test]
-fn a_referred_binding_that_cannot_be_read_is_unsupported() {
+fn reports_a_referred_binding_that_cannot_be_read_as_unsupported() {
     let key = P256Key::generate().unwrap();
     let profile = EncodingProfile::default();
     let session = session(TokenBindingAlpn::H2P256);
@@ -574,7 +574,8 @@ fn a_referred_binding_that_cannot_be_read_is_unsupported() {
 }
 
 #[test]
-fn what_the_verifier_cannot_verify_terminates_if_provided_and_is_unsupported_if_referred() {
+fn terminates_on_a_provided_binding_that_the_verifier_does_not_support_and_reports_a_referred_one()
+{
     let (p256, rsa) = (
         P256Key::generate().unwrap(),
         Rsa2048Key::generate().unwrap(),
@@ -627,7 +628,7 @@ fn what_the_verifier_cannot_verify_terminates_if_provided_and_is_unsupported_if_
 }
 
 #[test]
-fn the_registrations_of_section_8_are_what_the_types_know() {
+fn registers_the_numbers_of_section_8() {
     let types: Vec<_> = registry::TOKEN_BINDING_TYPES
         .iter()
         .map(|line| (line.value.0, line.description, line.specification))

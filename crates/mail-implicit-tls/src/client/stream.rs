@@ -197,7 +197,7 @@ impl Stream {
     }
 
     /// Puts octets before those that are still to be read.
-    pub(super) fn put_ahead(&mut self, mut octets: Vec<u8>) {
+    pub(crate) fn put_ahead(&mut self, mut octets: Vec<u8>) {
         octets.append(&mut self.ahead);
         self.ahead = octets;
     }

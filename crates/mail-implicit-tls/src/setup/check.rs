@@ -207,9 +207,10 @@ async fn check_offer(
             Checked { candidate, outcome }
         });
     let mut checked = join_all(checks).await;
-    let attempts = clear.iter().take(MAX_CHECKED).map(async |candidate| {
+    let attempts = clear.iter().enumerate().map(async |(index, candidate)| {
         let outcome = match permits(account, candidate, &checked) {
-            Ok(()) => connect(connector, account, candidate, end).await,
+            Ok(()) if index < MAX_CHECKED => connect(connector, account, candidate, end).await,
+            Ok(()) => Outcome::NotChecked(NotChecked::Limit),
             Err(reason) => Outcome::NotChecked(reason),
         };
         let candidate = candidate.clone();

@@ -34,7 +34,7 @@ pub enum Change {
     },
 }
 
-/// Returns `true` if the records may be looked at again. Times are since the Unix epoch; a last look in the future
+/// Returns `true` if the records may be consulted again. Times are since the Unix epoch; a last look in the future
 /// comes from a clock that was set back, and counts as long ago.
 #[must_use]
 pub fn is_due(last: Option<Duration>, now: Duration) -> bool {

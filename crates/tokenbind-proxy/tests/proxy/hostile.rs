@@ -110,7 +110,7 @@ async fn closes_a_connection_with_a_token_binding_field_in_a_trailer() {
     }
 }
 
-/// With 64 descriptors, more connections than that which say nothing, or not all of a handshake.
+/// The proxy may open 64 files, and more connections than that are silent, or do not finish their handshake.
 #[cfg(unix)]
 #[tokio::test]
 async fn survives_without_descriptors_and_serves_clients_that_send_requests() {

@@ -56,7 +56,7 @@ pub const BOTH: [&[TokenBindingAlpn]; 2] = [HTTP11, H2];
 pub const PROVIDED: &str = "sec-provided-token-binding-id";
 pub const REFERRED: &str = "sec-referred-token-binding-id";
 
-/// Names that a backend may take for those that the proxy sets.
+/// Names that a backend may treat as set by the proxy.
 pub const SPOOFED: [&str; 9] = [
     "sec-provided-token-binding-id",
     "sec_provided_token_binding_id",

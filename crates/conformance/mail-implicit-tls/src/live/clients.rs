@@ -22,7 +22,7 @@ use tokio::{net::TcpListener, process::Command, time::timeout};
 
 use super::{
     mailbox::{self, Notes},
-    site::Site,
+    site::{Site, write},
 };
 use crate::{
     live::{
@@ -135,7 +135,7 @@ impl World {
         let site = Site::new()?;
         let notes = Notes::default();
         let directory = tempfile::tempdir()?;
-        fs::write(directory.path().join("ca.pem"), &site.root_pem)?;
+        fs::write(directory.path().join("ca.pem"), site.root_pem())?;
         let roots = Arc::new(site.roots()?);
         let clients =
             WebPkiClientVerifier::builder_with_provider(roots, site.provider()).build()?;
@@ -287,10 +287,11 @@ async fn curl() -> Checked {
 
 async fn curl_external() -> Checked {
     let world = World::new().await?;
-    world
-        .site
-        .client("alice")?
-        .write(world.directory.path(), "alice")?;
+    write(
+        &world.site.client("alice")?,
+        world.directory.path(),
+        "alice",
+    );
     let mut seen = Vec::new();
     for (service, scheme) in [
         (Service::IMAPS, "imaps"),

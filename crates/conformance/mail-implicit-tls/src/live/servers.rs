@@ -15,7 +15,7 @@ use mail_implicit_tls::{
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::site::{Shown, Site, account, server};
+use super::site::{Shown, Site, account, server, write};
 use crate::live::{
     Live, Scenario,
     outcome::{Checked, Failure, passed, run, same},
@@ -158,10 +158,10 @@ impl Dovecot {
         let program = installed("dovecot").ok_or_else(|| Failure::new("no Dovecot"))?;
         let directory = directory()?;
         let path = directory.path();
-        site.server(shown)?.write(path, "server")?;
+        write(&site.server(shown)?, path, "server");
         fs::write(
             path.join("ca.pem"),
-            format!("{}{}", site.root_pem, site.revocation_list()?),
+            format!("{}{}", site.root_pem(), site.revocation_list()?),
         )?;
         let mail = path.join("mail");
         fs::create_dir(&mail)?;
@@ -418,7 +418,7 @@ impl Postfix {
             .arg("postfix")
             .arg(path.join("data"))
             .status()?;
-        site.server(shown)?.write(path, "server")?;
+        write(&site.server(shown)?, path, "server");
         let [submissions, submission] = ports()?;
         let shown = path.display();
         let main = format!(
@@ -543,7 +543,7 @@ impl Nginx {
         let program = installed("nginx").ok_or_else(|| Failure::new("no nginx"))?;
         let directory = directory()?;
         let path = directory.path();
-        site.server(shown)?.write(path, "server")?;
+        write(&site.server(shown)?, path, "server");
         let [imaps, pop3s, submissions, imap, pop3, submission] = ports()?;
         let shown = path.display();
         let configuration = format!(
@@ -634,7 +634,7 @@ async fn cyrus() -> Checked {
     ] {
         fs::create_dir(path.join(name))?;
     }
-    site.server(Shown::Good)?.write(path, "server")?;
+    write(&site.server(Shown::Good)?, path, "server");
     let [imaps, imap, pop3s] = ports()?;
     let shown = path.display();
     fs::write(
@@ -704,10 +704,7 @@ async fn courier() -> Checked {
     let directory = directory()?;
     let path = directory.path();
     let identity = site.server(Shown::Good)?;
-    fs::write(
-        path.join("both.pem"),
-        identity.key.serialize_pem() + &identity.pem,
-    )?;
+    fs::write(path.join("both.pem"), identity.key_pem() + identity.pem())?;
     fs::set_permissions(path.join("both.pem"), fs::Permissions::from_mode(0o644))?;
     let [imaps, pop3s] = ports()?;
     let mut all = Vec::new();

@@ -1,6 +1,6 @@
 //! An authority and certificates of each kind, for servers and clients.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use mail_implicit_tls::{
     account::{Account, AccountId, AccountSetup, Host, Server},
@@ -10,19 +10,13 @@ use mail_implicit_tls::{
     service::Service,
     verifier::Trust,
 };
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, SerialNumber,
-    date_time_ymd,
-};
-use rustls::{
-    RootCertStore,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime},
-    sign::CertifiedKey,
+use rustls::{RootCertStore, crypto::CryptoProvider, pki_types::UnixTime, sign::CertifiedKey};
+use test_support::pki::{
+    Authority, Certificate, Identity,
+    rcgen::{CertificateRevocationListParams, KeyIdMethod, SerialNumber, date_time_ymd},
 };
 
-use crate::live::outcome::{Checked, Failure};
+use crate::live::outcome::Checked;
 
 /// The host of the servers.
 pub(super) const HOST: &str = "mail.example.test";
@@ -49,51 +43,31 @@ pub(super) enum Shown {
     OtherAuthority,
 }
 
-/// A certificate with its key.
-pub(super) struct Identity {
-    pub(super) certificate: CertificateDer<'static>,
-    pub(super) pem: String,
-    pub(super) key: KeyPair,
+/// Writes `NAME.pem` and `NAME.key`.
+pub(super) fn write(identity: &Identity, directory: &Path, name: &str) {
+    let path = |extension: &str| directory.join(format!("{name}.{extension}"));
+    identity.write(&path("pem"), &path("key"));
 }
 
-impl Identity {
-    pub(super) fn key_der(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.key.serialize_der()).into()
-    }
-
-    /// Writes `NAME.pem` and `NAME.key`.
-    pub(super) fn write(&self, directory: &Path, name: &str) -> Checked<()> {
-        fs::write(directory.join(format!("{name}.pem")), &self.pem)?;
-        fs::write(
-            directory.join(format!("{name}.key")),
-            self.key.serialize_pem(),
-        )?;
-        Ok(())
-    }
-}
-
-/// Two authorities, of which clients trust one.
+/// Two authorities. Clients trust the first.
 pub(super) struct Site {
-    trusted: Issuer<'static, KeyPair>,
-    other: Issuer<'static, KeyPair>,
-    root: CertificateDer<'static>,
-    /// The trusted authority's certificate.
-    pub(super) root_pem: String,
+    trusted: Authority,
+    other: Authority,
     provider: Arc<CryptoProvider>,
 }
 
 impl Site {
     pub(super) fn new() -> Checked<Self> {
-        let (trusted, root, root_pem) = authority("DEEP Test CA")?;
-        let (other, ..) = authority("Other CA")?;
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
         Ok(Self {
-            trusted,
-            other,
-            root,
-            root_pem,
-            provider,
+            trusted: Authority::new("DEEP Test CA"),
+            other: Authority::new("Other CA"),
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
         })
+    }
+
+    /// Returns the trusted authority's certificate in PEM.
+    pub(super) fn root_pem(&self) -> String {
+        self.trusted.pem()
     }
 
     pub(super) fn provider(&self) -> Arc<CryptoProvider> {
@@ -101,52 +75,34 @@ impl Site {
     }
 
     pub(super) fn server(&self, shown: Shown) -> Checked<Identity> {
-        let names: &[&str] = match shown {
-            Shown::Good | Shown::Expired | Shown::OtherAuthority => &[HOST, "localhost"],
-            Shown::OtherName => &["other.example.test"],
-            Shown::SrvOnly | Shown::CnOnly => &[],
-            Shown::Wildcard => &["*.example.test"],
-        };
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names)?;
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        match shown {
-            Shown::Expired => {
-                params.not_before = date_time_ymd(2020, 1, 1);
-                params.not_after = date_time_ymd(2020, 2, 1);
-            }
-            Shown::CnOnly => params.distinguished_name.push(DnType::CommonName, HOST),
+        // fetchmail refuses a certificate without a common name.
+        let named = |names| Certificate::server(names).common_name("Test");
+        let host = named(&[HOST, "localhost"]);
+        let services = ["_imaps", "_pop3s", "_submissions"].map(|it| format!("{it}.{DOMAIN}"));
+        Ok(match shown {
+            Shown::Good => host.issue(&self.trusted),
+            Shown::OtherAuthority => host.issue(&self.other),
+            Shown::Expired => host.expired().issue(&self.trusted),
+            Shown::OtherName => named(&["other.example.test"]).issue(&self.trusted),
+            Shown::Wildcard => named(&["*.example.test"]).issue(&self.trusted),
+            Shown::CnOnly => Certificate::server(&[])
+                .common_name(HOST)
+                .issue(&self.trusted),
             Shown::SrvOnly => {
-                let names = ["_imaps", "_pop3s", "_submissions"]
-                    .map(|service| format!("{service}.{DOMAIN}"));
-                params.custom_extensions.push(srv_ids(&names)?);
+                let services = services.each_ref().map(String::as_str);
+                named(&[]).srv_ids(&services).issue(&self.trusted)
             }
-            _ => {}
-        }
-        let issuer = match shown {
-            Shown::OtherAuthority => &self.other,
-            _ => &self.trusted,
-        };
-        issue(params, issuer)
+        })
     }
 
     /// Returns a client's certificate.
     pub(super) fn client(&self, name: &str) -> Checked<Identity> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        issue(params, &self.trusted)
+        Ok(Certificate::client(name).issue(&self.trusted))
     }
 
     /// Returns a client's certificate for a connector.
     pub(super) fn client_key(&self, name: &str) -> Checked<Arc<CertifiedKey>> {
-        let identity = self.client(name)?;
-        let chain = vec![identity.certificate.clone()];
-        Ok(Arc::new(CertifiedKey::from_der(
-            chain,
-            identity.key_der(),
-            &self.provider,
-        )?))
+        Ok(self.client(name)?.certified(&self.provider))
     }
 
     /// Returns an empty revocation list of the trusted authority, which Dovecot wants beside it.
@@ -163,20 +119,18 @@ impl Site {
     }
 
     pub(super) fn roots(&self) -> Checked<RootCertStore> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone())?;
-        Ok(roots)
+        Ok(self.trusted.roots())
     }
 
     pub(super) fn connector(&self) -> Checked<Connector> {
-        let trust = Trust::in_certificates([self.root.clone()])?;
+        let trust = Trust::in_certificates([self.trusted.certificate()])?;
         Ok(Connector::new(self.provider(), Arc::new(trust)))
     }
 
     /// Returns a server's certificates, as the acceptor has them.
     pub(super) fn certificates(&self) -> Checked<Arc<Certificates>> {
         let identity = self.server(Shown::Good)?;
-        let chains = vec![(vec![identity.certificate.clone()], identity.key_der())];
+        let chains = vec![(identity.chain(), identity.private_key())];
         let certificates = Certificates::new(UnknownName::FirstCertificate);
         certificates.replace(CertificateSet::check(
             chains,
@@ -202,50 +156,4 @@ pub(super) fn account(
         .domain(DomainName::parse(DOMAIN)?)
         .server(server.clone());
     Ok(setup(new).build()?)
-}
-
-fn issue(params: CertificateParams, issuer: &Issuer<'static, KeyPair>) -> Checked<Identity> {
-    let key = KeyPair::generate()?;
-    let certificate = params.signed_by(&key, issuer)?;
-    Ok(Identity {
-        certificate: certificate.der().clone(),
-        pem: certificate.pem(),
-        key,
-    })
-}
-
-fn authority(name: &str) -> Checked<(Issuer<'static, KeyPair>, CertificateDer<'static>, String)> {
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.distinguished_name.push(DnType::CommonName, name);
-    let certificate = params.self_signed(&key)?;
-    let (der, pem) = (certificate.der().clone(), certificate.pem());
-    Ok((Issuer::new(params, key), der, pem))
-}
-
-/// The octets of id-on-dnsSRV, 1.3.6.1.5.5.7.8.7 (RFC 4985), with tag and length.
-const DNS_SRV: [u8; 10] = [0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x07];
-
-/// Returns a subjectAltName of SRV-IDs. rcgen writes such a name as `UTF8String`, RFC 4985 says `IA5String`.
-fn srv_ids(names: &[String]) -> Checked<CustomExtension> {
-    let mut sequence = Vec::new();
-    for name in names {
-        let value = tagged(0xa0, &tagged(0x16, name.as_bytes())?)?;
-        sequence.extend(tagged(0xa0, &[DNS_SRV.as_slice(), &value].concat())?);
-    }
-    let subject_alt_name = [2, 5, 29, 17];
-    Ok(CustomExtension::from_oid_content(
-        &subject_alt_name,
-        tagged(0x30, &sequence)?,
-    ))
-}
-
-fn tagged(tag: u8, content: &[u8]) -> Checked<Vec<u8>> {
-    let length = u8::try_from(content.len())
-        .ok()
-        .filter(|length| *length < 0x80);
-    let length = length.ok_or_else(|| Failure::new("too long for a short length"))?;
-    Ok([&[tag, length], content].concat())
 }

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
-};
 use ring::digest::{SHA256, digest};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
+use test_support::pki::{self, Authority, Certificate, rcgen::ExtendedKeyUsagePurpose};
 
-use super::super::outcome::{Checked, Failure};
+use super::super::outcome::Checked;
 
 /// The host of most clients.
 pub(super) const HOST: &str = "smtp.example.com";
@@ -20,23 +17,26 @@ pub(super) const HOST: &str = "smtp.example.com";
 /// A subject that would be a result of its own if it were not quoted.
 const FORGING: &str = "x\"; dkim=pass (\\) header.d=bank.example; y=";
 
-/// A certificate with its key, and the texts that were put into it.
+/// A certificate with its key, and the texts that it contains.
 pub(super) struct Identity {
-    pub(super) certificate: CertificateDer<'static>,
-    pub(super) key: KeyPair,
+    identity: pki::Identity,
     pub(super) subject: String,
     pub(super) alt_names: String,
     pub(super) issuer: String,
 }
 
 impl Identity {
-    pub(super) fn private_key(&self) -> Checked<PrivateKeyDer<'static>> {
-        PrivateKeyDer::try_from(self.key.serialize_der()).map_err(Failure::new)
+    pub(super) fn certificate(&self) -> CertificateDer<'static> {
+        self.identity.certificate()
+    }
+
+    pub(super) fn private_key(&self) -> PrivateKeyDer<'static> {
+        self.identity.private_key()
     }
 
     /// SHA-256 of the public key, as the draft's example has fingerprints.
     pub(super) fn fingerprint(&self) -> String {
-        let octets = digest(&SHA256, &self.key.subject_public_key_info());
+        let octets = digest(&SHA256, &self.identity.public_key());
         let octets: Vec<_> = octets
             .as_ref()
             .iter()
@@ -45,8 +45,6 @@ impl Identity {
         octets.join(":")
     }
 }
-
-type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 /// The server, and a certificate of each kind.
 pub(super) struct World {
@@ -59,78 +57,55 @@ pub(super) struct World {
     unknown_issuer: Identity,
 }
 
-fn authority(name: &str) -> Checked<Issuer> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
+fn certificate(common_name: &str, host: &str) -> Certificate {
+    Certificate::server(&[host])
+        .organization("ACME")
+        .common_name(common_name)
+        .usages(&[
+            ExtendedKeyUsagePurpose::ClientAuth,
+            ExtendedKeyUsagePurpose::ServerAuth,
+        ])
 }
 
-fn params(common_name: &str, host: &str) -> Checked<CertificateParams> {
-    let mut params = CertificateParams::new([host.to_owned()])?;
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    let name = &mut params.distinguished_name;
-    name.push(DnType::OrganizationName, "ACME");
-    name.push(DnType::CommonName, common_name);
-    params.extended_key_usages = vec![
-        ExtendedKeyUsagePurpose::ClientAuth,
-        ExtendedKeyUsagePurpose::ServerAuth,
-    ];
-    Ok(params)
-}
-
+/// Issues a certificate for a host. `subject` is its common name as RFC 4514 escapes it.
 fn issued(
-    issuer: Option<(&Issuer, &str)>,
-    params: CertificateParams,
+    issuer: Option<(&Authority, &str)>,
+    certificate: &Certificate,
     subject: &str,
-) -> Checked<Identity> {
-    let key = KeyPair::generate()?;
+    host: &str,
+) -> Identity {
     let subject = format!("CN={subject},O=ACME");
-    let alt_names = params.subject_alt_names.first().map(|name| match name {
-        rcgen::SanType::DnsName(name) => format!("DNS:{name}"),
-        other => format!("{other:?}"),
-    });
-    let (certificate, issuer) = match issuer {
-        Some((issuer, name)) => (params.signed_by(&key, issuer)?, format!("CN={name}")),
-        None => (params.self_signed(&key)?, subject.clone()),
+    let (identity, issuer) = match issuer {
+        Some((issuer, name)) => (certificate.issue(issuer), format!("CN={name}")),
+        None => (certificate.self_signed(), subject.clone()),
     };
-    Ok(Identity {
-        certificate: certificate.der().clone(),
-        key,
+    Identity {
+        identity,
         subject,
-        alt_names: alt_names.unwrap_or_default(),
+        alt_names: format!("DNS:{host}"),
         issuer,
-    })
+    }
 }
 
 impl World {
     pub(super) fn new() -> Checked<Self> {
-        let (trusted, other) = (authority("Trusted CA")?, authority("Other CA")?);
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted.der().clone())?;
+        let (trusted, other) = (Authority::new("Trusted CA"), Authority::new("Other CA"));
         let by_trusted = Some((&trusted, "Trusted CA"));
-        let mut expired = params(HOST, HOST)?;
-        expired.not_before = date_time_ymd(2000, 1, 1);
-        expired.not_after = date_time_ymd(2001, 1, 1);
+        let client = certificate(HOST, HOST);
         // As RFC 4514 section 2.4 has it.
         let forging = FORGING
             .replace('\\', "\\\\")
             .replace('"', "\\\"")
             .replace(';', "\\;");
+        let server = certificate(super::SERVER, super::SERVER);
         Ok(Self {
-            roots: Arc::new(roots),
-            server: issued(
-                by_trusted,
-                params(super::SERVER, super::SERVER)?,
-                super::SERVER,
-            )?,
-            trusted: issued(by_trusted, params(HOST, HOST)?, HOST)?,
-            forging: issued(by_trusted, params(FORGING, HOST)?, &forging)?,
-            self_signed: issued(None, params(HOST, HOST)?, HOST)?,
-            expired: issued(by_trusted, expired, HOST)?,
-            unknown_issuer: issued(Some((&other, "Other CA")), params(HOST, HOST)?, HOST)?,
+            roots: Arc::new(trusted.roots()),
+            server: issued(by_trusted, &server, super::SERVER, super::SERVER),
+            trusted: issued(by_trusted, &client, HOST, HOST),
+            forging: issued(by_trusted, &certificate(FORGING, HOST), &forging, HOST),
+            self_signed: issued(None, &client, HOST, HOST),
+            expired: issued(by_trusted, &client.clone().expired(), HOST, HOST),
+            unknown_issuer: issued(Some((&other, "Other CA")), &client, HOST, HOST),
         })
     }
 }

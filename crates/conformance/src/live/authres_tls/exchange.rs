@@ -71,16 +71,14 @@ pub(super) async fn send(
     let server = ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(version.only())?
         .with_client_cert_verifier(verifier.clone())
-        .with_single_cert(
-            vec![world.server.certificate.clone()],
-            world.server.private_key()?,
-        )?;
+        .with_single_cert(vec![world.server.certificate()], world.server.private_key())?;
     let client = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(version.only())?
         .with_root_certificates(world.roots.clone());
     let client = match kind.identity(world) {
-        Some(identity) => client
-            .with_client_auth_cert(vec![identity.certificate.clone()], identity.private_key()?)?,
+        Some(identity) => {
+            client.with_client_auth_cert(vec![identity.certificate()], identity.private_key())?
+        }
         None => client.with_no_client_auth(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await?;

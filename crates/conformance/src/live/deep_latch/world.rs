@@ -9,15 +9,8 @@ use deep_latch::{
     MailProtocol, MailStream, MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Rewound,
     RunError, SecurityTag, SmtpClient, TlsStart,
 };
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
-};
-use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    client::WebPkiServerVerifier,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer},
-};
+use rustls::{ClientConfig, client::WebPkiServerVerifier, crypto::ring};
+use test_support::pki::{self, Authority};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
@@ -57,32 +50,16 @@ pub(super) enum Versions {
     Tls12,
 }
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
 pub(super) struct World {
     trusted: Authority,
     other: Authority,
-    roots: Arc<RootCertStore>,
-}
-
-fn authority(name: &str) -> Checked<Authority> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    Ok(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?)
 }
 
 impl World {
     pub(super) fn new() -> Checked<Self> {
-        let (trusted, other) = (authority("Trusted CA")?, authority("Other CA")?);
-        let mut roots = RootCertStore::empty();
-        roots.add(trusted.der().clone())?;
-        let roots = Arc::new(roots);
         Ok(Self {
-            trusted,
-            other,
-            roots,
+            trusted: Authority::new("Trusted CA"),
+            other: Authority::new("Other CA"),
         })
     }
 
@@ -92,31 +69,20 @@ impl World {
         certificate: Certificate,
         versions: Versions,
     ) -> Checked<TlsAcceptor> {
-        let name = match certificate {
-            Certificate::AnotherName => "mail.example.net",
-            _ => HOST,
+        let host = pki::Certificate::server(&[HOST]);
+        let identity = match certificate {
+            Certificate::Good => host.issue(&self.trusted),
+            Certificate::AnotherAuthority => host.issue(&self.other),
+            Certificate::AnotherName => {
+                pki::Certificate::server(&["mail.example.net"]).issue(&self.trusted)
+            }
+            Certificate::Expired => host.expired().issue(&self.trusted),
         };
-        let mut params = CertificateParams::new([name.to_owned()])?;
-        if certificate == Certificate::Expired {
-            params.not_before = date_time_ymd(2000, 1, 1);
-            params.not_after = date_time_ymd(2001, 1, 1);
-        }
-        let issuer = match certificate {
-            Certificate::AnotherAuthority => &self.other,
-            _ => &self.trusted,
-        };
-        let key = KeyPair::generate()?;
-        let chain: Vec<CertificateDer<'static>> =
-            vec![params.signed_by(&key, issuer)?.der().clone()];
-        let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(Failure::new)?;
         let versions = match versions {
             Versions::All => rustls::ALL_VERSIONS,
             Versions::Tls12 => &[&rustls::version::TLS12],
         };
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_protocol_versions(versions)?
-            .with_no_client_auth()
-            .with_single_cert(chain, private)?;
+        let config = identity.server_config(Arc::new(ring::default_provider()), versions);
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
@@ -126,17 +92,16 @@ impl World {
 
     /// The client's side of TLS, for clients that are not deep-latch's.
     pub(super) fn trusting(&self) -> Checked<ClientConfig> {
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(self.roots.clone())
-            .with_no_client_auth();
-        Ok(config)
+        let provider = Arc::new(ring::default_provider());
+        Ok(self
+            .trusted
+            .client_config(provider, rustls::DEFAULT_VERSIONS))
     }
 
     pub(super) fn connector(&self) -> Checked<LatchConnector> {
         let provider = Arc::new(ring::default_provider());
-        let pkix =
-            WebPkiServerVerifier::builder_with_provider(self.roots.clone(), provider.clone());
+        let roots = Arc::new(self.trusted.roots());
+        let pkix = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
         Ok(LatchConnector::new(provider, pkix.build()?))
     }
 }

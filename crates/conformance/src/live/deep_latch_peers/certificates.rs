@@ -1,9 +1,9 @@
 //! Certificates of the peers: a good one, and those that an attacker or a careless operator shows instead.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::{RootCertStore, pki_types::CertificateDer};
+use rustls::RootCertStore;
+use test_support::pki::{Authority, Certificate};
 
 use crate::live::outcome::Checked;
 
@@ -19,66 +19,40 @@ pub(super) enum Shown {
     Expired,
 }
 
-/// Two authorities, of which the client trusts one.
+/// Two authorities. The client trusts the first.
 pub(super) struct Authorities {
-    trusted: Issuer<'static, KeyPair>,
-    certificate: CertificateDer<'static>,
-    pem: String,
-    other: Issuer<'static, KeyPair>,
+    trusted: Authority,
+    other: Authority,
 }
 
 impl Authorities {
     pub(super) fn new() -> Checked<Self> {
-        let (trusted, certificate, pem) = authority("trusted")?;
-        let (other, ..) = authority("other")?;
         Ok(Self {
-            trusted,
-            certificate,
-            pem,
-            other,
+            trusted: Authority::new("trusted"),
+            other: Authority::new("other"),
         })
     }
 
     pub(super) fn roots(&self) -> Checked<Arc<RootCertStore>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone())?;
-        Ok(Arc::new(roots))
+        Ok(Arc::new(self.trusted.roots()))
     }
 
     /// The certificate that the client trusts, in PEM.
-    pub(super) fn pem(&self) -> &str {
-        &self.pem
+    pub(super) fn pem(&self) -> String {
+        self.trusted.pem()
     }
 
     /// Writes `cert.pem` and `key.pem` for a server.
     pub(super) fn write(&self, directory: &Path, shown: Shown) -> Checked<()> {
-        let key = KeyPair::generate()?;
-        let name = match shown {
-            Shown::OfAnotherName => "other.example.com",
-            _ => HOST,
+        // Some foreign clients refuse a certificate without a common name.
+        let named = |name| Certificate::server(&[name]).common_name("Test");
+        let identity = match shown {
+            Shown::Good => named(HOST).issue(&self.trusted),
+            Shown::OfAnotherAuthority => named(HOST).issue(&self.other),
+            Shown::OfAnotherName => named("other.example.com").issue(&self.trusted),
+            Shown::Expired => named(HOST).expired().issue(&self.trusted),
         };
-        let mut params = CertificateParams::new(vec![name.to_owned()])?;
-        if shown == Shown::Expired {
-            params.not_before = date_time_ymd(2020, 1, 1);
-            params.not_after = date_time_ymd(2020, 2, 1);
-        }
-        let issuer = match shown {
-            Shown::OfAnotherAuthority => &self.other,
-            _ => &self.trusted,
-        };
-        let certificate = params.signed_by(&key, issuer)?;
-        fs::write(directory.join("cert.pem"), certificate.pem())?;
-        fs::write(directory.join("key.pem"), key.serialize_pem())?;
+        identity.write(&directory.join("cert.pem"), &directory.join("key.pem"));
         Ok(())
     }
-}
-
-fn authority(name: &str) -> Checked<(Issuer<'static, KeyPair>, CertificateDer<'static>, String)> {
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, name);
-    let certificate = params.self_signed(&key)?;
-    let (der, pem) = (certificate.der().clone(), certificate.pem());
-    Ok((Issuer::new(params, key), der, pem))
 }

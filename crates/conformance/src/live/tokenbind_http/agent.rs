@@ -142,7 +142,7 @@ pub(super) fn permitting(permission: Option<Permission>) -> RequestOptions {
 /// A configuration that offers these identifiers and trusts the sites.
 pub(super) fn config(alpn: &[TokenBindingAlpn]) -> Checked<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(IDENTITY.0.clone())?;
+    roots.add(IDENTITY.certificate())?;
     let finish = |builder: rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>| {
         builder.with_root_certificates(roots).with_no_client_auth()
     };

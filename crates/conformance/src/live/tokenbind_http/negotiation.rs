@@ -96,7 +96,7 @@ fn only(version: &'static rustls::SupportedProtocolVersion) -> Checked<ClientCon
     let both = config(&TokenBindingAlpn::ALL)?;
     let provider = capturing(ring::default_provider());
     let mut roots = RootCertStore::empty();
-    roots.add(IDENTITY.0.clone())?;
+    roots.add(IDENTITY.certificate())?;
     let mut config = ClientConfig::builder_with_provider(provider.into())
         .with_protocol_versions(&[version])?
         .with_root_certificates(roots)

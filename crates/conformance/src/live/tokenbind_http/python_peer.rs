@@ -35,8 +35,8 @@ impl Plan {
     /// One for TLS 1.2 that offers, or has, this identifier.
     pub(super) fn new(alpn: &str) -> Self {
         Self(json!({
-            "certificate": hex::encode(&IDENTITY.0),
-            "private_key": hex::encode(&IDENTITY.1),
+            "certificate": hex::encode(IDENTITY.certificate()),
+            "private_key": hex::encode(IDENTITY.key().serialize_der()),
             "alpn": [alpn],
             "tls": "1.2",
             "extended_master_secret": true,

@@ -1,7 +1,10 @@
 //! A web site on loopback: TLS with Token Binding, served by hand or by the crate's server, and a log of what its
 //! application saw.
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Extension, Router,
@@ -10,12 +13,8 @@ use axum::{
     response::Response,
 };
 use http::{Extensions, Version};
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{
-    HandshakeKind, ServerConfig,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-};
+use rustls::{HandshakeKind, ServerConfig, crypto::ring};
+use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
     ProvidedTokenBinding, ReferredTokenBinding,
     origin::Origin,
@@ -23,17 +22,15 @@ use tokenbind_http::{
     tls::{ServerConfigs, VersionPreference},
 };
 use tokenbind_wire::{TokenBindingAlpn, Verify};
-use tokio::{net::TcpListener, task::AbortHandle};
+use tokio::{net::TcpListener, task::AbortHandle, time::sleep};
 use tower_layer::Layer;
 
 use crate::live::outcome::Checked;
 
-/// The certificate of all sites, and its key in PKCS#8.
-pub(super) static IDENTITY: LazyLock<(CertificateDer<'static>, Vec<u8>)> = LazyLock::new(|| {
-    let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(names).expect("a certificate");
-    (cert.into(), signing_key.serialize_der())
+/// The certificate of all sites, and its key.
+pub(super) static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
+    let certificate = Certificate::server(&["localhost", "127.0.0.1"]);
+    certificate.common_name("Test").self_signed()
 });
 
 /// Which adapter serves.
@@ -118,11 +115,9 @@ impl Setup {
     pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<server::Acceptor> {
         let provider = ring::default_provider();
         let finish = |builder: rustls::ConfigBuilder<ServerConfig, _>| {
-            let (certificate, key) = &*IDENTITY;
-            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
             let mut config = builder
                 .with_no_client_auth()
-                .with_single_cert(vec![certificate.clone()], key)?;
+                .with_single_cert(IDENTITY.chain(), IDENTITY.private_key())?;
             if self.resumption == Resumption::Tickets {
                 config.ticketer = ring::Ticketer::new()?;
             }
@@ -239,6 +234,19 @@ impl Site {
     /// What the application saw since the last call.
     pub(super) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut locked(&self.log.seen))
+    }
+
+    /// Returns the requests that the application received since the last call, once there are `count`, or after 10
+    /// seconds. Over HTTP/2 the application runs in a task of each request, which may begin after the client has
+    /// noticed the end of the connection.
+    pub(super) async fn seen_once(&self, count: usize) -> Vec<Seen> {
+        for _ in 0..10_000 {
+            if locked(&self.log.seen).len() >= count {
+                break;
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        self.seen()
     }
 
     /// Returns the reasons of connections that were terminated since the last call.

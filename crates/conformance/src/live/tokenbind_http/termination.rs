@@ -565,7 +565,7 @@ async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
         .iter()
         .map(|refusal| refusal.kind())
         .collect();
-    let seen = site.seen().len();
+    let seen = site.seen_once(1).await.len();
     same(
         "refusals",
         refusals,

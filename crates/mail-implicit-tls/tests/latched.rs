@@ -1,0 +1,352 @@
+//! Connections to servers on loopback that advertise DEEP: latches are enforced, stored and reported.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[path = "support/site.rs"]
+mod site;
+
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use deep_latch::{
+    Account as LatchAccount, ClientEvent, Host as LatchHost, LatchRecord, LatchStore,
+    MemoryLatchStore, RunError, SecurityTag,
+};
+use mail_implicit_tls::{
+    account::{Account, AccountSetup, Host, LowPrivacy, Server},
+    deep::{LatchedConnector, LatchedFailure},
+    dialogue::DialogueError,
+    failure::{Action, Cause, StatusPage},
+    privacy::PrivacyLevel,
+    service::{Protocol, Service},
+};
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
+
+use self::site::{HOST, Site};
+
+const STATUS: &str = "tls12 tls-cert <https://status.example.org/>";
+
+const LOW: LowPrivacy = LowPrivacy {
+    ignore_certificate: true,
+    clear_text_fallback: true,
+};
+
+/// Answers a line of a client as a server that advertises this status.
+fn answer(protocol: Protocol, line: &str, status: &str) -> String {
+    let tag = line.split(' ').next().unwrap();
+    if line == "PING" {
+        return "PONG\r\n".to_owned();
+    }
+    match protocol {
+        Protocol::Imap if line.contains(" ID ") => {
+            format!("* ID (\"deep\" \"{status}\")\r\n{tag} OK done\r\n")
+        }
+        Protocol::Imap => format!("* CAPABILITY IMAP4rev1 DEEP ID\r\n{tag} OK done\r\n"),
+        Protocol::Pop if line == "CAPA" => {
+            format!("+OK\r\nSASL PLAIN\r\nDEEP {status}\r\n.\r\n")
+        }
+        Protocol::Pop => "+OK\r\n".to_owned(),
+        Protocol::Submission if line.starts_with("EHLO") => {
+            format!("250-hi\r\n250-DEEP {status}\r\n250 AUTH PLAIN\r\n")
+        }
+        Protocol::Submission => "250 2.0.0 OK\r\n".to_owned(),
+    }
+}
+
+/// A server with implicit TLS, and what its clients said.
+struct Serving {
+    port: u16,
+    heard: Arc<Mutex<Vec<String>>>,
+}
+
+async fn serve(protocol: Protocol, config: Arc<ServerConfig>) -> Serving {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let lines = heard.clone();
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let Ok(stream) = TlsAcceptor::from(config.clone()).accept(tcp).await else {
+                continue;
+            };
+            let mut stream = BufReader::new(stream);
+            let greeting = match protocol {
+                Protocol::Imap => "* OK [CAPABILITY IMAP4rev1 DEEP ID AUTH=PLAIN] hi\r\n",
+                Protocol::Pop => "+OK hi\r\n",
+                Protocol::Submission => "220 hi\r\n",
+            };
+            let mut reply = greeting.to_owned();
+            loop {
+                let sent = stream.write_all(reply.as_bytes()).await;
+                let mut line = String::new();
+                if sent.is_err() || stream.flush().await.is_err() {
+                    break;
+                }
+                if !matches!(stream.read_line(&mut line).await, Ok(1..)) {
+                    break;
+                }
+                lines.lock().unwrap().push(line.trim_end().to_owned());
+                reply = answer(protocol, line.trim_end(), STATUS);
+            }
+        }
+    });
+    Serving { port, heard }
+}
+
+fn server(service: Service, port: u16) -> Server {
+    Server::new(service, Host::parse(HOST).unwrap())
+        .with_port(port)
+        .with_address(Ipv4Addr::LOCALHOST.into())
+}
+
+fn account(server: &Server, low: Option<LowPrivacy>) -> Account {
+    let setup = AccountSetup::new(site::id("alice")).server(server.clone());
+    match low {
+        Some(low) => setup.low(low),
+        None => setup,
+    }
+    .build()
+    .unwrap()
+}
+
+fn name() -> LatchAccount {
+    LatchAccount::try_new("alice").unwrap()
+}
+
+async fn latched(store: &dyn LatchStore) -> Vec<String> {
+    let host = LatchHost::try_new(HOST).unwrap();
+    let record = store.load(&name(), &host).await.unwrap();
+    record.latched().map(ToString::to_string).collect()
+}
+
+/// A store in which the host has these latches, and a status page from an earlier connection.
+async fn store_with(tags: &[SecurityTag<'static>]) -> MemoryLatchStore {
+    let store = MemoryLatchStore::default();
+    let host = LatchHost::try_new(HOST).unwrap();
+    let record = LatchRecord::preset(host, tags.iter().cloned());
+    store.merge(&name(), &record).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn latches_and_reports_in_all_protocols() {
+    let site = Site::new();
+    for service in [Service::IMAPS, Service::POP3S, Service::SUBMISSIONS] {
+        let serving = serve(service.protocol, site.server_config()).await;
+        let server = server(service, serving.port);
+        let account = account(&server, None);
+        let store = MemoryLatchStore::default();
+        let connector = site.connector();
+        let connector = LatchedConnector::new(&connector, &store);
+        let mut first = connector.connect(&account, &server).await.unwrap();
+        assert_eq!(latched(&store).await, ["tls-cert", "tls12"]);
+        assert_eq!(first.record().status().unwrap().as_str(), STATUS);
+        let events = first.take_events();
+        let transitions = events
+            .iter()
+            .filter(|event| matches!(event, ClientEvent::Transition(_)));
+        assert_eq!(transitions.count(), 3, "{events:?}");
+        assert_eq!(first.take_events(), []);
+        assert_eq!(
+            first.connection().indication().level(),
+            Some(PrivacyLevel::High)
+        );
+        // The connection is where the client logs in.
+        let mut stream = first.into_connection().into_stream();
+        stream.write_all(b"PING\r\n").await.unwrap();
+        stream.flush().await.unwrap();
+        let mut pong = [0; 6];
+        stream.read_exact(&mut pong).await.unwrap();
+        assert_eq!(&pong, b"PONG\r\n");
+        stream.shutdown().await.unwrap();
+        // The next connection meets what is latched.
+        let mut second = connector.connect(&account, &server).await.unwrap();
+        second.stream().shutdown().await.unwrap();
+        let heard = serving.heard.lock().unwrap().clone();
+        let has_report = heard.iter().any(|line| line.contains("tls-cert"));
+        // Section 7 has no report in POP.
+        assert_eq!(
+            has_report,
+            service.protocol != Protocol::Pop,
+            "{service}: {heard:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn refuses_an_unverified_server_at_the_low_level_once_it_is_latched() {
+    let site = Site::new();
+    let other = site.config_for(&site.issue(&["other.example"]));
+    let serving = serve(Protocol::Imap, other).await;
+    let server = server(Service::IMAPS, serving.port);
+    let account = account(&server, Some(LOW));
+    let connector = site.connector();
+
+    // Without a latch the account ignores the certificate, and only what was negotiated is latched.
+    let empty = MemoryLatchStore::default();
+    let connection = LatchedConnector::new(&connector, &empty)
+        .connect(&account, &server)
+        .await
+        .unwrap();
+    assert_eq!(
+        connection.connection().indication().level(),
+        Some(PrivacyLevel::Low)
+    );
+    assert_eq!(latched(&empty).await, ["tls12"]);
+    drop(connection);
+
+    let store = store_with(&[SecurityTag::TLS_CERT]).await;
+    let refused = LatchedConnector::new(&connector, &store)
+        .connect(&account, &server)
+        .await
+        .unwrap_err();
+    let LatchedFailure::Latches(error) = &refused else {
+        panic!("{refused}")
+    };
+    let RunError::Refused { failure, .. } = error.as_ref() else {
+        panic!("{error}")
+    };
+    assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
+    assert_eq!(
+        refused.actions(),
+        [Action::WorkOffline, Action::TryAgainLater]
+    );
+}
+
+#[tokio::test]
+async fn names_the_latches_when_the_certificate_is_refused_at_the_high_level() {
+    let site = Site::new();
+    // The first connection records the status page, the second is another's.
+    let serving = serve(Protocol::Imap, site.server_config()).await;
+    let good = server(Service::IMAPS, serving.port);
+    let store = MemoryLatchStore::default();
+    let connector = site.connector();
+    let connector = LatchedConnector::new(&connector, &store);
+    connector
+        .connect(&account(&good, None), &good)
+        .await
+        .unwrap();
+
+    let other = site.config_for(&site.issue(&["other.example"]));
+    let serving = serve(Protocol::Imap, other).await;
+    let bad = server(Service::IMAPS, serving.port);
+    let refused = connector.connect(&account(&bad, None), &bad).await;
+    let refused = refused.unwrap_err();
+    assert!(matches!(refused, LatchedFailure::Latches(_)), "{refused}");
+    let page = StatusPage::parse("https://status.example.org/").unwrap();
+    assert_eq!(
+        refused.actions(),
+        [
+            Action::WorkOffline,
+            Action::TryAgainLater,
+            Action::OpenStatusPage(page)
+        ]
+    );
+    assert_eq!(serving.heard.lock().unwrap().len(), 0);
+
+    // Without latches it is a failure of the connection.
+    let empty = MemoryLatchStore::default();
+    let connector = site.connector();
+    let failed = LatchedConnector::new(&connector, &empty)
+        .connect(&account(&bad, None), &bad)
+        .await
+        .unwrap_err();
+    let LatchedFailure::Connection(failure) = &failed else {
+        panic!("{failed}")
+    };
+    assert!(matches!(failure.cause(), Cause::NotVerified(_)));
+    assert_eq!(failed.actions(), failure.actions());
+}
+
+#[tokio::test]
+async fn never_uses_clear_text_once_tls_is_latched() {
+    let site = Site::new();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] no TLS\r\n";
+            let _ = tcp.write_all(greeting).await;
+            let mut read = Vec::new();
+            let _ = tcp.read_to_end(&mut read).await;
+            assert_eq!(read, b"", "nothing is sent in clear text");
+        }
+    });
+    let server = server(Service::IMAP_STARTTLS, port);
+    let connector = site.connector().with_deadline(Duration::from_secs(5));
+    for low in [None, Some(LOW)] {
+        let account = account(&server, low);
+        let store = store_with(&[SecurityTag::TLS12]).await;
+        let refused = LatchedConnector::new(&connector, &store)
+            .connect(&account, &server)
+            .await
+            .unwrap_err();
+        let LatchedFailure::Latches(error) = &refused else {
+            panic!("{refused}")
+        };
+        let RunError::Refused { failure, .. } = error.as_ref() else {
+            panic!("{error}")
+        };
+        assert_eq!(failure.tags(), [SecurityTag::TLS12]);
+        assert!(!failure.may_report());
+
+        let empty = MemoryLatchStore::default();
+        let result = LatchedConnector::new(&connector, &empty)
+            .connect(&account, &server)
+            .await;
+        match (low, result) {
+            (None, Err(LatchedFailure::Connection(failure))) => {
+                assert_eq!(failure.cause(), &Cause::Dialogue(DialogueError::NoStartTls));
+            }
+            (Some(_), Ok(mut connection)) => {
+                assert_eq!(connection.connection().indication().level(), None);
+                assert_eq!(connection.take_events(), []);
+                connection
+                    .logged_in(deep_latch::Login::Done, &empty)
+                    .await
+                    .unwrap();
+            }
+            (_, result) => panic!("{result:?}"),
+        }
+        assert_eq!(latched(&empty).await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn latches_nothing_that_comes_after_a_broken_connection() {
+    let site = Site::new();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            drop(tcp)
+        }
+    });
+    let server = server(Service::IMAPS, port);
+    let store = store_with(&[SecurityTag::TLS12]).await;
+    let connector = site.connector();
+    // A connection that broke says nothing about latches.
+    let failed = LatchedConnector::new(&connector, &store)
+        .connect(&account(&server, None), &server)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(failed, LatchedFailure::Connection(_)),
+        "{failed:?}"
+    );
+}
