@@ -124,7 +124,7 @@ async fn refuses_to_write_where_a_new_connection_can_lose_what_it_confirms() {
             assert_eq!(kind(add(&store, "lost").await), ErrorKind::NotDurable);
         }
         assert_eq!(kind(open(&database, OPTIONS).await), ErrorKind::NotDurable);
-        // What is there can be read.
+        // The stored notes can be read.
         assert!(count(&store).await.unwrap() > 0);
         execute(&mut around, on).await;
         add(&store, "kept").await.unwrap();
@@ -207,7 +207,7 @@ async fn waits_for_a_lock_no_longer_than_told() {
         "{:?}",
         begun.elapsed()
     );
-    // Nothing goes on waiting on the server.
+    // No statement is still waiting on the server.
     tokio::time::sleep(HASTY.timeout * 2).await;
     let waiting = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted";
     let waiting: i64 = query_scalar(waiting).fetch_one(&mut *lock).await.unwrap();
@@ -282,7 +282,7 @@ async fn gives_up_on_a_server_that_falls_silent_and_uses_it_again_when_it_answer
         assert_eq!(kind(add(&store, "two").await), ErrorKind::Unavailable);
     }
     assert_eq!(kind(open(&database, HASTY).await), ErrorKind::Unavailable);
-    // Seven waits, of which each may be a little longer than told.
+    // Seven waits, each of which may be a little longer than the limit.
     assert!(
         begun.elapsed() < Duration::from_secs(15),
         "{:?}",

@@ -343,7 +343,7 @@ async fn makes_its_files_for_their_owner_from_the_first_moment_on() {
     let watch = || {
         while !made.load(Ordering::Relaxed) {
             for entry in fs::read_dir(directory.path()).unwrap().flatten() {
-                // It may be gone.
+                // The file may be gone.
                 if let Ok(metadata) = fs::symlink_metadata(entry.path()) {
                     let mode = metadata.permissions().mode() & 0o777;
                     seen.lock().unwrap().insert(mode);

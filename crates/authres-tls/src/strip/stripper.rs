@@ -479,10 +479,7 @@ impl<'p> Stripper<'p> {
             // They are no part of the name: they may stay.
             self.write_to(self.at, out);
             self.begun.clear();
-            self.begun.push(Begun {
-                odd: true,
-                ..Begun::at(self.at, false, &self.count)
-            });
+            self.begun.push(Begun::at(self.at, false, &self.count));
         } else {
             self.begun.clear();
             let field = Begun {

@@ -208,7 +208,7 @@ async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Err
     let filled = async {
         let connect = SqliteConnectOptions::new()
             .filename(&temporary)
-            // What is lost here is made again.
+            // A database that is lost here is made again.
             .journal_mode(SqliteJournalMode::Memory)
             .synchronous(SqliteSynchronous::Off);
         let failed = classified::<Sqlite>;
@@ -280,7 +280,7 @@ fn connect_options(
         // pragma more.
         .synchronous(SqliteSynchronous::Extra)
         .pragma("fullfsync", "on")
-        // What is deleted is overwritten, and nothing goes into files elsewhere.
+        // Deleted data is overwritten, and no data goes into other files.
         .pragma("secure_delete", "on")
         .pragma("temp_store", "memory")
 }

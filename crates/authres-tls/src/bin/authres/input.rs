@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_says_what_a_file_is() {
+    fn detects_kind_of_file_by_first_line() {
         assert_eq!(kind(""), Kind::Message);
         assert_eq!(kind_of(b"A: b\r\nC: d\r\n", false), Kind::Message);
         assert_eq!(kind("mx.example; none"), Kind::Value);
@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn only_line_ends_that_are_lf_all_over_are_restored() {
+    fn restores_line_ends_only_if_all_are_lf() {
         let restored = |text: &str| {
             let ends = LineEnds::of(text.as_bytes());
             (

@@ -352,6 +352,30 @@ mod tests {
     }
 
     #[test]
+    fn reads_separator_that_is_too_long_as_text() {
+        let long = "a".repeat(2000);
+        let file = format!("From {long}@b Thu Jan  1 00:00:00 2026\nA: b\n");
+        let (messages, before, warning) = split(Format::Auto, &file);
+        assert_eq!(
+            (messages, before.as_str()),
+            (vec![message(1, "", &file)], "")
+        );
+        assert!(warning.is_some_and(|it| it.starts_with("line 1 begins with \"From \"")));
+        let file = format!("{}{DATE}\nA: b\n", "\n".repeat(LONGEST_HELD));
+        let (messages, _, warning) = split(Format::Auto, &file);
+        assert_eq!((messages, warning), (vec![message(1, "", &file)], None));
+    }
+
+    #[test]
+    fn reads_line_of_carriage_returns_as_text() {
+        let mbox = format!("{DATE}\nA: b\n\n\r\r\n{DATE}\nC: d\n");
+        let (messages, _, warning) = split(Format::Auto, &mbox);
+        let text = format!("A: b\n\n\r\r\n{DATE}\nC: d\n");
+        assert_eq!(messages, [message(2, &format!("{DATE}\n"), &text)]);
+        assert!(warning.is_some_and(|it| it.starts_with("line 5 begins with \"From \"")));
+    }
+
+    #[test]
     fn finds_an_mbox_after_empty_lines() {
         for empty in ["\n", "\r\n", "\n\n\r\n"] {
             let (messages, before, warning) =

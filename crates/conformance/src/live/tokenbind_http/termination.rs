@@ -4,10 +4,11 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Router, routing::get};
+use test_support::keys::VerifyWith;
 use tokenbind_http::{header::HeaderErrorKind, server};
 use tokenbind_wire::{
-    DecodeOptions, EncodingProfile, ErrorKind, KeyParameters, Limits, P256Key, RustCrypto, Sign,
-    SignatureInvalid, SignedOctets, TerminateKind, TokenBindingAlpn, Verify,
+    DecodeOptions, EncodingProfile, ErrorKind, KeyParameters, Limits, P256Key, Sign,
+    SignatureInvalid, TerminateKind, TokenBindingAlpn,
 };
 
 use super::{
@@ -221,7 +222,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
         0,
     );
 
-    // Another key, a key that nobody verifies, signatures of others.
+    // Another key, a key that the verifier does not support, signatures of others.
     let changed = header(&message(&[client.binding(PROVIDED, &client.other)?]));
     let kind = server::TerminateKind::ProvidedKeyChanged;
     case(
@@ -437,34 +438,6 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
     Ok(cases)
 }
 
-/// Verifies nothing.
-struct Blind;
-
-impl Verify for Blind {
-    fn supports(&self, _: KeyParameters) -> bool {
-        false
-    }
-
-    fn verify_p256(
-        &self,
-        coordinates: &[u8; 64],
-        octets: &SignedOctets,
-        signature: &[u8; 64],
-    ) -> Result<(), SignatureInvalid> {
-        RustCrypto.verify_p256(coordinates, octets, signature)
-    }
-
-    fn verify_rsa2048(
-        &self,
-        _: &[u8],
-        _: &[u8],
-        _: &SignedOctets,
-        _: &[u8; 256],
-    ) -> Result<(), SignatureInvalid> {
-        Err(SignatureInvalid)
-    }
-}
-
 /// A site of each sort.
 struct Sites {
     site: Site,
@@ -485,7 +458,7 @@ impl Sites {
             ..setup.clone()
         };
         let blind = Setup {
-            verifier: Some(Arc::new(Blind)),
+            verifier: Some(Arc::new(VerifyWith::new(&[], |_| Err(SignatureInvalid)))),
             ..setup.clone()
         };
         let limits = Limits {

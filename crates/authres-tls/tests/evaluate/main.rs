@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+mod support;
+
 use authres_tls::{
     AuthenticationResults, Options, Policy, Session, TlsResInfo,
     facts::{
@@ -23,78 +25,10 @@ use authres_tls::{
     tls::{CipherSuite, ProtocolVersion, Strength, TlsProperty, TlsResult, Verification},
 };
 
-fn fields(name: &str) -> CertificateFields {
-    CertificateFields {
-        subject: Some(DistinguishedName::parse(format!("CN={name}")).unwrap()),
-        alt_names: Some(AltNames::parse(format!("DNS:{name}")).unwrap()),
-        issuer: Some(DistinguishedName::parse(format!("CN=CA of {name}")).unwrap()),
-        sha256: Some([1; 32]),
-        public_key_sha256: Some([2; 32]),
-        public_key_bits: Some(2048),
-    }
-}
-
-fn over_tls(client: ClientCertificate) -> Session {
-    Session::Tls(TlsSession {
-        version: Some(ProtocolVersion::Tls1_3),
-        cipher_suite: CipherSuite::from_description("TLS_AES_128_GCM_SHA256"),
-        key_bits: Some(128),
-        client,
-        server: Some(Box::new(fields("mx.example.net"))),
-    })
-}
-
-/// Verdicts on a certificate, and what DANE and local policies outweigh.
-type Facts = (
-    ChainVerdict,
-    HostVerdict,
-    DaneVerdict,
-    LocalVerdict,
-    Outweigh,
-);
-
-fn each(mut check: impl FnMut(Facts, &TlsReport)) {
-    let mut seen = 0;
-    for chain in ChainVerdict::ALL {
-        for host in HostVerdict::ALL {
-            for dane in DaneVerdict::ALL {
-                for local in LocalVerdict::ALL {
-                    for outweigh in Outweigh::ALL {
-                        let facts = (chain, host, dane, local, outweigh);
-                        check(facts, &report(facts));
-                        seen += 1;
-                    }
-                }
-            }
-        }
-    }
-    assert_eq!(seen, 13 * 3 * 4 * 3 * 3);
-}
-
-fn report((chain, host, dane, local, outweigh): Facts) -> TlsReport {
-    let presented = PresentedCertificate {
-        fields: fields("smtp.example.com"),
-        chain,
-        host,
-        dane,
-        local,
-    };
-    let policy = Policy {
-        outweigh,
-        ..Policy::default()
-    };
-    policy.evaluate(&over_tls(presented.into()))
-}
-
-fn value(report: &TlsReport, property: TlsProperty) -> Option<&str> {
-    let mut properties = report.properties.iter();
-    properties
-        .find(|(it, _)| *it == property)
-        .map(|(_, value)| value.as_str())
-}
+use support::*;
 
 #[test]
-fn pass_needs_something_that_vouches_the_host_and_no_word_against() {
+fn passes_only_with_voucher_and_host_and_without_refusal() {
     let mut passed = 0;
     each(|facts, report| {
         let (chain, host, dane, local, outweigh) = facts;
@@ -127,7 +61,7 @@ fn pass_needs_something_that_vouches_the_host_and_no_word_against() {
 }
 
 #[test]
-fn nothing_that_is_not_known_helps_to_pass() {
+fn passes_never_because_of_unknown_fact() {
     each(|facts, report| {
         let (chain, host, dane, local, outweigh) = facts;
         if report.result == TlsResult::Pass {
@@ -170,7 +104,7 @@ fn nothing_that_is_not_known_helps_to_pass() {
 }
 
 #[test]
-fn a_better_word_never_makes_what_passes_fail() {
+fn keeps_pass_when_fact_becomes_better() {
     each(|facts, report| {
         let (chain, host, dane, local, outweigh) = facts;
         if report.result != TlsResult::Pass {
@@ -189,7 +123,7 @@ fn a_better_word_never_makes_what_passes_fail() {
 }
 
 #[test]
-fn each_result_is_what_the_draft_says_it_is() {
+fn returns_each_result_as_draft_defines_it() {
     let mut results = Vec::new();
     each(|facts, report| {
         let (chain, host, dane, local, outweigh) = facts;
@@ -238,7 +172,7 @@ fn each_result_is_what_the_draft_says_it_is() {
 }
 
 #[test]
-fn a_word_against_the_certificate_is_a_failure_whatever_else_is_said() {
+fn fails_with_any_verdict_against_certificate() {
     each(|facts, report| {
         let (chain, _, dane, local, _) = facts;
         let against = [
@@ -257,7 +191,7 @@ fn a_word_against_the_certificate_is_a_failure_whatever_else_is_said() {
 }
 
 #[test]
-fn what_was_not_to_be_had_is_never_a_verdict() {
+fn reports_no_verdict_for_unavailable_facts() {
     each(|facts, report| {
         let (chain, _, dane, local, _) = facts;
         let against = local == LocalVerdict::Refused || dane == DaneVerdict::Mismatch;
@@ -280,7 +214,7 @@ fn what_was_not_to_be_had_is_never_a_verdict() {
 }
 
 #[test]
-fn cert_verif_says_what_vouched() {
+fn writes_voucher_as_cert_verif() {
     each(|facts, report| {
         let (chain, _, dane, local, _) = facts;
         let verif = value(report, TlsProperty::CertVerif);
@@ -324,7 +258,7 @@ fn field(report: &TlsReport) -> String {
 }
 
 #[test]
-fn every_report_reads_back_without_a_lint() {
+fn reads_every_report_back_without_lint() {
     each(|facts, report| {
         let field = field(report);
         let header = AuthenticationResults::parse(field.as_bytes(), &Options::strict()).unwrap();
@@ -338,7 +272,7 @@ fn every_report_reads_back_without_a_lint() {
 }
 
 #[test]
-fn without_a_certificate_nothing_is_said_of_one_and_nothing_passes() {
+fn reports_no_certificate_and_no_pass_without_certificate() {
     for (client, comment) in [
         (ClientCertificate::Unknown, "client certificate not known"),
         (
@@ -367,7 +301,7 @@ fn without_a_certificate_nothing_is_said_of_one_and_nothing_passes() {
 }
 
 #[test]
-fn in_clear_is_none_and_so_is_a_cipher_that_does_not_encrypt() {
+fn returns_none_in_clear_and_for_cipher_without_encryption() {
     let none = |comment| TlsReport {
         result: TlsResult::None,
         comment,
@@ -420,7 +354,7 @@ fn disclosed(disclosure: Disclosure) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn what_is_not_to_be_disclosed_is_not_written() {
+fn writes_only_disclosed_properties() {
     let key = ["02"; 32].join(":");
     let certificate = ["01"; 32].join(":");
     let all = [
@@ -458,7 +392,7 @@ fn what_is_not_to_be_disclosed_is_not_written() {
 }
 
 #[test]
-fn strength_is_rated_only_by_what_is_known() {
+fn rates_strength_only_by_known_facts() {
     let suites = [
         None,
         Some("TLS_RSA_WITH_RC4_128_SHA"),
