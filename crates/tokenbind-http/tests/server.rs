@@ -164,13 +164,13 @@ fn reports_each_reason_to_terminate_and_keeps_it() {
         (text("AAAAA"), h(Header::Length), "Token-Binding", 5, tb("a length that base64url cannot have", 5)),
         (text("AB"), h(Header::TrailingBits), "Token-Binding", 1, tb("unused bits that are not zero", 1)),
         (vec![], m(TerminateKind::MissingMessage), "TokenBindingMessage", 0,
-            "TokenBindingMessage: negotiated but not sent at byte 0".into()),
+            "TokenBindingMessage: not sent, but Token Binding was negotiated at byte 0".into()),
         (text("AAA"), m(TerminateKind::Malformed(ErrorKind::NoTokenBinding)), "TokenBindingMessage.tokenbindings", 2,
             "TokenBindingMessage.tokenbindings: no TokenBinding at byte 2".into()),
         (text(&referred_only), m(TerminateKind::MissingProvided), "TokenBindingMessage.tokenbindings", 2,
             "TokenBindingMessage.tokenbindings: no provided_token_binding at byte 2".into()),
         (text(&by_rsa), m(TerminateKind::KeyParametersMismatch { negotiated }), "TokenBindingID.algorithm", 3,
-            "TokenBindingID.algorithm: p256 was negotiated at byte 3".into()),
+            "TokenBindingID.algorithm: not a p256 key, which was negotiated at byte 3".into()),
     ];
     for (values, kind, field, offset, text) in cases {
         let mut binding = server(session);

@@ -123,7 +123,7 @@ impl fmt::Display for TerminateReason {
             (Some(reason), _) => return reason.fmt(f),
             (None, TerminateKind::Header(kind)) => kind.text(),
             (None, TerminateKind::Message(wire::TerminateKind::NotNegotiated)) => {
-                "sent but not negotiated"
+                "sent, but Token Binding was not negotiated"
             }
             (None, TerminateKind::Message(kind)) => kind.name(),
             (None, TerminateKind::MissingInLaterRequest) => "missing in a request after the first",
