@@ -976,7 +976,7 @@ async fn asks_for_records_again_on_each_connection() {
         asked.sort_unstable_by_key(|it| questions.iter().position(|question| question == it));
         assert_eq!(asked, questions);
     }
-    // The session would be resumed, but the record is another one now.
+    // The record is another one now.
     *resolver.tlsa.lock().unwrap() = Some(dane_ee(&Site::new().root()));
     let Cause::NotVerified(verdict) = cause(&connector, &account, &server).await else {
         panic!("not verified expected")

@@ -188,8 +188,8 @@ fn judge_host(
     let trust = Trust::in_certificates([anchor.unwrap_or(&other).der.clone()]).unwrap();
     let (account, server) = account(source);
     let provider = rustls::crypto::ring::default_provider();
-    let verifier = ServerVerifier::new(&account, &server, Arc::new(trust), &provider);
-    verifier.set_dane(Some(Arc::new(TlsaJudge::new(records, rules))));
+    let verifier = ServerVerifier::new(&account, &server, Arc::new(trust), &provider)
+        .with_dane(Arc::new(TlsaJudge::new(records, rules)));
     let now = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
     let verdict = verifier.judge(&sent[0], &sent[1..], now);
     let accepted = verifier.accepts(&verdict);

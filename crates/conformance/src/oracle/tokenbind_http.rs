@@ -44,7 +44,7 @@ fn web_safe(value: &[u8], allow_padding: bool) -> Result<Vec<u8>, (&'static str,
     if value.is_empty() {
         return Err(("empty", 0));
     }
-    // Of 65,537 octets, and a multiple of four.
+    // Base64 of 65,537 octets: a multiple of four.
     if value.len() > 87384 {
         return Err(("too-long", 87384));
     }

@@ -128,7 +128,7 @@ async fn resume(alpn: TokenBindingAlpn, setup: &Setup) -> Checked<()> {
         uniques.push(unique);
         agent.client.close_idle();
     }
-    // On one that was opened by hand the client's kind of handshake can be looked at.
+    // A connection that was opened by hand shows the kind of the client's handshake.
     let mut raw = agent.connect(&site).await?;
     same("identifier", raw.alpn().as_deref(), Some(alpn.as_str()))?;
     same("handshake", raw.handshake(), Some(Resumed))?;

@@ -351,7 +351,7 @@ async fn unsupported(of_provider: TokenBindingAlpn) -> Checked<()> {
     let ids = (provided.clone(), Some("unsupported 4.1".to_owned()));
     same("RSA", issued(&issuer)?, ids)?;
 
-    // By hand: the key behind the algorithm cannot be read, or can and is not understood.
+    // By hand: the key after the algorithm cannot be read, or can be read and is not supported.
     let other = P256Key::generate()?;
     let key = forge::key_id(&other)?;
     let unreadable = forge::binding(REFERRED, &[4, 9, 1, 2, 3, 4, 5], &[0; 64], &[]);

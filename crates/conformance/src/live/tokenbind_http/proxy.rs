@@ -30,7 +30,7 @@ async fn backend_server() -> Checked<(Uri, Arc<Mutex<Vec<Told>>>)> {
     let app = Router::new().fallback(any(move |headers: HeaderMap| async move {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         told.push(about_token_binding(&headers));
-        // What a backend says in these names is not for the client.
+        // A backend's fields of these names do not reach the client.
         [("sec-provided-token-binding-id", "from the backend")]
     }));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -65,7 +65,7 @@ fn reverse_proxy(backend: Uri) -> Router {
         }
         let passed_on = passed_on.body(request.into_body()).unwrap_or_default();
         match client.request(passed_on).await {
-            // Nobody asked for another protocol.
+            // The client did not ask for another protocol.
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 StatusCode::BAD_GATEWAY.into_response()
             }

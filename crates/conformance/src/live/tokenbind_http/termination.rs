@@ -7,8 +7,8 @@ use axum::{Router, routing::get};
 use test_support::keys::VerifyWith;
 use tokenbind_http::{HeaderErrorKind, RefusalKind, ServerOptions};
 use tokenbind_wire::{
-    DecodeOptions, EncodingProfile, ErrorKind, Limits, P256Key, Sign, SignatureInvalid,
-    TerminateKind, TokenBindingAlpn,
+    DecodeOptions, EncodingProfile, ErrorKind, KeyParameters, Limits, P256Key, Sign,
+    SignatureInvalid, TerminateKind, TokenBindingAlpn,
 };
 
 use super::{
@@ -222,7 +222,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
         0,
     );
 
-    // Another key, a key that nobody verifies, signatures of others.
+    // Another key, a key that the verifier does not support, signatures of others.
     let changed = header(&message(&[client.binding(PROVIDED, &client.other)?]));
     let kind = RefusalKind::ProvidedKeyChanged;
     case(
