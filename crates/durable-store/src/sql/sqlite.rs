@@ -48,6 +48,14 @@ impl SqlDatabase for Sqlite {
     const COUNT_TABLES: &'static str =
         "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
 
+    fn run<'c>(
+        connection: &'c mut SqliteConnection,
+        statement: &'static str,
+    ) -> ConnectionFuture<'c, Result<(), sqlx::Error>> {
+        let statement = sqlx::raw_sql(statement);
+        Box::pin(async move { connection.execute(statement).await.map(drop) })
+    }
+
     fn rows_affected(result: &SqliteQueryResult) -> u64 {
         result.rows_affected()
     }
