@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use http::StatusCode;
-use tokenbind_http::RequestOptions;
+use tokenbind_http::client::RequestOptions;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use crate::{
