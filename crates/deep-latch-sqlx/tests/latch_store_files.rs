@@ -87,7 +87,7 @@ async fn new_sqlite(path: &Path) -> SqliteLatchStore {
 }
 
 #[tokio::test]
-async fn is_one_store_by_all_names_of_its_file() {
+async fn opens_one_store_by_all_names_of_its_file() {
     let (directory, _) = place();
     let at = |name: &str| directory.path().join(name);
     fs::create_dir(at("real")).unwrap();

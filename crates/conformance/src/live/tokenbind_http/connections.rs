@@ -86,7 +86,7 @@ pub(super) async fn full(alpn: TokenBindingAlpn) -> Checked {
     }
     passed(format!(
         "{}: requests with 0 to {BODY_BYTES} bytes, three on one connection; key and tls_unique alike \
-         on both sides, two agents have two keys; serve_connection, TokenBindingServer",
+         on both sides, two agents have two keys; serve_connection, Server",
         alpn.as_str()
     ))
 }
@@ -110,7 +110,7 @@ pub(super) async fn resumed(alpn: TokenBindingAlpn) -> Checked {
             .map_err(|failure| failure.of(&what))?;
     }
     passed(format!(
-        "{}: resumed by session id and by ticket, serve_connection and TokenBindingServer; tls_unique alike on both sides and \
+        "{}: resumed by session id and by ticket, serve_connection and Server; tls_unique alike on both sides and \
          new on each connection; the same key",
         alpn.as_str()
     ))

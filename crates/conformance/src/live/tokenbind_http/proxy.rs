@@ -6,7 +6,7 @@ use axum::{Router, body::Body, extract::Request, response::IntoResponse, routing
 use http::{HeaderMap, StatusCode, Uri};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokenbind_http::{
-    TokenBindings, encode_header,
+    TokenBindings, header,
     proxy::{forward, strip},
 };
 use tokenbind_wire::{P256Key, TokenBindingAlpn};
@@ -103,8 +103,8 @@ pub(super) async fn backend() -> Checked {
         let provided = forge::id(PROVIDED, &*own)?;
         let other = P256Key::generate()?;
         let name = |name: &str, value: String| (name.to_owned(), value);
-        let provided = name("sec-provided-token-binding-id", encode_header(&provided));
-        let referred = encode_header(&forge::id(REFERRED, &other)?);
+        let provided = name("sec-provided-token-binding-id", header::encode(&provided));
+        let referred = header::encode(&forge::id(REFERRED, &other)?);
         let referred = name("sec-referred-token-binding-id", referred);
         let unsupported = "4.9".to_owned();
         let unsupported = name("sec-unsupported-referred-token-binding", unsupported);
