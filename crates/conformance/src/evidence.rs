@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_test_counts_as_passed_only_if_it_passed_wherever_it_stands() {
+    fn counts_a_test_as_passed_only_if_it_passed_in_each_binary() {
         let mut run = TestRun::default();
         run.read(
             "p",

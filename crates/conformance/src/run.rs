@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn evidence_must_have_run_and_passed() {
+    fn requires_evidence_that_ran_and_passed() {
         let vector = ledger("vector:a/b/c");
         assert_eq!(
             states(&vector, &suites(true, "x")),
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_that_names_an_unknown_requirement_is_a_problem() {
+    fn reports_a_case_that_names_an_unknown_requirement() {
         let (_, _, problems) = states(&ledger("vector:a/b/c"), &suites(true, "y"));
         assert_eq!(
             problems,

@@ -167,7 +167,7 @@ fn is_case(span: &str) -> bool {
 }
 
 #[test]
-fn cite_tests_vectors_and_scenarios_that_exist() -> Result<(), Box<dyn Error>> {
+fn finds_each_test_vector_and_scenario_that_the_documents_cite() -> Result<(), Box<dyn Error>> {
     let root = repository();
     let names = Names::read(&root)?;
     let mut missing = Vec::new();

@@ -16,9 +16,10 @@ use http::{Extensions, Version};
 use rustls::{HandshakeKind, ServerConfig, crypto::ring};
 use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
-    Origin, ProvidedTokenBinding, ReferredTokenBinding, Refusal, ServerConfigs, ServerOptions,
-    TokenBindingAcceptor, TokenBindingConnection, TokenBindingPeer, TokenBindingServer,
-    VersionPreference, serve_connection,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    origin::Origin,
+    server::{self, serve_connection},
+    tls::{ServerConfigs, VersionPreference},
 };
 use tokenbind_wire::{TokenBindingAlpn, Verify};
 use tokio::{net::TcpListener, task::AbortHandle, time::sleep};
@@ -35,9 +36,9 @@ pub(super) static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
 /// Which adapter serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Adapter {
-    /// `serve_connection`, called by the site's own accept loop.
+    /// `serve_connection`, below a loop of one's own.
     Connection,
-    /// `TokenBindingServer`.
+    /// `server::Server`.
     Server,
 }
 
@@ -45,21 +46,21 @@ impl Adapter {
     pub(super) const BOTH: [Self; 2] = [Self::Connection, Self::Server];
 }
 
-/// The kind of session resumption.
+/// How sessions are resumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resumption {
     SessionIds,
     Tickets,
 }
 
-/// The configuration of a site.
+/// How a site is set up.
 #[derive(Clone)]
 pub(super) struct Setup {
     pub(super) alpn: Vec<TokenBindingAlpn>,
     pub(super) preference: VersionPreference,
     pub(super) resumption: Resumption,
     pub(super) adapter: Adapter,
-    pub(super) options: ServerOptions,
+    pub(super) options: server::Options,
     pub(super) verifier: Option<Arc<dyn Verify + Send + Sync>>,
 }
 
@@ -70,13 +71,13 @@ impl Default for Setup {
             preference: VersionPreference::default(),
             resumption: Resumption::SessionIds,
             adapter: Adapter::Connection,
-            options: ServerOptions::default(),
+            options: server::Options::default(),
             verifier: None,
         }
     }
 }
 
-/// The application's view of a request. Identifiers and `tls_unique` in hex.
+/// What the application saw of a request. Identifiers and `tls_unique` in hex.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) path: String,
@@ -86,11 +87,11 @@ pub(super) struct Seen {
     pub(super) tls_unique: Option<String>,
 }
 
-/// The events of a site so far.
+/// What became of a site so far.
 #[derive(Default)]
 pub(super) struct Log {
     seen: Mutex<Vec<Seen>>,
-    refusals: Mutex<Vec<Refusal>>,
+    refusals: Mutex<Vec<server::TerminateReason>>,
     handshakes: Mutex<Vec<Option<HandshakeKind>>>,
 }
 
@@ -111,7 +112,7 @@ impl Setup {
         }
     }
 
-    pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<TokenBindingAcceptor> {
+    pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<server::Acceptor> {
         let provider = ring::default_provider();
         let finish = |builder: rustls::ConfigBuilder<ServerConfig, _>| {
             let mut config = builder
@@ -124,7 +125,7 @@ impl Setup {
         };
         let configs = ServerConfigs::build(provider, &self.alpn, self.preference, finish)?;
         let log = log.clone();
-        let acceptor = TokenBindingAcceptor::new(configs)
+        let acceptor = server::Acceptor::new(configs)
             .with_options(self.options)
             .on_terminate(move |refusal| locked(&log.refusals).push(refusal));
         Ok(match &self.verifier {
@@ -145,7 +146,7 @@ impl Setup {
                 tokio::spawn(serve_by_hand(listener, acceptor, app, log.clone()))
             }
             Adapter::Server => {
-                let server = TokenBindingServer::new(acceptor);
+                let server = server::Server::new(acceptor);
                 tokio::spawn(async move { server.serve(listener, app).await })
             }
         };
@@ -162,7 +163,7 @@ impl Setup {
 
 async fn serve_by_hand(
     listener: TcpListener,
-    acceptor: TokenBindingAcceptor,
+    acceptor: server::Acceptor,
     app: Router,
     log: Arc<Log>,
 ) {
@@ -190,7 +191,7 @@ async fn record(State(log): State<Arc<Log>>, request: Request, next: Next) -> Re
         provided: provided(extensions),
         referred: extensions.get().map(referred),
         tls_unique: connection(extensions)
-            .and_then(TokenBindingConnection::session)
+            .and_then(server::Connection::session)
             .map(|session| hex::encode(session.tls_unique.as_bytes())),
     };
     locked(&log.seen).push(seen);
@@ -211,8 +212,8 @@ fn referred(referred: &ReferredTokenBinding) -> String {
     }
 }
 
-fn connection(extensions: &Extensions) -> Option<&TokenBindingConnection> {
-    let peer = extensions.get::<TokenBindingPeer>();
+fn connection(extensions: &Extensions) -> Option<&server::Connection> {
+    let peer = extensions.get::<server::Peer>();
     peer.map(|peer| &peer.connection)
         .or_else(|| extensions.get())
 }
@@ -230,7 +231,7 @@ impl Site {
         &self.origin
     }
 
-    /// Returns the requests that the application saw since the last call.
+    /// What the application saw since the last call.
     pub(super) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut locked(&self.log.seen))
     }
@@ -248,8 +249,8 @@ impl Site {
         self.seen()
     }
 
-    /// Returns the refusals of connections that were terminated since the last call.
-    pub(super) fn refusals(&self) -> Vec<Refusal> {
+    /// Returns the reasons of connections that were terminated since the last call.
+    pub(super) fn refusals(&self) -> Vec<server::TerminateReason> {
         std::mem::take(&mut locked(&self.log.refusals))
     }
 
