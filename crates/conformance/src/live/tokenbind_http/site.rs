@@ -53,7 +53,7 @@ pub(super) enum Resumption {
     Tickets,
 }
 
-/// The configuration of a site.
+/// The setup of a site.
 #[derive(Clone)]
 pub(super) struct Setup {
     pub(super) alpn: Vec<TokenBindingAlpn>,
@@ -77,7 +77,7 @@ impl Default for Setup {
     }
 }
 
-/// The application's view of a request. Identifiers and `tls_unique` in hex.
+/// A request as the application received it. Identifiers and `tls_unique` are in hex.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) path: String,
@@ -87,7 +87,7 @@ pub(super) struct Seen {
     pub(super) tls_unique: Option<String>,
 }
 
-/// The events of a site so far.
+/// The record of a site so far.
 #[derive(Default)]
 pub(super) struct Log {
     seen: Mutex<Vec<Seen>>,
@@ -231,7 +231,7 @@ impl Site {
         &self.origin
     }
 
-    /// Returns the requests that the application saw since the last call.
+    /// Returns the requests that the application received since the last call.
     pub(super) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut locked(&self.log.seen))
     }

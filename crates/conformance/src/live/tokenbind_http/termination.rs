@@ -1,5 +1,5 @@
-//! Each reason to terminate a connection, over a connection of its own: the connection ends immediately, no request
-//! is answered, and the server is given the reason.
+//! Every reason to terminate a connection, each over a connection of its own: the connection ends at
+//! once, no request is answered, and the server learns the reason.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -523,7 +523,7 @@ async fn check(site: &Site, mut raw: Raw, case: &Case) -> Checked<()> {
     same("requests seen", site.seen().len(), requests - 1)
 }
 
-/// Sends a good request and three bad ones in one write: the server is given one reason, the first.
+/// Sends a good request and three bad ones in one write: the server learns one reason, the first.
 async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
     let mut raw = agent.connect(site).await?;
     let header = raw.header(&agent.state)?;
