@@ -1,4 +1,4 @@
-//! What a server says to a client of deep-latch.
+//! The octets of a server for a client of deep-latch.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

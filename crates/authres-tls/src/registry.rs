@@ -394,7 +394,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_in_any_case_and_stand_once() {
+    fn finds_names_in_any_case_and_lists_each_once() {
         let tls = Method::find("TLS").expect("registered");
         assert_eq!(
             tls.result("InvalidHost").map(|it| it.name),

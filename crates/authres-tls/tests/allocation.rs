@@ -1,4 +1,4 @@
-//! What is read without memory of its own, and with how little.
+//! Memory of parsing: no allocation, or few.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
@@ -14,7 +14,7 @@ const VALUE: &[u8] = b"mx.example.net 1 (a);\r\n\ttls=pass (verified) reason=\"o
 const LISTS: u64 = 3;
 
 #[test]
-fn an_id_is_read_without_an_allocation() {
+fn reads_id_without_allocation() {
     let counted = measure(|| {
         let id = authserv_id(VALUE).unwrap();
         assert!(id.eq_ignore_case("MX.example.net"));
@@ -23,7 +23,7 @@ fn an_id_is_read_without_an_allocation() {
 }
 
 #[test]
-fn a_value_is_read_with_one_allocation_a_list() {
+fn reads_value_with_one_allocation_per_list() {
     for options in [Options::strict(), Options::lenient()] {
         let counted = measure(|| {
             let header = AuthenticationResults::parse(VALUE, &options).unwrap();
@@ -34,7 +34,7 @@ fn a_value_is_read_with_one_allocation_a_list() {
 }
 
 #[test]
-fn values_without_escapes_and_folds_are_looked_at_without_an_allocation() {
+fn decodes_plain_values_without_allocation() {
     let header = AuthenticationResults::parse(VALUE, &Options::strict()).unwrap();
     let counted = measure(|| {
         for result in header.results() {

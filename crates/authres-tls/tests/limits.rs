@@ -12,7 +12,7 @@ fn repeated(prefix: &str, repeat: &str, count: usize, suffix: &str) -> String {
 }
 
 #[test]
-fn two_thousand_results_are_read() {
+fn reads_two_thousand_results() {
     let value = repeated("example.com", "; dkim=pass header.d=d.example", 2000, "");
     let header = AuthenticationResults::parse(value.as_bytes(), &Options::strict()).unwrap();
     assert_eq!(header.results().len(), 2000);
@@ -24,7 +24,7 @@ fn two_thousand_results_are_read() {
 }
 
 #[test]
-fn ten_thousand_comments_are_read() {
+fn reads_ten_thousand_comments() {
     let value = repeated(
         "example.com; spf=pass ",
         "(a) ",
@@ -36,7 +36,7 @@ fn ten_thousand_comments_are_read() {
 }
 
 #[test]
-fn each_limit_is_the_last_that_is_let_through() {
+fn accepts_each_limit_and_refuses_one_more() {
     let value = b"a.example ((x)) ; x=y a.b=c d.e=f; z=w";
     let exact = Limits {
         bytes: 38,
@@ -79,7 +79,7 @@ fn each_limit_is_the_last_that_is_let_through() {
 }
 
 #[test]
-fn a_lenient_reading_lists_no_more_than_it_may() {
+fn limits_diagnostics_of_lenient_reading() {
     let value = b"a.example; x_y=z; spf=pass;";
     let limits = Limits {
         diagnostics: 1,

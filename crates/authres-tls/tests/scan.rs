@@ -9,7 +9,7 @@ fn read(value: &str) -> Result<(String, Form), String> {
 }
 
 #[test]
-fn an_id_is_read_without_a_look_at_what_follows() {
+fn reads_id_without_parsing_rest() {
     let token = |id: &str| Ok((id.to_owned(), Form::Token));
     for value in [
         "mx.example.org",
@@ -24,7 +24,7 @@ fn an_id_is_read_without_a_look_at_what_follows() {
 }
 
 #[test]
-fn what_is_glued_to_an_id_makes_it_none() {
+fn refuses_id_that_other_text_follows_directly() {
     for (value, error) in [
         ("dkim=pass", "authserv-id expected at byte 4"),
         ("\"a\"=b", "authserv-id expected at byte 3"),

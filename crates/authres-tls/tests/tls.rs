@@ -1,4 +1,4 @@
-//! The typed view: what contradicts itself, what is not to be used, and where it stands.
+//! The typed view of a `tls` result: values, conflicts, lints and their places.
 
 #![allow(
     missing_docs,
@@ -37,7 +37,7 @@ fn only<'h, 'a>(header: &'h AuthenticationResults<'a>) -> TlsResInfo<'h, 'a> {
 }
 
 #[test]
-fn a_property_that_stands_twice_is_a_conflict_and_both_are_kept() {
+fn reports_duplicate_property_as_conflict_and_keeps_both() {
     let value = "mx.example.net; tls=pass cert.client=\"CN=a\" key.length=1 Cert.Client=\"CN=b\"";
     let header = parse(value);
     let tls = only(&header);
@@ -62,7 +62,7 @@ fn a_property_that_stands_twice_is_a_conflict_and_both_are_kept() {
 }
 
 #[test]
-fn every_accessor_reports_a_conflict() {
+fn reports_conflict_from_every_accessor() {
     for property in TlsProperty::ALL {
         let value = format!("mx.example.net; tls=fail {property}=\"a\" {property}=\"a\"");
         let header = parse(&value);
@@ -90,7 +90,7 @@ fn every_accessor_reports_a_conflict() {
 }
 
 #[test]
-fn a_result_without_properties_has_none() {
+fn returns_no_properties_of_bare_result() {
     let header = parse("mx.example.net; tls=none");
     let tls = only(&header);
     assert_eq!(tls.result(), Some(TlsResult::None));
@@ -105,7 +105,7 @@ fn a_result_without_properties_has_none() {
 }
 
 #[test]
-fn a_result_of_an_unknown_version_cannot_be_read_as_tls() {
+fn refuses_result_of_unknown_version() {
     let value = "mx.example.net; dkim=pass; tls/2=pass cert.client=\"CN=a\"";
     let header = parse(value);
     let read: Vec<_> = header.results().map(TlsResInfo::try_from).collect();
@@ -121,7 +121,7 @@ fn a_result_of_an_unknown_version_cannot_be_read_as_tls() {
 }
 
 #[test]
-fn lints_point_at_what_contradicts() {
+fn marks_contradictions_with_spans() {
     let value = "mx.example.net; tls=pass tls.v=TLS1.2 key.ciphersuite=TLS_AES_128_GCM_SHA256 \
                  x.y=z; tls=none key.length=1";
     let header = parse(value);
@@ -141,7 +141,7 @@ fn lints_point_at_what_contradicts() {
 }
 
 #[test]
-fn another_word_is_kept_as_it_was_written() {
+fn keeps_unknown_word_as_written() {
     let header =
         parse("mx.example.net; tls=fail cert.verif=Ct tls.v=\"TLS 9\" key.strength=Strong");
     let tls = only(&header);
@@ -170,7 +170,7 @@ fn another_word_is_kept_as_it_was_written() {
 }
 
 #[test]
-fn the_draft_has_each_property_under_its_ptype() {
+fn finds_each_property_of_draft_under_its_ptype() {
     let names = TlsProperty::ALL.map(|it| (it.ptype(), it.property()));
     let expected = [
         ("cert", "client"),
@@ -198,7 +198,14 @@ fn the_draft_has_each_property_under_its_ptype() {
 }
 
 #[test]
-fn a_name_of_parts_is_refused_when_a_part_is_none() {
+fn escapes_number_sign_only_at_start_of_value() {
+    let name = DistinguishedName::from_rdns([[("CN", AttributeValue::from("#a#b"))]]).unwrap();
+    assert_eq!(name.as_str(), "CN=\\#a#b");
+    assert_eq!(name.values("CN").collect::<Vec<_>>(), ["#a#b"]);
+}
+
+#[test]
+fn refuses_name_with_invalid_part() {
     let refused = |rdns: &[&[(&str, &str)]]| {
         let rdns = rdns.iter().map(|rdn| {
             let attributes = rdn.iter();
@@ -222,7 +229,7 @@ fn a_name_of_parts_is_refused_when_a_part_is_none() {
 }
 
 #[test]
-fn types_are_found_by_descriptor_in_any_case_and_by_oid() {
+fn finds_types_by_descriptor_and_by_oid() {
     let name = DistinguishedName::parse("cn=a,2.5.4.3=b,OID.2.5.4.3=c,commonName=d,O=e").unwrap();
     for attribute_type in ["CN", "commonname", "2.5.4.3", "oid.2.5.4.3"] {
         assert_eq!(
@@ -240,7 +247,7 @@ fn types_are_found_by_descriptor_in_any_case_and_by_oid() {
 }
 
 #[test]
-fn what_needs_no_change_is_borrowed() {
+fn borrows_unchanged_text() {
     let text = String::from("CN=a b,O=c\\,d");
     let name = DistinguishedName::parse(&*text).unwrap();
     let mut values = name.attributes().map(|it| it.value());
@@ -262,7 +269,7 @@ fn what_needs_no_change_is_borrowed() {
 }
 
 #[test]
-fn control_characters_are_refused_in_names() {
+fn refuses_control_characters_in_names() {
     let error = DistinguishedName::parse("CN=a\nb").unwrap_err();
     assert_eq!((error.kind(), error.offset()), (ValueErrorKind::Control, 4));
     assert_eq!(
@@ -277,7 +284,7 @@ fn control_characters_are_refused_in_names() {
 }
 
 #[test]
-fn a_list_of_names_is_refused_when_its_reader_would_not_know_a_kind() {
+fn refuses_list_of_names_with_unknown_kind() {
     for kind in ["foo", "DNS", "", "IP Address", "a:b", "URI "] {
         let name = AltName::Other {
             kind: kind.into(),
@@ -293,7 +300,7 @@ fn a_list_of_names_is_refused_when_its_reader_would_not_know_a_kind() {
 }
 
 #[test]
-fn a_key_length_is_digits_that_a_u32_holds() {
+fn reads_key_length_that_fits_into_u32() {
     let read = |length: &str| {
         let value = format!("mx.example.net; tls=fail key.length=\"{length}\"");
         only(&parse(&value)).key_length()
@@ -316,7 +323,7 @@ fn a_key_length_is_digits_that_a_u32_holds() {
 }
 
 #[test]
-fn a_fingerprint_is_written_as_the_draft_shows_it() {
+fn writes_fingerprint_as_in_draft() {
     let fingerprint = Fingerprint::sha256([0xa0; 32]);
     assert_eq!(fingerprint.to_string(), ["A0"; 32].join(":"));
     assert_eq!(fingerprint.algorithm(), Some(FingerprintAlgorithm::Sha256));
@@ -343,7 +350,7 @@ fn a_fingerprint_is_written_as_the_draft_shows_it() {
     }
 }
 
-/// Folded as it stands in the draft, with its semicolon at the end.
+/// Folded as in the draft, with its semicolon at the end.
 #[cfg(feature = "cipher-names")]
 const APPENDIX_A1: &str = "mail-router.example.net;\r\n  \
     dkim=pass (good signature) header.d=newyork.example.com\r\n  \
@@ -363,7 +370,7 @@ const APPENDIX_A1: &str = "mail-router.example.net;\r\n  \
 
 #[cfg(feature = "cipher-names")]
 #[test]
-fn appendix_a1_is_written_again_as_the_grammar_and_the_table_have_it() {
+fn writes_appendix_a1_in_form_of_draft() {
     let header = AuthenticationResults::parse(APPENDIX_A1.as_bytes(), &Options::lenient()).unwrap();
     let mut again = AuthenticationResultsBuf::try_from(&header).unwrap();
     for (place, read) in again.results.iter_mut().zip(header.results()) {
@@ -392,7 +399,7 @@ fn appendix_a1_is_written_again_as_the_grammar_and_the_table_have_it() {
 
 #[cfg(feature = "cipher-names")]
 #[test]
-fn each_spelling_that_is_read_is_written_again_as_the_draft_has_it() {
+fn writes_each_accepted_spelling_in_form_of_draft() {
     let value = "mx.example.net; TLS=PermErerror Key.Length=0128 key.strength=HIGH \
         key.ciphersuite=AES128-SHA cert.serveralt=\"dns:a.example,IP:192.0.2.1\" tls.v=TLSv1.2 \
         cert.server=\"C=b,  CN=a\" cert.verif=dane key.fingerprint=sha1:\
@@ -414,7 +421,7 @@ fn each_spelling_that_is_read_is_written_again_as_the_draft_has_it() {
 
 #[cfg(feature = "cipher-names")]
 #[test]
-fn what_cannot_be_read_is_written_again_as_it_is() {
+fn writes_unreadable_value_unchanged() {
     let value = "mx.example.net; tls/1=strange (c) reason=r x.y=z key.length=many \
         cert.client=\"no name\" Key.Strength=utmost tls.v=TLS9.9 key.ciphersuite=x \
         key.fingerprint=xx cert.verif=other key.length=1 tls.v=tls1_2";

@@ -1,4 +1,4 @@
-//! What stands in certificates: one that OpenSSL printed, and names that mean to be taken for others.
+//! Fields of certificates: one that OpenSSL printed, and names built to look like other names.
 
 #![allow(
     missing_docs,
@@ -30,7 +30,7 @@ fn octets(hex: &str) -> Vec<u8> {
 }
 
 #[test]
-fn names_and_digests_are_those_that_openssl_prints() {
+fn reads_names_and_digests_that_openssl_prints() {
     let fields = CertificateFields::from_der(ODD_NAMES).unwrap();
     let subject = fields.subject.unwrap();
     // The RDN of two attributes has the order of its DER, which OpenSSL turns round.
@@ -45,7 +45,7 @@ fn names_and_digests_are_those_that_openssl_prints() {
 }
 
 #[test]
-fn one_name_stays_one_name() {
+fn keeps_one_name_as_one_name() {
     let names = CertificateFields::from_der(ODD_NAMES)
         .unwrap()
         .alt_names
@@ -83,7 +83,7 @@ fn made(change: impl FnOnce(&mut CertificateParams)) -> CertificateFields {
 }
 
 #[test]
-fn no_name_brings_a_line_break_or_a_blank_that_folding_takes() {
+fn writes_names_without_line_breaks_and_vanishing_spaces() {
     let fields = made(|params| {
         let name = "x\r\nX-Inj: 1\0  ü ";
         params.distinguished_name.push(DnType::CommonName, name);
@@ -101,7 +101,7 @@ fn no_name_brings_a_line_break_or_a_blank_that_folding_takes() {
 }
 
 #[test]
-fn every_string_type_is_read_or_given_as_it_is() {
+fn reads_every_string_type_or_keeps_der() {
     let of = |value: DnValue| {
         let fields = made(|params| params.distinguished_name.push(DnType::CommonName, value));
         fields.subject.unwrap().to_string()
@@ -117,7 +117,7 @@ fn every_string_type_is_read_or_given_as_it_is() {
 }
 
 #[test]
-fn a_type_without_a_descriptor_is_written_in_hexadecimal() {
+fn writes_type_without_descriptor_in_hexadecimal() {
     let fields = made(|params| {
         let other = DnType::from_oid(&[1, 3, 6, 1, 4, 1, 1466, 0]);
         params.distinguished_name.push(other, "Hi, O=x");
@@ -130,7 +130,7 @@ fn a_type_without_a_descriptor_is_written_in_hexadecimal() {
 }
 
 #[test]
-fn the_length_of_the_public_key_is_that_of_its_numbers() {
+fn returns_length_of_public_key_by_its_numbers() {
     for (certificate, bits) in [
         (&include_bytes!("data/rsa-2047.der")[..], Some(2047)),
         (include_bytes!("data/p521-no-subject.der"), Some(521)),
@@ -143,14 +143,14 @@ fn the_length_of_the_public_key_is_that_of_its_numbers() {
 }
 
 #[test]
-fn a_certificate_without_a_subject_has_an_empty_one() {
+fn returns_empty_subject_of_certificate_without_subject() {
     let fields = CertificateFields::from_der(include_bytes!("data/p521-no-subject.der")).unwrap();
     let subject = fields.subject.unwrap();
     assert_eq!((subject.as_str(), subject.rdns().count()), ("", 0));
 }
 
 #[test]
-fn what_is_not_one_certificate_is_refused() {
+fn refuses_octets_that_are_not_one_certificate() {
     let malformed = |bytes: &[u8], offset| {
         let error = CertificateFields::from_der(bytes).unwrap_err();
         assert_eq!(error.kind(), ValueErrorKind::Malformed);

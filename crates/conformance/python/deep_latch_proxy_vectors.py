@@ -37,12 +37,12 @@ def reads(name, text, *read, **options):
 
 
 def one(name, text, **options):
-    """A command, whole, with another behind it."""
+    """A whole command, followed by another."""
     reads(name, f"{text}\r\nz NOOP\r\n", command(text), command("z NOOP"), **options)
 
 
 def none(name, text, *error, tag="a"):
-    """No command; the reader goes on behind its line."""
+    """No command; the reader continues after its line."""
     reads(name, f"{text}\r\nz NOOP\r\n", refused(*error, tag=tag), command("z NOOP"))
 
 

@@ -219,7 +219,7 @@ fn commands(mut reader: CommandReader, octets: &[u8], piece: usize) -> Vec<serde
         loop {
             match reader.next_command() {
                 Ok(Received::Incomplete) => break,
-                // Whether more came already is a matter of how the octets are cut.
+                // The cut of the octets decides if more has arrived already.
                 Ok(Received::Continue) => {}
                 Ok(Received::Command(command)) => read.push(json!({"command": text(command)})),
                 Ok(Received::Line(line)) => read.push(json!({"line": text(line)})),

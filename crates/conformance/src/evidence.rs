@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_a_test_as_passed_only_if_it_passed_in_every_executable() {
+    fn counts_a_test_as_passed_only_if_it_passed_in_each_binary() {
         let mut run = TestRun::default();
         read(
             &mut run,

@@ -286,7 +286,7 @@ mod tests {
     const DONE: &str = "status='done'\nevidence=['vector:a/b/c','test:p::q::r','live:p/l']";
 
     #[test]
-    fn evidence_is_a_case_a_test_or_a_live_scenario() {
+    fn reads_cases_tests_and_live_scenarios_as_evidence() {
         let ledger = Ledger::parse("d", &entry("x", DONE)).expect("valid");
         let expected = vec![
             Evidence::Vector {
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_stands_twice_is_refused() {
+    fn refuses_an_id_that_appears_twice() {
         assert_eq!(
             refusal(&(entry("x", DONE) + &entry("x", DONE))),
             "x appears twice"
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn done_without_evidence_is_refused() {
+    fn refuses_done_without_evidence() {
         assert_eq!(
             refusal(&entry("x", "status='done'")),
             "x is done without evidence"
@@ -321,13 +321,13 @@ mod tests {
     }
 
     #[test]
-    fn done_with_a_reason_is_refused() {
+    fn refuses_done_with_a_reason() {
         let text = entry("x", &format!("{DONE}\nreason='r'"));
         assert_eq!(refusal(&text), "x is done and has a reason why it is not");
     }
 
     #[test]
-    fn not_done_without_a_reason_is_refused() {
+    fn refuses_not_done_without_a_reason() {
         for status in ["partial", "not-applicable", "deviates", "open"] {
             let text = entry("x", &format!("status='{status}'"));
             assert_eq!(refusal(&text), "x is not done, without a reason");
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_and_levels_are_refused() {
+    fn refuses_unknown_fields_and_levels() {
         assert!(refusal(&entry("x", &format!("{DONE}\nwhim=1"))).contains("unknown field `whim`"));
         let level = entry("x", DONE).replace("'MUST'", "'OUGHT'");
         assert!(refusal(&level).contains("unknown variant `OUGHT`"));

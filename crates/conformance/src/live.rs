@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_that_panics_or_errs_failed() {
+    fn counts_a_scenario_that_panics_or_errs_as_failed() {
         let passed = state(|_| Ok(Live::Passed("x".into())));
         assert_eq!(passed, (LiveState::Passed, "x".into()));
         let skipped = state(|_| Ok(Live::Skipped("no peer".into())));

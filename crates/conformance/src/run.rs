@@ -427,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn demands_evidence_that_ran_and_passed() {
+    fn requires_evidence_that_ran_and_passed() {
         let skipped = LiveReport {
             name: "p/skipped".into(),
             peer: None,

@@ -308,7 +308,7 @@ mod tests {
     const GOOD: &str = r#"{"name":"a","requirements":["r"],"x":1,"accept":2}"#;
 
     #[test]
-    fn a_case_keeps_the_fields_of_its_suite() {
+    fn keeps_the_fields_of_a_suite_in_its_cases() {
         let file = VectorFile::parse(Path::new("x.json"), &file(GOOD, 1), Origin::Own);
         let case = file.expect("valid").cases.remove(0);
         assert_eq!(
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_is_off_is_refused() {
+    fn refuses_a_wrong_count() {
         let expected = (None, "count is 2 but there are 1 cases".to_owned());
         assert_eq!(reason(&file(GOOD, 2), Origin::Own), expected);
     }
@@ -368,14 +368,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_used_twice_is_refused() {
+    fn refuses_a_name_that_is_used_twice() {
         let twice = format!("{GOOD},{GOOD}");
         let expected = (Some("a".to_owned()), "the name is used twice".to_owned());
         assert_eq!(reason(&file(&twice, 2), Origin::Own), expected);
     }
 
     #[test]
-    fn an_unknown_field_of_the_file_or_of_reject_is_refused() {
+    fn refuses_unknown_fields_of_the_file_and_of_reject() {
         let (_, text) = reason(
             r#"{"suite":"s","source":"t","count":1,"cases":[{"name":"a"}],"x":1}"#,
             Origin::Own,
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn both_or_neither_of_accept_and_reject_is_refused() {
+    fn refuses_both_or_neither_of_accept_and_reject() {
         let expected = (
             Some("a".to_owned()),
             "exactly one of accept and reject is needed".to_owned(),

@@ -222,20 +222,20 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn what_the_grammar_makes_is_read_as_it_was_meant((value, meant) in header()) {
+    fn reads_values_of_the_grammar_as_generated((value, meant) in header()) {
         prop_assert_eq!(read(&value)?, meant);
         prop_assert_eq!(oracle::header(value.as_bytes()), Ok(()));
         prop_assert_eq!(authres_tls_method::any(value.as_bytes()), Ok(()));
     }
 
     #[test]
-    fn what_breaks_the_grammar_keeps_the_oracles(value in broken()) {
+    fn keeps_the_oracles_for_values_that_break_the_grammar(value in broken()) {
         prop_assert_eq!(oracle::header(&value), Ok(()));
         prop_assert_eq!(authres_tls_method::any(&value), Ok(()));
     }
 
     #[test]
-    fn an_instance_before_it_changes_nothing_else((value, _) in header(), instance in 1_u8..=50) {
+    fn reads_the_same_value_after_an_instance((value, _) in header(), instance in 1_u8..=50) {
         let arc = format!("i={instance}; {value}");
         let header = AuthenticationResults::parse_arc(arc.as_bytes(), &Options::strict());
         let header = header.map_err(|error| TestCaseError::fail(format!("{error}: {arc:?}")))?;
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn no_field_that_claims_ones_own_id_stays(
+    fn keeps_no_field_that_claims_a_local_id(
         value in broken(),
         own in select(&["example.com", "EXAMPLE.com.", "\"ex\\ample.com\"", "(x)mx.example.com", "b\u{fc}cher.example", "\"mail_1\""][..]),
         name in select(&["Authentication-Results:", "authentication-RESULTS \t:", "X-Authentication-Results:", "Authentication-Results:\r\n "][..]),
@@ -256,7 +256,7 @@ proptest! {
     }
 
     #[test]
-    fn any_message_keeps_the_oracle_of_stripping(
+    fn keeps_the_oracle_of_stripping_for_any_message(
         value in broken(),
         rest in vec(any::<u8>(), 0..60),
         choice: u8,

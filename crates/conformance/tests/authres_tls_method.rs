@@ -126,14 +126,14 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_name_or_an_error_inside_it(text in "\\PC{0,40}") {
+    fn reads_any_text_as_a_name_or_an_error_inside_it(text in "\\PC{0,40}") {
         prop_assert_eq!(oracle::distinguished_name(&text), Ok(()));
         prop_assert_eq!(oracle::alt_names(&text), Ok(()));
         prop_assert_eq!(oracle::fingerprint(&text), Ok(()));
     }
 
     #[test]
-    fn alternative_names_that_are_read_read_back(text in text_of(SAN_PIECES)) {
+    fn reads_back_alternative_names_that_were_read(text in text_of(SAN_PIECES)) {
         prop_assert_eq!(oracle::alt_names(&text), Ok(()));
     }
 
@@ -149,7 +149,7 @@ proptest! {
     }
 
     #[test]
-    fn every_name_that_can_be_made_reads_back(
+    fn reads_back_every_name_that_can_be_made(
         rdns in vec(vec((select(&["CN", "O", "1.2.3"][..]), "\\PC{0,8}|[ ,+\"\\\\#\r\n\0]{0,5}"), 1..3), 0..4),
     ) {
         let name = authres_tls::tls::dn::DistinguishedName::from_rdns(rdns.iter().map(|rdn| {
@@ -166,7 +166,7 @@ proptest! {
     }
 
     #[test]
-    fn every_list_of_names_that_can_be_made_reads_back(
+    fn reads_back_every_list_of_names_that_can_be_made(
         names in vec("\\PC{0,8}|[ ,:\"\\\\\r\n\0]{1,5}|, DNS:[a-c]", 0..4),
     ) {
         use authres_tls::tls::san::{AltName, AltNames};

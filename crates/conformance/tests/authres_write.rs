@@ -204,12 +204,12 @@ fn values() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_as_what_was_put_in(model in model(), options in options()) {
+    fn reads_written_values_as_the_values_given(model in model(), options in options()) {
         prop_assert_eq!(oracle::write(&model, &options), Ok(()));
     }
 
     #[test]
-    fn a_text_in_any_position_stays_in_it(text in text(PIECES.to_vec()), utf8: bool) {
+    fn keeps_a_text_in_its_position(text in text(PIECES.to_vec()), utf8: bool) {
         let options = WriteOptions::default().with_utf8(utf8);
         let tls = || ResInfoBuf::try_new("tls", "pass");
         let header = |result| AuthenticationResultsBuf::try_new("x").map(|it| it.with_result(result));
@@ -242,7 +242,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_written_or_refused_for_what_they_have(
+    fn writes_any_bytes_or_refuses_them_for_their_content(
         data in prop::collection::vec(prop_oneof![Just(0xff), any::<u8>(), 32_u8..127], 0..300),
     ) {
         prop_assert_eq!(oracle::write_any(&data), Ok(()));
@@ -262,7 +262,7 @@ proptest! {
     }
 
     #[test]
-    fn an_edited_value_reads_as_what_was_left_in_it(value in values(), choice: u64) {
+    fn reads_an_edited_value_as_the_parts_that_were_kept(value in values(), choice: u64) {
         prop_assert_eq!(oracle::edit(&value, choice), Ok(()));
         prop_assert_eq!(oracle::edit(&value, 0), Ok(()));
         prop_assert_eq!(oracle::edit(&value, u64::MAX), Ok(()));

@@ -108,7 +108,7 @@ fn judges_each_suite_of_the_registry_alike_in_both_crates() {
     }
     let listed: Vec<_> = DISAGREEMENTS.iter().map(|(name, _)| *name).collect();
     assert_eq!(disagreements, listed, "stale or missing disagreements");
-    // A listed difference that is none any more is stale.
+    // A listed difference that no longer exists is stale.
     for Difference { words, .. } in DIFFERENCES {
         assert!(used.contains_key(words), "stale: {words}");
     }

@@ -156,7 +156,7 @@ fn judged(suite_name: &str, fields: Fields) -> Value {
 }
 
 #[test]
-fn a_second_implementation_says_the_same_of_every_mutation() {
+fn agrees_with_a_second_implementation_on_every_mutation() {
     let mut runner = TestRunner::deterministic();
     let mut questions = Vec::new();
     for suite in SUITES {
@@ -202,12 +202,12 @@ fn a_second_implementation_says_the_same_of_every_mutation() {
 
 proptest! {
     #[test]
-    fn any_text_keeps_the_oracles(text in "\\PC{0,80}") {
+    fn keeps_the_oracles_for_any_text(text in "\\PC{0,80}") {
         prop_assert_eq!(oracle::any(text.as_bytes()), Ok(()));
     }
 
     #[test]
-    fn any_bytes_keep_the_oracles(bytes in vec(any::<u8>(), 0..200)) {
+    fn keeps_the_oracles_for_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
         prop_assert_eq!(oracle::any(&bytes), Ok(()));
     }
 
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn mutated_vectors_keep_every_oracle(fields in any_suite()) {
+    fn keeps_every_oracle_for_mutated_vectors(fields in any_suite()) {
         let text = fields.get("text").and_then(Value::as_str).unwrap_or_default();
         prop_assert_eq!(oracle::any(text.as_bytes()), Ok(()));
     }

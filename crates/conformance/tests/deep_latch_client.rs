@@ -50,7 +50,7 @@ fn seeds_keep_it_in_every_setting_and_cut_off_at_each_byte() {
 
 proptest! {
     #[test]
-    fn any_bytes_keep_the_oracle(bytes in vec(any::<u8>(), 0..400)) {
+    fn keeps_the_oracle_for_any_bytes(bytes in vec(any::<u8>(), 0..400)) {
         prop_assert_eq!(oracle::any(&bytes), Ok(()));
     }
 

@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn what_looks_like_commands_keeps_the_oracle(
+    fn keeps_the_oracle_for_texts_like_commands(
         tls in 0_u8..2,
         choices in vec(0_u8..4, 0..8),
         client in said(),
@@ -124,7 +124,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_keep_the_oracle(bytes in vec(any::<u8>(), 0..200)) {
+    fn keeps_the_oracle_for_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
         prop_assert_eq!(oracle::any(&bytes), Ok(()));
     }
 

@@ -27,7 +27,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4000))]
 
     #[test]
-    fn a_latch_session_keeps_its_promises(
+    fn keeps_the_invariants_of_a_latch_session(
         latched in prop_oneof![3 => Just(0_u8), 3 => 0..32_u8, 1 => 0..64_u8],
         options in 0..8_u8,
         recorded in 0..128_u8,
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_connection(bytes in vec(any::<u8>(), 0..100)) {
+    fn reads_any_bytes_as_a_connection(bytes in vec(any::<u8>(), 0..100)) {
         prop_assert_eq!(oracle::events(&bytes), Ok(()));
     }
 }

@@ -3,7 +3,7 @@
 use conformance::{LiveRun, LiveVerdict, repository, scenarios};
 
 #[test]
-fn every_scenario_with_our_own_code_on_both_sides_passes() {
+fn passes_every_scenario_with_our_own_code_on_both_sides() {
     let ours = scenarios()
         .into_iter()
         .filter(|scenario| scenario.peer.is_none());

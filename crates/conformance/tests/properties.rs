@@ -63,18 +63,18 @@ fn mutated(suite: &str) -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn any_bytes_keep_the_oracles(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn keeps_the_oracles_for_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
     }
 
     #[test]
-    fn mutated_messages_keep_the_oracles(bytes in mutated("message"), choice: u8) {
+    fn keeps_the_oracles_for_mutated_messages(bytes in mutated("message"), choice: u8) {
         prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
         prop_assert_eq!(oracle::section_5(&[&[choice], bytes.as_slice()].concat()), Ok(()));
     }
 
     #[test]
-    fn mutated_identifiers_keep_the_oracles(bytes in mutated("id")) {
+    fn keeps_the_oracles_for_mutated_identifiers(bytes in mutated("id")) {
         prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
     }
 }

@@ -32,17 +32,17 @@ fn mutated() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn any_bytes_keep_the_oracle(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn keeps_the_oracle_for_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert_eq!(oracle::sealed_token_input(&bytes), Ok(()));
     }
 
     #[test]
-    fn mutated_seeds_keep_the_oracle(bytes in mutated()) {
+    fn keeps_the_oracle_for_mutated_seeds(bytes in mutated()) {
         prop_assert_eq!(oracle::sealed_token_input(&bytes), Ok(()));
     }
 
     #[test]
-    fn any_body_under_a_right_mac_keeps_the_oracle(
+    fn keeps_the_oracle_for_any_body_under_a_right_mac(
         bound: bool, expires in 1_699_999_990_u64..1_700_000_010, payload in prop::collection::vec(any::<u8>(), 0..80),
         excess in -2_i32..3, choice in 0_u8..4,
     ) {

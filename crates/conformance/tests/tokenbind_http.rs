@@ -65,7 +65,7 @@ fn mutated(target: &str) -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn header_values_keep_the_oracle(
+    fn keeps_the_oracle_for_header_values(
         value in prop_oneof![
             "[A-Za-z0-9_-]{0,40}={0,3}",
             "[A-Z_\\-=+/ ,.\\t]{0,12}",
@@ -103,12 +103,12 @@ proptest! {
     }
 
     #[test]
-    fn client_hellos_keep_the_oracle(records in mutated("client_hello")) {
+    fn keeps_the_oracle_for_client_hellos(records in mutated("client_hello")) {
         prop_assert_eq!(oracle::client_hello(&records), Ok(()));
     }
 
     #[test]
-    fn any_bytes_keep_the_oracles(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn keeps_the_oracles_for_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         for (target, oracle) in TARGETS {
             prop_assert_eq!(oracle(&bytes), Ok(()), "{}", target);
         }

@@ -109,7 +109,7 @@ fn runs_every_case_of_every_file_and_all_pass() {
 }
 
 #[test]
-fn the_known_answers_regenerate_to_the_same_bytes() {
+fn regenerates_the_known_answers_to_the_same_bytes() {
     match known_answers(&repository()) {
         Ok(outputs) => {
             for output in outputs {

@@ -8,10 +8,10 @@ use std::{
 
 use crate::error::{Error, ErrorKind};
 
-/// Who else may have access to a file.
+/// The users that may have access to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nobody but the owner. For locks: who may open one may hold it.
+    /// The owner only. For locks: a user who may open a lock file may hold its lock.
     Owner,
     /// The owner; the group may read. For files that are changed in place and keep their mode.
     #[cfg(feature = "sqlite")]
@@ -38,7 +38,7 @@ impl Access {
     }
 }
 
-/// Checks that a file is a regular one, belongs to this process's user or to root, and lets nobody else in.
+/// Checks that a file is a regular one, belongs to this process's user or to root, and is closed to other users.
 pub(crate) fn check(metadata: &Metadata, path: &Path, access: Access) -> Result<(), Error> {
     if !metadata.is_file() {
         return Err(Error::new(ErrorKind::NotRegular).at(path));
@@ -93,13 +93,13 @@ pub(crate) fn inspect(path: &Path) -> Result<Metadata, Error> {
     fs::symlink_metadata(path).map_err(|error| Error::from_io(error, path))
 }
 
-/// Opens a file that exists and passes [`check`]. It waits for nobody: a FIFO is refused.
+/// Opens a file that exists and passes [`check`]. Opening does not block: a FIFO is refused.
 pub(crate) fn open(
     path: &Path,
     options: &mut fs::OpenOptions,
     access: Access,
 ) -> Result<File, Error> {
-    // A device may act on being opened, so that it is looked at first.
+    // Opening a device may have an effect, so its type is checked first.
     check(&inspect(path)?, path, access)?;
     #[cfg(unix)]
     {
@@ -148,7 +148,7 @@ impl Identity {
     }
 }
 
-/// Where files have no numbers, one is as good as another.
+/// The identity of a file on systems without file numbers: any two are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg(not(unix))]
 pub(crate) struct Identity;

@@ -1,4 +1,4 @@
-//! Errors: which kind, of which file or server, and what the system below said.
+//! Errors: the kind, the file or server, and the error of the system as the source.
 
 use std::{
     error::Error as StdError,
@@ -18,7 +18,7 @@ pub enum ErrorKind {
     NotRegular,
     /// The file belongs to another user, or its mode lets other users in.
     Exposed,
-    /// The file has a second name (a hard link), under which it would go on as another one once it is replaced.
+    /// The file has a second name (a hard link), which would keep the old content when the file is replaced.
     Linked,
     /// The file is larger than the caller's limit.
     TooLarge,

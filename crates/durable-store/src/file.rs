@@ -16,7 +16,7 @@ use crate::{
     lock::{self, Lock},
 };
 
-/// How many symbolic links lead to a file at most: as many as Linux follows.
+/// The maximum number of symbolic links that lead to a file: the limit of Linux.
 const MAX_LINKS: usize = 40;
 
 /// Follows the name of a store's file in the name of a temporary file.
@@ -186,7 +186,7 @@ impl StoreFile {
         Ok(file)
     }
 
-    /// Makes an empty file beside this one, of which nobody else knows.
+    /// Makes an empty file beside this one, under a name that no other process knows.
     pub(crate) fn temporary(&self) -> Result<(PathBuf, File), Error> {
         let mut tries = 0_u8;
         loop {

@@ -22,7 +22,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(2);
 pub struct Lock(File);
 
 impl Lock {
-    /// Waits for the lock, and no longer than told. Without a wait it is tried once.
+    /// Waits for the lock, for `wait` at most. Without a wait one attempt is made.
     pub(crate) fn wait_for(path: &Path, wait: Duration) -> Result<Self, Error> {
         let deadline = Instant::now().checked_add(wait);
         loop {
@@ -49,7 +49,7 @@ impl Lock {
             Err(fs4::TryLockError::Error(error)) => return Err(failed(error)),
         }
         let lock = Self(file);
-        // A lock on a file that was removed meanwhile keeps nobody out.
+        // A lock on a file that was removed meanwhile excludes no other process.
         let mine = Identity::of(&lock.0.metadata().map_err(failed)?);
         let same = check::inspect(path).is_ok_and(|there| Identity::of(&there) == mine);
         Ok(same.then_some(lock))
@@ -74,7 +74,7 @@ fn open(path: &Path) -> Result<File, Error> {
     }
     let write = check::open(path, File::options().read(true).write(true), Access::Owner);
     match write {
-        // It can be locked on a read-only file system, too.
+        // A lock file on a read-only file system can be locked, too.
         Err(error) if is_read_only_error(&error) => {
             check::open(path, File::options().read(true), Access::Owner)
         }
@@ -92,8 +92,8 @@ fn is_read_only_error(error: &Error) -> bool {
     source.is_some_and(is_read_only)
 }
 
-/// Returns `true` if nobody can make a lock here: the file system is read-only, or the directory is not
-/// this user's to write and holds no lock.
+/// Returns `true` if no process can make a lock here: the file system is read-only, or this user may not write to the
+/// directory and it holds no lock.
 pub(crate) fn cannot_be_made(error: &Error, path: &Path) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
     source.is_some_and(|error: &io::Error| {

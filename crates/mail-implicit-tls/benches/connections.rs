@@ -147,7 +147,9 @@ fn handshakes(criterion: &mut Criterion<Ratio>) {
             .with_no_client_auth();
         plain.resumption = Resumption::disabled();
         let plain = Arc::new(plain);
-        let judge = Arc::new(verifier(platform(&root), &provider));
+        let none = TlsaJudge::new(TlsaRecords::None, DaneRules::Rfc6698);
+        let judge = verifier(platform(&root), &provider).with_dane(Arc::new(none));
+        let judge = Arc::new(judge);
         let mut ours = client_config(provider.clone(), judge.clone()).expect("versions");
         ours.resumption = Resumption::disabled();
         let ours = Arc::new(ours);
@@ -157,9 +159,6 @@ fn handshakes(criterion: &mut Criterion<Ratio>) {
             2,
             |turn| {
                 for _ in 0..turn {
-                    // What was looked up for this connection.
-                    let none = TlsaJudge::new(TlsaRecords::None, DaneRules::Rfc6698);
-                    judge.set_dane(Some(Arc::new(none)));
                     let client = handshake(&ours, &server);
                     let chain = client.peer_certificates().expect("certificates");
                     let verdict = judge.judge(&chain[0], &chain[1..], UnixTime::now());
@@ -217,11 +216,11 @@ struct Judged {
 }
 
 impl Judged {
-    fn with(self, records: Vec<Tlsa>) -> Self {
+    fn with(mut self, records: Vec<Tlsa>) -> Self {
         let base = DomainName::parse(HOST).expect("a name");
         let records = TlsaRecords::Records { base, records };
         let judge = TlsaJudge::new(records, DaneRules::Rfc7671);
-        self.verifier.set_dane(Some(Arc::new(judge)));
+        self.verifier = self.verifier.with_dane(Arc::new(judge));
         self
     }
 

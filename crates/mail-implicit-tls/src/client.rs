@@ -108,10 +108,11 @@ impl fmt::Debug for Connector {
 /// An account and a server of it.
 type ServerKey = (AccountId, Service, Host, u16);
 
-/// The verifier and the configuration of one server of one account.
+/// The verifier and the configuration of one server of one account, for connections with the same TLSA records.
 struct Prepared {
     account: Account,
     server: Server,
+    tlsa: TlsaRecords,
     verifier: Arc<ServerVerifier>,
     config: Arc<ClientConfig>,
 }
@@ -314,7 +315,7 @@ impl Connector {
         let peer = tcp.peer_addr().ok();
         // Commands before login are short and wait for replies.
         let _ = tcp.set_nodelay(true);
-        let prepared = self.prepare(account, server)?;
+        let prepared = self.prepare(account, server, tlsa)?;
         let mut dialogue = Dialogue::new(service);
         if let Some(ehlo) = &self.ehlo {
             dialogue = dialogue.with_ehlo(ehlo);
@@ -326,9 +327,7 @@ impl Connector {
         let mut verdict = None;
         if service.security == Security::Implicit {
             *stage = Stage::Handshake;
-            let (encrypted, judged) = self
-                .handshake(stream, &prepared, tlsa.clone(), server)
-                .await?;
+            let (encrypted, judged) = handshake(stream, &prepared).await?;
             stream = encrypted;
             verdict = Some(judged);
         }
@@ -357,9 +356,7 @@ impl Connector {
                 }
                 Demand::StartTls => {
                     *stage = Stage::Handshake;
-                    let (encrypted, judged) = self
-                        .handshake(stream, &prepared, tlsa.clone(), server)
-                        .await?;
+                    let (encrypted, judged) = handshake(stream, &prepared).await?;
                     stream = encrypted;
                     verdict = Some(judged);
                     dialogue.encrypted();
@@ -419,11 +416,17 @@ impl Connector {
         let addresses = server
             .address
             .map_or(host.addresses, |address| vec![address]);
-        Ok((addresses, host.tlsa))
+        Ok((addresses, host.tlsa.in_order()))
     }
 
-    /// Returns the verifier and configuration of a server, the same ones until the account changes.
-    fn prepare(&self, account: &Account, server: &Server) -> Result<Arc<Prepared>, Cause> {
+    /// Returns the verifier and configuration of a server, the same ones until the account or the TLSA records change.
+    /// Connections that are open keep theirs.
+    fn prepare(
+        &self,
+        account: &Account,
+        server: &Server,
+        tlsa: TlsaRecords,
+    ) -> Result<Arc<Prepared>, Cause> {
         let key = (
             account.id().clone(),
             server.service,
@@ -434,11 +437,13 @@ impl Connector {
         if let Some(known) = prepared.get(&key)
             && known.account == *account
             && known.server == *server
+            && known.tlsa == tlsa
         {
             return Ok(known.clone());
         }
         let verifier = ServerVerifier::new(account, server, self.trust.clone(), &self.provider);
-        let verifier = Arc::new(verifier);
+        let judge = TlsaJudge::new(tlsa.clone(), self.dane);
+        let verifier = Arc::new(verifier.with_dane(Arc::new(judge)));
         let mut config = client_config(self.provider.clone(), verifier.clone())
             .map_err(|_| Cause::Tls(TlsFailure::Configuration))?;
         if let Some(key) = self
@@ -456,61 +461,49 @@ impl Connector {
         let new = Arc::new(Prepared {
             account: account.clone(),
             server: server.clone(),
+            tlsa,
             verifier,
             config: Arc::new(config),
         });
         prepared.insert(key, new.clone());
         Ok(new)
     }
+}
 
-    /// Makes the TLS handshake and judges the server, on a resumed session too.
-    async fn handshake(
-        &self,
-        stream: Stream,
-        prepared: &Prepared,
-        tlsa: TlsaRecords,
-        server: &Server,
-    ) -> Result<(Stream, Verdict), Cause> {
-        let tcp = stream
-            .into_clear()
-            .ok_or(Cause::Tls(TlsFailure::Configuration))?;
-        let base = match &tlsa {
-            TlsaRecords::Records { base, .. } => Some(base.clone()),
-            _ => None,
-        };
-        prepared
-            .verifier
-            .set_dane(Some(Arc::new(TlsaJudge::new(tlsa, self.dane))));
-        // RFC 7671 section 7: with DANE, SNI is the base domain.
-        let name = match base {
-            Some(base) => ServerName::try_from(base.as_str().to_owned()).ok(),
-            None => server_name(server).ok(),
-        };
-        let name = name.ok_or(Cause::Tls(TlsFailure::Configuration))?;
-        let connector = TlsConnector::from(prepared.config.clone());
-        let is_implicit = server.service.security == Security::Implicit;
-        let encrypted = match connector.connect(name, tcp).into_fallible().await {
-            Ok(encrypted) => encrypted,
-            Err((_, tcp)) if is_implicit && tcp.speaks_clear_text() => {
-                return Err(Cause::SpeaksClearText);
-            }
-            Err((error, _)) => return Err(handshake_cause(&error)),
-        };
-        // rustls does not verify a resumed session, and the certificate may have expired since.
-        let (end_entity, intermediates) = encrypted
-            .get_ref()
-            .1
-            .peer_certificates()
-            .and_then(<[_]>::split_first)
-            .ok_or(Cause::Tls(TlsFailure::Protocol))?;
-        let verdict = prepared
-            .verifier
-            .judge(end_entity, intermediates, UnixTime::now());
-        if !prepared.verifier.accepts(&verdict) {
-            return Err(Cause::NotVerified(Box::new(verdict)));
+/// Makes the TLS handshake and judges the server, on a resumed session too.
+async fn handshake(stream: Stream, prepared: &Prepared) -> Result<(Stream, Verdict), Cause> {
+    let tcp = stream
+        .into_clear()
+        .ok_or(Cause::Tls(TlsFailure::Configuration))?;
+    // RFC 7671 section 7: with DANE, SNI is the base domain.
+    let name = match &prepared.tlsa {
+        TlsaRecords::Records { base, .. } => ServerName::try_from(base.as_str().to_owned()).ok(),
+        _ => server_name(&prepared.server).ok(),
+    };
+    let name = name.ok_or(Cause::Tls(TlsFailure::Configuration))?;
+    let connector = TlsConnector::from(prepared.config.clone());
+    let is_implicit = prepared.server.service.security == Security::Implicit;
+    let encrypted = match connector.connect(name, tcp).into_fallible().await {
+        Ok(encrypted) => encrypted,
+        Err((_, tcp)) if is_implicit && tcp.speaks_clear_text() => {
+            return Err(Cause::SpeaksClearText);
         }
-        Ok((Stream::tls(encrypted), verdict))
+        Err((error, _)) => return Err(handshake_cause(&error)),
+    };
+    // rustls does not verify a resumed session, and the certificate may have expired since.
+    let (end_entity, intermediates) = encrypted
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(<[_]>::split_first)
+        .ok_or(Cause::Tls(TlsFailure::Protocol))?;
+    let verdict = prepared
+        .verifier
+        .judge(end_entity, intermediates, UnixTime::now());
+    if !prepared.verifier.accepts(&verdict) {
+        return Err(Cause::NotVerified(Box::new(verdict)));
     }
+    Ok((Stream::tls(encrypted), verdict))
 }
 
 /// The deadline of a connection, and the stage that it reached.

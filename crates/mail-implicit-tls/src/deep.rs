@@ -1,6 +1,6 @@
 //! Feature `deep`: verdicts as the facts that [`deep_latch`] latches, draft-newman-email-deep-02 section 5.
 //!
-//! With the feature `client` too, `LatchedConnector` opens connections whose latches are enforced, stored and reported.
+//! `LatchedConnector` (with feature `client` too) opens connections whose latches are enforced, stored and reported.
 //!
 //! [`ServerVerifier`] judges for deep-latch, with SRV-IDs, DANE and the rules of the account:
 //!

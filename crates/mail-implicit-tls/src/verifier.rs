@@ -9,7 +9,7 @@ mod trust;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, RwLock},
+    sync::{Arc, Mutex},
 };
 
 use rustls::{
@@ -31,8 +31,9 @@ use crate::{
 
 /// The verifier of one server of one account.
 ///
-/// Keep it, and the configuration that has it, as long as the account: rustls resumes sessions only with the verifier
-/// that they began with. The verifier of one account does not accept, or resume, sessions of another.
+/// Keep it, and the configuration that has it, as long as the account and the TLSA records are the same: rustls resumes
+/// sessions only with the verifier that they began with. The verifier of one account does not accept, or resume,
+/// sessions of another.
 ///
 /// A resumed session is not verified by rustls. Call [`judge`](Self::judge) with the connection's certificates after
 /// each handshake.
@@ -45,16 +46,15 @@ pub struct ServerVerifier {
     options: Options,
     trust: Arc<Trust>,
     algorithms: WebPkiSupportedAlgorithms,
-    dane: RwLock<Option<Arc<dyn DaneJudge>>>,
+    dane: Option<Arc<dyn DaneJudge>>,
     last: Mutex<Option<Judged>>,
 }
 
-/// A server that was accepted in a handshake, and all that its verdict depends on: the verdict that the connection asks
-/// for after the handshake is the same.
+/// A server that was accepted in a handshake, and all that its verdict depends on beside the verifier: the verdict that
+/// the connection asks for after the handshake is the same.
 struct Judged {
     end_entity: CertificateDer<'static>,
     intermediates: Vec<CertificateDer<'static>>,
-    dane: Option<Arc<dyn DaneJudge>>,
     now: UnixTime,
     verdict: Verdict,
 }
@@ -196,7 +196,7 @@ impl ServerVerifier {
             options: account.rules().into(),
             trust,
             algorithms: provider.signature_verification_algorithms,
-            dane: RwLock::default(),
+            dane: None,
             last: Mutex::default(),
         }
     }
@@ -208,14 +208,26 @@ impl ServerVerifier {
         self
     }
 
-    /// Sets the judge of the server's TLSA records for the connections that begin from now on, or removes it. Set it
-    /// before each connection to what was looked up for it.
+    /// Returns the verifier of the same server that judges by these TLSA records too. Connections whose records are
+    /// others need another verifier, with a configuration of its own: several may be open at once, and each must be
+    /// judged by what was looked up for it.
     ///
     /// The judge is not asked about a host that an insecure SRV record names and that the user did not confirm
     /// ([`DaneNotUsed::SrvInsecure`]).
-    pub fn set_dane(&self, judge: Option<Arc<dyn DaneJudge>>) {
-        let mut dane = self.dane.write().unwrap_or_else(|it| it.into_inner());
-        *dane = judge;
+    #[must_use]
+    pub fn with_dane(&self, judge: Arc<dyn DaneJudge>) -> Self {
+        Self {
+            account: self.account.clone(),
+            host: self.host.clone(),
+            source: self.source,
+            pins: self.pins.clone(),
+            references: self.references.clone(),
+            options: self.options,
+            trust: self.trust.clone(),
+            algorithms: self.algorithms,
+            dane: Some(judge),
+            last: Mutex::default(),
+        }
     }
 
     /// Returns the host of the server.
@@ -245,8 +257,7 @@ impl ServerVerifier {
                 ..Verdict::default()
             };
         }
-        let dane = self.dane();
-        if let Some(verdict) = self.judged(end_entity, intermediates, dane.as_ref(), now) {
+        if let Some(verdict) = self.judged(end_entity, intermediates, now) {
             return verdict;
         }
         let server = ServerCertificates {
@@ -262,7 +273,7 @@ impl ServerVerifier {
             identity: verified.identity,
             ..Verdict::default()
         };
-        if let Some(dane) = dane {
+        if let Some(dane) = &self.dane {
             // RFC 7673 section 3.1: "If the lookup result is 'insecure' [...] this protocol does not apply". Whoever
             // forges the SRV record names a host with TLSA records of their own.
             if self.source == HostSource::InsecureSrv {
@@ -276,28 +287,16 @@ impl ServerVerifier {
         verdict
     }
 
-    fn dane(&self) -> Option<Arc<dyn DaneJudge>> {
-        let dane = self.dane.read().unwrap_or_else(|it| it.into_inner());
-        dane.clone()
-    }
-
-    /// Returns the verdict of the last handshake if it was about the same certificates and TLSA records in the same
-    /// second.
+    /// Returns the verdict of the last handshake if it was about the same certificates in the same second.
     fn judged(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        dane: Option<&Arc<dyn DaneJudge>>,
         now: UnixTime,
     ) -> Option<Verdict> {
         let last = self.last.lock().unwrap_or_else(|it| it.into_inner());
         let last = last.as_ref()?;
-        let same_dane = match (last.dane.as_ref(), dane) {
-            (Some(last), Some(dane)) => Arc::ptr_eq(last, dane),
-            (last, dane) => last.is_none() && dane.is_none(),
-        };
-        let same = same_dane
-            && last.now == now
+        let same = last.now == now
             && last.end_entity == *end_entity
             && last.intermediates == intermediates;
         same.then(|| last.verdict.clone())
@@ -358,7 +357,6 @@ impl ServerCertVerifier for ServerVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let dane = self.dane();
         let verdict = self.judge(end_entity, intermediates, now);
         if self.accepts(&verdict) {
             let mut last = self.last.lock().unwrap_or_else(|it| it.into_inner());
@@ -368,7 +366,6 @@ impl ServerCertVerifier for ServerVerifier {
                     .iter()
                     .map(|it| it.clone().into_owned())
                     .collect(),
-                dane,
                 now,
                 verdict,
             });

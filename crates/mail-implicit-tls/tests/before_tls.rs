@@ -5,7 +5,7 @@ use mail_implicit_tls::{
     service::Protocol,
 };
 
-/// What a client got, and how the dialogue ended.
+/// The octets that a client got, and the end of the dialogue.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Open,

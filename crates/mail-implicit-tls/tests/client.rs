@@ -364,7 +364,7 @@ async fn upgrade(tcp: &mut TcpStream, service: Service, injected: &[u8]) {
     tcp.write_all(&[reply, injected].concat()).await.unwrap();
 }
 
-/// What the server says within TLS after `STARTTLS`, by command.
+/// The server's lines within TLS after `STARTTLS`, by command.
 const fn after_upgrade(protocol: Protocol) -> (usize, &'static [u8]) {
     match protocol {
         Protocol::Imap => (14, b"* CAPABILITY IMAP4rev1 X-TLS\r\nt OK\r\n"),
@@ -976,7 +976,7 @@ async fn asks_for_records_again_on_each_connection() {
         asked.sort_unstable_by_key(|it| questions.iter().position(|question| question == it));
         assert_eq!(asked, questions);
     }
-    // The session would be resumed, but the record is another one now.
+    // The record is another one now.
     *resolver.tlsa.lock().unwrap() = Some(dane_ee(&Site::new().root()));
     let Cause::NotVerified(verdict) = cause(&connector, &account, &server).await else {
         panic!("not verified expected")

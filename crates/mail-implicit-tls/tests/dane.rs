@@ -188,8 +188,8 @@ fn judge_host(
     let trust = Trust::in_certificates([anchor.unwrap_or(&other).der.clone()]).unwrap();
     let (account, server) = account(source);
     let provider = rustls::crypto::ring::default_provider();
-    let verifier = ServerVerifier::new(&account, &server, Arc::new(trust), &provider);
-    verifier.set_dane(Some(Arc::new(TlsaJudge::new(records, rules))));
+    let verifier = ServerVerifier::new(&account, &server, Arc::new(trust), &provider)
+        .with_dane(Arc::new(TlsaJudge::new(records, rules)));
     let now = UnixTime::since_unix_epoch(Duration::from_secs(NOW));
     let verdict = verifier.judge(&sent[0], &sent[1..], now);
     let accepted = verifier.accepts(&verdict);
@@ -520,7 +520,7 @@ fn finds_the_clients_trust_anchor_for_usage_0() {
     }
 }
 
-/// A record of the certificate is none of the key, and the reverse.
+/// A record of the certificate does not match the key, and the reverse.
 #[test]
 fn compares_what_the_selector_selects() {
     let chain = Chain::new();

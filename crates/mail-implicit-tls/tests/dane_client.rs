@@ -1,4 +1,4 @@
-//! What a connection asks the DNS, and when, and the name that it sends.
+//! The questions of a connection to the DNS, their order, and the name that it sends.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,9 +33,9 @@ use rustls::ServerConfig;
 use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use self::site::{HOST, Site};
 
@@ -152,7 +152,8 @@ fn differs() -> DaneVerdict {
     }])
 }
 
-/// Records may change from one connection to the next, whatever their time to live and whether the session is resumed.
+/// Records may change from one connection to the next, whatever their time to live. A session that began under others
+/// is not resumed.
 #[tokio::test]
 async fn asks_for_records_on_each_connection() {
     let site = Site::new();
@@ -182,7 +183,7 @@ async fn asks_for_records_on_each_connection() {
         assert_eq!(verdict.dane, differs());
         assert_eq!(table.asked(), questions);
     }
-    assert_eq!(resumed, [false, true]);
+    assert_eq!(resumed, [false, false]);
     let failure = LookupFailure::ServerFailure;
     table.set(
         format!("_{port}._tcp.{HOST}. TLSA"),
@@ -190,6 +191,110 @@ async fn asks_for_records_on_each_connection() {
     );
     let ended = connector.connect(&account, &server).await.unwrap_err();
     assert_eq!(*ended.cause(), Cause::Lookup(HostFailure::Tlsa(failure)));
+}
+
+/// Accepts a connection, and returns it once the client's first octets are there.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    let (tcp, _) = listener.accept().await.unwrap();
+    assert_eq!(tcp.peek(&mut [0; 1]).await.unwrap(), 1);
+    tcp
+}
+
+/// Makes the handshake, and greets if the client accepts the certificate.
+async fn greet(acceptor: &TlsAcceptor, tcp: TcpStream) -> Option<TlsStream<TcpStream>> {
+    let mut stream = acceptor.accept(tcp).await.ok()?;
+    let greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n";
+    // A client that refuses the certificate is gone.
+    let _ = stream.write_all(greeting).await;
+    let _ = stream.flush().await;
+    Some(stream)
+}
+
+/// The records change between two connections that are open at once. Each is judged by its own.
+#[tokio::test]
+async fn judges_each_connection_by_its_own_records() {
+    let site = Site::new();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = TlsAcceptor::from(site.server_config());
+    let table = Arc::new(Table::default());
+    let connector = Arc::new(site.connector().with_resolver(table.clone()));
+    let server = imaps(HOST, port);
+    let account = account(&server);
+    table.address(HOST, HOST, Dnssec::Secure);
+    let connect = || {
+        let (connector, account, server) = (connector.clone(), account.clone(), server.clone());
+        tokio::spawn(async move { connector.connect(&account, &server).await })
+    };
+    for first_matches in [false, true] {
+        let digests = match first_matches {
+            true => [digest(&site), [0; 32]],
+            false => [[0; 32], digest(&site)],
+        };
+        table.tlsa(port, HOST, digests[0]);
+        let first = connect();
+        let first_tcp = accept(&listener).await;
+        table.tlsa(port, HOST, digests[1]);
+        let second = connect();
+        let second_tcp = accept(&listener).await;
+        let second_stream = greet(&acceptor, second_tcp).await;
+        let second = second.await.unwrap();
+        let first_stream = greet(&acceptor, first_tcp).await;
+        let first = first.await.unwrap();
+        drop((first_stream, second_stream));
+        let (accepted, refused) = match first_matches {
+            true => (first, second),
+            false => (second, first),
+        };
+        let accepted = accepted.unwrap();
+        assert_eq!(accepted.verdict().unwrap().dane, MATCHES);
+        let failure = refused.unwrap_err();
+        let Cause::NotVerified(verdict) = failure.cause() else {
+            panic!("{failure}");
+        };
+        assert_eq!(verdict.dane, differs());
+    }
+}
+
+/// Resolvers give the records of a set in any order: the session is resumed nevertheless.
+#[tokio::test]
+async fn resumes_the_session_whatever_the_order_of_the_records() {
+    let site = Site::new();
+    let (port, _) = serve(site.server_config()).await;
+    let table = Arc::new(Table::default());
+    let connector = site.connector().with_resolver(table.clone());
+    let server = imaps(HOST, port);
+    let account = account(&server);
+    table.address(HOST, HOST, Dnssec::Secure);
+    let record = |digest: [u8; 32]| {
+        Record::Tlsa(Tlsa {
+            usage: 3,
+            selector: 0,
+            matching_type: 1,
+            association: digest.to_vec(),
+        })
+    };
+    let [own, other, third] = [digest(&site), [0; 32], [255; 32]].map(record);
+    let owner = format!("_{port}._tcp.{HOST}.");
+    let mut resumed = Vec::new();
+    for records in [
+        vec![own.clone(), other.clone()],
+        vec![other.clone(), own.clone()],
+        vec![other, own.clone(), third],
+        vec![own],
+    ] {
+        let records = Records {
+            records,
+            owner: DnsName::parse(&owner).unwrap(),
+            dnssec: Dnssec::Secure,
+            ttl: Duration::ZERO,
+        };
+        table.set(format!("{owner} TLSA"), Answer::Records(records));
+        let connection = connector.connect(&account, &server).await.unwrap();
+        assert_eq!(connection.verdict().unwrap().dane, MATCHES);
+        resumed.push(connection.is_resumed());
+    }
+    assert_eq!(resumed, [false, true, false, false]);
 }
 
 /// RFC 7671 section 7: with records SNI is the base domain, without them the host.

@@ -83,7 +83,7 @@ fn passes_each_verdict_on() {
     assert_eq!(facts(&Verdict::default()), ServerVerdicts::default());
 }
 
-/// What a pin says of the server latches neither tls-cert nor tls-dane-tlsa.
+/// A pin latches neither tls-cert nor tls-dane-tlsa.
 #[test]
 fn refuses_the_chain_of_a_pinned_certificate() {
     for pin in [PinVerdict::Matches, PinVerdict::Differs] {

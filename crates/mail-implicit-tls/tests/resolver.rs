@@ -1,4 +1,5 @@
-//! The resolvers against a name server on loopback that answers as it is told, also what no proper server answers.
+//! The resolvers against a name server on loopback that gives prepared answers, also those that no proper server
+//! gives.
 
 #![allow(
     clippy::unwrap_used,
@@ -71,7 +72,7 @@ fn alias(owner: &str, target: &str, ttl: u32) -> Sent {
     sent(owner, Rtype::CNAME, ttl, &wire(target))
 }
 
-/// What a server answers.
+/// The answer of a server.
 #[derive(Clone)]
 struct Reply {
     code: Rcode,
@@ -181,7 +182,7 @@ fn question(kind: RecordKind) -> Question {
     Question { name, kind }
 }
 
-/// Asks a resolver that believes the AD bit.
+/// Asks a resolver that trusts the AD bit.
 async fn ask(kind: RecordKind, reply: Reply) -> Answer {
     let resolver = LoopbackResolver::new(server(reply).await).unwrap();
     let resolver = resolver.with_timeout(PATIENCE);

@@ -350,7 +350,7 @@ async fn ends_a_session_that_speaks_http() {
                 let mut read = Vec::new();
                 let error = stream.read_to_end(&mut read).await.unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-                assert_eq!(error.to_string(), "the client speaks HTTP");
+                assert_eq!(error.to_string(), "the client sent an HTTP request");
                 // No line of it reached the application.
                 assert!(
                     request.as_bytes().starts_with(&read) && read.len() < 12,

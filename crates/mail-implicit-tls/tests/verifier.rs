@@ -454,7 +454,7 @@ fn finds_the_list_of_a_distribution_point() {
     assert!(verdict.is_verified());
 }
 
-/// The same with both points in the certificate: that of the list is the second, or the second URI of one point.
+/// Finds the list by both points in the certificate: the list's is the second, or the second URI of one point.
 #[test]
 fn finds_the_list_of_the_second_distribution_point() {
     let (first, second) = ("http://crl.example/1", "http://crl.example/2");
@@ -786,23 +786,20 @@ fn asks_dane_within_the_handshake() {
     let key = key();
     let bridge = authority("Bridge").self_signed(&key).unwrap().der().clone();
     let strange = server(vec![bridge], &key);
-    let verifier = Arc::new(typed());
-    let config = config(verifier.clone());
-    assert!(handshake(&config, &strange).is_err());
+    let by = |verdict| config(Arc::new(typed().with_dane(Arc::new(Dane(verdict)))));
+    let without = config(Arc::new(typed()));
+    assert!(handshake(&without, &strange).is_err());
     let matches = DaneVerdict::Matches {
         usage: CertificateUsage::DaneEe,
         covers_identity: true,
     };
-    verifier.set_dane(Some(Arc::new(Dane(matches))));
-    assert!(handshake(&config, &strange).is_ok());
+    assert!(handshake(&by(matches), &strange).is_ok());
     let good = good_server();
-    verifier.set_dane(Some(Arc::new(Dane(DaneVerdict::Differs(Vec::new())))));
-    let error = handshake(&config, &good).unwrap_err();
+    let error = handshake(&by(DaneVerdict::Differs(Vec::new())), &good).unwrap_err();
     let verdict = verdict_of(&error).unwrap();
     assert_eq!(verdict.chain, ChainVerdict::Trusted);
     assert_eq!(verdict.dane, DaneVerdict::Differs(Vec::new()));
-    verifier.set_dane(None);
-    assert!(handshake(&config, &good).is_ok());
+    assert!(handshake(&without, &good).is_ok());
 }
 
 /// Counts how often it is asked.
@@ -827,9 +824,8 @@ impl DaneJudge for Counting {
 fn judges_once_for_the_handshake_and_the_connection() {
     let [good, other] = [(), ()].map(|()| issued(&named(&["imap.example.org"]), &ROOT));
     let root = [ROOT.der().clone()];
-    let verifier = typed();
     let judge = Arc::new(Counting::default());
-    verifier.set_dane(Some(judge.clone()));
+    let verifier = typed().with_dane(judge.clone());
     let name = server_name(&imaps()).unwrap();
     let shaken = verifier.verify_server_cert(&good, &[], &name, &[], at(NOW));
     assert!(shaken.is_ok());
@@ -848,14 +844,11 @@ fn judges_once_for_the_handshake_and_the_connection() {
         assert_eq!(judge.asked(), before + 1);
         assert_eq!(again.is_verified(), accepted);
     }
+    // The verdict of one verifier is not another's.
     let records = Arc::new(Counting::default());
-    verifier.set_dane(Some(records.clone()));
-    assert_eq!(verifier.judge(&good, &[], at(NOW)), verdict);
+    let other_records = verifier.with_dane(records.clone());
+    assert_eq!(other_records.judge(&good, &[], at(NOW)), verdict);
     assert_eq!(records.asked(), 1);
-    verifier.set_dane(None);
-    let without = verifier.judge(&good, &[], at(NOW));
-    let reason = DaneNotUsed::NotRequested;
-    assert_eq!(without.dane, DaneVerdict::NotUsed(reason));
 }
 
 /// Verifies under a private authority, which PKIX does not know.
@@ -890,7 +883,8 @@ fn verifies_under_anchors_of_dane_with_further_names() {
     let others = [private.der().clone()];
     let verifier = typed();
     let also = |names: Vec<ReferenceIdentity>| {
-        verifier.set_dane(Some(Arc::new(Private(private.der().clone(), names))));
+        let judge = Private(private.der().clone(), names);
+        let verifier = verifier.with_dane(Arc::new(judge));
         verifier.judge(&certificate, &others, at(NOW)).is_verified()
     };
     let base = DomainName::parse("target.example.org").unwrap();
@@ -919,9 +913,8 @@ fn gives_dane_the_path_that_pkix_verified() {
     let middle = intermediate(authority("Intermediate"));
     let unused = intermediate(authority("Unused"));
     let certificate = issued(&named(&["imap.example.org"]), &middle);
-    let verifier = typed();
     let path = vec![middle.der().clone(), ROOT.der().clone()];
-    verifier.set_dane(Some(Arc::new(Path(path))));
+    let verifier = typed().with_dane(Arc::new(Path(path)));
     let others = [unused.der().clone(), middle.der().clone()];
     assert!(verifier.judge(&certificate, &others, at(NOW)).is_verified());
 }

@@ -1,4 +1,4 @@
-//! What counts and what does not: rules over Rust and Markdown, and the kept counts.
+//! Texts that count and texts that do not: rules over Rust and Markdown, and the kept counts.
 
 use std::{error::Error, fs, path::Path};
 

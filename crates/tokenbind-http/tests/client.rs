@@ -23,17 +23,20 @@ use std::{
 
 use sessions::{Keys, P256, RSA, id, origin, p256, rsa, server, session};
 use tokenbind_http::{
-    ClearCookies, ClientBinding, ClientError, ClientOptions, ClientState, Disclosure, Key,
-    KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore, Party, ReferredTokenBinding,
-    RequestHeader, RequestOutcome, Reset, Scope, ServerBinding, TokenBindings, WithheldReason,
+    ReferredTokenBinding, TokenBindings,
+    client::{self, ClearCookies, ClientError, RequestHeader},
+    federation::{Disclosure, Party, WithheldReason},
+    keys::{Key, KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore, Reset},
+    origin::Scope,
+    server::{self, RequestOutcome},
 };
 use tokenbind_wire::{KeyParameters, RustCrypto, Session, TokenBindingId, TokenBindingType};
 
 const RP: &str = "https://rp.example";
 const IDP: &str = "https://idp.example";
 
-fn client(keys: impl KeyStore + 'static) -> ClientState {
-    ClientState::new(keys, ClientOptions::default())
+fn client(keys: impl KeyStore + 'static) -> client::State {
+    client::State::new(keys, client::Options::default())
 }
 
 /// Cookies that note what was cleared, and may fail.
@@ -51,7 +54,7 @@ impl ClearCookies for Cookies {
 }
 
 /// The server of the other end.
-fn verified(server: &mut ServerBinding, header: &RequestHeader) -> TokenBindings {
+fn verified(server: &mut server::ConnectionState, header: &RequestHeader) -> TokenBindings {
     let value = header.value.as_ref().expect("a header");
     match server.request([value.as_bytes()], &RustCrypto) {
         RequestOutcome::Bound(bindings) => bindings,
@@ -60,7 +63,7 @@ fn verified(server: &mut ServerBinding, header: &RequestHeader) -> TokenBindings
 }
 
 /// The identifier a server sees on a new connection.
-fn seen(state: &ClientState, at: &str, session: Session) -> TokenBindingId {
+fn seen(state: &client::State, at: &str, session: Session) -> TokenBindingId {
     let binding = state.connection(origin(at), Some(session));
     let header = binding.header(state, None).unwrap();
     verified(&mut server(session), &header)
@@ -69,12 +72,12 @@ fn seen(state: &ClientState, at: &str, session: Session) -> TokenBindingId {
         .clone()
 }
 
-fn redirect(from: &ClientBinding) -> tokenbind_http::Permission {
+fn redirect(from: &client::Connection) -> tokenbind_http::federation::Permission {
     from.redirect_permission(302, [b"true".as_slice()]).unwrap()
 }
 
 #[test]
-fn a_header_is_written_once_and_reused() {
+fn writes_a_header_once_and_reuses_it() {
     let keys = Keys::default();
     let state = client(keys.clone());
     let session = session(P256, 1);
@@ -95,7 +98,7 @@ fn a_header_is_written_once_and_reused() {
 }
 
 #[test]
-fn many_threads_write_a_header_once() {
+fn writes_a_header_once_on_many_threads() {
     let keys = Keys::default();
     let state = client(keys.clone());
     let binding = state.connection(origin(RP), Some(session(P256, 1)));
@@ -112,7 +115,7 @@ fn many_threads_write_a_header_once() {
     assert_eq!(keys.signatures.load(Ordering::Relaxed), 1);
 }
 
-/// A store that waits inside `key` until it is told to go on.
+/// A store that waits inside `key` until the test releases it.
 struct Waiting {
     keys: MemoryKeyStore,
     entered: Mutex<mpsc::Sender<()>>,
@@ -132,7 +135,7 @@ impl KeyStore for Waiting {
 }
 
 #[test]
-fn asking_for_the_written_header_does_not_wait_for_the_key() {
+fn returns_the_written_header_without_waiting_for_the_key() {
     let (entered, enters) = mpsc::channel();
     let (goes_on, go_on) = mpsc::channel();
     let state = client(Waiting {
@@ -156,7 +159,7 @@ fn asking_for_the_written_header_does_not_wait_for_the_key() {
 }
 
 #[test]
-fn an_origin_has_one_key_for_all_its_connections_and_no_other_origin_has_it() {
+fn uses_one_key_for_all_connections_of_an_origin_and_for_no_other_origin() {
     let state = client(MemoryKeyStore::new());
     let first = seen(&state, RP, session(P256, 1));
     assert_eq!(seen(&state, RP, session(P256, 2)), first);
@@ -184,7 +187,7 @@ fn an_origin_has_one_key_for_all_its_connections_and_no_other_origin_has_it() {
 }
 
 #[test]
-fn an_origin_has_a_key_for_each_kind_that_is_negotiated() {
+fn uses_one_key_of_an_origin_for_each_negotiated_kind() {
     let state = client(Keys::default());
     let small = seen(&state, RP, session(P256, 1));
     assert_eq!(
@@ -208,7 +211,7 @@ impl KeyStore for Same {
 }
 
 #[test]
-fn a_store_that_gives_two_origins_one_key_is_found_out() {
+fn detects_a_store_that_gives_two_origins_one_key() {
     let state = client(Same(Ok(p256())));
     let header = |at: &str, number| {
         let binding = state.connection(origin(at), Some(session(P256, number)));
@@ -238,7 +241,7 @@ fn a_store_that_gives_two_origins_one_key_is_found_out() {
 }
 
 #[test]
-fn a_store_that_fails_or_has_another_kind_of_key_sends_nothing() {
+fn sends_nothing_if_the_store_fails_or_has_another_kind_of_key() {
     for (answer, error) in [
         (Ok::<Key, _>(p256()), ClientError::KeyParameters),
         (
@@ -254,7 +257,7 @@ fn a_store_that_fails_or_has_another_kind_of_key_sends_nothing() {
 }
 
 #[test]
-fn without_token_binding_no_header_is_sent() {
+fn sends_no_header_without_token_binding() {
     let keys = Keys::default();
     let state = client(keys.clone());
     let consumer = state.connection(origin(RP), Some(session(P256, 1)));
@@ -282,7 +285,7 @@ fn without_token_binding_no_header_is_sent() {
 }
 
 #[test]
-fn a_permission_reveals_the_consumers_key_under_its_own_parameters() {
+fn reveals_the_consumers_key_under_its_own_parameters() {
     for (ours, theirs) in [(RSA, P256), (P256, RSA), (P256, P256), (RSA, RSA)] {
         let state = client(Keys::default());
         let at_consumer = seen(&state, RP, session(ours, 1));
@@ -312,7 +315,7 @@ fn a_permission_reveals_the_consumers_key_under_its_own_parameters() {
 }
 
 #[test]
-fn a_permission_is_for_one_request() {
+fn uses_a_permission_for_one_request() {
     let state = client(MemoryKeyStore::new());
     let consumer = state.connection(origin(RP), Some(session(P256, 1)));
     let there = session(P256, 2);
@@ -328,7 +331,7 @@ fn a_permission_is_for_one_request() {
 }
 
 #[test]
-fn a_permission_on_the_first_request_is_not_what_later_ones_send() {
+fn sends_no_referred_binding_after_a_permitted_first_request() {
     let state = client(MemoryKeyStore::new());
     let consumer = state.connection(origin(RP), Some(session(P256, 1)));
     let provider = state.connection(origin(IDP), Some(session(P256, 2)));
@@ -340,7 +343,7 @@ fn a_permission_on_the_first_request_is_not_what_later_ones_send() {
 }
 
 #[test]
-fn a_withheld_permission_does_not_change_the_header() {
+fn leaves_the_header_unchanged_by_a_withheld_permission() {
     let state = client(MemoryKeyStore::new());
     let one = state.connection(origin(RP), Some(session(P256, 1)));
     let other = state.connection(origin(RP), Some(session(P256, 2)));
@@ -352,7 +355,7 @@ fn a_withheld_permission_does_not_change_the_header() {
 }
 
 #[test]
-fn a_page_is_of_the_latest_connection_with_its_origin() {
+fn uses_the_latest_connection_with_the_origin_of_a_page() {
     let state = client(Keys::default());
     let page = origin(RP);
     let party = |negotiated| Party {
@@ -391,7 +394,7 @@ fn a_page_is_of_the_latest_connection_with_its_origin() {
 }
 
 #[test]
-fn keys_and_cookies_are_reset_together() {
+fn resets_keys_and_cookies_together() {
     let state = client(MemoryKeyStore::new());
     let cookies = Cookies::default();
     let ids = |number| [RP, IDP].map(|at| seen(&state, at, session(P256, number)));
@@ -416,7 +419,7 @@ fn keys_and_cookies_are_reset_together() {
 }
 
 #[test]
-fn one_store_that_fails_does_not_keep_the_other_from_being_reset() {
+fn resets_one_store_if_the_other_fails() {
     let io = KeyStoreError::from(KeyStoreErrorKind::Io(std::io::ErrorKind::StorageFull));
     for which in [Reset::All, Reset::Origin(origin(RP))] {
         let state = client(MemoryKeyStore::new());
@@ -450,7 +453,7 @@ fn ends<T: Send + 'static>(what: impl FnOnce() -> T + Send + 'static) -> T {
 #[derive(Default)]
 struct CallsBack {
     keys: MemoryKeyStore,
-    state: OnceLock<Weak<ClientState>>,
+    state: OnceLock<Weak<client::State>>,
     nested: AtomicBool,
     heard: Mutex<Vec<Result<RequestHeader, ClientError>>>,
 }
@@ -508,8 +511,8 @@ fn lets_stores_call_back_during_a_reset_and_sends_nothing_meanwhile() {
 
 /// Cookies that keep a connection which was opened while they were cleared.
 struct Opens {
-    state: Weak<ClientState>,
-    opened: Mutex<Option<ClientBinding>>,
+    state: Weak<client::State>,
+    opened: Mutex<Option<client::Connection>>,
 }
 
 impl ClearCookies for Opens {
@@ -569,7 +572,7 @@ fn sends_nothing_on_a_connection_whose_opening_a_reset_interrupts() {
 #[derive(Default)]
 struct AsksAgain {
     keys: MemoryKeyStore,
-    connection: OnceLock<(Weak<ClientState>, Weak<ClientBinding>)>,
+    connection: OnceLock<(Weak<client::State>, Weak<client::Connection>)>,
     nested: AtomicBool,
 }
 
@@ -602,7 +605,7 @@ fn lets_a_key_store_ask_for_the_header_it_makes_the_key_for() {
 }
 
 #[test]
-fn a_connection_opened_before_a_reset_sends_nothing_more() {
+fn sends_nothing_on_a_connection_opened_before_a_reset() {
     for which in [
         Reset::All,
         Reset::Origin(origin(RP)),
@@ -621,7 +624,7 @@ fn a_connection_opened_before_a_reset_sends_nothing_more() {
 }
 
 #[test]
-fn a_permission_does_not_outlive_a_reset() {
+fn voids_a_permission_at_a_reset() {
     let state = client(MemoryKeyStore::new());
     let consumer = state.connection(origin(RP), Some(session(P256, 1)));
     let redirected = redirect(&consumer);
@@ -652,7 +655,7 @@ fn a_permission_does_not_outlive_a_reset() {
 #[derive(Clone, Default)]
 struct ResetMeanwhile {
     keys: Arc<MemoryKeyStore>,
-    state: Arc<OnceLock<Weak<ClientState>>>,
+    state: Arc<OnceLock<Weak<client::State>>>,
     armed: Arc<AtomicBool>,
 }
 
@@ -672,7 +675,7 @@ impl KeyStore for ResetMeanwhile {
 }
 
 #[test]
-fn a_key_that_is_reset_while_it_is_fetched_does_not_sign() {
+fn signs_nothing_with_a_key_that_is_reset_while_it_is_fetched() {
     for permitted in [false, true] {
         let keys = ResetMeanwhile::default();
         let state = Arc::new(client(keys.clone()));
@@ -688,9 +691,9 @@ fn a_key_that_is_reset_while_it_is_fetched_does_not_sign() {
 }
 
 #[test]
-fn nothing_of_a_key_is_printed() {
+fn prints_nothing_of_a_key() {
     let keys = MemoryKeyStore::new();
-    let scope = ClientOptions::default().scope.scope(&origin(RP));
+    let scope = client::Options::default().scope.scope(&origin(RP));
     let _ = keys.key(&scope, KeyParameters::P256).unwrap();
     assert_eq!(format!("{keys:?}"), "MemoryKeyStore { .. }");
     let state = client(keys);
@@ -698,36 +701,36 @@ fn nothing_of_a_key_is_printed() {
     let _ = binding.header(&state, None).unwrap();
     let (state, binding) = (format!("{state:?}"), format!("{binding:?}"));
     assert!(
-        state.starts_with("ClientState { options: ") && state.ends_with(", .. }"),
+        state.starts_with("State { options: ") && state.ends_with(", .. }"),
         "{state}"
     );
     assert_eq!(
         binding,
-        "ClientBinding { origin: Origin(https://rp.example), \
+        "Connection { origin: Origin(https://rp.example), \
          negotiated: Some(Negotiated { alpn: Http11P256 }), .. }"
     );
 }
 
-#[cfg(feature = "psl")]
+#[cfg(feature = "public-suffix")]
 mod registrable_domain {
-    use tokenbind_http::ScopeRule;
+    use tokenbind_http::origin::ScopeRule;
 
     use super::*;
 
     const SHOP: &str = "https://shop.example.com";
     const LOGIN: &str = "https://login.example.com:8443";
 
-    fn client() -> ClientState {
+    fn client() -> client::State {
         let scope = ScopeRule::RegistrableDomain;
-        let options = ClientOptions {
+        let options = client::Options {
             scope,
-            ..ClientOptions::default()
+            ..client::Options::default()
         };
-        ClientState::new(MemoryKeyStore::new(), options)
+        client::State::new(MemoryKeyStore::new(), options)
     }
 
     #[test]
-    fn hosts_of_one_domain_share_a_key_and_reveal_nothing_to_each_other() {
+    fn shares_a_key_among_hosts_of_a_domain_and_reveals_nothing_among_them() {
         let state = client();
         let key = seen(&state, SHOP, session(P256, 1));
         assert_eq!(seen(&state, LOGIN, session(P256, 2)), key);
@@ -743,7 +746,7 @@ mod registrable_domain {
     }
 
     #[test]
-    fn a_reset_of_one_host_resets_all_that_share_its_key() {
+    fn resets_all_hosts_that_share_the_key_of_one() {
         let state = client();
         let key = seen(&state, SHOP, session(P256, 1));
         assert_eq!(seen(&state, LOGIN, session(P256, 2)), key);

@@ -24,8 +24,10 @@ use bytes::Bytes;
 use http::{StatusCode, Version};
 use loopback::{Pki, soon, text};
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, MemoryKeyStore, ProvidedTokenBinding, RequestOptions,
-    TokenBindingPeer, TokenBindingServer,
+    ProvidedTokenBinding,
+    client::{self, HttpClient, RequestOptions},
+    keys::MemoryKeyStore,
+    server,
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{
@@ -46,7 +48,7 @@ async fn key(binding: Option<Extension<ProvidedTokenBinding>>) -> String {
     )
 }
 
-async fn address(Extension(peer): Extension<TokenBindingPeer>) -> String {
+async fn address(Extension(peer): Extension<server::Peer>) -> String {
     format!("{} {}", peer.address, peer.connection.session().is_some())
 }
 
@@ -65,7 +67,7 @@ fn routes() -> Router {
         )
 }
 
-/// How long a slow request takes.
+/// The time that a slow request takes.
 const SLOW: Duration = Duration::from_millis(600);
 
 async fn slow() -> &'static str {
@@ -110,12 +112,12 @@ impl Service {
     async fn with(
         pki: &Pki,
         alpn: &[TokenBindingAlpn],
-        set: impl FnOnce(TokenBindingServer) -> TokenBindingServer,
+        set: impl FnOnce(server::Server) -> server::Server,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, events) = mpsc::unbounded_channel();
-        let server = set(TokenBindingServer::new(pki.acceptor(alpn))).on_event(move |event| {
+        let server = set(server::Server::new(pki.acceptor(alpn))).on_event(move |event| {
             let _ = tell.send(event.to_string());
         });
         let (end, told) = oneshot::channel();
@@ -132,7 +134,7 @@ impl Service {
         }
     }
 
-    async fn get(&self, client: &Client, path: &str) -> (StatusCode, Version, String) {
+    async fn get(&self, client: &HttpClient, path: &str) -> (StatusCode, Version, String) {
         let url = format!("https://{}{path}", self.address);
         let response = client.request(loopback::get(&url), RequestOptions::default());
         let response = soon(response).await.unwrap();
@@ -145,7 +147,7 @@ impl Service {
 }
 
 #[tokio::test]
-async fn handlers_see_the_clients_key_over_both_versions_of_http() {
+async fn shows_handlers_the_clients_key_over_both_versions_of_http() {
     let pki = Pki::new();
     for (alpn, version) in [
         (TokenBindingAlpn::Http11P256, Version::HTTP_11),
@@ -162,7 +164,7 @@ async fn handlers_see_the_clients_key_over_both_versions_of_http() {
 }
 
 #[tokio::test]
-async fn handlers_see_clients_without_token_binding_and_where_everybody_comes_from() {
+async fn shows_handlers_clients_without_token_binding_and_addresses() {
     let pki = Pki::new();
     let service = Service::start(&pki, &TokenBindingAlpn::ALL, FOR_EVER).await;
     let (plain, _) = pki.client_with(&[], MemoryKeyStore::new());
@@ -179,7 +181,7 @@ async fn handlers_see_clients_without_token_binding_and_where_everybody_comes_fr
 }
 
 #[tokio::test]
-async fn who_does_not_finish_a_handshake_does_not_keep_others_waiting() {
+async fn serves_others_while_a_handshake_does_not_finish() {
     let pki = Pki::new();
     let service = Service::start(&pki, &TokenBindingAlpn::ALL, FOR_EVER).await;
     let silent = [service.connect().await, service.connect().await];
@@ -194,7 +196,7 @@ async fn who_does_not_finish_a_handshake_does_not_keep_others_waiting() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_takes_too_long_is_ended() {
+async fn ends_a_server_handshake_that_takes_too_long() {
     let pki = Pki::new();
     let limit = Duration::from_millis(50);
     let service = Service::start(&pki, &TokenBindingAlpn::ALL, limit).await;
@@ -209,7 +211,7 @@ async fn a_handshake_that_takes_too_long_is_ended() {
 }
 
 #[tokio::test]
-async fn a_finished_connection_may_be_silent_longer_than_a_handshake() {
+async fn keeps_a_silent_connection_longer_than_a_handshake() {
     let pki = Pki::new();
     let limit = Duration::from_millis(500);
     let service = Service::start(&pki, &[TokenBindingAlpn::H2P256], limit).await;
@@ -221,7 +223,7 @@ async fn a_finished_connection_may_be_silent_longer_than_a_handshake() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_connections_at_once_are_all_served_with_their_own_keys() {
+async fn serves_many_connections_at_once_with_their_own_keys() {
     const MANY: usize = 200;
     let pki = Pki::new();
     let service = Service::start(&pki, &TokenBindingAlpn::ALL, FOR_EVER).await;
@@ -243,11 +245,11 @@ async fn many_connections_at_once_are_all_served_with_their_own_keys() {
 }
 
 #[tokio::test]
-async fn a_refused_request_ends_the_connection_without_an_answer() {
+async fn closes_the_connection_without_an_answer_to_a_refused_request() {
     let pki = Pki::new();
     let alpn = &[TokenBindingAlpn::Http11P256];
     let service = Service::start(&pki, alpn, FOR_EVER).await;
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let connector = pki.connector(alpn, state.into());
     for header in ["", "Token-Binding: AAAA\r\n", "Token-Binding: \r\n"] {
         let origin = format!("https://{}", service.address).parse().unwrap();
@@ -263,7 +265,7 @@ async fn a_refused_request_ends_the_connection_without_an_answer() {
 }
 
 #[tokio::test]
-async fn told_to_end_it_does_not_wait_for_handshakes() {
+async fn stops_without_waiting_for_handshakes() {
     let pki = Pki::new();
     let service = Service::start(&pki, &TokenBindingAlpn::ALL, FOR_EVER).await;
     let mut silent = service.connect().await;
@@ -280,7 +282,7 @@ async fn ended(stream: &mut TcpStream) {
 }
 
 #[tokio::test]
-async fn silent_connections_give_way_and_stall_nobody() {
+async fn replaces_silent_connections_so_that_others_are_served() {
     let pki = Pki::new();
     let mut service = Service::with(&pki, &TokenBindingAlpn::ALL, |server| {
         server.handshake_timeout(FOR_EVER).max_connections(4)
@@ -304,7 +306,7 @@ async fn silent_connections_give_way_and_stall_nobody() {
 }
 
 #[tokio::test]
-async fn handshakes_give_way_after_silent_connections() {
+async fn replaces_silent_connections_before_handshakes() {
     let pki = Pki::new();
     let service = Service::with(&pki, &TokenBindingAlpn::ALL, |server| {
         server.handshake_timeout(FOR_EVER).max_connections(2)
@@ -325,7 +327,7 @@ async fn handshakes_give_way_after_silent_connections() {
 }
 
 #[tokio::test]
-async fn a_finished_handshake_without_a_request_gives_way() {
+async fn replaces_a_connection_without_a_request() {
     let pki = Pki::new();
     for alpn in [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2P256] {
         let service = Service::with(&pki, &[alpn], |server| {
@@ -345,7 +347,7 @@ async fn a_finished_handshake_without_a_request_gives_way() {
 }
 
 #[tokio::test]
-async fn served_connections_do_not_give_way() {
+async fn keeps_served_connections_at_the_limit() {
     let pki = Pki::new();
     let service = Service::with(&pki, &[TokenBindingAlpn::Http11P256], |server| {
         server.handshake_timeout(FOR_EVER).max_connections(1)
@@ -368,7 +370,7 @@ async fn served_connections_do_not_give_way() {
 }
 
 #[tokio::test]
-async fn an_address_has_its_share_and_another_one_is_served() {
+async fn limits_connections_of_an_address_and_serves_another() {
     let pki = Pki::new();
     let alpn = &[TokenBindingAlpn::Http11P256];
     let mut service = Service::with(&pki, alpn, |server| {
@@ -403,12 +405,12 @@ async fn handshake(
     service: &Service,
     stream: TcpStream,
 ) -> (TlsStream<TcpStream>, String) {
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let state = std::sync::Arc::new(state);
     let connector = pki.connector(alpn, state.clone());
     let origin = format!("https://{}", service.address).parse().unwrap();
     let connected = connector.connect(origin, stream).await.unwrap();
-    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = connected.connection.header(&state, None).unwrap().value;
     (connected.stream, header.unwrap().to_string())
 }
 
@@ -422,7 +424,7 @@ async fn ask(stream: &mut TlsStream<TcpStream>, path: &str, header: &str) -> Str
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_whether_it_asked_or_not() {
+async fn closes_an_idle_connection_with_or_without_a_request() {
     let pki = Pki::new();
     let idle = Duration::from_millis(300);
     for alpn in [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2P256] {
@@ -444,7 +446,7 @@ async fn an_idle_connection_is_closed_whether_it_asked_or_not() {
 }
 
 #[tokio::test]
-async fn a_connection_with_a_request_under_way_is_not_idle() {
+async fn keeps_a_connection_with_a_request_under_way() {
     let pki = Pki::new();
     let idle = Duration::from_millis(500);
     for alpn in [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2P256] {
@@ -460,7 +462,7 @@ async fn a_connection_with_a_request_under_way_is_not_idle() {
 }
 
 #[tokio::test]
-async fn hypers_settings_are_those_of_each_version() {
+async fn applies_hypers_settings_to_each_version() {
     let pki = Pki::new();
     let alpn = &[TokenBindingAlpn::Http11P256];
     let service = Service::with(&pki, alpn, |server| {
@@ -492,7 +494,7 @@ async fn hypers_settings_are_those_of_each_version() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_not_answered_in_time_is_cut_at_shutdown() {
+async fn cuts_a_request_that_is_not_answered_in_time_at_shutdown() {
     let pki = Pki::new();
     let alpn = &[TokenBindingAlpn::Http11P256];
     let limit = Duration::from_millis(100);
@@ -508,7 +510,7 @@ async fn a_request_that_is_not_answered_in_time_is_cut_at_shutdown() {
 }
 
 #[tokio::test]
-async fn what_went_wrong_is_told() {
+async fn reports_failures() {
     let pki = Pki::new();
     let alpn = &[TokenBindingAlpn::Http11P256];
     let limit = Duration::from_millis(200);

@@ -19,9 +19,11 @@ use http::{Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
 use loopback::{Pki, Seen, Server, get, ok, soon, text};
 use tokenbind_http::{
-    Client, ClientError, Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, Key, KeyStore,
-    KeyStoreError, MAX_REDIRECTS, MemoryKeyStore, Origin, OriginError, RequestError,
-    RequestOptions, Reset, Scope, ScopeRule, WithheldReason, permission_of,
+    client::{ClientError, Disclosed, HttpClient, MAX_REDIRECTS, RequestError, RequestOptions},
+    federation::{Disclosure, WithheldReason},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
+    keys::{Key, KeyStore, KeyStoreError, MemoryKeyStore, Reset},
+    origin::{Origin, OriginError, Scope, ScopeRule},
 };
 use tokenbind_wire::{
     KeyParameters, PublicKey, Sign, SignError, Signature, SignedOctets, TokenBindingAlpn,
@@ -79,17 +81,17 @@ fn permitting(status: u16, location: &str) -> Response<Full<bytes::Bytes>> {
 
 type Answer = Response<hyper::body::Incoming>;
 
-async fn run(client: &Client, request: Request<Full<bytes::Bytes>>) -> Answer {
+async fn run(client: &HttpClient, request: Request<Full<bytes::Bytes>>) -> Answer {
     let response = client.request(request, RequestOptions::default());
     soon(response).await.unwrap()
 }
 
-async fn fetch(client: &Client, url: &str) -> Answer {
+async fn fetch(client: &HttpClient, url: &str) -> Answer {
     run(client, get(url)).await
 }
 
 #[tokio::test]
-async fn requests_on_one_connection_carry_one_header_that_is_signed_once() {
+async fn sends_one_header_on_all_requests_of_a_connection_signed_once() {
     for (alpn, version) in [(HTTP11, Version::HTTP_11), (H2, Version::HTTP_2)] {
         let pki = Pki::new();
         let server = Server::start(pki.acceptor(alpn), |_| ok()).await;
@@ -112,7 +114,7 @@ async fn requests_on_one_connection_carry_one_header_that_is_signed_once() {
 }
 
 #[tokio::test]
-async fn another_connection_with_the_same_origin_has_the_same_key_and_another_header() {
+async fn uses_the_same_key_and_another_header_on_another_connection() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(HTTP11), |_| ok()).await;
     let client = pki.client();
@@ -128,7 +130,7 @@ async fn another_connection_with_the_same_origin_has_the_same_key_and_another_he
 }
 
 #[tokio::test]
-async fn a_connection_of_http_1_whose_response_is_being_read_takes_no_other_request() {
+async fn sends_no_request_on_a_connection_of_http_1_whose_response_is_being_read() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(HTTP11), |_| {
         Response::new(Full::from(vec![b'x'; 1 << 20]))
@@ -144,7 +146,7 @@ async fn a_connection_of_http_1_whose_response_is_being_read_takes_no_other_requ
 }
 
 #[tokio::test]
-async fn a_server_without_token_binding_gets_no_header_not_even_one_of_the_callers() {
+async fn sends_no_header_to_a_server_without_token_binding() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(NONE), |_| ok()).await;
     let mut request = get(&server.url("/"));
@@ -156,7 +158,7 @@ async fn a_server_without_token_binding_gets_no_header_not_even_one_of_the_calle
 }
 
 #[tokio::test]
-async fn a_header_of_the_callers_is_replaced() {
+async fn replaces_a_header_of_the_caller() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(HTTP11), |_| ok()).await;
     let mut request = get(&server.url("/"));
@@ -175,7 +177,7 @@ async fn a_header_of_the_callers_is_replaced() {
 }
 
 #[tokio::test]
-async fn what_the_url_says_of_the_user_is_not_sent() {
+async fn sends_no_user_and_password_of_the_url() {
     for alpn in [HTTP11, H2] {
         let pki = Pki::new();
         let server = Server::start(pki.acceptor(alpn), |_| ok()).await;
@@ -194,7 +196,7 @@ async fn what_the_url_says_of_the_user_is_not_sent() {
 }
 
 #[tokio::test]
-async fn the_host_is_the_urls_whatever_the_caller_says() {
+async fn sends_the_host_of_the_url() {
     for alpn in [HTTP11, H2] {
         let pki = Pki::new();
         let server = Server::start(pki.acceptor(alpn), |_| ok()).await;
@@ -209,7 +211,7 @@ async fn the_host_is_the_urls_whatever_the_caller_says() {
 }
 
 #[tokio::test]
-async fn a_redirect_keeps_method_and_body_or_turns_them_into_get_by_its_status() {
+async fn keeps_method_and_body_or_turns_them_into_get_by_the_status_of_a_redirect() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(HTTP11), |seen| {
         let path = seen.path().to_owned();
@@ -261,7 +263,7 @@ async fn a_redirect_keeps_method_and_body_or_turns_them_into_get_by_its_status()
 }
 
 #[tokio::test]
-async fn a_location_is_resolved_against_the_request_and_loses_its_fragment() {
+async fn resolves_a_location_against_the_request_without_its_fragment() {
     let pki = Pki::new();
     let location = Arc::new(Mutex::new(String::new()));
     let answer = location.clone();
@@ -293,7 +295,7 @@ async fn a_location_is_resolved_against_the_request_and_loses_its_fragment() {
 }
 
 #[tokio::test]
-async fn a_redirect_that_cannot_be_followed_is_an_error() {
+async fn refuses_a_redirect_that_cannot_be_followed() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(HTTP11), |seen| match seen.path() {
         "/loop" => redirect(302, "/loop"),
@@ -320,7 +322,7 @@ async fn a_redirect_that_cannot_be_followed_is_an_error() {
 }
 
 #[tokio::test]
-async fn credentials_are_dropped_across_origins_and_kept_within_one() {
+async fn drops_credentials_across_origins_and_keeps_them_within_one() {
     let pki = Pki::new();
     let other = Server::start(pki.acceptor(HTTP11), |_| ok()).await;
     let there = other.url("/there");
@@ -355,7 +357,7 @@ async fn credentials_are_dropped_across_origins_and_kept_within_one() {
 }
 
 #[tokio::test]
-async fn a_permission_is_good_for_one_hop() {
+async fn uses_a_permission_for_one_hop() {
     let pki = Pki::new();
     let second = Server::start(pki.acceptor(HTTP11), |_| ok()).await;
     let to = second.url("/second");
@@ -372,7 +374,7 @@ async fn a_permission_is_good_for_one_hop() {
 }
 
 #[tokio::test]
-async fn only_301_and_302_with_one_header_true_permit_and_a_later_request_reveals_nothing() {
+async fn permits_on_301_and_302_with_one_header_only() {
     let pki = Pki::new();
     let provider = Server::start(pki.acceptor(H2), |_| ok()).await;
     let to = provider.url("/");
@@ -410,7 +412,7 @@ async fn only_301_and_302_with_one_header_true_permit_and_a_later_request_reveal
 }
 
 #[tokio::test]
-async fn a_redirect_within_the_origin_reveals_nothing_and_says_so() {
+async fn reveals_nothing_on_a_redirect_within_the_origin_and_reports_it() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(HTTP11), |seen| match seen.path() {
         "/" => permitting(302, "/again"),
@@ -437,7 +439,7 @@ fn disclosure<B>(response: &Response<B>) -> Option<Disclosure> {
 }
 
 #[tokio::test]
-async fn a_script_reveals_its_origins_binding_if_both_negotiated_for_one_request() {
+async fn reveals_the_origin_of_a_script_for_one_request_if_both_negotiated() {
     let pki = Pki::new();
     let consumer = Server::start(pki.acceptor(HTTP11), |_| ok()).await;
     let beyond = Server::start(pki.acceptor(H2), |_| ok()).await;
@@ -473,7 +475,7 @@ async fn a_script_reveals_its_origins_binding_if_both_negotiated_for_one_request
 }
 
 #[tokio::test]
-async fn a_script_reveals_nothing_where_either_side_did_not_negotiate() {
+async fn reveals_nothing_for_a_script_if_either_side_did_not_negotiate() {
     let pki = Pki::new();
     let bound = Server::start(pki.acceptor(HTTP11), |_| ok()).await;
     let unbound = Server::start(pki.acceptor(NONE), |_| ok()).await;
@@ -510,7 +512,7 @@ async fn a_script_reveals_nothing_where_either_side_did_not_negotiate() {
 }
 
 #[tokio::test]
-async fn a_permission_carried_by_hand_is_used_up_and_void_after_a_reset() {
+async fn uses_up_a_permission_carried_by_hand_and_voids_it_at_a_reset() {
     let pki = Pki::new();
     let provider = Server::start(pki.acceptor(H2), |_| ok()).await;
     let to = provider.url("/");
@@ -519,7 +521,7 @@ async fn a_permission_carried_by_hand_is_used_up_and_void_after_a_reset() {
     let permitted = async || {
         let request = client.send(get(&consumer.url("/")), RequestOptions::default());
         let (response, binding) = soon(request).await.unwrap();
-        let permission = permission_of(&response, &binding).unwrap();
+        let permission = binding.response_permission(&response).unwrap();
         text(response).await;
         RequestOptions {
             permission: Some(permission),
@@ -550,7 +552,7 @@ async fn a_permission_carried_by_hand_is_used_up_and_void_after_a_reset() {
 
 struct NoCookies;
 
-impl tokenbind_http::ClearCookies for NoCookies {
+impl tokenbind_http::client::ClearCookies for NoCookies {
     fn clear(&self, _: &Reset) -> Result<(), KeyStoreError> {
         Ok(())
     }
@@ -571,7 +573,7 @@ impl KeyStore for OneKey {
 }
 
 #[tokio::test]
-async fn a_key_store_that_gives_two_origins_one_key_gets_no_request_sent() {
+async fn sends_no_request_if_the_key_store_gives_two_origins_one_key() {
     let pki = Pki::new();
     let one = Server::start(pki.acceptor(HTTP11), |_| ok()).await;
     let two = Server::start(pki.acceptor(HTTP11), |_| ok()).await;
@@ -584,7 +586,7 @@ async fn a_key_store_that_gives_two_origins_one_key_gets_no_request_sent() {
 }
 
 #[tokio::test]
-async fn many_requests_at_once_all_arrive_bound_to_one_key() {
+async fn binds_many_requests_at_once_to_one_key() {
     for (alpn, version) in [(HTTP11, Version::HTTP_11), (H2, Version::HTTP_2)] {
         let pki = Pki::new();
         let server = Server::start(pki.acceptor(alpn), |_| ok()).await;
@@ -607,7 +609,7 @@ async fn many_requests_at_once_all_arrive_bound_to_one_key() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_the_server_closed_is_not_used() {
+async fn uses_no_kept_connection_that_the_server_closed() {
     let pki = Pki::new();
     let server = Server::start(pki.acceptor(HTTP11), |_| {
         let response = Response::builder().header(header::CONNECTION, "close");

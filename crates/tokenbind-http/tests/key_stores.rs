@@ -22,8 +22,8 @@ use chacha20poly1305::{
     aead::{Aead, Payload},
 };
 use tokenbind_http::{
-    FileKeyStore, Key, KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore, Origin, Scope,
-    ScopeRule,
+    keys::{FileKeyStore, Key, KeyStore, KeyStoreError, KeyStoreErrorKind, MemoryKeyStore},
+    origin::{Origin, Scope, ScopeRule},
 };
 use tokenbind_wire::{
     EncodingProfile, KeyParameters, Negotiated, Outcome, PointEncoding, Position, ProtocolVersion,
@@ -56,7 +56,7 @@ fn put(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Why it does not open; `None` if it does.
+/// Returns the reason why the store does not open; `None` if it opens.
 fn refusal(path: &Path) -> Option<KeyStoreErrorKind> {
     let error = open(path).err()?;
     // It says of which file it is.
@@ -87,7 +87,7 @@ fn p256(store: &dyn KeyStore, origin: &str) -> String {
     key_id(&store.key(&scope(origin), KeyParameters::P256).unwrap())
 }
 
-/// Whether what the key signs verifies under its public key.
+/// Returns `true` if a signature of the key verifies under its public key.
 fn signs(key: &Key, alpn: TokenBindingAlpn) -> bool {
     let facts = TlsFacts {
         version: ProtocolVersion::TLS1_2,
@@ -129,7 +129,7 @@ fn sealed(json: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_opens_again_with_the_same_keys_of_both_kinds_that_sign() {
+fn opens_a_file_again_with_the_same_keys_of_both_kinds() {
     let path = place("round_trip");
     let (one, two) = (scope("https://one.example"), scope("https://two.example"));
     let asked = [
@@ -156,7 +156,7 @@ fn a_file_opens_again_with_the_same_keys_of_both_kinds_that_sign() {
 }
 
 #[test]
-fn a_file_holds_no_readable_scope_or_key() {
+fn writes_no_readable_scope_or_key() {
     let path = place("nothing_readable");
     let store = open(&path).unwrap();
     p256(&store, "https://secret-destination.example");
@@ -170,7 +170,7 @@ fn a_file_holds_no_readable_scope_or_key() {
 }
 
 #[test]
-fn a_file_under_another_encryption_key_does_not_open_and_stays_as_it_is() {
+fn refuses_a_file_under_another_encryption_key_and_leaves_it_unchanged() {
     let path = place("wrong_key");
     let before = p256(&open(&path).unwrap(), "https://one.example");
     let bytes = fs::read(&path).unwrap();
@@ -188,7 +188,7 @@ fn a_file_under_another_encryption_key_does_not_open_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_damaged_file_is_an_error_and_never_an_empty_store() {
+fn refuses_a_damaged_file_and_opens_no_empty_store() {
     let path = place("damaged");
     let store = open(&path).unwrap();
     p256(&store, "https://one.example");
@@ -226,7 +226,7 @@ fn a_damaged_file_is_an_error_and_never_an_empty_store() {
 }
 
 #[test]
-fn a_file_of_another_version_or_of_another_content_is_not_opened() {
+fn refuses_a_file_of_another_version_or_content() {
     let path = place("version");
     let one = |parameters: &str, pkcs8: &str| {
         format!(r#"{{"keys":[{{"scope":"a","parameters":"{parameters}","pkcs8":"{pkcs8}"}}]}}"#)
@@ -254,7 +254,7 @@ fn a_file_of_another_version_or_of_another_content_is_not_opened() {
 }
 
 #[test]
-fn a_store_that_is_open_is_locked_until_it_is_dropped() {
+fn locks_the_store_until_it_is_dropped() {
     let path = place("lock");
     let store = open(&path).unwrap();
     assert_eq!(refusal(&path), Some(KeyStoreErrorKind::Locked));
@@ -266,7 +266,7 @@ fn a_store_that_is_open_is_locked_until_it_is_dropped() {
 
 #[cfg(unix)]
 #[test]
-fn a_process_that_is_being_started_does_not_keep_the_lock() {
+fn releases_the_lock_while_a_process_is_being_started() {
     use std::sync::atomic::{AtomicBool, Ordering};
     let path = place("fork");
     let done = AtomicBool::new(false);
@@ -313,7 +313,7 @@ fn removes_its_own_leftovers_only_and_only_when_it_was_read() {
 
 #[cfg(unix)]
 #[test]
-fn is_one_store_by_all_names_of_its_file() {
+fn opens_one_store_by_all_names_of_its_file() {
     use std::os::unix::fs::symlink;
     let path = place("linked");
     let at = |name: &str| path.with_file_name(name);
@@ -358,7 +358,7 @@ fn is_one_store_by_all_names_of_its_file() {
 
 #[cfg(unix)]
 #[test]
-fn refuses_at_once_what_is_no_file_and_what_others_can_write_or_lock() {
+fn refuses_at_once_a_path_without_a_file_and_a_file_that_others_can_write_or_lock() {
     use std::os::unix::fs::PermissionsExt;
     let path = place("exposed");
     let lock = path.with_file_name("keys.lock");
@@ -406,7 +406,7 @@ fn refuses_a_place_that_cannot_be_read() {
 }
 
 #[test]
-fn a_key_that_cannot_be_kept_is_not_given_out() {
+fn returns_no_key_that_cannot_be_kept() {
     let path = place("not_kept");
     let store = open(&path).unwrap();
     let kept = p256(&store, "https://one.example");
@@ -421,7 +421,7 @@ fn a_key_that_cannot_be_kept_is_not_given_out() {
 }
 
 #[test]
-fn a_reset_forgets_one_scope_or_all_in_the_file_too() {
+fn deletes_one_scope_or_all_from_the_file_at_a_reset() {
     let path = place("reset");
     let origins = ["https://one.example", "https://one.example:444"];
     let store = open(&path).unwrap();
@@ -446,7 +446,7 @@ fn a_reset_forgets_one_scope_or_all_in_the_file_too() {
 
 #[cfg(unix)]
 #[test]
-fn only_its_owner_may_read_the_file() {
+fn allows_only_its_owner_to_read_the_file() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let path = place("mode");
     let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
@@ -459,7 +459,7 @@ fn only_its_owner_may_read_the_file() {
 }
 
 #[test]
-fn no_two_origins_have_one_key_and_one_origin_has_one_whatever_its_spelling() {
+fn gives_each_origin_one_key_in_any_spelling() {
     let origins: [&[&str]; 14] = [
         &["https://example.com", "https://EXAMPLE.com:443/path?q#f"],
         &["https://example.com."],
@@ -495,7 +495,7 @@ fn no_two_origins_have_one_key_and_one_origin_has_one_whatever_its_spelling() {
 }
 
 #[test]
-fn callers_at_once_get_one_key_an_origin() {
+fn returns_one_key_per_origin_to_callers_at_once() {
     let file = open(&place("at_once")).unwrap();
     let memory = MemoryKeyStore::new();
     let stores: [&dyn KeyStore; 2] = [&file, &memory];
@@ -530,7 +530,7 @@ const LANES: usize = 4;
 const CHILD: &str = "TOKENBIND_HTTP_TEST_WRITES_TO";
 
 #[test]
-fn a_writer_killed_at_any_time_leaves_a_file_with_every_key_it_gave_out() {
+fn keeps_every_returned_key_if_a_writer_is_killed() {
     if let Some(path) = std::env::var_os(CHILD) {
         write_until_killed(Path::new(&path));
     }
@@ -552,7 +552,7 @@ fn kill_writers(path: &Path) {
         }
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "--nocapture", "--test-threads=1"])
-            .arg("a_writer_killed_at_any_time_leaves_a_file_with_every_key_it_gave_out")
+            .arg("keeps_every_returned_key_if_a_writer_is_killed")
             .env(CHILD, path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -608,13 +608,13 @@ fn write_until_killed(path: &Path) -> ! {
 }
 
 #[test]
-fn scopes_and_origins_of_other_kinds_cannot_be_mistaken_for_each_other() {
+fn distinguishes_scopes_and_origins_of_other_kinds() {
     let origin: Origin = "https://example.com".parse().unwrap();
     assert_eq!(
         ScopeRule::Origin.scope(&origin).as_str(),
         "https://example.com"
     );
-    #[cfg(feature = "psl")]
+    #[cfg(feature = "public-suffix")]
     assert_eq!(
         ScopeRule::RegistrableDomain.scope(&origin).as_str(),
         "domain:example.com"

@@ -1,4 +1,4 @@
-//! Services and clients on loopback: real TLS and HTTP, and what each request looked like on arrival.
+//! Services and clients on loopback: real TLS and HTTP, and a record of each request on arrival.
 
 #![allow(
     dead_code,
@@ -30,9 +30,12 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, HttpsTokenBindingConnector, KeyStore, MemoryKeyStore,
-    Origin, ProvidedTokenBinding, ReferredTokenBinding, ServerConfigs, TokenBindingAcceptor,
-    TokenBindingConnector, TokenBindingRequest, VersionPreference, client_config, serve_connection,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::{self, HttpClient, HttpsConnector},
+    keys::{KeyStore, MemoryKeyStore},
+    origin::Origin,
+    server::{self, serve_connection},
+    tls::{ServerConfigs, VersionPreference, client_config},
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{net::TcpListener, time::timeout};
@@ -78,7 +81,7 @@ impl Pki {
         ]
     }
 
-    pub fn acceptor(&self, alpn: &[TokenBindingAlpn]) -> TokenBindingAcceptor {
+    pub fn acceptor(&self, alpn: &[TokenBindingAlpn]) -> server::Acceptor {
         let provider = rustls::crypto::ring::default_provider();
         let preference = VersionPreference::TokenBinding;
         let configs = ServerConfigs::build(provider, alpn, preference, |builder| {
@@ -86,37 +89,34 @@ impl Pki {
                 .with_no_client_auth()
                 .with_single_cert(vec![self.certificate.clone()], self.private_key())
         });
-        TokenBindingAcceptor::new(configs.unwrap())
+        server::Acceptor::new(configs.unwrap())
     }
 
     pub fn connector(
         &self,
         alpn: &[TokenBindingAlpn],
-        state: Arc<ClientState>,
-    ) -> TokenBindingConnector {
+        state: Arc<client::State>,
+    ) -> client::Connector {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let provider = rustls::crypto::ring::default_provider();
         let config = client_config(provider, alpn, |builder| {
             builder.with_root_certificates(roots).with_no_client_auth()
         });
-        TokenBindingConnector::new(Arc::new(config.unwrap()), state)
+        client::Connector::new(Arc::new(config.unwrap()), state)
     }
 
     pub fn client_with(
         &self,
         alpn: &[TokenBindingAlpn],
         keys: impl KeyStore + 'static,
-    ) -> (Client, Arc<ClientState>) {
-        let state = Arc::new(ClientState::new(keys, ClientOptions::default()));
+    ) -> (HttpClient, Arc<client::State>) {
+        let state = Arc::new(client::State::new(keys, client::Options::default()));
         let connector = self.connector(alpn, state.clone());
-        (
-            Client::new(HttpsTokenBindingConnector::new(connector)),
-            state,
-        )
+        (HttpClient::new(HttpsConnector::new(connector)), state)
     }
 
-    pub fn client(&self) -> Client {
+    pub fn client(&self) -> HttpClient {
         self.client_with(&TokenBindingAlpn::ALL, MemoryKeyStore::new())
             .0
     }
@@ -172,7 +172,7 @@ pub struct Server {
 impl Server {
     /// Answers each request with what `answer` makes of it.
     pub async fn start(
-        acceptor: TokenBindingAcceptor,
+        acceptor: server::Acceptor,
         answer: impl Fn(&Seen) -> Response<Full<Bytes>> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -189,7 +189,7 @@ impl Server {
                     let Ok(stream) = acceptor.accept(stream).await else {
                         return;
                     };
-                    let service = service_fn(move |request: TokenBindingRequest| {
+                    let service = service_fn(move |request: server::Request| {
                         let (answer, record) = (answer.clone(), record.clone());
                         async move {
                             let seen = look(connection, request).await;
@@ -225,7 +225,7 @@ impl Server {
     }
 }
 
-async fn look(connection: usize, request: TokenBindingRequest) -> Seen {
+async fn look(connection: usize, request: server::Request) -> Seen {
     let (parts, body) = request.into_parts();
     Seen {
         connection,

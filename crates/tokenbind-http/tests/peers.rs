@@ -17,7 +17,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     version::{TLS12, TLS13},
 };
-use tokenbind_http::{Capture, CaptureError, capturing};
+use tokenbind_http::tls_unique::{Capture, CaptureError, capturing};
 use tokenbind_wire::TlsUnique;
 
 #[derive(Clone, Copy)]
@@ -76,7 +76,7 @@ pub fn client_config(
     config
 }
 
-/// What one side of a finished handshake has.
+/// The result of a finished handshake on one side.
 pub type Side = (Result<TlsUnique, CaptureError>, HandshakeKind);
 
 pub struct Pair {

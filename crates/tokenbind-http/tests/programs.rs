@@ -15,7 +15,8 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-/// Where cargo put an example. `cargo test` builds them all, `cargo test --test …` none.
+/// Returns the path of an example that cargo has built. `cargo test` builds all examples, `cargo test --test …`
+/// builds none.
 pub fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();

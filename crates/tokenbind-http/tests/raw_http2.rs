@@ -21,7 +21,7 @@ pub const WINDOW_UPDATE: u8 = 8;
 pub const END_STREAM: u8 = 1;
 pub const END_HEADERS: u8 = 4;
 
-/// What goes before a client's first request.
+/// Returns the octets before a client's first request.
 pub fn preface() -> Vec<u8> {
     let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     octets.extend(frame(SETTINGS, 0, 0, &[]));

@@ -15,8 +15,10 @@ use std::sync::{
 };
 
 use tokenbind_http::{
-    Key, KeyStore, KeyStoreError, MemoryKeyStore, Origin, Scope, ServerBinding, ServerOptions,
-    encode_header,
+    header,
+    keys::{Key, KeyStore, KeyStoreError, MemoryKeyStore},
+    origin::{Origin, Scope},
+    server,
 };
 use tokenbind_wire::{
     EncodingProfile, KeyParameters, Negotiated, P256Key, ProtocolVersion, PublicKey, Rsa2048Key,
@@ -40,8 +42,8 @@ pub fn session(alpn: TokenBindingAlpn, connection: u8) -> Session {
 }
 
 /// A server's side of a connection before its first request.
-pub fn server(session: Session) -> ServerBinding {
-    ServerBinding::new(Some(session), ServerOptions::default())
+pub fn server(session: Session) -> server::ConnectionState {
+    server::ConnectionState::new(Some(session), server::Options::default())
 }
 
 pub fn origin(text: &str) -> Origin {
@@ -68,7 +70,7 @@ pub fn octets(session: &Session, provided: &dyn Sign, referred: Option<&dyn Sign
 
 /// The header of a client with these keys.
 pub fn header(session: &Session, provided: &dyn Sign, referred: Option<&dyn Sign>) -> String {
-    encode_header(&octets(session, provided, referred))
+    header::encode(&octets(session, provided, referred))
 }
 
 /// The identifier of a key.
@@ -77,7 +79,7 @@ pub fn id(tokenbinding_type: TokenBindingType, key: &dyn Sign) -> TokenBindingId
     TokenBindingId::try_new(tokenbinding_type, key.public_key(), point).unwrap()
 }
 
-/// Verifies with `RustCrypto`, and counts; without RSA if told so.
+/// A verifier that counts signatures and verifies with `RustCrypto`, without RSA if so configured.
 #[derive(Default)]
 pub struct Counting {
     pub count: AtomicUsize,
@@ -85,7 +87,7 @@ pub struct Counting {
 }
 
 impl Counting {
-    /// How many signatures were verified since it was asked last.
+    /// Returns the number of signatures verified since the last call.
     pub fn taken(&self) -> usize {
         self.count.swap(0, Ordering::Relaxed)
     }

@@ -163,7 +163,7 @@ fn certificate_verdict(error: &CertificateError) -> (ChainVerdict, bool) {
         CertificateError::UnknownIssuer => return (ChainVerdict::UnknownIssuer, true),
         // webpki's error for most self-signed certificates: `openssl req -x509` marks them as a CA's. If rustls
         // used another version of webpki than this crate, the case "self-signed, marked as a CA's" of
-        // tests/rustls.rs would fail.
+        // tests/rustls/main.rs would fail.
         CertificateError::Other(other)
             if matches!(
                 other.0.downcast_ref(),

@@ -156,5 +156,9 @@ mod tests {
         assert_eq!(value_end(b"a\r\n b\x0b\tc"), None);
         assert_eq!(value_end(b"a\r\n b\x0bc"), Some(5));
         assert_eq!(value_end(b"a\xc3\x85b\r"), Some(4));
+        // White space that only some readers fold at ends the value for the others.
+        assert_eq!(value_end(b"a\x0b\xa0b"), Some(1));
+        assert_eq!(value_end(b"a\r\n\xa0b"), Some(1));
+        assert_eq!(value_end(b"a\r\n\x0cb"), Some(1));
     }
 }

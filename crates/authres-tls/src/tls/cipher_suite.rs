@@ -101,6 +101,7 @@ impl CipherSuite {
 }
 
 #[cfg(feature = "cipher-names")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cipher-names")))]
 impl CipherSuite {
     fn known(suite: &'static TlsCipherSuite) -> Self {
         Self(Cow::Borrowed(suite.name))
@@ -178,7 +179,7 @@ mod tests {
     use tls_parser::{TlsCipherEncMode, TlsCipherKx, TlsCipherMac};
 
     #[test]
-    fn what_a_description_says_is_what_the_registry_says() {
+    fn derives_properties_of_each_description_as_registry_has_them() {
         let mut seen = 0;
         for entry in CIPHERS.values() {
             if entry.name.ends_with("SCSV") {
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn key_bits_are_those_of_the_cipher() {
+    fn returns_key_bits_of_cipher() {
         for (name, bits) in [
             ("TLS_CHACHA20_POLY1305_SHA256", 256),
             ("TLS_AES_128_GCM_SHA256", 128),
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_registered_has_no_number() {
+    fn returns_no_number_of_unregistered_suite() {
         for name in [
             "",
             "TLS_",

@@ -113,7 +113,7 @@ mod tests {
     use super::ProtocolVersion as V;
 
     #[test]
-    fn every_spelling_met_is_read() {
+    fn reads_every_known_spelling() {
         for (version, spellings) in [
             (
                 V::Ssl2_0,
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_version_is_none() {
+    fn refuses_text_that_names_no_version() {
         for other in [
             "",
             "T",

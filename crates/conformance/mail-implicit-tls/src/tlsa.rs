@@ -70,7 +70,7 @@ pub(super) fn tlsa(input: Input) -> Ran {
         base: case.base,
         records: records.clone(),
     };
-    verifier.set_dane(Some(Arc::new(TlsaJudge::new(given, case.rules))));
+    let verifier = verifier.with_dane(Arc::new(TlsaJudge::new(given, case.rules)));
     let verdict = verifier.judge(own, others, now);
     oracle::tlsa(&verifier, own, others, now, &records).map_err(violated)?;
     Ok(Outcome::Accept(json!({

@@ -174,7 +174,7 @@ fn agree<T: PartialEq>(
                 format!("strict: {error}; lenient: {:?}", noted.first())
             })
         }
-        // Strict refuses what comes first, lenient what it never lets through.
+        // A strict reading reports the first fault, a lenient reading the first that it never accepts.
         (Err(strict), Err(lenient)) => {
             points_into(strict, text)?;
             points_into(lenient, text)
@@ -236,7 +236,7 @@ fn line(line: &str) -> Result<(), Broken> {
         )?;
         if let Ok(Some(status)) = &capa {
             let written = encoded(capa_line(status))?;
-            // The space that a lenient reading lets through behind the keyword.
+            // The space after the keyword that a lenient reading accepts.
             let blank = status.as_str().is_empty() && line.len() == "DEEP ".len();
             let same = written.eq_ignore_ascii_case(line) && line.ends_with(status.as_str());
             check(same || blank, || format!("{line:?} became {written:?}"))?;
@@ -393,7 +393,7 @@ pub fn security_latch(data: &[u8]) -> Result<(), Broken> {
         let written = encoded(security_latch_field(&tags))?;
         let again = decoded(parse_security_latch(&written))?;
         check(again == tags, || format!("{written:?} is {again:?}"))?;
-        // The first tag stands on the line of the name, however long it is.
+        // The first tag is on the line of the name, however long it is.
         let mut lines = written.split("\r\n");
         check(lines.all(|line| line.len() <= 85), || written.clone())?;
         let read = |near: &str| parse_security_latch(near).ok().map(owned);

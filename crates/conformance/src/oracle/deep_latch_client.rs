@@ -260,7 +260,7 @@ fn holds<P: Protocol + Clone>(
             !failure.tags().is_empty() && failure.tags().iter().all(of_the_record),
             "refused for what was not latched",
         )?;
-        // Nothing was recorded before this connection.
+        // No status was recorded before this connection.
         check(failure.actions().len() == 2, "a page of this server's")?;
     }
     if let End::RefusedCertificate(failure) = &whole.end {
@@ -294,7 +294,7 @@ fn play<P: Protocol>(
 ) -> Result<Done, Broken> {
     let [mut left, tls, after_login] = server;
     if setting.tls == TlsStart::Implicit {
-        // It says nothing in clear.
+        // The server sends nothing in clear.
         left = b"";
     }
     let mut sent = [const { Vec::new() }; 3];
@@ -319,7 +319,7 @@ fn play<P: Protocol>(
                 client.receive(now);
             }
             Ok(Demand::StartTls) => {
-                // What follows in clear.
+                // The octets that follow in clear.
                 client.receive(left);
                 (stage, left) = (1, tls);
                 match setting.facts {
@@ -346,7 +346,7 @@ fn play<P: Protocol>(
             Err(error) => break End::Failed(error),
         }
     };
-    // It is the same when asked again.
+    // A second call returns the same.
     let again = match client.demand() {
         Ok(Demand::LogIn) => End::LogIn,
         Ok(Demand::Ready) => End::Ready,

@@ -159,7 +159,7 @@ impl Server<'_> {
                 self.no_lie(line, false)?;
             }
             if self.chooses() % 4 == 3 {
-                // It reads what follows as commands.
+                // The server reads the following octets as commands.
                 self.say_tagged("BAD no literal");
             } else {
                 self.literal = length;

@@ -199,7 +199,7 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
     if options & 1 != 0
         && let Some(status) = bytes.status()
     {
-        // Nothing is achieved by this server but that it is authenticated.
+        // This server achieves no tag, but it is authenticated.
         let (mut session, _) = LatchSession::begin(LatchRecord::new(host), Facilities::new());
         let facts = TlsFacts {
             version: ProtocolVersion::TLS1_0,
@@ -437,7 +437,7 @@ fn one(
             "recorded what was not advertised over TLS",
         )?;
     }
-    // What may be latched is, and what may be recorded.
+    // Each tag that may be latched is latched, and a status that may be recorded is recorded.
     if let (Event::Status(_) | Event::LoggedIn(_), Some(last), Outcome::Continue) =
         (event, last, &step.outcome)
     {
@@ -491,7 +491,7 @@ fn goes_on(
             let weak = in_clear.iter().any(|tag| !has(tag));
             check(facts.tls.is_none() || weak, "over, though nothing failed")
         }
-        // `by_cause` has looked at it.
+        // `by_cause` has checked it.
         Outcome::RefuseCertificate(_) => Ok(()),
     }
 }

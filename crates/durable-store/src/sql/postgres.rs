@@ -11,16 +11,16 @@ use sqlx::{
 use super::{ConnectionFuture, OpenMode, Place, Schema, SqlDatabase, SqlStore, Tables, classified};
 use crate::{Error, ErrorKind};
 
-/// With any of them off, the server confirms what it can lose when it, or its machine, is killed.
+/// If one of these settings is off, the server can lose confirmed writes when it, or its machine, is killed.
 const SETTINGS: &str = "SELECT current_setting('fsync'), current_setting('full_page_writes'), \
     current_setting('synchronous_commit')";
 
-/// How a PostgreSQL database is used.
+/// Options for the use of a PostgreSQL database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// How many connections are open at most.
+    /// The maximum number of open connections.
     pub max_connections: u32,
-    /// How long an operation may take, and a statement, and a wait for a lock or a connection.
+    /// The time limit of an operation, of a statement, and of a wait for a lock or a connection.
     pub timeout: Duration,
     /// A server on another host is used though the connection does not verify its certificate and name.
     pub allow_unverified_server: bool,
@@ -30,6 +30,14 @@ impl SqlDatabase for Postgres {
     const BEGIN_WRITE: &'static str = "BEGIN";
 
     const COUNT_TABLES: &'static str = "SELECT COUNT(to_regclass($1))";
+
+    fn run<'c>(
+        connection: &'c mut PgConnection,
+        statement: &'static str,
+    ) -> ConnectionFuture<'c, Result<(), sqlx::Error>> {
+        let statement = sqlx::raw_sql(statement);
+        Box::pin(async move { connection.execute(statement).await.map(drop) })
+    }
 
     fn rows_affected(result: &PgQueryResult) -> u64 {
         result.rows_affected()
@@ -145,8 +153,8 @@ impl SqlStore<Postgres> {
     }
 }
 
-/// The settings of a session: no statement runs, no lock is waited for, and no transaction stays idle longer
-/// than told. A limit of 0 would be none.
+/// Returns the settings of a session: no statement, no wait for a lock and no idle transaction takes longer than
+/// `timeout`. PostgreSQL would read 0 as no limit.
 fn session_settings(timeout: Duration, mode: OpenMode) -> String {
     let limit = i32::try_from(timeout.as_millis())
         .unwrap_or(i32::MAX)

@@ -1,8 +1,6 @@
-//! Feature `sqlite`: how an SQLite database is created and opened.
-//!
-//! What was committed is in the one file, on the disk: the journal is SQLite's rollback journal, which is
-//! empty between transactions, and not a write-ahead log, in which the last commits stay for a while. What
-//! was deleted is overwritten.
+//! Feature `sqlite`: creating and opening an SQLite database.
+//! Committed data is in the one file, on the disk: the journal is SQLite's rollback journal, which is empty between
+//! transactions, and not a write-ahead log, in which the last commits stay for a while. Deleted data is overwritten.
 
 use std::{
     fs::{self, File},
@@ -32,12 +30,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The files that SQLite keeps beside a database.
 const JOURNALS: [&str; 3] = ["-journal", "-wal", "-shm"];
 
-/// How an SQLite database is used.
+/// Options for the use of an SQLite database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqliteOptions {
-    /// How many connections read at once at most. There is one more, that writes.
+    /// The maximum number of connections that read at the same time. One more connection writes.
     pub max_connections: u32,
-    /// How long an operation may take, and wait for other processes.
+    /// The time limit of an operation, and of a wait for other processes.
     pub timeout: Duration,
     /// References between tables are enforced.
     pub foreign_keys: bool,
@@ -49,6 +47,14 @@ impl SqlDatabase for Sqlite {
 
     const COUNT_TABLES: &'static str =
         "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
+
+    fn run<'c>(
+        connection: &'c mut SqliteConnection,
+        statement: &'static str,
+    ) -> ConnectionFuture<'c, Result<(), sqlx::Error>> {
+        let statement = sqlx::raw_sql(statement);
+        Box::pin(async move { connection.execute(statement).await.map(drop) })
+    }
 
     fn rows_affected(result: &SqliteQueryResult) -> u64 {
         result.rows_affected()
@@ -88,9 +94,9 @@ impl SqlStore<Sqlite> {
     /// Opens the database in a file. A symbolic link is resolved once. The file may not be on a network file
     /// system.
     ///
-    /// A new database is made under another name, and gets its own when it is complete; it is its owner's
-    /// alone. Of one that exists, and of its journal, type, owner and mode are checked: nobody but the owner
-    /// may write, and others than the group may not read. It is not migrated before that.
+    /// A new database is made under another name, and gets its own when it is complete; it is private to its owner.
+    /// Type, owner and mode of an existing database and of its journal are checked: only the owner may write, and
+    /// only the group may also read. It is not migrated before these checks.
     ///
     /// # Errors
     /// [`ErrorKind::Missing`] unless it is to be created; [`ErrorKind::Damaged`] if it is empty, was cut off,
@@ -210,7 +216,7 @@ async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Err
     let filled = async {
         let connect = SqliteConnectOptions::new()
             .filename(&temporary)
-            // What is lost here is made again.
+            // A database that is lost here is made again.
             .journal_mode(SqliteJournalMode::Memory)
             .synchronous(SqliteSynchronous::Off);
         let failed = classified::<Sqlite>;
@@ -282,7 +288,7 @@ fn connect_options(
         // pragma more.
         .synchronous(SqliteSynchronous::Extra)
         .pragma("fullfsync", "on")
-        // What is deleted is overwritten, and nothing goes into files elsewhere.
+        // Deleted data is overwritten, and no data goes into other files.
         .pragma("secure_delete", "on")
         .pragma("temp_store", "memory")
 }

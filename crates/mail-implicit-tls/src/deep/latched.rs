@@ -65,7 +65,7 @@ impl fmt::Debug for LatchedConnector<'_> {
 pub struct Latched {
     connection: Connection,
     account: LatchAccount,
-    /// Nothing in clear text, where nothing is latched.
+    /// `None` in clear text, if no tag is latched.
     client: Option<LatchClient>,
     record: LatchRecord,
     events: Vec<ClientEvent>,
@@ -227,7 +227,7 @@ impl<'a> LatchedConnector<'a> {
         Ok(latched)
     }
 
-    /// Speaks with the server about latches.
+    /// Runs the dialogue about latches with the server.
     async fn dialogue(
         &self,
         session: LatchSession,

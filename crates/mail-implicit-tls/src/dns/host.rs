@@ -63,6 +63,17 @@ pub enum TlsaRecords {
     },
 }
 
+impl TlsaRecords {
+    /// Returns the records in an order that does not depend on the one in which a resolver gave them.
+    #[cfg(feature = "client")]
+    pub(crate) fn in_order(mut self) -> Self {
+        if let Self::Records { records, .. } = &mut self {
+            records.sort();
+        }
+        self
+    }
+}
+
 /// The cause of a lookup that did not find a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_name_leaves_out_is_rsa_and_cbc() {
+    fn implies_rsa_and_cbc_in_short_names() {
         for (name, number) in NAMES {
             let suite = TlsCipherSuite::from_id(*number).expect(name);
             let ours = description_words(name);

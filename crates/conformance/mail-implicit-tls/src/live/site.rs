@@ -75,8 +75,8 @@ impl Site {
     }
 
     pub(super) fn server(&self, shown: Shown) -> Checked<Identity> {
-        // Foreign clients are not tested with an empty subject.
-        let named = |names| Certificate::server(names).organization("Test");
+        // fetchmail refuses a certificate without a common name.
+        let named = |names| Certificate::server(names).common_name("Test");
         let host = named(&[HOST, "localhost"]);
         let services = ["_imaps", "_pop3s", "_submissions"].map(|it| format!("{it}.{DOMAIN}"));
         Ok(match shown {
@@ -85,7 +85,9 @@ impl Site {
             Shown::Expired => host.expired().issue(&self.trusted),
             Shown::OtherName => named(&["other.example.test"]).issue(&self.trusted),
             Shown::Wildcard => named(&["*.example.test"]).issue(&self.trusted),
-            Shown::CnOnly => named(&[]).common_name(HOST).issue(&self.trusted),
+            Shown::CnOnly => Certificate::server(&[])
+                .common_name(HOST)
+                .issue(&self.trusted),
             Shown::SrvOnly => {
                 let services = services.each_ref().map(String::as_str);
                 named(&[]).srv_ids(&services).issue(&self.trusted)

@@ -29,10 +29,9 @@ fn judge(
         base,
         records: records.to_vec(),
     };
-    verifier.set_dane(Some(Arc::new(TlsaJudge::new(records, rules))));
-    let verdict = verifier.judge(own, others, now);
-    verifier.set_dane(None);
-    verdict
+    let judge = TlsaJudge::new(records, rules);
+    let verifier = verifier.with_dane(Arc::new(judge));
+    verifier.judge(own, others, now)
 }
 
 /// The kind of a verdict: whether it matches, and whether records count at all.
@@ -166,7 +165,7 @@ pub fn tlsa_octets(data: &[u8]) -> Result<(), Broken> {
     }
     let mut trust = Trust::none();
     if form & 0x20 != 0 {
-        // What cannot be an anchor is none.
+        // A record that cannot be an anchor is unusable.
         let _refused = trust.add(CertificateDer::from(certificate));
     }
     let host = Host::parse("imap.example.org").map_err(|error| error.to_string())?;

@@ -19,7 +19,7 @@ const ALL: [MailProtocol; 3] = [MailProtocol::Imap, MailProtocol::Pop, MailProto
 /// be used.
 pub(super) async fn without_certificate() -> Checked {
     let world = World::new()?;
-    // What the attacker says of itself.
+    // The facts that the attacker claims.
     let lie = SessionFacts {
         tls: PROBE.tls.map(|tls| TlsFacts {
             dane: DaneVerdict::Matches(CertificateUsage::DaneEe),

@@ -73,7 +73,7 @@ fn told(protocol: MailProtocol, heard: &Heard) -> Checked<()> {
     };
     let said: Vec<_> = heard.client();
     let said = match protocol {
-        // Taking leave is no report.
+        // Closing the session is no report.
         MailProtocol::Pop => said.into_iter().filter(|line| *line != "QUIT").collect(),
         _ => said,
     };
@@ -134,7 +134,7 @@ pub(super) async fn stripped() -> Checked {
                 same("stage", failure.stage(), Stage::NoTls)?;
                 same("may report", failure.may_report(), false)?;
                 unharmed(&machine, failure).await?;
-                // Nobody is told in clear what was latched.
+                // The latches are not reported in clear.
                 let heard = served.await??;
                 let tells = |line: &&str| line.contains("latch") || line.starts_with("CLIENT");
                 same("told", heard.client().iter().any(tells), false)?;

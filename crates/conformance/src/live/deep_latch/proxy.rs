@@ -185,7 +185,7 @@ pub(super) async fn imap_3() -> Checked {
         ..demo_report()
     };
     same("the report", heard.reports.as_slice(), &[Ok(report)])?;
-    // And the suite itself, of which the example speaks, without a connection.
+    // The suite of the example, without a connection.
     let command = format!("{command}\r\n");
     let parsed = IdCommand::parse(command.as_bytes())?;
     let parsed = parsed.ok_or_else(|| Failure::new("not ID"))?;

@@ -117,7 +117,7 @@ impl Server {
         let Some(acceptor) = acceptor else {
             return Err(Failure::new("STARTTLS, which was not offered"));
         };
-        // What came before TLS is nothing to go by.
+        // Octets that arrive before TLS are not trusted.
         if wire.has_more() {
             return Err(Failure::new("octets after STARTTLS, before TLS"));
         }
@@ -304,7 +304,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 return Ok(command);
             }
             let mut octets = [0; 1024];
-            // A client that refuses does not take leave of each protocol.
+            // A client that refuses does not end each protocol with its own command.
             let length = self.stream.read(&mut octets).await.unwrap_or(0);
             if length == 0 {
                 return Ok(None);
@@ -338,7 +338,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Next::Close => break,
             }
         }
-        // Section 4.4: TLS takes leave before the connection ends.
+        // Section 4.4: TLS is closed before the connection ends.
         let _ = self.stream.shutdown().await;
         Ok(false)
     }

@@ -44,8 +44,8 @@ impl Authorities {
 
     /// Writes `cert.pem` and `key.pem` for a server.
     pub(super) fn write(&self, directory: &Path, shown: Shown) -> Checked<()> {
-        // Foreign servers and clients are not tested with an empty subject.
-        let named = |name| Certificate::server(&[name]).organization("Test");
+        // Some foreign clients refuse a certificate without a common name.
+        let named = |name| Certificate::server(&[name]).common_name("Test");
         let identity = match shown {
             Shown::Good => named(HOST).issue(&self.trusted),
             Shown::OfAnotherAuthority => named(HOST).issue(&self.other),

@@ -11,12 +11,15 @@ use axum::{
 };
 use http::{StatusCode, header::AUTHORIZATION, header::LOCATION};
 use http_body_util::{BodyExt, Full};
+use test_support::keys::VerifyWith;
 use tokenbind_http::{
-    Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, ProvidedTokenBinding,
-    ReferredTokenBinding, TokenToIssue, UnboundReason, WithheldReason, token_to_issue,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::Disclosed,
+    federation::{Disclosure, TokenToIssue, UnboundReason, WithheldReason},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
 };
 use tokenbind_wire::{
-    KeyParameters, P256Key, RustCrypto, SignatureInvalid, SignedOctets, TokenBindingAlpn, Verify,
+    KeyParameters, P256Key, RustCrypto, TokenBindingAlpn,
     token::{BearerPolicy, TokenClaim, TokenVerdict},
 };
 
@@ -86,7 +89,7 @@ async fn session(request: Request) -> String {
 fn provider(to: String) -> Router {
     let permitting = to.clone();
     let issue = |request: Request| async move {
-        match token_to_issue(request.extensions().get::<ReferredTokenBinding>()) {
+        match TokenToIssue::from_referred(request.extensions().get::<ReferredTokenBinding>()) {
             TokenToIssue::BoundTo(id) => format!("bound:{}", hex::encode(id.view().key_id())),
             TokenToIssue::Unbound(UnboundReason::NotReferred) => "unbound:not-referred".to_owned(),
             TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(algorithm)) => format!(
@@ -319,34 +322,6 @@ async fn script_between(
     Ok(())
 }
 
-/// Verifies signatures of P-256 keys, and knows no others.
-struct OnlyP256;
-
-impl Verify for OnlyP256 {
-    fn supports(&self, parameters: KeyParameters) -> bool {
-        parameters == KeyParameters::P256
-    }
-
-    fn verify_p256(
-        &self,
-        coordinates: &[u8; 64],
-        octets: &SignedOctets,
-        signature: &[u8; 64],
-    ) -> Result<(), SignatureInvalid> {
-        RustCrypto.verify_p256(coordinates, octets, signature)
-    }
-
-    fn verify_rsa2048(
-        &self,
-        _: &[u8],
-        _: &[u8],
-        _: &SignedOctets,
-        _: &[u8; 256],
-    ) -> Result<(), SignatureInvalid> {
-        Err(SignatureInvalid)
-    }
-}
-
 /// A referred binding that the provider cannot verify: it issues an unbound token (section 3.5).
 pub(super) async fn unsupported_algorithm() -> Checked {
     for alpn in [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2P256] {
@@ -362,7 +337,10 @@ pub(super) async fn unsupported_algorithm() -> Checked {
 
 async fn unsupported(of_provider: TokenBindingAlpn) -> Checked<()> {
     let setup = Setup {
-        verifier: Some(Arc::new(OnlyP256)),
+        verifier: Some(Arc::new(VerifyWith::new(
+            &[KeyParameters::P256],
+            |signed| signed.verify(&RustCrypto),
+        ))),
         ..Setup::new(of_provider)
     };
     let issuer = setup.start(provider(String::new())).await?;
@@ -375,7 +353,7 @@ async fn unsupported(of_provider: TokenBindingAlpn) -> Checked<()> {
     let ids = (provided.clone(), Some("unsupported 4.1".to_owned()));
     same("RSA", issued(&issuer)?, ids)?;
 
-    // By hand: the key behind the algorithm cannot be read, or can and is not understood.
+    // By hand: the key after the algorithm cannot be read, or can be read and is not supported.
     let other = P256Key::generate()?;
     let key = forge::key_id(&other)?;
     let unreadable = forge::binding(REFERRED, &[4, 9, 1, 2, 3, 4, 5], &[0; 64], &[]);
