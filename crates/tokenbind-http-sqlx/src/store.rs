@@ -1,7 +1,7 @@
 //! The store, generic over the database.
 //!
 //! Both databases understand all statements, with `$1` as the placeholder, and each operation is one
-//! statement, hence atomic without a transaction. sqlx's own `Any` would choose at run time, but connects by
+//! statement. A write is in a transaction of its own, with the check that the database keeps it. sqlx's own `Any` would choose at run time, but connects by
 //! URL only, needs its drivers in a global, and hides the settings that make SQLite durable.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use durable_store::sql::{SqlDatabase, SqlStore};
+use durable_store::sql::{SqlDatabase, SqlStore, WriteTransaction};
 use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Type, query, query_as};
 
 use tokenbind_http::token_store::{
@@ -101,6 +101,12 @@ impl<DB: SqlDatabase> SqlxTokenStore<DB> {
         done.map_err(of_database)?
     }
 
+    /// Commits a transaction.
+    async fn commit(&self, transaction: WriteTransaction<DB>) -> Result<(), TokenStoreError> {
+        let committed = transaction.commit().await;
+        committed.map_err(|error| self.failed(error))
+    }
+
     /// Returns the error for one of sqlx.
     fn failed(&self, error: sqlx::Error) -> TokenStoreError {
         of_database(self.store.error(error))
@@ -132,8 +138,8 @@ where
                 StoredBinding::Unbound => None,
             };
             let revoked_at = record.revoked_at().map(seconds).transpose()?;
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(of_database)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(of_database)?;
             let inserted = query(INSERT)
                 .bind(digest.as_bytes().as_slice())
                 .bind(key_id.is_some())
@@ -143,9 +149,10 @@ where
                 .bind(seconds(record.issued_at())?)
                 .bind(seconds(record.expires_at())?)
                 .bind(revoked_at)
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await
                 .map_err(|error| self.failed(error))?;
+            self.commit(transaction).await?;
             match DB::rows_affected(&inserted) {
                 0 => Err(TokenStoreErrorKind::Conflict.into()),
                 _ => Ok(()),
@@ -173,14 +180,15 @@ where
         now: SystemTime,
     ) -> StoreFuture<'_, Result<bool, TokenStoreError>> {
         Box::pin(self.within(async move {
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(of_database)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(of_database)?;
             let revoked = query(REVOKE)
                 .bind(digest.as_bytes().as_slice())
                 .bind(seconds(now)?)
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await
                 .map_err(|error| self.failed(error))?;
+            self.commit(transaction).await?;
             Ok(DB::rows_affected(&revoked) != 0)
         }))
     }
@@ -195,14 +203,15 @@ where
             TokensOf::Subject(subject) => (REVOKE_SUBJECT, subject),
         };
         Box::pin(self.within(async move {
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(of_database)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(of_database)?;
             let revoked = query(sql)
                 .bind(value)
                 .bind(seconds(now)?)
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await
                 .map_err(|error| self.failed(error))?;
+            self.commit(transaction).await?;
             Ok(DB::rows_affected(&revoked))
         }))
     }
@@ -235,14 +244,15 @@ where
 
     fn purge(&self, expired_by: SystemTime) -> StoreFuture<'_, Result<u64, TokenStoreError>> {
         Box::pin(self.within(async move {
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(of_database)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(of_database)?;
             let purged = query(PURGE)
                 .bind(seconds(expired_by)?)
                 .bind(limit())
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await
                 .map_err(|error| self.failed(error))?;
+            self.commit(transaction).await?;
             Ok(DB::rows_affected(&purged))
         }))
     }

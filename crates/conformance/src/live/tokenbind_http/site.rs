@@ -36,7 +36,7 @@ pub(super) static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
 /// Which adapter serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Adapter {
-    /// `serve_connection`, below a loop of one's own.
+    /// `serve_connection`, called by the site's own accept loop.
     Connection,
     /// `server::Server`.
     Server,
@@ -46,14 +46,14 @@ impl Adapter {
     pub(super) const BOTH: [Self; 2] = [Self::Connection, Self::Server];
 }
 
-/// How sessions are resumed.
+/// The kind of session resumption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resumption {
     SessionIds,
     Tickets,
 }
 
-/// How a site is set up.
+/// The setup of a site.
 #[derive(Clone)]
 pub(super) struct Setup {
     pub(super) alpn: Vec<TokenBindingAlpn>,
@@ -77,7 +77,7 @@ impl Default for Setup {
     }
 }
 
-/// What the application saw of a request. Identifiers and `tls_unique` in hex.
+/// A request as the application received it. Identifiers and `tls_unique` are in hex.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) path: String,
@@ -87,7 +87,7 @@ pub(super) struct Seen {
     pub(super) tls_unique: Option<String>,
 }
 
-/// What became of a site so far.
+/// The record of a site so far.
 #[derive(Default)]
 pub(super) struct Log {
     seen: Mutex<Vec<Seen>>,
@@ -231,7 +231,7 @@ impl Site {
         &self.origin
     }
 
-    /// What the application saw since the last call.
+    /// Returns the requests that the application received since the last call.
     pub(super) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut locked(&self.log.seen))
     }

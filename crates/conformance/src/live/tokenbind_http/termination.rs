@@ -1,5 +1,5 @@
 //! Every reason to terminate a connection, each over a connection of its own: the connection ends at
-//! once, nothing is answered, and the server is told why.
+//! once, no request is answered, and the server learns the reason.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -495,7 +495,7 @@ impl Sites {
     }
 }
 
-/// Sends a case's requests, and looks at how the connection ends.
+/// Sends a case's requests, and checks how the connection ends.
 async fn check(site: &Site, mut raw: Raw, case: &Case) -> Checked<()> {
     let requests = case.requests.len();
     for (index, values) in case.requests.iter().enumerate() {
@@ -523,7 +523,7 @@ async fn check(site: &Site, mut raw: Raw, case: &Case) -> Checked<()> {
     same("requests seen", site.seen().len(), requests - 1)
 }
 
-/// A good request and three bad ones in one go: the server is told of one reason, the first.
+/// Sends a good request and three bad ones in one write: the server learns one reason, the first.
 async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
     let mut raw = agent.connect(site).await?;
     let header = raw.header(&agent.state)?;
