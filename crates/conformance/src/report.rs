@@ -442,37 +442,32 @@ impl Report {
     }
 
     fn by_draft(&self, width: u16) -> String {
-        let header = [
-            "requirements of",
-            "shown",
-            "failed",
-            "no evidence",
-            "status",
-        ];
+        let header = ["requirements of", "shown", "failed", "no evidence"];
         let mut table = table(width, &header);
         for ledger in &self.ledgers {
-            let statuses = [
-                (Status::Done, "done"),
-                (Status::Partial, "partial"),
-                (Status::Deviates, "deviating"),
-                (Status::Open, "open"),
-                (Status::NotApplicable, "not applicable"),
-            ];
-            let statuses: Vec<_> = statuses
-                .into_iter()
-                .map(|(status, label)| (ledger.count(status), label))
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, label)| format!("{count} {label}"))
-                .collect();
             table.add_row([
                 ledger.draft.clone(),
                 ledger.in_state(RequirementState::Shown).to_string(),
                 ledger.in_state(RequirementState::Failed).to_string(),
                 ledger.in_state(RequirementState::NoEvidence).to_string(),
-                statuses.join(", "),
             ]);
         }
-        format!("{table}\n")
+        let statuses = [
+            (Status::Done, "done"),
+            (Status::Partial, "partial"),
+            (Status::Deviates, "deviating"),
+            (Status::Open, "open"),
+            (Status::NotApplicable, "not applicable"),
+        ];
+        let statuses: Vec<_> = statuses
+            .into_iter()
+            .map(|(status, label)| {
+                let counts = self.ledgers.iter().map(|ledger| ledger.count(status));
+                format!("{} {label}", counts.sum::<usize>())
+            })
+            .collect();
+        let statuses = format!("Status in the ledgers: {}.", statuses.join(", "));
+        format!("{table}\n{}\n", wrap(width, &statuses))
     }
 
     fn failures(&self) -> String {
@@ -505,8 +500,20 @@ impl Report {
                 LiveState::Failed => text += &format!("FAILED live:{name}: {detail}\n"),
             }
         }
+        let no_test_ran = self.tests.iter().any(|tests| tests.executables == 0);
+        let mut untested = 0_usize;
         for entry in self.ledgers.iter().flat_map(|ledger| &ledger.requirements) {
             let id = &entry.requirement.id;
+            // One cause is reported once.
+            let only_tests_lack = entry.cases == entry.cases_passed
+                && entry.shown_by.iter().all(|it| {
+                    it.state == EvidenceState::Passed
+                        || it.state == EvidenceState::DidNotRun && it.name.starts_with("test:")
+                });
+            if no_test_ran && only_tests_lack {
+                untested += usize::from(entry.failed());
+                continue;
+            }
             if entry.state == RequirementState::Failed {
                 text += &format!("FAILED {id}: {}\n", entry.evidence());
             }
@@ -517,6 +524,10 @@ impl Report {
                     text += &format!("  {name} {state}: {detail}\n");
                 }
             }
+        }
+        if untested > 0 {
+            let requirements = counted(untested, "requirement");
+            text += &format!("FAILED {requirements} with tests as evidence: no test ran\n");
         }
         for problem in &self.problems {
             text += &format!("FAILED {problem}\n");
@@ -533,11 +544,15 @@ impl Report {
         let mut not_run = Vec::new();
         if let Some(tests) = &self.tests {
             let all = tests.passed + tests.failed;
-            ran.push(format!(
-                "{} in {}",
-                passed_of(tests.passed, all, "test"),
-                counted(tests.executables, "executable")
-            ));
+            if tests.executables == 0 {
+                not_run.push("tests".to_owned());
+            } else {
+                ran.push(format!(
+                    "{} in {}",
+                    passed_of(tests.passed, all, "test"),
+                    counted(tests.executables, "executable")
+                ));
+            }
             if tests.ignored > 0 {
                 not_run.push(counted(tests.ignored, "ignored test"));
             }
@@ -738,6 +753,49 @@ mod tests {
         let rows: Vec<_> = table.lines().take_while(|line| !line.is_empty()).collect();
         assert_eq!(rows.len(), 2);
         assert!(rows[1].contains("2 cases passed"), "{table}");
+    }
+
+    #[test]
+    fn reports_tests_that_did_not_run_once() {
+        let text = "[[requirement]]\nid='x'\nsection='1'\nlevel='MUST'\nrole='both'\ntext='t'\nstatus='done'\n\
+            evidence=['test:p::t']";
+        let requirement = crate::Ledger::parse("d", text)
+            .expect("valid")
+            .requirements
+            .remove(0);
+        let entry = RequirementReport {
+            requirement,
+            shown_by: vec![EvidenceReport {
+                name: "test:p::t".into(),
+                state: EvidenceState::DidNotRun,
+                detail: Some("the tests do not compile".into()),
+            }],
+            cases: 0,
+            cases_passed: 0,
+            state: RequirementState::Failed,
+        };
+        let mut report = report(false, None);
+        report.ledgers.push(LedgerReport {
+            draft: "d".into(),
+            requirements: vec![entry.clone(), entry],
+        });
+        assert_eq!(
+            report
+                .table(80)
+                .matches("FAILED x: 0 of 1 test passed\n")
+                .count(),
+            2
+        );
+        if let Some(tests) = &mut report.tests {
+            (tests.executables, tests.passed, tests.failed) = (0, 0, 0);
+        }
+        let table = report.table(80);
+        let once = "FAILED 2 requirements with tests as evidence: no test ran\n";
+        assert!(
+            table.contains(once) && !table.contains("FAILED x"),
+            "{table}"
+        );
+        assert!(report.summary().contains("Not run: tests; "));
     }
 
     #[test]

@@ -348,7 +348,11 @@ async fn ends_a_session_that_speaks_http() {
                     client.flush().await.unwrap();
                 }
                 let mut read = Vec::new();
-                let error = stream.read_to_end(&mut read).await.unwrap_err();
+                let error =
+                    tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut read))
+                        .await
+                        .unwrap()
+                        .unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::InvalidData);
                 assert_eq!(error.to_string(), "the client sent an HTTP request");
                 // No line of it reached the application.
