@@ -241,7 +241,7 @@ async fn takes_every_code_but_two_for_a_failure() {
 }
 
 #[tokio::test]
-async fn believes_the_authentic_data_bit() {
+async fn trusts_the_authentic_data_bit() {
     for (authentic, dnssec) in [(true, Dnssec::Secure), (false, Dnssec::Insecure)] {
         let reply = |code, records: &[Sent]| Reply {
             code,
@@ -497,7 +497,7 @@ async fn ends_after_its_time() {
 }
 
 #[tokio::test]
-async fn believes_a_resolver_on_loopback_only() {
+async fn trusts_a_resolver_on_loopback_only() {
     for address in ["192.0.2.1:53", "[2001:db8::1]:53", "[::ffff:192.0.2.1]:53"] {
         let server: SocketAddr = address.parse().unwrap();
         match LoopbackResolver::new(server) {

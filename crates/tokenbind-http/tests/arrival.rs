@@ -1,6 +1,7 @@
-//! What a client sends in one go: requests are checked in the order of their arrival, on each adapter,
+//! Requests that a client sends at once: they are checked in the order of their arrival, on each adapter,
 //! and the protocol is the one that was negotiated (draft-popov-token-binding-00 sections 3 and 5).
 
+#![cfg(all(feature = "client", feature = "hyper"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,7 +10,9 @@
     reason = "tests"
 )]
 
+#[path = "support/loopback.rs"]
 mod loopback;
+#[path = "support/raw_http2.rs"]
 mod raw_http2;
 
 use std::{
@@ -43,7 +46,7 @@ const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
 const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
 const NONE: &[TokenBindingAlpn] = &[];
 
-/// How an application is served.
+/// The adapter that serves an application.
 #[derive(Clone, Copy, Debug)]
 enum Adapter {
     Connection,
@@ -98,7 +101,7 @@ impl Site {
         }
     }
 
-    /// A connection under the first of these identifiers, or a plain one that speaks HTTP/2 or not,
+    /// A connection under the first of these identifiers, or a plain one of HTTP/2 or HTTP/1.1,
     /// and the right header's value.
     async fn connect(&self, alpn: &[TokenBindingAlpn]) -> (TlsStream<TcpStream>, Option<String>) {
         let state = client::State::new(MemoryKeyStore::new(), client::Options::default());

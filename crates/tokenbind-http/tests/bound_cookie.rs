@@ -1,5 +1,6 @@
 //! Cookies with sealed tokens: attributes, prefixes, reading them.
 
+#![cfg(feature = "sealed-tokens")]
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,

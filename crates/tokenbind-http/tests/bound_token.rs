@@ -1,5 +1,6 @@
 //! Sealed tokens: theft, rotation, framing, expiry, limits.
 
+#![cfg(feature = "sealed-tokens")]
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,

@@ -1,5 +1,6 @@
 //! The offers of rustls's clients, the configuration that a server chooses for each, and the result.
 
+#![cfg(feature = "rustls")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -10,6 +11,7 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::sync::Arc;

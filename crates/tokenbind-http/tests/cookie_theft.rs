@@ -1,5 +1,6 @@
 //! A session cookie of an application with `server::Layer`: issued, used, stolen.
 
+#![cfg(all(feature = "client", feature = "sealed-tokens", feature = "tower"))]
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,

@@ -1,7 +1,9 @@
 //! The examples run unchanged, and print the results that they claim.
 
+#![cfg(all(feature = "client", feature = "sealed-tokens", feature = "hyper"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "support/programs.rs"]
 mod programs;
 
 use std::process::Command;

@@ -1,5 +1,6 @@
 //! HTTP/2: what a repeated header costs on the wire (section 2).
 
+#![cfg(all(feature = "client", feature = "hyper"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,7 +9,9 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
+#[path = "support/sessions.rs"]
 mod sessions;
 
 use std::{

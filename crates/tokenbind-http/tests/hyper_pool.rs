@@ -1,6 +1,7 @@
 //! The connections that the client over hyper keeps: when they are used again, and what happens if
 //! the server closes them meanwhile.
 
+#![cfg(all(feature = "client", feature = "hyper"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
     reason = "tests"
 )]
 
+#[path = "support/loopback.rs"]
 mod loopback;
 
 use std::{convert::Infallible, error::Error, sync::mpsc, thread, time::Duration};

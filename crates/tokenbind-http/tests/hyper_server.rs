@@ -1,6 +1,7 @@
 //! The servers, over hyper and axum: what the application gets, what a bad request ends, shutdown,
 //! clients that go away or hang.
 
+#![cfg(all(feature = "client", feature = "hyper"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
     reason = "tests"
 )]
 
+#[path = "support/loopback.rs"]
 mod loopback;
 
 use std::{

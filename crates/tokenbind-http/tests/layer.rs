@@ -1,5 +1,6 @@
 //! The layer: what a service sees of a request, and what it never sees.
 
+#![cfg(all(feature = "client", feature = "tower"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/sessions.rs"]
 mod sessions;
 
 use std::{

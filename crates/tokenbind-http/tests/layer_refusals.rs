@@ -1,5 +1,6 @@
 //! The tower layer: what reaches a service, and what does not.
 
+#![cfg(all(feature = "client", feature = "tower"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -1,5 +1,6 @@
 //! `tls_unique` equals what OpenSSL, through Python's ssl, says of the same connection.
 
+#![cfg(feature = "rustls")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::{

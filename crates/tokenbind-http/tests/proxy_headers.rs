@@ -1,5 +1,6 @@
 //! The headers that a reverse proxy sends to its backend.
 
+#![cfg(all(feature = "client", feature = "proxy"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/sessions.rs"]
 mod sessions;
 
 use http::{HeaderMap, HeaderValue};

@@ -1,5 +1,6 @@
 //! The server's side: what each request of a connection costs, and why a connection ends.
 
+#![cfg(feature = "client")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/sessions.rs"]
 mod sessions;
 
 use std::sync::{Arc, Mutex, OnceLock};

@@ -1,6 +1,7 @@
 //! A server takes Token Binding only where its handshake can work: real handshakes over a table of certificates and
 //! of what clients offer.
 
+#![cfg(feature = "rustls")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,

@@ -1,5 +1,6 @@
 //! A client's TLS sessions: none outlives a reset, and none hides that its connection lacks Extended Master Secret.
 
+#![cfg(all(feature = "client", feature = "tokio"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::{

@@ -1,5 +1,6 @@
 //! `tls_unique` of rustls connections: both sides see the same, under every kind of handshake.
 
+#![cfg(feature = "rustls")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::sync::{Arc, Mutex};

@@ -142,6 +142,27 @@ fn rejects_a_vector_that_does_not_fit_when_encoding() {
 }
 
 #[test]
+fn rejects_a_signature_of_another_length_when_encoding() {
+    let profile = EncodingProfile::new(PointEncoding::X962, SignatureEncoding::Raw64);
+    let (p256, rsa) = (
+        P256Key::generate().unwrap(),
+        Rsa2048Key::generate().unwrap(),
+    );
+    let keys: [(&dyn Sign, usize); 2] = [(&p256, 64), (&rsa, 256)];
+    for (key, expected) in keys {
+        let id = TokenBindingId::try_new(TokenBindingType::PROVIDED, key.public_key(), profile);
+        let id = id.unwrap();
+        for actual in [0, expected - 1, expected + 1] {
+            let binding = TokenBinding::new(id.clone(), vec![1; actual], Vec::new());
+            let error = TokenBindingMessage::try_new(vec![binding], profile).unwrap_err();
+            let kind = ErrorKind::SignatureLength { expected, actual };
+            assert_eq!(error.kind(), EncodeErrorKind::Invalid(kind));
+            assert_eq!(error.field(), "TokenBinding.signature");
+        }
+    }
+}
+
+#[test]
 fn rejects_a_point_off_the_curve_when_encoding() {
     let key = PublicKey::P256(Box::new([1; 64]));
     let error =

@@ -367,7 +367,7 @@ pub(super) async fn their_server_breaks_the_rules(root: &Path) -> Checked {
         (
             "without Extended Master Secret",
             without_ems,
-            "token binding needs extended master secret, which is not in use",
+            "token binding needs extended master secret, which the connection lacks",
         ),
         (
             "under TLS 1.3",
