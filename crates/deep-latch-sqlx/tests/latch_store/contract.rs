@@ -224,7 +224,7 @@ async fn keeps_everything_of_eight_writers_at_once() {
 async fn omits_data_of_servers_from_errors() {
     let directory = tempfile::tempdir().unwrap();
     let path = file_in(&directory);
-    crate::file::write_file(
+    file::write_file(
         &path,
         r#"{"alice":{"a.example":{"latched":"SECRET SECRET","status":null}}}"#,
     );
@@ -234,7 +234,7 @@ async fn omits_data_of_servers_from_errors() {
     let alice = account("alice");
     let record = preset("imap.example.com", &["tls10"]);
     store.merge(&alice, &record).await.unwrap();
-    crate::database::execute(
+    database::execute(
         &database,
         "UPDATE deep_latches SET latched = 'SECRET SECRET'",
     )

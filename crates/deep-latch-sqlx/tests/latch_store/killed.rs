@@ -174,7 +174,7 @@ async fn kill_writers(kind: &str, rounds: u64) {
 async fn open(kind: &str, path: &Path) -> Arc<dyn LatchStore> {
     match kind {
         "file" => Arc::new(FileLatchStore::open(path).unwrap()),
-        _ => Arc::new(crate::database::open_sqlite(path).await.unwrap()),
+        _ => Arc::new(database::open_sqlite(path).await.unwrap()),
     }
 }
 

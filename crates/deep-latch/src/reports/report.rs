@@ -165,6 +165,7 @@ impl<'a> ReceivedReport<'a> {
     }
 
     /// Returns the tags of the report, in lower case and in alphabetical order.
+    #[must_use]
     pub fn tags(&self) -> impl ExactSizeIterator<Item = (&str, Mention)> {
         self.tags.iter().map(|(tag, mention)| (&**tag, *mention))
     }
