@@ -2,10 +2,9 @@
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path, time::SystemTime};
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Deserialize;
 
-use crate::shell::{Outcome, cargo, exit, packages, root, step};
+use crate::shell::{Outcome, cargo, exit, packages, root, step, table};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -120,10 +119,7 @@ fn print(
             .copied()
             .ok_or_else(|| format!("the benchmark {id} did not run"))
     };
-    let mut times = Table::new();
-    times
-        .load_preset(UTF8_HORIZONTAL_ONLY)
-        .set_header([package, "median ns"]);
+    let mut times = table(&[package, "median ns"]);
     let is_ratio = |id: &String| {
         let mut ratios = declarations.ratio.iter();
         ratios.any(|ratio| ratio.to.is_none() && ratio.of == *id)
@@ -132,10 +128,7 @@ fn print(
         times.add_row([id, &format!("{median:.1}")]);
     }
     println!("{times}");
-    let mut targets = Table::new();
-    targets
-        .load_preset(UTF8_HORIZONTAL_ONLY)
-        .set_header(["figure", "measured", "at most", "reached"]);
+    let mut targets = table(&["figure", "measured", "at most", "reached"]);
     let reached = |measured: f64, at_most: f64| if measured <= at_most { "yes" } else { "NO" };
     for Ratio { of, to, at_most } in &declarations.ratio {
         let (what, measured) = match to {

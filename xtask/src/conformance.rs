@@ -1,11 +1,13 @@
 //! `cargo xtask conformance`
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
-use conformance::{Options, Step};
-use indicatif::{ProgressBar, ProgressStyle};
+use conformance::{Options, unfinished};
 
-use crate::shell::{self, Outcome};
+use crate::{
+    progress::Progress,
+    shell::{self, Outcome},
+};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -15,7 +17,7 @@ pub struct Arguments {
     /// Run the vectors in this directory, in the schema of docs/vectors.md, instead of our own
     #[arg(long, value_name = "DIR")]
     vectors: Vec<PathBuf>,
-    /// Run our vectors only: neither tests nor ledger
+    /// Run our vectors only: neither tests, live scenarios nor requirements. The full report is kept
     #[arg(long)]
     only_vectors: bool,
 }
@@ -26,31 +28,17 @@ pub fn run(arguments: &Arguments) -> Outcome {
         vectors: arguments.vectors.clone(),
         only_vectors: arguments.only_vectors,
     };
-    // indicatif draws on standard error, and only if that is a terminal.
-    let bar = ProgressBar::no_length().with_style(ProgressStyle::with_template(
-        "{bar:40} {pos}/{len} {wide_msg}",
-    )?);
-    let report = conformance::run(&options, |step| match step {
-        Step::Cases(count) => bar.set_length(count.try_into().unwrap_or(u64::MAX)),
-        Step::Case(name) => {
-            bar.set_message(name.to_owned());
-            bar.inc(1);
-        }
-        Step::Live(name) => bar.set_message(name.to_owned()),
-        Step::Tests(package) => bar.set_message(format!("the tests of {package}")),
-    })?;
-    bar.finish_and_clear();
+    // An interrupted run must not leave the verdict of the run before it.
+    unfinished(&options.root, options.part())?;
+    let mut progress = Progress::new()?;
+    let report = conformance::run(&options, |step| progress.step(step))?;
+    progress.finish();
+    let page = report.write(&options.root)?;
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", report.table());
+        print!("{}", report.table(shell::width()));
     }
-    if arguments.vectors.is_empty() {
-        let page = PathBuf::from("target/conformance/index.html");
-        let path = options.root.join(&page);
-        fs::create_dir_all(path.parent().ok_or("no directory")?)?;
-        fs::write(&path, report.html()?)?;
-        eprintln!("report: {}", page.display());
-    }
+    eprintln!("report: {}", page.display());
     Ok(shell::exit(report.passed))
 }

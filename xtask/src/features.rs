@@ -1,8 +1,6 @@
 //! `cargo xtask features`
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
-
-use crate::shell::{Outcome, cargo, exit, packages, step};
+use crate::shell::{Outcome, cargo, exit, packages, step, table};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -12,10 +10,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    let mut table = Table::new();
-    table
-        .load_preset(UTF8_HORIZONTAL_ONLY)
-        .set_header(["crate", "features", "builds"]);
+    let mut table = table(&["crate", "sets of features", "do not build"]);
     let mut all = true;
     for package in packages(arguments.package.as_deref())? {
         let mut sets = vec![
@@ -29,13 +24,20 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 vec!["--no-default-features", "--features", feature],
             ));
         }
+        let (count, mut failed) = (sets.len(), Vec::new());
         for (label, flags) in sets {
             let mut command = cargo(&["check", "--quiet", "-p", &package.name]);
             let builds = step(command.args(flags).env("RUSTFLAGS", "-D warnings"))?;
             all &= builds;
-            let verdict = if builds { "yes" } else { "NO" };
-            table.add_row([package.name.as_str(), label.as_str(), verdict]);
+            if !builds {
+                failed.push(label);
+            }
         }
+        let failed = match failed.as_slice() {
+            [] => "none".to_owned(),
+            failed => failed.join(", "),
+        };
+        table.add_row([package.name, count.to_string(), failed]);
     }
     println!("{table}");
     Ok(exit(all))

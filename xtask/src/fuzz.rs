@@ -7,10 +7,9 @@ use std::{
     process::{Command, Stdio},
 };
 
-use comfy_table::{Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Deserialize;
 
-use crate::shell::{Outcome, exit, root};
+use crate::shell::{Outcome, exit, root, step, table};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -77,8 +76,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
     targets.retain(|name| arguments.target.is_empty() || arguments.target.contains(name));
 
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header([
+    let mut table = table(&[
         "target",
         "executions",
         "per second",
@@ -86,6 +84,17 @@ pub fn run(arguments: &Arguments) -> Outcome {
         "corpus",
         "findings",
     ]);
+    let mut build = Command::new("cargo");
+    build
+        .current_dir(root())
+        .args(["+nightly", "fuzz", "build"]);
+    // cargo-fuzz builds one target, or all.
+    if let [target] = targets.as_slice() {
+        build.arg(target);
+    }
+    if !step(&mut build)? {
+        return Ok(exit(false));
+    }
     let mut clean = true;
     for target in &targets {
         let (succeeded, statistics) = fuzz(target, arguments.seconds)?;

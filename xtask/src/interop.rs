@@ -1,6 +1,6 @@
 //! `cargo xtask interop`
 
-use conformance::{LiveReport, LiveState, live_table, scenarios};
+use conformance::{LiveRun, Scenario, scenarios};
 
 use crate::shell::{self, Outcome};
 
@@ -17,39 +17,56 @@ pub struct Arguments {
     no_skip: bool,
 }
 
+/// Returns the scenarios with foreign peers whose names contain `only`.
+fn chosen(all: Vec<Scenario>, only: &str) -> Result<Vec<Scenario>, String> {
+    let (chosen, others): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .filter(|scenario| scenario.peer.is_some())
+        .partition(|scenario| scenario.name.contains(only));
+    if chosen.is_empty() {
+        let names: Vec<_> = others.iter().map(|scenario| scenario.name).collect();
+        return Err(format!(
+            "no scenario has \"{only}\" in its name, and nothing ran; the scenarios are:\n{}",
+            names.join("\n")
+        ));
+    }
+    Ok(chosen)
+}
+
 pub fn run(arguments: &Arguments) -> Outcome {
-    let mut reports = Vec::<LiveReport>::new();
-    for scenario in scenarios() {
-        if scenario.peer.is_some() && scenario.name.contains(&arguments.only) {
-            eprintln!("» {}", scenario.name);
-            reports.push(scenario.report(&shell::root()));
-        }
+    let scenarios = chosen(scenarios(), &arguments.only)?;
+    let count = scenarios.len();
+    let mut reports = Vec::new();
+    for (scenario, number) in scenarios.into_iter().zip(1..) {
+        eprintln!("» {number}/{count} {}", scenario.name);
+        let report = scenario.report(&shell::root());
+        let (state, seconds) = (report.state.label(), report.seconds);
+        eprintln!("  {state} in {seconds:.1} s: {}", report.detail);
+        reports.push(report);
     }
+    let part = Some(arguments.only.clone()).filter(|only| !only.is_empty());
+    let run = LiveRun::new(reports, part);
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&reports)?);
+        println!("{}", serde_json::to_string_pretty(&run)?);
     } else {
-        print!("{}", live_table(&reports));
-        for report in &reports {
-            if report.state == LiveState::Skipped {
-                println!("skipped {}: {}", report.name, report.detail);
-            }
-        }
-        let count = |state| {
-            reports
-                .iter()
-                .filter(|report| report.state == state)
-                .count()
-        };
-        println!(
-            "{} passed, {} skipped, {} failed",
-            count(LiveState::Passed),
-            count(LiveState::Skipped),
-            count(LiveState::Failed)
-        );
+        print!("{}", run.table(shell::width()));
     }
-    let fails =
-        |state| state == LiveState::Failed || arguments.no_skip && state == LiveState::Skipped;
-    Ok(shell::exit(
-        !reports.is_empty() && !reports.iter().any(|report| fails(report.state)),
-    ))
+    Ok(shell::exit(run.succeeded(!arguments.no_skip)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_that_no_scenario_has_the_name() {
+        let error = chosen(scenarios(), "nosuch").expect_err("an error");
+        let begin = "no scenario has \"nosuch\" in its name, and nothing ran; the scenarios are:\n";
+        let names = error.strip_prefix(begin).expect("the names");
+        assert!(names.lines().count() > 1, "{names}");
+        for name in names.lines() {
+            let chosen = chosen(scenarios(), name).expect("scenarios");
+            assert!(chosen.iter().any(|scenario| scenario.name == name));
+        }
+    }
 }

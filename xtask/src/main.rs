@@ -10,6 +10,7 @@ mod conformance;
 mod features;
 mod fuzz;
 mod interop;
+mod progress;
 mod shell;
 mod test;
 

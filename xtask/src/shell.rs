@@ -7,6 +7,8 @@ use std::{
     time::Instant,
 };
 
+use comfy_table::Table;
+
 /// The end of a task: its exit code, or the reason for which it could not run.
 pub type Outcome = Result<ExitCode, Box<dyn Error>>;
 
@@ -28,7 +30,9 @@ pub fn step(command: &mut Command) -> Result<bool, Box<dyn Error>> {
         .get_args()
         .map(|argument| argument.to_string_lossy())
         .collect();
-    let line = format!("cargo {}", line.join(" "));
+    let program = PathBuf::from(command.get_program());
+    let program = program.file_name().unwrap_or_default().to_string_lossy();
+    let line = format!("{program} {}", line.join(" "));
     eprintln!("» {line}");
     let start = Instant::now();
     let succeeded = command.status()?.success();
@@ -38,6 +42,17 @@ pub fn step(command: &mut Command) -> Result<bool, Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
     Ok(succeeded)
+}
+
+/// Returns the width of the terminal, or that of tables where there is none.
+pub fn width() -> u16 {
+    let size = console::Term::stdout().size_checked();
+    size.map_or(conformance::text::WIDTH, |(_, columns)| columns.max(40))
+}
+
+/// Returns a table that fits the terminal.
+pub fn table(header: &[&str]) -> Table {
+    conformance::text::table(width(), header)
 }
 
 /// The exit code of a task that succeeded or failed.

@@ -391,7 +391,7 @@ mod tests {
         admission.is_served(ids[2]);
         admission.end_handshakes();
         assert_eq!(counts(&held), [1, 1, 2, 1]);
-        // It gave way before it ended.
+        // It was closed at the limit before its handshake ended.
         admission.ended(ids[1]);
         admission.ended(ids[2]);
         assert_eq!(counts(&held), [1, 1, 1, 1]);

@@ -152,7 +152,7 @@ fn adversarial(c: &mut Criterion) {
     group.finish();
 }
 
-/// 64 kB of names that are dear to compare: as one value, and as a message of many fields.
+/// 64 kB of names that are expensive to compare: as one value, and as a message of many fields.
 #[cfg(feature = "strip")]
 fn strip(c: &mut Criterion) {
     const SIZE: usize = 65536;
@@ -191,7 +191,7 @@ fn strip(c: &mut Criterion) {
         });
     }
     group.finish();
-    // What a sender can make of a message, to find a cost that grows faster than it.
+    // Messages that a sender can make, to find a cost that grows faster than the message.
     const WHOLE: usize = 1 << 20;
     let recipes = [
         (

@@ -2,7 +2,6 @@
 //! Each fact has a value for "not known" or "not checked", and that value is the default.
 
 #[cfg(feature = "certificates")]
-#[cfg_attr(docsrs, doc(cfg(feature = "certificates")))]
 mod certificate;
 #[cfg(feature = "milter")]
 #[cfg_attr(docsrs, doc(cfg(feature = "milter")))]

@@ -20,7 +20,7 @@ use crate::{
 
 /// The faults of a certificate that DANE or a local policy outweighs, if it vouches for the certificate.
 ///
-/// A revoked certificate, one that cannot be read, one that the verifier refuses for a reason of its own,
+/// A revoked certificate, one that cannot be parsed, one that the verifier refuses for another reason,
 /// a bad signature in the chain, and a status that could not be learnt are never outweighed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Outweigh {

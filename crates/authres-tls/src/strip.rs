@@ -41,7 +41,7 @@ pub struct AuthservIdError;
 
 impl fmt::Display for AuthservIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("authserv-id: neither a domain name nor ASCII text")
+        f.write_str("authserv-id: empty, or not a valid domain name")
     }
 }
 
@@ -272,7 +272,7 @@ impl StripPolicy {
         self.strip(message).removals
     }
 
-    /// Removes fields from a message; every other octet stays as it is. For a long message, use a
+    /// Removes fields from a message; every other octet stays unchanged. For a long message, use a
     /// [`Stripper`], which reads it piece by piece.
     ///
     /// A line of the header begins after each character that some reader treats as a line break: LF, CR,

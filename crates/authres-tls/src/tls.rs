@@ -244,6 +244,7 @@ impl<'h, 'a> TlsResInfo<'h, 'a> {
     /// # Errors
     /// Returns a [`ConflictError`] if the property appears more than once.
     #[cfg(feature = "cipher-names")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cipher-names")))]
     pub fn key_ciphersuite(self) -> Result<Option<Word<'a, CipherSuite>>, ConflictError> {
         let value = self.value(TlsProperty::KeyCiphersuite)?;
         Ok(value.map(|text| {

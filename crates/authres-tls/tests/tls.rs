@@ -198,6 +198,13 @@ fn finds_each_property_of_draft_under_its_ptype() {
 }
 
 #[test]
+fn escapes_number_sign_only_at_start_of_value() {
+    let name = DistinguishedName::from_rdns([[("CN", AttributeValue::from("#a#b"))]]).unwrap();
+    assert_eq!(name.as_str(), "CN=\\#a#b");
+    assert_eq!(name.values("CN").collect::<Vec<_>>(), ["#a#b"]);
+}
+
+#[test]
 fn refuses_name_with_invalid_part() {
     let refused = |rdns: &[&[(&str, &str)]]| {
         let rdns = rdns.iter().map(|rdn| {

@@ -62,7 +62,7 @@ def printable(text, field):
 
 
 class Part:
-    """What stands between two places to fold: words, each with the blanks before it."""
+    """The text between two places to fold: words, each with the white space before it."""
 
     def __init__(self, field, head, words, may_break_after_head=False):
         self.field, self.head, self.words = field, head, words
@@ -84,7 +84,7 @@ def delimited(text, opening, closing, escaped):
 
 
 def plain(text):
-    """Whether what is not ASCII in it is letters, marks and digits in a domain-name, and before an @ no space,
+    """Returns True if its text outside ASCII is letters, marks and digits in a domain-name, and before an @ no space,
     control or character that looks like ASCII's punctuation."""
     local_part, _, domain = text.rpartition("@")
     def category(it):
@@ -104,7 +104,7 @@ def identity(text):
         return [[0, text]]
     if not QUOTED_IDENTITY.fullmatch(text):
         return None
-    # A line may not begin at a blank that is escaped, nor at one behind it.
+    # A line may not begin at a space that is escaped, nor at one after it.
     words = re.finditer(r"[ \t]*(?:\\[ \t]+|\\.|[^ \t\\])+", text)
     return [[octets(text[:word.start()]), word.group()] for word in words]
 
@@ -127,7 +127,7 @@ def comments(model, prefix, utf8):
 
 
 def checked(model):
-    """What is refused before anything is written, in the order in which a value is built."""
+    """The refusals before a value is written, in the order in which it is built."""
     printable(model["authserv_id"], "authserv-id")
     if not model["authserv_id"]:
         raise Refused("empty", "authserv-id", 0)
@@ -383,7 +383,7 @@ def identities():
 
 
 def folding():
-    # Around the soft limit: value, and value with `;` behind it.
+    # Around the soft limit: value, and value with `;` after it.
     for length in range(60, 66):
         text = "x" * length
         case(f"soft-limit-token-{length}", tls(text), (LINES,))

@@ -1,4 +1,4 @@
-"""A message submission agent with the DEEP extension: aiosmtpd, which is told what DEEP and CLIENT are.
+"""A message submission agent with the DEEP extension: aiosmtpd with handlers for DEEP and CLIENT.
 
     deep_latch_msa.py SUBMISSION SUBMISSIONS CERTIFICATE KEY LOG
 

@@ -37,12 +37,12 @@ def reads(name, text, *read, **options):
 
 
 def one(name, text, **options):
-    """A command, whole, with another behind it."""
+    """A whole command, followed by another."""
     reads(name, f"{text}\r\nz NOOP\r\n", command(text), command("z NOOP"), **options)
 
 
 def none(name, text, *error, tag="a"):
-    """No command; the reader goes on behind its line."""
+    """No command; the reader continues after its line."""
     reads(name, f"{text}\r\nz NOOP\r\n", refused(*error, tag=tag), command("z NOOP"))
 
 
@@ -183,35 +183,35 @@ DONE = S("a OK done\r\n")
 WITH = f'b ID ("tls" "{OURS}")\r\n'
 dialogue("id", GREETING, C('a ID ("name" "x")\r\n', f'a ID ("name" "x" "tls" "{OURS}")\r\n'), S("* ID NIL\r\na OK done\r\n"))
 dialogue("id-in-clear", C('a ID ("tls" "A_LIE")\r\n', "a ID NIL\r\n"), tls=None)
-dialogue("id-refused", C('a ID ("tls" "A_LIE")\r\n', "", "a BAD ID: tls: from a client\r\n"), inbound="refuse")
+dialogue("id-refused", C('a ID ("tls" "A_LIE")\r\n', "", "a BAD ID: tls: a client must not send this field\r\n"), inbound="refuse")
 dialogue("id-trusted", C('a ID ("tls" "0x002F")\r\n', 'a ID ("tls" "0x002F")\r\n'), inbound="trust")
-dialogue("id-with-literals-is-asked-for", C("a ID ({3}\r\n", "", "+ go on\r\n"), C("tls {5}\r\n", "", "+ go on\r\n"),
+dialogue("id-with-literals-is-asked-for", C("a ID ({3}\r\n", "", "+ ready\r\n"), C("tls {5}\r\n", "", "+ ready\r\n"),
          C("A_LIE)\r\n", f'a ID ("tls" "{OURS}")\r\n'), DONE)
 dialogue("id-with-literals-at-once", C("a ID ({4+}\r\nname {2+}\r\nx\" {3+}\r\ntls {5+}\r\nA_LIE)\r\n",
                                        f'a ID ("name" "x\\"" "tls" "{OURS}")\r\n'))
 dialogue("id-with-a-literal-that-no-quoted-string-can-be",
          C("a ID ({4+}\r\nname {22+}\r\n" + LIE + ")\r\n", 'a ID ("name" {22}\r\n'),
-         S("+ go on\r\n", "", f'{LIE} "tls" "{OURS}")\r\n'), DONE)
+         S("+ ready\r\n", "", f'{LIE} "tls" "{OURS}")\r\n'), DONE)
 dialogue("id-with-a-literal-that-the-server-refuses",
          C("a ID ({4+}\r\nname {22+}\r\n" + LIE + ")\r\nc NOOP\r\n", 'a ID ("name" {22}\r\n'),
          S("a BAD what\r\n", None, "c NOOP\r\n"))
 dialogue("id-of-two-parts", C('a ID ("é" {2+}\r\né {1+}\r\n\n {1+}\r\n\r)\r\n', 'a ID ("é" {2}\r\n'),
          S("+\r\n", "", "é {1}\r\n"), S("+ \r\n", "", "\n {1}\r\n"), S("+ \r\n", "", f'\r "tls" "{OURS}")\r\n'), DONE)
-dialogue("id-that-cannot-be-read", C('a ID ("name"\r\n', "", "a BAD ID: id_params_list: nothing there at byte 12\r\n"))
-dialogue("id-but-for-a-space", C('a  ID ("tls" "A_LIE")\r\n', "", "a BAD command: something else stands there at byte 2\r\n"))
-dialogue("id-but-for-a-tab", C('a ID\t("tls" "A_LIE")\r\n', "", "a BAD command: character outside the allowed ones at byte 4\r\n"))
+dialogue("id-that-cannot-be-read", C('a ID ("name"\r\n', "", "a BAD ID: id_params_list: empty at byte 12\r\n"))
+dialogue("id-but-for-a-space", C('a  ID ("tls" "A_LIE")\r\n', "", "a BAD command: unexpected character at byte 2\r\n"))
+dialogue("id-but-for-a-tab", C('a ID\t("tls" "A_LIE")\r\n', "", "a BAD command: character that is not allowed at byte 4\r\n"))
 dialogue("one-command-at-a-time", C(f"a NOOP\r\n{LIE}c NOOP\r\n", "a NOOP\r\n"),
          S("* 1 EXISTS\r\na OK done\r\n", None, WITH), S("* ID NIL\r\nb OK done\r\n", None, "c NOOP\r\n"))
-dialogue("lf-hides-id", C(f"a NOOP\n{LIE}c NOOP\r\n", "c NOOP\r\n", "a BAD command: character outside the allowed ones at byte 6\r\n"))
-dialogue("literal-of-noop-hides-id", C(f"a NOOP x{{22+}}\r\n{LIE}\r\n", WITH, "a BAD command: more follows at byte 6\r\n"),
-         S("b OK done\r\n", "b OK done\r\n* BAD no command\r\n"))
-dialogue("literal-in-quotes-hides-id", C(f'a NOOP "{{22+}}\r\n{LIE}\r\n', WITH, "a BAD command: more follows at byte 6\r\n"))
+dialogue("lf-hides-id", C(f"a NOOP\n{LIE}c NOOP\r\n", "c NOOP\r\n", "a BAD command: character that is not allowed at byte 6\r\n"))
+dialogue("literal-of-noop-hides-id", C(f"a NOOP x{{22+}}\r\n{LIE}\r\n", WITH, "a BAD command: unexpected text after the end at byte 6\r\n"),
+         S("b OK done\r\n", "b OK done\r\n* BAD not a command\r\n"))
+dialogue("literal-in-quotes-hides-id", C(f'a NOOP "{{22+}}\r\n{LIE}\r\n', WITH, "a BAD command: unexpected text after the end at byte 6\r\n"))
 dialogue("literal-comes-when-the-server-asks", C("a LOGIN {5}\r\n", "a LOGIN {5}\r\n"), C("alice x\r\n"),
-         S("+ go on\r\n", None, "alice x\r\n"), DONE)
+         S("+ ready\r\n", None, "alice x\r\n"), DONE)
 dialogue("literal-that-does-not-wait-is-made-one-that-does", C("a LOGIN {5+}\r\nalice {003+}\r\nx y\r\n", "a LOGIN {5}\r\n"),
-         S("+ go on\r\n", "", "alice {3}\r\n"), S("+ go on\r\n", "", "x y\r\n"), DONE)
+         S("+ ready\r\n", "", "alice {3}\r\n"), S("+ ready\r\n", "", "x y\r\n"), DONE)
 dialogue("literal-that-the-server-refuses-hides-no-id", C(f"a LOGIN {{22}}\r\n{LIE}x\r\n", "a LOGIN {22}\r\n"),
-         S("a NO privacy\r\n", None, WITH), S("b OK done\r\n", "b OK done\r\n* BAD no command\r\n"))
+         S("a NO privacy\r\n", None, WITH), S("b OK done\r\n", "b OK done\r\n* BAD not a command\r\n"))
 dialogue("literal-that-does-not-wait-and-is-refused", C(f"a LOGIN {{22+}}\r\n{LIE} {{3+}}\r\nx y\r\nc NOOP\r\n", "a LOGIN {22}\r\n"),
          S("a NO privacy\r\n", None, "c NOOP\r\n"))
 dialogue("literal-that-waits-behind-one-that-was-refused", C("a LOGIN {1+}\r\nx {3}\r\n", "a LOGIN {1}\r\n"),
@@ -232,12 +232,12 @@ dialogue("authenticate-answered-with-a-command", C("a AUTHENTICATE PLAIN\r\n", "
 dialogue("idle", C("a IDLE\r\n", "a IDLE\r\n"), S("+ idling\r\n"), S("* 2 EXISTS\r\n"), C("DONE\r\n", "DONE\r\n"), DONE)
 dialogue("idle-ended-at-once", C(f"a IDLE\r\nDONE\r\n{LIE}", "a IDLE\r\n"), S("+ idling\r\n", None, "DONE\r\n"), S("a OK done\r\n", None, WITH))
 dialogue("idle-that-the-server-ends", C("a IDLE\r\n", "a IDLE\r\n"), S("+ idling\r\n"), S("a BAD too long\r\n"),
-         C("DONE\r\nc NOOP\r\n", "c NOOP\r\n", "* BAD no command\r\n"))
+         C("DONE\r\nc NOOP\r\n", "c NOOP\r\n", "* BAD not a command\r\n"))
 dialogue("idle-hides-no-literal", C("a IDLE\r\nb LOGIN {22}\r\n" + LIE, "a IDLE\r\n"), S("+ idling\r\n"), error=("expected", "base64", 0))
 dialogue("idle-refused", C("a IDLE\r\n", "a IDLE\r\n"), S("a BAD what\r\n"), C("b IDLE\r\n", "b IDLE\r\n"))
-dialogue("starttls-is-not-forwarded", C("a STARTTLS\r\n" + LIE, WITH, "a NO not through this proxy\r\n"))
-dialogue("compress-is-not-forwarded", C("a compress DEFLATE\r\n", "", "a NO not through this proxy\r\n"))
-dialogue("request-that-nobody-made", C("a NOOP\r\n", "a NOOP\r\n"), S("+ go on\r\n"), error=("expected", "continue-req", 0))
+dialogue("starttls-is-not-forwarded", C("a STARTTLS\r\n" + LIE, WITH, "a NO not available through this proxy\r\n"))
+dialogue("compress-is-not-forwarded", C("a compress DEFLATE\r\n", "", "a NO not available through this proxy\r\n"))
+dialogue("request-that-nobody-made", C("a NOOP\r\n", "a NOOP\r\n"), S("+ ready\r\n"), error=("expected", "continue-req", 0))
 dialogue("answer-before-the-command-ends", C("a LOGIN {5}\r\n", "a LOGIN {5}\r\n"), S("+ \r\n"), S("a NO what\r\n"),
          error=("expected", "response-tagged", 0))
 dialogue("lf-in-a-command-of-which-the-server-has-half", C("a LOGIN {1}\r\n", "a LOGIN {1}\r\n"), S("+ \r\n"), C("x\nb ID NIL\r\n"),

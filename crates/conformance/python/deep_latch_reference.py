@@ -1,4 +1,4 @@
-"""The grammars of draft-newman-email-deep-02, and what they stand on (RFC 2971, 3501, 3986, 5321, 5322), as regular
+"""The grammars of draft-newman-email-deep-02, and the grammars that they use (RFC 2971, 3501, 3986, 5321, 5322), as regular
 expressions: a second implementation that shares nothing with the crate's. What it reads is a value as it stands in
 the vectors' `accept`; what it refuses raises Refused.
 

@@ -20,7 +20,7 @@ TLS = {"TLSv1.0": 1, "TLSv1.1": 2, "TLSv1.2": 3, "TLSv1.3": 4}
 
 
 class Client:
-    """One connection. What section 5 says, rule by rule."""
+    """A connection, by the rules of section 5."""
 
     def __init__(self, latched, status, dane_identity, on_tlsa_mismatch, after_login):
         self.latched = {tag.lower(): tag for tag in latched}
@@ -60,7 +60,7 @@ class Client:
         return dane == 2 and named or dane == 3 and (named or self.dane_identity == "rfc7671")
 
     def has(self, key, waits=False):
-        """Section 11.2. `waits`: what is known after login only may still come."""
+        """Section 11.2. `waits`: facts that are known only after login may still come."""
         if self.tls is None or self.tls["version"] not in TLS:
             return False
         if key in self.after_login:
@@ -124,7 +124,7 @@ class Client:
         return self.failed(stage)
 
     def handshake_failed(self, why):
-        """What section 11.2 says of each tag decides which of them is concerned."""
+        """The rules of section 11.2 for each tag decide which tags are concerned."""
         if why == "negotiation":
             # "TLS was negotiated successfully", of each.
             told = [] if self.latched else [{"handshake_failed": why}]
@@ -237,7 +237,9 @@ def shown(name):
 def case(name, events, latched=(), status=None, dane_identity="as-pkix", after_login=(), on_tlsa_mismatch="refuse"):
     client = Client(latched, status, dane_identity, on_tlsa_mismatch, after_login)
     steps = [client.begin()]
-    steps.extend(client.step(event) for event in events)
+    # A client that is refused before connecting has no connection, and none of the events.
+    if client.end is None:
+        steps.extend(client.step(event) for event in events)
     record = {"latched": client.tags(client.latched), "status": client.status}
     given = {"host": HOST, "latched": list(latched), "status": status, "events": events}
     options = {"dane_identity": dane_identity, "on_tlsa_mismatch": on_tlsa_mismatch, "after_login": list(after_login)}
@@ -403,7 +405,7 @@ def statuses():
 
 
 def attacker():
-    """Whoever has no certificate, no TLSA record and no password."""
+    """An attacker without certificate, TLSA record and password."""
     every = f"tls10 tls12 tls-cert tls-dane-tlsa x-bound y {SUPPORT}"
     for name, facts in [
         ("pinned", PINNED), ("unchecked", tls(chain="not-checked", identity="not-checked")),

@@ -124,7 +124,7 @@ def statuses():
     status("malformed-elements-not-allowed-with-spaces", "tls10 t,x", ("trailing", "security-tag", 7), **loose_spaces)
     status("both-allowed", " t,x <a> tls10", **loose_spaces, **loose_elements,
            diagnostics=[("extra-space", "deep-status", 0), ("trailing", "security-tag", 2), ("not-uri", "deep-https", 7)])
-    # Extensions: every octet at the beginning of one, and behind one.
+    # Extensions: every octet at the beginning of one, and after one.
     for octet in range(128):
         char, name = chr(octet), f"{octet:02x}"
         if octet < 32 or octet == 127:
@@ -353,7 +353,7 @@ def identifiers():
     id_("value-of-1025-bytes-literal", long("a", 1025, '("a" {1025}\r\n', ")"), ("limit", "string", 5))
     id_("value-of-1024-bytes-escaped", long("\\\\", 1024, '("a" "', '")'))
     id_("value-of-1025-bytes-escaped", long("\\\\", 1025, '("a" "', '")'), ("limit", "string", 5))
-    # What a server says.
+    # Statuses of a server.
     for name, text in (
         ("deep", '("deep" "tls10 tls12")'), ("deep-in-another-case", '("DEEP" "tls10")'), ("deep-empty", '("deep" "")'), ("deep-nil", '("deep" NIL)'),
         ("deep-absent", '("name" "a")'), ("deep-of-nil", "NIL"), ("deep-both-equal", '("deep" "tls10" "deep-status" "tls10")'), ("deep-both-nil", '("deep" NIL "deep-status" NIL)'),
@@ -372,7 +372,7 @@ def identifiers():
         ("literal", '("deep" {8}\r\n<http:a>)', "not-https", "deep-https", 14), ("bad-examples-name", '("deep-status" "1 t,")', "trailing", "security-tag", 19),
     ):
         id_("server-" + name, text, (kind, field, offset), **{"from": "server"})
-    # What a client says.
+    # Reports of a client.
     for name, text in (
         ("nothing", "NIL"), ("nil-everywhere", '("name" NIL "version" NIL "latch" NIL "latch-fail" NIL "security-tags" NIL "tls" NIL)'), ("latch-fail", '("latch-fail" "tls10 tls-cert")'),
         ("latch-fail-both-equal", '("latch-fail" "tls10" "latch-failure" "tls10")'), ("latch-empty", '("latch" "")'), ("security-tags-empty", '("security-tags" "")'),

@@ -422,7 +422,7 @@ def extensions_and_types(suite):
                  [Binding(PROVIDED, P1), Binding(9, P1)], [True, False])
     suite.accept("one-unknown-type-several-times", unknown,
                  [Binding(PROVIDED, P1), Binding(9, P2), Binding(9, P3)], [True, False, False])
-    # Nothing but the lengths of an unknown type is looked at: neither its signature nor its key.
+    # Only the lengths of an unknown type are read: neither its signature nor its key is checked.
     skipped = "popov-4-1 popov-8-1"
     provided = Binding(PROVIDED, P1)
     for type_ in (2, 255):
@@ -445,7 +445,7 @@ def extensions_and_types(suite):
             odd = Binding(type_, None, b"?", algorithm=ECDSA_SHA256, items=[(CURVE, None, b"\0\x17"), (POINT, 1, point)])
             suite.accept(f"unknown-type-{type_}-point-{name}", skipped, [Binding(PROVIDED, P1, profile=profile), odd],
                          [True, False], profile=profile)
-    # Its lengths are looked at, since what follows is read by them.
+    # Its lengths are read, since they decide where the rest begins.
     odd = build(provided, Binding(2, P2, b"?", extension_bytes=b"\1\0\5abcd"))
     suite.refuse("unknown-type-extension-longer-than-the-list", "popov-4-3", odd, "truncated", EXTENSION_DATA,
                  odd.at(EXTENSIONS, 1) + 3)

@@ -207,7 +207,7 @@ def requests():
     missing_later = terminate("missing-in-later-request")
     not_negotiated = terminate("not-negotiated", MESSAGE)
 
-    # What is established.
+    # The established binding.
     for name, (bindings, negotiated, profile) in KNOWN.items():
         outcome = bound(bindings[0], bindings[1] if len(bindings) > 1 else None)
         add(f"known-answer-{name}", "balfanz-2-1 balfanz-2-2 balfanz-2-3", [(G_HEADERS[name], outcome)] * 2,
@@ -297,7 +297,7 @@ def requests():
     add("first-without-the-header-where-later-may-be", "balfanz-2-1", [(none, missing_first), (one, missing_first)], **kept)
     add("after-a-refusal-nothing-is-allowed", "balfanz-2-1", [(one, bound(p1)), (other, changed), (none, changed)], **kept)
 
-    # The header itself, first and later; the refusal stands.
+    # The header itself, first and later; the refusal remains.
     bad = [
         ("duplicate", [one, one], 0), ("empty", "", 0), ("too-long", "A" * (LONGEST + 1), LONGEST), ("list", one + "," + one, len(one)),
         ("whitespace", one + " ", len(one)), ("standard-alphabet", "+" + one[1:], 0), ("alphabet", one[:9] + "!" + one[10:], 9),

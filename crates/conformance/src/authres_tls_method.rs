@@ -168,7 +168,7 @@ fn view(tls: TlsResInfo<'_, '_>) -> Value {
     if !conflicts.is_empty() {
         out.put("conflicts", conflicts);
     }
-    // The cipher suite's stand with it.
+    // The diagnostic of the cipher suite is part of its own output.
     let mut diagnostics: Vec<_> = kinds(tls)
         .filter(|kind| *kind != TlsDiagnosticKind::CipherSuiteNotIanaName)
         .map(TlsDiagnosticKind::name)

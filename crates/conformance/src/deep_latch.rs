@@ -1,10 +1,14 @@
 //! The suites of `deep-latch`: the grammars of draft-newman-email-deep-02, and its registry.
 
 use deep_latch::{
-    Capabilities, ClientReport, DeepStatus, DeepTag, Diagnostic, IdParameters, Origin, ParseError,
-    Registration, Registry, SecurityTag, Separator, StatusOptions, TlsCipher, parse_capa_line_with,
-    parse_client, parse_ehlo_keyword_with, parse_security_latch, parse_security_latch_body,
-    parse_tags, parse_tls_clause, report_of, split_tls_clause, status_of,
+    ClientReport, DeepStatus, ParseError, SecurityTag, TlsCipher,
+    dsn::SecurityLatchField,
+    imap::{Capabilities, IdParameters},
+    pop::CapaLine,
+    registry::{Origin, Registration, Registry},
+    smtp::EhloLine,
+    status::{DeepTag, Diagnostic, StatusOptions},
+    tag::Separator,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -74,7 +78,8 @@ fn tag(input: Input) -> Ran {
         Some(ListName::Space) => Separator::Space,
         Some(ListName::Comma) => Separator::Comma,
     };
-    let tags = parse_tags(&text, separator, "latch").map(|tags| json!({"tags": spelt(&tags)}));
+    let tags = SecurityTag::parse_list(&text, separator, "latch")
+        .map(|tags| json!({"tags": spelt(&tags)}));
     Ok(outcome(tags))
 }
 
@@ -88,11 +93,10 @@ struct StatusInput {
     allow_malformed_elements: bool,
 }
 
-type ReadStatus = for<'t> fn(
-    &'t str,
-    StatusOptions,
-    &mut dyn FnMut(Diagnostic),
-) -> Result<Option<DeepStatus<'t>>, ParseError>;
+/// A status and the deviations that were accepted.
+type Warned<'t> = (DeepStatus<'t>, Vec<Diagnostic>);
+
+type ReadStatus = for<'t> fn(&'t str, StatusOptions) -> Result<Option<Warned<'t>>, ParseError>;
 
 /// Reads with the options of a case, and returns the elements and the diagnostics.
 fn status_input(input: Input, read: ReadStatus) -> Ran {
@@ -103,16 +107,15 @@ fn status_input(input: Input, read: ReadStatus) -> Ran {
         allow_extra_spaces: case.allow_extra_spaces,
         allow_malformed_elements: case.allow_malformed_elements,
     };
-    let mut noted = Vec::new();
-    let read = read(&text, options, &mut |diagnostic| {
-        noted.push(json!([
-            diagnostic.kind().name(),
-            diagnostic.field(),
-            diagnostic.offset()
-        ]));
-    });
-    Ok(outcome(read.map(|status| match status {
-        Some(status) => json!({"elements": elements(&status), "diagnostics": noted}),
+    let noted = |diagnostic: &Diagnostic| {
+        let (kind, field) = (diagnostic.kind().name(), diagnostic.field());
+        json!([kind, field, diagnostic.offset()])
+    };
+    Ok(outcome(read(&text, options).map(|read| match read {
+        Some((status, diagnostics)) => {
+            let noted: Vec<_> = diagnostics.iter().map(noted).collect();
+            json!({"elements": elements(&status), "diagnostics": noted})
+        }
         None => Value::Null,
     })))
 }
@@ -127,20 +130,30 @@ fn elements(status: &DeepStatus<'_>) -> Value {
 }
 
 fn status(input: Input) -> Ran {
-    status_input(input, |text, options, note| {
-        DeepStatus::parse_with(text, options, note).map(Some)
+    status_input(input, |text, options| {
+        let status = DeepStatus::parse_with(text, options)?;
+        let diagnostics = status.diagnostics();
+        Ok(Some((status, diagnostics)))
     })
 }
 
 fn pop_capa(input: Input) -> Ran {
-    status_input(input, |line, options, note| {
-        parse_capa_line_with(line, options, note)
+    status_input(input, |line, options| {
+        let line = CapaLine::parse(line, options)?;
+        Ok(line.map(|line| {
+            let diagnostics = line.diagnostics();
+            (line.into_status(), diagnostics)
+        }))
     })
 }
 
 fn smtp_ehlo(input: Input) -> Ran {
-    status_input(input, |line, options, note| {
-        parse_ehlo_keyword_with(line, options, note)
+    status_input(input, |line, options| {
+        let line = EhloLine::parse(line, options)?;
+        Ok(line.map(|line| {
+            let diagnostics = line.diagnostics();
+            (line.into_status(), diagnostics)
+        }))
     })
 }
 
@@ -169,8 +182,8 @@ fn tls_cipher(input: Input) -> Ran {
         |cipher: TlsCipher<'_>| json!({"cipher": cipher.as_str(), "number": cipher.number()});
     Ok(outcome(match case.form {
         CipherForm::Value => TlsCipher::parse(&text).map(value),
-        CipherForm::Clause => parse_tls_clause(&text).map(value),
-        CipherForm::Split => split_tls_clause(&text).map(|(cipher, rest)| {
+        CipherForm::Clause => TlsCipher::parse_clause(&text).map(value),
+        CipherForm::Split => TlsCipher::split_clause(&text).map(|(cipher, rest)| {
             let mut value = value(cipher);
             value["rest"] = rest.into();
             value
@@ -224,10 +237,12 @@ fn imap_id(input: Input) -> Ran {
             Ok(json!({"pairs": pairs}))
         }
         Some(Side::Server) => {
-            let status = status_of(&parameters, StatusOptions::default(), |_| {})?;
-            Ok(json!({"status": status.as_ref().map(DeepStatus::as_str)}))
+            let status = parameters.status(StatusOptions::default())?;
+            Ok(json!({"status": status.as_ref().map(|it| it.status().as_str())}))
         }
-        Some(Side::Client) => report_of(&parameters).map(|report| reported(&report)),
+        Some(Side::Client) => {
+            ClientReport::from_id_parameters(&parameters).map(|report| reported(&report))
+        }
     })))
 }
 
@@ -261,7 +276,9 @@ fn smtp_client(input: Input) -> Ran {
     let TextInput { text } = input.parse()?;
     let line = String::from(text);
     oracle::smtp_client(line.as_bytes()).map_err(violated)?;
-    Ok(outcome(parse_client(&line).map(|report| reported(&report))))
+    Ok(outcome(
+        ClientReport::parse_client_command(&line).map(|report| reported(&report)),
+    ))
 }
 
 #[derive(Deserialize)]
@@ -277,10 +294,12 @@ fn security_latch(input: Input) -> Ran {
     let text = String::from(text);
     oracle::security_latch(text.as_bytes()).map_err(violated)?;
     let read = match body {
-        true => parse_security_latch_body(&text),
-        false => parse_security_latch(&text),
+        true => SecurityLatchField::parse_body(&text),
+        false => SecurityLatchField::parse(&text),
     };
-    Ok(outcome(read.map(|tags| json!({"tags": spelt(&tags)}))))
+    Ok(outcome(
+        read.map(|field| json!({"tags": spelt(field.tags())})),
+    ))
 }
 
 #[derive(Deserialize)]

@@ -2,10 +2,14 @@
 //! status notification.
 
 use deep_latch::{
-    Cause, CertificateFault, CommandReader, Event, Facilities, ForwardError, HandshakeFault, Host,
-    IdCommand, ImapProxy, InboundTls, LatchRecord, LatchSession, MAX_ID_COMMAND_BYTES,
-    Outcome as Latch, Received, RelayReply, ReplyTo, SecurityDetail, SecurityTag, TlsCipher,
-    add_security_latch, client_line, forward_client, forward_id, security_latch_of,
+    Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsCipher,
+    dsn::{DeliveryStatusBlock, SecurityLatchField},
+    failure::{CertificateFault, HandshakeFault},
+    imap::{CommandReader, IdCommand, MAX_ID_COMMAND_BYTES, Received},
+    latch::{Event, Outcome as Latch},
+    proxy::{ForwardError, Forwarded, ImapProxy, InboundTls},
+    relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
+    smtp::ClientCommand,
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -90,7 +94,7 @@ fn proxy(input: Input) -> Ran {
             let line = format!("{text}\r\n");
             match IdCommand::parse(line.as_bytes()) {
                 Ok(Some(command)) => {
-                    forward_id(&command, tls.as_ref(), inbound).map(|mut forwarded| {
+                    Forwarded::of_id(&command, tls.as_ref(), inbound).map(|mut forwarded| {
                         let end = forwarded.command.len().saturating_sub(2);
                         forwarded.command.truncate(end);
                         forwarded
@@ -100,8 +104,8 @@ fn proxy(input: Input) -> Ran {
                 Err(error) => Err(error.into()),
             }
         }
-        Protocol::Smtp => match client_line(text.as_bytes()) {
-            Ok(Some(_)) => forward_client(text.as_bytes(), tls.as_ref(), inbound),
+        Protocol::Smtp => match ClientCommand::parse(text.as_bytes()) {
+            Ok(Some(_)) => Forwarded::of_client(text.as_bytes(), tls.as_ref(), inbound),
             Ok(None) => return Ok(Outcome::Accept(json!({"another": "command"}))),
             Err(error) => Err(error.into()),
         },
@@ -219,7 +223,7 @@ fn commands(mut reader: CommandReader, octets: &[u8], piece: usize) -> Vec<serde
         loop {
             match reader.next_command() {
                 Ok(Received::Incomplete) => break,
-                // Whether more came already is a matter of how the octets are cut.
+                // The cut of the octets decides if more has arrived already.
                 Ok(Received::Continue) => {}
                 Ok(Received::Command(command)) => read.push(json!({"command": text(command)})),
                 Ok(Received::Line(line)) => read.push(json!({"line": text(line)})),
@@ -272,7 +276,6 @@ fn relay(input: Input) -> Ran {
     let host = Host::try_new(&host).map_err(malformed)?;
     let latched = tags(&names)?.into_iter().map(SecurityTag::into_owned);
     let record = LatchRecord::preset(host.clone(), latched);
-    let (mut session, step) = LatchSession::begin(record, Facilities::new());
     let event = match fault {
         None => Event::NoTls,
         Some(RelayFault::Chain) => certificate(CertificateFault::Chain),
@@ -280,9 +283,9 @@ fn relay(input: Input) -> Ran {
         Some(RelayFault::Dane) => certificate(CertificateFault::Dane),
         Some(RelayFault::Transport) => Event::HandshakeFailed(HandshakeFault::Transport),
     };
-    let outcome = match step.outcome {
-        Latch::Continue | Latch::StartTls => session.step(event).outcome,
-        outcome => outcome,
+    let outcome = match LatchSession::try_new(record, Facilities::new()) {
+        Ok(mut session) => session.step(event).outcome,
+        Err(failure) => Latch::Refuse(failure),
     };
     let cause = match lasting {
         true => Cause::Lasting,
@@ -322,14 +325,29 @@ struct BlockInput {
 
 fn delivery_status(input: Input) -> Ran {
     let BlockInput { text, add } = input.parse()?;
-    let block = text.as_bytes();
+    let block = DeliveryStatusBlock::new(text.as_bytes());
     let done = match add {
-        Some(names) => add_security_latch(block, &tags(&names)?)
-            .map(|block| json!({"text": String::from_utf8_lossy(&block)})),
-        None => security_latch_of(block).map(|found| {
-            let found =
-                found.map(|tags| tags.iter().map(SecurityTag::to_string).collect::<Vec<_>>());
-            json!({"tags": found})
+        Some(names) => {
+            let field = match SecurityLatchField::try_new(tags(&names)?) {
+                Ok(field) => field,
+                // The field would have been written at the end.
+                Err(error) => {
+                    return Ok(Outcome::reject(
+                        error.kind().name(),
+                        error.field(),
+                        text.len(),
+                    ));
+                }
+            };
+            let block = block.with_security_latch(&field);
+            block.map(|block| json!({"text": String::from_utf8_lossy(&block)}))
+        }
+        None => block.security_latch().map(|found| {
+            let names = |field: SecurityLatchField<'_>| {
+                let tags = field.tags().iter().map(SecurityTag::to_string);
+                tags.collect::<Vec<_>>()
+            };
+            json!({"tags": found.map(names)})
         }),
     };
     Ok(match done {

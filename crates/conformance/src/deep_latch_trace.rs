@@ -2,10 +2,14 @@
 //! to 5.4).
 
 use deep_latch::{
-    Achievement, Action, Authentication, Basis, CertificateFault, CertificateUsage, ChainVerdict,
-    DaneIdentity, DaneVerdict, DeepStatus, Event, Facilities, HandshakeFault, Host,
-    IdentityVerdict, LatchRecord, LatchSession, Login, OnTlsaMismatch, Outcome as Answer,
-    ProtocolVersion, Reason, SecurityTag, SessionFacts, Stage, Step, TlsFacts, Transition,
+    DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+    facility::{Achievement, Authentication, DaneIdentity, OnTlsaMismatch},
+    facts::{
+        CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion,
+        SessionFacts,
+    },
+    failure::{Action, CertificateFault, HandshakeFault, Stage},
+    latch::{Basis, Event, Outcome as Answer, Reason, Step, Transition},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -141,12 +145,23 @@ fn latch(input: Input) -> Ran {
     }
     let host = Host::try_new(&trace.host).map_err(malformed)?;
     let record = record(host, tags(&trace.latched)?, trace.status.as_deref())?;
-    let (mut session, begun) = LatchSession::begin(record, facilities);
-    let mut steps = vec![step(&begun)];
-    for event in &trace.events {
-        steps.push(step(&happen(&mut session, event)?));
-    }
-    let record = session.record();
+    let (steps, record) = match LatchSession::try_new(record.clone(), facilities) {
+        Ok(mut session) => {
+            let begun = json!({"outcome": answer(&session.outcome()), "transitions": []});
+            let mut steps = vec![begun];
+            for event in &trace.events {
+                steps.push(step(&happen(&mut session, event)?));
+            }
+            (steps, session.record().clone())
+        }
+        // There is no connection, and so none of the events.
+        Err(failure) => {
+            let refused = Transition::Refused(failure.stage(), failure.tags().to_vec());
+            let outcome = answer(&Answer::Refuse(failure));
+            let begun = json!({"outcome": outcome, "transitions": [transition(&refused)]});
+            (vec![begun], record)
+        }
+    };
     let record = json!({
         "latched": record.latched().map(SecurityTag::as_str).collect::<Vec<_>>(),
         "status": record.status().map(DeepStatus::as_str),
@@ -172,7 +187,8 @@ fn record(
     let mut record = LatchRecord::preset(host.clone(), latched);
     if let Some(status) = status {
         let status = DeepStatus::parse(status).map_err(malformed)?;
-        let (mut session, _) = LatchSession::begin(LatchRecord::new(host), Facilities::new());
+        let session = LatchSession::try_new(LatchRecord::new(host), Facilities::new());
+        let mut session = session.map_err(malformed)?;
         let facts = TlsFacts {
             version: ProtocolVersion::TLS1_0,
             strength_bits: None,
@@ -329,6 +345,7 @@ const fn reason(reason: Reason) -> &'static str {
         Reason::NotAchieved => "not-achieved",
         Reason::Unknown => "unknown",
         Reason::Refused => "refused",
+        _ => "another",
     }
 }
 

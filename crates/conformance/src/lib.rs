@@ -18,22 +18,26 @@ mod python;
 mod report;
 mod run;
 mod sealed_token;
+mod step;
+mod stream;
 mod suite;
+pub mod text;
 mod tokenbind_http;
 mod tokenbind_wire;
 mod vector;
 
 pub use {
     cargo::cargo,
-    evidence::{TestOutcome, TestRun, run_tests},
+    evidence::{TestFailure, TestOutcome, TestRun, run_tests},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
-    live::{Live, LiveReport, LiveState, Scenario, live_table, scenarios},
+    live::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table, scenarios},
     python::{PythonError, known_answers, python},
     report::{
-        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Report,
-        RequirementReport, SuiteReport,
+        CaseReport, CaseState, EvidenceReport, EvidenceState, Judgement, LedgerReport, Part,
+        Report, RequirementReport, RequirementState, SuiteReport, TestsReport, page, unfinished,
     },
-    run::{Options, RunError, Step, repository, run},
+    run::{Options, RunError, repository, run},
+    step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, suite, suites},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
 };

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 
 use crate::{
     evidence::{TestOutcome, TestRun, run_tests},
-    ledger::{Evidence, Ledger, LedgerError, Status},
+    ledger::{Evidence, Ledger, LedgerError, Requirement},
     live::{LiveReport, LiveState, scenarios},
     report::{
-        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Report,
-        RequirementReport, SuiteReport,
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Part, Report,
+        RequirementReport, RequirementState, SuiteReport, TestsReport,
     },
+    step::Step,
     suite::{Verdict, suite, suites},
     vector::{Expected, Origin, VectorError, VectorFile, files},
 };
@@ -31,19 +32,6 @@ pub struct Options {
     pub only_vectors: bool,
 }
 
-/// The progress of a run.
-#[derive(Clone, Debug)]
-pub enum Step<'a> {
-    /// So many cases are to come.
-    Cases(usize),
-    /// A case ran.
-    Case(&'a str),
-    /// The tests of this crate run now.
-    Tests(&'a str),
-    /// This live scenario runs now.
-    Live(&'a str),
-}
-
 /// The reason for which there is no report.
 #[derive(Debug)]
 pub enum RunError {
@@ -53,6 +41,20 @@ pub enum RunError {
     Vectors(VectorError),
     /// Cargo or a file failed.
     Io(io::Error),
+}
+
+impl Options {
+    /// Returns the part that is run, or `None` if everything is.
+    #[must_use]
+    pub fn part(&self) -> Option<Part> {
+        if !self.vectors.is_empty() {
+            Some(Part::GivenVectors)
+        } else if self.only_vectors {
+            Some(Part::OwnVectors)
+        } else {
+            None
+        }
+    }
 }
 
 impl fmt::Display for RunError {
@@ -124,39 +126,46 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
             )),
         }
     }
-    let mut live = Vec::new();
-    let mut ledgers = Vec::new();
-    if options.vectors.is_empty() && !options.only_vectors {
+    let (mut live, mut ledgers, mut tests) = (Vec::new(), Vec::new(), None);
+    let part = options.part();
+    if part.is_none() {
         let mut directories = vec![options.root.join("docs/requirements")];
         directories.extend(evidence(&options.root, "requirements")?);
         let ledger = Ledger::load_all(&directories).map_err(RunError::Ledger)?;
-        let tests = run_tests(&options.root, &packages(&ledger), |package| {
-            progress(Step::Tests(package))
-        })
-        .map_err(RunError::Io)?;
-        problems.extend(tests.failures().iter().cloned());
-        for scenario in scenarios() {
-            if scenario.peer.is_none() {
-                progress(Step::Live(scenario.name));
-                live.push(scenario.report(&options.root));
+        let ran = run_tests(&options.root, &packages(&ledger), &mut progress);
+        let ran = ran.map_err(RunError::Io)?;
+        let ours: Vec<_> = scenarios()
+            .into_iter()
+            .filter(|scenario| scenario.peer.is_none())
+            .collect();
+        progress(Step::Scenarios(ours.len()));
+        for scenario in ours {
+            progress(Step::Live(scenario.name));
+            live.push(scenario.report(&options.root));
+        }
+        ledgers = check(&ledger, &suites, &ran, &live, &mut problems);
+        for (is_empty, kind) in [
+            (ran.count(TestOutcome::Passed) == 0, "test passed"),
+            (live.is_empty(), "live scenario ran"),
+            (ledgers.is_empty(), "requirement was checked"),
+        ] {
+            if is_empty {
+                problems.push(format!("no {kind}"));
             }
         }
-        ledgers = check(&ledger, &suites, &tests, &live, &mut problems);
+        tests = Some(TestsReport::from(&ran));
     }
     let passed = problems.is_empty()
         && suites.iter().all(|suite| suite.passed == suite.total)
+        && tests.iter().all(|tests| tests.failures.is_empty())
         && live.iter().all(|report| report.state == LiveState::Passed)
         && ledgers
             .iter()
             .flat_map(|ledger| &ledger.requirements)
-            .all(|entry| entry.passed);
-    Ok(Report {
-        passed,
-        suites,
-        live,
-        ledgers,
-        problems,
-    })
+            .all(|entry| entry.state != RequirementState::Failed);
+    Ok(Report::new(
+        passed, part, suites, tests, live, ledgers, problems,
+    ))
 }
 
 fn own_vectors(root: &Path) -> Result<Vec<PathBuf>, RunError> {
@@ -264,12 +273,13 @@ fn check(
     problems: &mut Vec<String>,
 ) -> Vec<LedgerReport> {
     let mut cases = BTreeMap::new();
-    let mut named = BTreeMap::<&str, usize>::new();
+    let mut named = BTreeMap::<&str, BTreeSet<Name>>::new();
     for suite in suites {
         for case in &suite.cases {
-            cases.insert((suite.suite.as_str(), case.name.as_str()), case.passed);
+            let name = (suite.suite.as_str(), case.name.as_str());
+            cases.insert(name, case.passed);
             for requirement in &case.requirements {
-                *named.entry(requirement).or_default() += 1;
+                named.entry(requirement).or_default().insert(name);
             }
         }
     }
@@ -283,60 +293,91 @@ fn check(
             "vectors name the requirement {id}, which no ledger has"
         ));
     }
-    let state = |evidence: &Evidence| match evidence {
-        Evidence::Vector { suite, case } => match cases.get(&(suite.as_str(), case.as_str())) {
-            Some(true) => EvidenceState::Passed,
-            Some(false) => EvidenceState::Failed,
-            None => EvidenceState::DidNotRun,
-        },
-        Evidence::Test { package, path } => match tests.outcome(package, path) {
-            Some(TestOutcome::Passed) => EvidenceState::Passed,
-            Some(TestOutcome::Failed) => EvidenceState::Failed,
-            Some(TestOutcome::Ignored) | None => EvidenceState::DidNotRun,
-        },
-        Evidence::Live { name } => match live
+    let entry = |requirement: &Requirement| {
+        let shown_by: Vec<_> = requirement
+            .evidence
             .iter()
-            .find(|report| report.name == *name)
-            .map(|report| report.state)
-        {
-            Some(LiveState::Passed) => EvidenceState::Passed,
-            Some(LiveState::Failed) => EvidenceState::Failed,
-            Some(LiveState::Skipped) | None => EvidenceState::DidNotRun,
-        },
+            .map(|evidence| {
+                let (state, detail) = state(evidence, &cases, tests, live);
+                let (name, detail) = (evidence.to_string(), detail.map(str::to_owned));
+                EvidenceReport {
+                    name,
+                    state,
+                    detail,
+                }
+            })
+            .collect();
+        // A case that both names the requirement and is its evidence is one case.
+        let mut all = named
+            .get(requirement.id.as_str())
+            .cloned()
+            .unwrap_or_default();
+        all.extend(requirement.evidence.iter().filter_map(|it| match it {
+            Evidence::Vector { suite, case } => Some((suite.as_str(), case.as_str())),
+            Evidence::Test { .. } | Evidence::Live { .. } => None,
+        }));
+        let all: Vec<_> = all.iter().filter_map(|name| cases.get(name)).collect();
+        let cases_passed = all.iter().filter(|passed| ***passed).count();
+        let evidence_passed = shown_by
+            .iter()
+            .all(|evidence| evidence.state == EvidenceState::Passed);
+        let state = if !evidence_passed || cases_passed < all.len() {
+            RequirementState::Failed
+        } else if shown_by.is_empty() {
+            RequirementState::NoEvidence
+        } else {
+            RequirementState::Shown
+        };
+        RequirementReport {
+            requirement: requirement.clone(),
+            shown_by,
+            cases: all.len(),
+            cases_passed,
+            state,
+        }
     };
     ledgers
         .iter()
         .map(|ledger| LedgerReport {
             draft: ledger.draft.clone(),
-            requirements: ledger
-                .requirements
-                .iter()
-                .map(|requirement| {
-                    let shown_by: Vec<_> = requirement
-                        .evidence
-                        .iter()
-                        .map(|evidence| EvidenceReport {
-                            name: evidence.to_string(),
-                            state: state(evidence),
-                        })
-                        .collect();
-                    let passed = shown_by
-                        .iter()
-                        .all(|evidence| evidence.state == EvidenceState::Passed)
-                        && (requirement.status != Status::Done || !shown_by.is_empty());
-                    RequirementReport {
-                        cases: named
-                            .get(requirement.id.as_str())
-                            .copied()
-                            .unwrap_or_default(),
-                        requirement: requirement.clone(),
-                        shown_by,
-                        passed,
-                    }
-                })
-                .collect(),
+            requirements: ledger.requirements.iter().map(entry).collect(),
         })
         .collect()
+}
+
+/// A suite and the name of a case.
+type Name<'a> = (&'a str, &'a str);
+
+/// Returns the outcome of a piece of evidence, and the reason if it did not pass.
+fn state<'a>(
+    evidence: &Evidence,
+    cases: &BTreeMap<Name<'_>, bool>,
+    tests: &TestRun,
+    live: &'a [LiveReport],
+) -> (EvidenceState, Option<&'a str>) {
+    use EvidenceState::{DidNotRun, Failed, Passed};
+    match evidence {
+        Evidence::Vector { suite, case } => match cases.get(&(suite.as_str(), case.as_str())) {
+            Some(true) => (Passed, None),
+            Some(false) => (Failed, Some("the case is listed with its outcome")),
+            None => (DidNotRun, Some("there is no such case")),
+        },
+        Evidence::Test { package, path } => match tests.outcome(package, path) {
+            Some(TestOutcome::Passed) => (Passed, None),
+            Some(TestOutcome::Failed) => (Failed, Some("the test is listed with its message")),
+            Some(TestOutcome::Ignored) => (DidNotRun, Some("the test is ignored")),
+            None if tests.does_not_compile() => (DidNotRun, Some("the tests do not compile")),
+            None => (DidNotRun, Some("no test of this name ran")),
+        },
+        Evidence::Live { name } => match live.iter().find(|report| report.name == *name) {
+            Some(report) => match report.state {
+                LiveState::Passed => (Passed, None),
+                LiveState::Failed => (Failed, Some(&report.detail)),
+                LiveState::Skipped => (DidNotRun, Some(&report.detail)),
+            },
+            None => (DidNotRun, Some("there is no such scenario")),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -375,44 +416,112 @@ mod tests {
         }]
     }
 
-    fn states(ledger: &[Ledger], suites: &[SuiteReport]) -> (bool, EvidenceState, Vec<String>) {
+    fn checked(
+        ledger: &[Ledger],
+        suites: &[SuiteReport],
+        live: &[LiveReport],
+    ) -> (RequirementReport, Vec<String>) {
         let mut problems = Vec::new();
-        let report = check(ledger, suites, &TestRun::default(), &[], &mut problems);
-        let entry = &report[0].requirements[0];
-        (entry.passed, entry.shown_by[0].state, problems)
+        let mut report = check(ledger, suites, &TestRun::default(), live, &mut problems);
+        (report.remove(0).requirements.remove(0), problems)
     }
 
     #[test]
     fn requires_evidence_that_ran_and_passed() {
-        let vector = ledger("vector:a/b/c");
-        assert_eq!(
-            states(&vector, &suites(true, "x")),
-            (true, EvidenceState::Passed, vec![])
-        );
-        assert_eq!(
-            states(&vector, &suites(false, "x")),
-            (false, EvidenceState::Failed, vec![])
-        );
-        let other = ledger("vector:a/b/d");
-        assert_eq!(
-            states(&other, &suites(true, "x")),
-            (false, EvidenceState::DidNotRun, vec![])
-        );
-        let live = ledger("live:p/l");
-        assert_eq!(
-            states(&live, &suites(true, "x")),
-            (false, EvidenceState::DidNotRun, vec![])
-        );
-        let test = ledger("test:p::t");
-        assert_eq!(
-            states(&test, &suites(true, "x")),
-            (false, EvidenceState::DidNotRun, vec![])
-        );
+        let skipped = LiveReport {
+            name: "p/skipped".into(),
+            peer: None,
+            state: LiveState::Skipped,
+            detail: "not installed".into(),
+            seconds: 0.0,
+        };
+        use EvidenceState::{DidNotRun, Failed, Passed};
+        for (evidence, case_passes, state, detail) in [
+            ("vector:a/b/c", true, Passed, None),
+            (
+                "vector:a/b/c",
+                false,
+                Failed,
+                Some("the case is listed with its outcome"),
+            ),
+            (
+                "vector:a/b/d",
+                true,
+                DidNotRun,
+                Some("there is no such case"),
+            ),
+            (
+                "live:p/l",
+                true,
+                DidNotRun,
+                Some("there is no such scenario"),
+            ),
+            ("live:p/skipped", true, DidNotRun, Some("not installed")),
+            (
+                "test:p::t",
+                true,
+                DidNotRun,
+                Some("no test of this name ran"),
+            ),
+        ] {
+            let live = std::slice::from_ref(&skipped);
+            let (entry, problems) = checked(&ledger(evidence), &suites(case_passes, "x"), live);
+            let [shown_by] = entry.shown_by.as_slice() else {
+                panic!("{entry:?}");
+            };
+            assert_eq!(
+                (shown_by.state, shown_by.detail.as_deref()),
+                (state, detail)
+            );
+            let expected = match state {
+                Passed => RequirementState::Shown,
+                Failed | DidNotRun => RequirementState::Failed,
+            };
+            assert_eq!(entry.state, expected, "{evidence}");
+            assert_eq!(problems, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn counts_each_case_of_a_requirement_once() {
+        // The case is evidence, whether it names the requirement or another.
+        for named in ["x", "y"] {
+            let (entry, _) = checked(&ledger("vector:a/b/c"), &suites(true, named), &[]);
+            assert_eq!((entry.cases, entry.cases_passed), (1, 1));
+            assert_eq!(entry.evidence(), "1 case passed");
+        }
+    }
+
+    #[test]
+    fn fails_a_requirement_whose_other_case_failed() {
+        let mut suites = suites(false, "x");
+        let passes = CaseReport {
+            name: "d".into(),
+            passed: true,
+            state: CaseState::Passed,
+            requirements: Vec::new(),
+            expected: None,
+            actual: None,
+        };
+        suites[0].cases.push(passes);
+        let (entry, _) = checked(&ledger("vector:a/b/d"), &suites, &[]);
+        assert_eq!(entry.state, RequirementState::Failed);
+        assert_eq!(entry.evidence(), "1 of 2 cases passed");
+    }
+
+    #[test]
+    fn counts_no_requirement_without_evidence_as_shown() {
+        let text = "[[requirement]]\nid='x'\nsection='1'\nlevel='MAY'\nrole='both'\ntext='t'\n\
+            status='not-applicable'\nreason='r'";
+        let ledger = [Ledger::parse("d", text).expect("valid")];
+        let (entry, _) = checked(&ledger, &[], &[]);
+        assert_eq!(entry.state, RequirementState::NoEvidence);
+        assert_eq!(entry.evidence(), "no evidence");
     }
 
     #[test]
     fn reports_a_case_that_names_an_unknown_requirement() {
-        let (_, _, problems) = states(&ledger("vector:a/b/c"), &suites(true, "y"));
+        let (_, problems) = checked(&ledger("vector:a/b/c"), &suites(true, "y"), &[]);
         assert_eq!(
             problems,
             ["vectors name the requirement y, which no ledger has"]

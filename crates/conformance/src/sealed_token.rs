@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 use serde_json::json;
-use tokenbind_http::{
+use tokenbind_http::sealed_tokens::{
     BoundCookie, BoundTokens, CookieAttributes, OpenedToken, SealedTokenVerdict, TokenKeyId,
     TokenKeys,
 };

@@ -3,9 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokenbind_http::{
-    Choice, ClientOffer, Disclosure, HeaderOptions, Origin, OriginError, Party,
-    ReferredTokenBinding, RequestOutcome, ScopeRule, ServerOptions, TokenToIssue, UnboundReason,
-    VersionPreference, choose, decode_header, token_to_issue,
+    ReferredTokenBinding,
+    federation::{Disclosure, Party, TokenToIssue, UnboundReason},
+    header::{Header, HeaderOptions},
+    origin::{Origin, OriginError, ScopeRule},
+    server::{self, RequestOutcome},
+    tls::{Choice, ClientOffer, VersionPreference},
 };
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, KeyParameters, Negotiated, RustCrypto, Session,
@@ -66,7 +69,7 @@ fn header(input: Input) -> Ran {
     let options = HeaderOptions {
         allow_padding: case.allow_padding,
     };
-    Ok(match decode_header(slices(&values), options) {
+    Ok(match Header::from_values(slices(&values)).decode(options) {
         Ok(message) => Outcome::Accept(json!({"message": message.map(hex::encode)})),
         Err(error) => Outcome::reject(error.kind().name(), error.field(), error.offset()),
     })
@@ -101,7 +104,7 @@ impl Connection {
             }
             (Some(_), None) => return Err(malformed("tls_unique is missing").into()),
         };
-        let options = ServerOptions {
+        let options = server::Options {
             decode: DecodeOptions::from(EncodingProfile::from(self.profile)),
             header: HeaderOptions {
                 allow_padding: self.allow_padding,
@@ -171,18 +174,20 @@ fn token(input: Input) -> Ran {
         }
         Some(RequestOutcome::NotInUse) | None => None,
     };
-    Ok(Outcome::Accept(match token_to_issue(referred) {
-        TokenToIssue::BoundTo(id) => json!({
-            "bound_to": hex::encode(id.as_bytes()),
-            "key_id": hex::encode(id.key_id()),
-        }),
-        TokenToIssue::Unbound(UnboundReason::NotReferred) => json!({"unbound": "not-referred"}),
-        TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(unsupported)) => json!({
-            "unbound": "unsupported-algorithm",
-            "algorithm": algorithm(unsupported),
-        }),
-        TokenToIssue::Unbound(_) => return Err(violated("a reason of a new kind")),
-    }))
+    Ok(Outcome::Accept(
+        match TokenToIssue::from_referred(referred) {
+            TokenToIssue::BoundTo(id) => json!({
+                "bound_to": hex::encode(id.as_bytes()),
+                "key_id": hex::encode(id.key_id()),
+            }),
+            TokenToIssue::Unbound(UnboundReason::NotReferred) => json!({"unbound": "not-referred"}),
+            TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(unsupported)) => json!({
+                "unbound": "unsupported-algorithm",
+                "algorithm": algorithm(unsupported),
+            }),
+            TokenToIssue::Unbound(_) => return Err(violated("a reason of a new kind")),
+        },
+    ))
 }
 
 #[derive(Deserialize)]
@@ -348,7 +353,7 @@ fn server_policy(input: Input) -> Ran {
     };
     let suites = case.server.tls12_cipher_suites;
     Ok(Outcome::Accept(
-        match choose(&offer, &ours, &suites, preference) {
+        match offer.choose(&ours, &suites, preference) {
             Choice::TokenBinding => json!({"choice": "token-binding"}),
             Choice::Plain(reason) => json!({"choice": "plain", "reason": reason.name()}),
         },

@@ -365,7 +365,7 @@ fn sign(input: Input) -> Ran {
         }
         Err(error) => return Err(violated(error)),
     };
-    // What is signed verifies, with the signer's own backend and with the other.
+    // A signed message verifies, with the signer's own backend and with the other.
     let options = DecodeOptions::from(profile);
     oracle::backends_agree(Some(&session), Position::First, Some(&sent), options)
         .map_err(violated)?;

@@ -8,7 +8,7 @@ use authres_tls::{
     policy::rate_strength,
     tls::{CipherSuite, ProtocolVersion, Strength},
 };
-use deep_latch::{MIN_STRENGTH_BITS, strength_bits};
+use deep_latch::{cipher::strength_bits, facility::MIN_STRENGTH_BITS};
 use tls_parser::CIPHERS;
 
 /// A cipher whose key is longer than the cipher is strong: `authres-tls` reports the length of the key
@@ -108,7 +108,7 @@ fn judges_each_suite_of_the_registry_alike_in_both_crates() {
     }
     let listed: Vec<_> = DISAGREEMENTS.iter().map(|(name, _)| *name).collect();
     assert_eq!(disagreements, listed, "stale or missing disagreements");
-    // A listed difference that is none any more is stale.
+    // A listed difference that no longer exists is stale.
     for Difference { words, .. } in DIFFERENCES {
         assert!(used.contains_key(words), "stale: {words}");
     }

@@ -15,7 +15,7 @@ use serde_json::Value;
 struct Names {
     /// Identifiers of the sources, without comments.
     identifiers: BTreeSet<String>,
-    /// Suites, cases as `suite/case`, and the string literals of the suite, with scenarios among them.
+    /// Crates, suites, cases as `suite/case`, and the string literals of the suite, with scenarios among them.
     cases: BTreeSet<String>,
 }
 
@@ -45,6 +45,10 @@ impl Names {
             files(&root.join(directory), "rs", &mut sources)?;
         }
         files(&root.join("crates"), "json", &mut vectors)?;
+        for entry in fs::read_dir(root.join("crates"))? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            names.cases.insert(name);
+        }
         for path in sources {
             // This file's examples are no evidence.
             if path.ends_with("tests/documents.rs") {

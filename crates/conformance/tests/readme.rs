@@ -15,7 +15,7 @@ use conformance::repository;
 use toml::{Table, Value};
 
 /// The crates whose READMEs promise it, and the number of their examples.
-const CRATES: &[(&str, usize)] = &[("mail-implicit-tls", 11)];
+const CRATES: &[(&str, usize)] = &[("mail-implicit-tls", 13)];
 
 /// The features that an example needs for what it names.
 const NEEDS: &[(&str, &str, &str)] = &[
@@ -27,6 +27,9 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("mail-implicit-tls", "autoconfig::https", "autoconfig-fetch"),
     ("mail-implicit-tls", "into_async_imap", "async-imap"),
     ("mail-implicit-tls", "into_lettre", "lettre"),
+    ("mail-implicit-tls", "LatchedConnector", "client"),
+    ("mail-implicit-tls", "LatchedConnector", "deep"),
+    ("mail-implicit-tls", "tls_clause(", "server"),
 ];
 
 /// A dependency that a `cargo add` line adds.

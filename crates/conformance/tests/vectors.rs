@@ -97,7 +97,7 @@ fn report() -> Report {
 #[test]
 fn runs_every_case_of_every_file_and_all_pass() {
     let report = report();
-    assert!(report.passed, "{}", report.table());
+    assert!(report.passed, "{}", report.table(80));
     let ran: Vec<_> = report
         .suites
         .iter()

@@ -7,9 +7,13 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use deep_latch::{
-    Capabilities, DeepStatus, FieldNames, IdParameters, SecurityTag, StatusOptions, TlsCipher,
-    capa_line, parse_capa_line, parse_client, parse_ehlo_keyword, parse_security_latch,
-    parse_tls_clause, report_of, security_latch_field, status_of, status_parameters, tls_clause,
+    ClientReport, DeepStatus, SecurityTag, TlsCipher,
+    dsn::SecurityLatchField,
+    imap::{Capabilities, IdParameters, IdStatus},
+    pop::CapaLine,
+    report::FieldNames,
+    smtp::EhloLine,
+    status::StatusOptions,
 };
 
 const STATUS: &str = "tls10 tls-cert <https://www.example.com/support.html>";
@@ -24,7 +28,8 @@ const CAPABILITY: &str = "CAPABILITY IMAP4rev1 DEEP ID AUTH=PLAIN AUTH=SCRAM-SHA
 
 fn status_of_list(list: &str) -> usize {
     let parameters = IdParameters::parse(list.as_bytes()).expect("a list");
-    let status = status_of(&parameters, StatusOptions::default(), |_| {}).expect("a status");
+    let status = parameters.status(StatusOptions::default());
+    let status = status.expect("a status").map(IdStatus::into_status);
     status.map_or(0, |status| status.as_str().len())
 }
 
@@ -50,26 +55,26 @@ fn read(c: &mut Criterion) {
     group.bench_function("id-report", |b| {
         b.iter(|| {
             let list = IdParameters::parse(black_box(CLIENT.as_bytes())).expect("a list");
-            report_of(&list).is_ok()
+            ClientReport::from_id_parameters(&list).is_ok()
         });
     });
     group.bench_function("capability", |b| {
         b.iter(|| Capabilities::parse(black_box(CAPABILITY)).is_ok_and(|it| it.has_deep()));
     });
     group.bench_function("capa", |b| {
-        b.iter(|| parse_capa_line(black_box(LINE)).is_ok());
+        b.iter(|| CapaLine::parse(black_box(LINE), StatusOptions::default()).is_ok());
     });
     group.bench_function("ehlo", |b| {
-        b.iter(|| parse_ehlo_keyword(black_box(LINE)).is_ok());
+        b.iter(|| EhloLine::parse(black_box(LINE), StatusOptions::default()).is_ok());
     });
     group.bench_function("client", |b| {
-        b.iter(|| parse_client(black_box(COMMAND)).is_ok());
+        b.iter(|| ClientReport::parse_client_command(black_box(COMMAND)).is_ok());
     });
     group.bench_function("security-latch", |b| {
-        b.iter(|| parse_security_latch(black_box(FIELD)).is_ok());
+        b.iter(|| SecurityLatchField::parse(black_box(FIELD)).is_ok());
     });
     group.bench_function("tls-clause", |b| {
-        b.iter(|| parse_tls_clause(black_box(CLAUSE)).is_ok());
+        b.iter(|| TlsCipher::parse_clause(black_box(CLAUSE)).is_ok());
     });
     group.finish();
 }
@@ -77,12 +82,12 @@ fn read(c: &mut Criterion) {
 fn write(c: &mut Criterion) {
     let mut group = c.benchmark_group("write");
     let status = DeepStatus::parse(STATUS).expect("a status");
-    let report = parse_client(COMMAND).expect("a command");
+    let report = ClientReport::parse_client_command(COMMAND).expect("a command");
     let cipher = TlsCipher::from_number(0x1301);
     let tags = [SecurityTag::TLS12, SecurityTag::TLS_CERT];
     group.bench_function("id-status", |b| {
         b.iter(|| {
-            let parameters = status_parameters(
+            let parameters = IdParameters::of_status(
                 black_box(&status),
                 FieldNames::Text,
                 Some("Demo Server"),
@@ -97,18 +102,22 @@ fn write(c: &mut Criterion) {
             parameters.expect("a list").to_string()
         });
     });
-    group.bench_function("line", |b| b.iter(|| capa_line(black_box(&status))));
+    group.bench_function("line", |b| {
+        b.iter(|| CapaLine::try_new(black_box(&status).clone()).map(|line| line.to_string()))
+    });
     group.bench_function("client", |b| {
         b.iter(|| black_box(&report).to_client_command(FieldNames::Text));
     });
     group.bench_function("security-latch", |b| {
-        b.iter(|| security_latch_field(black_box(&tags)));
+        b.iter(|| {
+            SecurityLatchField::try_new(black_box(&tags).clone()).map(|field| field.to_string())
+        });
     });
-    group.bench_function("tls-clause", |b| b.iter(|| tls_clause(black_box(&cipher))));
+    group.bench_function("tls-clause", |b| b.iter(|| black_box(&cipher).to_clause()));
     group.finish();
 }
 
-/// What a peer can make the most of, and half of it, to find a cost that grows faster than the input.
+/// Inputs at the most that a peer can send, and half of that, to find a cost that grows faster than the input.
 fn adversarial(c: &mut Criterion) {
     let mut group = c.benchmark_group("adversarial");
     for (size, parts) in [("half", 1), ("all", 2_usize)] {
@@ -136,7 +145,7 @@ fn adversarial(c: &mut Criterion) {
             .collect();
         let command = format!("CLIENT {}", names.join(" "));
         group.bench_function(format!("client-of-parameters/{size}"), |b| {
-            b.iter(|| parse_client(black_box(&command)).is_ok());
+            b.iter(|| ClientReport::parse_client_command(black_box(&command)).is_ok());
         });
         // The field has no limit of its own.
         for (name, text) in [
@@ -155,7 +164,7 @@ fn adversarial(c: &mut Criterion) {
         ] {
             let field = ["SMTP-Security-Latch:", &text, "tls12"].concat();
             group.bench_function(format!("security-latch-of-{name}/{size}"), |b| {
-                b.iter(|| parse_security_latch(black_box(&field)).is_ok());
+                b.iter(|| SecurityLatchField::parse(black_box(&field)).is_ok());
             });
         }
     }

@@ -1,8 +1,8 @@
-//! Latches for a program that uses `async-imap`: deep-latch brings the connection to the login, async-imap
-//! logs in and reads mail.
+//! Latches for a program that uses `async-imap`: deep-latch connects up to the login, async-imap logs in and reads
+//! mail.
 //!
 //! ```text
-//! cargo run -p deep-latch --features async-imap,serde --example async_imap -- \
+//! cargo run -p deep-latch --features async-imap,file-store --example async_imap -- \
 //!     --server 127.0.0.1:993 --host imap.example.com --ca ca.pem --latches latches.json \
 //!     --user alice --password secret
 //! ```
@@ -10,7 +10,7 @@
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
-use deep_latch::{ImapClient, ImapLoginError};
+use deep_latch::{ImapClient, connection::ImapLoginError};
 
 mod setup;
 
@@ -18,7 +18,7 @@ mod setup;
 struct Arguments {
     #[command(flatten)]
     setup: setup::Common,
-    /// The mailbox to look into
+    /// Mailbox to open
     #[arg(long, default_value = "INBOX")]
     mailbox: String,
 }
@@ -33,7 +33,7 @@ async fn read_mail(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let setup = setup::Setup::try_new(&arguments.setup)?;
     let client = ImapClient::new(setup.session().await?, setup.options());
 
-    // Greeting, STARTTLS, the status, and what is latched of it: before anything of async-imap's.
+    // Greeting, STARTTLS, the status and its latches precede the commands of async-imap.
     let tcp = setup.tcp().await?;
     let (store, account) = (setup.store(), setup.account());
     let connected = setup

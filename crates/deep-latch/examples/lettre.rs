@@ -1,8 +1,7 @@
-//! Latches for a program that sends mail with `lettre`: deep-latch brings the connection to the login, lettre
-//! logs in and sends.
+//! Latches for a program that sends mail with `lettre`: deep-latch connects up to the login, lettre logs in and sends.
 //!
 //! ```text
-//! cargo run -p deep-latch --features lettre,serde --example lettre -- \
+//! cargo run -p deep-latch --features file-store,lettre --example lettre -- \
 //!     --server 127.0.0.1:465 --host smtp.example.com --ca ca.pem --latches latches.json \
 //!     --user alice --password secret --from alice@example.com --to bob@example.com
 //! ```
@@ -10,7 +9,7 @@
 use std::{error::Error, process::ExitCode};
 
 use clap::Parser;
-use deep_latch::{SmtpClient, SmtpConnectionError};
+use deep_latch::{SmtpClient, connection::SmtpConnectionError};
 use lettre::{
     Message,
     transport::smtp::authentication::{Credentials, Mechanism},
@@ -43,7 +42,7 @@ async fn send_mail(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let setup = setup::Setup::try_new(&arguments.setup)?;
     let client = SmtpClient::try_new(setup.session().await?, setup.options(), DOMAIN)?;
 
-    // Greeting, EHLO, STARTTLS, the status, what is latched of it, CLIENT: before anything of lettre's.
+    // Greeting, EHLO, STARTTLS, the status, its latches and CLIENT precede the commands of lettre.
     let tcp = setup.tcp().await?;
     let (store, account) = (setup.store(), setup.account());
     let connected = setup

@@ -1,12 +1,15 @@
-//! What the examples share: where the server is, whom to trust, and where latches are kept.
+//! The setup of the examples: the server, the trusted authorities, and the store of latches.
 
 use std::{
     error::Error, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
 };
 
 use deep_latch::{
-    Account, Action, ClientEvent, ClientOptions, Facilities, FileLatchStore, Host, LatchConnector,
-    LatchSession, LatchStore, RunError, TlsStart,
+    Facilities, Host, LatchSession,
+    client::{ClientEvent, ClientOptions, TlsStart},
+    connection::{LatchConnector, RunError},
+    failure::Action,
+    store::{Account, FileLatchStore, LatchStore},
 };
 use rustls::{
     RootCertStore,
@@ -16,33 +19,33 @@ use rustls::{
 };
 use tokio::{net::TcpStream, time::timeout};
 
-/// How long connecting may take, and each step up to the login.
+/// The time limit for connecting, and for each step up to the login.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(clap::Args)]
 pub(crate) struct Common {
-    /// Where the server is
+    /// Address of the server
     #[arg(long)]
     pub(crate) server: SocketAddr,
-    /// The server's name, which its certificate must have
+    /// Name of the server, which its certificate must have
     #[arg(long)]
     host: String,
     /// Certificates of the authorities to trust, in PEM
     #[arg(long)]
     ca: PathBuf,
-    /// The file that keeps latches
+    /// File of the latches
     #[arg(long)]
     latches: PathBuf,
-    /// Make that file if it is not there
+    /// Create the file if it does not exist
     #[arg(long)]
     create: bool,
-    /// TLS by STARTTLS instead of at once
+    /// Begin TLS by STARTTLS instead of with the connection
     #[arg(long)]
     starttls: bool,
-    /// Whom to log in
+    /// Name of the user
     #[arg(long)]
     pub(crate) user: String,
-    /// The password
+    /// Password of the user
     #[arg(long)]
     pub(crate) password: String,
 }
@@ -72,7 +75,7 @@ impl Setup {
             connector: LatchConnector::new(provider, pkix).time_limit(PATIENCE),
             store: match arguments.create {
                 true => FileLatchStore::open_or_create(&arguments.latches)?,
-                // A file that was lost is no file without latches.
+                // A lost file is an error, not a store without latches.
                 false => FileLatchStore::open(&arguments.latches)?,
             },
             account: Account::try_new(&arguments.user)?,
@@ -99,10 +102,12 @@ impl Setup {
         }
     }
 
-    /// Begins with what was kept. A store that cannot tell is no reason to go on without.
+    /// Creates a session from the stored latches. If the store fails, there is no connection.
     pub(crate) async fn session(&self) -> Result<LatchSession, Box<dyn Error>> {
         let record = self.store.load(&self.account, &self.host).await?;
-        Ok(LatchSession::begin(record, Facilities::new()).0)
+        // A latched tag that is unknown here refuses the connection before it is opened.
+        let session = LatchSession::try_new(record, Facilities::new());
+        Ok(session.map_err(RunError::from)?)
     }
 
     pub(crate) const fn connector(&self) -> &LatchConnector {
@@ -114,7 +119,7 @@ impl Setup {
         tcp.map_err(|_| RunError::TimedOut)?.map_err(RunError::Io)
     }
 
-    /// Shows what happened.
+    /// Prints events.
     pub(crate) fn print(&self, events: Vec<ClientEvent>) {
         for event in events {
             println!("{}: {event}", self.host);
@@ -122,9 +127,8 @@ impl Setup {
     }
 }
 
-/// Tells a user how it ended, and what can be done. To connect all the same is not among it. Only a latch that
-/// failed, or a certificate that is refused, is a sign that somebody may be between; a connection that broke is
-/// not.
+/// Prints the failure and the actions of the user. Only a latch that failed, or a certificate that is refused, is a
+/// sign of an attacker; a broken connection is not.
 pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = outcome else {
         return ExitCode::SUCCESS;
@@ -136,11 +140,11 @@ pub(crate) fn exit(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let (code, advice) = match error {
         RunError::Refused { .. } => (
             1,
-            "Somebody may be reading your mail, or the provider made a mistake.",
+            "An attacker may be reading your mail, or the provider made a mistake.",
         ),
         RunError::Certificate { .. } => (
             1,
-            "The server did not prove who it is. Nothing was sent to it.",
+            "The server did not prove its identity. No data was sent to it.",
         ),
         _ => (2, "The server cannot be used now."),
     };

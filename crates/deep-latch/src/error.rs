@@ -1,32 +1,32 @@
-//! Why text of the peer is refused, what a lenient reading let through, and why a value cannot be written.
+//! Errors: text that is refused, text that is accepted with a warning, and values that cannot be written.
 
 use core::fmt;
 
-/// What is wrong with the text. Payloads are numbers; the text is never kept.
+/// The reason why a text is refused. Payloads are numbers; the text is never kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Something else stands where this is due.
+    /// The text has another character or word than the grammar expects at this place.
     Expected,
-    /// Nothing stands where this is due.
+    /// The text is empty or ends where the grammar expects more.
     Empty,
-    /// More follows where it should end.
+    /// The text continues where the grammar ends.
     Trailing,
-    /// Two blanks, or one at the beginning or the end.
+    /// Two spaces in sequence, or a space at the beginning or the end.
     ExtraSpace,
-    /// Not a URI of RFC 3986.
+    /// The URL is not a URI of RFC 3986.
     NotUri,
-    /// A URI of another scheme than https.
+    /// The URL has another scheme than https.
     NotHttps,
-    /// An https URI without a host.
+    /// The https URL has no host.
     NoHost,
-    /// The same field twice.
+    /// A field appears twice.
     Duplicate,
-    /// Two spellings of the same field, with different values.
+    /// Two spellings of one field have different values.
     Conflict,
-    /// A control character, or one outside ASCII, where none may be.
+    /// A control character, or a character outside ASCII, that the grammar does not allow.
     Character,
-    /// More than is allowed.
+    /// The text exceeds a limit.
     Limit {
         /// The limit.
         limit: usize,
@@ -34,7 +34,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the kind's name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -56,22 +56,22 @@ impl ErrorKind {
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Expected => "something else stands there",
-            Self::Empty => "nothing there",
-            Self::Trailing => "more follows",
-            Self::ExtraSpace => "a blank too many",
+            Self::Expected => "unexpected character",
+            Self::Empty => "empty",
+            Self::Trailing => "unexpected text after the end",
+            Self::ExtraSpace => "unexpected space",
             Self::NotUri => "not a URI",
             Self::NotHttps => "the scheme is not https",
             Self::NoHost => "no host",
-            Self::Duplicate => "twice",
-            Self::Conflict => "two spellings that differ",
-            Self::Character => "character outside the allowed ones",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "two spellings with different values",
+            Self::Character => "character that is not allowed",
             Self::Limit { limit } => return write!(f, "more than {limit}"),
         })
     }
 }
 
-/// Text is refused: kind, field as the draft spells it, and byte offset in the text.
+/// A text that is refused: kind, field in the draft's spelling, and byte offset in the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseError {
     kind: ErrorKind,
@@ -88,7 +88,7 @@ impl ParseError {
         }
     }
 
-    /// The same error in a text that this one stands in, `before` bytes behind its beginning.
+    /// Returns the same error for a longer text that has `before` more bytes at its beginning.
     pub(crate) const fn moved(self, before: usize) -> Self {
         let Self {
             kind,
@@ -98,19 +98,19 @@ impl ParseError {
         Self::new(kind, field, offset.saturating_add(before))
     }
 
-    /// What is wrong.
+    /// Returns the reason.
     #[must_use]
     pub const fn kind(self) -> ErrorKind {
         self.kind
     }
 
-    /// In which field, in the draft's spelling.
+    /// Returns the field, in the draft's spelling.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field
     }
 
-    /// Where, in bytes from the start of the text.
+    /// Returns the place, in bytes from the start of the text.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -130,25 +130,66 @@ impl fmt::Display for ParseError {
 
 impl core::error::Error for ParseError {}
 
-/// The caller's own value cannot be written: kind, and the field as the draft spells it.
+/// The reason why a value of the caller cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeErrorKind {
+    /// The value, or the list of values, is empty.
+    Empty,
+    /// The name is in the list already.
+    Duplicate,
+    /// The value has a character that the protocol cannot carry.
+    Character,
+    /// The value, or the line with it, exceeds a limit.
+    Limit {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl EncodeErrorKind {
+    /// Returns the kind's name in conformance vectors and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Duplicate => "duplicate",
+            Self::Character => "character",
+            Self::Limit { .. } => "limit",
+        }
+    }
+}
+
+impl fmt::Display for EncodeErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("empty"),
+            Self::Duplicate => f.write_str("duplicate"),
+            Self::Character => f.write_str("character that the protocol cannot carry"),
+            Self::Limit { limit } => write!(f, "more than {limit}"),
+        }
+    }
+}
+
+/// A value of the caller that cannot be written: kind, and field in the draft's spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodeError {
-    kind: ErrorKind,
+    kind: EncodeErrorKind,
     field: &'static str,
 }
 
 impl EncodeError {
-    pub(crate) const fn new(kind: ErrorKind, field: &'static str) -> Self {
+    pub(crate) const fn new(kind: EncodeErrorKind, field: &'static str) -> Self {
         Self { kind, field }
     }
 
-    /// What is wrong.
+    /// Returns the reason.
     #[must_use]
-    pub const fn kind(self) -> ErrorKind {
+    pub const fn kind(self) -> EncodeErrorKind {
         self.kind
     }
 
-    /// In which field, in the draft's spelling.
+    /// Returns the field, in the draft's spelling.
     #[must_use]
     pub const fn field(self) -> &'static str {
         self.field

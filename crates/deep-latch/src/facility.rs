@@ -1,8 +1,8 @@
-//! Which security tags a connection achieves: the meanings of draft-newman-email-deep-02 section 11.2, and
-//! those an application adds.
+//! Security facilities: the meanings of the security tags of draft-newman-email-deep-02 section 11.2, and of tags
+//! that an application adds.
 
 use alloc::vec::Vec;
-use core::{fmt, ptr};
+use core::fmt;
 
 use crate::{
     facts::{
@@ -16,29 +16,30 @@ use crate::{
 /// "A strong encryption layer with a symmetric key of at least 128 bits", section 11.2.
 pub const MIN_STRENGTH_BITS: u16 = 128;
 
-/// Whether a connection has a security facility.
+/// The result of testing a connection for a security facility.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum Achievement {
-    /// It has.
+    /// The connection has the facility.
     Achieved,
-    /// It has not, or it is not known.
+    /// The connection lacks the facility, or it is not known whether it has it.
     NotAchieved,
-    /// That is known after login only; until then the connection may go on.
+    /// The facility is known after login only. Until then the connection may continue.
     AfterLogin,
 }
 
-/// What decides whether a connection has a facility. It must answer [`Achievement::NotAchieved`] for what is
-/// not known, and must not answer [`Achievement::AfterLogin`] after login: that counts as not achieved.
+/// A function that decides whether a connection has a facility. It returns [`Achievement::NotAchieved`] for a facility
+/// that is not known. After login, [`Achievement::AfterLogin`] counts as not achieved.
 pub type Rule = fn(&SessionFacts) -> Achievement;
 
-/// Whose identity a match with DANE-EE proves.
+/// The identity that a match with DANE-EE proves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DaneIdentity {
-    /// The name in the certificate is verified as with PKIX: the draft, section 11.2.
+    /// The name in the certificate is verified as with PKIX: section 11.2 of the draft.
     #[default]
     AsPkix,
-    /// That of the TLSA record, whatever the certificate says: RFC 7671 section 5.1, which came after.
+    /// The identity is the owner name of the TLSA record, regardless of the names in the certificate: RFC 7671 section
+    /// 5.1, which is later than the draft.
     Rfc7671,
 }
 
@@ -49,12 +50,12 @@ pub enum OnTlsaMismatch {
     /// The connection is refused: "the TLS client MUST abort the handshake" (RFC 6698 section 4.1).
     #[default]
     Refuse,
-    /// The connection goes on, against RFC 6698, unless tls-dane-tlsa is latched. Nothing vouches for the
-    /// server, whatever PKIX says.
+    /// The connection continues, contrary to RFC 6698, unless tls-dane-tlsa is latched. The server counts as not
+    /// authenticated, regardless of PKIX.
     GoOn,
 }
 
-/// The security tags that this client knows, and what they mean.
+/// The security tags that a client knows, with their meanings.
 #[derive(Clone, Debug)]
 pub struct Facilities {
     dane_identity: DaneIdentity,
@@ -68,35 +69,19 @@ impl Default for Facilities {
     }
 }
 
-/// Equal are those that decide alike: they know the same tags in the same order, by the same rules.
-impl PartialEq for Facilities {
-    fn eq(&self, other: &Self) -> bool {
-        let same = |((tag, rule), (other_tag, other_rule)): (
-            &(SecurityTag<'static>, Rule),
-            &(SecurityTag<'static>, Rule),
-        )| tag == other_tag && ptr::fn_addr_eq(*rule, *other_rule);
-        self.dane_identity == other.dane_identity
-            && self.on_tlsa_mismatch == other.on_tlsa_mismatch
-            && self.added.len() == other.added.len()
-            && self.added.iter().zip(&other.added).all(same)
-    }
-}
-
-impl Eq for Facilities {}
-
-/// The tag has a meaning already.
+/// A tag that has a meaning already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AlreadyKnown;
+pub struct FacilityError;
 
-impl fmt::Display for AlreadyKnown {
+impl fmt::Display for FacilityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the security tag has a meaning already")
+        f.write_str("security-tag: the tag has a meaning already")
     }
 }
 
-impl core::error::Error for AlreadyKnown {}
+impl core::error::Error for FacilityError {}
 
-/// The tags of section 11.2, whose meaning cannot be changed.
+/// A tag of section 11.2. Its meaning cannot be changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Initial {
     Tls10,
@@ -118,13 +103,13 @@ impl Initial {
         all.find_map(|(name, initial)| (name == *tag).then_some(initial))
     }
 
-    /// Section 5.3: "except for the tls10 and tls12 security tags".
+    /// Returns `true` for all tags "except for the tls10 and tls12 security tags" (section 5.3).
     pub(crate) const fn needs_authentication(self) -> bool {
         !matches!(self, Self::Tls10 | Self::Tls12)
     }
 }
 
-/// What vouches for the server.
+/// The mechanism that authenticated a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Authentication {
     /// PKIX and the identity: `tls-cert`.
@@ -136,7 +121,7 @@ pub enum Authentication {
 }
 
 impl Facilities {
-    /// The four tags of section 11.2.
+    /// Creates the set of the four tags of section 11.2.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -146,25 +131,29 @@ impl Facilities {
         }
     }
 
-    /// The same, with another reading of DANE-EE.
+    /// Sets the identity that a match with DANE-EE proves.
     #[must_use]
     pub fn with_dane_identity(mut self, dane_identity: DaneIdentity) -> Self {
         self.dane_identity = dane_identity;
         self
     }
 
-    /// Returns the same, with another outcome for TLSA records that contradict the certificate.
+    /// Sets the outcome for TLSA records that contradict the certificate.
     #[must_use]
     pub const fn on_tlsa_mismatch(mut self, on_mismatch: OnTlsaMismatch) -> Self {
         self.on_tlsa_mismatch = on_mismatch;
         self
     }
 
-    /// Adds a tag. It is latched only when the server is authenticated, as section 5.1 says of all but
+    /// Adds a tag. The tag is latched only if the server is authenticated, as section 5.1 requires for all tags but
     /// tls10 and tls12.
     ///
     /// ```
-    /// use deep_latch::{Achievement, Facilities, ProtocolVersion, SecurityTag, SessionFacts};
+    /// use deep_latch::{
+    ///     Facilities, SecurityTag,
+    ///     facility::Achievement,
+    ///     facts::{ProtocolVersion, SessionFacts},
+    /// };
     ///
     /// fn tls13(facts: &SessionFacts) -> Achievement {
     ///     match facts.tls {
@@ -180,29 +169,29 @@ impl Facilities {
     /// ```
     ///
     /// # Errors
-    /// When the tag has a meaning already.
-    pub fn add(&mut self, tag: SecurityTag<'static>, rule: Rule) -> Result<(), AlreadyKnown> {
+    /// Returns [`FacilityError`] if the tag has a meaning already.
+    pub fn add(&mut self, tag: SecurityTag<'static>, rule: Rule) -> Result<(), FacilityError> {
         if self.knows(&tag) {
-            return Err(AlreadyKnown);
+            return Err(FacilityError);
         }
         self.added.push((tag, rule));
         Ok(())
     }
 
-    /// Whether the tag means something here.
+    /// Returns `true` if the tag has a meaning.
     #[must_use]
     pub fn knows(&self, tag: &SecurityTag<'_>) -> bool {
         Initial::of(tag).is_some() || self.added.iter().any(|(name, _)| name == tag)
     }
 
-    /// The tags that mean something here, those of section 11.2 first.
+    /// Returns the tags that have a meaning, those of section 11.2 first.
     pub fn tags(&self) -> impl Iterator<Item = SecurityTag<'_>> {
         let initial = Initial::ALL.into_iter().map(|(tag, _)| tag);
         initial.chain(self.added.iter().map(|(tag, _)| tag.borrowed()))
     }
 
-    /// Whether a connection achieves a tag. A tag that means nothing here is never achieved, and none is
-    /// without TLS: SSL is no TLS.
+    /// Tests a connection for a tag. An unknown tag is never achieved. Without TLS no tag is achieved, and SSL is not
+    /// TLS.
     pub fn achieves(&self, facts: &SessionFacts, tag: &SecurityTag<'_>) -> Achievement {
         let Some(tls) = tls(facts) else {
             return Achievement::NotAchieved;
@@ -229,10 +218,10 @@ impl Facilities {
         }
     }
 
-    /// What vouches for the server of a connection, if anything does (section 5.3). That a TLS session is
-    /// too weak for tls10 does not matter: the certificate is verified all the same.
+    /// Returns the mechanism that authenticated the server of a connection (section 5.3), if the server is
+    /// authenticated. The strength of the TLS session does not matter.
     ///
-    /// Where TLSA records contradict the certificate, nothing vouches for the server, whatever PKIX says:
+    /// A server whose TLSA records contradict its certificate is not authenticated, regardless of PKIX:
     /// "if none of the certificate associations matches the certificate given by the TLS server, the TLS
     /// client MUST abort the handshake" (RFC 6698 section 4.1).
     #[must_use]
@@ -249,13 +238,13 @@ impl Facilities {
         }
     }
 
-    /// Returns `true` if a connection must not go on for what TLSA records say of its certificate.
+    /// Returns `true` if a connection must not continue because TLSA records contradict its certificate.
     pub(crate) fn refuses(&self, tls: &TlsFacts) -> bool {
         self.on_tlsa_mismatch == OnTlsaMismatch::Refuse && contradicts(tls)
     }
 
-    /// Returns `true` if a certificate that was refused for this cannot be what the tag means (section 11.2):
-    /// of PKIX and the name for tls-cert, of TLSA records and the name for tls-dane-tlsa.
+    /// Returns `true` if a certificate that was refused for this reason contradicts the meaning of the tag (section
+    /// 11.2): PKIX and the name for tls-cert, TLSA records and the name for tls-dane-tlsa.
     pub(crate) fn excludes(&self, fault: CertificateFault, tag: &SecurityTag<'_>) -> bool {
         match (Initial::of(tag), fault) {
             (Some(Initial::TlsCert), CertificateFault::Chain | CertificateFault::Identity)
@@ -268,7 +257,7 @@ impl Facilities {
         }
     }
 
-    /// Section 11.2, tls-dane-tlsa. The usages PKIX-TA and PKIX-EE restrict PKIX, and do not replace it
+    /// Returns `true` for tls-dane-tlsa of section 11.2. The usages PKIX-TA and PKIX-EE restrict PKIX, and do not replace it
     /// (RFC 6698 section 2.1.1).
     fn is_dane(&self, tls: &TlsFacts) -> bool {
         let identity = tls.identity == IdentityVerdict::Matches;
@@ -285,8 +274,8 @@ impl Facilities {
     }
 }
 
-/// The TLS session, if it is one of TLS, 1.0 or later: not of SSL, and not of a version that is encoded in
-/// another way, as DTLS's are.
+/// Returns the TLS session, if its version is TLS 1.0 or later: not SSL, and not a version of another encoding, such
+/// as those of DTLS.
 fn tls(facts: &SessionFacts) -> Option<&TlsFacts> {
     let is_tls =
         |tls: &&TlsFacts| tls.version >= ProtocolVersion::TLS1_0 && tls.version.0 <= 0x03ff;
@@ -294,8 +283,8 @@ fn tls(facts: &SessionFacts) -> Option<&TlsFacts> {
 }
 
 /// Returns `true` if the server's TLSA records contradict its certificate. A record of usage PKIX-TA or
-/// PKIX-EE matches only a certificate that also passes PKIX (RFC 6698 section 2.1.1); where PKIX was not
-/// asked, such a record is not usable, and contradicts nothing.
+/// PKIX-EE matches only a certificate that also passes PKIX (RFC 6698 section 2.1.1). If PKIX was not checked, such a
+/// record is not usable and contradicts no certificate.
 fn contradicts(tls: &TlsFacts) -> bool {
     match tls.dane {
         DaneVerdict::Differs => true,
@@ -308,7 +297,7 @@ fn contradicts(tls: &TlsFacts) -> bool {
     }
 }
 
-/// Section 11.2, tls10 and tls12.
+/// Returns `true` for tls10 and tls12 of section 11.2.
 fn is_strong(tls: &TlsFacts, least: ProtocolVersion) -> bool {
     tls.version >= least
         && tls
@@ -316,7 +305,7 @@ fn is_strong(tls: &TlsFacts, least: ProtocolVersion) -> bool {
             .is_some_and(|bits| bits >= MIN_STRENGTH_BITS)
 }
 
-/// Section 11.2, tls-cert.
+/// Returns `true` for tls-cert of section 11.2.
 fn is_pkix(tls: &TlsFacts) -> bool {
     tls.chain == ChainVerdict::Trusted && tls.identity == IdentityVerdict::Matches
 }

@@ -1,5 +1,5 @@
-//! What is known of a connection, as plain data: from rustls, from another TLS engine, or from the SASL
-//! exchange. Whatever is not known says so, and never counts as achieved.
+//! The facts of a connection, as plain data: from rustls, from another TLS engine, or from the SASL exchange. A
+//! verdict that was not reached has a value of its own and never counts as achieved.
 
 /// A protocol version of SSL or TLS, as TLS encodes it, e.g. 0x0303 for TLS 1.2. Later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,28 +18,28 @@ impl ProtocolVersion {
     pub const TLS1_3: Self = Self(0x0304);
 }
 
-/// Whether the server's certificate leads to a trust anchor by PKIX (RFC 5280), by the caller's verifier.
+/// The verdict of PKIX (RFC 5280) on the server's certificate, by the caller's verifier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ChainVerdict {
-    /// Nobody looked.
+    /// Not checked.
     #[default]
     NotChecked,
-    /// It does, and is valid now.
+    /// The certificate leads to a trust anchor and is valid now.
     Trusted,
-    /// It does not, or is not valid now. A certificate that is trusted because it was pinned is none that
-    /// was verified with PKIX: say this of it.
+    /// The certificate leads to no trust anchor, or is not valid now. Use this value also for a pinned certificate
+    /// that was not verified with PKIX.
     Refused,
 }
 
-/// Whether the certificate is of the server that the client wanted, by the rules of the protocol in use.
+/// The verdict on the names of the certificate, by the rules of the protocol in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum IdentityVerdict {
-    /// Nobody looked.
+    /// Not checked.
     #[default]
     NotChecked,
-    /// It is.
+    /// The certificate is that of the wanted server.
     Matches,
-    /// It is of another.
+    /// The certificate is that of another server.
     Differs,
 }
 
@@ -56,17 +56,17 @@ pub enum CertificateUsage {
     DaneEe,
 }
 
-/// What the TLSA records of the server say of its certificate (RFC 6698).
+/// The verdict of the server's TLSA records on its certificate (RFC 6698).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DaneVerdict {
-    /// Nobody looked.
+    /// Not checked.
     #[default]
     NotChecked,
-    /// There is none, or none that DNSSEC secures.
+    /// The server has no TLSA records, or none that DNSSEC secures.
     NoRecords,
-    /// One of them, secured by DNSSEC, matches.
+    /// A record that DNSSEC secures matches.
     Matches(CertificateUsage),
-    /// None matches.
+    /// No record matches.
     Differs,
 }
 
@@ -75,32 +75,32 @@ pub enum DaneVerdict {
 pub struct TlsFacts {
     /// The protocol version.
     pub version: ProtocolVersion,
-    /// How strong the cipher is, in bits: the length of its symmetric key, or less for one that is known
-    /// to be weaker. Nothing when it is not known.
+    /// The strength of the cipher in bits: the length of its symmetric key, or less for a cipher that is known to be
+    /// weaker. `None` if it is not known.
     pub strength_bits: Option<u16>,
-    /// PKIX's verdict of the server's certificate.
+    /// The verdict of PKIX on the server's certificate.
     pub chain: ChainVerdict,
-    /// Whether it is of the wanted server.
+    /// The verdict on the names of the certificate.
     pub identity: IdentityVerdict,
-    /// DANE's verdict.
+    /// The verdict of DANE.
     pub dane: DaneVerdict,
 }
 
-/// How the client logged in.
+/// The kind of login.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Login {
-    /// By a mechanism that says nothing of the server.
+    /// A login by a mechanism that does not authenticate the server.
     Done,
-    /// By a SCRAM mechanism with channel binding to this TLS session (RFC 5802 section 6), and the server's
+    /// A login by a SCRAM mechanism with channel binding to this TLS session (RFC 5802 section 6), and the server's
     /// signature was verified. That authenticates the server.
     ScramPlus,
 }
 
-/// What is known of a connection.
+/// The facts of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SessionFacts {
-    /// Its TLS session; nothing while it is in clear.
+    /// The TLS session; `None` while the connection is in clear.
     pub tls: Option<TlsFacts>,
-    /// How the client logged in; nothing before it has.
+    /// The login; `None` before it.
     pub login: Option<Login>,
 }

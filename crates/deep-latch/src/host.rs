@@ -1,9 +1,9 @@
-//! The host that latches are recorded with, draft-newman-email-deep-02 sections 5.1 and 5.3.
+//! Hosts, which latches are recorded for: draft-newman-email-deep-02 sections 5.1 and 5.3.
 
 use alloc::boxed::Box;
 use core::{fmt, net::IpAddr};
 
-/// The longest name of a host, in bytes (RFC 1035 section 2.3.4, as text without the final full stop).
+/// The longest host name, in bytes (RFC 1035 section 2.3.4, as text without the final full stop).
 pub const MAX_HOST_BYTES: usize = 253;
 
 /// The name of a server as the account's configuration has it, in one spelling: lower case, without a
@@ -14,26 +14,33 @@ pub const MAX_HOST_BYTES: usize = 253;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Host(Box<str>);
 
-/// Not the name of a host.
+/// A text that is neither a host name nor an IP address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAHost;
+pub struct HostError;
 
-impl fmt::Display for NotAHost {
+impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
-            "neither a host name of ASCII letters, digits, hyphens and full stops, nor an address",
+            "host: neither a name of ASCII letters, digits, hyphens and full stops, nor an IP address",
         )
     }
 }
 
-impl core::error::Error for NotAHost {}
+impl core::error::Error for HostError {}
 
 impl Host {
-    /// The host of this name, or IP address.
+    /// Creates a host from its name or its IP address.
     ///
     /// # Errors
-    /// When it is neither.
-    pub fn try_new(name: &str) -> Result<Self, NotAHost> {
+    /// Returns [`HostError`] if `name` is neither a host name of ASCII letters, digits, hyphens, underscores
+    /// and full stops, nor an IP address.
+    ///
+    /// ```
+    /// # use deep_latch::Host;
+    /// assert_eq!(Host::try_new("IMAP.Example.com.")?.as_str(), "imap.example.com");
+    /// # Ok::<(), deep_latch::host::HostError>(())
+    /// ```
+    pub fn try_new(name: &str) -> Result<Self, HostError> {
         if let Ok(address) = name.parse::<IpAddr>() {
             return Ok(Self(alloc::format!("{address}").into_boxed_str()));
         }
@@ -51,12 +58,12 @@ impl Host {
             || !name.split('.').all(label)
             || name.rsplit('.').next().is_some_and(number)
         {
-            return Err(NotAHost);
+            return Err(HostError);
         }
         Ok(Self(name.to_ascii_lowercase().into_boxed_str()))
     }
 
-    /// The name, or the address.
+    /// Returns the name or the address.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,111 +1,117 @@
-//! The latch state machine, draft-newman-email-deep-02 sections 5.1 to 5.4: what a client requires of a
-//! connection, when it goes on, what it latches, and how it fails.
+//! The latch state machine, draft-newman-email-deep-02 sections 5.1 to 5.4: the requirements of a client for a
+//! connection, the latches that it sets, and the failures. The machine does no I/O and has no clock.
+
+mod record;
 
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 use core::fmt;
+
+pub use record::LatchRecord;
 
 use crate::{
     facility::{Achievement, Authentication, Facilities, Initial},
     facts::{Login, ProtocolVersion, SessionFacts, TlsFacts},
     failure::{CertificateFailure, CertificateFault, HandshakeFault, LatchFailure, Stage},
-    record::LatchRecord,
     status::{DeepStatus, StatusUrl},
     tag::SecurityTag,
 };
 
-/// What the latches of a host require of a connection to it, before there is one.
+/// The requirements of a host's latches for a connection, known before it is opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Requirements {
-    /// TLS, from the beginning or by STARTTLS.
+    /// TLS is required, from the beginning or by STARTTLS.
     pub tls: bool,
-    /// No earlier version: for the TLS engine, so that it does not even offer one.
+    /// The earliest version of TLS that the TLS engine may offer.
     pub min_version: Option<ProtocolVersion>,
-    /// A certificate that PKIX verifies, of this host.
+    /// A certificate of this host that PKIX verifies is required.
     pub pkix: bool,
-    /// A certificate that DANE verifies, of this host.
+    /// A certificate of this host that DANE verifies is required.
     pub dane: bool,
 }
 
-/// What happens on a connection.
+/// An event of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// The server does not offer TLS, or refuses STARTTLS.
     NoTls,
-    /// The TLS handshake failed, or there was no connection for it. A latched tag is involved only where
-    /// this says that its meaning was not met: all of them if TLS could not be negotiated, those of the
-    /// certificate if that was refused, and none if the connection broke.
+    /// The TLS handshake failed, or there was no connection for it. The failure concerns the latched tags that the
+    /// reason contradicts: all tags if TLS could not be negotiated, the tags of the certificate if that was refused,
+    /// and no tag if the connection broke.
     HandshakeFailed(HandshakeFault),
     /// The TLS handshake is complete.
     Handshake(TlsFacts),
-    /// The server advertised its status, in clear or over TLS: as the connection is at this moment.
+    /// The server advertised its status: in clear or over TLS, as the connection is at this moment.
     Status(&'a DeepStatus<'a>),
-    /// The server advertises no status, or one that cannot be read.
+    /// The server advertises no status, or a malformed one.
     NoStatus,
-    /// The client logged in, or was taken for logged in by its certificate (`PREAUTH` in IMAP).
+    /// The client logged in, or the server treats it as logged in by its certificate (`PREAUTH` in IMAP).
     LoggedIn(Login),
 }
 
-/// What the client does next.
+/// The decision about a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// Go on.
+    /// The client may continue.
     Continue,
-    /// Begin TLS before anything else: do not log in, and take what the server said so far for nothing.
+    /// The client must begin TLS before anything else. It must not log in, and must drop everything that the server
+    /// sent so far.
     StartTls,
-    /// Do not go on: a latched facility is not there. Over TLS the failure may be reported to the server
-    /// ([`LatchFailure::may_report`]); then the connection is closed.
+    /// The client must close the connection: it lacks a latched facility. Over TLS the failure may be reported to the
+    /// server before ([`LatchFailure::may_report`]).
     Refuse(LatchFailure),
-    /// Do not go on, and send nothing: the server's certificate is not accepted. No latch was involved.
+    /// The client must close the connection and send nothing: the server's certificate is not accepted. No latch was
+    /// involved.
     RefuseCertificate(CertificateFailure),
-    /// The connection failed, or is not used for what the server itself advertised in clear; no latch was
-    /// involved. [`Transition::HandshakeFailed`] and [`Transition::NotNegotiated`] say which.
+    /// The connection failed, or lacks a facility that the server itself advertised in clear; no latch was involved.
+    /// [`Transition::HandshakeFailed`] and [`Transition::NotNegotiated`] distinguish the two.
     Over,
 }
 
-/// Why a tag was latched.
+/// The basis on which a tag was latched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Basis {
-    /// The server advertised it after this was negotiated; nothing vouches for the server. Only tls10 and
-    /// tls12.
+    /// The server, which is not authenticated, advertised the tag after the facility was negotiated. Only tls10 and
+    /// tls12 are latched on this basis.
     Negotiated,
     /// The server was authenticated.
     Authenticated(Authentication),
 }
 
-/// Why an advertised tag was not latched, or a status not recorded.
+/// The reason why an advertised tag was not latched, or a status not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Reason {
-    /// It was advertised in clear.
+    /// The tag or status was advertised in clear.
     InClear,
     /// The server is not authenticated.
     ServerNotAuthenticated,
-    /// The connection does not achieve it.
+    /// The connection does not achieve the tag.
     NotAchieved,
-    /// It means nothing to this client.
+    /// The tag is unknown to this client.
     Unknown,
     /// The connection is refused already (example 2 of section 7.1).
     Refused,
 }
 
-/// What a step changed, or why it did not: for a log, and for the user.
+/// A change of a step, or the reason why there was none: for a log, and for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// A tag is latched from now on.
     Latched(SecurityTag<'static>, Basis),
-    /// A tag was advertised, and is not latched.
+    /// An advertised tag is not latched.
     NotLatched(SecurityTag<'static>, Reason),
     /// The status is recorded with the host.
     Recorded(DeepStatus<'static>),
-    /// A status was advertised, and is not recorded.
+    /// An advertised status is not recorded.
     NotRecorded(Reason),
-    /// The host, authenticated, advertises no status any more. What was latched and recorded stays.
+    /// The host, which is authenticated, advertises no status any more. Latches and the recorded status stay.
     Withdrawn,
     /// The connection is refused for these latched tags.
     Refused(Stage, Vec<SecurityTag<'static>>),
-    /// The connection is refused for the server's certificate, which no latched tag says anything of.
+    /// The connection is refused for the server's certificate, which concerns no latched tag.
     CertificateRefused(CertificateFault),
-    /// The handshake failed for a reason that no latched tag says anything of.
+    /// The handshake failed for a reason that concerns no latched tag.
     HandshakeFailed(HandshakeFault),
     /// The server advertised these of tls10 and tls12 in clear, and they were not negotiated: the
     /// connection is not used (section 5.1).
@@ -139,7 +145,9 @@ impl fmt::Display for Transition {
             Self::NotLatched(tag, reason) => write!(f, "{tag} not latched: {reason}"),
             Self::Recorded(status) => write!(f, "status recorded: {status}"),
             Self::NotRecorded(reason) => write!(f, "status not recorded: {reason}"),
-            Self::Withdrawn => f.write_str("no status advertised any more; latches stay"),
+            Self::Withdrawn => {
+                f.write_str("the server advertises no status any more; latches stay")
+            }
             Self::Refused(stage, tags) => {
                 let stage = match stage {
                     Stage::Connecting => "before connecting",
@@ -161,13 +169,14 @@ impl fmt::Display for Transition {
     }
 }
 
-/// What came of an event.
+/// The result of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
 pub struct Step {
-    /// What to do.
+    /// The decision.
     pub outcome: Outcome,
-    /// What changed. When a tag was latched or a status recorded, the record is to be stored before the
-    /// connection is used further.
+    /// The changes. If a tag was latched or a status recorded, the record must be stored before the connection is used
+    /// further.
     pub transitions: Vec<Transition>,
 }
 
@@ -179,7 +188,7 @@ impl Step {
         }
     }
 
-    /// Whether the record changed and is to be stored.
+    /// Returns `true` if the record changed and must be stored.
     #[must_use]
     pub fn changes_record(&self) -> bool {
         let changes = |transition: &Transition| {
@@ -192,12 +201,12 @@ impl Step {
     }
 }
 
-/// Where a connection is.
+/// The phase of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
-    /// No TLS, and none is due. The client may go on in clear if its account allows that.
+    /// No TLS, and none is required. The client may continue in clear if its account allows that.
     Clear,
-    /// No TLS, and TLS is due.
+    /// No TLS, and TLS is required.
     TlsDue,
     /// Over TLS.
     Tls,
@@ -205,24 +214,28 @@ enum Phase {
     Refused(LatchFailure),
     /// Refused for the server's certificate, for good.
     RefusedCertificate(CertificateFailure),
-    /// It failed before it was one.
+    /// The connection failed before it was established.
     Over,
 }
 
-/// One connection to a host, from before it is opened: a pure function of its record and the events, with no
-/// clock. What it decides is in its [`Step`]s; what it learnt is in [`record`](Self::record).
+/// A connection to a host, from before it is opened: a pure function of the host's record and the events. The decisions
+/// are in its [`Step`]s, the latches that it sets in its [`record`](Self::record).
+///
+/// A host whose latches are unknown to the client is refused by [`try_new`](Self::try_new), before there is a session
+/// to connect with.
 ///
 /// ```
 /// use deep_latch::{
-///     ChainVerdict, DaneVerdict, DeepStatus, Event, Facilities, Host, IdentityVerdict, LatchRecord,
-///     LatchSession, Login, Outcome, ProtocolVersion, SecurityTag, TlsFacts,
+///     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+///     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion},
+///     latch::{Event, Outcome},
 /// };
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// // The first connection: nothing is known of the host.
+/// // The first connection to a host: nothing is latched.
 /// let record = LatchRecord::new(Host::try_new("imap.example.com")?);
-/// let (mut session, begun) = LatchSession::begin(record, Facilities::new());
-/// assert_eq!(begun.outcome, Outcome::Continue);
+/// let mut session = LatchSession::try_new(record, Facilities::new())?;
+/// assert_eq!(session.outcome(), Outcome::Continue);
 /// let tls = TlsFacts {
 ///     version: ProtocolVersion::TLS1_3,
 ///     strength_bits: Some(256),
@@ -240,12 +253,12 @@ enum Phase {
 /// assert_eq!(session.step(Event::LoggedIn(Login::Done)).outcome, Outcome::Continue);
 /// let record = session.record().clone();
 ///
-/// // A later connection, whose certificate is that of somebody between.
-/// let (mut session, begun) = LatchSession::begin(record, Facilities::new());
-/// assert_eq!(begun.outcome, Outcome::StartTls);
+/// // A later connection, with the certificate of an attacker.
+/// let mut session = LatchSession::try_new(record, Facilities::new())?;
+/// assert_eq!(session.outcome(), Outcome::StartTls);
 /// let forged = TlsFacts { chain: ChainVerdict::Refused, ..tls };
 /// let Outcome::Refuse(failure) = session.step(Event::Handshake(forged)).outcome else {
-///     return Err("a forged certificate was let through".into());
+///     return Err("a forged certificate was accepted".into());
 /// };
 /// assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
 /// assert!(failure.may_report());
@@ -253,49 +266,83 @@ enum Phase {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LatchSession {
     record: LatchRecord,
-    /// From before this connection: what this server says now is not to be trusted in a failure.
+    /// The URL from before this connection: in a failure, the present server is not trusted.
     url: Option<StatusUrl<'static>>,
     facilities: Facilities,
     facts: SessionFacts,
-    /// The last status over TLS: more of it may be latched after login.
+    /// The last status over TLS: more of its tags may be latched after login.
     advertised: Option<DeepStatus<'static>>,
-    /// Those of tls10 and tls12 that were advertised in clear: TLS is to have them.
+    /// The tags among tls10 and tls12 that were advertised in clear: the TLS session must have them.
     demanded: BTreeSet<SecurityTag<'static>>,
     phase: Phase,
 }
 
+/// Compares everything but the facilities, which have functions: sessions that are equal behave the same if their
+/// facilities do.
+impl PartialEq for LatchSession {
+    fn eq(&self, other: &Self) -> bool {
+        let state = |session: &Self| {
+            let Self {
+                record,
+                url,
+                facilities: _,
+                facts,
+                advertised,
+                demanded,
+                phase,
+            } = session;
+            (
+                (record.clone(), url.clone(), *facts),
+                (advertised.clone(), demanded.clone(), phase.clone()),
+            )
+        };
+        state(self) == state(other)
+    }
+}
+
+impl Eq for LatchSession {}
+
 impl LatchSession {
-    /// Begins before there is a connection. The outcome is [`Outcome::StartTls`] when TLS is due (from the
-    /// beginning, or by STARTTLS), [`Outcome::Continue`] when nothing is latched, and
-    /// [`Outcome::Refuse`] when a tag is latched that means nothing to this client: then do not connect.
-    pub fn begin(record: LatchRecord, facilities: Facilities) -> (Self, Step) {
+    /// Creates the session of a connection that is not opened yet. Its [`outcome`](Self::outcome) is
+    /// [`Outcome::StartTls`] if a tag is latched, so that TLS must begin with the connection or by STARTTLS, and
+    /// [`Outcome::Continue`] otherwise.
+    ///
+    /// # Errors
+    /// Returns a failure at [`Stage::Connecting`] if a tag is latched that `facilities` do not know: the client must
+    /// not connect.
+    pub fn try_new(record: LatchRecord, facilities: Facilities) -> Result<Self, LatchFailure> {
+        let known = |tag: &&SecurityTag<'static>| !facilities.knows(tag);
+        let unknown: Vec<_> = record.latched().filter(known).cloned().collect();
+        let url = record.url().map(StatusUrl::into_owned);
+        if !unknown.is_empty() {
+            let host = record.host().clone();
+            return Err(LatchFailure::new(
+                host,
+                unknown,
+                url,
+                Stage::Connecting,
+                false,
+            ));
+        }
         let phase = match record.latched().next() {
             Some(_) => Phase::TlsDue,
             None => Phase::Clear,
         };
-        let mut session = Self {
-            url: record.url().map(StatusUrl::into_owned),
+        Ok(Self {
+            url,
             record,
             facilities,
             facts: SessionFacts::default(),
             advertised: None,
             demanded: BTreeSet::new(),
             phase,
-        };
-        let known = |tag: &&SecurityTag<'static>| !session.facilities.knows(tag);
-        let unknown: Vec<_> = session.record.latched().filter(known).cloned().collect();
-        let step = if unknown.is_empty() {
-            Step::new(session.outcome())
-        } else {
-            session.refuse(Stage::Connecting, unknown)
-        };
-        (session, step)
+        })
     }
 
-    /// What the latches require, for the TLS engine.
+    /// Returns the requirements of the latches, for the TLS engine.
     #[must_use]
     pub fn requirements(&self) -> Requirements {
         let mut requirements = Requirements::default();
@@ -313,31 +360,31 @@ impl LatchSession {
         requirements
     }
 
-    /// What is kept of the host, with what this connection has added.
+    /// Returns the record of the host, with the changes of this connection.
     #[must_use]
     pub const fn record(&self) -> &LatchRecord {
         &self.record
     }
 
-    /// What is known of the connection.
+    /// Returns the facts of the connection.
     #[must_use]
     pub const fn facts(&self) -> &SessionFacts {
         &self.facts
     }
 
-    /// What vouches for the server, if anything does.
+    /// Returns the mechanism that authenticated the server, if the server is authenticated.
     #[must_use]
     pub fn authentication(&self) -> Option<Authentication> {
         self.facilities.authentication(&self.facts)
     }
 
-    /// The tags that this client knows and has not latched: `security-tags` of section 7.1.
+    /// Returns the tags that this client knows and has not latched: `security-tags` of section 7.1.
     pub fn not_latched(&self) -> impl Iterator<Item = SecurityTag<'_>> {
         let latched = |tag: &SecurityTag<'_>| !self.record.is_latched(tag);
         self.facilities.tags().filter(latched)
     }
 
-    /// What the client does now: the outcome of the last step.
+    /// Returns the present decision: the outcome of the last step.
     pub fn outcome(&self) -> Outcome {
         match &self.phase {
             Phase::Clear | Phase::Tls => Outcome::Continue,
@@ -348,8 +395,7 @@ impl LatchSession {
         }
     }
 
-    /// Takes one event. A connection that is refused, or over, stays so whatever comes.
-    #[must_use]
+    /// Takes one event. A connection that is refused or over stays so.
     pub fn step(&mut self, event: Event<'_>) -> Step {
         match (&self.phase, event) {
             (Phase::Refused(_) | Phase::RefusedCertificate(_) | Phase::Over, event) => {
@@ -363,7 +409,7 @@ impl LatchSession {
             (_, Event::Handshake(tls)) => self.handshake(tls),
             (_, Event::HandshakeFailed(fault)) => self.handshake_failed(fault),
             (Phase::Clear, Event::NoTls) => Step::new(Outcome::Continue),
-            // Of a server that advertised tls10 or tls12 in clear too: there is no TLS to be had.
+            // Also for a server that advertised tls10 or tls12 in clear: TLS is not available.
             (Phase::TlsDue, Event::NoTls) => self.without_tls(Stage::NoTls),
             (Phase::Tls, Event::NoTls) => Step::new(Outcome::Continue),
             (Phase::Clear | Phase::TlsDue, Event::Status(status)) => self.status_in_clear(status),
@@ -379,10 +425,10 @@ impl LatchSession {
         }
     }
 
-    /// Section 5.1: all subsequent connections require what is latched; and one with a server that
-    /// advertised tls10 or tls12 in clear, that. RFC 6698 section 4.1: none goes on against TLSA records.
+    /// Judges a handshake. All later connections require the latched tags, and a server that advertised tls10 or tls12
+    /// in clear must have them (section 5.1). No connection continues against TLSA records (RFC 6698 section 4.1).
     fn handshake(&mut self, tls: TlsFacts) -> Step {
-        // What was said before, in clear or in an earlier TLS session, counts for nothing.
+        // Everything that was sent before, in clear or in an earlier TLS session, is dropped.
         self.facts = SessionFacts {
             tls: Some(tls),
             login: None,
@@ -403,7 +449,7 @@ impl LatchSession {
         }
     }
 
-    /// Those of some tags that this connection has not.
+    /// Returns the tags that this connection does not satisfy.
     fn missing<'t>(
         &self,
         tags: impl Iterator<Item = &'t SecurityTag<'static>>,
@@ -414,7 +460,7 @@ impl LatchSession {
         tags.filter(missing).cloned().collect()
     }
 
-    /// There is no TLS session. Which latched tags that concerns depends on the reason.
+    /// Judges a failed handshake. The reason decides which latched tags it concerns.
     fn handshake_failed(&mut self, fault: HandshakeFault) -> Step {
         let mut step = match fault {
             HandshakeFault::Negotiation => self.without_tls(Stage::HandshakeFailed),
@@ -431,8 +477,8 @@ impl LatchSession {
         step
     }
 
-    /// The TLS engine refused the certificate itself, where another engine completes the handshake and gives
-    /// the facts. Of the latched tags, those are missing whose meaning this contradicts.
+    /// Judges a certificate that the TLS engine refused. (Other engines complete the handshake and give the facts.) The
+    /// refusal concerns the latched tags whose meaning it contradicts.
     fn certificate_failed(&mut self, fault: CertificateFault) -> Step {
         self.forget_session();
         let missing = |tag: &&SecurityTag<'static>| self.facilities.excludes(fault, tag);
@@ -449,7 +495,7 @@ impl LatchSession {
         self.advertised = None;
     }
 
-    /// No TLS where it is due: every latched tag is missing. Where nothing is latched, it is over.
+    /// Judges a connection without the required TLS: no latched tag is satisfied. Without latches the connection is over.
     fn without_tls(&mut self, stage: Stage) -> Step {
         self.forget_session();
         let missing = self.missing(self.record.latched());
@@ -494,8 +540,8 @@ impl LatchSession {
         }
     }
 
-    /// Section 5.1: a server that advertises tls10 or tls12 in clear is not used without that. Nothing is
-    /// latched of what is advertised in clear.
+    /// Judges a status in clear. A server that advertises tls10 or tls12 in clear is not used without them (section 5.1).
+    /// No tag that is advertised in clear is latched.
     fn status_in_clear(&mut self, status: &DeepStatus<'_>) -> Step {
         let tls = |tag: &SecurityTag<'_>| {
             Initial::of(tag).is_some_and(|initial| !initial.needs_authentication())
@@ -525,7 +571,7 @@ impl LatchSession {
         step
     }
 
-    /// Sections 5.1 and 5.3: what is latched and recorded of a status that is advertised over TLS.
+    /// Latches and records a status that is advertised over TLS (sections 5.1 and 5.3).
     fn status(&mut self, status: &DeepStatus<'_>) -> Step {
         self.advertised = Some(status.clone().into_owned());
         let mut step = Step::new(Outcome::Continue);
@@ -578,8 +624,8 @@ impl LatchSession {
         }
     }
 
-    /// What login brought: what is known after it only is judged now, and a status that was advertised
-    /// before counts for more if it authenticated the server.
+    /// Judges a login: the tags that are known after login only, and the status that was advertised before, which can
+    /// be latched now if the login authenticated the server.
     fn logged_in(&mut self, login: Login) -> Step {
         self.facts.login = Some(login);
         match self.missing(self.record.latched()) {
@@ -592,7 +638,7 @@ impl LatchSession {
     }
 }
 
-/// The tags of a status in their order, each where it comes first.
+/// Returns the tags of a status in their order, each at its first place.
 fn each_once(status: &DeepStatus<'_>) -> Vec<SecurityTag<'static>> {
     let mut seen = BTreeSet::new();
     let mut tags = Vec::new();

@@ -1,8 +1,8 @@
-//! The protocols of mail that draft-newman-email-deep-02 extends.
+//! The mail protocols that draft-newman-email-deep-02 extends.
 
 use core::fmt;
 
-/// A protocol of mail, draft-newman-email-deep-02 section 7.
+/// A mail protocol, draft-newman-email-deep-02 section 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MailProtocol {
     /// IMAP, section 7.1.
@@ -14,7 +14,7 @@ pub enum MailProtocol {
 }
 
 impl MailProtocol {
-    /// The protocol's name in lower case, for logs and databases.
+    /// Returns the protocol's name in lower case, for logs and databases.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! The registry "Email Security Tags", draft-newman-email-deep-02 sections 11.1 and 11.2: what is registered, and
-//! what of an expert's review a program can do.
+//! The registry "Email Security Tags", draft-newman-email-deep-02 sections 11.1 and 11.2: its entries, and the part of
+//! an expert's review that a program can do.
 
 use alloc::{borrow::Cow, vec::Vec};
 use core::fmt;
@@ -25,10 +25,10 @@ pub enum IntendedUsage {
 }
 
 impl IntendedUsage {
-    /// The three.
+    /// All usages.
     pub const ALL: [Self; 3] = [Self::Common, Self::LimitedUse, Self::Obsolete];
 
-    /// As the registry has it.
+    /// Returns the usage in the spelling of the registry.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl IntendedUsage {
         }
     }
 
-    /// The usage of this text, which is spelt as the registry has it.
+    /// Returns the usage of a text in the spelling of the registry.
     #[must_use]
     pub fn of(text: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
@@ -53,7 +53,7 @@ impl fmt::Display for IntendedUsage {
 }
 
 /// The fields of a registration, draft-newman-email-deep-02 section 11.1, as they were submitted:
-/// [`Registry::review`] tells what is wrong with them.
+/// [`Registry::review`] reports the faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration<'a> {
     /// "Name"
@@ -71,10 +71,10 @@ pub struct Registration<'a> {
 }
 
 impl Registration<'_> {
-    /// The name as a tag.
+    /// Returns the name as a tag.
     ///
     /// # Errors
-    /// When it is no `security-tag`.
+    /// Returns an error if the name is not a `security-tag`.
     pub fn tag(&self) -> Result<SecurityTag<'_>, ParseError> {
         SecurityTag::parse(&self.name)
     }
@@ -84,7 +84,7 @@ impl Registration<'_> {
     }
 }
 
-/// Where a registration comes from.
+/// The origin of a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// A document that the IETF produces.
@@ -93,8 +93,8 @@ pub enum Origin {
     Other,
 }
 
-/// What a review found. The text of section 11.1 has more for an expert to judge: whether the description is
-/// clear, and what it means for security, privacy and interoperability.
+/// A finding of a review. Section 11.1 has more criteria for an expert: the clarity of the description, and its
+/// consequences for security, privacy and interoperability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
@@ -109,18 +109,18 @@ pub enum Finding {
     NoDescription,
     /// The description does not say when the tag is latched.
     NoLatchCondition,
-    /// The description is that of a registered tag. It is not looked for with `LIMITED USE`, where overlap is
-    /// less of a concern.
+    /// The description is that of a registered tag. The review does not report this for `LIMITED USE`, for which overlap
+    /// is less of a concern.
     SameDescription,
-    /// None of [`IntendedUsage`].
+    /// The intended usage is not one of [`IntendedUsage`].
     UnknownUsage,
-    /// A reference that says nothing: it is to be left out.
+    /// The reference is empty: it should be omitted.
     BlankReference,
     /// There is no submitter.
     NoSubmitter,
     /// There is no change controller.
     NoChangeController,
-    /// Of a document of the IETF, it is the IESG.
+    /// The document is one of the IETF, and the change controller is not the IESG.
     ChangeControllerNotIesg,
     /// The submitter may not be changed.
     SubmitterChanged,
@@ -129,7 +129,7 @@ pub enum Finding {
 }
 
 impl Finding {
-    /// The finding's name as it stands in conformance vectors and logs.
+    /// Returns the finding's name in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -149,7 +149,7 @@ impl Finding {
         }
     }
 
-    /// Whether the registration cannot be made as it is. The others are for the expert to look at.
+    /// Returns `true` if the registration cannot be accepted as it is. Other findings are for an expert to judge.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         !matches!(self, Self::NoLatchCondition | Self::SameDescription)
@@ -173,8 +173,8 @@ impl fmt::Display for Finding {
             Self::NoDescription => "there is no description",
             Self::NoLatchCondition => "the description does not say when the tag is latched",
             Self::SameDescription => "the description is that of a registered tag",
-            Self::UnknownUsage => "the intended usage is none of COMMON, LIMITED USE and OBSOLETE",
-            Self::BlankReference => "the reference is blank",
+            Self::UnknownUsage => "the intended usage is not COMMON, LIMITED USE or OBSOLETE",
+            Self::BlankReference => "the reference is empty",
             Self::NoSubmitter => "there is no submitter",
             Self::NoChangeController => "there is no change controller",
             Self::ChangeControllerNotIesg => {
@@ -182,19 +182,19 @@ impl fmt::Display for Finding {
             }
             Self::SubmitterChanged => "the submitter may not be changed",
             Self::NotItsChangeController => {
-                "neither the entry's change controller nor the IESG asks for the update"
+                "the update is requested neither by the entry's change controller nor by the IESG"
             }
         })
     }
 }
 
-/// The change controller of what the IETF produces.
+/// The change controller of documents of the IETF.
 const IESG: &str = "IESG";
 
-/// The registry.
+/// The registry of security tags.
 ///
 /// ```
-/// use deep_latch::{Finding, Origin, Registration, Registry};
+/// use deep_latch::registry::{Finding, Origin, Registration, Registry};
 ///
 /// let registry = Registry::initial();
 /// let registration = Registration {
@@ -214,7 +214,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The tags of section 11.2.
+    /// Creates the registry with the tags of section 11.2.
     #[must_use]
     pub fn initial() -> Self {
         let entries = INITIAL.into_iter().map(|(name, description)| Registration {
@@ -230,19 +230,19 @@ impl Registry {
         }
     }
 
-    /// What is registered.
+    /// Returns the registrations.
     pub fn entries(&self) -> impl Iterator<Item = &Registration<'static>> {
         self.entries.iter()
     }
 
-    /// The registration of a tag.
+    /// Returns the registration of a tag.
     #[must_use]
     pub fn entry(&self, name: &str) -> Option<&Registration<'static>> {
         self.entries().find(|entry| entry.is_of(name))
     }
 
-    /// What can be said without an expert of a registration that is to be added. Nothing does not mean that
-    /// it is good.
+    /// Reviews a new registration as far as that is possible without an expert. A review without findings does not mean
+    /// that the registration is good.
     #[must_use]
     pub fn review(&self, registration: &Registration<'_>, origin: Origin) -> Vec<Finding> {
         let taken = self.entry(&registration.name).is_some();
@@ -253,8 +253,8 @@ impl Registry {
             .collect()
     }
 
-    /// What can be said without an expert of an entry that is to take the place of the one of its name. `by`
-    /// is who asks for that: the entry's change controller, or the IESG, which may change any aspect.
+    /// Reviews an update of the entry of the same name, as far as that is possible without an expert. `by` is the party
+    /// that requests the update: the entry's change controller, or the IESG, which may change any aspect.
     #[must_use]
     pub fn review_update(
         &self,
@@ -281,7 +281,7 @@ impl Registry {
     /// Adds a registration that an expert has approved.
     ///
     /// ```
-    /// # use deep_latch::{Finding, Origin, Registry};
+    /// # use deep_latch::registry::{Finding, Origin, Registry};
     /// let mut registry = Registry::initial();
     /// let again = registry.entries().next().cloned().ok_or("an entry")?;
     /// assert_eq!(registry.register(again, Origin::Ietf), Err(vec![Finding::AlreadyRegistered]));
@@ -289,7 +289,7 @@ impl Registry {
     /// ```
     ///
     /// # Errors
-    /// With the findings that are refusals; nothing is added.
+    /// Returns the findings that are refusals. The registry is unchanged then.
     pub fn register(
         &mut self,
         registration: Registration<'static>,

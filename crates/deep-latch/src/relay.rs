@@ -1,5 +1,5 @@
-//! An SMTP relay that could not reach the next host, draft-newman-email-deep-02 sections 7.4 and 11.9: the
-//! reply to the client that handed the message over, and the status of the notification. A latch that failed,
+//! SMTP relays that cannot reach the next host, draft-newman-email-deep-02 sections 7.4 and 11.9: the reply to the
+//! client that submitted the message, and the status of the notification. A latch that failed,
 //! a certificate that was refused and a connection that broke have replies of their own.
 
 use alloc::{
@@ -9,7 +9,7 @@ use alloc::{
 use core::fmt;
 
 use crate::{
-    error::{EncodeError, ErrorKind},
+    error::{EncodeError, EncodeErrorKind},
     failure::{CertificateFailure, LatchFailure},
     host::Host,
 };
@@ -34,19 +34,22 @@ pub struct SecurityDetail(u16);
 
 impl SecurityDetail {
     /// X.7.0, "other or undefined security status" (RFC 3463 section 3.8): registered, and for what "cannot
-    /// be well expressed with any of the other provided detail codes". Those near claim what need not be
-    /// so: X.7.4 and X.7.5 speak of features of the message, X.7.10 of how the client logged in, X.7.30 of a
-    /// sender that asked for REQUIRETLS. The number that would have been next is taken.
+    /// be well expressed with any of the other provided detail codes". Similar codes do not apply: X.7.4 and X.7.5
+    /// concern features of the message, X.7.10 the client's login, X.7.30 a sender that asked for REQUIRETLS. The number
+    /// that would have been next is assigned to another code.
     pub const OTHER: Self = Self(0);
 
-    /// Another detail, e.g. one that was assigned since.
+    /// Creates another detail, e.g. one that was assigned later.
     ///
     /// # Errors
-    /// When it has more than three digits (RFC 3463 section 2).
+    /// Returns [`EncodeErrorKind::Limit`] if the detail has more than three digits (RFC 3463 section 2).
     pub const fn try_new(detail: u16) -> Result<Self, EncodeError> {
         match detail {
             0..=999 => Ok(Self(detail)),
-            _ => Err(EncodeError::new(ErrorKind::Limit { limit: 999 }, "detail")),
+            _ => Err(EncodeError::new(
+                EncodeErrorKind::Limit { limit: 999 },
+                "detail",
+            )),
         }
     }
 }
@@ -57,19 +60,18 @@ impl Default for SecurityDetail {
     }
 }
 
-/// Whether it makes sense to try again.
+/// The cause of a failure: it decides whether the client tries again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// "A temporary administrative error such as an expired server certificate" (section 11.9), of whichever
-    /// side; or an attack, which looks the same and ends too. The temporary form is preferred.
+    /// side; or an attack, which is not distinguishable and ends too. The temporary form is preferred.
     #[default]
     Administrative,
-    /// The failure lasts: it has been the same for as long as the relay keeps trying, or the relay's operator
-    /// says so.
+    /// A lasting failure: it persists for the whole time that the relay retries, or the relay's operator has decided so.
     Lasting,
 }
 
-/// What is answered: section 11.9 has 450 and 550 as well as 454 and 554.
+/// The command that is answered: section 11.9 has 450 and 550 as well as 454 and 554.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReplyTo {
     /// RCPT: 450 or 550, "requested action not taken".
@@ -83,12 +85,12 @@ pub enum ReplyTo {
 ///
 /// ```
 /// use deep_latch::{
-///     Cause, Event, Facilities, Host, LatchRecord, LatchSession, Outcome, RelayReply, ReplyTo,
-///     SecurityDetail, SecurityTag,
+///     Facilities, Host, LatchRecord, LatchSession, SecurityTag, latch::{Event, Outcome},
+///     relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
 /// };
 ///
 /// let record = LatchRecord::preset(Host::try_new("mx.example.com")?, [SecurityTag::TLS12]);
-/// let (mut session, _) = LatchSession::begin(record, Facilities::new());
+/// let mut session = LatchSession::try_new(record, Facilities::new())?;
 /// let Outcome::Refuse(failure) = session.step(Event::NoTls).outcome else {
 ///     return Err("the next host has no TLS".into());
 /// };
@@ -109,8 +111,8 @@ pub struct RelayReply {
 }
 
 impl RelayReply {
-    /// Returns the reply about a latch that failed. It names the tags; so does the notification, in the field
-    /// `SMTP-Security-Latch` ([`add_security_latch`](crate::add_security_latch)).
+    /// Returns the reply about a latch that failed. The reply names the tags; so does the notification, in the field
+    /// `SMTP-Security-Latch` ([`SecurityLatchField`](crate::dsn::SecurityLatchField)).
     #[must_use]
     pub fn new(failure: &LatchFailure, cause: Cause, to: ReplyTo, detail: SecurityDetail) -> Self {
         let mut text = format!("{TEXT}: {}", failure.host());
@@ -125,8 +127,8 @@ impl RelayReply {
         }
     }
 
-    /// Returns the reply about a certificate that was refused though no latched tag says anything of it. The
-    /// notification then has no field `SMTP-Security-Latch`, which "includes one or more security latch that
+    /// Returns the reply about a certificate that was refused though no latched tag concerns it. The notification
+    /// then has no field `SMTP-Security-Latch`, which "includes one or more security latch that
     /// failed".
     #[must_use]
     pub fn of_certificate(
@@ -144,19 +146,19 @@ impl RelayReply {
     }
 
     /// Returns the reply about a connection that could not be made, broke, or timed out: X.4.2, "bad
-    /// connection" (RFC 3463 section 3.5), which is not a matter of security.
+    /// connection" (RFC 3463 section 3.5), which is not a security status.
     ///
     /// ```
-    /// # use deep_latch::{Cause, Host, RelayReply, ReplyTo};
+    /// # use deep_latch::{Host, relay::{Cause, RelayReply, ReplyTo}};
     /// let host = Host::try_new("mx.example.com")?;
     /// let reply = RelayReply::of_transport(&host, Cause::Administrative, ReplyTo::Recipient);
     /// assert_eq!(reply.to_string(), "450 4.4.2 Message Transport Failed: no connection to mx.example.com\r\n");
-    /// # Ok::<(), deep_latch::NotAHost>(())
+    /// # Ok::<(), deep_latch::host::HostError>(())
     /// ```
     #[must_use]
     pub fn of_transport(host: &Host, cause: Cause, to: ReplyTo) -> Self {
         let code = match (cause, to) {
-            // "requested action aborted: error in processing": 454 speaks of TLS.
+            // "requested action aborted: error in processing": 454 is about TLS.
             (Cause::Administrative, ReplyTo::Transaction) => 451,
             (cause, to) => security_code(cause, to),
         };
@@ -168,13 +170,13 @@ impl RelayReply {
         }
     }
 
-    /// The basic code.
+    /// Returns the basic code.
     #[must_use]
     pub const fn code(&self) -> u16 {
         self.code
     }
 
-    /// The enhanced status code, also for the field `Status` of a notification (RFC 3464 section 2.3.4).
+    /// Returns the enhanced status code, also for the field `Status` of a notification (RFC 3464 section 2.3.4).
     #[must_use]
     pub fn status(&self) -> String {
         let class = if self.code < 500 { 4 } else { 5 };

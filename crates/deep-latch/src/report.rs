@@ -1,19 +1,19 @@
-//! What a client reports to a server: the fields of IMAP ID and the parameters of CLIENT,
+//! Reports of a client to a server: the fields of IMAP ID and the parameters of CLIENT,
 //! draft-newman-email-deep-02 sections 7.1 and 7.3.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use crate::{
     cipher::TlsCipher,
-    tag::{SecurityTag, Separator, join_tags},
+    tag::{SecurityTag, Separator},
 };
 
-/// What a client reports: who it is, what it has latched, and what it could not achieve.
+/// The report of a client: its software, the tags that it has latched, and the tags that it could not achieve.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientReport {
-    /// `name`: the client software's, RFC 2971 section 3.3. It need not be given (section 12).
+    /// `name` of the client software, RFC 2971 section 3.3. The name is optional (section 12).
     pub name: Option<String>,
-    /// `version`: the client software's.
+    /// `version` of the client software.
     pub version: Option<String>,
     /// `latch`: the tags that are latched for this server.
     pub latch: Vec<SecurityTag<'static>>,
@@ -26,14 +26,14 @@ pub struct ClientReport {
 }
 
 impl ClientReport {
-    /// What is not empty, under the names of the fields, in the order of the draft's list.
+    /// Returns the fields that are not empty, with their names, in the order of the draft's list.
     pub(crate) fn fields(
         &self,
         names: FieldNames,
         separator: Separator,
     ) -> impl Iterator<Item = (&'static str, Cow<'_, str>)> {
         let tags = |tags: &Vec<SecurityTag<'_>>| {
-            (!tags.is_empty()).then(|| Cow::Owned(join_tags(tags, separator)))
+            (!tags.is_empty()).then(|| Cow::Owned(SecurityTag::join(tags, separator)))
         };
         let fail = |written: bool| tags(&self.latch_fail).filter(|_| written);
         [
@@ -55,8 +55,8 @@ impl ClientReport {
     }
 }
 
-/// Which names of the fields are written. The text of section 7.1 has `deep` and `latch-fail`, its examples
-/// have `deep-status` and `latch-failure`. Both are read always.
+/// The names of the fields that are written. The text of section 7.1 has `deep` and `latch-fail`, its examples have
+/// `deep-status` and `latch-failure`. Both are always read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum FieldNames {
     /// `deep` and `latch-fail`.
@@ -69,12 +69,12 @@ pub enum FieldNames {
 }
 
 impl FieldNames {
-    /// Whether the names of the text are written.
+    /// Returns `true` if the names of the text are written.
     pub(crate) const fn text(self) -> bool {
         matches!(self, Self::Text | Self::Both)
     }
 
-    /// Whether the names of the examples are written.
+    /// Returns `true` if the names of the examples are written.
     pub(crate) const fn examples(self) -> bool {
         matches!(self, Self::Examples | Self::Both)
     }

@@ -1,5 +1,5 @@
-//! The rules of the draft's ABNF that have no structure, and those of RFC 5321 and RFC 5322 that it refers
-//! to: one function a rule, named after it, over `nom`.
+//! The rules of the draft's ABNF that have no structure, and the rules of RFC 5321 and RFC 5322 that the draft refers
+//! to: one function for each rule, named after it, over `nom`.
 
 use nom::{
     IResult, Parser,
@@ -55,7 +55,7 @@ impl nom::error::ParseError<&str> for Failure {
     }
 }
 
-/// What a rule returns: what is left, and what it read.
+/// The result of a rule: the rest of the input, and the value.
 pub(crate) type Read<'a, O = &'a str> = IResult<&'a str, O, Failure>;
 
 /// Reads `input`, all of it, with a rule.
@@ -211,7 +211,7 @@ fn comment(start: &str) -> Read<'_, ()> {
                 }
             }
             None => return Err(Failure::expected(FIELD, at).error()),
-            // More text behind a fold.
+            // More text after a fold.
             Some(_) if at.len() < input.len() => next = at.chars(),
             Some(_) => return Err(Failure::new(ErrorKind::Character, FIELD, at).error()),
         }

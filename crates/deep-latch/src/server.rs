@@ -1,5 +1,5 @@
-//! The server's side, draft-newman-email-deep-02 sections 5.3, 7.1 to 7.3 and 10.6: what it advertises, and
-//! what it answers to a client's report.
+//! The server's side, draft-newman-email-deep-02 sections 5.3, 7.1 to 7.3 and 10.6: the advertisement, and the answers to
+//! reports of clients.
 
 use alloc::{
     format,
@@ -9,36 +9,36 @@ use alloc::{
 use core::fmt;
 
 use crate::{
-    error::{EncodeError, ErrorKind, ParseError},
+    error::{EncodeError, EncodeErrorKind, ErrorKind, ParseError},
     facility::{Achievement, Facilities},
     facts::SessionFacts,
-    imap::{report_of, status_parameters},
-    imap_server::IdCommand,
-    pop::capa_line,
+    host::Host,
+    imap::{IdCommand, IdParameters},
+    pop::CapaLine,
     protocol::MailProtocol,
     report::{ClientReport, FieldNames},
-    smtp::{ehlo_keyword, parse_client},
+    smtp::EhloLine,
     status::{DeepStatus, DeepTag},
     tag::SecurityTag,
 };
 
-/// What a server is to advertise.
+/// The configuration of an advertisement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdvertisementConfig {
-    /// The status. Each tag of it is "a commitment to support that security facility indefinitely"
+    /// The status. Each of its tags is "a commitment to support that security facility indefinitely"
     /// (section 5.1).
     pub status: DeepStatus<'static>,
-    /// The name of the server's software, for IMAP's ID. It need not be given.
+    /// The name of the server's software, for IMAP's ID. The name is optional.
     pub name: Option<String>,
     /// The version of the server's software, for IMAP's ID.
     pub version: Option<String>,
     /// The names of fields in IMAP's ID response.
     pub field_names: FieldNames,
-    /// By which protocols. The lines of POP and SMTP are shorter than IMAP's.
+    /// The protocols. The lines of POP and SMTP are shorter than those of IMAP.
     pub protocols: Vec<MailProtocol>,
 }
 
-/// What a server advertises: a status that it can keep, and that its protocols can carry.
+/// The advertisement of a server: a status that the server achieves, and that its protocols can carry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advertisement {
     status: DeepStatus<'static>,
@@ -47,21 +47,22 @@ pub struct Advertisement {
     ehlo: Option<String>,
 }
 
-/// Why a status is not advertised.
+/// The reason why a status cannot be advertised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotAdvertisable {
-    /// The server does not keep these tags, or it is not known whether it does. Clients that latch them could
-    /// not connect again.
+#[non_exhaustive]
+pub enum AdvertiseError {
+    /// The server does not achieve these tags, or it is not known whether it does. Clients that latch them could not
+    /// connect again.
     NotKept(Vec<SecurityTag<'static>>),
-    /// The protocol cannot carry it.
+    /// The protocol cannot carry the status.
     Protocol(MailProtocol, EncodeError),
 }
 
-impl fmt::Display for NotAdvertisable {
+impl fmt::Display for AdvertiseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotKept(tags) => {
-                f.write_str("the server does not keep:")?;
+                f.write_str("the server does not achieve:")?;
                 tags.iter().try_for_each(|tag| write!(f, " {tag}"))
             }
             Self::Protocol(protocol, error) => write!(f, "{protocol}: {error}"),
@@ -69,24 +70,24 @@ impl fmt::Display for NotAdvertisable {
     }
 }
 
-impl core::error::Error for NotAdvertisable {}
+impl core::error::Error for AdvertiseError {}
 
-/// What a provider should see to in what it advertises, though nothing breaks.
+/// A recommendation about an advertisement that works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
-    /// "MSPs SHOULD advertise a DEEP status that includes tls10", section 10.6.
+    /// The status lacks tls10: "MSPs SHOULD advertise a DEEP status that includes tls10", section 10.6.
     NoTls10,
-    /// And tls-cert, section 10.6.
+    /// The status lacks tls-cert, section 10.6.
     NoTlsCert,
-    /// And an https URL, section 10.6.
+    /// The status lacks an https URL, section 10.6.
     NoUrl,
-    /// The URL cannot be reached when it is needed if it is at the host whose TLS fails (section 10.6: "to
+    /// The URL is at the host of the service: users cannot open it when the TLS of the host fails (section 10.6: "to
     /// inform clients of service outages").
     UrlAtThisHost,
-    /// A tag stands twice.
+    /// The status has a tag twice.
     Repeated(SecurityTag<'static>),
-    /// There is more than one URL; section 5.3 speaks of one, and clients keep the first.
+    /// The status has more than one URL. Section 5.3 mentions one, and clients use the first.
     MoreUrls,
 }
 
@@ -96,45 +97,56 @@ impl fmt::Display for Advice {
             Self::NoTls10 => "tls10 should be advertised",
             Self::NoTlsCert => "tls-cert should be advertised",
             Self::NoUrl => "an https URL should be advertised",
-            Self::UrlAtThisHost => "the URL is at the host itself",
-            Self::Repeated(tag) => return write!(f, "{tag} stands twice"),
-            Self::MoreUrls => "there is more than one URL",
+            Self::UrlAtThisHost => "the URL should be at another host than the service",
+            Self::Repeated(tag) => return write!(f, "{tag} appears twice"),
+            Self::MoreUrls => "the status has more than one URL",
         })
     }
 }
 
-/// Whether `tls` of a report is believed: the cipher suite of the client's connection to a proxy.
+/// The trust in `tls` of a report: the cipher suite of the client's connection to a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TlsField {
-    /// It is not: the peer may be anybody, and is taken out of the report.
+    /// The field is removed from the report: the peer can be any client.
     #[default]
     Ignore,
-    /// It is: the peer is our own proxy, "over a fully private secure network" (section 7.1), which removes
-    /// what clients send ([`forward_id`](crate::forward_id)).
+    /// The field is kept: the peer is a proxy of the same operator, "over a fully private secure network" (section 7.1),
+    /// which removes the field from commands of clients ([`Forwarded`](crate::proxy::Forwarded)).
     Trust,
 }
 
-/// What a server answers, and what it learnt.
+/// The codes in replies of SMTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReplyCodes {
+    /// Basic codes (RFC 5321).
+    #[default]
+    Basic,
+    /// Enhanced status codes (RFC 2034) after the basic ones.
+    Enhanced,
+}
+
+/// The server's answer to a report, and the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Answer {
     /// The response or reply, each line with its CRLF.
     pub response: String,
-    /// What the client reports, for a [`ReportSink`](crate::ReportSink); or why it is not read.
+    /// The report, for a `ReportSink` of the feature `reports`; or the reason why it is malformed.
     pub report: Result<ClientReport, ParseError>,
 }
 
 impl Advertisement {
     /// Checks that a status can be advertised.
     ///
-    /// `facts` are those of a connection to this very service that an up-to-date client makes, e.g. of a
-    /// probe; they say which tags the server keeps. What the server logs in with counts too. A tag that means
-    /// nothing to `facilities` is refused: nobody knows whether the server keeps it.
+    /// `facts` are the facts of a connection of an up-to-date client to the service, e.g. of a probe: they decide which
+    /// tags the server achieves. The login of the probe counts too. A tag that `facilities` do not know is refused: it is
+    /// not known whether the server achieves it.
     ///
     /// ```
     /// use deep_latch::{
-    ///     Advertisement, AdvertisementConfig, ChainVerdict, DaneVerdict, DeepStatus, Facilities,
-    ///     IdentityVerdict, NotAdvertisable, MailProtocol, ProtocolVersion, SecurityTag, SessionFacts, TlsFacts,
+    ///     Advertisement, DeepStatus, Facilities, MailProtocol, SecurityTag, TlsFacts,
+    ///     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, SessionFacts},
+    ///     server::{AdvertiseError, AdvertisementConfig},
     /// };
     ///
     /// let probe = SessionFacts {
@@ -158,24 +170,25 @@ impl Advertisement {
     ///
     /// config.status = DeepStatus::parse("tls-cert tls-dane-tlsa")?;
     /// let refused = Advertisement::try_new(&config, &Facilities::new(), &probe);
-    /// let not_kept = NotAdvertisable::NotKept(vec![SecurityTag::TLS_DANE_TLSA]);
+    /// let not_kept = AdvertiseError::NotKept(vec![SecurityTag::TLS_DANE_TLSA]);
     /// assert_eq!(refused, Err(not_kept));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// When the server does not keep a tag, or one of the protocols cannot carry the status.
+    /// Returns [`AdvertiseError::NotKept`] if the server does not achieve a tag, and [`AdvertiseError::Protocol`] if one of
+    /// the protocols cannot carry the status.
     pub fn try_new(
         config: &AdvertisementConfig,
         facilities: &Facilities,
         facts: &SessionFacts,
-    ) -> Result<Self, NotAdvertisable> {
+    ) -> Result<Self, AdvertiseError> {
         let not_kept =
             |tag: &SecurityTag<'_>| facilities.achieves(facts, tag) != Achievement::Achieved;
         let not_kept: Vec<_> = config.status.tags().filter(not_kept).collect();
         if !not_kept.is_empty() {
             let not_kept = not_kept.into_iter().map(SecurityTag::into_owned);
-            return Err(NotAdvertisable::NotKept(not_kept.collect()));
+            return Err(AdvertiseError::NotKept(not_kept.collect()));
         }
         let status = &config.status;
         let by = |protocol, line: Result<String, EncodeError>| {
@@ -184,25 +197,31 @@ impl Advertisement {
                 .contains(&protocol)
                 .then_some(line)
                 .transpose()
-                .map_err(|error| NotAdvertisable::Protocol(protocol, error))
+                .map_err(|error| AdvertiseError::Protocol(protocol, error))
         };
         Ok(Self {
             status: status.clone(),
             id: by(MailProtocol::Imap, id_line(config))?,
-            capa: by(MailProtocol::Pop, capa_line(status))?,
-            ehlo: by(MailProtocol::Smtp, ehlo_keyword(status))?,
+            capa: by(
+                MailProtocol::Pop,
+                CapaLine::try_new(status.clone()).map(|it| it.to_string()),
+            )?,
+            ehlo: by(
+                MailProtocol::Smtp,
+                EhloLine::try_new(status.clone()).map(|it| it.to_string()),
+            )?,
         })
     }
 
-    /// The status.
+    /// Returns the status.
     #[must_use]
     pub const fn status(&self) -> &DeepStatus<'static> {
         &self.status
     }
 
-    /// What the provider should see to, for a server of this name.
+    /// Returns recommendations for a server of this name.
     #[must_use]
-    pub fn advice(&self, host: &crate::Host) -> Vec<Advice> {
+    pub fn advice(&self, host: &Host) -> Vec<Advice> {
         let mut advice = Vec::new();
         let mut tags: Vec<SecurityTag<'_>> = Vec::new();
         let mut urls = 0_usize;
@@ -233,8 +252,8 @@ impl Advertisement {
         advice
     }
 
-    /// What IMAP adds to the list of capabilities, if it is one of the protocols: `DEEP`, and `ID`, without
-    /// which there is no DEEP.
+    /// Returns the words that IMAP adds to the list of capabilities, if it is one of the protocols: `DEEP`, and `ID`, which
+    /// DEEP requires.
     #[must_use]
     pub const fn imap_capabilities(&self) -> Option<&'static str> {
         match self.id {
@@ -243,13 +262,13 @@ impl Advertisement {
         }
     }
 
-    /// The line that POP adds to the answer to CAPA, without CRLF, if it is one of the protocols.
+    /// Returns the line that POP adds to the answer to CAPA, without CRLF, if it is one of the protocols.
     #[must_use]
     pub fn capa_line(&self) -> Option<&str> {
         self.capa.as_deref()
     }
 
-    /// The line that SMTP adds to the answer to EHLO, without code and CRLF, if it is one of the protocols.
+    /// Returns the line that SMTP adds to the answer to EHLO, without code and CRLF, if it is one of the protocols.
     #[must_use]
     pub fn ehlo_line(&self) -> Option<&str> {
         self.ehlo.as_deref()
@@ -257,13 +276,15 @@ impl Advertisement {
 
     /// Answers IMAP's ID command (section 7.1), if IMAP is one of the protocols.
     ///
-    /// `BAD` is for what is not of the command's syntax. A value that this draft gives a form, and that is not
-    /// of it, loses the report and nothing else: "servers MUST provide this information in response to an ID
+    /// `BAD` is the answer to a syntax error of the command. If only a value does not have the form of the draft, the
+    /// report is lost, but the answer has the status: "servers MUST provide this information in response to an ID
     /// command".
     ///
     /// ```
-    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, MailProtocol, SessionFacts};
-    /// use deep_latch::{IdCommand, SecurityTag, TlsField};
+    /// # use deep_latch::{
+    /// #     Advertisement, Facilities, MailProtocol, facts::SessionFacts, server::AdvertisementConfig,
+    /// # };
+    /// use deep_latch::{SecurityTag, imap::IdCommand, server::TlsField};
     /// # let config = AdvertisementConfig {
     /// #     name: Some("Demo Server".into()),
     /// #     protocols: vec![MailProtocol::Imap],
@@ -291,7 +312,7 @@ impl Advertisement {
             },
             Ok(parameters) => Answer {
                 response: format!("{id}{tag} OK ID completed\r\n"),
-                report: report_of(&parameters)
+                report: ClientReport::from_id_parameters(&parameters)
                     .map_err(|error| command.moved(error))
                     .map(|report| tls.applied(report)),
             },
@@ -299,10 +320,11 @@ impl Advertisement {
     }
 
     /// Answers SMTP's CLIENT command (section 7.3), a line without its CRLF, if SMTP is one of the protocols.
-    /// `enhanced`: the server advertises ENHANCEDSTATUSCODES (RFC 2034).
+    /// `codes` are enhanced if the server advertises ENHANCEDSTATUSCODES (RFC 2034).
     ///
     /// ```
-    /// # use deep_latch::{Advertisement, AdvertisementConfig, Facilities, MailProtocol, SessionFacts, TlsField};
+    /// # use deep_latch::{Advertisement, Facilities, MailProtocol, facts::SessionFacts};
+    /// # use deep_latch::server::{AdvertisementConfig, ReplyCodes, TlsField};
     /// # let config = AdvertisementConfig {
     /// #     protocols: vec![MailProtocol::Smtp],
     /// #     ..AdvertisementConfig::default()
@@ -310,14 +332,15 @@ impl Advertisement {
     /// # let facts = SessionFacts::default();
     /// # let advertisement = Advertisement::try_new(&config, &Facilities::new(), &facts)?;
     /// let line = b"CLIENT name=demo_submit version=1.5 latch=tls10,tls-cert";
-    /// let answer = advertisement.answer_client(line, TlsField::Ignore, false).ok_or("no SMTP")?;
+    /// let answer = advertisement.answer_client(line, TlsField::Ignore, ReplyCodes::Basic).ok_or("no SMTP")?;
     /// assert_eq!(answer.response, "250 OK\r\n");
-    /// let answer = advertisement.answer_client(b"CLIENT latch=", TlsField::Ignore, true).ok_or("no SMTP")?;
+    /// let line = b"CLIENT latch=";
+    /// let answer = advertisement.answer_client(line, TlsField::Ignore, ReplyCodes::Enhanced).ok_or("no SMTP")?;
     /// assert_eq!(answer.response, "501 5.5.4 Syntax error in parameters\r\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn answer_client(&self, line: &[u8], tls: TlsField, enhanced: bool) -> Option<Answer> {
+    pub fn answer_client(&self, line: &[u8], tls: TlsField, codes: ReplyCodes) -> Option<Answer> {
         self.ehlo.as_deref()?;
         // RFC 5321 section 4.1.1: white space at the end is tolerated.
         let end = line
@@ -326,13 +349,13 @@ impl Advertisement {
         let line = line.get(..end.map_or(0, |end| end.saturating_add(1)));
         let report = core::str::from_utf8(line.unwrap_or_default())
             .map_err(|error| ParseError::new(ErrorKind::Character, "deep-cmd", error.valid_up_to()))
-            .and_then(parse_client)
+            .and_then(ClientReport::parse_client_command)
             .map(|report| tls.applied(report));
-        let response = match (&report, enhanced) {
-            (Ok(_), false) => "250 OK\r\n",
-            (Ok(_), true) => "250 2.0.0 OK\r\n",
-            (Err(_), false) => "501 Syntax error in parameters\r\n",
-            (Err(_), true) => "501 5.5.4 Syntax error in parameters\r\n",
+        let response = match (&report, codes) {
+            (Ok(_), ReplyCodes::Basic) => "250 OK\r\n",
+            (Ok(_), ReplyCodes::Enhanced) => "250 2.0.0 OK\r\n",
+            (Err(_), ReplyCodes::Basic) => "501 Syntax error in parameters\r\n",
+            (Err(_), ReplyCodes::Enhanced) => "501 5.5.4 Syntax error in parameters\r\n",
         };
         Some(Answer {
             response: response.to_string(),
@@ -350,21 +373,21 @@ impl TlsField {
     }
 }
 
-/// `* ID (...)`, with its CRLF.
+/// Returns `* ID (...)`, with its CRLF.
 fn id_line(config: &AdvertisementConfig) -> Result<String, EncodeError> {
     for (field, text) in [("name", &config.name), ("version", &config.version)] {
-        // A line break would be written as a literal, which some clients cannot read.
+        // A line break would be written as a literal, which some clients do not support.
         let text = text.as_deref().unwrap_or_default();
         if !text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
-            return Err(EncodeError::new(ErrorKind::Character, field));
+            return Err(EncodeError::new(EncodeErrorKind::Character, field));
         }
     }
     let (name, version) = (config.name.as_deref(), config.version.as_deref());
-    let parameters = status_parameters(&config.status, config.field_names, name, version)?;
+    let parameters = IdParameters::of_status(&config.status, config.field_names, name, version)?;
     Ok(format!("* ID {parameters}\r\n"))
 }
 
-/// The host of a URL that was read.
+/// Returns the host of a URL that was parsed before.
 fn url_host(url: &str) -> &str {
     let uri = fluent_uri::Uri::parse(url).ok();
     let authority = uri.and_then(|uri| uri.authority());

@@ -1,4 +1,4 @@
-//! `security-tag`, draft-newman-email-deep-02 section 5.1, and lists of them.
+//! Security tags, draft-newman-email-deep-02 section 5.1, and lists of them.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::{
@@ -15,10 +15,14 @@ use crate::{
 /// The longest `security-tag`, in bytes: `ALPHA *63(...)`.
 pub const MAX_TAG_BYTES: usize = 64;
 
-/// How many tags a list may have. The registry has four; a longer list is an attack on the reader.
+/// The most tags in a list. The registry has four; a longer list is an attack on the reader.
 pub const MAX_TAGS: usize = 64;
 
 /// `security-tag`, draft-newman-email-deep-02 section 5.1: the name of a security facility.
+///
+/// ```abnf
+/// security-tag = ALPHA *63(ALPHA / DIGIT / "-" / "_")
+/// ```
 ///
 /// Names are equal without regard to the case of letters, as all keywords of IMAP, POP and SMTP are;
 /// the spelling is kept.
@@ -30,37 +34,95 @@ impl<'a> SecurityTag<'a> {
     pub const TLS10: SecurityTag<'static> = SecurityTag(Cow::Borrowed("tls10"));
     /// TLS 1.2 or later with a key of at least 128 bits.
     pub const TLS12: SecurityTag<'static> = SecurityTag(Cow::Borrowed("tls12"));
-    /// The server's certificate was verified with PKIX, and its identity.
+    /// The server's certificate and its identity were verified with PKIX.
     pub const TLS_CERT: SecurityTag<'static> = SecurityTag(Cow::Borrowed("tls-cert"));
-    /// The server's certificate was verified with DANE, and its identity.
+    /// The server's certificate and its identity were verified with DANE.
     pub const TLS_DANE_TLSA: SecurityTag<'static> = SecurityTag(Cow::Borrowed("tls-dane-tlsa"));
 
-    /// Reads a tag that is the whole of `text`.
+    /// Parses a tag that is the whole of `text`.
     ///
     /// # Errors
-    /// When it is not a `security-tag`; the offset is that of the first byte that cannot be.
+    /// Returns an error if `text` is not a `security-tag`. Its offset is that of the first byte that the grammar
+    /// does not allow.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         rules::whole(text, "security-tag", rules::security_tag).map(Self::trusted)
     }
 
-    /// A tag that the grammar has let through.
+    /// Parses a list of one or more tags that is the whole of `text`: the value of `latch`, `latch-fail` or
+    /// `security-tags`. The error names `field`. Order and repetitions are kept.
+    ///
+    /// ```
+    /// # use deep_latch::{SecurityTag, tag::Separator};
+    /// let tags = SecurityTag::parse_list("tls10,tls-cert", Separator::Comma, "latch")?;
+    /// assert_eq!(tags, [SecurityTag::TLS10, SecurityTag::TLS_CERT]);
+    /// assert_eq!(SecurityTag::join(&tags, Separator::Space), "tls10 tls-cert");
+    /// # Ok::<(), deep_latch::ParseError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns [`ErrorKind::Empty`] for an empty text, [`ErrorKind::Limit`] for more than [`MAX_TAGS`] tags, and
+    /// the errors of [`parse`](Self::parse) for an element that is not a tag.
+    pub fn parse_list(
+        text: &'a str,
+        separator: Separator,
+        field: &'static str,
+    ) -> Result<Vec<Self>, ParseError> {
+        let mut tags = Vec::new();
+        let mut offset = 0_usize;
+        if text.is_empty() {
+            return Err(ParseError::new(ErrorKind::Empty, field, 0));
+        }
+        for part in text.split(char::from(separator.octet())) {
+            if tags.len() == MAX_TAGS {
+                let kind = ErrorKind::Limit { limit: MAX_TAGS };
+                return Err(ParseError::new(kind, field, offset));
+            }
+            tags.push(SecurityTag::parse(part).map_err(|error| error.moved(offset))?);
+            offset = offset.saturating_add(part.len()).saturating_add(1);
+        }
+        Ok(tags)
+    }
+
+    /// Writes a list as [`parse_list`](Self::parse_list) reads it. Without tags the text is empty.
+    #[must_use]
+    pub fn join<'t>(tags: impl IntoIterator<Item = &'t Self>, separator: Separator) -> String
+    where
+        'a: 't,
+    {
+        let mut text = String::new();
+        for tag in tags {
+            if !text.is_empty() {
+                text.push(char::from(separator.octet()));
+            }
+            text.push_str(tag.as_str());
+        }
+        text
+    }
+
+    /// Wraps a text that the grammar has accepted.
     pub(crate) const fn trusted(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
     }
 
-    /// The tag as it is spelt.
+    /// Returns the tag in the spelling that was read.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The same tag, independent of the text it was read from.
+    /// Returns the tag with its own copy of the text.
     #[must_use]
     pub fn into_owned(self) -> SecurityTag<'static> {
         SecurityTag(Cow::Owned(self.0.into_owned()))
     }
 
-    /// The same tag without a copy.
+    /// Returns the tag's text in lower case: the one spelling of equal tags.
+    #[must_use]
+    pub fn to_lowercase(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+
+    /// Returns the tag without a copy of the text.
     #[must_use]
     pub fn borrowed(&self) -> SecurityTag<'_> {
         SecurityTag(Cow::Borrowed(&self.0))
@@ -93,7 +155,7 @@ impl Hash for SecurityTag<'_> {
         for octet in self.0.bytes() {
             state.write_u8(octet.to_ascii_lowercase());
         }
-        // What ends a tag, as with str: so that lists of tags do not run into each other.
+        // An end mark, as str has: two lists of tags must not give the same sequence of bytes.
         state.write_u8(0xff);
     }
 }
@@ -104,7 +166,7 @@ impl fmt::Display for SecurityTag<'_> {
     }
 }
 
-/// What stands between the tags of a list.
+/// The separator of the tags in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Separator {
     /// A space: IMAP, section 7.1.
@@ -120,46 +182,4 @@ impl Separator {
             Self::Comma => b',',
         }
     }
-}
-
-/// Reads a list of one or more tags that is the whole of `text`: the value of `latch`, `latch-fail` or
-/// `security-tags`. `field` is which, for the error. Order and repetitions are kept.
-///
-/// # Errors
-/// When it is not such a list, or has more than [`MAX_TAGS`].
-pub fn parse_tags<'a>(
-    text: &'a str,
-    separator: Separator,
-    field: &'static str,
-) -> Result<Vec<SecurityTag<'a>>, ParseError> {
-    let mut tags = Vec::new();
-    let mut offset = 0_usize;
-    if text.is_empty() {
-        return Err(ParseError::new(ErrorKind::Empty, field, 0));
-    }
-    for part in text.split(char::from(separator.octet())) {
-        if tags.len() == MAX_TAGS {
-            let kind = ErrorKind::Limit { limit: MAX_TAGS };
-            return Err(ParseError::new(kind, field, offset));
-        }
-        tags.push(SecurityTag::parse(part).map_err(|error| error.moved(offset))?);
-        offset = offset.saturating_add(part.len()).saturating_add(1);
-    }
-    Ok(tags)
-}
-
-/// Writes a list as [`parse_tags`] reads it; nothing for no tags.
-#[must_use]
-pub fn join_tags<'a, 't: 'a>(
-    tags: impl IntoIterator<Item = &'a SecurityTag<'t>>,
-    separator: Separator,
-) -> String {
-    let mut text = String::new();
-    for tag in tags {
-        if !text.is_empty() {
-            text.push(char::from(separator.octet()));
-        }
-        text.push_str(tag.as_str());
-    }
-    text
 }

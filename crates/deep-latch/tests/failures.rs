@@ -1,5 +1,5 @@
 //! Every latched tag against every kind of fault: a latch is named only where its meaning in section 11.2 is
-//! not met, and a certificate, a transport and a latch that fails are told apart. Over TLS on loopback, and
+//! not met, and a certificate, a transport and a latch that fails are distinguished. Over TLS on loopback, and
 //! nothing secret leaves the client.
 
 #![allow(
@@ -13,10 +13,14 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use deep_latch::{
-    Account, Action, CertificateFault, Client, ClientOptions, DaneVerdict, Facilities,
-    HandshakeFault, Host, ImapClient, LatchConnector, LatchRecord, LatchSession, LatchStore,
-    MailStream, MemoryLatchStore, OnCertificateFailure, OnTlsaMismatch, Pause, PopClient, Protocol,
-    Rewound, RunError, SecurityTag, SmtpClient, Stage, TlsStart,
+    Facilities, Host, ImapClient, LatchRecord, LatchSession, PopClient, SecurityTag, SmtpClient,
+    client::{Client, ClientOptions, Protocol, TlsStart},
+    connection::{LatchConnector, MailStream, Pause, Rewound, RunError},
+    facility::OnTlsaMismatch,
+    facts::DaneVerdict,
+    failure::{Action, CertificateFault, HandshakeFault, Stage},
+    store::{Account, LatchStore, MemoryLatchStore},
+    verifier::OnCertificateFailure,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
@@ -35,23 +39,23 @@ use tokio_rustls::TlsAcceptor;
 
 const HOST: &str = "mail.example.com";
 
-/// What the application would send next.
+/// The command that the application would send next.
 const PASSWORD: &str = "correct horse";
 
-/// What is wrong with the server, or with the way to it.
+/// A fault of the server, or of the path to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     /// The connection is reset when the handshake begins.
     Reset,
     /// The connection is closed when the handshake begins.
     Closed,
-    /// Nothing is answered, until the time is over.
+    /// The server does not answer before the time limit.
     Silent,
     /// The server ends the handshake with this alert.
     Alert(u8),
     /// The server answers with TLS 1.1.
     Tls11,
-    /// The server speaks its protocol without TLS.
+    /// The server uses its protocol without TLS.
     Clear,
     /// A certificate of another name.
     AnotherName,
@@ -81,7 +85,7 @@ const FAULTS: [Fault; 13] = [
     Fault::TlsaDiffers,
 ];
 
-/// How the client says that it failed.
+/// The client's report of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Latch(Stage),
@@ -91,7 +95,7 @@ enum Said {
     TimeIsOver,
 }
 
-/// What section 11.2 says of a tag, and nothing where no tag is latched.
+/// The meaning of section 11.2 for a tag; no tag if none is latched.
 fn expected(latched: Option<&str>, fault: Fault) -> Said {
     let cert = latched == Some("tls-cert");
     let dane = latched == Some("tls-dane-tlsa");
@@ -267,7 +271,7 @@ fn serve(
     })
 }
 
-/// What an application does with the stream: it logs in.
+/// Logs in over the stream, as an application does.
 async fn log_in(mut stream: Rewound<MailStream<TcpStream>>) {
     let _ = stream
         .write_all(format!("LOGIN {PASSWORD}\r\n").as_bytes())
@@ -291,7 +295,9 @@ async fn connect<P: Protocol>(
     match connected {
         // What a caller is told to ask then: nothing is refused.
         Err(_) => match client.session().outcome() {
-            deep_latch::Outcome::Continue | deep_latch::Outcome::StartTls => Err(Said::TimeIsOver),
+            deep_latch::latch::Outcome::Continue | deep_latch::latch::Outcome::StartTls => {
+                Err(Said::TimeIsOver)
+            }
             other => panic!("{other:?}"),
         },
         Ok(Ok((Pause::LogIn, stream))) => {
@@ -387,7 +393,7 @@ async fn visit(
     let store = MemoryLatchStore::default();
     let account = Account::try_new("alice").unwrap();
     store.merge(&account, &record).await.unwrap();
-    let (session, _) = LatchSession::begin(record, facilities);
+    let session = LatchSession::try_new(record, facilities).unwrap();
     let options = ClientOptions {
         tls: start,
         ..ClientOptions::default()

@@ -4,7 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-use deep_latch::{CommandReader, IdParameters, MAX_ID_COMMAND_BYTES, ParseError, Received};
+use deep_latch::{
+    ParseError,
+    imap::{CommandReader, IdParameters, MAX_ID_COMMAND_BYTES, Received},
+};
 use proptest::prelude::*;
 
 type Error = (&'static str, &'static str, usize);
@@ -13,7 +16,7 @@ fn error(error: ParseError) -> Error {
     (error.kind().name(), error.field(), error.offset())
 }
 
-/// What a reader comes to.
+/// The result of a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Read {
     Continue,
@@ -34,14 +37,14 @@ fn next(reader: &mut CommandReader) -> Option<Read> {
     })
 }
 
-/// What is read of octets that come at once.
+/// Reads octets that arrive at once.
 fn read(octets: &[u8]) -> Vec<Read> {
     let mut reader = CommandReader::new();
     reader.receive(octets);
     std::iter::from_fn(|| next(&mut reader)).take(64).collect()
 }
 
-/// The same of octets that come one by one, without the continuation requests.
+/// Reads octets that arrive one by one, without the continuation requests.
 fn read_one_by_one(octets: &[u8]) -> Vec<Read> {
     let mut reader = CommandReader::new();
     let mut read = Vec::new();
@@ -356,7 +359,7 @@ fn string() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// A command is found when it is whole and not before, and what is behind it makes no difference.
+    /// A command is found once it is complete, and the octets after it make no difference.
     #[test]
     fn finds_a_command_when_it_is_whole(
         pairs in prop::collection::vec((string(), string()), 1..4),

@@ -1,13 +1,15 @@
-//! What the enumeration in `latch_model.rs` does not reach: rules that break their contract, names of hosts,
-//! and what a log is told.
+//! The latch machine beyond the enumeration in `latch_model.rs`: rules that break their contract, names of hosts,
+//! and the texts for a log.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use deep_latch::{
-    Achievement, AlreadyKnown, Authentication, Basis, CertificateFault, ChainVerdict, DaneVerdict,
-    DeepStatus, Event, Facilities, HandshakeFault, Host, IdentityVerdict, LatchRecord,
-    LatchSession, Login, MAX_HOST_BYTES, NotAHost, OnTlsaMismatch, Outcome, ProtocolVersion,
-    Reason, SecurityTag, SessionFacts, Stage, TlsFacts, Transition,
+    DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+    facility::{Achievement, Authentication, FacilityError, OnTlsaMismatch},
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion, SessionFacts},
+    failure::{CertificateFault, HandshakeFault, Stage},
+    host::{HostError, MAX_HOST_BYTES},
+    latch::{Basis, Event, Outcome, Reason, Transition},
 };
 
 fn host() -> Host {
@@ -37,12 +39,12 @@ fn always(_: &SessionFacts) -> Achievement {
 }
 
 #[test]
-fn a_rule_that_still_waits_after_login_is_not_achieved() {
+fn treats_a_rule_that_waits_after_login_as_not_achieved() {
     let mut facilities = Facilities::new();
     facilities.add(tag("x-late"), never_ready).unwrap();
     for login in [Login::Done, Login::ScramPlus] {
         let record = LatchRecord::preset(host(), [tag("x-late")]);
-        let (mut session, _) = LatchSession::begin(record, facilities.clone());
+        let mut session = LatchSession::try_new(record, facilities.clone()).unwrap();
         let step = session.step(Event::Handshake(good()));
         assert_eq!(step.outcome, Outcome::Continue);
         let step = session.step(Event::LoggedIn(login));
@@ -50,7 +52,7 @@ fn a_rule_that_still_waits_after_login_is_not_achieved() {
         assert_eq!(step.transitions, [refused]);
         // Nor is it latched.
         let record = LatchRecord::new(host());
-        let (mut session, _) = LatchSession::begin(record, facilities.clone());
+        let mut session = LatchSession::try_new(record, facilities.clone()).unwrap();
         let _ = session.step(Event::Handshake(good()));
         let _ = session.step(Event::LoggedIn(login));
         let status = DeepStatus::parse("x-late").unwrap();
@@ -64,7 +66,7 @@ fn a_rule_that_still_waits_after_login_is_not_achieved() {
 }
 
 #[test]
-fn a_rule_is_not_asked_without_tls() {
+fn achieves_no_added_tag_without_tls() {
     let mut facilities = Facilities::new();
     facilities.add(tag("x-any"), always).unwrap();
     let achieves = |tls: Option<TlsFacts>| {
@@ -81,36 +83,44 @@ fn a_rule_is_not_asked_without_tls() {
 }
 
 #[test]
-fn facilities_differ_by_what_they_do_with_tlsa_records_that_contradict() {
-    let go_on = Facilities::new().on_tlsa_mismatch(OnTlsaMismatch::GoOn);
-    assert_ne!(go_on, Facilities::new());
-    assert_eq!(
+fn refuses_contradicting_tlsa_records_unless_told_to_continue() {
+    let contradicted = TlsFacts {
+        dane: DaneVerdict::Differs,
+        ..good()
+    };
+    let outcome = |facilities| {
+        let session = LatchSession::try_new(LatchRecord::new(host()), facilities);
+        session
+            .unwrap()
+            .step(Event::Handshake(contradicted))
+            .outcome
+    };
+    for facilities in [
+        Facilities::default(),
         Facilities::new().on_tlsa_mismatch(OnTlsaMismatch::Refuse),
-        Facilities::default()
-    );
+    ] {
+        let Outcome::RefuseCertificate(failure) = outcome(facilities) else {
+            panic!("not refused");
+        };
+        assert_eq!(failure.fault(), CertificateFault::Dane);
+    }
+    let go_on = Facilities::new().on_tlsa_mismatch(OnTlsaMismatch::GoOn);
+    assert_eq!(outcome(go_on), Outcome::Continue);
 }
 
 #[test]
-fn a_meaning_is_given_once() {
+fn refuses_a_second_meaning_of_a_tag() {
     let mut facilities = Facilities::new();
     let twice = ["tls10", "TLS12", "tls-cert", "Tls-Dane-Tlsa"];
     for name in twice {
-        assert_eq!(facilities.add(tag(name), always), Err(AlreadyKnown));
+        assert_eq!(facilities.add(tag(name), always), Err(FacilityError));
     }
     assert_eq!(facilities.add(tag("x"), never_ready), Ok(()));
     for name in ["x", "X"] {
-        assert_eq!(facilities.add(tag(name), always), Err(AlreadyKnown));
+        assert_eq!(facilities.add(tag(name), always), Err(FacilityError));
     }
     let tags: Vec<_> = facilities.tags().map(|tag| tag.to_string()).collect();
     assert_eq!(tags, ["tls10", "tls12", "tls-cert", "tls-dane-tlsa", "x"]);
-    // Equal are those that decide alike.
-    let mut other = Facilities::new();
-    assert_ne!(facilities, other);
-    other.add(tag("x"), always).unwrap();
-    assert_ne!(facilities, other);
-    let mut same = Facilities::new();
-    same.add(tag("X"), never_ready).unwrap();
-    assert_eq!(facilities, same);
 }
 
 #[test]
@@ -158,12 +168,12 @@ fn hosts_have_one_spelling() {
         &too_long,
     ];
     for name in bad {
-        assert_eq!(spelling(name), Err(NotAHost), "{name}");
+        assert_eq!(spelling(name), Err(HostError), "{name}");
     }
 }
 
 #[test]
-fn a_record_takes_nothing_from_another_hosts() {
+fn ignores_records_of_other_hosts_in_a_merge() {
     let mut record = LatchRecord::preset(host(), [tag("tls10")]);
     let before = record.clone();
     let other = Host::try_new("smtp.example.com").unwrap();
@@ -177,7 +187,7 @@ fn a_record_takes_nothing_from_another_hosts() {
 }
 
 #[test]
-fn a_log_is_told_what_changed_and_why() {
+fn describes_each_transition_for_a_log() {
     let tags = || vec![tag("tls10"), tag("tls-cert")];
     let status = || DeepStatus::parse("tls10 <https://a.example/>").unwrap();
     let by = |by| Transition::Latched(tag("tls12"), Basis::Authenticated(by));
@@ -224,7 +234,7 @@ fn a_log_is_told_what_changed_and_why() {
         ),
         (
             Transition::Withdrawn,
-            "no status advertised any more; latches stay",
+            "the server advertises no status any more; latches stay",
         ),
         (
             Transition::CertificateRefused(CertificateFault::Dane),
@@ -236,7 +246,7 @@ fn a_log_is_told_what_changed_and_why() {
         ),
         (
             Transition::HandshakeFailed(HandshakeFault::Server),
-            "the handshake failed: the server ended it",
+            "the handshake failed: the server ended the handshake",
         ),
         (
             Transition::HandshakeFailed(HandshakeFault::Negotiation),
@@ -268,9 +278,9 @@ fn a_log_is_told_what_changed_and_why() {
 }
 
 #[test]
-fn a_user_is_told_what_failed_without_a_word_of_the_server() {
+fn describes_failures_without_text_of_the_server() {
     let record = LatchRecord::preset(host(), [tag("tls10"), tag("tls-cert")]);
-    let (mut session, _) = LatchSession::begin(record, Facilities::new());
+    let mut session = LatchSession::try_new(record, Facilities::new()).unwrap();
     let mut other = session.clone();
     let Outcome::Refuse(failure) = session.step(Event::NoTls).outcome else {
         panic!("not refused");
@@ -291,6 +301,6 @@ fn a_user_is_told_what_failed_without_a_word_of_the_server() {
     assert_eq!(*failure.host(), host());
     assert_eq!(
         failure.to_string(),
-        "imap.example.com: the connection lacks what was latched: tls-cert tls10"
+        "imap.example.com: the connection does not satisfy latched tags: tls-cert tls10"
     );
 }

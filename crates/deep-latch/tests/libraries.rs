@@ -11,9 +11,13 @@ use std::{
 
 use async_imap::{Authenticator, types::UnsolicitedResponse};
 use deep_latch::{
-    Account, ClientError, ClientEvent, ClientOptions, Facilities, Host, ImapClient, ImapLoginError,
-    LatchConnector, LatchRecord, LatchSession, LatchStore, Login, MemoryLatchStore,
-    OnCertificateFailure, RunError, SecurityTag, SmtpClient, SmtpConnectionError,
+    DeepStatus, Facilities, Host, ImapClient, LatchRecord, LatchSession, SecurityTag, SmtpClient,
+    client::{ClientError, ClientEvent, ClientOptions},
+    connection::{ImapLoginError, LatchConnector, RunError, SmtpConnectionError},
+    facts::Login,
+    latch::Transition,
+    store::{Account, LatchStore, MemoryLatchStore},
+    verifier::OnCertificateFailure,
 };
 use lettre::{
     address::Envelope,
@@ -68,7 +72,7 @@ impl World {
     }
 }
 
-/// What the server says, and where it is cut in two. `TAG` is the tag of the line that it answers.
+/// The server's octets, and the place where they are split. `TAG` is the tag of the line that it answers.
 #[derive(Clone)]
 struct Said(String, usize);
 
@@ -141,7 +145,7 @@ fn account() -> Account {
 async fn session(store: &dyn LatchStore) -> LatchSession {
     let host = Host::try_new(HOST).unwrap();
     let record = store.load(&account(), &host).await.unwrap();
-    LatchSession::begin(record, Facilities::new()).0
+    LatchSession::try_new(record, Facilities::new()).unwrap()
 }
 
 async fn imap(store: &dyn LatchStore) -> ImapClient {
@@ -186,7 +190,7 @@ async fn read_mail(
 }
 
 #[tokio::test]
-async fn nothing_is_asked_after_login_where_the_status_came_before_it() {
+async fn asks_nothing_after_login_if_the_status_is_known() {
     let world = World::new();
     let login = "TAG OK in\r\n* 2 EXISTS\r\n";
     for at in 0..=login.len() + 2 {
@@ -210,7 +214,7 @@ async fn nothing_is_asked_after_login_where_the_status_came_before_it() {
 }
 
 #[tokio::test]
-async fn deep_that_is_advertised_after_login_alone_is_asked_for_through_async_imap() {
+async fn asks_through_async_imap_for_deep_after_login() {
     let world = World::new();
     // As it may come: in the answer to LOGIN, in CAPABILITY; with lines that straddle the reads.
     let login = "TAG OK in\r\n* 2 EXISTS\r\n";
@@ -283,7 +287,7 @@ impl Authenticator for Scram {
 }
 
 #[tokio::test]
-async fn a_login_that_vouches_for_the_server_makes_its_status_count() {
+async fn records_the_status_after_a_login_that_authenticates_the_server() {
     // The certificate is of another name.
     let world = World::of("other.example.com");
     let connector = world
@@ -306,18 +310,14 @@ async fn a_login_that_vouches_for_the_server_makes_its_status_count() {
     let done = connection.authenticate("SCRAM-SHA-1-PLUS", Scram, Login::ScramPlus);
     let (session, events) = done.await.unwrap();
     drop(session);
-    let events: Vec<_> = events.iter().map(ClientEvent::to_string).collect();
-    let recorded = "status recorded: tls12 <https://a.example/>";
-    assert_eq!(
-        events.last().map(String::as_str),
-        Some(recorded),
-        "{events:?}"
-    );
+    let status = DeepStatus::parse("tls12 <https://a.example/>").unwrap();
+    let recorded = ClientEvent::Transition(Transition::Recorded(status));
+    assert_eq!(events.last(), Some(&recorded), "{events:?}");
     assert_eq!(served.await.unwrap().len(), 3);
 }
 
 #[tokio::test]
-async fn a_login_that_is_refused_and_a_greeting_that_needs_none_are_errors() {
+async fn returns_errors_for_a_refused_login_and_for_preauth() {
     let world = World::new();
     let store = MemoryLatchStore::default();
     let account = account();
@@ -349,7 +349,7 @@ async fn a_login_that_is_refused_and_a_greeting_that_needs_none_are_errors() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_silent_is_given_up() {
+async fn limits_the_time_of_a_silent_server() {
     let world = World::new();
     let connector = world
         .connector
@@ -424,7 +424,7 @@ async fn smtp(store: &dyn LatchStore) -> SmtpClient {
 }
 
 #[tokio::test]
-async fn lettre_gets_the_greeting_as_it_came_and_sends_mail() {
+async fn gives_lettre_the_greeting_and_sends_mail() {
     let world = World::new();
     let greeting = "220-mail.example.com ESMTP\r\n220 ready\r\n";
     for at in 0..=greeting.len() {
@@ -468,7 +468,7 @@ async fn lettre_gets_the_greeting_as_it_came_and_sends_mail() {
 }
 
 #[tokio::test]
-async fn no_command_of_lettre_waits_for_ever() {
+async fn limits_the_time_of_each_command_of_lettre() {
     let world = World::new();
     let store = MemoryLatchStore::default();
     let account = account();

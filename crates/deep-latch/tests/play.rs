@@ -1,4 +1,4 @@
-//! A client that a script plays the server for: what it sends, stores and comes to.
+//! A client whose server follows a script: the octets that it sends, the records that it stores, and its end.
 
 #![allow(
     dead_code,
@@ -13,9 +13,12 @@
 )]
 
 use deep_latch::{
-    CertificateFailure, ChainVerdict, Client, ClientError, ClientEvent, DaneVerdict, DeepStatus,
-    Demand, Facilities, HandshakeFault, Host, IdentityVerdict, LatchFailure, LatchRecord,
-    LatchSession, Login, Outcome, Protocol, ProtocolVersion, SecurityTag, TlsFacts,
+    DeepStatus, ErrorKind, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+    client::{Client, ClientError, ClientEvent, Demand, Protocol},
+    facility::Authentication,
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion},
+    failure::{CertificateFailure, HandshakeFault, LatchFailure},
+    latch::{Basis, Outcome, Reason, Transition},
 };
 
 pub const HOST: &str = "mail.example.com";
@@ -44,30 +47,30 @@ pub fn record(tags: &[&'static str]) -> LatchRecord {
 pub fn session_with_status(status: &str) -> LatchSession {
     let mut first = session(&[]);
     for event in [
-        deep_latch::Event::Handshake(GOOD),
-        deep_latch::Event::Status(&DeepStatus::parse(status).unwrap()),
+        deep_latch::latch::Event::Handshake(GOOD),
+        deep_latch::latch::Event::Status(&DeepStatus::parse(status).unwrap()),
     ] {
         assert_eq!(first.step(event).outcome, Outcome::Continue);
     }
-    LatchSession::begin(first.record().clone(), Facilities::new()).0
+    LatchSession::try_new(first.record().clone(), Facilities::new()).unwrap()
 }
 
 pub fn session(tags: &[&'static str]) -> LatchSession {
-    LatchSession::begin(record(tags), Facilities::new()).0
+    LatchSession::try_new(record(tags), Facilities::new()).unwrap()
 }
 
-/// What the server says, and what happens beside.
+/// The server's octets, and the other events.
 #[derive(Clone, Debug)]
 pub struct Script<'a> {
     /// Before TLS, or all if it begins at once; then over TLS; then after login.
     pub clear: &'a [u8],
     pub tls: &'a [u8],
     pub after_login: &'a [u8],
-    /// What TLS comes to; nothing if the handshake fails.
+    /// The facts of TLS; `None` if the handshake fails.
     pub facts: Option<TlsFacts>,
-    /// Why the handshake fails, if it does.
+    /// The reason why the handshake fails, if it does.
     pub fault: HandshakeFault,
-    /// Whether the client comes back after login.
+    /// The login, if the caller gives the connection back after it.
     pub login: Option<Login>,
 }
 
@@ -93,15 +96,15 @@ pub enum End {
     Failed(ClientError),
 }
 
-/// What came of it.
+/// The result of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Played {
-    /// What the client sent: in clear, over TLS, after login.
+    /// The client's octets: in clear, over TLS, after login.
     pub sent: [String; 3],
     pub stored: Vec<LatchRecord>,
-    pub events: Vec<String>,
+    pub events: Vec<ClientEvent>,
     pub end: End,
-    /// What it gave back, and what it never took.
+    /// The octets that the client gave back or never took.
     pub left: Vec<u8>,
     pub record: LatchRecord,
 }
@@ -113,6 +116,44 @@ impl Played {
 
     pub fn status(&self) -> Option<&str> {
         self.record.status().map(DeepStatus::as_str)
+    }
+}
+
+/// A tag of a server that PKIX authenticates is latched.
+pub fn latched(tag: &'static str) -> ClientEvent {
+    let basis = Basis::Authenticated(Authentication::Pkix);
+    let tag = SecurityTag::parse(tag).unwrap();
+    ClientEvent::Transition(Transition::Latched(tag, basis))
+}
+
+pub fn not_latched(tag: &'static str, reason: Reason) -> ClientEvent {
+    let tag = SecurityTag::parse(tag).unwrap();
+    ClientEvent::Transition(Transition::NotLatched(tag, reason))
+}
+
+pub fn recorded(status: &'static str) -> ClientEvent {
+    ClientEvent::Transition(Transition::Recorded(DeepStatus::parse(status).unwrap()))
+}
+
+pub const WITHDRAWN: ClientEvent = ClientEvent::Transition(Transition::Withdrawn);
+
+pub const ACCEPTED: ClientEvent = ClientEvent::Reported { accepted: true };
+
+pub const NOT_ACCEPTED: ClientEvent = ClientEvent::Reported { accepted: false };
+
+/// Returns kind, field and offset of the event of a malformed status.
+pub fn unreadable(event: &ClientEvent) -> (ErrorKind, &'static str, usize) {
+    match event {
+        ClientEvent::UnreadableStatus(error) => (error.kind(), error.field(), error.offset()),
+        event => panic!("{event:?}"),
+    }
+}
+
+/// Returns kind, field and offset of the event of an accepted deviation.
+pub fn accepted_deviation(event: &ClientEvent) -> (ErrorKind, &'static str, usize) {
+    match event {
+        ClientEvent::Leniency(error) => (error.kind(), error.field(), error.offset()),
+        event => panic!("{event:?}"),
     }
 }
 
@@ -129,8 +170,17 @@ pub fn play_in_pieces<P: Protocol>(
     let mut given_back = Vec::new();
     let end = loop {
         match client.demand() {
-            Ok(Demand::Send(bytes)) => sent[stage].push_str(&String::from_utf8(bytes).unwrap()),
-            Ok(Demand::Store) => stored.push(client.session().record().clone()),
+            Ok(Demand::Send(bytes)) => {
+                // The same until it is done.
+                assert_eq!(client.demand(), Ok(Demand::Send(bytes.clone())));
+                sent[stage].push_str(&String::from_utf8(bytes).unwrap());
+                client.sent();
+            }
+            Ok(Demand::Store) => {
+                assert_eq!(client.demand(), Ok(Demand::Store));
+                stored.push(client.session().record().clone());
+                client.stored();
+            }
             Ok(Demand::Receive) if left.is_empty() => client.end_of_input(),
             Ok(Demand::Receive) => {
                 let now;
@@ -169,7 +219,7 @@ pub fn play_in_pieces<P: Protocol>(
     Played {
         sent,
         stored,
-        events: events.iter().map(ClientEvent::to_string).collect(),
+        events,
         left: match end {
             End::LogIn | End::Ready => given_back,
             _ => Vec::new(),
@@ -189,7 +239,7 @@ pub fn play<P: Protocol + Clone>(client: &Client<P>, script: &Script<'_>) -> Pla
     whole
 }
 
-/// Plays what is left of a script when the server goes away behind each of its bytes: never a session, unless
+/// Plays a script that ends after each of its bytes: never a session, unless
 /// there was nothing more to wait for, and never a login.
 pub fn truncated_at_each_byte<P: Protocol + Clone>(client: &Client<P>, script: &Script<'_>) {
     let whole = play(client, script);

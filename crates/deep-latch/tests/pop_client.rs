@@ -5,11 +5,16 @@
 mod play;
 
 use deep_latch::{
-    Action, ClientError, ClientOptions, ErrorKind, Facilities, LatchSession, Login, MAX_CAPA_LINES,
-    MAX_POP_LINE_BYTES, PopClient, SecurityTag, Stage, StatusOptions, StatusUrl, TlsStart,
+    ErrorKind, Facilities, LatchSession, PopClient, SecurityTag,
+    client::{ClientError, ClientEvent, ClientOptions, TlsStart},
+    facts::Login,
+    failure::{Action, Stage},
+    pop::{MAX_CAPA_LINES, MAX_POP_LINE_BYTES},
+    status::{StatusOptions, StatusUrl},
 };
 use play::{
-    End, Played, Script, UNVERIFIED, play, session, session_with_status, truncated_at_each_byte,
+    End, Played, Script, UNVERIFIED, accepted_deviation, play, recorded, session,
+    session_with_status, truncated_at_each_byte, unreadable,
 };
 
 fn client(tags: &[&'static str], tls: TlsStart) -> PopClient {
@@ -42,7 +47,7 @@ const EXAMPLE: &str = concat!(
 );
 
 #[test]
-fn the_example_latches_and_records() {
+fn latches_and_records_the_example() {
     let script = Script {
         tls: EXAMPLE.as_bytes(),
         after_login: b"+OK 0 messages\r\n",
@@ -69,7 +74,7 @@ fn the_example_latches_and_records() {
 }
 
 #[test]
-fn after_scram_plus_the_status_that_was_read_is_recorded() {
+fn records_the_known_status_after_scram_plus() {
     let script = Script {
         tls: EXAMPLE.as_bytes(),
         facts: Some(UNVERIFIED),
@@ -112,7 +117,7 @@ fn stls_forgets_what_was_said_before_it_and_asks_again() {
 }
 
 #[test]
-fn what_follows_the_answer_to_stls_in_clear_ends_the_connection() {
+fn rejects_text_in_clear_after_the_answer_to_stls() {
     for injected in ["+OK\r\nDEEP tls12\r\n.\r\n", "\r\n", "x"] {
         let clear = format!("{BEFORE_TLS}{injected}");
         let script = Script {
@@ -163,7 +168,7 @@ fn stls_that_is_stripped_or_refused_ends_the_connection() {
 }
 
 #[test]
-fn tls10_that_is_advertised_in_clear_is_insisted_on() {
+fn requires_tls10_that_is_advertised_in_clear() {
     let script = Script {
         clear: b"+OK hi\r\n+OK list\r\nDEEP tls10\r\n.\r\n",
         ..Script::default()
@@ -174,7 +179,7 @@ fn tls10_that_is_advertised_in_clear_is_insisted_on() {
 }
 
 #[test]
-fn a_latch_failure_sends_nothing() {
+fn sends_nothing_after_a_latch_failure() {
     let script = Script {
         tls: EXAMPLE.as_bytes(),
         facts: Some(UNVERIFIED),
@@ -187,7 +192,7 @@ fn a_latch_failure_sends_nothing() {
     };
     assert_eq!(failure.tags(), [SecurityTag::TLS_CERT]);
     assert_eq!(played.sent, ["", "", ""]);
-    assert_eq!(played.events.last().unwrap(), "not reported");
+    assert_eq!(played.events.last(), Some(&ClientEvent::NotReported));
     let clear = Script {
         clear: BEFORE_TLS.as_bytes(),
         ..script
@@ -198,18 +203,18 @@ fn a_latch_failure_sends_nothing() {
 }
 
 #[test]
-fn a_rule_that_login_breaks_refuses() {
+fn refuses_after_a_login_that_breaks_a_rule() {
     let tag = SecurityTag::parse("x-scram").unwrap();
     let mut facilities = Facilities::new();
     facilities
         .add(tag.clone(), |facts| match facts.login {
-            None => deep_latch::Achievement::AfterLogin,
-            Some(Login::ScramPlus) => deep_latch::Achievement::Achieved,
-            Some(Login::Done) => deep_latch::Achievement::NotAchieved,
+            None => deep_latch::facility::Achievement::AfterLogin,
+            Some(Login::ScramPlus) => deep_latch::facility::Achievement::Achieved,
+            Some(Login::Done) => deep_latch::facility::Achievement::NotAchieved,
         })
         .unwrap();
     let record = play::record(&["x-scram"]);
-    let (session, _) = LatchSession::begin(record, facilities);
+    let session = LatchSession::try_new(record, facilities).unwrap();
     let client = PopClient::new(session, ClientOptions::default());
     for (login, refused) in [(Login::Done, true), (Login::ScramPlus, false)] {
         let script = Script {
@@ -232,47 +237,51 @@ fn a_rule_that_login_breaks_refuses() {
 }
 
 #[test]
-fn a_status_is_read_from_the_list_alone() {
-    for (list, latched, event) in [
+fn reads_the_status_from_the_list_only() {
+    for (list, latched, error) in [
         ("..\r\nDEEP tls12\r\n", 1, None),
         (".DEEP tls12\r\n", 1, None),
         ("deep tls12\r\n", 1, None),
-        ("DEEP\r\n", 0, Some("status recorded: ")),
+        ("DEEP\r\n", 0, None),
         ("XDEEP tls12\r\n", 0, None),
         (" DEEP tls12\r\n", 0, None),
         (
             "DEEP tls12\r\nDEEP tls12\r\n",
             0,
-            Some("status not read: DEEP: twice at byte 0"),
+            Some((ErrorKind::Duplicate, "DEEP", 0)),
         ),
         (
             "DEEP tls12 \r\nDEEP tls12\r\n",
             0,
-            Some("status not read: DEEP: twice at byte 0"),
+            Some((ErrorKind::Duplicate, "DEEP", 0)),
         ),
         (
             "DEEP tls12  x\r\n",
             0,
-            Some("status not read: deep-status: a blank too many at byte 11"),
+            Some((ErrorKind::ExtraSpace, "deep-status", 11)),
         ),
     ] {
         let server = format!("+OK hi\r\n+OK list\r\n{list}.\r\n");
         let played = implicit(&[], &server);
         assert_eq!(played.end, End::LogIn, "{list}");
         assert_eq!(played.latched().len(), latched, "{list}");
-        if let Some(event) = event {
-            assert_eq!(played.events, [event], "{list}");
+        if let Some(error) = error {
+            let events: Vec<_> = played.events.iter().map(unreadable).collect();
+            assert_eq!(events, [error], "{list}");
+        }
+        if list == "DEEP\r\n" {
+            assert_eq!(played.events, [recorded("")]);
         }
     }
 }
 
 #[test]
-fn other_octets_than_ascii_matter_in_deep_only() {
+fn rejects_octets_outside_ascii_in_deep_only() {
     for (line, events) in [
         (&b"IMPLEMENTATION Caf\xe9"[..], vec![]),
         (
             &b"DEEP tls12 \xe9"[..],
-            vec!["status not read: deep-status: character outside the allowed ones at byte 11"],
+            vec![(ErrorKind::Character, "deep-status", 11)],
         ),
     ] {
         let server = [b"+OK hi\r\n+OK list\r\n", line, b"\r\n.\r\n"].concat();
@@ -282,12 +291,13 @@ fn other_octets_than_ascii_matter_in_deep_only() {
         };
         let played = play(&client(&[], TlsStart::Implicit), &script);
         assert_eq!(played.end, End::LogIn);
-        assert_eq!(played.events, events);
+        let seen: Vec<_> = played.events.iter().map(unreadable).collect();
+        assert_eq!(seen, events);
     }
 }
 
 #[test]
-fn leniency_is_told() {
+fn reports_accepted_deviations() {
     let options = ClientOptions {
         status: StatusOptions {
             allow_extra_spaces: true,
@@ -301,12 +311,12 @@ fn leniency_is_told() {
     };
     let played = play(&PopClient::new(session(&[]), options), &script);
     assert_eq!(played.latched(), ["tls12"]);
-    let event = "let through: deep-status: a blank too many at byte 11";
-    assert_eq!(played.events[0], event);
+    let deviation = (ErrorKind::ExtraSpace, "deep-status", 11);
+    assert_eq!(accepted_deviation(&played.events[0]), deviation);
 }
 
 #[test]
-fn what_is_not_due_ends_the_connection() {
+fn ends_the_connection_after_unexpected_responses() {
     for (server, error) in [
         ("-ERR busy\r\n", ClientError::Rejected),
         ("", ClientError::EndOfInput),
@@ -357,7 +367,7 @@ fn limits_are_errors() {
 }
 
 #[test]
-fn each_list_may_be_as_long_as_the_other() {
+fn limits_both_lists_of_tags_alike() {
     let lines = "X\r\n".repeat(MAX_CAPA_LINES - 1);
     let clear = format!("+OK hi\r\n+OK\r\n{lines}STLS\r\n.\r\n+OK\r\n");
     let tls = format!("+OK\r\n{lines}X\r\n.\r\n");
@@ -370,9 +380,9 @@ fn each_list_may_be_as_long_as_the_other() {
     assert_eq!(played.end, End::LogIn);
 }
 
-/// What a real server says: nginx's mail proxy.
+/// The responses of a real server: nginx's mail proxy.
 #[test]
-fn nginx_is_understood() {
+fn parses_responses_of_nginx() {
     let server = concat!(
         "+OK POP3 ready\r\n+OK Capability list follows\r\nTOP\r\nUSER\r\nUIDL\r\nRESP-CODES\r\n",
         "PIPELINING\r\nDEEP tls10 tls12 <https://www.example.com/privacy-support.html>\r\n",
@@ -384,7 +394,7 @@ fn nginx_is_understood() {
 }
 
 #[test]
-fn deep_that_is_advertised_after_login_alone_is_seen() {
+fn finds_deep_that_is_advertised_after_login_only() {
     let greeting = "+OK hi <1896.697170952@dbc.mtview.ca.us>\r\n";
     let before = [greeting, "+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n"].concat();
     for (after, latched) in [
@@ -421,14 +431,15 @@ fn deep_that_is_advertised_after_login_alone_is_seen() {
 }
 
 #[test]
-fn the_banner_and_the_capabilities_are_the_callers_to_see() {
+fn returns_the_banner_and_the_capabilities() {
     let mut client = client(&[], TlsStart::Implicit);
     client.handshake(play::GOOD);
     let banner = b"+OK hi <1896.697170952@dbc.mtview.ca.us>\r\n";
     client.receive(banner);
     client.receive(b"+OK\r\nUSER\r\nSASL PLAIN\r\n.\r\n");
     assert!(client.demand().is_ok());
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    client.sent();
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::LogIn));
     assert_eq!(client.greeting(), banner);
     assert!(client.capabilities().eq(["USER", "SASL PLAIN"]));
 }

@@ -1,8 +1,10 @@
 //! The registry of security tags: what it begins with, and what is added and changed.
 
 use deep_latch::{
-    Achievement, Facilities, Finding, IntendedUsage, Origin, Registration, Registry, SecurityTag,
-    SessionFacts,
+    Facilities, SecurityTag,
+    facility::Achievement,
+    facts::SessionFacts,
+    registry::{Finding, IntendedUsage, Origin, Registration, Registry},
 };
 
 fn registration() -> Registration<'static> {
@@ -17,7 +19,7 @@ fn registration() -> Registration<'static> {
 }
 
 #[test]
-fn the_initial_entries_are_the_tags_that_have_a_meaning() {
+fn lists_the_tags_with_a_meaning_as_initial_entries() {
     let registry = Registry::initial();
     let names: Vec<_> = registry.entries().map(|entry| &*entry.name).collect();
     let known = Facilities::new();
@@ -32,7 +34,7 @@ fn the_initial_entries_are_the_tags_that_have_a_meaning() {
 }
 
 #[test]
-fn a_registered_name_is_found_in_any_case_and_refused_in_any() {
+fn finds_registered_names_in_any_case() {
     let mut registry = Registry::initial();
     assert_eq!(registry.register(registration(), Origin::Other), Ok(()));
     let same = Registration {
@@ -46,7 +48,7 @@ fn a_registered_name_is_found_in_any_case_and_refused_in_any() {
 }
 
 #[test]
-fn what_an_expert_may_approve_is_registered_and_what_is_refused_is_not() {
+fn registers_only_what_an_expert_may_approve() {
     let mut registry = Registry::initial();
     let doubtful = Registration {
         description: "TLS 1.3 or later.".into(),
@@ -62,7 +64,7 @@ fn what_an_expert_may_approve_is_registered_and_what_is_refused_is_not() {
 }
 
 #[test]
-fn an_entry_is_updated_by_its_change_controller_without_its_submitter() {
+fn updates_entries_by_their_change_controller_only() {
     let mut registry = Registry::initial();
     assert_eq!(registry.register(registration(), Origin::Other), Ok(()));
     let changed = Registration {
@@ -88,7 +90,7 @@ fn an_entry_is_updated_by_its_change_controller_without_its_submitter() {
 }
 
 #[test]
-fn a_tag_that_is_registered_but_has_no_rule_is_never_achieved() {
+fn achieves_no_registered_tag_without_a_rule() {
     let facilities = Facilities::new();
     let tag = SecurityTag::parse("tls13").expect("a tag");
     let achievement = facilities.achieves(&SessionFacts::default(), &tag);

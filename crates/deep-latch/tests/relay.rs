@@ -9,9 +9,11 @@
 )]
 
 use deep_latch::{
-    Cause, CertificateFault, Event, Facilities, HandshakeFault, Host, LatchFailure, LatchRecord,
-    LatchSession, Outcome, ParseError, RelayReply, ReplyTo, SecurityDetail, SecurityTag, Stage,
-    add_security_latch, delivery_status_blocks, security_latch_of,
+    EncodeErrorKind, Facilities, Host, LatchRecord, LatchSession, ParseError, SecurityTag,
+    dsn::{DeliveryStatusBlock, SecurityLatchField},
+    failure::{CertificateFault, HandshakeFault, LatchFailure, Stage},
+    latch::{Event, Outcome},
+    relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
 };
 use proptest::prelude::*;
 
@@ -24,15 +26,28 @@ fn tags(text: &str) -> Vec<SecurityTag<'static>> {
 /// That of a host with these latches, all of which mean nothing here or are not there.
 fn failure(host: &str, latched: &str) -> LatchFailure {
     let record = LatchRecord::preset(Host::try_new(host).unwrap(), tags(latched));
-    let (mut session, step) = LatchSession::begin(record, Facilities::new());
-    let outcome = match step.outcome {
-        Outcome::StartTls => session.step(Event::NoTls).outcome,
-        outcome => outcome,
+    let mut session = match LatchSession::try_new(record, Facilities::new()) {
+        Ok(session) => session,
+        Err(failure) => return failure,
     };
-    let Outcome::Refuse(failure) = outcome else {
-        panic!("{outcome:?}");
-    };
-    failure
+    match session.step(Event::NoTls).outcome {
+        Outcome::Refuse(failure) => failure,
+        outcome => panic!("{outcome:?}"),
+    }
+}
+
+fn field(tags: &[SecurityTag<'_>]) -> SecurityLatchField<'static> {
+    let tags = tags.iter().cloned().map(SecurityTag::into_owned);
+    SecurityLatchField::try_new(tags.collect::<Vec<_>>()).unwrap()
+}
+
+fn with_field(block: &[u8], tags: &[SecurityTag<'_>]) -> Result<Vec<u8>, ParseError> {
+    DeliveryStatusBlock::new(block).with_security_latch(&field(tags))
+}
+
+fn tags_of(block: &[u8]) -> Result<Option<Vec<SecurityTag<'_>>>, ParseError> {
+    let field = DeliveryStatusBlock::new(block).security_latch()?;
+    Ok(field.map(SecurityLatchField::into_tags))
 }
 
 fn error(error: ParseError) -> (&'static str, &'static str, usize) {
@@ -40,7 +55,7 @@ fn error(error: ParseError) -> (&'static str, &'static str, usize) {
 }
 
 #[test]
-fn the_reply_has_one_of_the_basic_codes_of_section_11_9_and_is_temporary_by_preference() {
+fn replies_with_the_codes_of_section_11_9_and_prefers_temporary_ones() {
     let failure = failure("mx.example.com", "tls12 tls-cert");
     assert_eq!(failure.stage(), Stage::NoTls);
     let other = SecurityDetail::OTHER;
@@ -81,7 +96,7 @@ fn tells_a_certificate_and_a_transport_from_a_latch_that_failed() {
     let host = Host::try_new("mx.example.com").unwrap();
     let after = |latched: &str, fault| {
         let record = LatchRecord::preset(host.clone(), tags(latched));
-        let (mut session, _) = LatchSession::begin(record, Facilities::new());
+        let mut session = LatchSession::try_new(record, Facilities::new()).unwrap();
         session.step(Event::HandshakeFailed(fault)).outcome
     };
     let (cause, to) = (Cause::Administrative, ReplyTo::Transaction);
@@ -114,7 +129,7 @@ fn tells_a_certificate_and_a_transport_from_a_latch_that_failed() {
 }
 
 #[test]
-fn a_long_reply_has_more_lines_and_none_is_too_long() {
+fn splits_long_replies_into_lines_within_the_limit() {
     let label = "x".repeat(63);
     let host = format!("{label}.{label}.{label}.{}", "y".repeat(61));
     for count in 1..=64 {
@@ -169,16 +184,16 @@ fn a_long_reply_has_more_lines_and_none_is_too_long() {
 const BLOCK: &str = "Final-Recipient: rfc822; b@c.example\r\nAction: failed\r\nStatus: 5.7.0\r\n";
 
 #[test]
-fn the_field_is_written_behind_the_others_and_read_back() {
+fn writes_the_field_after_the_others_and_reads_it_back() {
     let latches = tags("tls12 tls-cert");
-    let written = add_security_latch(BLOCK.as_bytes(), &latches).unwrap();
+    let written = with_field(BLOCK.as_bytes(), &latches).unwrap();
     let expected = format!("{BLOCK}SMTP-Security-Latch: tls12 tls-cert\r\n");
     assert_eq!(String::from_utf8(written.clone()).unwrap(), expected);
-    assert_eq!(security_latch_of(&written), Ok(Some(latches)));
-    assert_eq!(security_latch_of(BLOCK.as_bytes()), Ok(None));
+    assert_eq!(tags_of(&written), Ok(Some(latches)));
+    assert_eq!(tags_of(BLOCK.as_bytes()), Ok(None));
     // Other fields stay as they are, whatever they are.
     let odd = "X-Odd:\t a \r\n \x7f\r\nFINAL-recipient : rfc822;b@c.example\r\nX: \u{e9}\r\n";
-    let written = add_security_latch(odd.as_bytes(), &tags("x")).unwrap();
+    let written = with_field(odd.as_bytes(), &tags("x")).unwrap();
     assert_eq!(
         written,
         format!("{odd}SMTP-Security-Latch: x\r\n").as_bytes()
@@ -186,7 +201,7 @@ fn the_field_is_written_behind_the_others_and_read_back() {
 }
 
 #[test]
-fn a_field_of_many_tags_is_folded_at_78() {
+fn folds_a_field_of_many_tags_at_78() {
     let names: Vec<_> = (0..64)
         .map(|number| format!("{}{number:02}", "t".repeat(number)))
         .collect();
@@ -198,18 +213,18 @@ fn a_field_of_many_tags_is_folded_at_78() {
         .iter()
         .map(|name| SecurityTag::parse(name).unwrap())
         .collect();
-    let written = add_security_latch(BLOCK.as_bytes(), &latches).unwrap();
+    let written = with_field(BLOCK.as_bytes(), &latches).unwrap();
     let text = std::str::from_utf8(&written).unwrap();
     assert!(text.starts_with(BLOCK));
     assert!(text.lines().all(|line| line.len() <= 78));
     assert!(text.lines().count() > 20);
-    assert_eq!(security_latch_of(&written), Ok(Some(latches)));
+    assert_eq!(tags_of(&written), Ok(Some(latches)));
 }
 
 #[test]
-fn only_a_recipients_block_gets_the_field_and_once() {
+fn adds_the_field_once_and_to_recipients_only() {
     let add = |block: &str, names: &str| {
-        add_security_latch(block.as_bytes(), &tags(names))
+        with_field(block.as_bytes(), &tags(names))
             .map(drop)
             .map_err(error)
     };
@@ -224,10 +239,9 @@ fn only_a_recipients_block_gets_the_field_and_once() {
         add(&again, "tls12"),
         Err(("duplicate", "SMTP-Security-Latch", BLOCK.len()))
     );
-    assert_eq!(
-        add(BLOCK, ""),
-        Err(("empty", "smtp-security-latch", BLOCK.len()))
-    );
+    let empty = SecurityLatchField::try_new([]).unwrap_err();
+    assert_eq!(empty.kind(), EncodeErrorKind::Empty);
+    assert_eq!(empty.field(), "smtp-security-latch");
     for (block, at) in [
         ("Final-Recipient: a\n", 18),
         ("Final-Recipient: a\r\n\r\n", 20),
@@ -241,16 +255,16 @@ fn only_a_recipients_block_gets_the_field_and_once() {
             Err(("expected", "per-recipient-fields", at)),
             "{block:?}"
         );
-        let read = security_latch_of(block.as_bytes()).map_err(error);
+        let read = tags_of(block.as_bytes()).map_err(error);
         assert_eq!(read, Err(("expected", "per-recipient-fields", at)));
     }
 }
 
 #[test]
-fn a_field_that_is_malformed_is_refused() {
+fn rejects_malformed_security_latch_fields() {
     let read = |field: &str| {
         let block = format!("A: b\r\n{field}\r\nC: d\r\n");
-        security_latch_of(block.as_bytes())
+        tags_of(block.as_bytes())
             .map(|tags| tags.map(|tags| tags.len()))
             .map_err(error)
     };
@@ -278,17 +292,16 @@ fn a_field_that_is_malformed_is_refused() {
     );
     let octets = b"SMTP-Security-Latch: \xff\r\n";
     assert_eq!(
-        security_latch_of(octets).map_err(error),
+        tags_of(octets).map_err(error),
         Err(("character", "SMTP-Security-Latch", 21))
     );
 }
 
 #[test]
-fn the_blocks_of_a_notification_are_taken_apart() {
+fn splits_a_notification_into_blocks() {
     let blocks = |body: &'static str| -> Vec<&str> {
-        let blocks = delivery_status_blocks(body.as_bytes());
-        blocks
-            .map(|block| std::str::from_utf8(block).unwrap())
+        DeliveryStatusBlock::of_body(body.as_bytes())
+            .map(|block| std::str::from_utf8(block.as_bytes()).unwrap())
             .collect()
     };
     assert_eq!(blocks(""), [""; 0]);
@@ -302,7 +315,7 @@ fn the_blocks_of_a_notification_are_taken_apart() {
 
 proptest! {
     #[test]
-    fn what_is_written_into_a_block_is_read_from_it(
+    fn reads_the_field_that_was_written_into_a_block(
         before in prop::collection::vec("[A-Za-z-]{1,20}:[ -~]{0,60}(\r\n[ \t][!-~]{1,20}){0,2}", 0..4),
         latches in prop::collection::vec("[A-Za-z][A-Za-z0-9_-]{0,63}", 1..64),
     ) {
@@ -312,8 +325,8 @@ proptest! {
             block += "\r\n";
         }
         let latches = tags(&latches.join(" "));
-        let written = add_security_latch(block.as_bytes(), &latches).unwrap();
+        let written = with_field(block.as_bytes(), &latches).unwrap();
         prop_assert!(written.starts_with(block.as_bytes()));
-        prop_assert_eq!(security_latch_of(&written), Ok(Some(latches)));
+        prop_assert_eq!(tags_of(&written), Ok(Some(latches)));
     }
 }

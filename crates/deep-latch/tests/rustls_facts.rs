@@ -1,4 +1,4 @@
-//! rustls clients and servers, with server certificates of each kind: what the latch machine is told.
+//! rustls clients and servers, with server certificates of each kind: the facts for the latch machine.
 
 #![allow(
     missing_docs,
@@ -15,10 +15,11 @@ use std::{
 };
 
 use deep_latch::{
-    Action, CertificateUsage, ChainVerdict, DaneVerdict, DeepStatus, DeferredServerVerifier, Event,
-    Facilities, Host, IdentityVerdict, LatchRecord, LatchSession, OnCertificateFailure, Outcome,
-    ProtocolVersion, Reason, Requirements, SecurityTag, Stage, StillHandshaking, TlsFacts,
-    Transition, client_config, protocol_versions,
+    DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+    facts::{CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion},
+    failure::{Action, Stage},
+    latch::{Event, Outcome, Reason, Requirements, Transition},
+    verifier::{DeferredServerVerifier, HandshakeUnfinishedError, OnCertificateFailure},
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -150,12 +151,15 @@ struct Client {
 impl Client {
     fn new(trusted: &Issuer, latched: &[SecurityTag<'static>], on: OnCertificateFailure) -> Self {
         let record = LatchRecord::preset(host(), latched.iter().cloned());
-        let (latches, _) = LatchSession::begin(record, Facilities::new());
+        let latches = LatchSession::try_new(record, Facilities::new()).unwrap();
         let requirements = latches.requirements();
         let verifier = DeferredServerVerifier::new(webpki(trusted), &requirements, on);
         let verifier = Arc::new(verifier);
         let provider = Arc::new(ring::default_provider());
-        let config = client_config(provider, &requirements, verifier.clone()).unwrap();
+        let config = verifier
+            .clone()
+            .client_config(provider, &requirements)
+            .unwrap();
         Self {
             latches,
             verifier,
@@ -168,13 +172,13 @@ impl Client {
         ClientConnection::new(self.config.clone(), name).unwrap()
     }
 
-    fn facts(&self, connection: &ClientConnection) -> Result<TlsFacts, StillHandshaking> {
+    fn facts(&self, connection: &ClientConnection) -> Result<TlsFacts, HandshakeUnfinishedError> {
         let dane = DaneVerdict::NotChecked;
         self.verifier.facts(connection, &host(), now(), dane)
     }
 }
 
-/// What a client that goes on in any case learns of a server, and why one that does not fails.
+/// Returns the facts for a client that continues in any case, and the error of one that does not.
 fn seen(
     trusted: &Issuer,
     identity: &Identity,
@@ -186,7 +190,7 @@ fn seen(
         goes_on.connect(),
         ServerConnection::new(config.clone()).unwrap(),
     );
-    assert_eq!(goes_on.facts(&client), Err(StillHandshaking));
+    assert_eq!(goes_on.facts(&client), Err(HandshakeUnfinishedError));
     handshake(&mut client, &mut server).unwrap();
     let facts = goes_on.facts(&client).unwrap();
 
@@ -194,14 +198,14 @@ fn seen(
     let (mut client, mut server) = (aborts.connect(), ServerConnection::new(config).unwrap());
     let error = handshake(&mut client, &mut server).err();
     match &error {
-        Some(_) => assert_eq!(aborts.facts(&client), Err(StillHandshaking)),
+        Some(_) => assert_eq!(aborts.facts(&client), Err(HandshakeUnfinishedError)),
         None => assert_eq!(aborts.facts(&client), Ok(facts)),
     }
     (facts, error)
 }
 
 #[test]
-fn the_chain_and_the_identity_are_judged_apart() {
+fn judges_chain_and_identity_separately() {
     let (trusted, other) = (authority("Trusted CA"), authority("Other CA"));
     let expired = |params: &mut CertificateParams| {
         params.not_before = date_time_ymd(2020, 1, 1);
@@ -295,7 +299,7 @@ fn the_chain_and_the_identity_are_judged_apart() {
 
 /// Example 2 of section 7.1.
 #[test]
-fn a_latched_certificate_that_is_not_verified_is_refused_and_can_be_reported() {
+fn refuses_and_reports_an_unverified_certificate_that_is_latched() {
     let trusted = authority("Trusted CA");
     let pinned = self_signed(&[NAME]);
     let url = "https://www.example.com/privacy-support.html";
@@ -341,7 +345,7 @@ fn a_latched_certificate_that_is_not_verified_is_refused_and_can_be_reported() {
 }
 
 #[test]
-fn without_a_latch_a_certificate_that_is_not_verified_ends_the_handshake_or_vouches_for_nothing() {
+fn aborts_or_distrusts_an_unverified_certificate_without_a_latch() {
     let (trusted, other) = (authority("Trusted CA"), authority("Other CA"));
     let unknown = issued(&other, &[NAME], |_| {});
     let (facts, error) = seen(&trusted, &unknown, &TLS13);
@@ -364,7 +368,7 @@ fn without_a_latch_a_certificate_that_is_not_verified_ends_the_handshake_or_vouc
 }
 
 #[test]
-fn dane_can_stand_in_for_pkix_where_it_is_latched() {
+fn accepts_dane_instead_of_pkix_if_it_is_latched() {
     let trusted = authority("Trusted CA");
     let own = self_signed(&[NAME]);
     let mut client = Client::new(
@@ -385,7 +389,7 @@ fn dane_can_stand_in_for_pkix_where_it_is_latched() {
 }
 
 #[test]
-fn a_resumed_session_is_judged_anew() {
+fn judges_resumed_sessions_again() {
     let trusted = authority("Trusted CA");
     let identity = issued(&trusted, &[NAME], |_| {});
     for version in [&TLS12, &TLS13] {
@@ -432,7 +436,7 @@ fn a_resumed_session_is_judged_anew() {
 }
 
 #[test]
-fn a_host_that_is_an_address_is_found_among_the_certificates_addresses() {
+fn finds_an_address_among_the_certificates_addresses() {
     let trusted = authority("Trusted CA");
     let identity = issued(&trusted, &["192.0.2.1", "2001:db8::1"], |_| {});
     let client = Client::new(&trusted, &[], OnCertificateFailure::Abort);
@@ -496,7 +500,7 @@ impl ServerCertVerifier for Stricter {
 }
 
 #[test]
-fn a_verifier_that_is_stricter_about_names_is_not_overruled() {
+fn respects_a_verifier_with_stricter_names() {
     let trusted = authority("Trusted CA");
     let identity = issued(&trusted, &[NAME], |_| {});
     let inner = Arc::new(Stricter(webpki(&trusted)));
@@ -509,9 +513,9 @@ fn a_verifier_that_is_stricter_about_names_is_not_overruled() {
     assert_eq!(verdict, (ChainVerdict::Refused, IdentityVerdict::Matches));
 }
 
-/// A server with a certificate whose key it has not.
+/// A server that lacks the key of its certificate.
 #[test]
-fn that_the_server_has_the_key_is_verified_always() {
+fn verifies_the_possession_of_the_key_always() {
     let trusted = authority("Trusted CA");
     let mut stolen = issued(&trusted, &[NAME], |_| {});
     stolen.key = KeyPair::generate().unwrap();
@@ -533,7 +537,7 @@ fn that_the_server_has_the_key_is_verified_always() {
             let error = handshake(&mut connection, &mut server).unwrap_err();
             let bad = CertificateError::BadSignature;
             assert_eq!(error, rustls::Error::InvalidCertificate(bad));
-            assert_eq!(client.facts(&connection), Err(StillHandshaking));
+            assert_eq!(client.facts(&connection), Err(HandshakeUnfinishedError));
         }
     }
 }
@@ -546,7 +550,7 @@ fn latches_decide_which_versions_are_offered() {
         ..Requirements::default()
     };
     let versions = |version| -> Vec<u16> {
-        let versions = protocol_versions(&least(version));
+        let versions = least(version).protocol_versions();
         versions.iter().map(|it| it.version.into()).collect()
     };
     assert_eq!(versions(None), [0x0304, 0x0303]);
@@ -561,7 +565,7 @@ fn latches_decide_which_versions_are_offered() {
     let client = Client::new(&trusted, &[], OnCertificateFailure::Abort);
     assert!(!client.config.enable_early_data);
     let provider = Arc::new(ring::default_provider());
-    let config = client_config(provider, &least(later), client.verifier);
+    let config = client.verifier.client_config(provider, &least(later));
     let expected = rustls::Error::General("no usable cipher suites configured".into());
     assert_eq!(config.err(), Some(expected));
     // A server that has TLS 1.2 only cannot be reached where TLS 1.3 is required.
@@ -569,7 +573,7 @@ fn latches_decide_which_versions_are_offered() {
     let verifier = Client::new(&trusted, &[], OnCertificateFailure::Abort).verifier;
     let provider = Arc::new(ring::default_provider());
     let required = least(Some(ProtocolVersion::TLS1_3));
-    let config = client_config(provider, &required, verifier).unwrap();
+    let config = verifier.client_config(provider, &required).unwrap();
     let name = ServerName::try_from(NAME).unwrap();
     let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut server = ServerConnection::new(server_config(&identity, &[&TLS12])).unwrap();

@@ -5,11 +5,15 @@
 mod play;
 
 use deep_latch::{
-    ClientError, ClientOptions, ErrorKind, LatchSession, Login, MAX_SMTP_LINE_BYTES,
-    MAX_SMTP_LINES, NotADomain, SecurityTag, SmtpClient, Stage, TlsStart,
+    ErrorKind, LatchSession, SecurityTag, SmtpClient,
+    client::{ClientError, ClientEvent, ClientOptions, TlsStart},
+    facts::Login,
+    failure::Stage,
+    smtp::{DomainError, MAX_SMTP_LINE_BYTES, MAX_SMTP_LINES},
 };
 use play::{
-    End, Played, Script, UNVERIFIED, play, session, session_with_status, truncated_at_each_byte,
+    ACCEPTED, End, NOT_ACCEPTED, Played, Script, UNVERIFIED, WITHDRAWN, play, session,
+    session_with_status, truncated_at_each_byte, unreadable,
 };
 
 fn of(session: LatchSession, tls: TlsStart) -> SmtpClient {
@@ -50,7 +54,7 @@ const EXAMPLE: &str = concat!(
 const EHLO: &str = "EHLO client.example.com\r\n";
 
 #[test]
-fn the_example_latches_records_and_reports() {
+fn latches_records_and_reports_the_example() {
     let server = format!("{EXAMPLE}250 OK\r\n");
     let script = Script {
         tls: server.as_bytes(),
@@ -67,12 +71,12 @@ fn the_example_latches_records_and_reports() {
     let status = "tls10 tls-cert <https://www.example.com/status.html>";
     assert_eq!(played.status(), Some(status));
     assert_eq!(played.stored, std::slice::from_ref(&played.record));
-    assert_eq!(played.events.last().unwrap(), "reported");
+    assert_eq!(played.events.last(), Some(&ACCEPTED));
     truncated_at_each_byte(&client, &script);
 }
 
 #[test]
-fn a_refused_report_is_no_failure() {
+fn continues_after_a_refused_report() {
     for code in [
         "501 5.5.4 no",
         "500 5.5.1 Invalid command",
@@ -81,13 +85,13 @@ fn a_refused_report_is_no_failure() {
     ] {
         let played = implicit(&[], &format!("{EXAMPLE}{code}\r\n"));
         assert_eq!(played.end, End::LogIn, "{code}");
-        assert_eq!(played.events.last().unwrap(), "reported, but not accepted");
+        assert_eq!(played.events.last(), Some(&NOT_ACCEPTED));
         assert_eq!(played.latched(), ["tls-cert", "tls10"]);
     }
 }
 
 #[test]
-fn a_server_without_deep_is_told_nothing_and_latches_stay() {
+fn keeps_latches_and_reports_nothing_without_deep() {
     for ehlo in [
         "250-example.com\r\n250 SIZE 0",
         "250 DEEP tls10",
@@ -107,8 +111,7 @@ fn a_server_without_deep_is_told_nothing_and_latches_stay() {
         assert_eq!(played.sent[1], EHLO);
         assert_eq!(played.latched(), ["tls12"]);
         assert_eq!(played.status(), Some("tls12 <https://a.example/>"));
-        let event = "no status advertised any more; latches stay";
-        assert_eq!(played.events, [event]);
+        assert_eq!(played.events, [WITHDRAWN]);
     }
 }
 
@@ -143,7 +146,7 @@ fn starttls_forgets_what_was_said_before_it_and_asks_again() {
 }
 
 #[test]
-fn what_follows_the_answer_to_starttls_in_clear_ends_the_connection() {
+fn rejects_text_in_clear_after_the_answer_to_starttls() {
     for injected in ["250 DEEP tls12\r\n", "\r\n", "2"] {
         let clear = format!("{BEFORE_TLS}{injected}");
         let script = Script {
@@ -191,7 +194,7 @@ fn starttls_that_is_stripped_or_refused_ends_the_connection() {
 }
 
 #[test]
-fn in_clear_nothing_is_told_and_a_status_with_tls_is_believed() {
+fn reports_nothing_in_clear_and_requires_advertised_tls() {
     for (tag, end) in [
         ("tls12", End::Failed(ClientError::NoTls)),
         ("x", End::LogIn),
@@ -209,7 +212,7 @@ fn in_clear_nothing_is_told_and_a_status_with_tls_is_believed() {
 }
 
 #[test]
-fn a_latch_failure_is_reported_and_nothing_else_sent() {
+fn reports_a_latch_failure_and_sends_no_other_data() {
     let report = "CLIENT name=demo_submit version=1.5 latch-fail=tls-cert\r\n";
     for (server, said) in [
         (
@@ -250,16 +253,16 @@ fn a_latch_failure_is_reported_and_nothing_else_sent() {
 }
 
 #[test]
-fn a_failure_after_login_is_reported() {
+fn reports_a_failure_after_login() {
     let tag = SecurityTag::parse("x-scram").unwrap();
     let mut facilities = deep_latch::Facilities::new();
     facilities
         .add(tag, |facts| match facts.login {
-            None => deep_latch::Achievement::AfterLogin,
-            Some(_) => deep_latch::Achievement::NotAchieved,
+            None => deep_latch::facility::Achievement::AfterLogin,
+            Some(_) => deep_latch::facility::Achievement::NotAchieved,
         })
         .unwrap();
-    let (session, _) = LatchSession::begin(play::record(&["x-scram"]), facilities);
+    let session = LatchSession::try_new(play::record(&["x-scram"]), facilities).unwrap();
     let server = format!("{EXAMPLE}250 OK\r\n");
     let script = Script {
         tls: server.as_bytes(),
@@ -274,7 +277,7 @@ fn a_failure_after_login_is_reported() {
 }
 
 #[test]
-fn nothing_is_told_when_the_caller_says_so() {
+fn reports_nothing_if_the_options_forbid_it() {
     let options = ClientOptions {
         report: false,
         ..ClientOptions::default()
@@ -290,7 +293,7 @@ fn nothing_is_told_when_the_caller_says_so() {
 }
 
 #[test]
-fn a_name_that_client_cannot_have_is_not_sent() {
+fn omits_a_name_that_client_cannot_carry() {
     let options = ClientOptions {
         name: Some("Demo Mail".into()),
         ..ClientOptions::default()
@@ -302,15 +305,15 @@ fn a_name_that_client_cannot_have_is_not_sent() {
     };
     let played = play(&client, &script);
     assert_eq!(played.end, End::LogIn);
-    assert_eq!(played.events.last().unwrap(), "not reported");
+    assert_eq!(played.events.last(), Some(&ClientEvent::NotReported));
     assert_eq!(played.latched(), ["tls-cert", "tls10"]);
 }
 
 #[test]
-fn a_name_that_ehlo_cannot_have_is_refused() {
+fn rejects_names_that_ehlo_cannot_carry() {
     for domain in ["", "a b", "a\r\nMAIL FROM:<>", &"a".repeat(256), "é"] {
         let client = SmtpClient::try_new(session(&[]), ClientOptions::default(), domain);
-        assert_eq!(client.err(), Some(NotADomain), "{domain}");
+        assert_eq!(client.err(), Some(DomainError), "{domain}");
     }
     for domain in ["a", "[IPv6:::1]", &"a".repeat(255)] {
         let client = SmtpClient::try_new(session(&[]), ClientOptions::default(), domain);
@@ -319,26 +322,31 @@ fn a_name_that_ehlo_cannot_have_is_refused() {
 }
 
 #[test]
-fn a_status_that_cannot_be_read_counts_as_none() {
+fn ignores_malformed_statuses() {
     for (lines, why) in [
         (
             "250 DEEP tls10  x",
-            "deep-status: a blank too many at byte 11",
+            (ErrorKind::ExtraSpace, "deep-status", 11),
         ),
-        ("250-DEEP tls10\r\n250 DEEP tls10", "DEEP: twice at byte 0"),
+        (
+            "250-DEEP tls10\r\n250 DEEP tls10",
+            (ErrorKind::Duplicate, "DEEP", 0),
+        ),
     ] {
         let server = format!("220 hi\r\n250-a\r\n{lines}\r\n250 OK\r\n");
         let played = implicit(&[], &server);
         assert_eq!(played.end, End::LogIn);
         // It has DEEP, and is told.
-        let events = [&format!("status not read: {why}"), "reported"];
-        assert_eq!(played.events, events);
+        let [event, ACCEPTED] = &played.events[..] else {
+            panic!("{:?}", played.events);
+        };
+        assert_eq!(unreadable(event), why);
         assert!(played.latched().is_empty());
     }
 }
 
 #[test]
-fn what_is_not_due_ends_the_connection() {
+fn ends_the_connection_after_unexpected_responses() {
     for (server, error) in [
         ("554 no\r\n", ClientError::Rejected),
         ("421 busy\r\n", ClientError::Closing),
@@ -415,9 +423,9 @@ fn limits_are_errors() {
     }
 }
 
-/// What real servers say.
+/// Replies of real servers.
 #[test]
-fn aiosmtpd_nginx_exim_and_postfix_are_understood() {
+fn parses_replies_of_aiosmtpd_nginx_exim_and_postfix() {
     let aiosmtpd = concat!(
         "220 localhost Demo SMTP Submission Server\r\n250-localhost\r\n",
         "250-DEEP tls10 tls-cert <https://www.example.com/status.html>\r\n250-SIZE 33554432\r\n",
@@ -428,14 +436,11 @@ fn aiosmtpd_nginx_exim_and_postfix_are_understood() {
         "250-PIPELINING\r\n250-DSN\r\n250-DEEP tls10 tls-cert <https://www.example.com/status.html>\r\n",
         "250-BURL imap\r\n250-SIZE 0\r\n250 AUTH PLAIN LOGIN\r\n500 5.5.1 Invalid command\r\n"
     );
-    for (server, accepted) in [
-        (aiosmtpd, "reported"),
-        (nginx, "reported, but not accepted"),
-    ] {
+    for (server, accepted) in [(aiosmtpd, ACCEPTED), (nginx, NOT_ACCEPTED)] {
         let played = implicit(&[], server);
         assert_eq!(played.end, End::LogIn);
         assert_eq!(played.latched(), ["tls-cert", "tls10"]);
-        assert_eq!(played.events.last().unwrap(), accepted);
+        assert_eq!(played.events.last(), Some(&accepted));
     }
     let exim = concat!(
         "220 mail.example.test ESMTP Exim 4.96 Tue, 24 Nov 2026 05:21:35 +0000\r\n",
@@ -455,18 +460,21 @@ fn aiosmtpd_nginx_exim_and_postfix_are_understood() {
 }
 
 #[test]
-fn the_greeting_and_the_extensions_are_the_callers_to_see() {
+fn returns_the_greeting_and_the_extensions() {
     let mut client = client(&[], TlsStart::StartTls);
     let greeting = b"220-mail.example.com ESMTP\r\n220 ready\r\n";
     client.receive(greeting);
     client.receive(b"250-mail.example.com\r\n250-SIZE 0\r\n250 STARTTLS\r\n220 go\r\n");
     assert!(client.demand().is_ok());
+    client.sent();
     assert!(client.demand().is_ok());
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::StartTls));
+    client.sent();
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::StartTls));
     client.handshake(play::GOOD);
     client.receive(b"250-mail.example.com\r\n250 AUTH PLAIN\r\n");
     assert!(client.demand().is_ok());
-    assert_eq!(client.demand(), Ok(deep_latch::Demand::LogIn));
+    client.sent();
+    assert_eq!(client.demand(), Ok(deep_latch::client::Demand::LogIn));
     assert_eq!(client.greeting(), greeting);
     assert!(client.capabilities().eq(["AUTH PLAIN"]));
     assert_eq!(client.domain(), "client.example.com");

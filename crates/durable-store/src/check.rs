@@ -99,7 +99,7 @@ pub(crate) fn open(
     options: &mut fs::OpenOptions,
     access: Access,
 ) -> Result<File, Error> {
-    // A device may act on being opened, so that it is looked at first.
+    // Opening a device may have an effect, so its type is checked first.
     check(&inspect(path)?, path, access)?;
     #[cfg(unix)]
     {

@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod lock;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "postgres", feature = "sqlite"))))]
 pub mod sql;
 
 pub use error::{Error, ErrorKind};

@@ -49,7 +49,7 @@ impl Lock {
             Err(fs4::TryLockError::Error(error)) => return Err(failed(error)),
         }
         let lock = Self(file);
-        // A lock on a file that was removed meanwhile keeps nobody out.
+        // A lock on a file that was removed meanwhile excludes no other process.
         let mine = Identity::of(&lock.0.metadata().map_err(failed)?);
         let same = check::inspect(path).is_ok_and(|there| Identity::of(&there) == mine);
         Ok(same.then_some(lock))
@@ -74,7 +74,7 @@ fn open(path: &Path) -> Result<File, Error> {
     }
     let write = check::open(path, File::options().read(true).write(true), Access::Owner);
     match write {
-        // It can be locked on a read-only file system, too.
+        // A lock file on a read-only file system can be locked, too.
         Err(error) if is_read_only_error(&error) => {
             check::open(path, File::options().read(true), Access::Owner)
         }

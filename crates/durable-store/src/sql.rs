@@ -1,7 +1,7 @@
 //! Features `sqlite` and `postgres`: databases that keep what they confirmed, and answer in time or not at all.
 //!
 //! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables can be in the application's own
-//! database. Every write uses a connection that was checked just before ([`SqlStore::write_connection`]), every
+//! database. Every write happens in a transaction that checks the settings first ([`SqlStore::begin_write`]), every
 //! operation has a time limit ([`SqlStore::within`]).
 
 #[cfg(feature = "postgres")]
@@ -9,7 +9,13 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    ops::{Deref, DerefMut},
+    pin::Pin,
+    time::Duration,
+};
 
 use sqlx::{
     Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
@@ -57,6 +63,15 @@ pub trait SqlDatabase: Database {
 
     /// Counts the tables named `$1`: one or none.
     const COUNT_TABLES: &'static str;
+
+    /// Runs a statement without parameters.
+    ///
+    /// # Errors
+    /// The error of the statement.
+    fn run<'c>(
+        connection: &'c mut Self::Connection,
+        statement: &'static str,
+    ) -> ConnectionFuture<'c, Result<(), sqlx::Error>>;
 
     /// Returns how many rows a statement changed.
     fn rows_affected(result: &Self::QueryResult) -> u64;
@@ -123,28 +138,62 @@ impl<DB: SqlDatabase> SqlStore<DB> {
         &self.reader
     }
 
-    /// Takes a connection for writing, and checks on it that the database keeps what it confirms: settings
-    /// may have changed since the last time, and a pool replaces connections.
+    /// Begins a transaction that writes, and checks in it that the database keeps what it confirms: settings may have
+    /// changed since the last time, a pool replaces connections, and a proxy between may give each transaction another
+    /// connection to the server. It cannot give one to the check and another one to the write.
     ///
     /// # Errors
-    /// [`ErrorKind::NotDurable`] if it does not; [`ErrorKind::ReadOnly`] if the store was opened to be read;
-    /// [`ErrorKind::Unavailable`] if no connection is free in time.
+    /// [`ErrorKind::NotDurable`] if the database can lose what it confirms; [`ErrorKind::ReadOnly`] if the store was
+    /// opened for reading; [`ErrorKind::Unavailable`] if no connection is free in time.
+    pub async fn begin_write(&self) -> Result<WriteTransaction<DB>, Error> {
+        let failed = |error| self.error(error);
+        let connection = self.acquire_writer().await?;
+        let mut transaction = WriteTransaction {
+            connection,
+            is_open: true,
+        };
+        DB::run(&mut transaction, DB::BEGIN_WRITE)
+            .await
+            .map_err(failed)?;
+        let why = DB::why_not_durable(&mut transaction)
+            .await
+            .map_err(failed)?;
+        match why {
+            None => Ok(transaction),
+            Some(why) => Err(self.not_durable(&mut transaction.connection, why)),
+        }
+    }
+
+    /// Takes a connection for writing outside a transaction, and checks on it that the database keeps what it confirms.
+    /// A proxy that gives each transaction another connection to the server makes the check worthless:
+    /// [`begin_write`](Self::begin_write) is safe from that.
+    ///
+    /// # Errors
+    /// As [`begin_write`](Self::begin_write).
     pub async fn write_connection(&self) -> Result<PoolConnection<DB>, Error> {
+        let mut connection = self.acquire_writer().await?;
+        let why = DB::why_not_durable(&mut connection)
+            .await
+            .map_err(|error| self.error(error))?;
+        match why {
+            None => Ok(connection),
+            Some(why) => Err(self.not_durable(&mut connection, why)),
+        }
+    }
+
+    async fn acquire_writer(&self) -> Result<PoolConnection<DB>, Error> {
         if self.mode == OpenMode::Read {
             return Err(self.place.name(Error::new(ErrorKind::ReadOnly)));
         }
-        let failed = |error| self.error(error);
-        let mut connection = self.writer.acquire().await.map_err(failed)?;
-        let why = DB::why_not_durable(&mut connection).await.map_err(failed)?;
-        match why {
-            None => Ok(connection),
-            Some(why) => {
-                // The next one may be better.
-                connection.close_on_drop();
-                let error = Error::new(ErrorKind::NotDurable).with_source(why);
-                Err(self.place.name(error))
-            }
-        }
+        let connection = self.writer.acquire().await;
+        connection.map_err(|error| self.error(error))
+    }
+
+    fn not_durable(&self, connection: &mut PoolConnection<DB>, why: String) -> Error {
+        // A new connection may be better.
+        connection.close_on_drop();
+        let error = Error::new(ErrorKind::NotDurable).with_source(why);
+        self.place.name(error)
     }
 
     /// Waits for an operation no longer than the store's time limit.
@@ -178,6 +227,65 @@ impl<DB: SqlDatabase> SqlStore<DB> {
 impl<DB: SqlDatabase> fmt::Debug for SqlStore<DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqlStore").finish_non_exhaustive()
+    }
+}
+
+/// A transaction that writes, of [`SqlStore::begin_write`]. If it is dropped without [`commit`](Self::commit) it is
+/// rolled back, and its connection is closed.
+#[must_use = "a transaction that is dropped is rolled back"]
+pub struct WriteTransaction<DB: SqlDatabase> {
+    connection: PoolConnection<DB>,
+    is_open: bool,
+}
+
+impl<DB: SqlDatabase> WriteTransaction<DB> {
+    /// Commits the transaction. What it wrote is on the disk when this returns.
+    ///
+    /// # Errors
+    /// The error of the database, for [`SqlStore::error`]; the transaction may have been committed nevertheless.
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        DB::run(&mut self.connection, "COMMIT").await?;
+        self.is_open = false;
+        Ok(())
+    }
+
+    /// Rolls the transaction back, and keeps its connection for others.
+    ///
+    /// # Errors
+    /// The error of the database, for [`SqlStore::error`]; the transaction is rolled back nevertheless.
+    pub async fn rollback(mut self) -> Result<(), sqlx::Error> {
+        DB::run(&mut self.connection, "ROLLBACK").await?;
+        self.is_open = false;
+        Ok(())
+    }
+}
+
+impl<DB: SqlDatabase> Deref for WriteTransaction<DB> {
+    type Target = DB::Connection;
+
+    fn deref(&self) -> &DB::Connection {
+        &self.connection
+    }
+}
+
+impl<DB: SqlDatabase> DerefMut for WriteTransaction<DB> {
+    fn deref_mut(&mut self) -> &mut DB::Connection {
+        &mut self.connection
+    }
+}
+
+impl<DB: SqlDatabase> Drop for WriteTransaction<DB> {
+    /// Closes the connection, which rolls back, whatever statement was interrupted.
+    fn drop(&mut self) {
+        if self.is_open {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl<DB: SqlDatabase> fmt::Debug for WriteTransaction<DB> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteTransaction").finish_non_exhaustive()
     }
 }
 
@@ -261,7 +369,7 @@ impl Schema {
     where
         DB: SqlDatabase,
         A: Acquire<'a> + Send + 'a,
-        <A::Connection as std::ops::Deref>::Target: Migrate + Send,
+        <A::Connection as Deref>::Target: Migrate + Send,
     {
         let mut migrator = Migrator::with_migrations(self.migrations());
         migrator.dangerous_set_table_name(self.migrations);

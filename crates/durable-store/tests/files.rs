@@ -128,7 +128,7 @@ fn resolves_links_once_also_those_that_lead_to_nothing_yet() {
         at("linked/winding"),
         at("real/deep/../deep/store"),
     ];
-    // Nothing is there yet.
+    // The file does not exist yet.
     for name in &by_names {
         assert_eq!(resolve(name).path(), real, "{name:?}");
     }
@@ -185,7 +185,7 @@ fn gives_a_lost_directory_the_error_of_a_lost_file() {
         kind(read(&directory.path().join("file/store"))),
         ErrorKind::Missing
     );
-    // The same for one that was there.
+    // A link whose target existed before gives the same.
     let inner = directory.path().join("inner");
     fs::create_dir(&inner).unwrap();
     let file = resolve(&inner.join("store"));
@@ -226,7 +226,7 @@ fn removes_its_own_leftovers_and_nothing_else() {
     for name in own.iter().chain(&others) {
         fs::write(at(name), "content").unwrap();
     }
-    // Of such a name, and no file of this user's.
+    // Such a name, but not a file of this user.
     let same_name = [
         ".store.durable-store-aaaaaaaaaaaaaaaa",
         ".store.durable-store-bbbbbbbbbbbbbbbb",
@@ -283,7 +283,7 @@ fn refuses_at_once_what_is_no_regular_file() {
             "{name}"
         );
     }
-    // The same of its lock.
+    // Its lock file gives the same.
     write(&path, "content");
     fs::remove_file(at("store.lock")).unwrap();
     make_fifo(&at("store.lock"));
@@ -329,7 +329,7 @@ fn refuses_files_that_let_other_users_in_and_does_not_change_them() {
         assert_eq!(mode(&path), of_file);
     }
     set_mode(&path, 0o600);
-    // Who can open a lock can hold it.
+    // A user who can open a lock file can hold its lock.
     for of_lock in [0o640, 0o604, 0o644, 0o620, 0o666] {
         set_mode(&lock, of_lock);
         let file = resolve(&path);
@@ -390,7 +390,7 @@ fn waits_for_a_lock_no_longer_than_told() {
         assert!(waited >= wait && waited < wait * 10, "{waited:?}");
     }
     assert!(file.try_lock().unwrap().is_none());
-    // It is given on.
+    // The lock passes to the waiting thread.
     std::thread::scope(|threads| {
         let waiting = threads.spawn(|| file.lock(Duration::from_secs(60)).map(drop));
         std::thread::sleep(Duration::from_millis(50));

@@ -50,12 +50,13 @@ async fn open(server: &PgConnectOptions, options: PostgresOptions) -> Result<Sto
 
 async fn add(store: &Store, text: &str) -> Result<(), Error> {
     let written = store.within(async {
-        let mut connection = store.write_connection().await?;
+        let mut transaction = store.begin_write().await?;
         let insert = query("INSERT INTO notes (text) VALUES ($1)").bind(text);
-        insert
-            .execute(&mut *connection)
+        let inserted = insert.execute(&mut *transaction).await;
+        inserted.map_err(|error| store.error(error))?;
+        transaction
+            .commit()
             .await
-            .map(drop)
             .map_err(|error| store.error(error))
     });
     written.await?
@@ -97,7 +98,12 @@ async fn end_others(connection: &mut PgConnection) {
 async fn refuses_to_write_where_a_new_connection_can_lose_what_it_confirms() {
     let server = PostgresServer::shared();
     let database = server.database("replaced").await;
-    let store = open(&database, OPTIONS).await.unwrap();
+    // One connection: a pool opens a second one while the first is on its way back.
+    let one = PostgresOptions {
+        max_connections: 1,
+        ..OPTIONS
+    };
+    let store = open(&database, one).await.unwrap();
     add(&store, "one").await.unwrap();
     let mut around = connect(&database).await;
     let role = "ALTER ROLE lax SET synchronous_commit = off";
@@ -124,7 +130,7 @@ async fn refuses_to_write_where_a_new_connection_can_lose_what_it_confirms() {
             assert_eq!(kind(add(&store, "lost").await), ErrorKind::NotDurable);
         }
         assert_eq!(kind(open(&database, OPTIONS).await), ErrorKind::NotDurable);
-        // What is there can be read.
+        // The stored notes can be read.
         assert!(count(&store).await.unwrap() > 0);
         execute(&mut around, on).await;
         add(&store, "kept").await.unwrap();
@@ -207,7 +213,7 @@ async fn waits_for_a_lock_no_longer_than_told() {
         "{:?}",
         begun.elapsed()
     );
-    // Nothing goes on waiting on the server.
+    // No statement is still waiting on the server.
     tokio::time::sleep(HASTY.timeout * 2).await;
     let waiting = "SELECT COUNT(*) FROM pg_locks WHERE NOT granted";
     let waiting: i64 = query_scalar(waiting).fetch_one(&mut *lock).await.unwrap();
@@ -216,6 +222,49 @@ async fn waits_for_a_lock_no_longer_than_told() {
     assert_eq!(count(&store).await.unwrap(), 1);
     add(&store, "two").await.unwrap();
     assert_eq!(count(&store).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn checks_its_settings_in_the_transaction_that_writes() {
+    let server = PostgresServer::shared();
+    let database = server.database("one_transaction").await;
+    let store = open(&database, OPTIONS).await.unwrap();
+    let mut transaction = store.begin_write().await.unwrap();
+    // As another connection sees it, before the transaction runs a statement of its own.
+    let mut around = connect(&database).await;
+    let states: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT state, query LIKE '%synchronous_commit%' FROM pg_stat_activity \
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL",
+    )
+    .fetch_all(&mut around)
+    .await
+    .unwrap();
+    assert_eq!(states, [("idle in transaction".to_owned(), true)]);
+    query("INSERT INTO notes (text) VALUES ('one')")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    assert_eq!(count(&store).await.unwrap(), 0);
+    transaction.commit().await.unwrap();
+    assert_eq!(count(&store).await.unwrap(), 1);
+
+    let mut dropped = store.begin_write().await.unwrap();
+    query("INSERT INTO notes (text) VALUES ('two')")
+        .execute(&mut *dropped)
+        .await
+        .unwrap();
+    drop(dropped);
+    assert_eq!(count(&store).await.unwrap(), 1);
+
+    // New connections have the setting, those of the pool are gone.
+    let name = database.get_database().unwrap();
+    let off = format!("ALTER DATABASE {name} SET synchronous_commit = off");
+    execute(&mut around, &off).await;
+    end_others(&mut around).await;
+    for _ in 0..3 {
+        assert_eq!(kind(store.begin_write().await), ErrorKind::NotDurable);
+    }
+    assert_eq!(count(&store).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -282,7 +331,7 @@ async fn gives_up_on_a_server_that_falls_silent_and_uses_it_again_when_it_answer
         assert_eq!(kind(add(&store, "two").await), ErrorKind::Unavailable);
     }
     assert_eq!(kind(open(&database, HASTY).await), ErrorKind::Unavailable);
-    // Seven waits, of which each may be a little longer than told.
+    // Seven waits, each of which may be a little longer than the limit.
     assert!(
         begun.elapsed() < Duration::from_secs(15),
         "{:?}",

@@ -57,12 +57,13 @@ async fn create(path: &Path) -> Store {
 
 async fn add(store: &Store, text: &str) -> Result<(), Error> {
     let written = store.within(async {
-        let mut connection = store.write_connection().await?;
+        let mut transaction = store.begin_write().await?;
         let insert = query("INSERT INTO notes (text) VALUES ($1)").bind(text);
-        insert
-            .execute(&mut *connection)
+        let inserted = insert.execute(&mut *transaction).await;
+        inserted.map_err(|error| store.error(error))?;
+        transaction
+            .commit()
             .await
-            .map(drop)
             .map_err(|error| store.error(error))
     });
     written.await?
@@ -251,6 +252,45 @@ async fn does_not_put_a_new_database_beside_the_journal_of_a_lost_one() {
 }
 
 #[tokio::test]
+async fn checks_its_journal_in_the_transaction_that_writes() {
+    let (_directory, path) = place();
+    let store = create(&path).await;
+    let other = create(&path).await;
+    let mut transaction = store.begin_write().await.unwrap();
+    query("INSERT INTO notes (text) VALUES ('one')")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
+    // The journal cannot be changed meanwhile.
+    let mut around = SqliteConnection::connect_with(
+        &SqliteConnectOptions::new()
+            .filename(&path)
+            .busy_timeout(Duration::ZERO),
+    )
+    .await
+    .unwrap();
+    around
+        .execute("PRAGMA journal_mode = WAL")
+        .await
+        .unwrap_err();
+    transaction.commit().await.unwrap();
+    assert_eq!(count(&other).await.unwrap(), 1);
+
+    let mut dropped = store.begin_write().await.unwrap();
+    query("INSERT INTO notes (text) VALUES ('two')")
+        .execute(&mut *dropped)
+        .await
+        .unwrap();
+    drop(dropped);
+    assert_eq!(count(&store).await.unwrap(), 1);
+
+    store.close().await;
+    around.execute("PRAGMA journal_mode = WAL").await.unwrap();
+    assert_eq!(kind(other.begin_write().await), ErrorKind::NotDurable);
+    assert_eq!(count(&other).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn overwrites_what_is_deleted() {
     const NAMES: usize = 20_000;
     let (directory, path) = place();
@@ -343,7 +383,7 @@ async fn makes_its_files_for_their_owner_from_the_first_moment_on() {
     let watch = || {
         while !made.load(Ordering::Relaxed) {
             for entry in fs::read_dir(directory.path()).unwrap().flatten() {
-                // It may be gone.
+                // The file may be gone.
                 if let Ok(metadata) = fs::symlink_metadata(entry.path()) {
                     let mode = metadata.permissions().mode() & 0o777;
                     seen.lock().unwrap().insert(mode);

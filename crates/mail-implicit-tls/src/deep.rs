@@ -1,12 +1,12 @@
 //! Feature `deep`: verdicts as the facts that [`deep_latch`] latches, draft-newman-email-deep-02 section 5.
 //!
-//! With the feature `client` too, `LatchedConnector` opens connections whose latches are enforced, stored and reported.
+//! `LatchedConnector` (with feature `client` too) opens connections whose latches are enforced, stored and reported.
 //!
 //! [`ServerVerifier`] judges for deep-latch, with SRV-IDs, DANE and the rules of the account:
 //!
 //! ```
 //! # use std::sync::Arc;
-//! use deep_latch::{DeferredServerVerifier, OnCertificateFailure, Requirements};
+//! use deep_latch::{latch::Requirements, verifier::{DeferredServerVerifier, OnCertificateFailure}};
 //! use mail_implicit_tls::verifier::ServerVerifier;
 //!
 //! fn deferred(verifier: Arc<ServerVerifier>, latches: &Requirements) -> DeferredServerVerifier {
@@ -18,7 +18,10 @@
 #[cfg(feature = "client")]
 mod latched;
 
-use deep_latch::{Host as LatchHost, ServerJudge, ServerVerdicts};
+use deep_latch::{
+    Host as LatchHost,
+    verifier::{ServerJudge, ServerVerdicts},
+};
 use rustls::pki_types::{CertificateDer, UnixTime};
 
 #[cfg(feature = "client")]
@@ -43,31 +46,35 @@ use crate::{
 pub fn facts(verdict: &Verdict) -> ServerVerdicts {
     if verdict.pin != PinVerdict::NotPinned {
         return ServerVerdicts {
-            chain: deep_latch::ChainVerdict::Refused,
+            chain: deep_latch::facts::ChainVerdict::Refused,
             ..ServerVerdicts::default()
         };
     }
     ServerVerdicts {
         chain: match verdict.chain {
-            ChainVerdict::NotChecked => deep_latch::ChainVerdict::NotChecked,
-            ChainVerdict::Trusted => deep_latch::ChainVerdict::Trusted,
-            ChainVerdict::Refused(_) => deep_latch::ChainVerdict::Refused,
+            ChainVerdict::NotChecked => deep_latch::facts::ChainVerdict::NotChecked,
+            ChainVerdict::Trusted => deep_latch::facts::ChainVerdict::Trusted,
+            ChainVerdict::Refused(_) => deep_latch::facts::ChainVerdict::Refused,
         },
         identity: match verdict.identity {
-            IdentityVerdict::NotChecked => deep_latch::IdentityVerdict::NotChecked,
-            IdentityVerdict::Matches { .. } => deep_latch::IdentityVerdict::Matches,
-            IdentityVerdict::Differs(_) => deep_latch::IdentityVerdict::Differs,
+            IdentityVerdict::NotChecked => deep_latch::facts::IdentityVerdict::NotChecked,
+            IdentityVerdict::Matches { .. } => deep_latch::facts::IdentityVerdict::Matches,
+            IdentityVerdict::Differs(_) => deep_latch::facts::IdentityVerdict::Differs,
         },
         dane: match &verdict.dane {
-            DaneVerdict::NotUsed(DaneNotUsed::NotRequested) => deep_latch::DaneVerdict::NotChecked,
-            DaneVerdict::NotUsed(_) => deep_latch::DaneVerdict::NoRecords,
-            DaneVerdict::Matches { usage, .. } => deep_latch::DaneVerdict::Matches(match usage {
-                CertificateUsage::PkixTa => deep_latch::CertificateUsage::PkixTa,
-                CertificateUsage::PkixEe => deep_latch::CertificateUsage::PkixEe,
-                CertificateUsage::DaneTa => deep_latch::CertificateUsage::DaneTa,
-                CertificateUsage::DaneEe => deep_latch::CertificateUsage::DaneEe,
-            }),
-            DaneVerdict::Differs(_) => deep_latch::DaneVerdict::Differs,
+            DaneVerdict::NotUsed(DaneNotUsed::NotRequested) => {
+                deep_latch::facts::DaneVerdict::NotChecked
+            }
+            DaneVerdict::NotUsed(_) => deep_latch::facts::DaneVerdict::NoRecords,
+            DaneVerdict::Matches { usage, .. } => {
+                deep_latch::facts::DaneVerdict::Matches(match usage {
+                    CertificateUsage::PkixTa => deep_latch::facts::CertificateUsage::PkixTa,
+                    CertificateUsage::PkixEe => deep_latch::facts::CertificateUsage::PkixEe,
+                    CertificateUsage::DaneTa => deep_latch::facts::CertificateUsage::DaneTa,
+                    CertificateUsage::DaneEe => deep_latch::facts::CertificateUsage::DaneEe,
+                })
+            }
+            DaneVerdict::Differs(_) => deep_latch::facts::DaneVerdict::Differs,
         },
     }
 }

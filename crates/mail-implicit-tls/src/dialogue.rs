@@ -53,7 +53,7 @@ enum Step {
     Done,
 }
 
-/// What the caller must do next.
+/// The next action of the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Demand {

@@ -247,7 +247,7 @@ pub enum Answer {
         /// The state of the denial.
         dnssec: Dnssec,
     },
-    /// It is not known whether there are records.
+    /// The lookup failed: there may be records.
     Failed(LookupFailure),
 }
 
@@ -304,12 +304,12 @@ pub trait Resolve: Send + Sync {
     /// [`Records::dnssec`]. An implementation must return
     ///
     /// - [`Dnssec::Secure`] only if it validated the answer itself or has it from a validator over a channel that
-    ///   nobody else can write to, such as the loopback interface;
+    ///   no other party can write to, such as the loopback interface;
     /// - [`Answer::Denied`] only for NODATA and NXDOMAIN. Whatever else is without records, such as a timeout,
     ///   SERVFAIL or a bogus answer, is [`Answer::Failed`]: callers use DANE or not by this difference (RFC 7672
     ///   section 2.1.1).
     ///
-    /// It should answer within seconds. Callers set a deadline of their own.
+    /// Implementations should answer within seconds. Callers set a deadline of their own.
     fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a>;
 }
 

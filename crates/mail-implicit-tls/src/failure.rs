@@ -26,7 +26,7 @@ pub enum Cause {
     Connect(io::ErrorKind),
     /// The time for the connection was over at this stage.
     Timeout(Stage),
-    /// The server speaks without TLS on a port for implicit TLS.
+    /// The server sent clear text on a port for implicit TLS.
     SpeaksClearText,
     /// TLS could not be negotiated, for another reason than the certificate.
     Tls(TlsFailure),
@@ -277,9 +277,9 @@ impl fmt::Display for Cause {
                 f.write_str("no greeting in time; the port may be one for implicit TLS")
             }
             Self::Timeout(stage) => write!(f, "{stage} not complete in time"),
-            Self::SpeaksClearText => {
-                f.write_str("the port speaks without TLS; STARTTLS may work on it")
-            }
+            Self::SpeaksClearText => f.write_str(
+                "the server sent clear text on a port for implicit TLS; STARTTLS may work on it",
+            ),
             Self::Tls(failure) => write!(f, "{failure}"),
             Self::NotVerified(verdict) => write!(f, "{verdict}"),
             Self::Dialogue(error) => write!(f, "{error}"),

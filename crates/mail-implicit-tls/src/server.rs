@@ -2,7 +2,7 @@
 //! sections 4, 9.1, 9.1.1 and 9.2).
 //!
 //! [`Acceptor`] makes the TLS handshake, at once or after `STARTTLS`, and hands over a [`Session`]. The application
-//! speaks IMAP, POP or Submission on it; before TLS nothing but capability discovery and the upgrade is possible.
+//! serves IMAP, POP or Submission on it; before TLS only capability discovery and the upgrade are possible.
 
 mod before_tls;
 mod certificates;
@@ -235,7 +235,7 @@ impl Acceptor {
         Ok(Session::new(self.service, peer, encrypted, client))
     }
 
-    /// Speaks with the client until it begins TLS.
+    /// Runs the dialogue with the client until it begins TLS.
     async fn before_tls<S>(&self, stream: &mut S) -> Result<(), AcceptError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -276,7 +276,7 @@ impl Acceptor {
 
     /// Serves the connections of a listener until `stop`, each with `handler`, within the limits of `accept_loop`.
     ///
-    /// `refused` is told of connections that were not accepted, e.g. for a log. Returns the number of sessions that
+    /// `refused` receives connections that were not accepted, e.g. for a log. Returns the number of sessions that
     /// were cut because they did not end in time.
     pub async fn serve_until<H, F>(
         &self,

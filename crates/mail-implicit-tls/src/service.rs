@@ -18,7 +18,7 @@ pub enum Protocol {
     Submission,
 }
 
-/// The way a connection comes to use TLS.
+/// The way a connection begins TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]

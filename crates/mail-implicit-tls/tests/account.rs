@@ -432,7 +432,7 @@ fn references(rules: Rules, source: HostSource, host: &str) -> Vec<String> {
     references.iter().map(ToString::to_string).collect()
 }
 
-/// Whose name counts: the user's, the mail domain's if it was looked up by SRV, and the target's if DNSSEC secures
+/// The names that count: the user's, the mail domain's if it was looked up by SRV, and the target's if DNSSEC secures
 /// it or the user confirmed it.
 #[test]
 fn expects_names_of_trusted_sources_only() {

@@ -5,7 +5,7 @@ use mail_implicit_tls::{
     service::Protocol,
 };
 
-/// What a client got, and how the dialogue ended.
+/// The octets that a client got, and the end of the dialogue.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Open,
@@ -295,4 +295,74 @@ fn refuses_a_tag_that_is_none() {
     ] {
         plays(Protocol::Imap, line, "* BAD tag expected\r\n", End::Open);
     }
+}
+
+#[test]
+fn accepts_commands_up_to_the_limit() {
+    let fill = |length: usize| {
+        let tag = "a NOOP ";
+        let spaces = " ".repeat(length.saturating_sub(tag.len()).saturating_sub(2));
+        format!("{tag}{spaces}\r\n").into_bytes()
+    };
+    let longest = fill(MAX_COMMAND_BYTES);
+    let done = ("a OK done\r\n".to_owned(), End::Open);
+    assert_eq!(play_in(usize::MAX, Protocol::Imap, true, &longest), done);
+    let too_long = (String::new(), End::Closed(CloseReason::TooLong));
+    let longer = fill(MAX_COMMAND_BYTES.saturating_add(1));
+    assert_eq!(play_in(usize::MAX, Protocol::Imap, true, &longer), too_long);
+    let incomplete = vec![b'a'; MAX_COMMAND_BYTES];
+    let open = (String::new(), End::Open);
+    assert_eq!(play_in(usize::MAX, Protocol::Imap, true, &incomplete), open);
+    for (length, reply) in [(64, "OK done"), (65, "* BAD tag expected")] {
+        let tag = "t".repeat(length);
+        let (replies, _) = play_in(
+            1,
+            Protocol::Imap,
+            true,
+            format!("{tag} NOOP\r\n").as_bytes(),
+        );
+        assert!(replies.ends_with(&format!("{reply}\r\n")), "{replies}");
+    }
+    let (_, greeting) = BeforeTls::new(Protocol::Pop, &"n".repeat(300), true);
+    let expected = format!("+OK {} ready\r\n", "n".repeat(255));
+    assert_eq!(greeting, expected.into_bytes());
+}
+
+/// A ClientHello is recognised in place of the first command only.
+#[test]
+fn takes_no_later_octets_for_a_client_hello() {
+    plays(
+        Protocol::Imap,
+        "a NOOP\r\n\x16\x03",
+        "a OK done\r\n",
+        End::Open,
+    );
+}
+
+#[test]
+fn recognises_every_method_of_http() {
+    for method in [
+        "GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE", "PATCH", "CONNECT", "TRACE",
+    ] {
+        let line = format!("{method} / HTTP/1.1\r\n");
+        let result = play_in(usize::MAX, Protocol::Pop, true, line.as_bytes());
+        assert_eq!(
+            result,
+            (String::new(), End::Closed(CloseReason::Http)),
+            "{method}"
+        );
+    }
+}
+
+#[test]
+fn keeps_nothing_of_a_client_after_the_close() {
+    let closed = |sent: &[u8]| {
+        let (mut dialogue, _) = BeforeTls::new(Protocol::Imap, "mail.example", true);
+        let answer = dialogue.receive(sent);
+        assert_eq!(answer, Answer::Close(Vec::new(), CloseReason::Octet));
+        let answer = dialogue.receive(b"a NOOP\r\n");
+        assert_eq!(answer, Answer::Close(Vec::new(), CloseReason::Quit));
+        format!("{dialogue:?}")
+    };
+    assert_eq!(closed(b"a LOGIN bob secret\0"), closed(b"\0"));
 }

@@ -365,7 +365,7 @@ async fn upgrade(tcp: &mut TcpStream, service: Service, injected: &[u8]) {
     tcp.write_all(&[reply, injected].concat()).await.unwrap();
 }
 
-/// What the server says within TLS after `STARTTLS`, by command.
+/// The server's lines within TLS after `STARTTLS`, by command.
 const fn after_upgrade(protocol: Protocol) -> (usize, &'static [u8]) {
     match protocol {
         Protocol::Imap => (14, b"* CAPABILITY IMAP4rev1 X-TLS\r\nt OK\r\n"),

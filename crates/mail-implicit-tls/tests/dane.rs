@@ -520,7 +520,7 @@ fn finds_the_clients_trust_anchor_for_usage_0() {
     }
 }
 
-/// A record of the certificate is none of the key, and the reverse.
+/// A record of the certificate does not match the key, and the reverse.
 #[test]
 fn compares_what_the_selector_selects() {
     let chain = Chain::new();

@@ -1,4 +1,4 @@
-//! What a connection asks the DNS, and when, and the name that it sends.
+//! The questions of a connection to the DNS, their order, and the name that it sends.
 
 #![allow(
     clippy::unwrap_used,

@@ -5,8 +5,9 @@
 use std::{sync::Arc, time::Duration};
 
 use deep_latch::{
-    ChainVerdict as Chain, DaneVerdict as Dane, Host as LatchHost, IdentityVerdict as Identity,
-    ServerJudge, ServerVerdicts,
+    Host as LatchHost,
+    facts::{ChainVerdict as Chain, DaneVerdict as Dane, IdentityVerdict as Identity},
+    verifier::{ServerJudge, ServerVerdicts},
 };
 use mail_implicit_tls::{
     account::{AccountId, AccountSetup, Host, HostSource, LowPrivacy, Server},
@@ -52,19 +53,19 @@ fn passes_each_verdict_on() {
     for (usage, theirs) in [
         (
             CertificateUsage::PkixTa,
-            deep_latch::CertificateUsage::PkixTa,
+            deep_latch::facts::CertificateUsage::PkixTa,
         ),
         (
             CertificateUsage::PkixEe,
-            deep_latch::CertificateUsage::PkixEe,
+            deep_latch::facts::CertificateUsage::PkixEe,
         ),
         (
             CertificateUsage::DaneTa,
-            deep_latch::CertificateUsage::DaneTa,
+            deep_latch::facts::CertificateUsage::DaneTa,
         ),
         (
             CertificateUsage::DaneEe,
-            deep_latch::CertificateUsage::DaneEe,
+            deep_latch::facts::CertificateUsage::DaneEe,
         ),
     ] {
         let matches = DaneVerdict::Matches {
@@ -83,7 +84,7 @@ fn passes_each_verdict_on() {
     assert_eq!(facts(&Verdict::default()), ServerVerdicts::default());
 }
 
-/// What a pin says of the server latches neither tls-cert nor tls-dane-tlsa.
+/// A pin latches neither tls-cert nor tls-dane-tlsa.
 #[test]
 fn refuses_the_chain_of_a_pinned_certificate() {
     for pin in [PinVerdict::Matches, PinVerdict::Differs] {

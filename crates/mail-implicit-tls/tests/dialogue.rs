@@ -17,7 +17,7 @@ use mail_implicit_tls::{
     service::{Protocol, Security, Service},
 };
 
-/// What happens on a connection: the server sends, or the client must have sent.
+/// The turns of a connection: the server sends, or the client must have sent.
 #[derive(Clone, Copy, Debug)]
 enum Turn<'a> {
     Server(&'a str),

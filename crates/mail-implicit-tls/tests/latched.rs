@@ -17,8 +17,10 @@ use std::{
 };
 
 use deep_latch::{
-    Account as LatchAccount, ClientEvent, Host as LatchHost, LatchRecord, LatchStore,
-    MemoryLatchStore, RunError, SecurityTag,
+    Host as LatchHost, LatchRecord, SecurityTag,
+    client::ClientEvent,
+    connection::RunError,
+    store::{Account as LatchAccount, LatchStore, MemoryLatchStore},
 };
 use mail_implicit_tls::{
     account::{Account, AccountSetup, Host, LowPrivacy, Server},
@@ -317,7 +319,7 @@ async fn never_uses_clear_text_once_tls_is_latched() {
                 assert_eq!(connection.connection().indication().level(), None);
                 assert_eq!(connection.take_events(), []);
                 connection
-                    .logged_in(deep_latch::Login::Done, &empty)
+                    .logged_in(deep_latch::facts::Login::Done, &empty)
                     .await
                     .unwrap();
             }

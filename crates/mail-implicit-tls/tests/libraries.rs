@@ -33,11 +33,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// The end that a server makes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// It reads until the client ends, and returns the lines of the client and the end of TLS.
+    /// Reads until the client ends, and returns the lines of the client and the end of TLS.
     Client,
-    /// It ends TCP without a close alert.
+    /// Ends TCP without a close alert.
     Truncated,
-    /// It says nothing more.
+    /// Sends no more octets.
     Silent,
 }
 

@@ -1,4 +1,5 @@
-//! The resolvers against a name server on loopback that answers as it is told, also what no proper server answers.
+//! The resolvers against a name server on loopback that gives prepared answers, also those that no proper server
+//! gives.
 
 #![allow(
     clippy::unwrap_used,
@@ -71,7 +72,7 @@ fn alias(owner: &str, target: &str, ttl: u32) -> Sent {
     sent(owner, Rtype::CNAME, ttl, &wire(target))
 }
 
-/// What a server answers.
+/// The answer of a server.
 #[derive(Clone)]
 struct Reply {
     code: Rcode,
@@ -181,7 +182,7 @@ fn question(kind: RecordKind) -> Question {
     Question { name, kind }
 }
 
-/// Asks a resolver that believes the AD bit.
+/// Asks a resolver that trusts the AD bit.
 async fn ask(kind: RecordKind, reply: Reply) -> Answer {
     let resolver = LoopbackResolver::new(server(reply).await).unwrap();
     let resolver = resolver.with_timeout(PATIENCE);
@@ -240,7 +241,7 @@ async fn takes_every_code_but_two_for_a_failure() {
 }
 
 #[tokio::test]
-async fn believes_the_authentic_data_bit() {
+async fn trusts_the_authentic_data_bit() {
     for (authentic, dnssec) in [(true, Dnssec::Secure), (false, Dnssec::Insecure)] {
         let reply = |code, records: &[Sent]| Reply {
             code,
@@ -496,7 +497,7 @@ async fn ends_after_its_time() {
 }
 
 #[tokio::test]
-async fn believes_a_resolver_on_loopback_only() {
+async fn trusts_a_resolver_on_loopback_only() {
     for address in ["192.0.2.1:53", "[2001:db8::1]:53", "[::ffff:192.0.2.1]:53"] {
         let server: SocketAddr = address.parse().unwrap();
         match LoopbackResolver::new(server) {

@@ -348,9 +348,13 @@ async fn ends_a_session_that_speaks_http() {
                     client.flush().await.unwrap();
                 }
                 let mut read = Vec::new();
-                let error = stream.read_to_end(&mut read).await.unwrap_err();
+                let error =
+                    tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut read))
+                        .await
+                        .unwrap()
+                        .unwrap_err();
                 assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-                assert_eq!(error.to_string(), "the client speaks HTTP");
+                assert_eq!(error.to_string(), "the client sent an HTTP request");
                 // No line of it reached the application.
                 assert!(
                     request.as_bytes().starts_with(&read) && read.len() < 12,
@@ -862,4 +866,24 @@ async fn writes_a_received_field_from_the_record_of_a_connection() {
         assert_eq!(read.tls(), Ok(Some(suite)));
         assert_eq!(read.group(), Ok(Some(group)));
     }
+}
+
+#[test]
+fn prints_the_number_of_a_group_without_a_registered_name() {
+    let record = mail_implicit_tls::server::ConnectionRecord {
+        service: Service::IMAPS,
+        peer: (Ipv4Addr::LOCALHOST, 1).into(),
+        version: None,
+        cipher_suite: None,
+        group: Some(0xff0e),
+        server_name: None,
+        alpn: false,
+        resumed: false,
+        client: None,
+    };
+    assert_eq!(
+        record.to_string(),
+        "service=imaps peer=127.0.0.1:1 group=0xff0e"
+    );
+    assert_eq!(record.tls_clause(), None);
 }

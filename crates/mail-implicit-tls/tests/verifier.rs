@@ -454,7 +454,7 @@ fn finds_the_list_of_a_distribution_point() {
     assert!(verdict.is_verified());
 }
 
-/// The same with both points in the certificate: that of the list is the second, or the second URI of one point.
+/// Finds the list by both points in the certificate: the list's is the second, or the second URI of one point.
 #[test]
 fn finds_the_list_of_the_second_distribution_point() {
     let (first, second) = ("http://crl.example/1", "http://crl.example/2");

@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use deep_latch::{
-    Account as LatchAccount, ClientEvent, ClientOptions, FileLatchStore, Host as LatchHost,
-    LatchRecord, LatchStore, MemoryLatchStore, Transition,
+    Host as LatchHost, LatchRecord,
+    client::{ClientEvent, ClientOptions},
+    latch::Transition,
+    store::{Account as LatchAccount, FileLatchStore, LatchStore, MemoryLatchStore},
 };
 use mail_implicit_tls::{
     account::{Account, Server},
@@ -54,7 +56,9 @@ impl Latches {
         let (Ok(host), Ok(name)) = (host, name) else {
             return Err(LatchedFailure::Name);
         };
-        let store = |error| LatchedFailure::Latches(Box::new(deep_latch::RunError::Store(error)));
+        let store = |error| {
+            LatchedFailure::Latches(Box::new(deep_latch::connection::RunError::Store(error)))
+        };
         let record = match &self.0 {
             Some(file) => file.load(&name, &host).await.map_err(store)?,
             None => LatchRecord::new(host),

@@ -13,7 +13,14 @@ use std::{
     },
 };
 
-use deep_latch::{Account, FileLatchStore, Host, LatchRecord, LatchStore, SecurityTag};
+use deep_latch::{
+    Host, LatchRecord, SecurityTag,
+    store::{Account, FileLatchStore, LatchStore},
+};
+use domain::{
+    base::{Message, MessageBuilder, Name, Rtype, Ttl, iana::Class},
+    rdata::{A, Soa, Srv},
+};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
 };
@@ -21,7 +28,7 @@ use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     runtime::Runtime,
 };
 use tokio_rustls::TlsAcceptor;
@@ -39,6 +46,8 @@ struct World {
     web: TlsAcceptor,
     directory: TempDir,
     address: SocketAddr,
+    /// The number of connections that the IMAP server accepted.
+    accepted: Arc<AtomicUsize>,
 }
 
 impl World {
@@ -48,6 +57,10 @@ impl World {
 
     /// A server with this greeting, which advertises a status to a client that asks for it.
     fn with(greeting: &'static str) -> Self {
+        Self::with_names(greeting, &["imap.example.org"])
+    }
+
+    fn with_names(greeting: &'static str, names: &[&str]) -> Self {
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -77,14 +90,17 @@ impl World {
             TlsAcceptor::from(Arc::new(config))
         };
         let web = acceptor_for(&["example.org", "autoconfig.example.org"]);
-        let imaps = acceptor_for(&["imap.example.org"]);
+        let imaps = acceptor_for(names);
         let runtime = Runtime::new().unwrap();
         let listener = runtime
             .block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
             .unwrap();
         let address = listener.local_addr().unwrap();
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let count = accepted.clone();
         runtime.spawn(async move {
             while let Ok((tcp, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
                 let acceptor = imaps.clone();
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(tcp).await else {
@@ -114,6 +130,7 @@ impl World {
             web,
             directory,
             address,
+            accepted,
         }
     }
 
@@ -550,4 +567,141 @@ fn trusts_the_authorities_of_the_system_unless_told_otherwise() {
         "error: trust: no trust anchors found on this system\n"
     );
     assert_eq!(none.status.code(), Some(2));
+}
+
+/// Answers as the name server of `example.org`, which advertises these servers for IMAP, in this order, and no other.
+fn serve_dns(world: &World, servers: &'static [(&'static str, Option<u16>)]) -> SocketAddr {
+    let socket = world
+        .runtime
+        .block_on(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))
+        .unwrap();
+    let address = socket.local_addr().unwrap();
+    let own_port = world.address.port();
+    let name = |text: &str| text.parse::<Name<Vec<u8>>>().unwrap();
+    world.runtime.spawn(async move {
+        let mut octets = [0; 4096];
+        while let Ok((length, from)) = socket.recv_from(&mut octets).await {
+            let asked = Message::from_octets(octets.get(..length).unwrap()).unwrap();
+            let question = asked.sole_question().unwrap();
+            let owner = question.qname().to_string();
+            let mut answer = MessageBuilder::new_vec();
+            let header = answer.header_mut();
+            header.set_id(asked.header().id());
+            header.set_qr(true);
+            header.set_ra(true);
+            let mut answer = answer.question();
+            answer.push(question).unwrap();
+            let mut answer = answer.answer();
+            let is_host = servers.iter().any(|(host, _)| *host == owner);
+            if question.qtype() == Rtype::SRV && owner == "_imaps._tcp.example.org" {
+                for (priority, (host, port)) in (0..).zip(servers) {
+                    let data = Srv::new(priority, 0, port.unwrap_or(own_port), name(host));
+                    let record = (name(&owner), Class::IN, 300, data);
+                    answer.push(record).unwrap();
+                }
+            } else if question.qtype() == Rtype::A && is_host {
+                let data = A::new(Ipv4Addr::LOCALHOST);
+                answer.push((name(&owner), Class::IN, 300, data)).unwrap();
+            }
+            // A validator takes a denial without it for a wrong answer.
+            let mut answer = answer.authority();
+            let zone = || name("example.org");
+            let second = Ttl::from_secs(1);
+            let data = Soa::new(zone(), zone(), 1.into(), second, second, second, second);
+            answer.push((zone(), Class::IN, 300, data)).unwrap();
+            let _ = socket.send_to(&answer.finish(), from).await;
+        }
+    });
+    address
+}
+
+/// Runs the command for the servers that this name server advertises. The trust anchor is of another domain, so that
+/// the answers are insecure.
+fn run_with_dns(world: &World, dns: SocketAddr, more: &[&str]) -> Output {
+    let anchors = world.directory.path().join("anchors");
+    fs::write(&anchors, "test. 300 IN DNSKEY 257 3 8 AwEAAa8=\n").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mail-tls"));
+    command.args(["connect", "alice@example.org", "--timeout", "10"]);
+    command.arg("--resolver").arg(dns.to_string());
+    command.arg("--anchors").arg(anchors);
+    command
+        .arg("--roots")
+        .arg(world.directory.path().join("roots.pem"))
+        .args(more);
+    command.output().unwrap()
+}
+
+/// Port 1 of loopback refuses connections.
+const ADVERTISED: &[(&str, Option<u16>)] =
+    &[("imap.example.org", None), ("mail.example.org", Some(1))];
+
+const WARNING: &str = "    warning: the server's name is not authenticated; compare it with the provider's \
+                       documentation\n";
+
+#[test]
+fn connects_again_for_the_latches_of_a_server_found_by_srv() {
+    let world = World::with_names(DEEP, &["example.org"]);
+    let dns = serve_dns(&world, ADVERTISED);
+    let port = world.address.port();
+    let latches = world.latches(&[SecurityTag::TLS12]);
+    let latches = latches.to_str().unwrap();
+    let before = fs::read(latches).unwrap();
+    let output = run_with_dns(&world, dns, &["--latches", latches]);
+    assert_eq!(
+        text(&output),
+        format!(
+            "example.org\nIMAP\n  imaps imap.example.org:{port}: private\n    TLSv1.3 TLS_AES_256_GCM_SHA384\n    \
+             chain: trusted\n    identity: DNS-ID example.org matches DNS-ID example.org\n    \
+             DANE: not used, the SRV record that names the host is not secured by DNSSEC\n    login: PLAIN\n    \
+             latches: tls12; advertised: {STATUS}\n    \
+             a mail program would latch: tls-cert\n    not latched: x-future: not known to this client\n{WARNING}  \
+             imaps mail.example.org:1: failed: connection failed: connection refused\n    \
+             a mail program may offer: work offline, try again later\n{WARNING}\
+             POP: not advertised (not secured by DNSSEC)\nSubmission: not advertised (not secured by DNSSEC)\n"
+        )
+    );
+    // A domain without submission servers gives no usable account.
+    assert_eq!(output.status.code(), Some(1));
+    // One connection for the check, one for the latches.
+    assert_eq!(world.accepted.load(Ordering::Relaxed), 2);
+    assert_eq!(fs::read(latches).unwrap(), before);
+}
+
+#[test]
+fn shows_the_latches_that_a_server_found_by_srv_lacks() {
+    let world = World::with_names(DEEP, &["example.org"]);
+    let dns = serve_dns(&world, &[("imap.example.org", None)]);
+    let port = world.address.port();
+    let latches = world.latches(&[SecurityTag::TLS_DANE_TLSA]);
+    let latches = latches.to_str().unwrap();
+    let output = run_with_dns(&world, dns, &["--latches", latches]);
+    assert_eq!(
+        text(&output),
+        format!(
+            "example.org\nIMAP\n  imaps imap.example.org:{port}: failed: latches: imap.example.org: the connection \
+             lacks what was latched: tls-dane-tlsa\n    \
+             a mail program may offer: work offline, try again later\n{WARNING}\
+             POP: not advertised (not secured by DNSSEC)\nSubmission: not advertised (not secured by DNSSEC)\n"
+        )
+    );
+    assert_eq!(output.status.code(), Some(1));
+    // Without the file the same server is shown as private.
+    let output = run_with_dns(&world, dns, &[]);
+    let begin = format!("example.org\nIMAP\n  imaps imap.example.org:{port}: private\n");
+    assert!(text(&output).starts_with(&begin), "{}", text(&output));
+}
+
+/// A server that is not verified is not connected to again.
+#[test]
+fn connects_once_to_a_server_found_by_srv_that_is_not_verified() {
+    let world = World::new();
+    let dns = serve_dns(&world, &[("imap.example.org", None)]);
+    let output = run_with_dns(&world, dns, &[]);
+    let port = world.address.port();
+    let begin = format!(
+        "example.org\nIMAP\n  imaps imap.example.org:{port}: failed: chain: trusted; identity: expected "
+    );
+    assert!(text(&output).starts_with(&begin), "{}", text(&output));
+    assert_eq!(world.accepted.load(Ordering::Relaxed), 1);
+    assert_eq!(output.status.code(), Some(1));
 }

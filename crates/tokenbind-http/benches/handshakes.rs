@@ -1,4 +1,4 @@
-//! What `tls_unique` costs a TLS 1.2 handshake: with the same rustls, configuration and peer, without
+//! The cost of `tls_unique` in a TLS 1.2 handshake: with the same rustls, configuration and peer, without
 //! a network.
 
 #![allow(missing_docs, reason = "criterion_group! makes public items")]
@@ -23,7 +23,11 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     version::TLS12,
 };
-use tokenbind_http::{Capture, ServerConfigs, TokenBindingAcceptor, VersionPreference, capturing};
+use tokenbind_http::{
+    server,
+    tls::{ServerConfigs, VersionPreference},
+    tls_unique::{Capture, capturing},
+};
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{io::DuplexStream, runtime};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -118,7 +122,7 @@ impl Peers {
         assert_eq!(client.handshake_kind(), Some(self.kind));
     }
 
-    /// The same on each side inside a capture, which is asked for the value.
+    /// Does the same handshake with a capture on each side, which returns the value.
     fn captured_handshake(&self) {
         let (mut client, mut server) = self.connections();
         let (mut client_capture, mut server_capture) = (Capture::new(), Capture::new());
@@ -191,7 +195,7 @@ fn acceptor(c: &mut Criterion<Ratio>) {
                     .with_single_cert(vec![identity.certificate.clone()], identity.key())
             },
         );
-        let ours = TokenBindingAcceptor::new(configs.expect("configurations"));
+        let ours = server::Acceptor::new(configs.expect("configurations"));
         let stock = TlsAcceptor::from(Arc::new(identity.server(default_provider())));
         let connectors = [(); 2]
             .map(|()| TlsConnector::from(Arc::new(identity.client(default_provider(), kind))));

@@ -1,4 +1,4 @@
-//! What a request's header costs the server: the same again, the first, many different ones, and
+//! The cost of a request's header for the server: a repeated one, the first, many different ones, and
 //! the worst a client can send; and what a ClientHello costs.
 
 #![allow(
@@ -22,9 +22,10 @@ use paired::{Ratio, compare, ratios, times};
 use ring::signature as raw;
 use rustls::server::Acceptor;
 use tokenbind_http::{
-    Choice, ClientOffer, HeaderOptions, MAX_VERIFIED_MESSAGES, Party, RequestOutcome,
-    ServerBinding, ServerOptions, TokenBindingConnection, VersionPreference, choose, decode_header,
-    encode_header, redirect_permission,
+    federation::{Party, Permission},
+    header::{self, Header, HeaderOptions},
+    server::{self, MAX_VERIFIED_MESSAGES, RequestOutcome},
+    tls::{Choice, ClientOffer, VersionPreference},
 };
 use tokenbind_wire::{
     EncodingProfile, Extension, P256Key, PkiTypes, ProtocolVersion, PublicKey, Rsa2048Key, Session,
@@ -73,7 +74,7 @@ fn kinds() -> [(&'static str, Session, Box<dyn Sign>); 2] {
 fn header(session: &Session, provided: &dyn Sign, referred: Option<&dyn Sign>) -> String {
     let (negotiated, unique) = (session.negotiated, &session.tls_unique);
     let message = sign_message(negotiated, unique, provided, referred, PROFILE).expect("a message");
-    encode_header(&message.to_vec().expect("it fits"))
+    header::encode(&message.to_vec().expect("it fits"))
 }
 
 fn bound(outcome: &RequestOutcome) -> bool {
@@ -84,9 +85,8 @@ fn bound(outcome: &RequestOutcome) -> bool {
 fn repeated(c: &mut Criterion) {
     for (name, session, key) in kinds() {
         let value = header(&session, &*key, None);
-        let options = ServerOptions::default();
-        let connection =
-            TokenBindingConnection::new(Some(session), Arc::new(verifier()), options, None);
+        let options = server::Options::default();
+        let connection = server::Connection::new(Some(session), Arc::new(verifier()), options);
         assert!(bound(&connection.request([value.as_bytes()])));
         c.bench_function(&format!("repeated/{name}"), |b| {
             b.iter(|| connection.request([black_box(value.as_bytes())]));
@@ -98,7 +98,7 @@ fn decode(c: &mut Criterion) {
     for (name, session, key) in kinds() {
         let value = header(&session, &*key, None);
         c.bench_function(&format!("decode-header/{name}"), |b| {
-            b.iter(|| decode_header([black_box(value.as_bytes())], HeaderOptions::default()));
+            b.iter(|| Header::One(black_box(value.as_bytes())).decode(HeaderOptions::default()));
         });
     }
 }
@@ -129,7 +129,7 @@ fn raw_verify(key: &PublicKey, octets: &SignedOctets, signature: &Signature) -> 
     }
 }
 
-/// One verification with ring, as often as it is told to.
+/// Repeats one verification with ring a given number of times.
 fn verification(session: &Session, key: &dyn Sign) -> impl FnMut(u32) {
     let octets = session.tls_unique.signed_octets();
     let (key, signature) = (key.public_key().clone(), key.sign(&octets).expect("signs"));
@@ -147,7 +147,8 @@ fn first(c: &mut Criterion<Ratio>) {
         let verifier = verifier();
         let request = |times| {
             for _ in 0..times {
-                let mut binding = ServerBinding::new(Some(session), ServerOptions::default());
+                let mut binding =
+                    server::ConnectionState::new(Some(session), server::Options::default());
                 assert!(bound(
                     &binding.request([black_box(value.as_bytes())], &verifier)
                 ));
@@ -158,7 +159,7 @@ fn first(c: &mut Criterion<Ratio>) {
     }
 }
 
-/// What costs a client nothing to vary: an extension that is not signed.
+/// An extension, which is not signed and which a client can vary without cost.
 fn extensions(number: usize, data: u8) -> Vec<Extension> {
     let extension = Extension {
         extension_type: ExtensionType(data),
@@ -175,7 +176,7 @@ fn binding(kind: u8, key: &P256Key, signature: &Signature, data: Vec<Extension>)
 
 fn written(bindings: Vec<TokenBinding>) -> String {
     let message = TokenBindingMessage::try_new(bindings, PROFILE).expect("a message");
-    encode_header(&message.to_vec().expect("it fits"))
+    header::encode(&message.to_vec().expect("it fits"))
 }
 
 /// The keys of a client that means harm, and what it signs with them.
@@ -232,8 +233,8 @@ impl Adversary {
     }
 }
 
-/// What a client can do to make each request cost as much as it can, against two verifications: more
-/// are never made. First a connection that goes on, with more headers than are remembered; then the
+/// The highest cost that a client can cause with each request, relative to two verifications: more
+/// are never made. First a connection that continues, with more headers than are remembered; then the
 /// one header after which there is none.
 fn adversarial(c: &mut Criterion<Ratio>) {
     let session = session(TokenBindingAlpn::Http11P256);
@@ -246,7 +247,8 @@ fn adversarial(c: &mut Criterion<Ratio>) {
         let variants = 0..=u8::try_from(MAX_VERIFIED_MESSAGES).expect("a few");
         let values: Vec<_> = variants.map(header).collect();
         let mut values = values.into_iter().cycle();
-        let mut connection = ServerBinding::new(Some(session), ServerOptions::default());
+        let mut connection =
+            server::ConnectionState::new(Some(session), server::Options::default());
         let verifier = verifier();
         move |times| {
             for value in values.by_ref().take(usize::try_from(times).expect("few")) {
@@ -263,7 +265,8 @@ fn adversarial(c: &mut Criterion<Ratio>) {
     let verifier = verifier();
     let refused = |times| {
         for _ in 0..times {
-            let mut connection = ServerBinding::new(Some(session), ServerOptions::default());
+            let mut connection =
+                server::ConnectionState::new(Some(session), server::Options::default());
             let outcome = connection.request([black_box(value.as_bytes())], &verifier);
             let RequestOutcome::Terminate(refusal) = outcome else {
                 panic!("a wrong signature is refused");
@@ -286,16 +289,17 @@ fn garbage(session: &Session, length: usize) -> [(&'static str, Vec<u8>); 2] {
     let message = TokenBindingMessage::try_new(vec![binding], PROFILE).expect("a message");
     let mut message = message.to_vec().expect("it fits");
     *message.last_mut().expect("a byte") = 1;
-    let message = encode_header(&message).into_bytes();
+    let message = header::encode(&message).into_bytes();
     [("base64url", value), ("message", message)]
 }
 
-/// As [`garbage`], refused as often as it is told to.
+/// Refuses [`garbage`] a given number of times.
 fn refuse_garbage(session: &Session, value: &[u8]) -> impl FnMut(u32) {
     let verifier = verifier();
     move |times| {
         for _ in 0..times {
-            let mut binding = ServerBinding::new(Some(*session), ServerOptions::default());
+            let mut binding =
+                server::ConnectionState::new(Some(*session), server::Options::default());
             let outcome = binding.request([black_box(value)], &verifier);
             assert!(matches!(outcome, RequestOutcome::Terminate(_)));
         }
@@ -387,7 +391,7 @@ fn client_hellos(length: usize) -> [(&'static str, Vec<u8>); 4] {
     ]
 }
 
-/// Reads and decides, as often as it is told to.
+/// Reads and decides a given number of times.
 fn choose_for(records: &[u8]) -> impl FnMut(u32) {
     let provider = rustls::crypto::ring::default_provider();
     let suites = provider.cipher_suites.iter();
@@ -397,13 +401,13 @@ fn choose_for(records: &[u8]) -> impl FnMut(u32) {
         for _ in 0..times {
             let offer = ClientOffer::from_records(black_box(records)).expect("readable");
             let preference = VersionPreference::TokenBinding;
-            let choice = choose(&offer, &TokenBindingAlpn::ALL, &suites, preference);
+            let choice = offer.choose(&TokenBindingAlpn::ALL, &suites, preference);
             assert_eq!(choice, Choice::TokenBinding);
         }
     }
 }
 
-/// What rustls, which reads a ClientHello first, takes for it.
+/// The time that rustls needs to read the same ClientHello, which it does first.
 fn rustls_reads(records: &[u8]) -> impl FnMut(u32) {
     move |times| {
         for _ in 0..times {
@@ -455,7 +459,7 @@ fn redirect(c: &mut Criterion) {
     let provider = party("https://provider.example");
     c.bench_function("redirect/decision", |b| {
         b.iter(|| {
-            let permission = redirect_permission(302, [black_box(&b"true"[..])], &consumer);
+            let permission = Permission::by_redirect(302, [black_box(&b"true"[..])], &consumer);
             permission.map(|permission| permission.disclose(&provider))
         });
     });

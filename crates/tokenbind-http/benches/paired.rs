@@ -1,4 +1,4 @@
-//! What something costs more than something else, as criterion measures time: a ratio, whose two sides
+//! The cost of one operation relative to another, as criterion measures time: a ratio, whose two sides
 //! run in turns of milliseconds, so that what else the machine does falls on both alike.
 
 use std::time::{Duration, Instant};
@@ -78,7 +78,7 @@ pub fn times() -> Criterion {
         .measurement_time(Duration::from_secs(1))
 }
 
-/// Measures the time of `of` over that of `to`. Each runs its subject as many times as it is told:
+/// Measures the time of `of` over that of `to`. Each runs its subject the given number of times:
 /// `turn` times in a row, which should take some tenths of a millisecond.
 ///
 /// A round is four turns; a sample is the median of its rounds, so that a round into which another

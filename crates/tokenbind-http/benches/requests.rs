@@ -1,9 +1,9 @@
-//! What a bound connection costs each request after the first: hyper on both sides, TLS 1.2 over
+//! The cost of a bound connection for each request after the first: hyper on both sides, TLS 1.2 over
 //! loopback, with Token Binding and without.
 //!
 //! Client and server share one thread: the kernel hands every byte over at once, nothing waits for
 //! another core to wake, and the measured time is the time both spend. The application does nothing,
-//! so a cost stands out as it does not elsewhere.
+//! so that a cost is more visible than elsewhere.
 
 #![allow(missing_docs, reason = "criterion_group! makes public items")]
 #![allow(
@@ -37,9 +37,12 @@ use rustls::{
     version::TLS12,
 };
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, HttpsTokenBindingConnector, MemoryKeyStore,
-    ProvidedTokenBinding, RequestOptions, ServerConfigs, TOKEN_BINDING, TokenBindingAcceptor,
-    TokenBindingConnector, VersionPreference, client_config, serve_connection,
+    ProvidedTokenBinding,
+    client::{self, HttpClient, HttpsConnector, RequestOptions},
+    header::TOKEN_BINDING,
+    keys::MemoryKeyStore,
+    server::{self, serve_connection},
+    tls::{ServerConfigs, VersionPreference, client_config},
 };
 use tokenbind_wire::{ApplicationProtocol, TokenBindingAlpn};
 use tokio::{
@@ -176,7 +179,7 @@ async fn stock_server(identity: &Identity, protocol: ApplicationProtocol) -> Soc
     address
 }
 
-/// The same with this crate.
+/// Does the same with this crate.
 async fn bound_server(identity: &Identity, alpn: TokenBindingAlpn) -> SocketAddr {
     let configs = ServerConfigs::build(
         default_provider(),
@@ -188,7 +191,7 @@ async fn bound_server(identity: &Identity, alpn: TokenBindingAlpn) -> SocketAddr
                 .with_single_cert(vec![identity.certificate.clone()], identity.key())
         },
     );
-    let acceptor = TokenBindingAcceptor::new(configs.expect("configurations"));
+    let acceptor = server::Acceptor::new(configs.expect("configurations"));
     let (listener, address) = listen().await;
     tokio::spawn(async move {
         loop {
@@ -247,7 +250,7 @@ impl Connection {
         connection
     }
 
-    /// Without this crate; a `header` is sent, but nobody reads it.
+    /// Requests without this crate: a `header` is sent, but not read.
     async fn stock(
         identity: &Identity,
         protocol: ApplicationProtocol,
@@ -272,7 +275,7 @@ impl Connection {
         let origin = "https://localhost".parse().expect("an origin");
         let stream = connector.connect(origin, connect(address).await);
         let connected = stream.await.expect("a handshake");
-        let header = connected.binding.header(connector.state(), None);
+        let header = connected.connection.header(connector.state(), None);
         let value = header.expect("a header").value.expect("negotiated");
         let value = HeaderValue::from_str(&value).expect("base64url");
         let protocol = alpn.application_protocol();
@@ -315,17 +318,14 @@ async fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-fn token_binding_connector(
-    identity: &Identity,
-    alpn: &[TokenBindingAlpn],
-) -> TokenBindingConnector {
+fn token_binding_connector(identity: &Identity, alpn: &[TokenBindingAlpn]) -> client::Connector {
     let config = client_config(default_provider(), alpn, |builder| {
         builder
             .with_root_certificates(identity.roots())
             .with_no_client_auth()
     });
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
-    TokenBindingConnector::new(Arc::new(config.expect("it has TLS 1.2")), Arc::new(state))
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
+    client::Connector::new(Arc::new(config.expect("it has TLS 1.2")), Arc::new(state))
 }
 
 fn runtime() -> Runtime {
@@ -368,12 +368,12 @@ fn clients(c: &mut Criterion<Ratio>) {
     for (name, alpn) in [ALPN[0], ALPN[2]] {
         let client = || {
             let connector = token_binding_connector(&identity, &[alpn]);
-            Client::new(HttpsTokenBindingConnector::new(connector))
+            HttpClient::new(HttpsConnector::new(connector))
         };
         let (with, without) = (client(), client());
         let bound = runtime.block_on(bound_server(&identity, alpn));
         let stock = runtime.block_on(stock_server(&identity, alpn.application_protocol()));
-        let exchange = async |client: &Client<Empty<Bytes>>, address: SocketAddr, bound| {
+        let exchange = async |client: &HttpClient<Empty<Bytes>>, address: SocketAddr, bound| {
             let mut request = request();
             let uri = format!("https://localhost:{}/", address.port());
             *request.uri_mut() = uri.parse().expect("a URI");

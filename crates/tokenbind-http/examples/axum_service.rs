@@ -1,4 +1,4 @@
-//! An axum application that knows its clients' keys: a [`TokenBindingServer`] serves its routes, in the
+//! An axum application that knows its clients' keys: a [`server::Server`] serves its routes, in the
 //! place of `axum::serve`, and handlers take the bindings as extensions.
 //!
 //! ```sh
@@ -19,8 +19,10 @@ use clap::Parser;
 use http::StatusCode;
 use loopback::{Localhost, Result, must, short, text};
 use tokenbind_http::{
-    Disclosed, ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, TokenBindingServer,
-    TokenToIssue, token_to_issue,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::{Disclosed, RequestOptions},
+    federation::TokenToIssue,
+    server,
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::net::TcpListener;
@@ -54,7 +56,7 @@ async fn token(
 ) -> String {
     let key = short(provided.id());
     let referred = referred.map(|Extension(referred)| referred);
-    match token_to_issue(referred.as_ref()) {
+    match TokenToIssue::from_referred(referred.as_ref()) {
         TokenToIssue::BoundTo(id) => format!("you are {key}: a token for {}\n", short(&id)),
         TokenToIssue::Unbound(reason) => {
             format!("you are {key}: an unbound token ({reason:?})\n")
@@ -90,7 +92,7 @@ async fn start(
 ) -> Result<(String, tokio::task::JoinHandle<usize>)> {
     let listener = TcpListener::bind(address).await?;
     let url = format!("https://localhost:{}", listener.local_addr()?.port());
-    let server = TokenBindingServer::new(localhost.acceptor(alpn)?);
+    let server = server::Server::new(localhost.acceptor(alpn)?);
     let ctrl_c = async { drop(tokio::signal::ctrl_c().await) };
     let server = async move { server.serve_until(listener, application(), ctrl_c).await };
     let server = tokio::spawn(server);
@@ -109,7 +111,7 @@ async fn main() -> Result<()> {
 
     let client = localhost.client(&TokenBindingAlpn::ALL)?;
     let plain = localhost.client(&[])?;
-    let fetch = async |client: &tokenbind_http::Client, url: String, options| {
+    let fetch = async |client: &tokenbind_http::client::HttpClient, url: String, options| {
         let request = loopback::get(&url)?;
         let response = client.request(request, options).await?;
         let (status, version) = (response.status(), response.version());

@@ -1,5 +1,5 @@
 //! Federation (draft-balfanz-https-token-binding-00 section 3.3): a token provider binds a token to
-//! the key that the client uses with a token consumer, and nobody else can use it there.
+//! the key that the client uses with a token consumer, and no other client can use it there.
 //!
 //! ```sh
 //! cargo run -p tokenbind-http --features client,hmac,hyper --example federation
@@ -22,15 +22,17 @@ use http::{
 };
 use loopback::{Error, Localhost, Result, get, must, serve, short, text};
 use tokenbind_http::{
-    BoundTokens, Client, Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID,
-    ProvidedTokenBinding, ReferredTokenBinding, RequestOptions, SealedTokenVerdict,
-    TokenBindingRequest, TokenKeyId, TokenKeys, permission_of, redirect_to_provider,
-    token_to_issue,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::{Disclosed, HttpClient, RequestOptions},
+    federation::{Disclosure, TokenToIssue, redirect_to_provider},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
+    sealed_tokens::{BoundTokens, SealedTokenVerdict, TokenKeyId, TokenKeys},
+    server,
 };
 use tokenbind_wire::{TokenBindingAlpn, token::DiscardReason};
 use tokio::net::TcpListener;
 
-/// How long a token is good for.
+/// The lifetime of a token.
 const LIFETIME: Duration = Duration::from_secs(300);
 
 /// The tokens for this consumer: both services have the secret.
@@ -46,15 +48,15 @@ fn tokens() -> Result<Tokens> {
     )?))
 }
 
-/// Section 3.5: bound to the key of the referred binding, or unbound where there is none that the
+/// Issues a token (section 3.5): bound to the key of the referred binding, or unbound if there is no binding that the
 /// provider can verify.
 fn issue(tokens: &Tokens, referred: Option<&ReferredTokenBinding>) -> Result<String> {
     let expires = SystemTime::now().checked_add(LIFETIME);
     let expires = expires.ok_or("the clock is at its end")?;
-    Ok(tokens.seal(&token_to_issue(referred), b"alice", expires)?)
+    Ok(tokens.seal(&TokenToIssue::from_referred(referred), b"alice", expires)?)
 }
 
-/// Whether the token is good on a connection with this provided binding.
+/// Returns `true` if the token is valid on a connection with this provided binding.
 fn check(
     tokens: &Tokens,
     token: &str,
@@ -66,7 +68,7 @@ fn check(
 
 /// The token consumer: who comes without a token is sent to the provider for one.
 fn consumer(
-    request: &TokenBindingRequest,
+    request: &server::Request,
     tokens: &Tokens,
     provider: &str,
 ) -> Result<Response<String>> {
@@ -104,7 +106,7 @@ fn consumer(
 /// The token provider: whoever comes gets a token for the consumer. (It would ask for a password
 /// first.)
 fn provider(
-    request: &TokenBindingRequest,
+    request: &server::Request,
     tokens: &Tokens,
     consumer: &str,
 ) -> Result<Response<String>> {
@@ -138,8 +140,8 @@ fn location<B>(response: &Response<B>) -> Result<String> {
     Ok(location.to_str()?.to_owned())
 }
 
-/// What the consumer answers to a client that comes with this URL.
-async fn try_token(client: &Client, url: &str) -> Result<(StatusCode, String)> {
+/// Returns the consumer's answer to a client that requests this URL.
+async fn try_token(client: &HttpClient, url: &str) -> Result<(StatusCode, String)> {
     let response = client.request(get(url)?, RequestOptions::default()).await?;
     Ok((response.status(), text(response).await?))
 }
@@ -184,7 +186,7 @@ async fn main() -> Result<()> {
     println!("\n1. client to consumer: GET {consumer_url}/");
     let request = get(&consumer_url)?;
     let (response, connection) = client.send(request, RequestOptions::default()).await?;
-    let permission = permission_of(&response, &connection)?;
+    let permission = connection.response_permission(&response)?;
     let redirect = location(&response)?;
     println!("   client is sent to {redirect}");
     println!("   with {INCLUDE_REFERER_TOKEN_BINDING_ID}: true");
@@ -205,7 +207,7 @@ async fn main() -> Result<()> {
         referral.consumer()
     );
     must(
-        permission_of(&response, &connection).is_err(),
+        connection.response_permission(&response).is_err(),
         "the provider's redirect permits nothing",
     )?;
     let redirect = location(&response)?;

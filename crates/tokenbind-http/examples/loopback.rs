@@ -1,4 +1,4 @@
-//! What the examples share: a certificate for `localhost`, services and clients that use it.
+//! The shared part of the examples: a certificate for `localhost`, services and clients that use it.
 
 #![allow(dead_code, reason = "no example uses all of it")]
 
@@ -14,9 +14,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, HttpsTokenBindingConnector, MemoryKeyStore, ServerConfigs,
-    TokenBindingAcceptor, TokenBindingConnector, TokenBindingRequest, TokenBindingServer,
-    VersionPreference, client_config,
+    client::{self, HttpClient, HttpsConnector},
+    keys::MemoryKeyStore,
+    server,
+    tls::{ServerConfigs, VersionPreference, client_config},
 };
 use tokenbind_wire::{KeyParameters, TokenBindingAlpn, TokenBindingId};
 use tokio::net::TcpListener;
@@ -58,49 +59,46 @@ impl Localhost {
     }
 
     /// A service's acceptor with these Token Binding identifiers.
-    pub(crate) fn acceptor(&self, alpn: &[TokenBindingAlpn]) -> Result<TokenBindingAcceptor> {
+    pub(crate) fn acceptor(&self, alpn: &[TokenBindingAlpn]) -> Result<server::Acceptor> {
         let preference = VersionPreference::TokenBinding;
         let configs = ServerConfigs::build(default_provider(), alpn, preference, |builder| {
             builder
                 .with_no_client_auth()
                 .with_single_cert(vec![self.certificate.clone()], self.private_key())
         })?;
-        Ok(TokenBindingAcceptor::new(configs))
+        Ok(server::Acceptor::new(configs))
     }
 
     /// A client with keys of its own that offers these identifiers. With none it is a client that
     /// does not know Token Binding.
-    pub(crate) fn connector(&self, alpn: &[TokenBindingAlpn]) -> Result<TokenBindingConnector> {
+    pub(crate) fn connector(&self, alpn: &[TokenBindingAlpn]) -> Result<client::Connector> {
         let mut roots = RootCertStore::empty();
         roots.add(self.certificate.clone())?;
         let config = client_config(default_provider(), alpn, |builder| {
             builder.with_root_certificates(roots).with_no_client_auth()
         })?;
-        let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
-        Ok(TokenBindingConnector::new(
-            Arc::new(config),
-            Arc::new(state),
-        ))
+        let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
+        Ok(client::Connector::new(Arc::new(config), Arc::new(state)))
     }
 
-    /// The same as an HTTP client.
-    pub(crate) fn client(&self, alpn: &[TokenBindingAlpn]) -> Result<Client> {
+    /// Makes an HTTP client with such a connector.
+    pub(crate) fn client(&self, alpn: &[TokenBindingAlpn]) -> Result<HttpClient> {
         let connector = self.connector(alpn)?;
-        Ok(Client::new(HttpsTokenBindingConnector::new(connector)))
+        Ok(HttpClient::new(HttpsConnector::new(connector)))
     }
 }
 
 /// Serves until the process ends.
 pub(crate) fn serve(
     listener: TcpListener,
-    acceptor: TokenBindingAcceptor,
-    handle: impl Fn(TokenBindingRequest) -> Response<String> + Clone + Send + Sync + 'static,
+    acceptor: server::Acceptor,
+    handle: impl Fn(server::Request) -> Response<String> + Clone + Send + Sync + 'static,
 ) {
     let service = tower::service_fn(move |request| {
         let response = handle(request);
         async move { Ok::<_, Infallible>(response) }
     });
-    let server = TokenBindingServer::new(acceptor);
+    let server = server::Server::new(acceptor);
     tokio::spawn(async move { server.serve(listener, service).await });
 }
 

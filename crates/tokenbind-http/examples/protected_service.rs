@@ -5,7 +5,7 @@
 //! cargo run -p tokenbind-http --features client,hmac,hyper --example protected_service -- --serve 127.0.0.1:8443
 //! ```
 //!
-//! Token Binding takes an acceptor in the place of tokio-rustls's, and a `TokenBindingServer`, which
+//! Token Binding takes an acceptor in the place of tokio-rustls's, and a `server::Server`, which
 //! checks each request before the service gets it. Ends with an error if anything is not as it must
 //! be; with `--serve` it then stays up.
 
@@ -27,10 +27,14 @@ use http_body_util::Full;
 use loopback::{Localhost, Result, must, short, text};
 use rustls::crypto::ring::default_provider;
 use tokenbind_http::{
-    BoundCookie, BoundTokens, Client, CookieAttributes, HttpsTokenBindingConnector,
-    ProvidedTokenBinding, RequestOptions, SealedTokenVerdict, ServerConfigs, TokenBindingAcceptor,
-    TokenBindingRequest, TokenBindingServer, TokenKeyId, TokenKeys, TokenRefusal,
-    VersionPreference,
+    ProvidedTokenBinding,
+    client::{HttpClient, HttpsConnector, RequestOptions},
+    sealed_tokens::{
+        BoundCookie, BoundTokens, CookieAttributes, SealedTokenVerdict, TokenKeyId, TokenKeys,
+        TokenRefusal,
+    },
+    server,
+    tls::{ServerConfigs, VersionPreference},
 };
 use tokenbind_wire::{TokenBindingAlpn, token::DiscardReason};
 use tokio::{
@@ -46,7 +50,7 @@ struct Arguments {
     serve: Option<SocketAddr>,
 }
 
-/// How long a login lasts.
+/// The lifetime of a login.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The session cookie. All it says is sealed in it: the service keeps nothing but the secret, which a
@@ -63,7 +67,7 @@ fn session_cookie() -> Result<BoundCookie> {
     )?)
 }
 
-/// Whose cookie it is, if it is good on a connection with this binding; `None` without a cookie.
+/// Returns the owner of the cookie, if it is valid on a connection with this binding; `None` without a cookie.
 fn check(
     cookie: &BoundCookie,
     headers: &HeaderMap,
@@ -80,7 +84,7 @@ fn check(
 }
 
 /// The service: `POST /login` gives a cookie, `GET /account` wants it. (It would ask for a password.)
-fn handle(cookie: &BoundCookie, request: &TokenBindingRequest) -> Result<Response<String>> {
+fn handle(cookie: &BoundCookie, request: &server::Request) -> Result<Response<String>> {
     let binding = request.extensions().get::<ProvidedTokenBinding>();
     let key = binding.map_or_else(|| "none".to_owned(), |binding| short(binding.id()));
     let answer = |status, text: &str| {
@@ -116,8 +120,8 @@ fn handle(cookie: &BoundCookie, request: &TokenBindingRequest) -> Result<Respons
     })
 }
 
-/// Serves until the process is told to end.
-async fn serve(listener: TcpListener, acceptor: TokenBindingAcceptor) -> Result<()> {
+/// Serves until the process is stopped.
+async fn serve(listener: TcpListener, acceptor: server::Acceptor) -> Result<()> {
     let cookie = Arc::new(session_cookie()?);
     let service = tower::service_fn(move |request| {
         let response = handle(&cookie, &request).unwrap_or_else(|error| {
@@ -127,13 +131,13 @@ async fn serve(listener: TcpListener, acceptor: TokenBindingAcceptor) -> Result<
         });
         async move { Ok::<_, Infallible>(response) }
     });
-    let server = TokenBindingServer::new(acceptor);
+    let server = server::Server::new(acceptor);
     let ctrl_c = async { drop(tokio::signal::ctrl_c().await) };
     server.serve_until(listener, service, ctrl_c).await;
     Ok(())
 }
 
-fn acceptor(localhost: &Localhost) -> Result<TokenBindingAcceptor> {
+fn acceptor(localhost: &Localhost) -> Result<server::Acceptor> {
     let configs = ServerConfigs::build(
         default_provider(),
         &TokenBindingAlpn::ALL,
@@ -144,14 +148,14 @@ fn acceptor(localhost: &Localhost) -> Result<TokenBindingAcceptor> {
             builder.with_single_cert(certificates, localhost.private_key())
         },
     )?;
-    Ok(TokenBindingAcceptor::new(configs)
+    Ok(server::Acceptor::new(configs)
         .on_terminate(|refusal| println!("   service ends the connection: {refusal}")))
 }
 
 /// Status, cookie that was set, body.
 type Answer = (StatusCode, Option<String>, String);
 
-async fn send(client: &Client, method: Method, url: &str, cookie: &str) -> Result<Answer> {
+async fn send(client: &HttpClient, method: Method, url: &str, cookie: &str) -> Result<Answer> {
     let request = Request::builder().method(method).uri(url);
     let request = request.header(COOKIE, cookie).body(Full::default())?;
     let response = client.request(request, RequestOptions::default()).await?;
@@ -179,7 +183,7 @@ async fn main() -> Result<()> {
 
     println!("\n1. alice logs in");
     let alices = localhost.connector(&TokenBindingAlpn::ALL)?;
-    let alice = Client::new(HttpsTokenBindingConnector::new(alices.clone()));
+    let alice = HttpClient::new(HttpsConnector::new(alices.clone()));
     let (status, cookie, _) = send(&alice, Method::POST, &login, "").await?;
     must(status == StatusCode::OK, "the login works")?;
     let cookie = cookie.ok_or("no cookie")?;
@@ -215,7 +219,7 @@ async fn main() -> Result<()> {
         .connect(base.parse()?, TcpStream::connect(address).await?)
         .await?;
     let header = hers
-        .binding
+        .connection
         .header(alices.state(), None)?
         .value
         .ok_or("no header")?;

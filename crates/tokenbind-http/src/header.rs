@@ -7,36 +7,35 @@ use base64::{
     engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD},
 };
 
-/// The header's name, in lower case as HTTP/2 has it.
+/// The header's name, in lower case as HTTP/2 requires.
 pub const TOKEN_BINDING: &str = "token-binding";
 
-/// The same as a name that no request parses.
+/// The header's name, parsed once.
 #[cfg(feature = "tower")]
 pub(crate) static NAME: http::HeaderName = http::HeaderName::from_static(TOKEN_BINDING);
 
-/// The name of the response header with which a token consumer permits the client to reveal its binding
-/// to the token provider it is sent to (section 3.3), in lower case as HTTP/2 has it. Its value is
-/// `true`.
+/// The name, in lower case, of the response header with which a token consumer permits the client to
+/// reveal its binding to the token provider (section 3.3). The header's value is `true`.
 pub const INCLUDE_REFERER_TOKEN_BINDING_ID: &str = "include-referer-token-binding-id";
 
-/// The longest value that is read, in bytes: what the longest message of 65,537 bytes takes, with padding. Two
+/// The longest value that is read, in bytes: the longest message, of 65,537 bytes, with padding. Two
 /// bindings of RSA keys take 1416; the rest is room for extensions, which are ignored. The cost of a value grows
 /// linearly with its length. An HTTP server may have a lower limit of its own: hyper's for HTTP/2 is 16 kB for all
 /// headers of a request.
 pub const MAX_HEADER_BYTES: usize = 87_384;
 
-/// What a reader lets through beyond the draft. Nothing by default.
+/// Encodings that are accepted beyond the draft's. None by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeaderOptions {
-    /// Correct `=` padding: RFC 4648 section 5 has it, the draft's example of use does not say.
+    /// Accepts correct `=` padding, which RFC 4648 section 5 has and the draft does not mention.
     pub allow_padding: bool,
 }
 
-/// Why the headers of a request are refused.
+/// The kind of a [`HeaderError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderErrorKind {
-    /// More than one `Token-Binding` header.
+    /// The request has more than one `Token-Binding` header.
     Duplicate,
     /// The value is empty.
     Empty,
@@ -45,23 +44,23 @@ pub enum HeaderErrorKind {
         /// The length in bytes.
         actual: usize,
     },
-    /// A list: a comma stands in the value.
+    /// The value contains a comma, as a list does.
     List,
-    /// A blank or a control character stands in the value.
+    /// The value contains a space or a control character.
     Whitespace,
-    /// `+` or `/`: the standard alphabet of base64.
+    /// The value contains `+` or `/`, of the standard alphabet of base64.
     StandardAlphabet,
-    /// Another octet that is not of the base64url alphabet.
+    /// The value contains another octet that is not of the base64url alphabet.
     Alphabet,
-    /// `=`, where it is not allowed or not correct.
+    /// The value contains `=` where it is not allowed or not correct.
     Padding,
-    /// The number of characters is one that no number of bytes encodes to.
+    /// No number of bytes encodes to this number of characters.
     Length,
-    /// The last character has bits that stand for nothing: the value is not canonical.
+    /// The last character has unused bits that are not zero: the value is not canonical.
     TrailingBits,
 }
 
-/// The `Token-Binding` header of a request is refused: kind, and offset in its value.
+/// An error in the `Token-Binding` headers of a request: kind, and offset in the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderError {
     kind: HeaderErrorKind,
@@ -73,19 +72,19 @@ impl HeaderError {
         Self { kind, offset }
     }
 
-    /// What is wrong.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(self) -> HeaderErrorKind {
         self.kind
     }
 
-    /// The field as the draft spells it.
+    /// Returns the field as the draft spells it.
     #[must_use]
     pub const fn field(self) -> &'static str {
         "Token-Binding"
     }
 
-    /// Where, in bytes from the start of the value.
+    /// Returns the offset in bytes from the start of the value.
     #[must_use]
     pub const fn offset(self) -> usize {
         self.offset
@@ -93,7 +92,7 @@ impl HeaderError {
 }
 
 impl HeaderErrorKind {
-    /// The kind's name as it stands in conformance vectors and logs.
+    /// Returns the kind's name as it appears in conformance vectors and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -109,6 +108,21 @@ impl HeaderErrorKind {
             Self::TrailingBits => "trailing-bits",
         }
     }
+
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Duplicate => "more than one header",
+            Self::Empty => "the value is empty",
+            Self::TooLong { .. } => "the value is too long",
+            Self::List => "a comma, though one value is expected",
+            Self::Whitespace => "a space or a control character",
+            Self::StandardAlphabet => "a character of base64 that base64url lacks",
+            Self::Alphabet => "an octet outside of the base64url alphabet",
+            Self::Padding => "padding that is not allowed or not correct",
+            Self::Length => "a length that base64url cannot have",
+            Self::TrailingBits => "unused bits that are not zero",
+        }
+    }
 }
 
 impl fmt::Display for HeaderError {
@@ -116,7 +130,7 @@ impl fmt::Display for HeaderError {
         write!(
             f,
             "Token-Binding: {} at byte {}",
-            self.kind.name(),
+            self.kind.text(),
             self.offset
         )
     }
@@ -124,27 +138,51 @@ impl fmt::Display for HeaderError {
 
 impl std::error::Error for HeaderError {}
 
-/// The value of the header for these octets of a `TokenBindingMessage`: base64url, no padding.
+/// Encodes a `TokenBindingMessage` as the value of the header: base64url without padding.
 #[must_use]
-pub fn encode_header(message: &[u8]) -> String {
+pub fn encode(message: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(message)
 }
 
-/// The `TokenBindingMessage` in the `Token-Binding` headers of a request, of which `values` are all;
-/// `None` if there is no such header.
+/// The `Token-Binding` headers of one request (section 2):
 ///
-/// # Errors
-/// When there is more than one header, or the one is not exactly what [`encode_header`] writes.
-pub fn decode_header<'a>(
-    values: impl IntoIterator<Item = &'a [u8]>,
-    options: HeaderOptions,
-) -> Result<Option<Vec<u8>>, HeaderError> {
-    let mut values = values.into_iter();
-    // balfanz-2-2: one header, of one canonical value.
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(_), Some(_)) => Err(HeaderError::new(HeaderErrorKind::Duplicate, 0)),
-        (Some(value), None) => decode_value(value, options).map(Some),
+/// ```text
+/// Token-Binding = "Token-Binding" ":" EncodedTokenBindingMessage
+/// EncodedTokenBindingMessage = 1*( ALPHA / DIGIT / "-" / "_" )   ; base64url, RFC 4648 section 5
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Header<'v> {
+    /// The request has no such header.
+    None,
+    /// The request has one, with this value.
+    One(&'v [u8]),
+    /// The request has more than one.
+    Many,
+}
+
+impl<'v> Header<'v> {
+    /// Creates the header of a request from the values of all its `Token-Binding` headers.
+    pub fn from_values(values: impl IntoIterator<Item = &'v [u8]>) -> Self {
+        let mut values = values.into_iter();
+        match (values.next(), values.next()) {
+            (None, _) => Self::None,
+            (Some(value), None) => Self::One(value),
+            (Some(_), Some(_)) => Self::Many,
+        }
+    }
+
+    /// Decodes the `TokenBindingMessage`; `None` if the request has no such header.
+    ///
+    /// # Errors
+    /// [`HeaderErrorKind::Duplicate`] if there is more than one header; the other kinds if the value is
+    /// not exactly what [`encode`] returns.
+    pub fn decode(self, options: HeaderOptions) -> Result<Option<Vec<u8>>, HeaderError> {
+        match self {
+            Self::None => Ok(None),
+            Self::One(value) => decode_value(value, options).map(Some),
+            // balfanz-2-2
+            Self::Many => Err(HeaderError::new(HeaderErrorKind::Duplicate, 0)),
+        }
     }
 }
 
@@ -172,7 +210,7 @@ fn decode_value(value: &[u8], options: HeaderOptions) -> Result<Vec<u8>, HeaderE
         URL_SAFE_NO_PAD.decode(value)
     };
     decoded.map_err(|error| {
-        // The engine looks at the last character first.
+        // The engine checks the last character first.
         let offender = value
             .iter()
             .take(characters)
@@ -189,7 +227,7 @@ fn decode_value(value: &[u8], options: HeaderOptions) -> Result<Vec<u8>, HeaderE
     })
 }
 
-/// What is wrong with a character that is not of the base64url alphabet.
+/// Returns the kind of error for an octet that is not of the base64url alphabet.
 const fn octet_kind(octet: u8) -> Option<HeaderErrorKind> {
     Some(match octet {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => return None,
@@ -207,14 +245,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn refusal(value: &[u8], allow_padding: bool) -> (HeaderErrorKind, usize) {
-        let error = decode_header([value], HeaderOptions { allow_padding }).expect_err("refused");
+        let error = Header::One(value)
+            .decode(HeaderOptions { allow_padding })
+            .expect_err("refused");
         (error.kind(), error.offset())
     }
 
     #[test]
-    fn no_header_is_no_message_and_two_are_refused() {
+    fn refuses_a_second_header() {
         let decode = |values: &[&'static [u8]]| {
-            decode_header(values.iter().copied(), HeaderOptions::default())
+            Header::from_values(values.iter().copied()).decode(HeaderOptions::default())
         };
         assert_eq!(decode(&[]), Ok(None));
         assert_eq!(decode(&[b"AAH-"]), Ok(Some(vec![0, 1, 0xfe])));
@@ -223,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_canonical_base64url_is_refused_with_its_place() {
+    fn refuses_other_than_canonical_base64url_with_its_offset() {
         use HeaderErrorKind::*;
         for (value, kind, offset) in [
             (&b""[..], Empty, 0),
@@ -255,26 +295,26 @@ mod tests {
     }
 
     #[test]
-    fn correct_padding_is_an_option() {
+    fn accepts_correct_padding_as_an_option() {
         let options = HeaderOptions {
             allow_padding: true,
         };
-        assert_eq!(decode_header([&b"AA=="[..]], options), Ok(Some(vec![0])));
-        assert_eq!(decode_header([&b"AA"[..]], options), Ok(Some(vec![0])));
+        assert_eq!(Header::One(b"AA==").decode(options), Ok(Some(vec![0])));
+        assert_eq!(Header::One(b"AA").decode(options), Ok(Some(vec![0])));
         assert_eq!(refusal(b"AA=", true).0, HeaderErrorKind::Padding);
         assert_eq!(refusal(b"AB==", true), (HeaderErrorKind::TrailingBits, 1));
     }
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_and_what_is_read_is_written_again(
+        fn decodes_what_it_encodes_and_nothing_else(
             message in prop::collection::vec(any::<u8>(), 1..600), value in "[A-Za-z0-9_\\-=+/ ,]{0,24}",
         ) {
             let options = HeaderOptions::default();
-            let written = encode_header(&message);
-            prop_assert_eq!(decode_header([written.as_bytes()], options), Ok(Some(message)));
-            if let Ok(Some(read)) = decode_header([value.as_bytes()], options) {
-                prop_assert_eq!(encode_header(&read), value);
+            let written = encode(&message);
+            prop_assert_eq!(Header::One(written.as_bytes()).decode(options), Ok(Some(message)));
+            if let Ok(Some(read)) = Header::One(value.as_bytes()).decode(options) {
+                prop_assert_eq!(encode(&read), value);
             }
         }
     }

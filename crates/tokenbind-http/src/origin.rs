@@ -1,35 +1,39 @@
-//! Web origins, and for which of them a client uses one key (draft-balfanz-https-token-binding-00
-//! section 4.2).
+//! Web origins, and the rule which of them share a key (draft-balfanz-https-token-binding-00 section
+//! 4.2).
 
 use std::{fmt, str::FromStr};
 
 use url::Url;
 
-/// A web origin (RFC 6454) over TLS: host and port, normalised as browsers do: lower case, A-labels,
-/// canonical IP literals. A trailing dot of a name is significant.
+/// A web origin (RFC 6454) of scheme `https`: host and port, normalised as browsers do: lower case,
+/// A-labels, canonical IP literals. A trailing dot of a name is significant.
+///
+/// ```text
+/// origin = "https://" host [ ":" port ]
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     host: String,
     port: u16,
 }
 
-/// Token Binding is defined for `https` URLs with a host only.
+/// The reason why a URL has no origin here: Token Binding is defined for `https` URLs with a host only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OriginError {
-    /// Not a URL.
+    /// The text is not a URL.
     Url,
     /// The scheme is not `https`.
     Scheme,
-    /// There is no host.
+    /// The URL has no host.
     Host,
 }
 
 impl fmt::Display for OriginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Url => "not a URL",
-            Self::Scheme => "token binding needs https",
+            Self::Url => "the origin is not a URL",
+            Self::Scheme => "the scheme of the URL is not https",
             Self::Host => "the URL has no host",
         })
     }
@@ -38,10 +42,10 @@ impl fmt::Display for OriginError {
 impl std::error::Error for OriginError {}
 
 impl Origin {
-    /// The origin of a URL.
+    /// Returns the origin of a URL.
     ///
     /// # Errors
-    /// When it is not an `https` URL with a host.
+    /// [`OriginError::Scheme`] if the URL is not `https`; [`OriginError::Host`] if it has no host.
     pub fn of(url: &Url) -> Result<Self, OriginError> {
         if url.scheme() != "https" {
             // balfanz-1-2
@@ -54,13 +58,13 @@ impl Origin {
         })
     }
 
-    /// The host: an A-label name, an IPv4 address, or an IPv6 address in brackets.
+    /// Returns the host: an A-label name, an IPv4 address, or an IPv6 address in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port.
+    /// Returns the port.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.port
@@ -91,45 +95,46 @@ impl fmt::Debug for Origin {
     }
 }
 
-/// For which origins one key is used.
+/// The rule which origins share one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScopeRule {
-    /// Each origin has its own: balfanz-4-2-3, and the default.
+    /// Each origin has its own key: balfanz-4-2-3, and the default.
     #[default]
     Origin,
-    /// The hosts of one registrable domain, whatever their ports, share one, so that cookies set for
-    /// the whole domain can be bound. A deviation from the draft; RFC 8473 section 2.1 allows it.
-    /// IP addresses, public suffixes, and names below no known suffix keep their own.
-    #[cfg(feature = "psl")]
+    /// The hosts of one registrable domain share one key, on all ports, so that cookies set for the whole
+    /// domain can be bound. A deviation from the draft, which RFC 8473 section 2.1 allows. IP addresses,
+    /// public suffixes, and names without a known suffix have their own keys.
+    #[cfg(feature = "public-suffix")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "public-suffix")))]
     RegistrableDomain,
 }
 
-/// What a key is kept for: an origin, or under [`ScopeRule::RegistrableDomain`] a domain.
+/// The scope of a key: an origin, or under `ScopeRule::RegistrableDomain` a domain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(String);
 
 impl Scope {
-    /// The scope as text, e.g. to name a key in a key store: `https://example.com:8443`, or
+    /// Returns the scope as text, e.g. to name a key in a key store: `https://example.com:8443`, or
     /// `domain:example.com`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    #[cfg(feature = "chacha20poly1305")]
+    #[cfg(feature = "key-file")]
     pub(crate) fn from_stored(text: String) -> Self {
         Self(text)
     }
 }
 
 impl ScopeRule {
-    /// The scope an origin falls into.
+    /// Returns the scope of an origin.
     #[must_use]
     pub fn scope(self, origin: &Origin) -> Scope {
         match self {
             Self::Origin => Scope(origin.to_string()),
-            #[cfg(feature = "psl")]
+            #[cfg(feature = "public-suffix")]
             Self::RegistrableDomain => registrable_domain(&origin.host).map_or_else(
                 || Scope(origin.to_string()),
                 |domain| Scope(format!("domain:{domain}")),
@@ -138,7 +143,7 @@ impl ScopeRule {
     }
 }
 
-#[cfg(feature = "psl")]
+#[cfg(feature = "public-suffix")]
 fn registrable_domain(host: &str) -> Option<&str> {
     let is_address = host.starts_with('[') || host.parse::<std::net::Ipv4Addr>().is_ok();
     let domain = psl::domain(host.as_bytes())?;
@@ -157,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_scheme_host_and_port_in_one_spelling() {
+    fn normalises_an_origin_to_one_spelling() {
         for (text, expected) in [
             ("https://Example.COM/path?q#f", "https://example.com"),
             ("https://example.com:443/", "https://example.com"),
@@ -180,9 +185,9 @@ mod tests {
         assert_eq!(origin("https://"), Err(OriginError::Url));
     }
 
-    #[cfg(feature = "psl")]
+    #[cfg(feature = "public-suffix")]
     #[test]
-    fn a_registrable_domain_is_never_a_public_suffix_nor_made_of_an_address() {
+    fn takes_no_public_suffix_and_no_address_for_a_registrable_domain() {
         for (text, expected) in [
             ("https://www.example.com/", "domain:example.com"),
             ("https://example.com:8443/", "domain:example.com"),

@@ -1,27 +1,30 @@
-//! A reverse proxy that terminates Token Binding and tells its backend the identifiers in headers.
+//! Feature `proxy`: a reverse proxy that terminates Token Binding and sends the identifiers to its backend
+//! in headers.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
-use crate::server::{ProvidedTokenBinding, ReferredTokenBinding, TokenBindings};
+use crate::bindings::{ProvidedTokenBinding, ReferredTokenBinding, TokenBindings};
 
-/// The Provided Token Binding ID of the request's client, base64url. The name is that of
+/// The header for the Provided Token Binding ID of the request's client, base64url. The name is that of
 /// draft-ietf-tokbind-ttrp, which backends know.
 pub const SEC_PROVIDED_TOKEN_BINDING_ID: HeaderName =
     HeaderName::from_static("sec-provided-token-binding-id");
 
-/// The Referred Token Binding ID, base64url, if there is a verified one.
+/// The header for the Referred Token Binding ID, base64url, if it was verified.
 pub const SEC_REFERRED_TOKEN_BINDING_ID: HeaderName =
     HeaderName::from_static("sec-referred-token-binding-id");
 
-/// The algorithm (hash, signature: two numbers with a full stop between) of a referred binding that
-/// is not supported here: the backend issues an unbound token (section 3.5).
+/// The header for the algorithm (hash and signature: two numbers with a full stop between them) of a referred
+/// binding that is not supported here: the backend issues an unbound token (section 3.5).
 pub const SEC_UNSUPPORTED_REFERRED_TOKEN_BINDING: HeaderName =
     HeaderName::from_static("sec-unsupported-referred-token-binding");
 
-/// Whether a client's header of this name, or trailer, would speak with the proxy's voice, or is for
-/// the proxy only. Also names that a backend may take for one of ours, e.g. in a CGI environment,
-/// where `_` stands for `-`, and in some for every other sign, too.
+/// Returns `true` if a client must not be able to send this header or trailer, because the backend would
+/// trust it as set by the proxy, or because it is for the proxy only.
+///
+/// Also returns `true` for names that a backend may confuse with these, e.g. in a CGI environment, where `_`
+/// replaces `-`, and in some environments all other signs, too.
 #[must_use]
 pub fn is_reserved(name: &HeaderName) -> bool {
     let fold = |sign: char| {
@@ -36,28 +39,28 @@ pub fn is_reserved(name: &HeaderName) -> bool {
     folded == "token-binding" || (folded.starts_with("sec-") && folded.contains("token-binding"))
 }
 
-/// Strips what the client said in these names, then says what was verified. `bindings` is `None` for
-/// a connection without Token Binding.
+/// Removes the client's headers of reserved names, then adds those of the verified bindings. `bindings` is
+/// `None` for a connection without Token Binding.
 ///
-/// Remove hop-by-hop headers before: a client's `Connection` may name these headers, too.
+/// Remove hop-by-hop headers first: a client's `Connection` header may name these headers, too.
 pub fn forward(headers: &mut HeaderMap, bindings: Option<&TokenBindings>) {
     let provided = bindings.map(TokenBindings::provided);
-    say(
+    set(
         headers,
         provided,
         bindings.and_then(TokenBindings::referred),
     );
 }
 
-/// [`forward`] for a request that passed a `TokenBindingLayer`, which left what was verified in the
-/// request's extensions.
+/// Does the same as [`forward`] for a request that a server of this crate has checked, which has the verified
+/// bindings as extensions.
 pub fn forward_request<B>(request: &mut Request<B>) {
     let provided = request.extensions().get().cloned();
     let referred = request.extensions().get().cloned();
-    say(request.headers_mut(), provided.as_ref(), referred.as_ref());
+    set(request.headers_mut(), provided.as_ref(), referred.as_ref());
 }
 
-fn say(
+fn set(
     headers: &mut HeaderMap,
     provided: Option<&ProvidedTokenBinding>,
     referred: Option<&ReferredTokenBinding>,
@@ -84,7 +87,7 @@ fn say(
     }
 }
 
-/// Removes all reserved names: for trailers, and for responses that are not to carry them either.
+/// Removes all headers of reserved names. For trailers, and for responses.
 pub fn strip(headers: &mut HeaderMap) {
     let reserved: Vec<_> = headers
         .keys()
@@ -101,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_taken_for_the_proxys_word_is_stripped() {
+    fn strips_headers_that_a_backend_would_trust_as_the_proxys() {
         let mut headers = HeaderMap::new();
         for name in [
             "sec-provided-token-binding-id",

@@ -1,9 +1,54 @@
-//! Feature `rustls`: `tls_unique` out of stock rustls, by looking on as the PRF of TLS 1.2 is called.
+//! Feature `tls-unique`: obtains `tls_unique` (RFC 5929 section 3) from unmodified rustls by wrapping
+//! the PRF of TLS 1.2.
 //!
-//! rustls does not show the Finished values. Every one of them is the output of a PRF call that
-//! rustls makes through the provider: [`capturing`] wraps the PRF of each TLS 1.2 suite. The call
-//! does not name its connection, but happens inside the call that drives it: [`Capture`] scopes a
-//! slot of the thread around that call, [`CaptureFuture`] around each poll.
+//! This module can be used without Token Binding, e.g. for the channel binding `tls-unique` of
+//! SCRAM-SHA-256-PLUS (RFC 5802 section 6), which rustls does not offer: enable only the feature
+//! `tls-unique`. [`TlsUnique::as_bytes`] is the channel binding data.
+//!
+//! ```
+//! use std::{io, net::TcpStream, sync::Arc};
+//!
+//! use rustls::{ClientConfig, ClientConnection, pki_types::ServerName, version::TLS12};
+//! use tokenbind_http::tls_unique::{Capture, capturing};
+//!
+//! /// Makes a configuration whose connections have tls-unique: TLS 1.2 with Extended Master Secret.
+//! fn config(roots: rustls::RootCertStore) -> Result<ClientConfig, rustls::Error> {
+//!     let provider = capturing(rustls::crypto::ring::default_provider());
+//!     let builder = ClientConfig::builder_with_provider(Arc::new(provider));
+//!     let builder = builder.with_protocol_versions(&[&TLS12])?.with_root_certificates(roots);
+//!     let mut config = builder.with_no_client_auth();
+//!     config.require_ems = true;
+//!     Ok(config)
+//! }
+//!
+//! /// Connects, and returns `cbind-data` for `p=tls-unique`.
+//! fn connect(
+//!     config: &Arc<ClientConfig>,
+//!     name: ServerName<'static>,
+//!     tcp: &mut TcpStream,
+//! ) -> Result<(ClientConnection, Vec<u8>), Box<dyn std::error::Error>> {
+//!     let mut capture = Capture::new();
+//!     let connection = capture.scope(|| {
+//!         let mut connection =
+//!             ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
+//!         while connection.is_handshaking() {
+//!             connection.complete_io(tcp)?;
+//!         }
+//!         Ok::<_, io::Error>(connection)
+//!     })?;
+//!     let tls_unique = capture.client(&connection, config)?;
+//!     Ok((connection, tls_unique.as_bytes().to_vec()))
+//! }
+//! ```
+//!
+//! For tokio-rustls, wrap the handshake: `CaptureFuture::starting(|| connector.connect(name, tcp))`.
+//!
+//! # Mechanism
+//!
+//! rustls does not expose the Finished values. Each of them is the output of a PRF call that rustls makes
+//! through the provider: [`capturing`] wraps the PRF of each TLS 1.2 suite. The call does not name its
+//! connection, but happens inside the call that drives the connection: [`Capture`] sets a slot of the
+//! thread during that call, [`CaptureFuture`] during each poll.
 
 use std::{
     cell::RefCell,
@@ -23,10 +68,10 @@ use rustls::{
 };
 use tokenbind_wire::{Handshake, ProtocolVersion, TlsFacts, TlsUnique, TlsUniqueError};
 
-/// The provider with the PRF of each TLS 1.2 suite wrapped, so that a [`Capture`] sees its calls.
-/// Suites of TLS 1.3 stay as they are: there is no tls-unique.
+/// Wraps the PRF of each TLS 1.2 suite of a provider, so that a [`Capture`] sees its calls. Suites of TLS
+/// 1.3 are left unchanged, because TLS 1.3 has no tls-unique.
 ///
-/// Wrappers live as long as the process; each suite is wrapped once, however often this is called.
+/// Wrappers live as long as the process. Each suite is wrapped once, also if this function is called again.
 #[must_use]
 pub fn capturing(mut provider: CryptoProvider) -> CryptoProvider {
     for suite in &mut provider.cipher_suites {
@@ -38,7 +83,7 @@ pub fn capturing(mut provider: CryptoProvider) -> CryptoProvider {
 }
 
 fn wrapped(original: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
-    /// From the address of a suite, original or wrapped, to its wrapped form.
+    /// The wrapped form of each suite, by the address of the suite, original or wrapped.
     type Wrapped = Mutex<BTreeMap<usize, &'static Tls12CipherSuite>>;
     static WRAPPED: OnceLock<Wrapped> = OnceLock::new();
 
@@ -64,7 +109,7 @@ fn wrapped(original: &'static Tls12CipherSuite) -> &'static Tls12CipherSuite {
     suite
 }
 
-/// A PRF that tells the thread's slot what it computed.
+/// A PRF that records its outputs in the thread's slot.
 struct CapturingPrf(&'static dyn Prf);
 
 impl Prf for CapturingPrf {
@@ -107,7 +152,7 @@ enum Side {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum MasterSecret {
-    /// None was derived: the session was resumed.
+    /// No master secret was derived: the session was resumed.
     #[default]
     None,
     Extended,
@@ -118,19 +163,19 @@ enum MasterSecret {
 /// section 7.4.9).
 const VERIFY_DATA_BYTES: usize = 12;
 
-/// What the PRF of one connection did.
+/// The calls of the PRF of one connection.
 #[derive(Default)]
 struct Seen {
     master_secret: MasterSecret,
-    /// The session that the client offers to resume is of a connection with Extended Master Secret.
+    /// `true` if the client offers to resume a session with Extended Master Secret.
     ems_session: bool,
     /// The Finished values in the order of their computation.
     finished: Vec<(Side, [u8; VERIFY_DATA_BYTES])>,
 }
 
 impl Seen {
-    /// More than two can be only if calls of other connections came in, and another length only if
-    /// rustls changed: [`Capture::read`] refuses both.
+    /// More than two values come from calls of other connections, another length from a changed rustls:
+    /// [`Capture::read`] refuses both.
     fn finished(&mut self, side: Side, verify_data: &[u8]) {
         match verify_data.try_into() {
             Ok(verify_data) if self.finished.len() <= 2 => self.finished.push((side, verify_data)),
@@ -141,7 +186,7 @@ impl Seen {
 }
 
 thread_local! {
-    /// What the connection that this thread drives at the moment has done, if it is looked at.
+    /// The calls of the connection that this thread drives at the moment, if a capture sees it.
     static SLOT: RefCell<Option<Seen>> = const { RefCell::new(None) };
 }
 
@@ -155,12 +200,14 @@ fn record(event: impl FnOnce(&mut Seen)) {
 
 /// Notes that the connection which this thread drives offers to resume a session with Extended Master Secret.
 /// Returns `false` if no [`Capture`] sees it.
+#[cfg(feature = "rustls")]
 pub(crate) fn note_ems_session() -> bool {
     record(|seen| seen.ems_session = true);
     SLOT.with_borrow(Option::is_some)
 }
 
 /// Returns `true` if a [`Capture`] saw that the connection which this thread drives has Extended Master Secret.
+#[cfg(feature = "rustls")]
 pub(crate) fn saw_ems() -> bool {
     SLOT.with_borrow(|slot| {
         slot.as_ref().is_some_and(|seen| match seen.master_secret {
@@ -171,19 +218,19 @@ pub(crate) fn saw_ems() -> bool {
     })
 }
 
-/// Why there is no `tls_unique`.
+/// The reason why `tls_unique` could not be obtained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CaptureError {
     /// The handshake is not complete.
     NotComplete,
-    /// A session was resumed of which it is not known whether it has Extended Master Secret: the configuration
-    /// neither sets `require_ems`, nor are its sessions those of [`client_config`](crate::client_config).
+    /// A session was resumed that may lack Extended Master Secret: the configuration neither sets `require_ems`,
+    /// nor are its sessions those of `tls::client_config`.
     EmsNotRequired,
-    /// The PRF was not called as TLS 1.2 calls it: the provider is not [`capturing`], the handshake
-    /// was not driven inside the capture, or rustls changed.
+    /// The expected calls of the PRF were not seen: the provider is not [`capturing`], the handshake was not
+    /// driven inside the capture, or rustls changed.
     NotSeen,
-    /// The connection has no tls-unique that Token Binding may rely on.
+    /// The connection has no `tls_unique` that can be trusted, e.g. it lacks Extended Master Secret.
     TlsUnique(TlsUniqueError),
 }
 
@@ -200,27 +247,35 @@ impl fmt::Display for CaptureError {
     }
 }
 
-impl std::error::Error for CaptureError {}
+impl std::error::Error for CaptureError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::TlsUnique(error) => error.source(),
+            Self::NotComplete | Self::EmsNotRequired | Self::NotSeen => None,
+        }
+    }
+}
 
-/// Looks on while one connection does its handshake.
+/// A recorder of one connection's handshake.
 ///
-/// Drive the connection (`complete_io`, `process_new_packets`) inside [`scope`](Self::scope), as
-/// often as it takes, on whatever threads; then ask for the value. Use one capture a connection.
+/// Drive the connection (`complete_io`, `process_new_packets`) inside [`scope`](Self::scope), as often as
+/// the handshake needs, on any threads. Then call [`server`](Self::server) or [`client`](Self::client). Use
+/// one capture for each connection.
 #[derive(Default)]
 pub struct Capture {
     seen: Seen,
 }
 
 impl Capture {
-    /// A capture for one connection.
+    /// Creates a capture for one connection.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Runs `drive`, which drives the connection and no other one.
+    /// Runs `drive`, which must drive the connection and no other connection.
     pub fn scope<R>(&mut self, drive: impl FnOnce() -> R) -> R {
-        /// Gives the slot back, also when `drive` panics.
+        /// Restores the slot, also if `drive` panics.
         struct Scope<'a> {
             capture: &'a mut Capture,
             outer: Option<Seen>,
@@ -241,10 +296,11 @@ impl Capture {
         drive()
     }
 
-    /// The `tls_unique` of a server's connection.
+    /// Returns the `tls_unique` of a server's connection.
     ///
     /// # Errors
-    /// When there is none, or it was not seen: terminate, or go on without Token Binding.
+    /// [`CaptureError::NotComplete`] during the handshake; the other kinds if the connection has no
+    /// `tls_unique` that can be trusted, or its handshake was not seen.
     pub fn server(
         &self,
         connection: &ServerConnection,
@@ -253,7 +309,7 @@ impl Capture {
         self.read(connection, config.require_ems)
     }
 
-    /// The `tls_unique` of a client's connection.
+    /// Returns the `tls_unique` of a client's connection.
     ///
     /// # Errors
     /// As [`server`](Self::server).
@@ -321,8 +377,8 @@ impl fmt::Debug for Capture {
 }
 
 pin_project_lite::pin_project! {
-    /// A handshake as a future, e.g. tokio-rustls's `Accept` or `Connect`, looked at by a
-    /// [`Capture`]. Its output is the future's, and the capture.
+    /// A handshake as a future, e.g. tokio-rustls's `Accept` or `Connect`, that a [`Capture`] records. Its
+    /// output is that of the handshake, and the capture.
     pub struct CaptureFuture<F> {
         #[pin]
         handshake: F,
@@ -331,15 +387,15 @@ pin_project_lite::pin_project! {
 }
 
 impl<F: Future> CaptureFuture<F> {
-    /// Looks on while `handshake` is polled, on whatever threads.
+    /// Creates a future that records while `handshake` is polled, on any threads.
     #[must_use]
     pub fn new(handshake: F) -> Self {
         let capture = Capture::new();
         Self { handshake, capture }
     }
 
-    /// Looks on from the making of `handshake` on: a server that has read the ClientHello already
-    /// may answer it there.
+    /// Creates a future that also records the call of `start`, which makes the handshake: a server that has
+    /// read the ClientHello already may answer it there.
     #[must_use]
     pub fn starting(start: impl FnOnce() -> F) -> Self {
         let mut capture = Capture::new();

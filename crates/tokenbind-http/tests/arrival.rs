@@ -1,6 +1,7 @@
-//! What a client sends in one go: requests are checked in the order of their arrival, on each adapter,
+//! Requests that a client sends at once: they are checked in the order of their arrival, on each adapter,
 //! and the protocol is the one that was negotiated (draft-popov-token-binding-00 sections 3 and 5).
 
+#![cfg(all(feature = "client", feature = "hyper"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,7 +10,9 @@
     reason = "tests"
 )]
 
+#[path = "support/loopback.rs"]
 mod loopback;
+#[path = "support/raw_http2.rs"]
 mod raw_http2;
 
 use std::{
@@ -28,8 +31,9 @@ use raw_http2::{
     head, preface,
 };
 use tokenbind_http::{
-    ClientOptions, ClientState, MemoryKeyStore, Refusal, RefusalKind, ServerOptions,
-    TokenBindingAcceptor, TokenBindingServer, serve_connection,
+    client,
+    keys::MemoryKeyStore,
+    server::{self, serve_connection},
 };
 use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
 use tokio::{
@@ -42,7 +46,7 @@ const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
 const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
 const NONE: &[TokenBindingAlpn] = &[];
 
-/// How an application is served.
+/// The adapter that serves an application.
 #[derive(Clone, Copy, Debug)]
 enum Adapter {
     Connection,
@@ -56,18 +60,21 @@ struct Site {
     pki: Pki,
     port: u16,
     served: Arc<AtomicUsize>,
-    refusals: Arc<Mutex<Vec<RefusalKind>>>,
+    refusals: Arc<Mutex<Vec<server::TerminateKind>>>,
 }
 
 impl Site {
-    async fn start(adapter: Adapter, options: ServerOptions) -> Self {
+    async fn start(adapter: Adapter, options: server::Options) -> Self {
         let pki = Pki::new();
         let refusals: Arc<Mutex<Vec<_>>> = Arc::default();
         let noted = refusals.clone();
         let acceptor = pki.acceptor(&TokenBindingAlpn::ALL);
-        let acceptor = acceptor
-            .with_options(options)
-            .on_terminate(move |refusal: Refusal| noted.lock().unwrap().push(refusal.kind()));
+        let acceptor =
+            acceptor
+                .with_options(options)
+                .on_terminate(move |refusal: server::TerminateReason| {
+                    noted.lock().unwrap().push(refusal.kind())
+                });
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let served: Arc<AtomicUsize> = Arc::default();
@@ -82,7 +89,7 @@ impl Site {
         match adapter {
             Adapter::Connection => tokio::spawn(by_hand(listener, acceptor, app)),
             Adapter::Server => {
-                let server = TokenBindingServer::new(acceptor);
+                let server = server::Server::new(acceptor);
                 tokio::spawn(async move { server.serve(listener, app).await })
             }
         };
@@ -94,26 +101,26 @@ impl Site {
         }
     }
 
-    /// A connection under the first of these identifiers, or a plain one that speaks HTTP/2 or not,
+    /// A connection under the first of these identifiers, or a plain one of HTTP/2 or HTTP/1.1,
     /// and the right header's value.
     async fn connect(&self, alpn: &[TokenBindingAlpn]) -> (TlsStream<TcpStream>, Option<String>) {
-        let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+        let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
         let state = Arc::new(state);
         let connector = self.pki.connector(alpn, state.clone());
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let origin = format!("https://127.0.0.1:{}", self.port).parse().unwrap();
         let connected = connector.connect(origin, stream).await.unwrap();
-        let header = connected.binding.header(&state, None).unwrap().value;
+        let header = connected.connection.header(&state, None).unwrap().value;
         (connected.stream, header.map(|header| header.to_string()))
     }
 
-    fn taken(&self) -> (usize, Vec<RefusalKind>) {
+    fn taken(&self) -> (usize, Vec<server::TerminateKind>) {
         let served = self.served.swap(0, Ordering::SeqCst);
         (served, std::mem::take(&mut self.refusals.lock().unwrap()))
     }
 }
 
-async fn by_hand(listener: TcpListener, acceptor: TokenBindingAcceptor, app: Router) {
+async fn by_hand(listener: TcpListener, acceptor: server::Acceptor, app: Router) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let (acceptor, app) = (acceptor.clone(), app.clone());
@@ -134,7 +141,7 @@ async fn exchange(mut stream: TlsStream<TcpStream>, octets: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// Nothing but what manages the connection itself.
+/// Checks that the answer has only frames that manage the connection.
 fn says_nothing(answer: &[u8]) {
     for (kind, stream) in frames(answer) {
         let of_connection = [SETTINGS, PING, WINDOW_UPDATE, GOAWAY];
@@ -148,13 +155,13 @@ fn says_nothing(answer: &[u8]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terminates_on_the_first_request_of_a_write_before_the_second_is_served() {
     const TRIES: usize = 80;
-    let allowing = ServerOptions {
+    let allowing = server::Options {
         allow_later_requests_without_header: true,
-        ..ServerOptions::default()
+        ..server::Options::default()
     };
     for (adapter, options) in [
-        (Adapter::Connection, ServerOptions::default()),
-        (Adapter::Server, ServerOptions::default()),
+        (Adapter::Connection, server::Options::default()),
+        (Adapter::Server, server::Options::default()),
         (Adapter::Server, allowing),
     ] {
         let site = Site::start(adapter, options).await;
@@ -213,7 +220,7 @@ fn fields<'f>(more: &[(&'f str, &'f str)]) -> Vec<(&'f str, &'f str)> {
 async fn terminates_on_a_first_request_that_http_2_itself_refuses() {
     let long = "x".repeat(20_000);
     for adapter in ADAPTERS {
-        let site = Site::start(adapter, ServerOptions::default()).await;
+        let site = Site::start(adapter, server::Options::default()).await;
         let without_path = fields(&[]).into_iter().filter(|(name, _)| *name != ":path");
         for first in [
             fields(&[("x-long", &long)]),
@@ -235,7 +242,7 @@ async fn terminates_on_a_first_request_that_http_2_itself_refuses() {
                 }
                 octets.extend(get(3, "localhost", &[("token-binding", &header.unwrap())]));
                 says_nothing(&exchange(stream, &octets).await);
-                let unreadable = vec![RefusalKind::UnreadableFirstRequest];
+                let unreadable = vec![server::TerminateKind::UnreadableFirstRequest];
                 assert_eq!(site.taken(), (0, unreadable), "{adapter:?} {first:?}");
             }
         }
@@ -251,7 +258,7 @@ async fn serves_requests_in_any_pieces() {
         (90, 40, Adapter::Connection),
         (5000, 5000, Adapter::Server),
     ] {
-        let site = Site::start(adapter, ServerOptions::default()).await;
+        let site = Site::start(adapter, server::Options::default()).await;
         let (mut stream, header) = site.connect(H2).await;
         let header = header.unwrap();
         let mut octets = preface();
@@ -276,7 +283,7 @@ async fn serves_requests_in_any_pieces() {
 #[tokio::test]
 async fn answers_a_later_request_as_http_2_does_where_it_is_malformed_or_too_long() {
     let long = "x".repeat(20_000);
-    let site = Site::start(Adapter::Server, ServerOptions::default()).await;
+    let site = Site::start(Adapter::Server, server::Options::default()).await;
     let (stream, header) = site.connect(H2).await;
     let header = header.unwrap();
     let good = [("token-binding", header.as_str())];
@@ -293,14 +300,14 @@ async fn answers_a_later_request_as_http_2_does_where_it_is_malformed_or_too_lon
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terminates_on_a_header_that_was_not_negotiated_before_the_second_is_served() {
     for adapter in ADAPTERS {
-        let site = Site::start(adapter, ServerOptions::default()).await;
+        let site = Site::start(adapter, server::Options::default()).await;
         for _ in 0..20 {
             let (stream, _) = site.connect(NONE).await;
             let mut octets = preface();
             octets.extend(get(1, "localhost", &[("token-binding", "AAAA")]));
             octets.extend(get(3, "localhost", &[]));
             says_nothing(&exchange(stream, &octets).await);
-            let not_negotiated = RefusalKind::Message(TerminateKind::NotNegotiated);
+            let not_negotiated = server::TerminateKind::Message(TerminateKind::NotNegotiated);
             assert_eq!(site.taken(), (0, vec![not_negotiated]), "{adapter:?}");
         }
     }
@@ -309,7 +316,7 @@ async fn terminates_on_a_header_that_was_not_negotiated_before_the_second_is_ser
 #[tokio::test]
 async fn ends_a_connection_that_speaks_another_protocol_than_negotiated() {
     for adapter in ADAPTERS {
-        let site = Site::start(adapter, ServerOptions::default()).await;
+        let site = Site::start(adapter, server::Options::default()).await;
         let (stream, header) = site.connect(HTTP11).await;
         let mut octets = preface();
         octets.extend(get(1, "localhost", &[("token-binding", &header.unwrap())]));
@@ -330,7 +337,7 @@ async fn ends_a_connection_that_speaks_another_protocol_than_negotiated() {
 #[tokio::test]
 async fn terminates_on_the_field_in_a_trailer_that_is_read() {
     for adapter in ADAPTERS {
-        let site = Site::start(adapter, ServerOptions::default()).await;
+        let site = Site::start(adapter, server::Options::default()).await;
         for (alpn, name, good) in [
             (HTTP11, "Token-Binding", false),
             (HTTP11, "X-Sum", true),
@@ -377,7 +384,7 @@ async fn terminates_on_the_field_in_a_trailer_that_is_read() {
                 } else {
                     says_nothing(&answer);
                 }
-                assert_eq!(site.taken(), (1, vec![RefusalKind::Trailer]));
+                assert_eq!(site.taken(), (1, vec![server::TerminateKind::Trailer]));
             }
         }
     }
@@ -397,15 +404,15 @@ async fn ends_other_streams_when_a_trailer_terminates() {
         // The refused stream's application takes its time, too.
         tokio::time::sleep(Duration::from_secs(3600)).await;
     }));
-    let server = TokenBindingServer::new(pki.acceptor(H2));
+    let server = server::Server::new(pki.acceptor(H2));
     tokio::spawn(async move { server.serve(listener, app).await });
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let state = Arc::new(state);
     let connector = pki.connector(H2, state.clone());
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let origin = format!("https://127.0.0.1:{port}").parse().unwrap();
     let connected = connector.connect(origin, stream).await.unwrap();
-    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = connected.connection.header(&state, None).unwrap().value;
     let header = header.unwrap().to_string();
     let fields = [("token-binding", header.as_str())];
     let mut octets = preface();

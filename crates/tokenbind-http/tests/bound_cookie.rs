@@ -1,5 +1,6 @@
 //! Cookies with sealed tokens: attributes, prefixes, reading them.
 
+#![cfg(feature = "sealed-tokens")]
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -15,7 +16,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use tokenbind_http::{
+use tokenbind_http::sealed_tokens::{
     BoundCookie, BoundTokens, CookieAttributes, CookieError, IssueTo, MAX_COOKIE_BYTES,
     MAX_PAYLOAD_BYTES, SameSite, SealError, SealedTokenVerdict, TokenKeyId, TokenKeys,
 };
@@ -69,7 +70,7 @@ fn open(cookie: &BoundCookie, headers: &[&[u8]]) -> Option<Result<Vec<u8>, &'sta
 }
 
 #[test]
-fn a_cookie_that_is_issued_is_honored() {
+fn honors_a_cookie_that_it_issued() {
     let session = session();
     let issued = issue(&session, b"user 17");
     let (pair, attributes) = split(&issued);
@@ -84,7 +85,7 @@ fn a_cookie_that_is_issued_is_honored() {
 }
 
 #[test]
-fn the_attributes_are_written_as_they_are_set() {
+fn writes_the_attributes_as_they_are_set() {
     let attributes = CookieAttributes {
         path: "/app/a=b",
         domain: Some("Shop.example-1.com"),
@@ -117,7 +118,7 @@ fn the_attributes_are_written_as_they_are_set() {
 }
 
 #[test]
-fn what_is_not_a_name_a_path_or_a_domain_is_an_error() {
+fn refuses_an_invalid_name_path_or_domain() {
     let refusal = |name: &str, path: &str, domain: Option<&str>| {
         let attributes = CookieAttributes {
             path,
@@ -172,7 +173,7 @@ fn what_is_not_a_name_a_path_or_a_domain_is_an_error() {
 }
 
 #[test]
-fn the_rules_of_the_name_prefixes_are_kept() {
+fn enforces_the_rules_of_the_name_prefixes() {
     let refusal = |name: &str, path: &'static str, domain: Option<&'static str>| {
         let attributes = CookieAttributes {
             path,
@@ -193,7 +194,7 @@ fn the_rules_of_the_name_prefixes_are_kept() {
 }
 
 #[test]
-fn the_longest_cookie_fits_and_a_longer_frame_is_an_error() {
+fn accepts_the_longest_cookie_and_refuses_a_longer_frame() {
     let frame = "=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=253402300799";
     let name = "n".repeat(256 - frame.len());
     let longest = cookie(&name, CookieAttributes::default()).expect("a cookie");
@@ -218,7 +219,7 @@ fn the_longest_cookie_fits_and_a_longer_frame_is_an_error() {
 }
 
 #[test]
-fn a_lifetime_is_of_a_second_at_least_and_ends() {
+fn requires_a_lifetime_of_a_second_at_least() {
     let (session, client) = (session(), client());
     let issued = |lifetime| session.issue(client.view(), b"", lifetime, now());
     let second = issued(Duration::from_millis(1999)).expect("issued");
@@ -233,7 +234,7 @@ fn a_lifetime_is_of_a_second_at_least_and_ends() {
 }
 
 #[test]
-fn a_cookie_is_found_wherever_it_stands() {
+fn finds_a_cookie_at_any_place() {
     let session = session();
     let issued = issue(&session, b"user 17");
     let pair = split(&issued).0;
@@ -253,7 +254,7 @@ fn a_cookie_is_found_wherever_it_stands() {
 }
 
 #[test]
-fn another_name_is_another_cookie() {
+fn distinguishes_cookies_of_other_names() {
     let session = session();
     let issued = issue(&session, b"user 17");
     let value = &split(&issued).0[NAME.len() + 1..];
@@ -279,7 +280,7 @@ fn another_name_is_another_cookie() {
 }
 
 #[test]
-fn two_cookies_of_the_name_are_refused_even_if_alike() {
+fn refuses_two_cookies_of_the_name_even_if_equal() {
     let session = session();
     let issued = issue(&session, b"user 17");
     let pair = split(&issued).0;
@@ -294,7 +295,7 @@ fn two_cookies_of_the_name_are_refused_even_if_alike() {
 }
 
 #[test]
-fn a_value_that_was_not_issued_is_refused() {
+fn refuses_a_cookie_value_that_was_not_issued() {
     let session = session();
     let issued = issue(&session, b"user 17");
     let value = &split(&issued).0[NAME.len() + 1..];
@@ -313,7 +314,7 @@ fn a_value_that_was_not_issued_is_refused() {
 }
 
 #[test]
-fn a_token_is_good_in_its_cookie_only() {
+fn accepts_a_token_in_its_cookie_only() {
     let (tokens, client) = (tokens(), client());
     let session = session();
     let issued = issue(&session, b"user 17");
@@ -334,7 +335,7 @@ fn a_token_is_good_in_its_cookie_only() {
 }
 
 #[test]
-fn a_cookie_for_nobody_is_refused_unless_the_policy_honors_bearers() {
+fn refuses_a_cookie_without_a_key_unless_the_policy_honors_bearers() {
     let honoring = tokens().bearer_policy(BearerPolicy::Honor);
     let honoring = BoundCookie::try_new(&honoring, NAME, CookieAttributes::default());
     let issued = session().issue(IssueTo::Bearer, b"user 17", DAY, now());
@@ -350,7 +351,7 @@ fn a_cookie_for_nobody_is_refused_unless_the_policy_honors_bearers() {
 
 proptest! {
     #[test]
-    fn purpose_and_name_of_a_cookie_do_not_flow_into_each_other(
+    fn separates_the_purpose_and_the_name_of_a_cookie(
         text in "[a-c]{2,12}", first in any::<prop::sample::Index>(), second in any::<prop::sample::Index>(),
     ) {
         let cookie = |at: prop::sample::Index| {

@@ -1,5 +1,6 @@
 //! Sealed tokens: theft, rotation, framing, expiry, limits.
 
+#![cfg(feature = "sealed-tokens")]
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -18,9 +19,12 @@ use std::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use tokenbind_http::{
-    BoundTokens, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES, OpenedToken,
-    PurposeError, ReferredTokenBinding, SealError, SealedTokenVerdict, TokenKeyError, TokenKeyId,
-    TokenKeys, TokenToIssue, token_to_issue,
+    ReferredTokenBinding,
+    federation::TokenToIssue,
+    sealed_tokens::{
+        BoundTokens, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES, OpenedToken,
+        PurposeError, SealError, SealedTokenVerdict, TokenKeyError, TokenKeyId, TokenKeys,
+    },
 };
 use tokenbind_wire::{
     PointEncoding, SignatureAndHashAlgorithm, TokenBindingId, TokenBindingType, token::BearerPolicy,
@@ -80,7 +84,7 @@ fn token(verdict: SealedTokenVerdict) -> OpenedToken {
 }
 
 #[test]
-fn a_token_is_honored_on_its_clients_connections_only() {
+fn honors_a_token_on_its_clients_connections_only() {
     let (tokens, client, other) = (tokens(), id(CLIENT), id(OTHER));
     let sealed = seal(&tokens, b"user 17");
     let on = |connection| opened(tokens.open(sealed.as_bytes(), connection, at(NOW)));
@@ -95,10 +99,10 @@ fn a_token_is_honored_on_its_clients_connections_only() {
 }
 
 #[test]
-fn what_a_provider_binds_to_a_referred_key_is_honored_by_the_consumer() {
+fn honors_at_the_consumer_a_token_bound_to_a_referred_key() {
     let (provider, consumer) = (tokens(), tokens());
     let referred = id(CLIENT).with_type(TokenBindingType::REFERRED);
-    let issue = token_to_issue(Some(&ReferredTokenBinding::Verified(referred.into())));
+    let issue = TokenToIssue::from_referred(Some(&ReferredTokenBinding::Verified(referred.into())));
     let sealed = provider.seal(&issue, b"user 17", at(NOW + 60));
     let sealed = sealed.expect("sealed");
     assert_eq!(open(&consumer, &sealed), Ok(("bound", b"user 17".to_vec())));
@@ -107,11 +111,14 @@ fn what_a_provider_binds_to_a_referred_key_is_honored_by_the_consumer() {
 }
 
 #[test]
-fn a_token_issued_unbound_is_honored_only_under_the_policy() {
+fn honors_an_unbound_token_only_under_the_policy() {
     let tokens = tokens();
     let unsupported = SignatureAndHashAlgorithm::ECDSA_P256_SHA256;
     let referred = ReferredTokenBinding::Unsupported(unsupported);
-    for issue in [token_to_issue(Some(&referred)), token_to_issue(None)] {
+    for issue in [
+        TokenToIssue::from_referred(Some(&referred)),
+        TokenToIssue::from_referred(None),
+    ] {
         assert!(matches!(issue, TokenToIssue::Unbound(_)));
         let sealed = tokens.seal(&issue, b"user 17", at(NOW + 60));
         let sealed = sealed.expect("sealed");
@@ -136,7 +143,7 @@ fn a_token_issued_unbound_is_honored_only_under_the_policy() {
 }
 
 #[test]
-fn every_other_octet_at_every_place_of_a_token_is_refused() {
+fn refuses_every_other_octet_at_every_place_of_a_token() {
     let tokens = tokens();
     let sealed = seal(&tokens, b"user 17").into_bytes();
     // 87 octets are 116 characters: no bit of the last one stands for nothing.
@@ -159,7 +166,7 @@ fn every_other_octet_at_every_place_of_a_token_is_refused() {
 }
 
 #[test]
-fn every_part_of_a_token_and_every_longer_one_is_refused() {
+fn refuses_every_part_of_a_token_and_every_longer_token() {
     let tokens = tokens();
     let sealed = seal(&tokens, b"user 17").into_bytes();
     for length in 0..sealed.len() {
@@ -179,7 +186,7 @@ fn every_part_of_a_token_and_every_longer_one_is_refused() {
 }
 
 #[test]
-fn a_token_is_good_for_its_purpose_only() {
+fn accepts_a_token_for_its_purpose_only() {
     let keys = keys();
     let of = |purpose| BoundTokens::try_new(keys.clone(), purpose).expect("a purpose");
     let sealed = seal(&of("session"), b"user 17");
@@ -199,7 +206,7 @@ fn a_token_is_good_for_its_purpose_only() {
 }
 
 #[test]
-fn a_purpose_is_of_1_to_255_bytes() {
+fn accepts_a_purpose_of_1_to_255_bytes() {
     let purpose = |purpose: &str| BoundTokens::try_new(keys(), purpose).map(|_| ());
     assert_eq!(purpose(""), Err(PurposeError));
     assert_eq!(purpose("p"), Ok(()));
@@ -208,7 +215,7 @@ fn a_purpose_is_of_1_to_255_bytes() {
 }
 
 #[test]
-fn keys_rotate_without_a_token_being_refused() {
+fn rotates_keys_without_refusing_a_token() {
     let tokens = tokens();
     let keys = tokens.keys();
     let old = seal(&tokens, b"old");
@@ -249,7 +256,7 @@ fn keys_rotate_without_a_token_being_refused() {
 }
 
 #[test]
-fn a_ring_keeps_the_key_that_seals_and_one_key_an_id() {
+fn keeps_the_key_that_seals_and_one_key_per_id() {
     let keys = keys();
     assert_eq!(keys.retire(FIRST), Err(TokenKeyError::Current(FIRST)));
     assert_eq!(keys.retire(SECOND), Err(TokenKeyError::Unknown(SECOND)));
@@ -263,7 +270,7 @@ fn a_ring_keeps_the_key_that_seals_and_one_key_an_id() {
 }
 
 #[test]
-fn a_secret_is_of_32_to_64_bytes() {
+fn accepts_a_secret_of_32_to_64_bytes() {
     let keys = keys();
     for actual in [0, 1, 16, 31, 65, 4096] {
         let error = TokenKeyError::Length { actual };
@@ -278,7 +285,7 @@ fn a_secret_is_of_32_to_64_bytes() {
 }
 
 #[test]
-fn nothing_secret_is_printed_and_no_payload() {
+fn prints_no_secret_and_no_payload() {
     let tokens = tokens();
     assert_eq!(
         format!("{tokens:?}"),
@@ -294,7 +301,7 @@ fn nothing_secret_is_printed_and_no_payload() {
 }
 
 #[test]
-fn a_token_is_refused_from_its_expiry_on() {
+fn refuses_a_token_from_its_expiry_on() {
     let (tokens, client) = (tokens(), id(CLIENT));
     let half = Duration::from_millis(500);
     let sealed = tokens.seal(client.view(), b"", at(NOW + 60) + half);
@@ -319,7 +326,7 @@ fn a_token_is_refused_from_its_expiry_on() {
 }
 
 #[test]
-fn an_expiry_is_between_1970_and_9999() {
+fn accepts_an_expiry_between_1970_and_9999() {
     let (tokens, client) = (tokens(), id(CLIENT));
     let sealed = |expires| tokens.seal(client.view(), b"", expires);
     for expires in [
@@ -333,7 +340,7 @@ fn an_expiry_is_between_1970_and_9999() {
 }
 
 #[test]
-fn the_longest_payload_gives_the_longest_token_and_more_is_an_error() {
+fn seals_the_longest_payload_into_the_longest_token_and_refuses_a_longer_one() {
     let (tokens, client) = (tokens(), id(CLIENT));
     let longest = vec![7; MAX_PAYLOAD_BYTES];
     let sealed = seal(&tokens, &longest);
@@ -350,7 +357,7 @@ fn the_longest_payload_gives_the_longest_token_and_more_is_an_error() {
 }
 
 #[test]
-fn threads_seal_and_open_while_keys_rotate() {
+fn seals_and_opens_on_threads_while_keys_rotate() {
     let tokens = tokens();
     thread::scope(|scope| {
         for thread in 0..3_u8 {
@@ -375,7 +382,7 @@ fn threads_seal_and_open_while_keys_rotate() {
 
 proptest! {
     #[test]
-    fn what_is_sealed_is_opened(
+    fn opens_what_it_seals(
         payload in prop::collection::vec(any::<u8>(), 0..=MAX_PAYLOAD_BYTES), purpose in ".{1,60}", bound: bool,
         secret in prop::collection::vec(any::<u8>(), 32..=64), key: u32, lifetime in 1_u64..1 << 32,
     ) {

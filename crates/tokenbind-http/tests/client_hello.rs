@@ -1,5 +1,6 @@
-//! What clients of rustls offer, which configuration a server takes for each, and what came of it.
+//! The offers of rustls's clients, the configuration that a server chooses for each, and the result.
 
+#![cfg(feature = "rustls")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -10,6 +11,7 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::sync::Arc;
@@ -21,8 +23,11 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 use tokenbind_http::{
-    Capture, Choice, ClientOffer, ClientOfferError, MAX_CLIENT_HELLO_BYTES, PlainReason,
-    ServerConfigs, SessionError, VersionPreference, client_config, client_session,
+    tls::{
+        Choice, ClientOffer, ClientOfferError, MAX_CLIENT_HELLO_BYTES, PlainReason, ServerConfigs,
+        SessionError, VersionPreference, client_config, client_session,
+    },
+    tls_unique::Capture,
 };
 use tokenbind_wire::{Session, TokenBindingAlpn};
 
@@ -150,7 +155,7 @@ fn hello(config: ClientConfig) -> Vec<u8> {
 }
 
 #[test]
-fn the_offer_of_a_rustls_client_is_what_its_configuration_says() {
+fn reads_the_offer_of_a_rustls_client_as_configured() {
     let peers = Peers::new(&ALL, VersionPreference::TokenBinding);
     let provider = default_provider();
     let known: Vec<u16> = provider
@@ -196,7 +201,7 @@ fn the_offer_of_a_rustls_client_is_what_its_configuration_says() {
 }
 
 #[test]
-fn the_configuration_follows_what_the_client_offers() {
+fn chooses_the_configuration_by_the_clients_offer() {
     let plain = |reason| Choice::Plain(reason);
     let one_suite = |suite| {
         let mut provider = default_provider();
@@ -279,7 +284,7 @@ fn the_configuration_follows_what_the_client_offers() {
 }
 
 #[test]
-fn both_sides_of_a_handshake_agree_on_the_session() {
+fn agrees_on_the_session_on_both_sides_of_a_handshake() {
     for alpn in ALL {
         let peers = Peers::new(&[alpn], VersionPreference::TokenBinding);
         let (choice, sessions) = peers.handshake(peers.client(&ALL));
@@ -301,7 +306,7 @@ fn both_sides_of_a_handshake_agree_on_the_session() {
 }
 
 #[test]
-fn without_token_binding_there_is_no_session() {
+fn has_no_session_without_token_binding() {
     let peers = Peers::new(&ALL, VersionPreference::Tls13);
     for config in [
         peers.client(&ALL),
@@ -341,7 +346,7 @@ fn long(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn the_longest_client_hello_is_read_and_a_longer_one_is_not() {
+fn reads_the_longest_client_hello_and_no_longer_one() {
     let offer = ClientOffer::from_records(&long(MAX_CLIENT_HELLO_BYTES)).unwrap();
     assert_eq!(offer.cipher_suites, [0xc02f]);
     let longer = ClientOffer::from_records(&long(MAX_CLIENT_HELLO_BYTES + 1));

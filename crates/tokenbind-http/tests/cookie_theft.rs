@@ -1,5 +1,6 @@
-//! A session cookie of an application behind `TokenBindingLayer`: issued, used, stolen.
+//! A session cookie of an application with `server::Layer`: issued, used, stolen.
 
+#![cfg(all(feature = "client", feature = "sealed-tokens", feature = "tower"))]
 #![allow(
     missing_docs,
     clippy::arithmetic_side_effects,
@@ -22,9 +23,14 @@ use http::{
     header::{COOKIE, SET_COOKIE},
 };
 use tokenbind_http::{
-    BoundCookie, BoundTokens, ClientOptions, ClientState, CookieAttributes, MemoryKeyStore, Origin,
-    ProvidedTokenBinding, SealedTokenVerdict, ServerOptions, TOKEN_BINDING, TokenBindingConnection,
-    TokenBindingLayer, TokenKeyId, TokenKeys,
+    ProvidedTokenBinding, client,
+    header::TOKEN_BINDING,
+    keys::MemoryKeyStore,
+    origin::Origin,
+    sealed_tokens::{
+        BoundCookie, BoundTokens, CookieAttributes, SealedTokenVerdict, TokenKeyId, TokenKeys,
+    },
+    server,
 };
 use tokenbind_wire::{
     Negotiated, ProtocolVersion, RustCrypto, Session, TlsFacts, TlsUnique, TokenBindingAlpn,
@@ -95,7 +101,7 @@ impl Site {
     /// A request on a new connection, without Token Binding if there is no client.
     async fn request(
         &mut self,
-        client: Option<&ClientState>,
+        client: Option<&client::State>,
         path: &str,
         cookie: Option<&str>,
     ) -> Response<String> {
@@ -118,24 +124,20 @@ impl Site {
         if let Some(cookie) = cookie {
             request = request.header(COOKIE, cookie);
         }
-        let connection = TokenBindingConnection::new(
-            session,
-            Arc::new(RustCrypto),
-            ServerOptions::default(),
-            None,
-        );
-        let layer = TokenBindingLayer::for_connection(connection);
+        let connection =
+            server::Connection::new(session, Arc::new(RustCrypto), server::Options::default());
+        let layer = server::Layer::for_connection(connection);
         let mut service = layer.layer(self.application.clone());
         service.call(request.body(()).unwrap()).await.unwrap()
     }
 }
 
-fn client() -> ClientState {
-    ClientState::new(MemoryKeyStore::new(), ClientOptions::default())
+fn client() -> client::State {
+    client::State::new(MemoryKeyStore::new(), client::Options::default())
 }
 
 #[tokio::test]
-async fn a_stolen_cookie_is_of_no_use() {
+async fn discards_a_stolen_cookie() {
     let (mut site, victim, thief) = (Site::new(), client(), client());
     let login = site.request(Some(&victim), "/login", None).await;
     assert_eq!(login.status(), StatusCode::OK);

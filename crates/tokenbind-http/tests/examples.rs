@@ -1,7 +1,9 @@
-//! The examples run as they stand, and print what they claim.
+//! The examples run unchanged, and print the results that they claim.
 
+#![cfg(all(feature = "client", feature = "sealed-tokens", feature = "hyper"))]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+#[path = "support/programs.rs"]
 mod programs;
 
 use std::process::Command;
@@ -17,7 +19,7 @@ fn printed(name: &str) -> String {
     printed
 }
 
-/// What stands between `before` and `after` in the first line that has both.
+/// Returns the text between `before` and `after` in the first line that has both.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let mut lines = text.lines();
     let found = lines.find_map(|line| line.split_once(before)?.1.split_once(after));
@@ -28,7 +30,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
 }
 
 #[test]
-fn federation_ends_with_a_bound_token_and_a_theft_that_fails() {
+fn issues_a_bound_token_in_federation_and_discards_a_stolen_one() {
     let printed = printed("federation");
     let client = between(&printed, "consumer sees key ", ", and no token");
     assert!(client.ends_with(" (p256)"), "{client}");
@@ -49,7 +51,7 @@ fn federation_ends_with_a_bound_token_and_a_theft_that_fails() {
 }
 
 #[test]
-fn a_protected_service_knows_its_client_again_and_discards_a_stolen_cookie() {
+fn recognizes_the_client_of_a_protected_service_and_discards_a_stolen_cookie() {
     let printed = printed("protected_service");
     let alice = between(&printed, "service: POST /login, key ", ": logged in");
     for line in [
@@ -71,7 +73,7 @@ fn a_protected_service_knows_its_client_again_and_discards_a_stolen_cookie() {
 }
 
 #[test]
-fn an_axum_service_tells_clients_apart_and_issues_a_token_for_a_script() {
+fn distinguishes_clients_in_axum_and_issues_a_token_for_a_script() {
     let printed = printed("axum_service");
     for line in [
         "200 OK: hello whoever you are",
@@ -89,7 +91,7 @@ fn an_axum_service_tells_clients_apart_and_issues_a_token_for_a_script() {
 }
 
 #[test]
-fn services_stay_up_when_told_to() {
+fn keeps_services_up_on_request() {
     for name in ["protected_service", "axum_service"] {
         let mut command = Command::new(example(name));
         let mut running = Running::start(command.args(["--serve", "127.0.0.1:0"]));
@@ -103,7 +105,7 @@ fn services_stay_up_when_told_to() {
 }
 
 #[test]
-fn what_cannot_be_served_is_an_error() {
+fn refuses_an_address_that_cannot_be_served() {
     for name in ["protected_service", "axum_service"] {
         let mut command = Command::new(example(name));
         // Nobody's own address.

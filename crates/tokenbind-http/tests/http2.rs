@@ -1,5 +1,6 @@
 //! HTTP/2: what a repeated header costs on the wire (section 2).
 
+#![cfg(all(feature = "client", feature = "hyper"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,7 +9,9 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
+#[path = "support/sessions.rs"]
 mod sessions;
 
 use std::{
@@ -32,9 +35,10 @@ use rustls::{
 };
 use sessions::{Keys, RSA};
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, HttpsTokenBindingConnector, ProvidedTokenBinding,
-    RequestOptions, ServerConfigs, TokenBindingAcceptor, TokenBindingConnector,
-    TokenBindingRequest, VersionPreference, client_config, serve_connection,
+    ProvidedTokenBinding,
+    client::{self, HttpClient, HttpsConnector, RequestOptions},
+    server::{self, serve_connection},
+    tls::{ServerConfigs, VersionPreference, client_config},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -80,7 +84,7 @@ impl AsyncWrite for Counted {
 }
 
 #[tokio::test]
-async fn in_http2_a_repeated_header_costs_an_index() {
+async fn sends_a_repeated_header_in_http2_as_an_index() {
     let (certificate, key) = peers::certificate();
     let preference = VersionPreference::TokenBinding;
     let configs = ServerConfigs::build(default_provider(), &[RSA], preference, |builder| {
@@ -89,7 +93,7 @@ async fn in_http2_a_repeated_header_costs_an_index() {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.clone()], key)
     });
-    let acceptor = TokenBindingAcceptor::new(configs.unwrap());
+    let acceptor = server::Acceptor::new(configs.unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let read = Arc::new(AtomicUsize::new(0));
@@ -99,7 +103,7 @@ async fn in_http2_a_repeated_header_costs_an_index() {
         let (stream, _) = listener.accept().await.unwrap();
         let read = counter.clone();
         let stream = acceptor.accept(Counted { stream, read }).await.unwrap();
-        let service = tower::service_fn(move |request: TokenBindingRequest| {
+        let service = tower::service_fn(move |request: server::Request| {
             assert!(request.extensions().get::<ProvidedTokenBinding>().is_some());
             let total = counter.load(Ordering::Acquire);
             seen.lock().unwrap().push(total);
@@ -113,9 +117,12 @@ async fn in_http2_a_repeated_header_costs_an_index() {
         roots.add(certificate).unwrap();
         builder.with_root_certificates(roots).with_no_client_auth()
     });
-    let state = Arc::new(ClientState::new(Keys::default(), ClientOptions::default()));
-    let tls = TokenBindingConnector::new(Arc::new(config.unwrap()), state);
-    let client = Client::<Full<Bytes>>::new(HttpsTokenBindingConnector::new(tls));
+    let state = Arc::new(client::State::new(
+        Keys::default(),
+        client::Options::default(),
+    ));
+    let tls = client::Connector::new(Arc::new(config.unwrap()), state);
+    let client = HttpClient::<Full<Bytes>>::new(HttpsConnector::new(tls));
     let mut header = 0;
     for _ in 0..4 {
         let request = Request::get(format!("https://localhost:{port}/")).body(Full::default());

@@ -1,6 +1,7 @@
 //! The connections that the client over hyper keeps: when they are used again, and what happens if
 //! the server closes them meanwhile.
 
+#![cfg(all(feature = "client", feature = "hyper"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
     reason = "tests"
 )]
 
+#[path = "support/loopback.rs"]
 mod loopback;
 
 use std::{convert::Infallible, error::Error, sync::mpsc, thread, time::Duration};
@@ -18,8 +20,10 @@ use http::{Method, Request, Response};
 use http_body_util::Full;
 use loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
-    Client, Disclosed, Disclosure, ProvidedTokenBinding, ReferredTokenBinding, RequestError,
-    RequestOptions, TokenBindingAcceptor, TokenBindingRequest, serve_connection,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::{Disclosed, HttpClient, RequestError, RequestOptions},
+    federation::Disclosure,
+    server::{self, serve_connection},
 };
 use tokenbind_wire::TokenBindingAlpn;
 use tokio::{
@@ -33,7 +37,7 @@ use tower::service_fn;
 const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
 const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
 
-async fn fetch(client: &Client, url: &str) -> Result<String, RequestError> {
+async fn fetch(client: &HttpClient, url: &str) -> Result<String, RequestError> {
     let response = client.request(get(url), RequestOptions::default());
     Ok(text(soon(response).await?).await)
 }
@@ -41,7 +45,7 @@ async fn fetch(client: &Client, url: &str) -> Result<String, RequestError> {
 /// On several threads a connection may take a moment longer until it takes the next request, also if
 /// the response was read to its end.
 #[tokio::test]
-async fn a_request_takes_a_busy_connection_that_is_free_before_there_is_another() {
+async fn waits_for_a_busy_connection_or_a_new_one() {
     let pki = Pki::new();
     let acceptor = pki.acceptor(HTTP11);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -63,8 +67,8 @@ async fn a_request_takes_a_busy_connection_that_is_free_before_there_is_another(
     assert_eq!((first.len(), second.unwrap().len()), (1 << 20, 1 << 20));
 }
 
-/// What a request said of its bindings.
-async fn bindings(request: TokenBindingRequest) -> Result<Response<Full<Bytes>>, Infallible> {
+/// The bindings of a request.
+async fn bindings(request: server::Request) -> Result<Response<Full<Bytes>>, Infallible> {
     let provided = request.extensions().get::<ProvidedTokenBinding>();
     let referred = request.extensions().get::<ReferredTokenBinding>();
     let said = match (provided, referred) {
@@ -75,7 +79,7 @@ async fn bindings(request: TokenBindingRequest) -> Result<Response<Full<Bytes>>,
     Ok(Response::new(Full::from(said)))
 }
 
-/// A server on a thread of its own, which closes its first connection when told to, and tells when it
+/// A server on a thread of its own, which closes its first connection on request, and signals when it
 /// has.
 struct Closing {
     url: String,
@@ -84,7 +88,7 @@ struct Closing {
 }
 
 impl Closing {
-    fn start(acceptor: TokenBindingAcceptor) -> Self {
+    fn start(acceptor: server::Acceptor) -> Self {
         let (url_is, url) = mpsc::channel();
         let (close, told) = mpsc::channel();
         let (has_closed, closed) = mpsc::channel();
@@ -124,10 +128,9 @@ impl Closing {
     }
 }
 
-/// Nobody knows whether it was sent; it may be sent again all the same.
+/// A request that was perhaps sent, and may be sent again.
 #[tokio::test]
-async fn a_request_of_an_idempotent_method_on_a_connection_that_the_server_closed_goes_over_another()
- {
+async fn sends_an_idempotent_request_again_if_the_server_closed_the_connection() {
     for alpn in [HTTP11, H2] {
         let pki = Pki::new();
         let server = Closing::start(pki.acceptor(alpn));
@@ -141,7 +144,7 @@ async fn a_request_of_an_idempotent_method_on_a_connection_that_the_server_close
 }
 
 #[tokio::test]
-async fn a_permission_goes_with_the_request_over_another_connection() {
+async fn carries_a_permission_with_the_request_over_another_connection() {
     for alpn in [HTTP11, H2] {
         let pki = Pki::new();
         let consumer = Server::start(pki.acceptor(alpn), |_| ok()).await;
@@ -167,10 +170,7 @@ async fn a_permission_goes_with_the_request_over_another_connection() {
 }
 
 /// Answers one request, reads a second one, and closes. Whether another connection was opened then.
-async fn closes_instead_of_answering(
-    listener: TcpListener,
-    acceptor: TokenBindingAcceptor,
-) -> bool {
+async fn closes_instead_of_answering(listener: TcpListener, acceptor: server::Acceptor) -> bool {
     let (stream, _) = listener.accept().await.unwrap();
     let mut stream = acceptor.accept(stream).await.unwrap();
     let mut octets = [0; 4096];
@@ -184,9 +184,9 @@ async fn closes_instead_of_answering(
     timeout(Duration::from_millis(200), another).await.is_ok()
 }
 
-/// It may have been processed: only the caller knows whether it may be sent twice.
+/// A request that was perhaps processed: only the caller knows if it may be sent twice.
 #[tokio::test]
-async fn a_request_of_another_method_that_was_sent_is_not_sent_again() {
+async fn sends_a_request_of_another_method_once() {
     for (method, sent_again) in [(Method::POST, false), (Method::PUT, true)] {
         let pki = Pki::new();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();

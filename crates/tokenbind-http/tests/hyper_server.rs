@@ -1,6 +1,7 @@
 //! The servers, over hyper and axum: what the application gets, what a bad request ends, shutdown,
 //! clients that go away or hang.
 
+#![cfg(all(feature = "client", feature = "hyper"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
     reason = "tests"
 )]
 
+#[path = "support/loopback.rs"]
 mod loopback;
 
 use std::{
@@ -27,9 +29,11 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, ConnectedStream, MemoryKeyStore, ProvidedTokenBinding,
-    ReferredTokenBinding, Refusal, RefusalKind, RequestOptions, ServerOptions, TOKEN_BINDING,
-    TokenBindingAcceptor, TokenBindingRequest, TokenBindingServer, TokenBindings, serve_connection,
+    ProvidedTokenBinding, ReferredTokenBinding, TokenBindings,
+    client::{self, HttpClient, RequestOptions},
+    header::TOKEN_BINDING,
+    keys::MemoryKeyStore,
+    server::{self, serve_connection},
 };
 use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
 use tokio::{
@@ -43,17 +47,17 @@ use tower::service_fn;
 const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
 const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
 
-type Refusals = Arc<Mutex<Vec<Refusal>>>;
+type Refusals = Arc<Mutex<Vec<server::TerminateReason>>>;
 
 /// Remembers why connections are terminated.
-fn noting(acceptor: TokenBindingAcceptor) -> (TokenBindingAcceptor, Refusals) {
+fn noting(acceptor: server::Acceptor) -> (server::Acceptor, Refusals) {
     let refusals = Refusals::default();
     let noted = refusals.clone();
     let acceptor = acceptor.on_terminate(move |refusal| noted.lock().unwrap().push(refusal));
     (acceptor, refusals)
 }
 
-fn kinds(refusals: &Refusals) -> Vec<RefusalKind> {
+fn kinds(refusals: &Refusals) -> Vec<server::TerminateKind> {
     let refusals = refusals.lock().unwrap();
     refusals.iter().map(|refusal| refusal.kind()).collect()
 }
@@ -63,8 +67,8 @@ async fn connect(
     pki: &Pki,
     alpn: &[TokenBindingAlpn],
     url: &str,
-) -> (ConnectedStream<TcpStream>, HeaderValue) {
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+) -> (client::Stream<TcpStream>, HeaderValue) {
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let state = Arc::new(state);
     let connector = pki.connector(alpn, state.clone());
     let uri: http::Uri = url.parse().unwrap();
@@ -72,17 +76,17 @@ async fn connect(
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let connected = connector.connect(url.parse().unwrap(), stream).await;
     let connected = connected.unwrap();
-    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = connected.connection.header(&state, None).unwrap().value;
     (connected, header.unwrap().parse().unwrap())
 }
 
-async fn fetch(client: &Client, url: &str) -> String {
+async fn fetch(client: &HttpClient, url: &str) -> String {
     let response = client.request(get(url), RequestOptions::default());
     text(soon(response).await.unwrap()).await
 }
 
 #[tokio::test]
-async fn the_application_gets_the_bindings_each_alone_and_both_together() {
+async fn hands_the_application_the_bindings_alone_and_together() {
     let pki = Pki::new();
     let consumer = Server::start(pki.acceptor(H2), |_| ok()).await;
     let acceptor = pki.acceptor(HTTP11);
@@ -91,7 +95,7 @@ async fn the_application_gets_the_bindings_each_alone_and_both_together() {
     tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let stream = acceptor.accept(stream).await.unwrap();
-        let service = service_fn(|request: TokenBindingRequest| async move {
+        let service = service_fn(|request: server::Request| async move {
             let extensions = request.extensions();
             let provided = extensions.get::<ProvidedTokenBinding>().unwrap();
             let referred = extensions.get::<ReferredTokenBinding>();
@@ -148,7 +152,7 @@ impl Drop for Dropped {
 
 /// One stream waits for its request's body, one for its response; a third one is bad.
 #[tokio::test]
-async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
+async fn ends_all_streams_of_a_connection_after_a_bad_one() {
     let pki = Pki::new();
     let (acceptor, refusals) = noting(pki.acceptor(H2));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -157,7 +161,7 @@ async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let stream = acceptor.accept(stream).await.unwrap();
-        let service = service_fn(move |request: TokenBindingRequest| {
+        let service = service_fn(move |request: server::Request| {
             let tell = tell.clone();
             async move {
                 let path = request.uri().path().to_owned();
@@ -214,18 +218,21 @@ async fn a_bad_stream_of_http_2_ends_all_streams_of_its_connection() {
     ];
     ends.sort_unstable();
     assert_eq!(ends, ["given up", "upload failed"]);
-    assert_eq!(kinds(&refusals), [RefusalKind::MissingInLaterRequest]);
+    assert_eq!(
+        kinds(&refusals),
+        [server::TerminateKind::MissingInLaterRequest]
+    );
 }
 
 /// hyper serves each stream in a task of its own, and nothing says which task is first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_of_http_2_are_checked_in_the_order_of_their_arrival() {
+async fn checks_requests_of_http_2_in_the_order_of_their_arrival() {
     const CONNECTIONS: usize = 30;
     const REQUESTS: usize = 20;
     let pki = Pki::new();
-    let options = ServerOptions {
+    let options = server::Options {
         allow_later_requests_without_header: true,
-        ..ServerOptions::default()
+        ..server::Options::default()
     };
     let (acceptor, refusals) = noting(pki.acceptor(H2).with_options(options));
     let server = Server::start(acceptor, |_| ok()).await;
@@ -254,17 +261,17 @@ async fn requests_of_http_2_are_checked_in_the_order_of_their_arrival() {
     assert_eq!(seen.len(), CONNECTIONS * REQUESTS);
 }
 
-/// An axum application on a port of loopback, until it is told to stop.
+/// An axum application on a port of loopback, until it is stopped.
 struct App {
     port: u16,
     stop: Arc<Notify>,
     stopped: JoinHandle<usize>,
 }
 
-async fn serve(acceptor: TokenBindingAcceptor, app: Router, handshake: Duration) -> App {
+async fn serve(acceptor: server::Acceptor, app: Router, handshake: Duration) -> App {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let server = TokenBindingServer::new(acceptor).handshake_timeout(handshake);
+    let server = server::Server::new(acceptor).handshake_timeout(handshake);
     let stop = Arc::new(Notify::new());
     let told = stop.clone();
     let stopped = tokio::spawn(async move {
@@ -287,7 +294,7 @@ impl App {
 const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn a_graceful_shutdown_answers_what_was_asked_and_closes_idle_connections() {
+async fn answers_requests_and_closes_idle_connections_at_shutdown() {
     for alpn in [HTTP11, H2] {
         let pki = Pki::new();
         let (asked, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
@@ -317,7 +324,7 @@ async fn a_graceful_shutdown_answers_what_was_asked_and_closes_idle_connections(
 }
 
 #[tokio::test]
-async fn requests_that_axum_routes_nowhere_are_checked_too() {
+async fn checks_requests_that_axum_does_not_route() {
     for (request, good) in [
         ("GET / HTTP/1.1", false),
         ("GET /nowhere HTTP/1.1", false),
@@ -342,7 +349,7 @@ async fn requests_that_axum_routes_nowhere_are_checked_too() {
         let mut answer = Vec::new();
         // A terminated connection ends without close_notify.
         let _ended = soon(stream.read_to_end(&mut answer)).await;
-        let missing = RefusalKind::Message(TerminateKind::MissingMessage);
+        let missing = server::TerminateKind::Message(TerminateKind::MissingMessage);
         if good {
             assert!(
                 answer.starts_with(b"HTTP/1.1 404 "),
@@ -362,7 +369,7 @@ fn client_hello(pki: &Pki) -> Vec<u8> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(pki.certificate.clone()).unwrap();
     let provider = rustls::crypto::ring::default_provider();
-    let config = tokenbind_http::client_config(provider, HTTP11, |builder| {
+    let config = tokenbind_http::tls::client_config(provider, HTTP11, |builder| {
         builder.with_root_certificates(roots).with_no_client_auth()
     });
     let name = "localhost".try_into().unwrap();
@@ -373,7 +380,7 @@ fn client_hello(pki: &Pki) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn clients_that_go_away_in_the_handshake_or_are_none_hinder_no_other() {
+async fn serves_others_after_clients_that_leave_in_the_handshake() {
     let pki = Pki::new();
     let app = Router::new().route("/", routing::get(|| async { "ok" }));
     let app = serve(pki.acceptor(HTTP11), app, A_MINUTE).await;
@@ -402,7 +409,7 @@ async fn clients_that_go_away_in_the_handshake_or_are_none_hinder_no_other() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_takes_too_long_ends() {
+async fn ends_a_handshake_that_takes_too_long() {
     let pki = Pki::new();
     let app = Router::new().route("/", routing::get(|| async { "ok" }));
     let app = serve(pki.acceptor(HTTP11), app, Duration::from_millis(300)).await;

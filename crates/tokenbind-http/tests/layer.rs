@@ -1,5 +1,6 @@
 //! The layer: what a service sees of a request, and what it never sees.
 
+#![cfg(all(feature = "client", feature = "tower"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/sessions.rs"]
 mod sessions;
 
 use std::{
@@ -24,8 +26,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use sessions::{Counting, P256, header, id, p256, server, session};
 use tokenbind_http::{
-    ProvidedTokenBinding, ReferredTokenBinding, Refusal, RefusalKind, RequestOutcome,
-    ServerOptions, TokenBindingConnection, TokenBindingLayer,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    server::{self, RequestOutcome},
 };
 use tokenbind_wire::{RustCrypto, Session, TokenBindingAlpn, TokenBindingId, TokenBindingType};
 use tower_layer::Layer;
@@ -57,9 +59,9 @@ impl<B> Service<Request<B>> for Application {
     }
 }
 
-fn connection(session: Option<Session>) -> TokenBindingConnection {
+fn connection(session: Option<Session>) -> server::Connection {
     let verifier = Arc::new(Counting::default());
-    TokenBindingConnection::new(session, verifier, ServerOptions::default(), None)
+    server::Connection::new(session, verifier, server::Options::default())
 }
 
 fn answer<S>(service: &mut S, request: Request<()>) -> (StatusCode, String, HeaderMap)
@@ -94,13 +96,13 @@ fn refused(status: StatusCode) -> (StatusCode, String, HeaderMap) {
 }
 
 #[test]
-fn the_service_gets_the_bindings_and_nothing_that_was_there_before() {
+fn hands_the_service_the_bindings_and_removes_earlier_ones() {
     let session = session(P256, 1);
     let (key, consumer) = (p256(), p256());
     let plain = header(&session, &*key, None);
     let federated = header(&session, &*key, Some(&*consumer));
     let application = Application::default();
-    let layer = TokenBindingLayer::for_connection(connection(Some(session)));
+    let layer = server::Layer::for_connection(connection(Some(session)));
     let mut service = layer.layer(application.clone());
     assert_eq!(answer(&mut service, request(&[&federated])), served());
     assert_eq!(answer(&mut service, request(&[&plain])), served());
@@ -115,7 +117,7 @@ fn the_service_gets_the_bindings_and_nothing_that_was_there_before() {
     else {
         panic!("not bound");
     };
-    let layer = TokenBindingLayer::for_connection(connection(None));
+    let layer = server::Layer::for_connection(connection(None));
     let mut unbound = layer.layer(application.clone());
     let mut stale = request(&[]);
     stale.extensions_mut().insert(bindings.provided().clone());
@@ -135,7 +137,7 @@ fn the_service_gets_the_bindings_and_nothing_that_was_there_before() {
 }
 
 #[test]
-fn a_refused_request_does_not_reach_the_service() {
+fn keeps_a_refused_request_from_the_service() {
     let session = session(P256, 1);
     let plain = header(&session, &*p256(), None);
     for (negotiated, values) in [
@@ -146,7 +148,7 @@ fn a_refused_request_does_not_reach_the_service() {
     ] {
         let connection = connection(negotiated);
         let application = Application::default();
-        let layer = TokenBindingLayer::for_connection(connection.clone());
+        let layer = server::Layer::for_connection(connection.clone());
         let mut service = layer.layer(application.clone());
         let bad = StatusCode::BAD_REQUEST;
         assert_eq!(answer(&mut service, request(&values)), refused(bad));
@@ -160,12 +162,12 @@ fn a_refused_request_does_not_reach_the_service() {
 }
 
 #[test]
-fn the_connection_is_the_layers_or_the_requests() {
+fn takes_the_connection_of_the_layer_or_of_the_request() {
     let (one, other) = (session(P256, 1), session(P256, 2));
     let key = p256();
     let value = header(&one, &*key, None);
     let application = Application::default();
-    let mut shared = TokenBindingLayer::new().layer(application.clone());
+    let mut shared = server::Layer::new().layer(application.clone());
 
     // Nothing can be said of a request whose connection is not known.
     let error = StatusCode::INTERNAL_SERVER_ERROR;
@@ -173,7 +175,7 @@ fn the_connection_is_the_layers_or_the_requests() {
     assert_eq!(answer(&mut shared, request(&[])), refused(error));
     assert_eq!(*application.0.lock().unwrap(), []);
 
-    let on = |connection: &TokenBindingConnection| {
+    let on = |connection: &server::Connection| {
         let mut request = request(&[&value]);
         request.extensions_mut().insert(connection.clone());
         request
@@ -189,20 +191,20 @@ fn the_connection_is_the_layers_or_the_requests() {
     );
 
     // The layer's own counts.
-    let mut fixed = TokenBindingLayer::for_connection(first).layer(application.clone());
+    let mut fixed = server::Layer::for_connection(first).layer(application.clone());
     assert_eq!(answer(&mut fixed, on(&second)), served());
     assert_eq!(application.0.lock().unwrap().len(), 3);
 }
 
-/// Nothing says in which order a server of HTTP/2 calls a layer.
+/// A server of HTTP/2 may call a layer in any order.
 #[test]
-fn refuses_http_2_and_whatever_else_is_not_http_1() {
+fn refuses_http_2_and_all_other_versions_than_http_1() {
     let http2 = TokenBindingAlpn::H2P256;
     for version in [Version::HTTP_2, Version::HTTP_3] {
         for session in [Some(session(http2, 1)), None] {
             let connection = connection(session);
             let application = Application::default();
-            let layer = TokenBindingLayer::for_connection(connection.clone());
+            let layer = server::Layer::for_connection(connection.clone());
             let mut service = layer.layer(application.clone());
             let value = session.map(|session| header(&session, &*p256(), None));
             let mut request = request(&value.iter().map(String::as_str).collect::<Vec<_>>());
@@ -226,14 +228,16 @@ fn terminates_a_connection_that_speaks_another_protocol_than_negotiated() {
         let value = header(&session, &*p256(), None);
         let connection = connection(Some(session));
         let application = Application::default();
-        let layer = TokenBindingLayer::for_connection(connection.clone());
+        let layer = server::Layer::for_connection(connection.clone());
         let mut service = layer.layer(application.clone());
         let mut request = request(&[&value]);
         *request.version_mut() = version;
         let bad = StatusCode::BAD_REQUEST;
         assert_eq!(answer(&mut service, request), refused(bad));
-        let kind = connection.refusal().map(Refusal::kind);
-        assert_eq!(kind, Some(RefusalKind::ApplicationProtocol));
+        let kind = connection
+            .terminate_reason()
+            .map(server::TerminateReason::kind);
+        assert_eq!(kind, Some(server::TerminateKind::ApplicationProtocol));
         assert_eq!(*application.0.lock().unwrap(), []);
     }
 }
@@ -275,11 +279,11 @@ fn terminates_a_connection_with_the_field_in_a_trailer() {
             ("x-sum", "1 trailers"),
             (
                 "token-binding",
-                "the connection is terminated: Token-Binding: trailer at byte 0",
+                "the connection is terminated: Token-Binding: present in a trailer at byte 0",
             ),
         ] {
             let connection = connection(session);
-            let layer = TokenBindingLayer::for_connection(connection.clone());
+            let layer = server::Layer::for_connection(connection.clone());
             let mut service = layer.layer(Reader);
             let mut trailers = HeaderMap::new();
             trailers.insert(name, "AAAA".parse().unwrap());
@@ -294,9 +298,11 @@ fn terminates_a_connection_with_the_field_in_a_trailer() {
                 panic!("the answer is not there at once");
             };
             assert_eq!(response.body(), said);
-            let kind = connection.refusal().map(Refusal::kind);
+            let kind = connection
+                .terminate_reason()
+                .map(server::TerminateReason::kind);
             let terminated = name == "token-binding";
-            assert_eq!(kind, terminated.then_some(RefusalKind::Trailer));
+            assert_eq!(kind, terminated.then_some(server::TerminateKind::Trailer));
             assert_eq!(connection.is_terminated(), terminated);
         }
     }

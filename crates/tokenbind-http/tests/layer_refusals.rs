@@ -1,5 +1,6 @@
 //! The tower layer: what reaches a service, and what does not.
 
+#![cfg(all(feature = "client", feature = "tower"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -18,8 +19,10 @@ use std::{
 
 use http::{HeaderValue, Request, Response, StatusCode};
 use tokenbind_http::{
-    ClientOptions, ClientState, MemoryKeyStore, Origin, ProvidedTokenBinding, ReferredTokenBinding,
-    Refusal, RefusalKind, RequestBody, ServerOptions, TokenBindingConnection, TokenBindingLayer,
+    ProvidedTokenBinding, ReferredTokenBinding, client,
+    keys::MemoryKeyStore,
+    origin::Origin,
+    server::{self, RequestBody},
 };
 use tokenbind_wire::{
     Negotiated, ProtocolVersion, RustCrypto, Session, TerminateKind, TlsFacts, TlsUnique,
@@ -27,7 +30,7 @@ use tokenbind_wire::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-/// A connection with Token Binding, told apart by its `tls_unique`.
+/// A connection with Token Binding, identified by its `tls_unique`.
 fn session(tls_unique: &[u8; 12]) -> Session {
     let facts = TlsFacts {
         version: ProtocolVersion::TLS1_2,
@@ -39,25 +42,20 @@ fn session(tls_unique: &[u8; 12]) -> Session {
     }
 }
 
-fn connection(session: Option<Session>) -> TokenBindingConnection {
-    TokenBindingConnection::new(
-        session,
-        Arc::new(RustCrypto),
-        ServerOptions::default(),
-        None,
-    )
+fn connection(session: Option<Session>) -> server::Connection {
+    server::Connection::new(session, Arc::new(RustCrypto), server::Options::default())
 }
 
 fn origin(text: &str) -> Origin {
     text.parse().unwrap()
 }
 
-fn client() -> ClientState {
-    ClientState::new(MemoryKeyStore::new(), ClientOptions::default())
+fn client() -> client::State {
+    client::State::new(MemoryKeyStore::new(), client::Options::default())
 }
 
 /// A header for the connection with this `tls_unique`, with a referred binding if asked for.
-fn header(client: &ClientState, tls_unique: &[u8; 12], referred: bool) -> HeaderValue {
+fn header(client: &client::State, tls_unique: &[u8; 12], referred: bool) -> HeaderValue {
     let consumer = origin("https://consumer.example");
     let permission = referred.then(|| {
         let _visited = client.connection(consumer.clone(), Some(session(b"consumer....")));
@@ -78,11 +76,11 @@ fn request(headers: &[HeaderValue]) -> Request<()> {
     request
 }
 
-/// What the service saw of a request.
+/// The extensions of a request that the service received.
 type Seen = (Option<ProvidedTokenBinding>, Option<ReferredTokenBinding>);
 
 /// Runs a request through the layer; the response, and what the service saw if it was called.
-async fn run(layer: TokenBindingLayer, request: Request<()>) -> (Response<String>, Option<Seen>) {
+async fn run(layer: server::Layer, request: Request<()>) -> (Response<String>, Option<Seen>) {
     let seen: Arc<Mutex<Option<Seen>>> = Arc::default();
     let record = seen.clone();
     let service = layer.layer(service_fn(move |request: Request<RequestBody<()>>| {
@@ -103,27 +101,27 @@ fn refused_with(status: StatusCode, (response, seen): &(Response<String>, Option
     assert_eq!((response.body().as_str(), seen), ("", &None));
 }
 
-/// The extensions of somebody else's request, as an earlier layer may leave them.
+/// The extensions of another request, as an earlier layer may leave them.
 async fn of_somebody_else() -> (ProvidedTokenBinding, ReferredTokenBinding) {
     let connection = connection(Some(session(b"somebody els")));
     let header = header(&client(), b"somebody els", true);
-    let layer = TokenBindingLayer::for_connection(connection);
+    let layer = server::Layer::for_connection(connection);
     let (_, seen) = run(layer, request(&[header])).await;
     let (provided, referred) = seen.unwrap();
     (provided.unwrap(), referred.unwrap())
 }
 
 #[tokio::test]
-async fn without_a_connection_everything_is_refused_with_500() {
+async fn refuses_all_requests_without_a_connection_with_500() {
     let client = client();
     for headers in [vec![], vec![header(&client, b"0123456789ab", false)]] {
-        let answer = run(TokenBindingLayer::new(), request(&headers)).await;
+        let answer = run(server::Layer::new(), request(&headers)).await;
         refused_with(StatusCode::INTERNAL_SERVER_ERROR, &answer);
     }
 }
 
 #[tokio::test]
-async fn a_bound_request_reaches_the_service_with_its_bindings() {
+async fn passes_a_bound_request_to_the_service_with_its_bindings() {
     let client = client();
     let here = session(b"0123456789ab");
     for referred in [false, true] {
@@ -133,9 +131,9 @@ async fn a_bound_request_reaches_the_service_with_its_bindings() {
             .extensions_mut()
             .insert(connection(Some(here)));
         let answers = [
-            run(TokenBindingLayer::new(), with_extension).await,
+            run(server::Layer::new(), with_extension).await,
             run(
-                TokenBindingLayer::for_connection(connection(Some(here))),
+                server::Layer::for_connection(connection(Some(here))),
                 request(&[header]),
             )
             .await,
@@ -151,7 +149,7 @@ async fn a_bound_request_reaches_the_service_with_its_bindings() {
 }
 
 #[tokio::test]
-async fn what_an_earlier_layer_says_of_bindings_does_not_reach_the_service() {
+async fn removes_bindings_of_an_earlier_layer() {
     let (provided, referred) = of_somebody_else().await;
     let spoof = |mut request: Request<()>| {
         request.extensions_mut().insert(provided.clone());
@@ -159,13 +157,13 @@ async fn what_an_earlier_layer_says_of_bindings_does_not_reach_the_service() {
         request
     };
 
-    let layer = TokenBindingLayer::for_connection(connection(None));
+    let layer = server::Layer::for_connection(connection(None));
     let (_, seen) = run(layer, spoof(request(&[]))).await;
     assert_eq!(seen, Some((None, None)));
 
     let client = client();
     let header = header(&client, b"0123456789ab", false);
-    let layer = TokenBindingLayer::for_connection(connection(Some(session(b"0123456789ab"))));
+    let layer = server::Layer::for_connection(connection(Some(session(b"0123456789ab"))));
     let (_, seen) = run(layer, spoof(request(&[header]))).await;
     let (own, none) = seen.unwrap();
     assert_ne!(own.unwrap(), provided);
@@ -173,7 +171,7 @@ async fn what_an_earlier_layer_says_of_bindings_does_not_reach_the_service() {
 }
 
 #[tokio::test]
-async fn the_layers_own_connection_counts_and_not_the_requests_extension() {
+async fn prefers_the_layers_connection_to_the_requests_extension() {
     let client = client();
     let header = header(&client, b"0123456789ab", false);
     let mut with_extension = request(&[header]);
@@ -181,32 +179,28 @@ async fn the_layers_own_connection_counts_and_not_the_requests_extension() {
     with_extension.extensions_mut().insert(other.clone());
     // The header is good on the other connection only.
     let own = connection(Some(session(b"ba9876543210")));
-    let answer = run(
-        TokenBindingLayer::for_connection(own.clone()),
-        with_extension,
-    )
-    .await;
+    let answer = run(server::Layer::for_connection(own.clone()), with_extension).await;
     refused_with(StatusCode::BAD_REQUEST, &answer);
     assert_eq!((own.is_terminated(), other.is_terminated()), (true, false));
 }
 
 #[tokio::test]
-async fn after_a_refusal_good_requests_of_the_connection_are_refused_too_and_told_once() {
+async fn refuses_good_requests_after_a_refusal_and_reports_it_once() {
     let client = client();
     let good = header(&client, b"0123456789ab", false);
-    let told: Arc<Mutex<Vec<Refusal>>> = Arc::default();
+    let told: Arc<Mutex<Vec<server::TerminateReason>>> = Arc::default();
     let (count, tell) = (Arc::new(AtomicUsize::new(0)), told.clone());
     let counted = count.clone();
-    let connection = TokenBindingConnection::new(
+    let connection = server::Connection::new(
         Some(session(b"0123456789ab")),
         Arc::new(RustCrypto),
-        ServerOptions::default(),
-        Some(Arc::new(move |refusal| {
-            counted.fetch_add(1, Ordering::Relaxed);
-            tell.lock().unwrap().push(refusal);
-        })),
+        server::Options::default(),
     );
-    let layer = || TokenBindingLayer::for_connection(connection.clone());
+    let connection = connection.on_terminate(move |reason| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        tell.lock().unwrap().push(reason);
+    });
+    let layer = || server::Layer::for_connection(connection.clone());
     let (response, _) = run(layer(), request(std::slice::from_ref(&good))).await;
     assert_eq!(response.body(), "served");
     for headers in [vec![], vec![good.clone()], vec![good.clone(), good]] {
@@ -220,33 +214,35 @@ async fn after_a_refusal_good_requests_of_the_connection_are_refused_too_and_tol
         .iter()
         .map(|told| told.kind())
         .collect();
-    assert_eq!(kinds, [RefusalKind::MissingInLaterRequest]);
-    let refusal = connection.refusal().map(Refusal::kind);
-    assert_eq!(refusal, Some(RefusalKind::MissingInLaterRequest));
+    assert_eq!(kinds, [server::TerminateKind::MissingInLaterRequest]);
+    let refusal = connection
+        .terminate_reason()
+        .map(server::TerminateReason::kind);
+    assert_eq!(refusal, Some(server::TerminateKind::MissingInLaterRequest));
 }
 
 #[tokio::test]
-async fn a_header_on_a_connection_without_token_binding_is_refused() {
+async fn refuses_a_header_on_a_connection_without_token_binding() {
     let client = client();
     let header = header(&client, b"0123456789ab", false);
     let plain = connection(None);
-    let layer = TokenBindingLayer::for_connection(plain.clone());
+    let layer = server::Layer::for_connection(plain.clone());
     let answer = run(layer, request(&[header])).await;
     refused_with(StatusCode::BAD_REQUEST, &answer);
-    let kind = plain.refusal().map(Refusal::kind);
+    let kind = plain.terminate_reason().map(server::TerminateReason::kind);
     assert_eq!(
         kind,
-        Some(RefusalKind::Message(TerminateKind::NotNegotiated))
+        Some(server::TerminateKind::Message(TerminateKind::NotNegotiated))
     );
 }
 
 #[tokio::test]
-async fn two_layers_on_one_connection_agree() {
+async fn agrees_in_two_layers_on_one_connection() {
     let client = client();
     let header = header(&client, b"0123456789ab", true);
     let connection = connection(Some(session(b"0123456789ab")));
-    let outer = TokenBindingLayer::for_connection(connection.clone());
-    let inner = TokenBindingLayer::for_connection(connection);
+    let outer = server::Layer::for_connection(connection.clone());
+    let inner = server::Layer::for_connection(connection);
     let service = outer.layer(inner.layer(service_fn(
         |request: Request<RequestBody<RequestBody<()>>>| async move {
             let bound = request.extensions().get::<ProvidedTokenBinding>().is_some();

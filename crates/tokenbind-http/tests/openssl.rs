@@ -1,5 +1,6 @@
 //! `tls_unique` equals what OpenSSL, through Python's ssl, says of the same connection.
 
+#![cfg(feature = "rustls")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::{
@@ -22,7 +24,7 @@ use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection,
     pki_types::ServerName,
 };
-use tokenbind_http::{Capture, CaptureFuture};
+use tokenbind_http::tls_unique::{Capture, CaptureFuture};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -131,7 +133,7 @@ fn line(kind: Option<HandshakeKind>, unique: &[u8]) -> String {
     format!("{} {reused}", hex::encode(unique))
 }
 
-/// The second connection resumed the first one's session, and both sides agree on both.
+/// Checks that the second connection resumed the session of the first, and that both sides agree on both.
 fn assert_same(ours: &[String], theirs: &[String], resumption: &str) {
     assert_eq!(ours, theirs, "{resumption}");
     let [full, resumed] = ours else {
@@ -144,7 +146,7 @@ fn assert_same(ours: &[String], theirs: &[String], resumption: &str) {
 }
 
 #[test]
-fn our_server_and_an_openssl_client_have_the_same_value_full_and_resumed() {
+fn agrees_as_a_server_with_an_openssl_client_full_and_resumed() {
     for resumption in RESUMPTIONS {
         let config = our_server(resumption);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -169,7 +171,7 @@ fn our_server_and_an_openssl_client_have_the_same_value_full_and_resumed() {
 }
 
 #[tokio::test]
-async fn our_asynchronous_server_and_an_openssl_client_have_the_same_value_full_and_resumed() {
+async fn agrees_as_an_asynchronous_server_with_an_openssl_client_full_and_resumed() {
     for resumption in RESUMPTIONS {
         let config = our_server(resumption);
         let acceptor = TlsAcceptor::from(config.clone());
@@ -199,7 +201,7 @@ fn printed(child: Child) -> Vec<String> {
 }
 
 #[test]
-fn our_client_and_an_openssl_server_have_the_same_value_full_and_resumed() {
+fn agrees_as_a_client_with_an_openssl_server_full_and_resumed() {
     for resumption in RESUMPTIONS {
         let server = their_server("sync", resumption);
         let config = server.client.clone();
@@ -230,7 +232,7 @@ fn our_client_and_an_openssl_server_have_the_same_value_full_and_resumed() {
 }
 
 #[tokio::test]
-async fn our_asynchronous_client_and_an_openssl_server_have_the_same_value_full_and_resumed() {
+async fn agrees_as_an_asynchronous_client_with_an_openssl_server_full_and_resumed() {
     for resumption in RESUMPTIONS {
         let server = their_server("async", resumption);
         let config = server.client.clone();

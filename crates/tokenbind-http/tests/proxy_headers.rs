@@ -1,5 +1,6 @@
-//! What a reverse proxy tells its backend.
+//! The headers that a reverse proxy sends to its backend.
 
+#![cfg(all(feature = "client", feature = "proxy"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,11 +9,12 @@
     reason = "tests"
 )]
 
+#[path = "support/sessions.rs"]
 mod sessions;
 
 use http::{HeaderMap, HeaderValue};
 use sessions::{Counting, P256, header, id, p256, rsa, server, session};
-use tokenbind_http::{RequestOutcome, TokenBindings, encode_header, proxy};
+use tokenbind_http::{TokenBindings, header, proxy, server::RequestOutcome};
 use tokenbind_wire::{KeyParameters, Sign, TokenBindingType};
 
 fn bindings(key: &dyn Sign, referred: Option<&dyn Sign>) -> TokenBindings {
@@ -29,9 +31,9 @@ fn bindings(key: &dyn Sign, referred: Option<&dyn Sign>) -> TokenBindings {
 }
 
 #[test]
-fn the_backend_is_told_what_was_verified_and_nothing_the_client_said() {
+fn sends_the_backend_verified_identifiers_only() {
     let (key, consumer) = (p256(), p256());
-    let encoded = |kind, key: &dyn Sign| encode_header(id(kind, key).as_bytes());
+    let encoded = |kind, key: &dyn Sign| header::encode(id(kind, key).as_bytes());
     let provided = encoded(TokenBindingType::PROVIDED, &*key);
     let referred = encoded(TokenBindingType::REFERRED, &*consumer);
     let says = "sec-provided-token-binding-id";

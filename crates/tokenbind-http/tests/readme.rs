@@ -1,13 +1,18 @@
-//! The README's examples, which are compiled as doc tests, say which crates they take.
+//! The README's examples, which are compiled as doc tests, list the crates that they need.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 const README: &str = include_str!("../README.md");
+const README_OF_SQLX: &str = include_str!("../../tokenbind-http-sqlx/README.md");
 const MANIFEST: &str = include_str!("../Cargo.toml");
 
-/// The fenced blocks in their order: language and text.
+/// The fenced blocks of both READMEs in their order: language and text.
 fn blocks() -> Vec<(&'static str, &'static str)> {
-    let fences: Vec<_> = README.split("```").collect();
+    [README, README_OF_SQLX].map(blocks_of).concat()
+}
+
+fn blocks_of(readme: &'static str) -> Vec<(&'static str, &'static str)> {
+    let fences: Vec<_> = readme.split("```").collect();
     let blocks = fences.iter().skip(1).step_by(2);
     blocks
         .map(|block| block.split_once('\n').unwrap())
@@ -43,7 +48,7 @@ fn lists_the_crates_of_each_example_and_features_that_exist() {
             continue;
         }
         examples += 1;
-        // Nothing that a rendered page would show besides what is compiled.
+        // A rendered page shows the same lines that are compiled.
         assert!(text.lines().all(|line| !line.starts_with("# ")), "{text}");
         let names: Vec<_> = added_before.iter().map(|(name, _)| name.as_str()).collect();
         for name in [
@@ -55,6 +60,7 @@ fn lists_the_crates_of_each_example_and_features_that_exist() {
             "hyper_util",
             "rustls",
             "tokenbind_http",
+            "tokenbind_http_sqlx",
             "tokenbind_wire",
             "tokio",
             "tower",

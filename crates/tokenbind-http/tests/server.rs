@@ -1,5 +1,6 @@
 //! The server's side: what each request of a connection costs, and why a connection ends.
 
+#![cfg(feature = "client")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,16 +9,17 @@
     reason = "tests"
 )]
 
+#[path = "support/sessions.rs"]
 mod sessions;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
 use sessions::{Counting, P256, RSA, header, id, octets, p256, rsa, server, session};
 use tokenbind_http::{
-    HeaderErrorKind, HeaderOptions, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES,
-    ReferredTokenBinding, Refusal, RefusalKind, RequestOutcome, ServerBinding, ServerOptions,
-    TokenBindingConnection, TokenBindings, TokenToIssue, UnboundReason, encode_header,
-    token_to_issue,
+    ReferredTokenBinding, TokenBindings,
+    federation::{TokenToIssue, UnboundReason},
+    header::{self, HeaderErrorKind, HeaderOptions},
+    server::{self, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, RequestOutcome},
 };
 use tokenbind_wire::{
     EncodingProfile, ErrorKind, Extension, KeyParameters, RustCrypto, Session, Sign,
@@ -27,7 +29,7 @@ use tokenbind_wire::{
     token::{BearerPolicy, DiscardReason, TokenClaim, TokenVerdict},
 };
 
-const LENIENT: ServerOptions = ServerOptions {
+const LENIENT: server::Options = server::Options {
     allow_later_requests_without_header: true,
     header: HeaderOptions {
         allow_padding: true,
@@ -49,7 +51,7 @@ fn bound(outcome: RequestOutcome) -> TokenBindings {
     }
 }
 
-fn refused(outcome: RequestOutcome) -> Refusal {
+fn refused(outcome: RequestOutcome) -> server::TerminateReason {
     match outcome {
         RequestOutcome::Terminate(refusal) => refusal,
         other => panic!("not refused: {other:?}"),
@@ -57,7 +59,7 @@ fn refused(outcome: RequestOutcome) -> Refusal {
 }
 
 #[test]
-fn a_repeated_header_costs_a_comparison_only() {
+fn compares_a_repeated_header_without_verifying_it() {
     let (session, verifier) = (session(P256, 1), Counting::default());
     let mut binding = server(session);
     let (provided, consumer) = (p256(), rsa(0));
@@ -85,7 +87,7 @@ fn a_repeated_header_costs_a_comparison_only() {
 }
 
 #[test]
-fn the_oldest_message_is_forgotten_first() {
+fn forgets_the_oldest_message_first() {
     let (session, verifier) = (session(P256, 1), Counting::default());
     let mut binding = server(session);
     let provided = p256();
@@ -109,14 +111,14 @@ fn the_oldest_message_is_forgotten_first() {
 }
 
 #[test]
-fn nothing_is_remembered_across_connections() {
+fn remembers_nothing_across_connections() {
     let verifier = Counting::default();
     let (one, other) = (session(P256, 1), session(P256, 2));
     let key = p256();
     let value = header(&one, &*key, None);
     let _ = bound(server(one).request([value.as_bytes()], &verifier));
     let refusal = refused(server(other).request([value.as_bytes()], &verifier));
-    let kind = RefusalKind::Message(TerminateKind::SignatureInvalid);
+    let kind = server::TerminateKind::Message(TerminateKind::SignatureInvalid);
     assert_eq!(
         (refusal.kind(), refusal.field(), refusal.offset()),
         (kind, "TokenBinding.signature", 75)
@@ -130,7 +132,7 @@ fn nothing_is_remembered_across_connections() {
 
 /// Every kind but those of one wire error each, with its field, offset and text.
 #[test]
-fn each_reason_to_terminate_is_told_and_stands() {
+fn reports_each_reason_to_terminate_and_keeps_it() {
     use HeaderErrorKind as Header;
     let session = session(P256, 1);
     let (key, other) = (p256(), p256());
@@ -141,36 +143,36 @@ fn each_reason_to_terminate_is_told_and_stands() {
         let first = octets(&session, &*key, None).len() - 2;
         let rest = &body[first..];
         let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
-        encode_header(&[&length, rest].concat())
+        header::encode(&[&length, rest].concat())
     };
     let by_rsa = header(&sessions::session(RSA, 1), &*rsa(0), None);
     let text = |value: &str| vec![value.to_owned()];
-    let h = RefusalKind::Header;
-    let m = RefusalKind::Message;
+    let h = server::TerminateKind::Header;
+    let m = server::TerminateKind::Message;
     let negotiated = KeyParameters::P256;
     let (padded, end) = (format!("{good}="), good.len());
-    type Case<'a> = (Vec<String>, RefusalKind, &'a str, usize, String);
+    type Case<'a> = (Vec<String>, server::TerminateKind, &'a str, usize, String);
     let tb = |kind: &str, at: usize| format!("Token-Binding: {kind} at byte {at}");
     #[rustfmt::skip]
     let cases: Vec<Case<'_>> = vec![
-        (vec![good.clone(), good.clone()], h(Header::Duplicate), "Token-Binding", 0, tb("duplicate", 0)),
-        (text(""), h(Header::Empty), "Token-Binding", 0, tb("empty", 0)),
-        (text(&"A".repeat(87_385)), h(Header::TooLong { actual: 87_385 }), "Token-Binding", 87_384, tb("too-long", 87_384)),
-        (text("AAAA,"), h(Header::List), "Token-Binding", 4, tb("list", 4)),
-        (text("AA A"), h(Header::Whitespace), "Token-Binding", 2, tb("whitespace", 2)),
-        (text("+AAA"), h(Header::StandardAlphabet), "Token-Binding", 0, tb("standard-alphabet", 0)),
-        (text("AAA."), h(Header::Alphabet), "Token-Binding", 3, tb("alphabet", 3)),
-        (text(&padded), h(Header::Padding), "Token-Binding", end, tb("padding", end)),
-        (text("AAAAA"), h(Header::Length), "Token-Binding", 5, tb("length", 5)),
-        (text("AB"), h(Header::TrailingBits), "Token-Binding", 1, tb("trailing-bits", 1)),
+        (vec![good.clone(), good.clone()], h(Header::Duplicate), "Token-Binding", 0, tb("more than one header", 0)),
+        (text(""), h(Header::Empty), "Token-Binding", 0, tb("the value is empty", 0)),
+        (text(&"A".repeat(87_385)), h(Header::TooLong { actual: 87_385 }), "Token-Binding", 87_384, tb("the value is too long", 87_384)),
+        (text("AAAA,"), h(Header::List), "Token-Binding", 4, tb("a comma, though one value is expected", 4)),
+        (text("AA A"), h(Header::Whitespace), "Token-Binding", 2, tb("a space or a control character", 2)),
+        (text("+AAA"), h(Header::StandardAlphabet), "Token-Binding", 0, tb("a character of base64 that base64url lacks", 0)),
+        (text("AAA."), h(Header::Alphabet), "Token-Binding", 3, tb("an octet outside of the base64url alphabet", 3)),
+        (text(&padded), h(Header::Padding), "Token-Binding", end, tb("padding that is not allowed or not correct", end)),
+        (text("AAAAA"), h(Header::Length), "Token-Binding", 5, tb("a length that base64url cannot have", 5)),
+        (text("AB"), h(Header::TrailingBits), "Token-Binding", 1, tb("unused bits that are not zero", 1)),
         (vec![], m(TerminateKind::MissingMessage), "TokenBindingMessage", 0,
-            "TokenBindingMessage: negotiated but not sent at byte 0".into()),
+            "TokenBindingMessage: not sent, but Token Binding was negotiated at byte 0".into()),
         (text("AAA"), m(TerminateKind::Malformed(ErrorKind::NoTokenBinding)), "TokenBindingMessage.tokenbindings", 2,
             "TokenBindingMessage.tokenbindings: no TokenBinding at byte 2".into()),
         (text(&referred_only), m(TerminateKind::MissingProvided), "TokenBindingMessage.tokenbindings", 2,
             "TokenBindingMessage.tokenbindings: no provided_token_binding at byte 2".into()),
         (text(&by_rsa), m(TerminateKind::KeyParametersMismatch { negotiated }), "TokenBindingID.algorithm", 3,
-            "TokenBindingID.algorithm: p256 was negotiated at byte 3".into()),
+            "TokenBindingID.algorithm: not a p256 key, which was negotiated at byte 3".into()),
     ];
     for (values, kind, field, offset, text) in cases {
         let mut binding = server(session);
@@ -179,8 +181,8 @@ fn each_reason_to_terminate_is_told_and_stands() {
         let seen = (refusal.kind(), refusal.field(), refusal.offset());
         assert_eq!(seen, (kind, field, offset), "{text}");
         assert_eq!(refusal.to_string(), text);
-        assert_eq!(format!("{refusal:?}"), format!("Refusal({text})"));
-        assert_eq!(binding.refusal(), Some(refusal));
+        assert_eq!(format!("{refusal:?}"), format!("TerminateReason({text})"));
+        assert_eq!(binding.terminate_reason(), Some(refusal));
         // Whatever comes now.
         let verifier = Counting::default();
         for later in [vec![good.as_bytes()], vec![], vec![b"".as_slice(); 2]] {
@@ -191,31 +193,31 @@ fn each_reason_to_terminate_is_told_and_stands() {
 }
 
 #[test]
-fn a_later_request_must_have_the_header_and_the_same_key() {
+fn requires_the_header_and_the_same_key_in_later_requests() {
     let session = session(P256, 1);
     let (key, other) = (p256(), p256());
     let good = header(&session, &*key, None);
     let first = |options| {
-        let mut binding = ServerBinding::new(Some(session), options);
+        let mut binding = server::ConnectionState::new(Some(session), options);
         let bindings = bound(binding.request([good.as_bytes()], &RustCrypto));
         (binding, bindings)
     };
-    let (mut binding, _) = first(ServerOptions::default());
+    let (mut binding, _) = first(server::Options::default());
     let refusal = refused(binding.request([], &RustCrypto));
-    assert_eq!(refusal.kind(), RefusalKind::MissingInLaterRequest);
+    assert_eq!(refusal.kind(), server::TerminateKind::MissingInLaterRequest);
     assert_eq!(
         refusal.to_string(),
-        "Token-Binding: missing-in-later-request at byte 0"
+        "Token-Binding: missing in a request after the first at byte 0"
     );
 
     let changed = header(&session, &*other, Some(&*key));
-    for options in [ServerOptions::default(), LENIENT] {
+    for options in [server::Options::default(), LENIENT] {
         let (mut binding, _) = first(options);
         let refusal = refused(binding.request([changed.as_bytes()], &RustCrypto));
-        assert_eq!(refusal.kind(), RefusalKind::ProvidedKeyChanged);
+        assert_eq!(refusal.kind(), server::TerminateKind::ProvidedKeyChanged);
         assert_eq!(
             refusal.to_string(),
-            "Token-Binding: provided-key-changed at byte 0"
+            "Token-Binding: the provided key is not that of the first request at byte 0"
         );
         assert_eq!(refused(binding.request([], &RustCrypto)), refusal);
     }
@@ -229,23 +231,23 @@ fn a_later_request_must_have_the_header_and_the_same_key() {
 }
 
 #[test]
-fn without_token_binding_any_header_ends_the_connection() {
+fn terminates_on_any_header_without_token_binding() {
     let session = session(P256, 1);
     let good = header(&session, &*p256(), None);
-    for options in [ServerOptions::default(), LENIENT] {
+    for options in [server::Options::default(), LENIENT] {
         for values in [
             vec![good.as_bytes()],
             vec![b"".as_slice()],
             vec![good.as_bytes(); 2],
         ] {
-            let mut binding = ServerBinding::new(None, options);
+            let mut binding = server::ConnectionState::new(None, options);
             for _ in 0..3 {
                 let outcome = binding.request([], &RustCrypto);
                 assert_eq!(outcome, RequestOutcome::NotInUse);
             }
             let verifier = Counting::default();
             let refusal = refused(binding.request(values, &verifier));
-            let kind = RefusalKind::Message(TerminateKind::NotNegotiated);
+            let kind = server::TerminateKind::Message(TerminateKind::NotNegotiated);
             assert_eq!(
                 (refusal.kind(), refusal.field(), refusal.offset()),
                 (kind, "TokenBindingMessage", 0)
@@ -257,7 +259,7 @@ fn without_token_binding_any_header_ends_the_connection() {
 }
 
 #[test]
-fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
+fn reports_an_rsa_referral_as_unsupported_with_a_verifier_without_rsa() {
     let session = session(P256, 1);
     let verifier = Counting {
         without: Some(KeyParameters::Rsa2048),
@@ -270,7 +272,7 @@ fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
     assert_eq!(bindings.referred(), Some(&referred));
     assert_eq!(verifier.taken(), 1);
     assert_eq!(
-        token_to_issue(bindings.referred()),
+        TokenToIssue::from_referred(bindings.referred()),
         TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(algorithm))
     );
 
@@ -278,7 +280,7 @@ fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
     let value = header(&session, &*rsa(0), None);
     let refusal = refused(server(session).request([value.as_bytes()], &verifier));
     let negotiated = KeyParameters::Rsa2048;
-    let kind = RefusalKind::Message(TerminateKind::VerifierUnsupported { negotiated });
+    let kind = server::TerminateKind::Message(TerminateKind::VerifierUnsupported { negotiated });
     assert_eq!(
         (refusal.kind(), refusal.field(), refusal.offset()),
         (kind, "TokenBindingID.algorithm", 3)
@@ -286,7 +288,7 @@ fn a_verifier_without_rsa_leaves_an_rsa_referral_unsupported() {
 }
 
 #[test]
-fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
+fn honors_a_token_bound_to_a_referred_binding_at_the_consumer_only() {
     let (provider, consumer) = (session(P256, 1), session(RSA, 2));
     let (at_provider, at_consumer, thief) = (p256(), rsa(0), rsa(1));
     let request = |session: Session, key: &dyn Sign, referred: Option<&dyn Sign>| {
@@ -294,7 +296,7 @@ fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
         bound(server(session).request([value.as_bytes()], &RustCrypto))
     };
     let bindings = request(provider, &*at_provider, Some(&*at_consumer));
-    let TokenToIssue::BoundTo(token) = token_to_issue(bindings.referred()) else {
+    let TokenToIssue::BoundTo(token) = TokenToIssue::from_referred(bindings.referred()) else {
         panic!("unbound");
     };
     assert_eq!(*token, id(TokenBindingType::REFERRED, &*at_consumer));
@@ -317,8 +319,8 @@ fn a_token_bound_to_a_referred_binding_is_honored_by_the_consumer_only() {
 /// Verifies, and asks the connection meanwhile.
 #[derive(Default)]
 struct AsksBack {
-    connection: OnceLock<TokenBindingConnection>,
-    refusals: Mutex<Vec<Option<Refusal>>>,
+    connection: OnceLock<server::Connection>,
+    refusals: Mutex<Vec<Option<server::TerminateReason>>>,
 }
 
 impl AsksBack {
@@ -326,7 +328,10 @@ impl AsksBack {
         let connection = self.connection.get().unwrap();
         assert!(connection.session().is_some());
         assert!(!connection.is_terminated());
-        self.refusals.lock().unwrap().push(connection.refusal());
+        self.refusals
+            .lock()
+            .unwrap()
+            .push(connection.terminate_reason());
     }
 }
 
@@ -363,9 +368,8 @@ fn lets_headers_and_verifier_ask_the_connection_while_a_request_is_checked() {
     std::thread::spawn(move || {
         let session = session(P256, 1);
         let verifier = Arc::new(AsksBack::default());
-        let options = ServerOptions::default();
-        let connection =
-            TokenBindingConnection::new(Some(session), verifier.clone(), options, None);
+        let options = server::Options::default();
+        let connection = server::Connection::new(Some(session), verifier.clone(), options);
         verifier.connection.set(connection.clone()).unwrap();
         let value = header(&session, &*p256(), None);
         let asking = std::iter::once(value.as_bytes()).inspect(|_| verifier.ask());
@@ -389,7 +393,7 @@ fn extended(session: &Session, key: &dyn Sign, bytes: usize) -> String {
     let (id, signature) = (binding.id().clone(), binding.signature().to_vec());
     let binding = TokenBinding::new(id, signature, vec![extension]);
     let message = TokenBindingMessage::try_new(vec![binding], EncodingProfile::default());
-    encode_header(&message.unwrap().to_vec().unwrap())
+    header::encode(&message.unwrap().to_vec().unwrap())
 }
 
 #[test]
@@ -411,17 +415,14 @@ fn verifies_headers_that_are_too_long_to_be_remembered_each_time() {
 }
 
 #[test]
-fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
+fn shares_the_state_of_a_connection_among_clones_and_reports_a_refusal_once() {
     let session = session(P256, 1);
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = told.clone();
     let verifier = Arc::new(Counting::default());
-    let connection = TokenBindingConnection::new(
-        Some(session),
-        verifier.clone(),
-        ServerOptions::default(),
-        Some(Arc::new(move |refusal| tell.lock().unwrap().push(refusal))),
-    );
+    let connection =
+        server::Connection::new(Some(session), verifier.clone(), server::Options::default());
+    let connection = connection.on_terminate(move |reason| tell.lock().unwrap().push(reason));
     let other = connection.clone();
     let value = header(&session, &*p256(), None);
     let bindings = bound(connection.request([value.as_bytes()]));
@@ -429,7 +430,7 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
     assert_eq!(verifier.taken(), 1);
     assert_eq!(connection.session(), Some(&session));
     assert_eq!(
-        (connection.is_terminated(), connection.refusal()),
+        (connection.is_terminated(), connection.terminate_reason()),
         (false, None)
     );
     assert_eq!(*told.lock().unwrap(), []);
@@ -438,7 +439,7 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
     for handle in [&connection, &other] {
         assert_eq!(refused(handle.request([value.as_bytes()])), refusal);
         assert_eq!(
-            (handle.is_terminated(), handle.refusal()),
+            (handle.is_terminated(), handle.terminate_reason()),
             (true, Some(refusal))
         );
     }
@@ -449,11 +450,11 @@ fn clones_of_a_connection_share_its_state_and_a_refusal_is_told_once() {
 }
 
 #[test]
-fn requests_on_many_threads_verify_a_header_once() {
+fn verifies_a_header_once_on_many_threads() {
     let session = session(P256, 1);
     let verifier = Arc::new(Counting::default());
-    let options = ServerOptions::default();
-    let connection = TokenBindingConnection::new(Some(session), verifier.clone(), options, None);
+    let options = server::Options::default();
+    let connection = server::Connection::new(Some(session), verifier.clone(), options);
     let value = header(&session, &*p256(), None);
     std::thread::scope(|scope| {
         for _ in 0..8 {

@@ -1,6 +1,7 @@
 //! A server takes Token Binding only where its handshake can work: real handshakes over a table of certificates and
 //! of what clients offer.
 
+#![cfg(feature = "rustls")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -30,7 +31,7 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
-use tokenbind_http::{Choice, PlainReason, ServerConfigs, VersionPreference};
+use tokenbind_http::tls::{Choice, PlainReason, ServerConfigs, VersionPreference};
 use tokenbind_wire::{Rsa2048Key, TokenBindingAlpn};
 
 const ALPN: [&str; 3] = ["http/1.1_tb_p256", "h2", "http/1.1"];
@@ -171,7 +172,7 @@ impl Suites {
     }
 }
 
-/// What a client offers.
+/// The offer of a client.
 #[derive(Clone, Debug)]
 struct Offer {
     tls12: Suites,
@@ -277,7 +278,7 @@ fn hello(client: &Arc<ClientConfig>) -> Vec<u8> {
     hello
 }
 
-/// Whether the handshake works.
+/// Returns `true` if the handshake works.
 fn works(server: &Arc<ServerConfig>, client: &Arc<ClientConfig>) -> bool {
     let mut client = connection(client);
     let mut server = ServerConnection::new(server.clone()).unwrap();
@@ -454,7 +455,7 @@ fn chooses_plain_where_there_is_no_certificate() {
     assert_eq!(choice, Choice::Plain(PlainReason::Certificate));
 }
 
-/// What rustls says of a client that accepts no uncompressed points.
+/// The error of rustls for a client that accepts no uncompressed points.
 #[test]
 fn chooses_plain_where_the_client_accepts_no_uncompressed_points() {
     let configs = server(

@@ -1,5 +1,6 @@
 //! A client's TLS sessions: none outlives a reset, and none hides that its connection lacks Extended Master Secret.
 
+#![cfg(all(feature = "client", feature = "tokio"))]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::{
@@ -24,10 +26,12 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use tokenbind_http::{
-    Capture, CaptureError, ClearCookies, ClientError, ClientOptions, ClientState, ConnectedStream,
-    KeyStoreError, MemoryKeyStore, Origin, Reset, ServerConfigs, SessionError,
-    TokenBindingAcceptor, TokenBindingConnector, TokenBindingStream, VersionPreference,
-    client_config, client_session,
+    client::{self, ClearCookies, ClientError},
+    keys::{KeyStoreError, MemoryKeyStore, Reset},
+    origin::Origin,
+    server,
+    tls::{ServerConfigs, SessionError, VersionPreference, client_config, client_session},
+    tls_unique::{Capture, CaptureError},
 };
 use tokenbind_wire::{NegotiationError, Session, TokenBindingAlpn};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -175,7 +179,7 @@ fn refuses_servers_without_extended_master_secret_where_that_is_required() {
     assert_eq!(printed, "failed");
 }
 
-/// How much of a client's connection the capture sees.
+/// The part of a client's connection that the capture sees.
 #[derive(Clone, Copy, PartialEq)]
 enum Seen {
     All,
@@ -294,13 +298,13 @@ impl ClearCookies for NoCookies {
 }
 
 struct Peers {
-    acceptor: TokenBindingAcceptor,
-    connector: TokenBindingConnector,
-    state: Arc<ClientState>,
+    acceptor: server::Acceptor,
+    connector: client::Connector,
+    state: Arc<client::State>,
 }
 
 impl Peers {
-    fn new(preference: VersionPreference, options: ClientOptions) -> Self {
+    fn new(preference: VersionPreference, options: client::Options) -> Self {
         let (certificate, key) = peers::certificate();
         let configs = ServerConfigs::build(default_provider(), &ALL, preference, |builder| {
             let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
@@ -308,20 +312,15 @@ impl Peers {
                 .with_no_client_auth()
                 .with_single_cert(vec![certificate.clone()], key)
         });
-        let state = Arc::new(ClientState::new(MemoryKeyStore::new(), options));
+        let state = Arc::new(client::State::new(MemoryKeyStore::new(), options));
         Self {
-            acceptor: TokenBindingAcceptor::new(configs.unwrap()),
-            connector: TokenBindingConnector::new(Arc::new(config(&certificate)), state.clone()),
+            acceptor: server::Acceptor::new(configs.unwrap()),
+            connector: client::Connector::new(Arc::new(config(&certificate)), state.clone()),
             state,
         }
     }
 
-    async fn connect(
-        &self,
-    ) -> (
-        ConnectedStream<DuplexStream>,
-        TokenBindingStream<DuplexStream>,
-    ) {
+    async fn connect(&self) -> (client::Stream<DuplexStream>, server::Stream<DuplexStream>) {
         let (near, far) = tokio::io::duplex(65536);
         let (client, server) = tokio::join!(
             self.connector.connect(origin(), near),
@@ -344,8 +343,8 @@ impl Peers {
 }
 
 async fn exchange(
-    mut client: ConnectedStream<DuplexStream>,
-    mut server: TokenBindingStream<DuplexStream>,
+    mut client: client::Stream<DuplexStream>,
+    mut server: server::Stream<DuplexStream>,
 ) {
     client.stream.write_all(b"x").await.unwrap();
     server.read_exact(&mut [0]).await.unwrap();
@@ -366,7 +365,7 @@ async fn drops_tls_sessions_with_the_keys() {
     let other = Reset::Origin("https://other.example".parse().unwrap());
     for preference in PREFERENCES {
         for which in [Reset::All, Reset::Origin(origin()), other.clone()] {
-            let peers = Peers::new(preference, ClientOptions::default());
+            let peers = Peers::new(preference, client::Options::default());
             assert_eq!(peers.visit().await, HandshakeKind::Full);
             assert_eq!(peers.visit().await, HandshakeKind::Resumed);
             peers.reset(&which);
@@ -379,7 +378,7 @@ async fn drops_tls_sessions_with_the_keys() {
 #[tokio::test]
 async fn keeps_no_session_of_a_connection_from_before_a_reset() {
     for preference in PREFERENCES {
-        let peers = Peers::new(preference, ClientOptions::default());
+        let peers = Peers::new(preference, client::Options::default());
         let (client, server) = peers.connect().await;
         peers.reset(&Reset::All);
         // Under TLS 1.3 the tickets are read here.
@@ -391,7 +390,7 @@ async fn keeps_no_session_of_a_connection_from_before_a_reset() {
 #[tokio::test]
 async fn sends_nothing_on_a_connection_whose_handshake_a_reset_interrupts() {
     for preference in PREFERENCES {
-        let peers = Peers::new(preference, ClientOptions::default());
+        let peers = Peers::new(preference, client::Options::default());
         assert_eq!(peers.visit().await, HandshakeKind::Full);
         let (near, far) = tokio::io::duplex(65536);
         let connect = peers.connector.connect(origin(), near);
@@ -406,7 +405,7 @@ async fn sends_nothing_on_a_connection_whose_handshake_a_reset_interrupts() {
         let (client, _server) = (client.unwrap(), server.unwrap());
         let kind = client.stream.get_ref().1.handshake_kind();
         assert_eq!(kind, Some(HandshakeKind::Resumed));
-        let header = client.binding.header(&peers.state, None);
+        let header = client.connection.header(&peers.state, None);
         assert_eq!(header, Err(ClientError::KeysReset));
         assert_eq!(peers.state.party(&origin()).negotiated, None);
     }
@@ -415,9 +414,9 @@ async fn sends_nothing_on_a_connection_whose_handshake_a_reset_interrupts() {
 #[tokio::test]
 async fn keeps_no_sessions_where_none_are_wanted() {
     for preference in PREFERENCES {
-        let options = ClientOptions {
+        let options = client::Options {
             tls_sessions: 0,
-            ..ClientOptions::default()
+            ..client::Options::default()
         };
         let peers = Peers::new(preference, options);
         for _ in 0..3 {

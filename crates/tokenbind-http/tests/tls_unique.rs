@@ -1,5 +1,6 @@
 //! `tls_unique` of rustls connections: both sides see the same, under every kind of handshake.
 
+#![cfg(feature = "rustls")]
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "tests"
 )]
 
+#[path = "support/peers.rs"]
 mod peers;
 
 use std::sync::{Arc, Mutex};
@@ -18,11 +20,11 @@ use rustls::{
     SupportedCipherSuite, Tls12CipherSuite,
     crypto::{ActiveKeyExchange, CryptoProvider, tls12::Prf},
 };
-use tokenbind_http::{Capture, CaptureError, CaptureFuture, capturing};
+use tokenbind_http::tls_unique::{Capture, CaptureError, CaptureFuture, capturing};
 use tokenbind_wire::{NegotiationError, ProtocolVersion, TlsUniqueError};
 
 #[test]
-fn both_sides_of_a_full_handshake_see_the_same_value() {
+fn captures_the_same_value_on_both_sides_of_a_full_handshake() {
     let pair = Pair::new(Versions::Tls12);
     let (client, server) = pair.handshake();
     assert_eq!(client.1, HandshakeKind::Full);
@@ -35,7 +37,7 @@ fn both_sides_of_a_full_handshake_see_the_same_value() {
 }
 
 #[test]
-fn both_sides_of_a_resumed_handshake_see_the_same_value() {
+fn captures_the_same_value_on_both_sides_of_a_resumed_handshake() {
     for tickets in [false, true] {
         let pair = Pair::with_tickets(tickets);
         let (first, _) = pair.handshake();
@@ -112,10 +114,11 @@ fn spied() -> (CryptoProvider, Calls) {
     (capturing(provider), calls)
 }
 
-/// What `Capture` relies on. If an update of rustls calls the PRF in another way, this says how.
+/// The calls that `Capture` relies on. If an update of rustls calls the PRF in another way, this test shows the
+/// difference.
 #[test]
-fn rustls_calls_the_prf_in_the_order_the_capture_relies_on() {
-    /// Of AES-256-GCM, which is negotiated: two keys, two implicit nonces, an explicit one.
+fn sees_the_prf_called_in_the_expected_order() {
+    /// The key block of AES-256-GCM, which is negotiated: two keys, two implicit nonces, an explicit nonce.
     const KEY_BLOCK: usize = 2 * (32 + 4) + 8;
     let (certificate, key) = peers::certificate();
     let (client_provider, client_calls) = spied();
@@ -151,7 +154,7 @@ fn rustls_calls_the_prf_in_the_order_the_capture_relies_on() {
 }
 
 #[test]
-fn two_handshakes_interleaved_on_one_thread_do_not_mix() {
+fn captures_two_interleaved_handshakes_apart() {
     let pair = Pair::new(Versions::Tls12);
     let mut one = pair.start();
     let mut two = pair.start();
@@ -167,7 +170,7 @@ fn two_handshakes_interleaved_on_one_thread_do_not_mix() {
 }
 
 #[test]
-fn a_handshake_may_go_on_on_another_thread() {
+fn captures_a_handshake_that_continues_on_another_thread() {
     let pair = Pair::new(Versions::Tls12);
     let mut handshake = pair.start();
     while handshake.is_handshaking() {
@@ -183,7 +186,7 @@ fn a_handshake_may_go_on_on_another_thread() {
 }
 
 #[test]
-fn tls_1_3_has_no_value() {
+fn returns_no_value_of_tls_1_3() {
     let (client, server) = Pair::new(Versions::Tls13).handshake();
     let version = NegotiationError::ProtocolVersion(ProtocolVersion::TLS1_3);
     let expected = Err(CaptureError::TlsUnique(TlsUniqueError::Negotiation(
@@ -193,7 +196,7 @@ fn tls_1_3_has_no_value() {
 }
 
 #[test]
-fn a_configuration_that_does_not_require_ems_gives_no_value_of_a_resumed_session() {
+fn returns_no_value_of_a_resumed_session_if_ems_is_not_required() {
     let mut pair = Pair::new(Versions::Tls12);
     Arc::get_mut(&mut pair.client).unwrap().require_ems = false;
     let (client, server) = pair.handshake();
@@ -206,7 +209,7 @@ fn a_configuration_that_does_not_require_ems_gives_no_value_of_a_resumed_session
 }
 
 #[test]
-fn a_handshake_outside_the_capture_or_without_the_provider_gives_no_value() {
+fn returns_no_value_of_a_handshake_outside_the_capture_or_the_provider() {
     let pair = Pair::new(Versions::Tls12);
     let mut handshake = pair.start();
     while handshake.is_handshaking() {
@@ -229,7 +232,7 @@ fn a_handshake_outside_the_capture_or_without_the_provider_gives_no_value() {
 }
 
 #[test]
-fn wrapping_twice_wraps_once() {
+fn wraps_a_suite_once() {
     let once = capturing(rustls::crypto::ring::default_provider());
     let twice = capturing(once.clone());
     let again = capturing(rustls::crypto::ring::default_provider());
@@ -252,7 +255,7 @@ fn wrapping_twice_wraps_once() {
 
 /// One task a side, all on the worker threads of one runtime, so that polls migrate and interleave.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_thousand_concurrent_resumptions_of_one_session_give_each_side_its_own_value() {
+async fn captures_a_thousand_concurrent_resumptions_apart() {
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
     let pair = Pair::with_tickets(true);
@@ -298,7 +301,7 @@ async fn a_thousand_concurrent_resumptions_of_one_session_give_each_side_its_own
 }
 
 #[test]
-fn a_panic_inside_a_scope_leaves_no_slot_behind() {
+fn restores_the_slot_after_a_panic() {
     let panicked = std::panic::catch_unwind(|| Capture::new().scope(|| panic!("on purpose")));
     assert!(panicked.is_err());
     let pair = Pair::new(Versions::Tls12);
@@ -310,7 +313,7 @@ fn a_panic_inside_a_scope_leaves_no_slot_behind() {
 }
 
 #[test]
-fn configurations_are_what_the_tests_think() {
+fn checks_the_configurations_of_these_tests() {
     let (certificate, key) = peers::certificate();
     let server = server_config(peers::provider(), Versions::Tls12, &certificate, &key);
     let client = client_config(peers::provider(), Versions::Tls12, &certificate);

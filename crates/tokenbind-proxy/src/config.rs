@@ -9,7 +9,10 @@ use std::{
 };
 
 use http::uri::Authority;
-use tokenbind_http::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, VersionPreference};
+use tokenbind_http::{
+    server::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS},
+    tls::VersionPreference,
+};
 use tokenbind_wire::{PointEncoding, SignatureEncoding};
 
 use crate::{

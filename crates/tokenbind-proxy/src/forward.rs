@@ -18,8 +18,9 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tokenbind_http::{
-    ProvidedTokenBinding, TokenBindingPeer, TokenBindingRequest,
+    ProvidedTokenBinding,
     proxy::{forward_request, strip},
+    server,
 };
 
 use crate::{NAME, config::Config, log};
@@ -56,8 +57,8 @@ impl Proxy {
     }
 
     /// Forwards a request and returns the response for the client.
-    pub(crate) async fn forward(&self, request: TokenBindingRequest) -> Response<Streamed> {
-        let Some(peer) = request.extensions().get::<TokenBindingPeer>().cloned() else {
+    pub(crate) async fn forward(&self, request: server::Request) -> Response<Streamed> {
+        let Some(peer) = request.extensions().get::<server::Peer>().cloned() else {
             return answer(StatusCode::INTERNAL_SERVER_ERROR);
         };
         let is_bound = request.extensions().get::<ProvidedTokenBinding>().is_some();
@@ -79,7 +80,7 @@ impl Proxy {
     /// Sends a request to the backend and returns its response, or the status of the refusal.
     async fn ask(
         &self,
-        request: TokenBindingRequest,
+        request: server::Request,
         peer: SocketAddr,
     ) -> Result<Response<Streamed>, StatusCode> {
         let mut request = request.map(streamed);

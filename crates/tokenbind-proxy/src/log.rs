@@ -3,7 +3,7 @@
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use tokenbind_http::{Refusal, ServerEvent, TokenBindingPeer};
+use tokenbind_http::server;
 
 /// The form of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
@@ -54,22 +54,22 @@ pub(crate) fn start(format: Format, level: Level) {
 }
 
 /// Logs an event of the server.
-pub(crate) fn event(event: ServerEvent<'_>) {
+pub(crate) fn event(event: server::Event<'_>) {
     match event {
-        ServerEvent::AcceptFailed(error) => {
+        server::Event::AcceptFailed(error) => {
             tracing::error!(%error, "no connection can be accepted")
         }
-        ServerEvent::AddressFull(peer) => {
+        server::Event::AddressFull(peer) => {
             tracing::warn!(%peer, "closed: too many connections of this address");
         }
-        ServerEvent::GaveWay(peer) => {
+        server::Event::GaveWay(peer) => {
             tracing::debug!(%peer, "closed: gave way to a later connection");
         }
-        ServerEvent::HandshakeFailed(peer, error) => {
+        server::Event::HandshakeFailed(peer, error) => {
             tracing::debug!(%peer, %error, "handshake failed");
         }
-        ServerEvent::HandshakeTimedOut(peer) => tracing::debug!(%peer, "handshake timed out"),
-        ServerEvent::ConnectionFailed(peer, error) => {
+        server::Event::HandshakeTimedOut(peer) => tracing::debug!(%peer, "handshake timed out"),
+        server::Event::ConnectionFailed(peer, error) => {
             tracing::debug!(%peer, %error, "connection failed");
         }
         _ => tracing::debug!(%event),
@@ -77,17 +77,12 @@ pub(crate) fn event(event: ServerEvent<'_>) {
 }
 
 /// Logs the reason why Token Binding ended a connection.
-pub(crate) fn terminated(refusal: Refusal) {
+pub(crate) fn terminated(refusal: server::TerminateReason) {
     tracing::info!(reason = %refusal, "connection terminated");
 }
 
 /// Logs a request that was answered.
-pub(crate) fn answered(
-    peer: &TokenBindingPeer,
-    method: &Method,
-    is_bound: bool,
-    status: StatusCode,
-) {
+pub(crate) fn answered(peer: &server::Peer, method: &Method, is_bound: bool, status: StatusCode) {
     // A method may be any token, which a client chooses.
     let method = match *method {
         Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE => method.as_str(),

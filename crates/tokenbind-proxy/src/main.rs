@@ -12,10 +12,7 @@ use std::{convert::Infallible, fmt, io::Write, process::ExitCode, sync::Arc};
 
 use clap::{CommandFactory, Parser};
 use rustls::crypto::ring::default_provider;
-use tokenbind_http::{
-    HeaderOptions, ServerConfigs, ServerOptions, TokenBindingAcceptor, TokenBindingRequest,
-    TokenBindingServer,
-};
+use tokenbind_http::{header::HeaderOptions, server, tls::ServerConfigs};
 use tokenbind_wire::{DecodeOptions, EncodingProfile, TokenBindingAlpn};
 use tokio::net::TcpListener;
 
@@ -100,7 +97,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
 fn acceptor(
     config: &Config,
     certificate: &Arc<Certificate>,
-) -> Result<TokenBindingAcceptor, rustls::Error> {
+) -> Result<server::Acceptor, rustls::Error> {
     let configs = ServerConfigs::build(
         default_provider(),
         &TokenBindingAlpn::ALL,
@@ -110,7 +107,7 @@ fn acceptor(
             Ok(builder.with_cert_resolver(certificate.clone()))
         },
     )?;
-    let options = ServerOptions {
+    let options = server::Options {
         decode: DecodeOptions {
             profile: EncodingProfile::new(config.point, config.signature),
             ..DecodeOptions::default()
@@ -120,14 +117,14 @@ fn acceptor(
         },
         allow_later_requests_without_header: config.allow_later_requests_without_header,
     };
-    let acceptor = TokenBindingAcceptor::new(configs).with_options(options);
+    let acceptor = server::Acceptor::new(configs).with_options(options);
     Ok(acceptor.on_terminate(log::terminated))
 }
 
 /// Serves until SIGTERM or SIGINT; a second one ends the proxy at once.
 async fn serve(
     config: &Config,
-    acceptor: TokenBindingAcceptor,
+    acceptor: server::Acceptor,
     certificate: &Arc<Certificate>,
 ) -> Result<(), Failure> {
     // The signals first: one that arrives from here on is not lost.
@@ -141,7 +138,7 @@ async fn serve(
     println!("listening on https://{address}");
     tracing::info!(%address, backend = %config.backend, "listening");
 
-    let server = TokenBindingServer::new(acceptor)
+    let server = server::Server::new(acceptor)
         .max_connections(config.max_connections)
         .max_connections_per_address(config.max_connections_per_address)
         .handshake_timeout(config.handshake_timeout)
@@ -149,7 +146,7 @@ async fn serve(
         .shutdown_timeout(config.shutdown_timeout)
         .on_event(log::event);
     let proxy = Proxy::new(config);
-    let service = tower::service_fn(move |request: TokenBindingRequest| {
+    let service = tower::service_fn(move |request: server::Request| {
         let proxy = proxy.clone();
         async move { Ok::<_, Infallible>(proxy.forward(request).await) }
     });

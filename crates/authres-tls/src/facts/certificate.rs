@@ -30,6 +30,7 @@ use crate::{
 
 const CERTIFICATE: &str = "Certificate";
 
+#[cfg_attr(docsrs, doc(cfg(feature = "certificates")))]
 impl CertificateFields {
     /// Reads the fields of a certificate. Names are written in the form of RFC 4514, the most specific RDN
     /// first, and every character that could be misread is escaped. All alternative names are omitted if

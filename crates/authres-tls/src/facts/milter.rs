@@ -40,6 +40,7 @@ pub struct MilterMacros<'m> {
     pub verify: Option<&'m str>,
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "milter")))]
 impl Session {
     /// Reads the facts from the macros of an MTA. Neither MTA compares names with the client's certificate:
     /// the host identity stays unchecked, so that these facts alone never result in `pass`.

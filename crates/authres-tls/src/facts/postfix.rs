@@ -28,6 +28,7 @@ const RECEIVED: &str = "Received";
 const TLS: &str = "(using";
 const CLIENT: &str = "(Client CN";
 
+#[cfg_attr(docsrs, doc(cfg(feature = "postfix")))]
 impl Session {
     /// Reads the facts from a `Received` field that Postfix 2.2 to 3.10 wrote, folded or not: version, cipher
     /// suite, key length, and the client's certificate: requested, presented, and verified or not.

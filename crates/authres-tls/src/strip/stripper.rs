@@ -54,7 +54,7 @@ pub struct Stripper<'p> {
     state: State,
     /// The fields that may have begun, from the oldest on.
     begun: Vec<Begun>,
-    /// The line feed that ends the line before, in what is written; `None` at the start.
+    /// The line feed at the end of the previous line in the output; `None` at the start.
     before: Option<LineFeed>,
     /// No octet of the current line that stays was read.
     line_is_empty: bool,
@@ -69,14 +69,14 @@ pub struct Stripper<'p> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Other fields, and what stays.
+    /// Other fields, and other text that stays.
     Text,
     /// The value of a field of the name.
     Value(Begun),
     /// A field that is removed.
     Removed(Begun),
     /// After the uncertain line break that ends a removed field.
-    Behind(Behind),
+    AfterRemoved(AfterRemoved),
     /// The header is over.
     Body,
 }
@@ -156,13 +156,13 @@ fn is_letter(character: &[u8], letter: u8) -> bool {
 /// A removed field has ended at an uncertain line break; the next line belongs to it, unless it is empty or
 /// begins with a name and a colon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Behind {
+struct AfterRemoved {
     removed: Begun,
     /// The line break, and the octet after it.
     line_break: usize,
     line: usize,
     /// White space follows the name.
-    is_blank: bool,
+    has_space: bool,
 }
 
 impl<'p> Stripper<'p> {
@@ -187,7 +187,7 @@ impl<'p> Stripper<'p> {
         }
     }
 
-    /// Reads more of the message, and appends to `out` what certainly stays.
+    /// Reads the next piece of the message, and appends to `out` the octets that certainly stay.
     pub fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         if self.state == State::Body && self.buffer.is_empty() {
             out.extend_from_slice(piece);
@@ -202,14 +202,14 @@ impl<'p> Stripper<'p> {
                 self.done = self.at;
                 self.at
             }
-            State::Behind(behind) => behind.line_break,
+            State::AfterRemoved(after) => after.line_break,
             State::Body => self.end(),
         };
         self.write_to(stays, out);
         self.clear_away();
     }
 
-    /// Ends the message, and appends to `out` what is left of it.
+    /// Ends the message, and appends the remaining octets to `out`.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.read(true, out);
         if let State::Value(field) = self.state {
@@ -217,7 +217,7 @@ impl<'p> Stripper<'p> {
         }
         match self.state {
             State::Removed(_) => self.drop_to(self.at),
-            State::Behind(behind) if behind.removed.certain || self.at > behind.line => {
+            State::AfterRemoved(after) if after.removed.certain || self.at > after.line => {
                 self.drop_to(self.at);
             }
             _ => {}
@@ -230,13 +230,13 @@ impl<'p> Stripper<'p> {
     /// Returns the removals since the last call, in order. One whose end was not read yet is kept back.
     #[must_use]
     pub fn take_removals(&mut self) -> Vec<Removal> {
-        let is_open = matches!(self.state, State::Removed(_) | State::Behind(_));
+        let is_open = matches!(self.state, State::Removed(_) | State::AfterRemoved(_));
         let complete = self.removals.len().saturating_sub(is_open.into());
         let open = self.removals.split_off(complete);
         core::mem::replace(&mut self.removals, open)
     }
 
-    /// Returns `true` if the header has ended for every reader: the rest stays as it is.
+    /// Returns `true` if the header has ended for every reader: the rest stays unchanged.
     #[must_use]
     pub fn is_in_body(&self) -> bool {
         self.state == State::Body
@@ -262,7 +262,7 @@ impl<'p> Stripper<'p> {
         }
     }
 
-    /// Drops what was removed last, up to this place.
+    /// Extends the last removal up to this place.
     fn drop_to(&mut self, end: usize) {
         self.done = self.done.max(end);
         if let Some(last) = self.removals.last_mut() {
@@ -319,7 +319,7 @@ impl<'p> Stripper<'p> {
         let is_plain = match self.state {
             State::Text => self.begun.is_empty(),
             State::Value(_) | State::Removed(_) => true,
-            State::Behind(_) | State::Body => false,
+            State::AfterRemoved(_) | State::Body => false,
         };
         if !is_plain || self.count.name != Name::Over {
             return;
@@ -338,16 +338,16 @@ impl<'p> Stripper<'p> {
         let &LineBreak {
             end, feed, next, ..
         } = line_break;
-        if let State::Behind(behind) = self.state {
-            if start > behind.line {
+        if let State::AfterRemoved(after) = self.state {
+            if start > after.line {
                 // A line without a colon: it belongs to the field.
-                self.state = State::Removed(behind.removed);
-            } else if feed.is_some() && behind.removed.certain {
+                self.state = State::Removed(after.removed);
+            } else if feed.is_some() && after.removed.certain {
                 // The two are one line break, as JavaMail has it of CR CR LF.
-                self.state = State::Removed(behind.removed);
+                self.state = State::Removed(after.removed);
                 self.line_is_empty = false;
             } else {
-                self.go_on(behind);
+                self.go_on(after);
             }
         }
         if self.line_is_empty && feed.is_some_and(|feed| self.ends_header(feed)) {
@@ -407,7 +407,7 @@ impl<'p> Stripper<'p> {
     }
 
     /// Returns `true` at a bare CR that ends an empty line, in a message without any LF before. At the start
-    /// of what is written, `Email::Simple` continues after it.
+    /// of the output, `Email::Simple` continues after it.
     fn is_empty_cr_line(&mut self, line_break: &LineBreak, start: usize) -> bool {
         let is_cr = line_break.feed.is_none() && line_break.first == b'\r';
         let after_cr = self.after_cr == Some(start);
@@ -445,7 +445,7 @@ impl<'p> Stripper<'p> {
         let character = self.slice(self.at, end);
         let first = character.first().copied().unwrap_or_default();
         let mut found = None;
-        if matches!(self.state, State::Text | State::Behind(_)) {
+        if matches!(self.state, State::Text | State::AfterRemoved(_)) {
             begun.retain_mut(|field| {
                 if first == b':' && field.has_name() {
                     found = found.or(Some(*field));
@@ -455,8 +455,8 @@ impl<'p> Stripper<'p> {
         }
         self.begun = begun;
         self.count.octet(first);
-        if let State::Behind(behind) = self.state {
-            self.text_behind(behind, first, end);
+        if let State::AfterRemoved(after) = self.state {
+            self.text_after_removed(after, first, end);
         }
         self.line_is_empty = false;
         self.at = end;
@@ -538,11 +538,11 @@ impl<'p> Stripper<'p> {
         }
         self.drop_to(start);
         self.line_is_empty = field.certain;
-        self.state = State::Behind(Behind {
+        self.state = State::AfterRemoved(AfterRemoved {
             removed: field,
             line_break: start,
             line: end,
-            is_blank: false,
+            has_space: false,
         });
         self.begun.clear();
         if field.certain {
@@ -555,27 +555,27 @@ impl<'p> Stripper<'p> {
     }
 
     /// The line after a removed field does not belong to it.
-    fn go_on(&mut self, behind: Behind) {
-        if behind.removed.certain {
-            self.drop_to(behind.line);
+    fn go_on(&mut self, after: AfterRemoved) {
+        if after.removed.certain {
+            self.drop_to(after.line);
         }
         self.state = State::Text;
     }
 
-    fn text_behind(&mut self, mut behind: Behind, first: u8, end: usize) {
-        let is_name = self.at > behind.line;
+    fn text_after_removed(&mut self, mut after: AfterRemoved, first: u8, end: usize) {
+        let is_name = self.at > after.line;
         match first {
-            b':' if is_name => self.go_on(behind),
-            b'!'..=b'~' if !behind.is_blank && first != b':' => {
-                if end.saturating_sub(behind.line) > LONGEST_NAME_AFTER {
-                    self.state = State::Removed(behind.removed);
+            b':' if is_name => self.go_on(after),
+            b'!'..=b'~' if !after.has_space && first != b':' => {
+                if end.saturating_sub(after.line) > LONGEST_NAME_AFTER {
+                    self.state = State::Removed(after.removed);
                 }
             }
-            b' ' | b'\t' if is_name && end.saturating_sub(behind.line) <= LONGEST_NAME_AFTER => {
-                behind.is_blank = true;
-                self.state = State::Behind(behind);
+            b' ' | b'\t' if is_name && end.saturating_sub(after.line) <= LONGEST_NAME_AFTER => {
+                after.has_space = true;
+                self.state = State::AfterRemoved(after);
             }
-            _ => self.state = State::Removed(behind.removed),
+            _ => self.state = State::Removed(after.removed),
         }
         if let State::Removed(_) = self.state {
             self.done = end;

@@ -247,7 +247,7 @@ impl<'a> Parser<'a, '_> {
             rest = self.arc_info(rest)?;
         }
         if self.lenient && rest.first() == Some(&b';') {
-            return self.results_behind_no_id(rest);
+            return self.results_after_missing_id(rest);
         }
         let rest = self.authserv_id(rest)?;
         let after = match rest {
@@ -526,7 +526,7 @@ impl<'a> Parser<'a, '_> {
         if !self.ends_result(rest) {
             if rest.len() == before.len() {
                 let missing = Failure::new(ErrorKind::MissingCfws, "propspec", rest);
-                rest = self.junk_behind_result(missing, rest, method, result)?;
+                rest = self.junk_after_result(missing, rest, method, result)?;
             }
             if let Some(value) = self.reason_equals(rest)? {
                 let (after, node) = self.value(value)?;

@@ -469,11 +469,11 @@ impl Rules {
             // The most common rests: the end, or a space or a fold and the next keyword.
             [] | [b';', ..] => None,
             [b' ', next, ..] | [b'\r', b'\n', b' ' | b'\t', next, ..] if is(*next, LDH) => None,
-            _ => self.address_behind(start, rest, plain),
+            _ => self.address_after_word(start, rest, plain),
         }
     }
 
-    fn address_behind<'a>(
+    fn address_after_word<'a>(
         &self,
         mut start: &'a [u8],
         mut rest: &'a [u8],

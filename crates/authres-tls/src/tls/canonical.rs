@@ -18,6 +18,7 @@ use crate::{
     write::{PropertyBuf, ResInfoBuf, WriteError},
 };
 
+#[cfg_attr(docsrs, doc(cfg(feature = "cipher-names")))]
 impl TlsResInfo<'_, '_> {
     /// Converts the result to the form of the draft: its words in the draft's spelling, cipher suites by their IANA
     /// descriptions, names and fingerprints without the white space that folding left in them, the properties

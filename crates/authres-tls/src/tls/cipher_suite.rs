@@ -101,6 +101,7 @@ impl CipherSuite {
 }
 
 #[cfg(feature = "cipher-names")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cipher-names")))]
 impl CipherSuite {
     fn known(suite: &'static TlsCipherSuite) -> Self {
         Self(Cow::Borrowed(suite.name))

@@ -104,3 +104,32 @@ pub(crate) fn push_escaped(text: &mut String, value: &str, is_special: impl Fn(u
         before = octet;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decodes_escapes_of_each_form() {
+        for (escapes, value, decoded) in [
+            (Escapes::Backslash, r"a\2Fb\,\\c\#", "a/b,\\c#"),
+            (Escapes::Backslash, r"\C3\A9", "é"),
+            (Escapes::Backslash, r"\x2F", "x2F"),
+            (Escapes::Backslash, r"a\", "a\\"),
+            (Escapes::Oneline, r"a\x2Fb\/c\+d", "a/b/c+d"),
+            (Escapes::Oneline, r"\2F\\\,", r"\2F\\\,"),
+            (Escapes::Oneline, r"\x2", r"\x2"),
+        ] {
+            assert_eq!(escapes.decode_text(value), decoded, "{escapes:?} {value}");
+        }
+    }
+
+    #[test]
+    fn escapes_special_octets_and_spaces_that_may_vanish() {
+        let mut text = String::new();
+        push_escaped(&mut text, " #a  b# é\n ", |place, octet| {
+            place == 1 && octet == b'#'
+        });
+        assert_eq!(text, r"\20\#a \20b# \C3\A9\0A\20");
+    }
+}

@@ -161,7 +161,7 @@ pub enum AltName<'n> {
     Uri(Cow<'n, str>),
     /// Another kind: `othername`, `DirName`, `Registered ID`, or the label of another writer.
     Other {
-        /// The kind as it is written.
+        /// The kind as written.
         kind: Cow<'n, str>,
         /// The value.
         value: Cow<'n, str>,
@@ -220,7 +220,7 @@ const fn is_kind_character(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b' ' | b'-' | b'_' | b'.')
 }
 
-/// A name as it is written.
+/// A name as written.
 struct Written<'n> {
     kind: &'n str,
     known: Known,

@@ -25,7 +25,7 @@ fn removes_a_field_after_each_line_break_that_some_reader_has() {
             // Behind an empty line of the same reader.
             let message = at(&[b"X: a", end, line_break, forged, end, &rest]);
             leaves(message, at(&[b"X: a", end, &rest]));
-            // At the start, and behind another field of the kind.
+            // At the start, and after another field of the kind.
             let message = at(&[line_break, forged, line_break, forged, end, &rest]);
             leaves(message, &rest);
         }
@@ -107,7 +107,7 @@ fn finds_disguised_names() {
         let hidden = format!("A: b\r{name} own.example; none\r\nB: c\r\n\r\nbody");
         leaves(&hidden, "A: b\r\nB: c\r\n\r\nbody");
     }
-    // The next line goes on with the name for readers for which other white space folds.
+    // The next line continues the name for readers for which other white space folds.
     leaves(
         "A: b\r\nAuthentication-Results\r\n\x0b: own.example; none\r\nB: c\r\n",
         "A: b\r\n\x0b: own.example; none\r\nB: c\r\n",
@@ -153,7 +153,7 @@ fn ends_the_header_where_every_reader_does() {
         let header_too = format!("{FORGED}{empty}B: c\r\n\r\n{FORGED}\r\n");
         leaves(header_too, format!("{end}B: c\r\n\r\n{FORGED}\r\n"));
     }
-    // An empty header: `Email::Simple` goes on after CRLF, also where only forged fields were before it.
+    // An empty header: `Email::Simple` continues after CRLF, also where only forged fields were before it.
     keeps(format!("\n{FORGED}\r\n"));
     keeps(format!("\r\n\r\n{FORGED}\r\n"));
     let body = format!("\r\nB: c\r\n\r\n{FORGED}\r\n");
@@ -201,7 +201,7 @@ fn reads_messages_whose_lines_end_in_cr() {
     // An empty line that is removed with a field ends nothing.
     let joined = format!("\r\r{FORGED}\r\nX: a\r{FORGED}\r\nB: c\r\n\r\n");
     leaves(joined, "X: a\r\nB: c\r\n\r\n");
-    // A line feed goes on with the header for readers that have no other line break.
+    // A line feed continues the header for readers that have no other line break.
     let mixed = format!("A: b\r\r{FORGED}\r\n{FORGED}\r\nB: c\r\n\r\n");
     leaves(mixed, format!("A: b\r\r{FORGED}\r\nB: c\r\n\r\n"));
 }

@@ -58,3 +58,26 @@ fn lenient(value: &[u8]) -> AuthenticationResults<'_> {
 fn written(header: &AuthenticationResultsBuf) -> String {
     header.write(&WriteOptions::default()).unwrap()
 }
+
+/// Returns the limits lowered by one, each in turn, with the error of a value that needs all of `exact`.
+fn lowered(exact: Limits) -> [(Limits, Refused); 4] {
+    let refused = |limit, field| (WriteErrorKind::Limit { limit }, field, None, None, 0);
+    let bytes = exact.bytes - 1;
+    let (results, properties, comments) =
+        (exact.results - 1, exact.properties - 1, exact.comments - 1);
+    [
+        (
+            Limits { bytes, ..exact },
+            refused(usize::try_from(bytes).unwrap(), "authres-payload"),
+        ),
+        (Limits { results, ..exact }, refused(results, "resinfo")),
+        (
+            Limits {
+                properties,
+                ..exact
+            },
+            refused(properties, "propspec"),
+        ),
+        (Limits { comments, ..exact }, refused(comments, "comment")),
+    ]
+}

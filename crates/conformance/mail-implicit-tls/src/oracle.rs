@@ -184,7 +184,7 @@ pub fn received(body: &[u8]) -> Result<(), Broken> {
     match received.tls() {
         Ok(Some(suite)) => {
             let clause = format!(" tls {suite}");
-            match deep_latch::parse_tls_clause(&clause) {
+            match deep_latch::TlsCipher::parse_clause(&clause) {
                 Ok(theirs) if theirs.as_str() == suite.as_str() => {}
                 other => return Err(format!("deep-latch reads {suite} as {other:?}")),
             }

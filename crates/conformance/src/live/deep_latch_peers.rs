@@ -9,7 +9,12 @@ mod plug_ins;
 
 use std::{path::Path, process::Stdio};
 
-use deep_latch::{ClientError, RunError, SecurityTag, Stage, TlsStart};
+use deep_latch::{
+    SecurityTag,
+    client::{ClientError, TlsStart},
+    connection::RunError,
+    failure::Stage,
+};
 use tokio::process::Command;
 
 use self::{
@@ -131,7 +136,7 @@ async fn dovecot_latches() -> Checked {
         // The status came within TLS before login, so it is not asked for again after it.
         same("the first time", events, latching())?;
         same("kept", agent.kept().await?, latched())?;
-        // What Dovecot tells its operator of it: the first time, and the second.
+        // Dovecot's log of the first and of the second failure.
         let first = "name=demo_mail, version=1.5, security-tags=tls10 tls12 tls-cert";
         same(
             "without latches",
@@ -264,7 +269,7 @@ async fn dovecot_status_withdrawn() -> Checked {
         let (failure, _) = visit.await?.refused()?;
         same("tags", failure.tags(), &[SecurityTag::TLS_CERT][..])?;
         offers_the_page(&failure, PAGE)?;
-        // It has ID still, by which it is told.
+        // The server still has ID, so the failure is reported to it.
         dovecot.was_told("latch-fail=tls-cert").await?;
     }
     passed("latches and page stay, and the next downgrade fails as before")
@@ -281,7 +286,7 @@ async fn nginx_latches() -> Checked {
     let authorities = Authorities::new()?;
     let nginx = Nginx::start(&authorities, &PROXY).await?;
     let [_, rest @ ..] = latching();
-    // It answers CLIENT with 500.
+    // The server answers CLIENT with 500.
     let not_accepted = "reported, but not accepted".to_owned();
     let by_smtp = [&rest[..], std::slice::from_ref(&not_accepted)].concat();
     for (speaks, port, tls, expected) in [
@@ -316,7 +321,7 @@ async fn nginx_latches() -> Checked {
             same("kept", agent.kept().await?, latched())?;
         }
     }
-    // It advertises DEEP over IMAP, and knows no ID.
+    // The server advertises DEEP over IMAP, and does not know ID.
     let agent = Agent::new(&authorities)?;
     let visit = agent.visit(Speaks::Imap, process::at(nginx.imaps), TlsStart::Implicit);
     same("IMAP", visit.await?.good()?, [not_accepted])?;
@@ -359,7 +364,7 @@ async fn nginx_certificate_swapped() -> Checked {
                 same(&what, failure.tags(), &[SecurityTag::TLS_CERT][..])?;
                 same(&what, failure.stage(), Stage::Handshake)?;
                 offers_the_page(&failure, PAGE)?;
-                // Over SMTP it is told, and does not know what that is; over POP there is no way to.
+                // Over SMTP the failure is reported, and the server does not know the command; POP has no report.
                 let told = "reported, but not accepted".to_owned();
                 same(&what, events.contains(&told), speaks == Speaks::Smtp)?;
             }
@@ -442,7 +447,7 @@ async fn nginx_starttls_stripped() -> Checked {
             offers_the_page(&failure, PAGE)?;
         }
         same("kept", agent.kept().await?, latched())?;
-        // A client that has latched nothing insists on what it is told in clear.
+        // A client that has latched nothing requires the tags that are advertised in clear.
         let stranger = Agent::new(&authorities)?;
         let visit = stranger.visit(speaks, process::at(port), TlsStart::StartTlsIfOffered);
         let outcome = visit.await?.outcome;

@@ -52,7 +52,7 @@ pub(crate) fn run(scenario: impl Future<Output = Checked>) -> Result<Live, Strin
         .build()
         .map_err(|error| error.to_string())?;
     let outcome = runtime.block_on(async { timeout(LIMIT, scenario).await });
-    // What still runs, e.g. a server, ends here.
+    // Tasks that still run, e.g. a server, end here.
     runtime.shutdown_background();
     match outcome {
         Ok(outcome) => outcome.map_err(|failure| failure.0),

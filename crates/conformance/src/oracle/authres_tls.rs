@@ -109,7 +109,7 @@ fn id_alone(value: &[u8], options: &Options) -> Result<(), Broken> {
         return Ok(());
     };
     let noted = |kind| header.diagnostics().iter().any(|it| it.kind() == kind);
-    // Behind white space a result may follow, which the id alone does not tell.
+    // White space can be followed by a result, which the id alone does not show.
     if noted(DiagnosticKind::MissingAuthservId) {
         return Ok(());
     }

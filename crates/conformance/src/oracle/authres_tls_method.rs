@@ -84,7 +84,7 @@ pub fn distinguished_name(text: &str) -> Result<(), Broken> {
     }))
     .map_err(|error| format!("{parts:?}: {error}"))?;
     check(rebuilt == again, || format!("{rebuilt:?} is not {again:?}"))?;
-    // Every byte is of a type, a value, a separator or a blank.
+    // Every byte belongs to a type, a value, a separator or white space.
     let of_parts: usize = name
         .attributes()
         .map(|it| it.attribute_type().len() + it.raw_value().len() + 1)
@@ -211,7 +211,7 @@ pub fn tls(value: &[u8]) -> Result<(), Broken> {
                     | TlsDiagnosticKind::BadKeyLength(_)
             )
         });
-        // Of a property that stands twice, the accessor says no more.
+        // A property that appears twice may hide a bad value from the accessor.
         check(bad == noted_bad || conflicts && noted_bad, || {
             format!("a bad value, or none, beside {kinds:?}")
         })?;
@@ -303,7 +303,7 @@ fn meaning(tls: TlsResInfo<'_, '_>) -> Vec<String> {
 /// Checks that a result that is written in the draft's form keeps its meaning, with diagnostics only of what cannot
 /// be read and what appears twice; written so again, it is the same.
 fn canonical(tls: TlsResInfo<'_, '_>) -> Result<(), Broken> {
-    // What a lenient reading let through may not be one that is written.
+    // A value that a lenient reading accepts may not be writable.
     let Ok(again) = tls.to_canonical() else {
         return Ok(());
     };

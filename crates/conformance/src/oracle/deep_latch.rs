@@ -1,12 +1,15 @@
 //! Invariants of any bytes in the grammars of `deep-latch`.
 
 use deep_latch::{
-    Capabilities, ClientReport, DeepStatus, DeepTag, Diagnostic, EncodeError, ErrorKind,
-    FieldNames, IdParameters, MAX_CAPA_LINE_BYTES, MAX_EHLO_LINE_BYTES, MAX_ID_PAIRS, ParseError,
-    SecurityTag, Separator, StatusOptions, TlsCipher, capa_line, ehlo_keyword, join_tags,
-    parse_capa_line_with, parse_client, parse_ehlo_keyword_with, parse_security_latch,
-    parse_security_latch_body, parse_tags, parse_tls_clause, report_of, security_latch_field,
-    split_tls_clause, status_of, status_parameters, tls_clause,
+    ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ErrorKind, ParseError, SecurityTag,
+    TlsCipher,
+    dsn::SecurityLatchField,
+    imap::{Capabilities, IdParameters, IdStatus, MAX_ID_PAIRS},
+    pop::{CapaLine, MAX_CAPA_LINE_BYTES},
+    report::FieldNames,
+    smtp::{EhloLine, MAX_EHLO_LINE_BYTES},
+    status::{DeepTag, Diagnostic, StatusOptions},
+    tag::Separator,
 };
 
 use super::Broken;
@@ -71,11 +74,15 @@ pub fn tag(text: &str) -> Result<(), Broken> {
         }
     }
     for separator in [Separator::Space, Separator::Comma] {
-        let read = |near: &str| parse_tags(near, separator, "latch").ok().map(owned);
-        match parse_tags(text, separator, "latch") {
+        let read = |near: &str| {
+            SecurityTag::parse_list(near, separator, "latch")
+                .ok()
+                .map(owned)
+        };
+        match SecurityTag::parse_list(text, separator, "latch") {
             Err(error) => points_into(error, text.as_bytes())?,
             Ok(tags) => {
-                let written = join_tags(&tags, separator);
+                let written = SecurityTag::join(&tags, separator);
                 check(written == text, || format!("{text} became {written}"))?;
                 differs(text, read, &owned(tags))?;
             }
@@ -117,9 +124,14 @@ pub fn status(data: &[u8]) -> Result<(), Broken> {
         return Ok(());
     };
     let strict = DeepStatus::parse(text);
-    let mut noted = Vec::new();
-    let lenient = DeepStatus::parse_with(text, LENIENT, |diagnostic| noted.push(diagnostic));
-    agree(strict.clone(), lenient.clone(), &noted, data)?;
+    let lenient = DeepStatus::parse_with(text, LENIENT);
+    let noted = lenient.as_ref().map(DeepStatus::diagnostics);
+    agree(
+        strict.clone(),
+        lenient.clone(),
+        &noted.unwrap_or_default(),
+        data,
+    )?;
     if let Ok(status) = &lenient {
         check(status.as_str() == text, || "not the text".into())?;
         let tags: Vec<_> = status.tags().collect();
@@ -127,7 +139,7 @@ pub fn status(data: &[u8]) -> Result<(), Broken> {
             decoded(SecurityTag::parse(tag.as_str()))?;
         }
         let url = status.url();
-        let rebuilt = decoded(DeepStatus::try_new(tags.iter().cloned(), url.as_ref()))?;
+        let rebuilt = encoded(DeepStatus::try_new(tags.iter().cloned(), url.as_ref()))?;
         check(rebuilt.tags().eq(tags) && rebuilt.url() == url, || {
             format!("{status} became {rebuilt}")
         })?;
@@ -174,7 +186,7 @@ fn agree<T: PartialEq>(
                 format!("strict: {error}; lenient: {:?}", noted.first())
             })
         }
-        // Strict refuses what comes first, lenient what it never lets through.
+        // A strict reading reports the first fault, a lenient reading the first that it never accepts.
         (Err(strict), Err(lenient)) => {
             points_into(strict, text)?;
             points_into(lenient, text)
@@ -182,19 +194,45 @@ fn agree<T: PartialEq>(
     }
 }
 
+/// The status of a line of POP, if it has one, and the deviations that were accepted.
+fn capa(line: &str, options: StatusOptions) -> Read<'_> {
+    let line = CapaLine::parse(line, options)?;
+    Ok(line.map(|line| {
+        let diagnostics = line.diagnostics();
+        (line.into_status(), diagnostics)
+    }))
+}
+
+/// The status of a line of SMTP, if it has one, and the deviations that were accepted.
+fn ehlo(line: &str, options: StatusOptions) -> Read<'_> {
+    let line = EhloLine::parse(line, options)?;
+    Ok(line.map(|line| {
+        let diagnostics = line.diagnostics();
+        (line.into_status(), diagnostics)
+    }))
+}
+
+type Read<'t> = Result<Option<(DeepStatus<'t>, Vec<Diagnostic>)>, ParseError>;
+
+fn without_diagnostics(read: Read<'_>) -> Result<Option<DeepStatus<'_>>, ParseError> {
+    read.map(|read| read.map(|(status, _)| status))
+}
+
 /// A status in a line of POP and of SMTP, and in ID.
 fn in_lines(status: &DeepStatus<'_>, options: StatusOptions) -> Result<(), Broken> {
-    let ignore = |_: Diagnostic| {};
-    in_line(status, capa_line(status), MAX_CAPA_LINE_BYTES, |line| {
-        parse_capa_line_with(line, options, ignore)
+    let written = CapaLine::try_new(status.clone()).map(|line| line.to_string());
+    in_line(status, written, MAX_CAPA_LINE_BYTES, |line| {
+        without_diagnostics(capa(line, options))
     })?;
-    in_line(status, ehlo_keyword(status), MAX_EHLO_LINE_BYTES, |line| {
-        parse_ehlo_keyword_with(line, options, ignore)
+    let written = EhloLine::try_new(status.clone()).map(|line| line.to_string());
+    in_line(status, written, MAX_EHLO_LINE_BYTES, |line| {
+        without_diagnostics(ehlo(line, options))
     })?;
     for names in [FieldNames::Text, FieldNames::Examples, FieldNames::Both] {
-        let list = encoded(status_parameters(status, names, Some("n"), None))?.to_string();
+        let list = encoded(IdParameters::of_status(status, names, Some("n"), None))?.to_string();
         let parameters = decoded(IdParameters::parse(list.as_bytes()))?;
-        let read = decoded(status_of(&parameters, options, |_| {}))?;
+        let read = decoded(parameters.status(options))?;
+        let read = read.map(IdStatus::into_status);
         check(read.as_ref() == Some(status), || {
             format!("{list:?} is {read:?}")
         })?;
@@ -217,7 +255,7 @@ fn in_line(
             })
         }
         Err(error) => check(
-            length > limit && error.kind() == ErrorKind::Limit { limit },
+            length > limit && error.kind() == EncodeErrorKind::Limit { limit },
             || format!("{status}: {error}"),
         ),
     }
@@ -227,16 +265,19 @@ fn in_line(
 fn line(line: &str) -> Result<(), Broken> {
     let mut read = Vec::new();
     for options in [StatusOptions::default(), LENIENT] {
-        let mut noted = Vec::new();
-        let capa = parse_capa_line_with(line, options, |diagnostic| noted.push(diagnostic));
-        let ehlo = parse_ehlo_keyword_with(line, options, |_| {});
+        let (capa, ehlo) = (capa(line, options), ehlo(line, options));
         check(
             capa == ehlo || line.len() > MAX_EHLO_LINE_BYTES && ehlo.is_err(),
             || format!("{capa:?} of CAPA, {ehlo:?} of EHLO"),
         )?;
+        let noted = match &capa {
+            Ok(Some((_, noted))) => noted.clone(),
+            _ => Vec::new(),
+        };
+        let capa = without_diagnostics(capa);
         if let Ok(Some(status)) = &capa {
-            let written = encoded(capa_line(status))?;
-            // The space that a lenient reading lets through behind the keyword.
+            let written = encoded(CapaLine::try_new(status.clone()))?.to_string();
+            // The space after the keyword that a lenient reading accepts.
             let blank = status.as_str().is_empty() && line.len() == "DEEP ".len();
             let same = written.eq_ignore_ascii_case(line) && line.ends_with(status.as_str());
             check(same || blank, || format!("{line:?} became {written:?}"))?;
@@ -283,14 +324,21 @@ pub fn imap_id(list: &[u8]) -> Result<(), Broken> {
             format!("{near:?} is a list too")
         })?;
     }
-    let mut noted = Vec::new();
-    let strict = status_of(&parameters, StatusOptions::default(), |_| {});
-    let lenient = status_of(&parameters, LENIENT, |diagnostic| noted.push(diagnostic));
-    agree(strict.clone(), lenient, &noted, list)?;
+    let strict = parameters.status(StatusOptions::default());
+    let lenient = parameters.status(LENIENT);
+    let noted = match &lenient {
+        Ok(Some(status)) => status.diagnostics().to_vec(),
+        _ => Vec::new(),
+    };
+    let status = |read: Result<Option<IdStatus<'_>>, ParseError>| {
+        read.map(|read| read.map(|status| status.into_status().into_owned()))
+    };
+    let strict = status(strict);
+    agree(strict.clone(), status(lenient), &noted, list)?;
     if let Ok(Some(status)) = strict {
         in_lines(&status, StatusOptions::default())?;
     }
-    match report_of(&parameters) {
+    match ClientReport::from_id_parameters(&parameters) {
         Ok(report) => in_reports(&report),
         Err(error) => points_into(error, list),
     }
@@ -305,7 +353,7 @@ fn in_reports(report: &ClientReport) -> Result<(), Broken> {
                 let list = parameters.to_string();
                 check(!list.contains(['\r', '\n']), || format!("{list:?}: lines"))?;
                 let parameters = decoded(IdParameters::parse(list.as_bytes()))?;
-                let read = decoded(report_of(&parameters))?;
+                let read = decoded(ClientReport::from_id_parameters(&parameters))?;
                 check(read == *report, || format!("{list:?} is {read:?}"))?;
             }
             Err(error) => {
@@ -315,17 +363,23 @@ fn in_reports(report: &ClientReport) -> Result<(), Broken> {
         }
         match report.to_client_command(names) {
             Ok(command) => {
-                let read = decoded(parse_client(&command))?;
+                let read = decoded(ClientReport::parse_client_command(&command))?;
                 check(read == *report, || format!("{command:?} is {read:?}"))?;
-                differs(&command, |near| parse_client(near).ok(), report)?;
+                differs(
+                    &command,
+                    |near| ClientReport::parse_client_command(near).ok(),
+                    report,
+                )?;
             }
             Err(error) => check(
                 match error.kind() {
-                    ErrorKind::Character => texts().any(|text| !text.bytes().all(is_esmtp_value)),
-                    ErrorKind::Empty => {
+                    EncodeErrorKind::Character => {
+                        texts().any(|text| !text.bytes().all(is_esmtp_value))
+                    }
+                    EncodeErrorKind::Empty => {
                         *report == ClientReport::default() || texts().any(String::is_empty)
                     }
-                    ErrorKind::Limit { .. } => true,
+                    EncodeErrorKind::Limit { .. } => true,
                     _ => false,
                 },
                 || error.to_string(),
@@ -348,7 +402,7 @@ pub fn smtp_client(data: &[u8]) -> Result<(), Broken> {
     let Ok(line) = std::str::from_utf8(data) else {
         return Ok(());
     };
-    let report = match parse_client(line) {
+    let report = match ClientReport::parse_client_command(line) {
         Ok(report) => report,
         Err(error) => return points_into(error, data),
     };
@@ -360,7 +414,7 @@ pub fn smtp_client(data: &[u8]) -> Result<(), Broken> {
     }
     for near in [[line, " "], [line, "\r\n"], [line, " ="]] {
         let near = near.concat();
-        check(parse_client(&near).is_err(), || {
+        check(ClientReport::parse_client_command(&near).is_err(), || {
             format!("{near:?} is a command too")
         })?;
     }
@@ -380,24 +434,28 @@ pub fn security_latch(data: &[u8]) -> Result<(), Broken> {
     clause(text)?;
     let field = ["SMTP-Security-Latch:", text].concat();
     for field in [text, &field] {
-        let tags = match parse_security_latch(field) {
-            Ok(tags) => tags,
+        let parsed = match SecurityLatchField::parse(field) {
+            Ok(parsed) => parsed,
             Err(error) => {
                 points_into(error, field.as_bytes())?;
                 continue;
             }
         };
         let body = field.split_once(':').map(|(_, body)| body);
-        let of_body = decoded(parse_security_latch_body(body.unwrap_or_default()))?;
-        check(of_body == tags, || format!("{of_body:?} is not {tags:?}"))?;
-        let written = encoded(security_latch_field(&tags))?;
-        let again = decoded(parse_security_latch(&written))?;
-        check(again == tags, || format!("{written:?} is {again:?}"))?;
-        // The first tag stands on the line of the name, however long it is.
+        let of_body = decoded(SecurityLatchField::parse_body(body.unwrap_or_default()))?;
+        check(of_body == parsed, || {
+            format!("{of_body:?} is not {parsed:?}")
+        })?;
+        let built = encoded(SecurityLatchField::try_new(parsed.tags().to_vec()))?;
+        let written = built.to_string();
+        let again = decoded(SecurityLatchField::parse(&written))?;
+        check(again == parsed, || format!("{written:?} is {again:?}"))?;
+        // The first tag is on the line of the name, however long it is.
         let mut lines = written.split("\r\n");
         check(lines.all(|line| line.len() <= 85), || written.clone())?;
-        let read = |near: &str| parse_security_latch(near).ok().map(owned);
-        differs(field, read, &owned(tags))?;
+        let tags = |field: SecurityLatchField<'_>| owned(field.into_tags());
+        let read = |near: &str| SecurityLatchField::parse(near).ok().map(tags);
+        differs(field, read, &tags(parsed.clone()))?;
     }
     Ok(())
 }
@@ -422,7 +480,7 @@ fn cipher(text: &str) -> Result<(), Broken> {
 }
 
 fn clause(text: &str) -> Result<(), Broken> {
-    let (cipher, rest) = match (split_tls_clause(text), parse_tls_clause(text)) {
+    let (cipher, rest) = match (TlsCipher::split_clause(text), TlsCipher::parse_clause(text)) {
         (Err(error), Err(other)) if error == other => return points_into(error, text.as_bytes()),
         (Ok((cipher, "")), Ok(whole)) if cipher == whole => (cipher, ""),
         (Ok((cipher, rest)), Err(error))
@@ -435,14 +493,19 @@ fn clause(text: &str) -> Result<(), Broken> {
         (split, whole) => return Err(format!("{split:?} and {whole:?}")),
     };
     let clause = text.strip_suffix(rest).unwrap_or_default();
-    check(decoded(parse_tls_clause(clause))? == cipher, || {
+    check(decoded(TlsCipher::parse_clause(clause))? == cipher, || {
         format!("{clause:?} is not {cipher}")
     })?;
-    let written = tls_clause(&cipher);
-    check(decoded(parse_tls_clause(&written))? == cipher, || {
-        format!("{written:?} is not {cipher}")
-    })?;
-    let read = |near: &str| parse_tls_clause(near).ok().map(TlsCipher::into_owned);
+    let written = cipher.to_clause();
+    check(
+        decoded(TlsCipher::parse_clause(&written))? == cipher,
+        || format!("{written:?} is not {cipher}"),
+    )?;
+    let read = |near: &str| {
+        TlsCipher::parse_clause(near)
+            .ok()
+            .map(TlsCipher::into_owned)
+    };
     differs(clause, read, &cipher.clone().into_owned())
 }
 

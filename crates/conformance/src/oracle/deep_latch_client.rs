@@ -4,10 +4,11 @@
 //! clear, over TLS and after login follows, with 0xff between, which is no byte of the protocols.
 
 use deep_latch::{
-    CertificateFailure, CertificateFault, ChainVerdict, Client, ClientError, ClientEvent,
-    ClientOptions, DaneVerdict, Demand, Facilities, HandshakeFault, Host, IdentityVerdict,
-    ImapClient, LatchFailure, LatchRecord, LatchSession, Login, PopClient, Protocol,
-    ProtocolVersion, SecurityTag, SmtpClient, TlsFacts, TlsStart,
+    Facilities, Host, ImapClient, LatchRecord, LatchSession, PopClient, SecurityTag, SmtpClient,
+    TlsFacts,
+    client::{Client, ClientError, ClientEvent, ClientOptions, Demand, Protocol, TlsStart},
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion},
+    failure::{CertificateFailure, CertificateFault, HandshakeFault, LatchFailure},
 };
 
 use super::Broken;
@@ -66,7 +67,8 @@ pub fn any(data: &[u8]) -> Result<(), Broken> {
     let mut part = || parts.next().unwrap_or_default();
     let server = [part(), part(), part()];
     let record = record(setting)?;
-    let (session, _) = LatchSession::begin(record.clone(), Facilities::new());
+    let session = LatchSession::try_new(record.clone(), Facilities::new());
+    let session = session.map_err(|failure| failure.to_string())?;
     let options = ClientOptions {
         tls: setting.tls,
         name: Some("n".to_owned()),
@@ -260,7 +262,7 @@ fn holds<P: Protocol + Clone>(
             !failure.tags().is_empty() && failure.tags().iter().all(of_the_record),
             "refused for what was not latched",
         )?;
-        // Nothing was recorded before this connection.
+        // No status was recorded before this connection.
         check(failure.actions().len() == 2, "a page of this server's")?;
     }
     if let End::RefusedCertificate(failure) = &whole.end {
@@ -294,7 +296,7 @@ fn play<P: Protocol>(
 ) -> Result<Done, Broken> {
     let [mut left, tls, after_login] = server;
     if setting.tls == TlsStart::Implicit {
-        // It says nothing in clear.
+        // The server sends nothing in clear.
         left = b"";
     }
     let mut sent = [const { Vec::new() }; 3];
@@ -310,8 +312,14 @@ fn play<P: Protocol>(
         }
         events.extend(client.take_events());
         match client.demand() {
-            Ok(Demand::Send(bytes)) => sent[stage].extend(bytes),
-            Ok(Demand::Store) => stored.push(client.session().record().clone()),
+            Ok(Demand::Send(bytes)) => {
+                sent[stage].extend(bytes);
+                client.sent();
+            }
+            Ok(Demand::Store) => {
+                stored.push(client.session().record().clone());
+                client.stored();
+            }
             Ok(Demand::Receive) if left.is_empty() => client.end_of_input(),
             Ok(Demand::Receive) => {
                 let now;
@@ -319,7 +327,7 @@ fn play<P: Protocol>(
                 client.receive(now);
             }
             Ok(Demand::StartTls) => {
-                // What follows in clear.
+                // The octets that follow in clear.
                 client.receive(left);
                 (stage, left) = (1, tls);
                 match setting.facts {
@@ -346,7 +354,7 @@ fn play<P: Protocol>(
             Err(error) => break End::Failed(error),
         }
     };
-    // It is the same when asked again.
+    // A second call returns the same.
     let again = match client.demand() {
         Ok(Demand::LogIn) => End::LogIn,
         Ok(Demand::Ready) => End::Ready,

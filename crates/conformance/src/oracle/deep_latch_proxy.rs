@@ -4,7 +4,11 @@
 //! The first byte of the input chooses the cipher suite, the others up to the first 0xff what the server does
 //! with each command and each literal; the client's octets follow.
 
-use deep_latch::{CommandReader, ImapProxy, InboundTls, Received, TlsCipher};
+use deep_latch::{
+    TlsCipher,
+    imap::{CommandReader, Received},
+    proxy::{ImapProxy, InboundTls},
+};
 
 use super::Broken;
 
@@ -159,7 +163,7 @@ impl Server<'_> {
                 self.no_lie(line, false)?;
             }
             if self.chooses() % 4 == 3 {
-                // It reads what follows as commands.
+                // The server reads the following octets as commands.
                 self.say_tagged("BAD no literal");
             } else {
                 self.literal = length;

@@ -2,10 +2,15 @@
 //! sequence of events.
 
 use deep_latch::{
-    Achievement, Action, CertificateFault, CertificateUsage, ChainVerdict, DaneIdentity,
-    DaneVerdict, DeepStatus, Event, Facilities, HandshakeFault, Host, IdentityVerdict, LatchRecord,
-    LatchSession, Login, OnTlsaMismatch, Outcome, ProtocolVersion, SecurityTag, SessionFacts,
-    StatusOptions, StatusUrl, Step, TlsFacts, Transition,
+    DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
+    facility::{Achievement, DaneIdentity, OnTlsaMismatch},
+    facts::{
+        CertificateUsage, ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion,
+        SessionFacts,
+    },
+    failure::{Action, CertificateFault, HandshakeFault},
+    latch::{Event, Outcome, Step, Transition},
+    status::{StatusOptions, StatusUrl},
 };
 
 use super::Broken;
@@ -45,7 +50,7 @@ impl<'a> Bytes<'a> {
                 allow_extra_spaces: true,
                 allow_malformed_elements: true,
             };
-            let status = DeepStatus::parse_with(text, options, |_| {}).ok()?;
+            let status = DeepStatus::parse_with(text, options).ok()?;
             return Some(status.into_owned());
         }
         let words = (0..7)
@@ -199,8 +204,9 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
     if options & 1 != 0
         && let Some(status) = bytes.status()
     {
-        // Nothing is achieved by this server but that it is authenticated.
-        let (mut session, _) = LatchSession::begin(LatchRecord::new(host), Facilities::new());
+        // This server achieves no tag, but it is authenticated.
+        let session = LatchSession::try_new(LatchRecord::new(host), Facilities::new());
+        let mut session = session.map_err(|failure| failure.to_string())?;
         let facts = TlsFacts {
             version: ProtocolVersion::TLS1_0,
             strength_bits: None,
@@ -232,13 +238,29 @@ pub fn events(data: &[u8]) -> Result<(), Broken> {
     }
     let knows = |tag: &SecurityTag<'_>| facilities.knows(tag);
     let before_all = record.clone();
-    let (mut session, begun) = LatchSession::begin(record, facilities.clone());
     let unknown = before_all.latched().any(|tag| !knows(tag));
+    let mut session = match LatchSession::try_new(record, facilities.clone()) {
+        Ok(session) => {
+            check(!unknown, "not refused, though an unknown tag is latched")?;
+            session
+        }
+        Err(failure) => {
+            let not_known = |tag: &SecurityTag<'_>| !knows(tag);
+            check(unknown, "refused, though all latched tags are known")?;
+            check(
+                failure.tags().iter().all(not_known),
+                "refused for a tag that is known",
+            )?;
+            return check(
+                offered(failure.actions()) == before_all.url() && !failure.may_report(),
+                "a refusal before connecting offers another URL, or a report",
+            );
+        }
+    };
     check(
-        matches!(begun.outcome, Outcome::Refuse(_)) == unknown,
-        "refused before connecting, though all that is latched is known; or the other way round",
+        *session.record() == before_all,
+        "a new session changes the record",
     )?;
-    check(*session.record() == before_all, "begin changes the record")?;
     let mut last: Option<DeepStatus<'static>> = None;
     let mut in_clear: Vec<SecurityTag<'static>> = Vec::new();
     while !bytes.0.is_empty() {
@@ -437,7 +459,7 @@ fn one(
             "recorded what was not advertised over TLS",
         )?;
     }
-    // What may be latched is, and what may be recorded.
+    // Each tag that may be latched is latched, and a status that may be recorded is recorded.
     if let (Event::Status(_) | Event::LoggedIn(_), Some(last), Outcome::Continue) =
         (event, last, &step.outcome)
     {
@@ -491,7 +513,7 @@ fn goes_on(
             let weak = in_clear.iter().any(|tag| !has(tag));
             check(facts.tls.is_none() || weak, "over, though nothing failed")
         }
-        // `by_cause` has looked at it.
+        // `by_cause` has checked it.
         Outcome::RefuseCertificate(_) => Ok(()),
     }
 }

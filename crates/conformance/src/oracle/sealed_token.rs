@@ -6,7 +6,7 @@ use std::{
 };
 
 use ring::hmac;
-use tokenbind_http::{
+use tokenbind_http::sealed_tokens::{
     BoundCookie, BoundTokens, CookieAttributes, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES,
     MAX_SEALED_BYTES, OpenedToken, SealedTokenVerdict, TokenKeyId, TokenKeys, TokenRefusal,
     TokenRefusalKind,

@@ -12,11 +12,13 @@ use std::{
 
 use rustls::server::Acceptor;
 use tokenbind_http::{
-    ClientBinding, ClientOffer, ClientOptions, ClientState, Disclosure, HeaderOptions, Key,
-    KeyStore, KeyStoreError, KeyStoreErrorKind, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES,
-    Origin, Party, Permission, ReferredTokenBinding, RequestOutcome, Scope, ServerBinding,
-    ServerOptions, TokenBindingConnection, WithheldReason, decode_header, encode_header,
-    script_permission,
+    ReferredTokenBinding, client,
+    federation::{Disclosure, Party, Permission, WithheldReason},
+    header::{self, Header, HeaderOptions},
+    keys::{Key, KeyStore, KeyStoreError, KeyStoreErrorKind},
+    origin::{Origin, Scope},
+    server::{self, MAX_REMEMBERED_HEADER_BYTES, MAX_VERIFIED_MESSAGES, RequestOutcome},
+    tls::ClientOffer,
 };
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, KeyParameters, Negotiated, Outcome, P256Key, Position,
@@ -44,7 +46,7 @@ fn web_safe(value: &[u8], allow_padding: bool) -> Result<Vec<u8>, (&'static str,
     if value.is_empty() {
         return Err(("empty", 0));
     }
-    // Of 65,537 octets, and a multiple of four.
+    // Base64 of 65,537 octets: a multiple of four.
     if value.len() > 87384 {
         return Err(("too-long", 87384));
     }
@@ -87,7 +89,7 @@ fn web_safe(value: &[u8], allow_padding: bool) -> Result<Vec<u8>, (&'static str,
 pub fn header(value: &[u8]) -> Result<(), Broken> {
     for allow_padding in [false, true] {
         let options = HeaderOptions { allow_padding };
-        let decode = |value| match decode_header([value], options) {
+        let decode = |value: &[u8]| match Header::One(value).decode(options) {
             Ok(message) => message.ok_or(("no header", 0)),
             Err(error) => Err((error.kind().name(), error.offset())),
         };
@@ -96,7 +98,7 @@ pub fn header(value: &[u8]) -> Result<(), Broken> {
             return Err(format!("{decoded:?}, not {expected:?}"));
         }
         if let Ok(message) = &decoded {
-            let written = encode_header(message);
+            let written = header::encode(message);
             let unpadded = value.trim_ascii_end().split(|octet| *octet == b'=').next();
             if Some(written.as_bytes()) != unpadded || !allow_padding && written.as_bytes() != value
             {
@@ -111,11 +113,13 @@ pub fn header(value: &[u8]) -> Result<(), Broken> {
                 }
             }
         }
-        let twice = decode_header([value, value], options).map_err(|error| error.kind().name());
+        let twice = Header::from_values([value, value])
+            .decode(options)
+            .map_err(|error| error.kind().name());
         if twice != Err("duplicate") {
             return Err(format!("two headers: {twice:?}"));
         }
-        let none = decode_header([], options);
+        let none = Header::from_values([]).decode(options);
         if none != Ok(None) {
             return Err(format!("no header: {none:?}"));
         }
@@ -200,7 +204,7 @@ impl<V: Verify> Verify for Counting<V> {
 /// The rule without a memory of verified messages: each header is decoded and verified.
 struct Model {
     session: Option<Session>,
-    options: ServerOptions,
+    options: server::Options,
     provided: Option<Vec<u8>>,
     ended: Option<Plain>,
 }
@@ -276,7 +280,7 @@ impl Model {
 /// Returns the invariant that was broken.
 pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
     session: Option<Session>,
-    options: ServerOptions,
+    options: server::Options,
     requests: &[Vec<Vec<u8>>],
     verifier: &V,
 ) -> Result<Vec<RequestOutcome>, Broken> {
@@ -285,17 +289,13 @@ pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
         count: AtomicUsize::new(0),
     };
     let counter = counting();
-    let mut binding = ServerBinding::new(session, options);
+    let mut binding = server::ConnectionState::new(session, options);
     let told = Arc::new(AtomicUsize::new(0));
     let tell = told.clone();
-    let shared = TokenBindingConnection::new(
-        session,
-        Arc::new(counting()),
-        options,
-        Some(Arc::new(move |_| {
-            tell.fetch_add(1, Ordering::Relaxed);
-        })),
-    );
+    let shared = server::Connection::new(session, Arc::new(counting()), options);
+    let shared = shared.on_terminate(move |_| {
+        tell.fetch_add(1, Ordering::Relaxed);
+    });
     let mut model = Model {
         session,
         options,
@@ -325,8 +325,8 @@ pub fn request_sequence<V: Verify + Clone + Send + Sync + 'static>(
         }
         let terminated = matches!(outcome, RequestOutcome::Terminate(_));
         if shared.is_terminated() != terminated
-            || shared.refusal() != binding.refusal()
-            || binding.refusal().is_some() != terminated
+            || shared.terminate_reason() != binding.terminate_reason()
+            || binding.terminate_reason().is_some() != terminated
             || told.load(Ordering::Relaxed) != usize::from(terminated)
         {
             return Err(format!(
@@ -397,7 +397,7 @@ pub fn requests(data: &[u8]) -> Result<(), Broken> {
         return Ok(());
     };
     let alpn = TokenBindingAlpn::ALL[usize::from(choice & 3)];
-    let options = ServerOptions {
+    let options = server::Options {
         decode: DecodeOptions::from(EncodingProfile::ALL[usize::from(choice >> 2 & 3)]),
         header: HeaderOptions {
             allow_padding: choice & 32 != 0,
@@ -417,7 +417,7 @@ pub fn requests(data: &[u8]) -> Result<(), Broken> {
             0
         };
         let (taken, after) = rest.split_at(length.min(rest.len()));
-        let mut encoded = encode_header(taken).into_bytes();
+        let mut encoded = header::encode(taken).into_bytes();
         requests.push(match operation {
             0 => Vec::new(),
             1 => vec![taken.to_vec()],
@@ -510,19 +510,19 @@ impl KeyStore for Stubs {
 
 /// A client with connections to parties.
 struct Browser {
-    state: ClientState,
+    state: client::State,
     connections: u8,
 }
 
 impl Browser {
     fn new() -> Self {
         Self {
-            state: ClientState::new(Stubs, ClientOptions::default()),
+            state: client::State::new(Stubs, client::Options::default()),
             connections: 0,
         }
     }
 
-    fn connect(&mut self, party: &Party) -> Result<ClientBinding, Broken> {
+    fn connect(&mut self, party: &Party) -> Result<client::Connection, Broken> {
         self.connections = self.connections.wrapping_add(1);
         let alpn = party.negotiated.map(|parameters| match parameters {
             KeyParameters::Rsa2048 => TokenBindingAlpn::Http11Rsa2048,
@@ -538,7 +538,7 @@ impl Browser {
     /// the parties.
     fn request(
         &self,
-        to: &ClientBinding,
+        to: &client::Connection,
         permission: Result<Permission, WithheldReason>,
     ) -> Result<Disclosure, Broken> {
         let (permission, withheld) = match permission {
@@ -586,7 +586,7 @@ impl Browser {
 
 fn key_id(origin: &Origin, parameters: KeyParameters) -> Result<Vec<u8>, Broken> {
     use tokenbind_wire::{PointEncoding, TokenBindingId, TokenBindingType};
-    let scope = ClientOptions::default().scope.scope(origin);
+    let scope = client::Options::default().scope.scope(origin);
     let key = Stubs.key(&scope, parameters).map_err(broken)?;
     let id = TokenBindingId::try_new(
         TokenBindingType::REFERRED,
@@ -665,7 +665,7 @@ pub fn script(asked: bool, consumer: &Party, provider: &Party) -> Result<Disclos
     // The page's own connection is the latest with its origin.
     browser.connect(consumer)?;
     let permission = browser.state.script_permission(asked, &consumer.origin);
-    if permission != script_permission(asked, consumer) {
+    if permission != Permission::by_script(asked, consumer) {
         return Err("the client does not know what was negotiated".into());
     }
     let disclosure = browser.request(&to, permission)?;

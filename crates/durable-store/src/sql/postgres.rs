@@ -31,6 +31,14 @@ impl SqlDatabase for Postgres {
 
     const COUNT_TABLES: &'static str = "SELECT COUNT(to_regclass($1))";
 
+    fn run<'c>(
+        connection: &'c mut PgConnection,
+        statement: &'static str,
+    ) -> ConnectionFuture<'c, Result<(), sqlx::Error>> {
+        let statement = sqlx::raw_sql(statement);
+        Box::pin(async move { connection.execute(statement).await.map(drop) })
+    }
+
     fn rows_affected(result: &PgQueryResult) -> u64 {
         result.rows_affected()
     }

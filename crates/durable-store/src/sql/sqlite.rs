@@ -48,6 +48,14 @@ impl SqlDatabase for Sqlite {
     const COUNT_TABLES: &'static str =
         "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = $1";
 
+    fn run<'c>(
+        connection: &'c mut SqliteConnection,
+        statement: &'static str,
+    ) -> ConnectionFuture<'c, Result<(), sqlx::Error>> {
+        let statement = sqlx::raw_sql(statement);
+        Box::pin(async move { connection.execute(statement).await.map(drop) })
+    }
+
     fn rows_affected(result: &SqliteQueryResult) -> u64 {
         result.rows_affected()
     }
@@ -208,7 +216,7 @@ async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Err
     let filled = async {
         let connect = SqliteConnectOptions::new()
             .filename(&temporary)
-            // What is lost here is made again.
+            // A database that is lost here is made again.
             .journal_mode(SqliteJournalMode::Memory)
             .synchronous(SqliteSynchronous::Off);
         let failed = classified::<Sqlite>;
@@ -280,7 +288,7 @@ fn connect_options(
         // pragma more.
         .synchronous(SqliteSynchronous::Extra)
         .pragma("fullfsync", "on")
-        // What is deleted is overwritten, and nothing goes into files elsewhere.
+        // Deleted data is overwritten, and no data goes into other files.
         .pragma("secure_delete", "on")
         .pragma("temp_store", "memory")
 }

@@ -15,9 +15,9 @@ use crate::service::Protocol;
 /// The number of octets of a line that are held back.
 const MAX_HELD_BYTES: usize = 8192;
 
-/// The stream of a client of `async-imap`. It gives whole lines, since the parser of `async-imap` takes some that are
-/// cut for malformed. A response ends with a line, so that nobody waits for what is held back; the rest of a line of
-/// more than 8 KiB is not.
+/// The stream of a client of `async-imap`. It gives whole lines, since the parser of `async-imap` rejects some lines
+/// that are cut. A response ends with a line, so no caller waits for octets that are held back; the rest of a line of
+/// more than 8 KiB is not held back.
 #[derive(Debug)]
 pub struct ImapStream {
     stream: Timed,

@@ -1,4 +1,4 @@
-//! What the adapters for libraries share: a stream with a time limit, and their errors.
+//! The common parts of the adapters for libraries: a stream with a time limit, and their errors.
 
 use std::{
     fmt, io,

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-/// The number of octets that show what a server speaks.
+/// The number of octets that identify a server's protocol.
 const SNIFFED_BYTES: usize = 5;
 
 /// A TCP stream that keeps the first octets it received.
@@ -112,8 +112,8 @@ impl Ending {
 
     /// Takes note that the protocol ended the session: the server sent `* BYE`, 221, or `+OK` as the reply to `QUIT`.
     ///
-    /// Nothing can be missing after that, so an end of TCP without a close alert of TLS is the end of the file for
-    /// who reads, and no error. [`closed`](Self::closed) returns [`Closed::Truncated`] nevertheless.
+    /// No octet can be missing after that, so an end of TCP without a close alert of TLS is the end of the file for
+    /// the reader, and no error. [`closed`](Self::closed) returns [`Closed::Truncated`] nevertheless.
     pub fn expect(&self) {
         self.0.is_expected.store(true, Ordering::Relaxed);
     }

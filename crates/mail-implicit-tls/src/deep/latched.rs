@@ -3,10 +3,15 @@
 use std::fmt;
 
 use deep_latch::{
-    Account as LatchAccount, CertificateFault, Client, ClientError, ClientEvent, ClientOptions,
-    Event, Facilities, HandshakeFault, Host as LatchHost, ImapClient, LatchRecord, LatchSession,
-    LatchStore, Login, Outcome, Pause, PopClient, RunError, SmtpClient, TlsFacts, TlsStart, run,
-    strength_bits,
+    Facilities, Host as LatchHost, ImapClient, LatchRecord, LatchSession, PopClient, SmtpClient,
+    TlsFacts,
+    cipher::strength_bits,
+    client::{Client, ClientError, ClientEvent, ClientOptions, TlsStart},
+    connection::{Pause, RunError},
+    facts::Login,
+    failure::{CertificateFault, HandshakeFault},
+    latch::{Event, Outcome},
+    store::{Account as LatchAccount, LatchStore},
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -24,7 +29,7 @@ use crate::{
 /// reports to the server (draft-newman-email-deep-02 sections 5 and 7).
 ///
 /// ```no_run
-/// use deep_latch::LatchStore;
+/// use deep_latch::store::LatchStore;
 /// use mail_implicit_tls::{
 ///     account::{Account, Server},
 ///     client::{Connection, Connector},
@@ -65,7 +70,7 @@ impl fmt::Debug for LatchedConnector<'_> {
 pub struct Latched {
     connection: Connection,
     account: LatchAccount,
-    /// Nothing in clear text, where nothing is latched.
+    /// `None` in clear text, if no tag is latched.
     client: Option<LatchClient>,
     record: LatchRecord,
     events: Vec<ClientEvent>,
@@ -103,11 +108,11 @@ impl LatchedFailure {
 }
 
 /// Returns the action of deep-latch as one of this crate.
-fn action(action: deep_latch::Action) -> Option<Action> {
+fn action(action: deep_latch::failure::Action) -> Option<Action> {
     match action {
-        deep_latch::Action::WorkOffline => Some(Action::WorkOffline),
-        deep_latch::Action::TryAgainLater => Some(Action::TryAgainLater),
-        deep_latch::Action::OpenStatusPage(url) => {
+        deep_latch::failure::Action::WorkOffline => Some(Action::WorkOffline),
+        deep_latch::failure::Action::TryAgainLater => Some(Action::TryAgainLater),
+        deep_latch::failure::Action::OpenStatusPage(url) => {
             let page = StatusPage::parse(url.as_str()).ok();
             page.map(Action::OpenStatusPage)
         }
@@ -181,9 +186,9 @@ impl<'a> LatchedConnector<'a> {
             Ok(record) => record.map_err(|error| failed(RunError::Store(error)))?,
             Err(_) => return Err(failed(RunError::TimedOut)),
         };
-        let (mut session, _) = LatchSession::begin(record, self.facilities.clone());
-        // A latched tag that means nothing to this client.
-        refused(&session)?;
+        // A latched tag that is unknown to this client refuses the connection before it is opened.
+        let session = LatchSession::try_new(record, self.facilities.clone());
+        let mut session = session.map_err(|failure| failed(failure.into()))?;
         let connected = self.connector.connect_until(account, server, end).await;
         let mut connection = match connected {
             Ok(connection) => connection,
@@ -227,7 +232,7 @@ impl<'a> LatchedConnector<'a> {
         Ok(latched)
     }
 
-    /// Speaks with the server about latches.
+    /// Runs the dialogue about latches with the server.
     async fn dialogue(
         &self,
         session: LatchSession,
@@ -262,17 +267,17 @@ impl<'a> LatchedConnector<'a> {
 }
 
 /// Runs a client on a connection that uses TLS already, up to the login.
-async fn begin<P: deep_latch::Protocol>(
+async fn begin<P: deep_latch::client::Protocol>(
     client: &mut Client<P>,
     facts: TlsFacts,
     stream: &mut Stream,
     store: &dyn LatchStore,
     account: &LatchAccount,
 ) -> Result<(), RunError> {
-    let mut pause = run(client, stream, store, account).await?;
+    let mut pause = client.run(stream, store, account).await?;
     if pause == Pause::StartTls {
         client.handshake(facts);
-        pause = run(client, stream, store, account).await?;
+        pause = client.run(stream, store, account).await?;
     }
     stream.put_ahead(client.take_leftover());
     match pause {
@@ -313,7 +318,7 @@ impl LatchClient {
     }
 }
 
-async fn finish<P: deep_latch::Protocol>(
+async fn finish<P: deep_latch::client::Protocol>(
     client: &mut Client<P>,
     login: Login,
     stream: &mut Stream,
@@ -321,7 +326,7 @@ async fn finish<P: deep_latch::Protocol>(
     account: &LatchAccount,
 ) -> Result<(), RunError> {
     client.logged_in(login);
-    let pause = run(client, stream, store, account).await?;
+    let pause = client.run(stream, store, account).await?;
     stream.put_ahead(client.take_leftover());
     match pause {
         Pause::Ready => Ok(()),
@@ -395,10 +400,7 @@ fn failed(error: RunError) -> LatchedFailure {
 /// Returns an error if a latch is not met.
 fn refused(session: &LatchSession) -> Result<(), LatchedFailure> {
     match session.outcome() {
-        Outcome::Refuse(failure) => Err(failed(RunError::Refused {
-            failure,
-            handshake: None,
-        })),
+        Outcome::Refuse(failure) => Err(failed(failure.into())),
         _ => Ok(()),
     }
 }
@@ -407,7 +409,7 @@ fn refused(session: &LatchSession) -> Result<(), LatchedFailure> {
 fn tls_facts(connection: &Connection) -> Option<TlsFacts> {
     let verdicts = facts(connection.verdict()?);
     Some(TlsFacts {
-        version: deep_latch::ProtocolVersion(connection.version()?.0),
+        version: deep_latch::facts::ProtocolVersion(connection.version()?.0),
         strength_bits: connection.cipher_suite().and_then(strength_bits),
         chain: verdicts.chain,
         identity: verdicts.identity,

@@ -1,8 +1,8 @@
 //! A resolver by hickory (feature `hickory`), for applications that have it already.
 //!
-//! hickory 0.26 takes some secure answers for bogus: those behind aliases, from wildcards in zones with NSEC, and
-//! behind DNAME. The resolver follows aliases itself, one question for each, which mends the first; the others stay
-//! failures. An answer is never more secure than it is, and a failure is never a denial.
+//! hickory 0.26 reports some secure answers as bogus: those that aliases or DNAME lead to, and those from wildcards
+//! in zones with NSEC. The resolver follows aliases itself, one question for each, which mends the first kind; the
+//! others stay failures. An answer is never more secure than it is, and a failure is never a denial.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

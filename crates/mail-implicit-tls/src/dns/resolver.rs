@@ -1,5 +1,5 @@
-//! Resolvers by the crate `domain` (feature `dns`): one that validates DNSSEC itself, one that believes the AD bit of
-//! a validating resolver on the loopback interface.
+//! Resolvers by the crate `domain` (feature `dns`): one that validates DNSSEC itself, one that trusts the AD bit of a
+//! validating resolver on the loopback interface.
 //!
 //! The validator of `domain` is marked unstable by its authors, so none of its types is in this module's interface.
 
@@ -51,7 +51,7 @@ type Upstream = dgram_stream::Connection<UdpConnect, RequestMessage<Vec<u8>>>;
 pub enum ResolverError {
     /// The system's configuration cannot be read, or names no server.
     Configuration(io::ErrorKind),
-    /// The resolver whose AD bit is to be believed is not on the loopback interface.
+    /// The resolver whose AD bit would be trusted is not on the loopback interface.
     NotLoopback(SocketAddr),
 }
 
@@ -153,7 +153,7 @@ impl Resolve for ValidatingResolver {
     }
 }
 
-/// A resolver that believes the AD bit of a validating resolver on the loopback interface, where nobody else can
+/// A resolver that trusts the AD bit of a validating resolver on the loopback interface, to which no other host can
 /// write (RFC 6698 section 8.3).
 #[derive(Debug)]
 pub struct LoopbackResolver {

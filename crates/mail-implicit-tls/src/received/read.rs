@@ -341,7 +341,7 @@ fn word(input: &str) -> Read<'_, &str> {
     Ok((rest, word))
 }
 
-/// What these characters enclose, with quoted pairs. Folding ends it.
+/// Reads the text that these characters enclose, with quoted pairs. A fold ends it.
 fn enclosed<'a>(
     open: &'static str,
     close: char,

@@ -33,7 +33,7 @@ enum State {
     Closed,
 }
 
-/// What the server must do after it received octets.
+/// The next action of the server after it received octets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Answer {
@@ -57,9 +57,9 @@ pub enum CloseReason {
     TooLong,
     /// A line has NUL, a bare CR or a bare LF.
     Octet,
-    /// The client speaks HTTP.
+    /// The client sent an HTTP request.
     Http,
-    /// The client speaks TLS at once.
+    /// The client began TLS without `STARTTLS`.
     Tls,
 }
 
@@ -70,8 +70,8 @@ impl fmt::Display for CloseReason {
             Self::Injected => "data followed the client's STARTTLS command",
             Self::TooLong => "the client sent more before TLS than the limits permit",
             Self::Octet => "the client's command has NUL or an incomplete line end",
-            Self::Http => "the client speaks HTTP",
-            Self::Tls => "the client speaks TLS at once on a port with STARTTLS",
+            Self::Http => "the client sent an HTTP request",
+            Self::Tls => "the client began TLS without STARTTLS",
         })
     }
 }

@@ -190,7 +190,7 @@ impl Certificates {
         }
     }
 
-    /// Replaces the certificates. Connections go on with those that they began with.
+    /// Replaces the certificates. Open connections keep those that they began with.
     pub fn replace(&self, set: CertificateSet) {
         self.set.store(Some(Arc::new(set)));
     }

@@ -32,10 +32,10 @@ pub struct Session<S> {
     record: ConnectionRecord,
 }
 
-/// What a log should have of a connection (section 9.2: "Servers MUST be configurable to include the TLS cipher
+/// The facts of a connection for a log (section 9.2: "Servers MUST be configurable to include the TLS cipher
 /// information in any connection or user logging").
 ///
-/// It prints as one line without octets of the client's choice but for the host name, which is checked.
+/// `Display` prints one line. The host name, which is checked, is its only text of the client's choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionRecord {
     /// The service.
@@ -223,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SessionStream<S> {
                 buf.set_filled(filled);
                 return Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::InvalidData,
-                    "the client speaks HTTP",
+                    "the client sent an HTTP request",
                 )));
             }
             if first.len() >= FIRST_LINE_BYTES || first.contains(&b'\n') {

@@ -1,7 +1,7 @@
 //! Headers of requests and responses.
 
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use tokenbind_http::RequestOptions;
+use tokenbind_http::client::RequestOptions;
 use tokenbind_wire::{TokenBindingAlpn, TokenBindingType};
 
 use crate::{

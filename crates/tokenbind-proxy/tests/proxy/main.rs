@@ -16,12 +16,12 @@ mod bodies;
 mod config;
 mod headers;
 mod hostile;
-#[path = "../../../tokenbind-http/tests/loopback.rs"]
+#[path = "../../../tokenbind-http/tests/support/loopback.rs"]
 mod loopback;
 mod operator;
 mod policy;
-#[path = "../../../tokenbind-http/tests/programs.rs"]
+#[path = "../../../tokenbind-http/tests/support/programs.rs"]
 mod programs;
-#[path = "../../../tokenbind-http/tests/raw_http2.rs"]
+#[path = "../../../tokenbind-http/tests/support/raw_http2.rs"]
 mod raw_http2;
 mod setup;

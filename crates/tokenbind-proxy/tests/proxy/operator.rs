@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
-use tokenbind_http::RequestOptions;
+use tokenbind_http::client::RequestOptions;
 use tokenbind_wire::TokenBindingType;
 use tokio::net::TcpStream;
 

@@ -17,8 +17,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use tokenbind_http::{
-    Client, ClientOptions, ClientState, HttpsTokenBindingConnector, KeyStore, MemoryKeyStore,
-    Origin, RequestOptions, ScopeRule,
+    client::{self, HttpClient, HttpsConnector, RequestOptions},
+    keys::{KeyStore, MemoryKeyStore},
+    origin::{Origin, ScopeRule},
 };
 use tokenbind_wire::{
     KeyParameters, PointEncoding, TokenBindingAlpn, TokenBindingId, TokenBindingType,
@@ -78,10 +79,10 @@ pub fn certificate(directory: &Path, pki: &Pki) -> [PathBuf; 2] {
 }
 
 /// Returns a client without keys that trusts one certificate.
-pub fn client_of(pki: &Pki) -> Client<Frames> {
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+pub fn client_of(pki: &Pki) -> HttpClient<Frames> {
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let connector = pki.connector(&[], Arc::new(state));
-    Client::new(HttpsTokenBindingConnector::new(connector))
+    HttpClient::new(HttpsConnector::new(connector))
 }
 
 /// A body that is sent as frames come in.
@@ -247,11 +248,11 @@ impl Setup {
     }
 
     /// Returns a client and its keys.
-    pub fn client(&self, alpn: &[TokenBindingAlpn]) -> (Client<Frames>, Arc<MemoryKeyStore>) {
+    pub fn client(&self, alpn: &[TokenBindingAlpn]) -> (HttpClient<Frames>, Arc<MemoryKeyStore>) {
         let keys = Arc::new(MemoryKeyStore::new());
-        let state = ClientState::new(keys.clone(), ClientOptions::default());
+        let state = client::State::new(keys.clone(), client::Options::default());
         let connector = self.pki.connector(alpn, Arc::new(state));
-        let client = Client::new(HttpsTokenBindingConnector::new(connector));
+        let client = HttpClient::new(HttpsConnector::new(connector));
         (client, keys)
     }
 
@@ -260,7 +261,7 @@ impl Setup {
     }
 }
 
-pub async fn send(client: &Client<Frames>, request: Request<Frames>) -> Response<Incoming> {
+pub async fn send(client: &HttpClient<Frames>, request: Request<Frames>) -> Response<Incoming> {
     let sent = client.send(request, RequestOptions::default());
     soon(sent).await.unwrap().0
 }
@@ -286,7 +287,7 @@ pub async fn answer_to(
     alpn: &[TokenBindingAlpn],
     request: impl FnOnce(&str) -> Vec<u8>,
 ) -> Vec<u8> {
-    let state = ClientState::new(MemoryKeyStore::new(), ClientOptions::default());
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
     let state = Arc::new(state);
     let connector = setup.pki.connector(alpn, state.clone());
     let stream = TcpStream::connect(("127.0.0.1", setup.origin.port())).await;
@@ -294,7 +295,7 @@ pub async fn answer_to(
         .connect(setup.origin.clone(), stream.unwrap())
         .await;
     let mut connected = connected.unwrap();
-    let header = connected.binding.header(&state, None).unwrap().value;
+    let header = connected.connection.header(&state, None).unwrap().value;
     let request = request(&header.unwrap_or_default());
     connected.stream.write_all(&request).await.unwrap();
     connected.stream.flush().await.unwrap();

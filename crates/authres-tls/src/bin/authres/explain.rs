@@ -244,7 +244,7 @@ pub(crate) const fn element(element: Element) -> &'static str {
     }
 }
 
-/// A part of a result that has a row of its own.
+/// A part of a result that has its own row.
 enum Part<'a> {
     Comment(Comment<'a>),
     Reason(Text<'a>),

@@ -169,8 +169,8 @@ struct Place {
     text: usize,
 }
 
-/// A line as text: what is not UTF-8, and what does something to a terminal beyond what
-/// `annotate-snippets` replaces itself, as U+FFFD.
+/// Returns a line as text. Octets that are not UTF-8, and characters that act on a terminal and that
+/// `annotate-snippets` does not replace, become U+FFFD.
 fn shown(line: &[u8]) -> (String, Vec<Place>) {
     let mut text = String::with_capacity(line.len());
     let mut places = Vec::with_capacity(line.len());

@@ -27,7 +27,8 @@ const BEGINNING: usize = 1 << 16;
 /// Fields are kept back so long, until it is known how the lines of the header end.
 const KEPT_BACK: usize = 1 << 20;
 
-/// More of a field is not kept than the parser reads, and a little, so that it says so.
+/// The largest part of a field that is kept: a little more than the parser accepts, so that the parser reports the
+/// limit.
 const LONGEST_FIELD: usize = (1 << 20) + 1024;
 const _: () = assert!(Limits::DEFAULT.bytes == 1 << 20);
 
@@ -173,7 +174,7 @@ impl Header {
         each: &mut impl FnMut(&Found) -> io::Result<()>,
     ) -> io::Result<()> {
         while !text.is_empty() && !self.has_ended {
-            // A line has ended, and the next octet says whether the field has.
+            // A line has ended. The next octet shows if the field has ended, too.
             if self.line_has_ended && !matches!(text.first(), Some(b' ' | b'\t')) {
                 self.end_field(each)?;
                 if self.has_ended {
@@ -379,7 +380,7 @@ pub(crate) struct Found {
     /// `None` for a value alone.
     pub(crate) name: Option<&'static str>,
     pub(crate) line_ends: LineEnds,
-    /// The field as it is in the message, from its name on.
+    /// The field in the message, from its name on.
     pub(crate) text: Vec<u8>,
     /// The place in it where the value begins.
     pub(crate) value_at: usize,

@@ -62,7 +62,7 @@ pub(crate) fn run(
 }
 
 impl Counts {
-    /// Says what was found. Notes are no fault.
+    /// Writes the numbers of findings. Notes do not change the exit code.
     pub(crate) fn end(&self, out: &mut dyn Write) -> io::Result<Verdict> {
         let counts = [
             (self.errors, "error"),

@@ -21,7 +21,7 @@ pub(crate) enum Part<'a> {
     Text(&'a [u8]),
 }
 
-/// Separators are shorter, and more empty lines do not come before the first one.
+/// The longest held text: separators are shorter, and fewer empty lines precede the first one.
 const LONGEST_HELD: usize = 1024;
 
 const FROM: &[u8] = b"From ";
@@ -141,7 +141,7 @@ impl Splitter {
         Ok(rest)
     }
 
-    /// Reads to the end of the line, or of what is there. Returns how many octets that are.
+    /// Reads to the end of the line, or of the input. Returns the number of octets.
     fn read_line(&mut self, rest: &[u8]) -> usize {
         let end = rest.iter().position(|octet| *octet == b'\n');
         let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
@@ -155,7 +155,7 @@ impl Splitter {
         end.saturating_add(1)
     }
 
-    /// Holds back a line until it is known for a separator or for another.
+    /// Holds a line until it is clear if it is a separator.
     fn hold<'c>(
         &mut self,
         chunk: &'c [u8],
@@ -178,7 +178,7 @@ impl Splitter {
         Ok(rest)
     }
 
-    /// The line held back, without the empty ones before the first.
+    /// Returns the held line, without the empty lines before the first one.
     fn line_held(&self) -> &[u8] {
         let mut held = self.held.as_slice();
         if self.has_begun {
@@ -190,7 +190,7 @@ impl Splitter {
         held
     }
 
-    /// Decides what the line held back is.
+    /// Decides if the held line is a separator.
     fn decide(&mut self, sink: &mut impl FnMut(Part<'_>) -> io::Result<()>) -> io::Result<()> {
         let line = self.line_held().to_vec();
         let held = std::mem::take(&mut self.held);
@@ -215,7 +215,7 @@ impl Splitter {
         let in_doubt = match self.format {
             Format::Message => false,
             Format::Auto => is_from && !has_date,
-            // Whoever says so is believed.
+            // The option `--mbox` decides.
             Format::Mbox if is_first => false,
             Format::Mbox => is_from && (after_empty != has_date),
         };

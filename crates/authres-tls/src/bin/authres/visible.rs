@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Characters that a terminal obeys, or that are invisible, or that hide or reorder others: of Unicode 16 the
-/// general categories Cc, Cf, Co, Zl, Zp and Zs but for U+0020 and U+3000, `Default_Ignorable_Code_Point`,
+/// general categories Cc, Cf, Co, Zl, Zp and Zs except U+0020 and U+3000, `Default_Ignorable_Code_Point`,
 /// noncharacters, and the empty pattern of Braille.
 const UNSAFE: [(char, char); 47] = [
     ('\0', '\u{1f}'),

@@ -15,7 +15,7 @@ use crate::{
 impl<'a> Parser<'a, '_> {
     /// Reads the results of a value that begins with a `;`. There must be one: else there is nothing that
     /// a reader without an id could use.
-    pub(super) fn results_behind_no_id(
+    pub(super) fn results_after_missing_id(
         &mut self,
         input: &'a [u8],
     ) -> Result<(), nom::Err<Failure>> {
@@ -45,7 +45,7 @@ impl<'a> Parser<'a, '_> {
             return false;
         };
         let rest = match rest.first() {
-            Some(b'/') if registered => self.behind_method_version(rest),
+            Some(b'/') if registered => self.after_method_version(rest),
             _ => rest,
         };
         rest.first() == Some(&b'=')
@@ -84,7 +84,7 @@ impl<'a> Parser<'a, '_> {
             if self.is_result(rest) {
                 return Ok(Some(rest));
             }
-            let behind = self.behind_word(rest)?;
+            let behind = self.after_word(rest)?;
             let word = slice::before(rest, behind);
             let may_follow = match word.split_last() {
                 Some((b'=', key)) => self
@@ -112,7 +112,7 @@ impl<'a> Parser<'a, '_> {
             let method = self.registered_method(input);
             let rest = self.without_cfws(method.or_else(|| self.familiar_method(input))?)?;
             let rest = match rest.first() {
-                Some(b'/') => self.behind_method_version(rest),
+                Some(b'/') => self.after_method_version(rest),
                 _ => rest,
             };
             let (b'=', rest) = rest.split_first()? else {
@@ -169,7 +169,7 @@ impl<'a> Parser<'a, '_> {
         let (after, ()) = super::octet(input, b'/', FIELD)?;
         let start = self.cfws(after, super::Element::Slash)?;
         let read = self.number(start, FIELD);
-        let behind = self.behind_method_version(input);
+        let behind = self.after_method_version(input);
         if !self.lenient || behind.first() != Some(&b'=') || !registered(method.of(self.input)) {
             return read;
         }
@@ -189,7 +189,7 @@ impl<'a> Parser<'a, '_> {
 
     /// Returns the text from the `=` after a method-version on, whatever its characters are, or from another
     /// character that ends it.
-    fn behind_method_version(&self, input: &'a [u8]) -> &'a [u8] {
+    fn after_method_version(&self, input: &'a [u8]) -> &'a [u8] {
         let mut rest = slice::after_first(input);
         rest = self.without_cfws(rest).unwrap_or(rest);
         let ends = |octet: &u8| {
@@ -233,7 +233,7 @@ impl<'a> Parser<'a, '_> {
     }
 
     /// Handles text that follows the result directly. After a result word of a familiar method it is skipped.
-    pub(super) fn junk_behind_result(
+    pub(super) fn junk_after_result(
         &mut self,
         failure: Failure,
         input: &'a [u8],
@@ -248,7 +248,7 @@ impl<'a> Parser<'a, '_> {
         }
         let kind = DiagnosticKind::JunkInResinfo(failure.kind);
         self.note(kind, failure.field, self.offset(input))?;
-        let behind = self.behind_word(input)?;
+        let behind = self.after_word(input)?;
         self.cfws(behind, super::Element::Result)
     }
 
@@ -285,7 +285,7 @@ impl<'a> Parser<'a, '_> {
             let kind = DiagnosticKind::JunkInResinfo(failure.kind);
             self.note(kind, failure.field, self.offset(input))?;
         }
-        let behind = self.behind_word(input)?;
+        let behind = self.after_word(input)?;
         self.cfws(behind, super::Element::Pvalue)
     }
 
@@ -295,7 +295,7 @@ impl<'a> Parser<'a, '_> {
 
     /// Returns the text after a word, which ends at white space, a comment or the end of the result.
     /// Quoted-strings in it are skipped whole.
-    fn behind_word(&self, mut input: &'a [u8]) -> Rest<'a> {
+    fn after_word(&self, mut input: &'a [u8]) -> Rest<'a> {
         while !self.ends_result(input) && !may_be_cfws(input) {
             input = match input {
                 [b'"', ..] => self.rules.quoted_string(input)?.0,

@@ -837,7 +837,7 @@ async fn zones(root: &Path) -> Checked {
         "in.plain.test",
         pkix("in.plain.test", DaneNotUsed::AddressInsecure)?,
     );
-    // Records behind an alias: secure, not signed, bogus, too many.
+    // Records reached through an alias: secure, not signed, bogus, too many.
     let shown = show(
         &authorities,
         &mut chains,
@@ -878,7 +878,7 @@ async fn zones(root: &Path) -> Checked {
         "many-more.good.test",
         failed(HostFailure::Tlsa(LookupFailure::TooLarge)),
     );
-    // Hosts that are bogus, without an address, behind too many aliases.
+    // Hosts that are bogus, without an address, or reached through too many aliases.
     attempt(
         "mail.bad.test",
         failed(HostFailure::Address(LookupFailure::Bogus)),
@@ -915,7 +915,7 @@ async fn zones(root: &Path) -> Checked {
         for Attempt { host, right } in &attempts {
             let server = imaps(host, port)?;
             let end = end(&connector, &account(None, &server)?, &server).await?;
-            // What a validator refuses is a server failure to those who ask it.
+            // A validator's refusal reaches its clients as a server failure.
             let end = end.map_err(|cause| match cause {
                 Cause::Lookup(HostFailure::Address(LookupFailure::ServerFailure)) => {
                     Cause::Lookup(HostFailure::Address(LookupFailure::Bogus))

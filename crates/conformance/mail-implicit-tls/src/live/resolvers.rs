@@ -85,7 +85,7 @@ async fn validating(root: &Path) -> Checked {
         // Again, from the cache of the resolver and of the validator.
         same("wrong answers", wrong(&resolver).await, Vec::new())?;
     }
-    // With the anchors of another root nothing is secure, and nothing is denied.
+    // The anchors of another root make no answer secure, and no denial.
     let resolver = ValidatingResolver::new(tree.validating, &TrustAnchors::iana());
     for (question, right) in table() {
         let given = given(&resolver, &question).await;
@@ -339,7 +339,7 @@ async fn hosts_and_setup(root: &Path) -> Checked {
         ];
         same(domain, offers.submission, candidates(submission))?;
     }
-    // Records behind aliases: secure, and into a zone that is not signed.
+    // Records reached through aliases: secure, and into a zone that is not signed.
     let insecure = Source::Srv(dns::Dnssec::Insecure);
     for (domain, target, source) in [
         ("sub.good.test", "mail.good.test", Source::Srv(SECURE)),

@@ -597,7 +597,7 @@ async fn nginx() -> Checked {
         all.push(private(&connector, service, port).await?);
     }
     let [_, _, _, (_, imap), ..] = nginx.ports;
-    // A port in clear text and one with TLS, taken for each other.
+    // A port in clear text and one with TLS, confused with each other.
     let wrong = connect(&connector, Service::IMAPS, imap, |setup| setup).await?;
     let cause = wrong.err().map(|failure| failure.cause().clone());
     same(

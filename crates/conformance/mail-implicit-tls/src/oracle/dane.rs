@@ -165,7 +165,7 @@ pub fn tlsa_octets(data: &[u8]) -> Result<(), Broken> {
     }
     let mut trust = Trust::none();
     if form & 0x20 != 0 {
-        // What cannot be an anchor is none.
+        // A record that cannot be an anchor is unusable.
         let _refused = trust.add(CertificateDer::from(certificate));
     }
     let host = Host::parse("imap.example.org").map_err(|error| error.to_string())?;

@@ -196,7 +196,7 @@ async fn serve(stream: TcpStream, tls: Option<Tls>) -> Checked<String> {
         Ended::Delivered { message, .. } => (message, Session::Clear),
         Ended::StartTls => {
             let (acceptor, verifier) = tls.ok_or_else(|| Failure::new("STARTTLS, not offered"))?;
-            // What came before TLS is nothing to go by.
+            // Octets that arrive before TLS are not trusted.
             if !stream.buffer().is_empty() {
                 return Err(Failure::new("octets after STARTTLS, before TLS"));
             }

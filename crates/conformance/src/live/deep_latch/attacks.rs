@@ -1,8 +1,10 @@
 //! Latches that an attacker between client and server, or in the server's place, can cause.
 
 use deep_latch::{
-    CertificateUsage, ClientError, DaneVerdict, Facilities, ImapClient, Login, MailProtocol, Pause,
-    RunError, SessionFacts, TlsFacts, TlsStart, run,
+    Facilities, ImapClient, MailProtocol, TlsFacts,
+    client::{ClientError, TlsStart},
+    connection::{Pause, RunError},
+    facts::{CertificateUsage, DaneVerdict, Login, SessionFacts},
 };
 
 use super::{
@@ -19,7 +21,7 @@ const ALL: [MailProtocol; 3] = [MailProtocol::Imap, MailProtocol::Pop, MailProto
 /// be used.
 pub(super) async fn without_certificate() -> Checked {
     let world = World::new()?;
-    // What the attacker says of itself.
+    // The facts that the attacker claims.
     let lie = SessionFacts {
         tls: PROBE.tls.map(|tls| TlsFacts {
             dane: DaneVerdict::Matches(CertificateUsage::DaneEe),
@@ -125,7 +127,7 @@ pub(super) async fn scram_plus() -> Checked {
         let (tcp, served) = server.listen().await?;
         let mut client = ImapClient::new(
             machine.session().await?,
-            deep_latch::ClientOptions::default(),
+            deep_latch::client::ClientOptions::default(),
         );
         let (store, account) = (&machine.store, &machine.account);
         let (pause, mut stream) = machine
@@ -138,7 +140,7 @@ pub(super) async fn scram_plus() -> Checked {
         client.logged_in(login);
         same(
             "pause",
-            run(&mut client, &mut stream, store, account).await?,
+            client.run(&mut stream, store, account).await?,
             Pause::Ready,
         )?;
         tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;

@@ -2,9 +2,14 @@
 //! says why if it is over TLS, offers the URL that was recorded, and keeps its latches.
 
 use deep_latch::{
-    Achievement, Action, CertificateFault, CertificateUsage, ClientEvent, DaneVerdict, Facilities,
-    LatchRecord, LatchStore, MailProtocol, OnTlsaMismatch, ProtocolVersion, SecurityTag,
-    SessionFacts, Stage, StatusUrl, TlsFacts, TlsStart, Transition,
+    Facilities, LatchRecord, MailProtocol, SecurityTag, TlsFacts,
+    client::{ClientEvent, TlsStart},
+    facility::{Achievement, OnTlsaMismatch},
+    facts::{CertificateUsage, DaneVerdict, ProtocolVersion, SessionFacts},
+    failure::{Action, CertificateFault, Stage},
+    latch::Transition,
+    status::StatusUrl,
+    store::LatchStore,
 };
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
@@ -45,7 +50,7 @@ async fn latched(world: &World, protocol: MailProtocol, tls: TlsStart) -> Checke
 
 /// Checks that the failure changes nothing in the record, and that the user is offered its URL and no action that
 /// connects.
-async fn unharmed(machine: &Machine, failure: &deep_latch::LatchFailure) -> Checked<()> {
+async fn unharmed(machine: &Machine, failure: &deep_latch::failure::LatchFailure) -> Checked<()> {
     same("latched", machine.latched().await?, LATCHED)?;
     let url = StatusUrl::parse("https://www.example.com/status.html")?;
     let expected = [
@@ -73,7 +78,7 @@ fn told(protocol: MailProtocol, heard: &Heard) -> Checked<()> {
     };
     let said: Vec<_> = heard.client();
     let said = match protocol {
-        // Taking leave is no report.
+        // Closing the session is no report.
         MailProtocol::Pop => said.into_iter().filter(|line| *line != "QUIT").collect(),
         _ => said,
     };
@@ -134,7 +139,7 @@ pub(super) async fn stripped() -> Checked {
                 same("stage", failure.stage(), Stage::NoTls)?;
                 same("may report", failure.may_report(), false)?;
                 unharmed(&machine, failure).await?;
-                // Nobody is told in clear what was latched.
+                // The latches are not reported in clear.
                 let heard = served.await??;
                 let tells = |line: &&str| line.contains("latch") || line.starts_with("CLIENT");
                 same("told", heard.client().iter().any(tells), false)?;

@@ -2,11 +2,18 @@
 //! forms that the examples do not have.
 
 use deep_latch::{
-    Advertisement, AdvertisementConfig, ChainVerdict, ClientReport, DaneVerdict, DeepStatus, Event,
-    Facilities, FieldNames, Host, IdParameters, IdentityVerdict, LatchRecord, LatchSession,
-    MailProtocol, MailStream, Outcome, Pause, PopClient, ProtocolVersion, Rewound, SecurityTag,
-    SessionFacts, Stage, StatusOptions, TlsFacts, Transition, parse_capa_line, parse_ehlo_keyword,
-    status_of,
+    Advertisement, ClientReport, DeepStatus, Facilities, Host, LatchRecord, LatchSession,
+    MailProtocol, PopClient, SecurityTag, TlsFacts,
+    connection::{MailStream, Pause, Rewound},
+    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, SessionFacts},
+    failure::Stage,
+    imap::IdParameters,
+    latch::{Event, Outcome, Transition},
+    pop::CapaLine,
+    report::FieldNames,
+    server::AdvertisementConfig,
+    smtp::EhloLine,
+    status::StatusOptions,
 };
 use rustls::{ClientConfig, pki_types::ServerName};
 use std::sync::Arc;
@@ -110,7 +117,7 @@ impl Raw {
         let (version, suite) = self.facts()?;
         Ok(TlsFacts {
             version,
-            strength_bits: deep_latch::strength_bits(suite),
+            strength_bits: deep_latch::cipher::strength_bits(suite),
             chain,
             identity,
             dane: DaneVerdict::NotChecked,
@@ -127,11 +134,11 @@ fn status_in(line: &str) -> Checked<Option<DeepStatus<'static>>> {
     let list = line.strip_prefix("* ID ");
     let list = list.ok_or_else(|| Failure::new(format!("{line:?} instead of * ID")))?;
     let parameters = IdParameters::parse(list.as_bytes())?;
-    let status = status_of(&parameters, StatusOptions::default(), |_| {})?;
-    Ok(status.map(DeepStatus::into_owned))
+    let status = parameters.status(StatusOptions::default())?;
+    Ok(status.map(|status| status.into_status().into_owned()))
 }
 
-fn continues(step: &deep_latch::Step) -> Checked<()> {
+fn continues(step: &deep_latch::latch::Step) -> Checked<()> {
     same("the outcome", &step.outcome, &Outcome::Continue)
 }
 
@@ -158,8 +165,8 @@ pub(super) async fn imap_1() -> Checked {
         Host::try_new(HOST)?,
         [SecurityTag::TLS10, SecurityTag::TLS_CERT],
     );
-    let (mut session, step) = LatchSession::begin(record, Facilities::new());
-    same("before", &step.outcome, &Outcome::StartTls)?;
+    let mut session = LatchSession::try_new(record, Facilities::new())?;
+    same("before", &session.outcome(), &Outcome::StartTls)?;
     let mut client = Raw::connect(&world, tcp).await?;
     let facts = client.told(ChainVerdict::Trusted, IdentityVerdict::Matches)?;
     continues(&session.step(Event::Handshake(facts)))?;
@@ -212,7 +219,7 @@ pub(super) async fn imap_2() -> Checked {
     );
     let (tcp, served) = server.listen().await?;
     let record = LatchRecord::preset(Host::try_new(HOST)?, [SecurityTag::TLS_CERT]);
-    let (mut session, _) = LatchSession::begin(record.clone(), Facilities::new());
+    let mut session = LatchSession::try_new(record.clone(), Facilities::new())?;
     let mut client = Raw::connect(&world, tcp).await?;
     let facts = client.told(ChainVerdict::Refused, IdentityVerdict::Matches)?;
     let Outcome::Refuse(failure) = session.step(Event::Handshake(facts)).outcome else {
@@ -272,7 +279,7 @@ pub(super) async fn pop() -> Checked {
     // Our own client says what the example's does.
     let mut client = PopClient::new(
         machine.session().await?,
-        deep_latch::ClientOptions::default(),
+        deep_latch::client::ClientOptions::default(),
     );
     let connected = machine
         .connector
@@ -286,7 +293,8 @@ pub(super) async fn pop() -> Checked {
     let line = EXAMPLE.iter().find_map(|line| line.strip_prefix("S: DEEP"));
     let line = format!("DEEP{}", line.unwrap_or_default());
     let record = machine.record().await?;
-    let status = parse_capa_line(&line)?.map(|status| status.as_str().to_owned());
+    let status = CapaLine::parse(&line, StatusOptions::default())?;
+    let status = status.map(|line| line.status().as_str().to_owned());
     let recorded = record.status().map(|status| status.as_str().to_owned());
     same("recorded", recorded, status)?;
     passed("word for word; tls10 and tls12 are latched, the URL is recorded")
@@ -326,8 +334,8 @@ pub(super) async fn smtp() -> Checked {
     loop {
         let line = client.line().await?;
         let (code, keyword) = line.split_at_checked(4).unwrap_or((&line, ""));
-        if let Some(status) = parse_ehlo_keyword(keyword)? {
-            continues(&session.step(Event::Status(&status)))?;
+        if let Some(line) = EhloLine::parse(keyword, StatusOptions::default())? {
+            continues(&session.step(Event::Status(line.status())))?;
         }
         if code == "250 " {
             break;

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use deep_latch::{
-    Advertisement, AdvertisementConfig, ClientOptions, Clients, DeepStatus, Facilities, Host,
-    ImapClient, MailProtocol, MemoryReportSink, NotAdvertisable, ReportSink, SecurityTag, TagCount,
+    Advertisement, DeepStatus, Facilities, Host, ImapClient, MailProtocol, SecurityTag,
+    client::ClientOptions,
+    reports::{Clients, MemoryReportSink, ReportSink, TagCount},
+    server::{AdvertiseError, AdvertisementConfig},
 };
 
 use super::{
@@ -43,7 +45,7 @@ pub(super) async fn not_kept() -> Checked {
         let advertised = Advertisement::try_new(&config, &Facilities::new(), facts).map(drop);
         let expected = match kept {
             true => Ok(()),
-            false => Err(NotAdvertisable::NotKept(vec![SecurityTag::TLS_CERT])),
+            false => Err(AdvertiseError::NotKept(vec![SecurityTag::TLS_CERT])),
         };
         same("advertised", advertised, expected)?;
         drop(stream);

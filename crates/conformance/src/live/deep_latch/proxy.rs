@@ -2,8 +2,12 @@
 //! own.
 
 use deep_latch::{
-    ClientReport, FieldNames, ForwardError, IdCommand, ImapProxy, InboundTls, MailProtocol,
-    TlsCipher, TlsField, client_line, forward_client, forward_id,
+    ClientReport, MailProtocol, TlsCipher,
+    imap::IdCommand,
+    proxy::{ForwardError, Forwarded, ImapProxy, InboundTls},
+    report::FieldNames,
+    server::TlsField,
+    smtp::ClientCommand,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -98,11 +102,11 @@ impl Between {
         let mut sent = Sent::default();
         while let Some(end) = waiting.windows(2).position(|two| two == b"\r\n") {
             let line: Vec<u8> = waiting.drain(..end + 2).take(end).collect();
-            match client_line(&line)
+            match ClientCommand::parse(&line)
                 .map_err(ForwardError::from)
                 .and_then(|is_client| {
                     is_client
-                        .map(|_| forward_client(&line, Some(cipher), inbound))
+                        .map(|_| Forwarded::of_client(&line, Some(cipher), inbound))
                         .transpose()
                 }) {
                 Ok(forwarded) => {
@@ -185,11 +189,11 @@ pub(super) async fn imap_3() -> Checked {
         ..demo_report()
     };
     same("the report", heard.reports.as_slice(), &[Ok(report)])?;
-    // And the suite itself, of which the example speaks, without a connection.
+    // The suite of the example, without a connection.
     let command = format!("{command}\r\n");
     let parsed = IdCommand::parse(command.as_bytes())?;
     let parsed = parsed.ok_or_else(|| Failure::new("not ID"))?;
-    let exact = forward_id(
+    let exact = Forwarded::of_id(
         &parsed,
         Some(&TlsCipher::of_suite(0x002f)),
         InboundTls::Remove,

@@ -4,9 +4,14 @@
 use std::{borrow::Cow, path::Path, process::Stdio, sync::Arc};
 
 use deep_latch::{
-    Cause, DaneVerdict, LatchFailure, LatchRecord, LatchStore, MailProtocol, RelayReply, ReplyTo,
-    RunError, SecurityDetail, SecurityTag, TlsStart, add_security_latch, delivery_status_blocks,
-    security_latch_of,
+    LatchRecord, MailProtocol, SecurityTag,
+    client::TlsStart,
+    connection::RunError,
+    dsn::{DeliveryStatusBlock, SecurityLatchField},
+    facts::DaneVerdict,
+    failure::LatchFailure,
+    relay::{Cause, RelayReply, ReplyTo, SecurityDetail},
+    store::LatchStore,
 };
 use mail_builder::{
     MessageBuilder,
@@ -127,7 +132,9 @@ fn recipient(reply: &RelayReply) -> String {
 
 /// The notification of a message that could not be delivered.
 fn notification(reply: &RelayReply, failure: &LatchFailure) -> Checked<Vec<u8>> {
-    let recipient = add_security_latch(recipient(reply).as_bytes(), failure.tags())?;
+    let field = SecurityLatchField::try_new(failure.tags())?;
+    let recipient = recipient(reply);
+    let recipient = DeliveryStatusBlock::new(recipient.as_bytes()).with_security_latch(&field)?;
     let message = b"Reporting-MTA: dns; relay.example.org\r\nArrival-Date: Mon, 24 Nov 2014 00:00:00 +0000\r\n\r\n";
     let fields = [message, &recipient[..]].concat();
     let text = format!("Your message to {TO} could not be delivered: {failure}.\r\n");
@@ -198,20 +205,18 @@ pub(super) async fn refuses() -> Checked {
         same("tags", failure.tags(), tags)?;
         let notification = notification(&reply, &failure)?;
         let status = status_of(&notification)?;
-        let blocks: Vec<_> = delivery_status_blocks(&status).collect();
+        let blocks: Vec<_> = DeliveryStatusBlock::of_body(&status).collect();
         let [message, of_recipient] = blocks.as_slice() else {
             return Err(Failure::new(format!("{} blocks", blocks.len())));
         };
-        same("of the message", security_latch_of(message)?, None)?;
-        same(
-            "of the recipient",
-            security_latch_of(of_recipient)?.as_deref(),
-            Some(tags),
-        )?;
+        same("of the message", message.security_latch()?, None)?;
+        let field = of_recipient.security_latch()?;
+        let found = field.as_ref().map(SecurityLatchField::tags);
+        same("of the recipient", found, Some(tags))?;
         let before = recipient(&reply);
         same(
             "the others",
-            of_recipient.starts_with(before.as_bytes()),
+            of_recipient.as_bytes().starts_with(before.as_bytes()),
             true,
         )?;
     }
@@ -233,7 +238,7 @@ pub(super) async fn without_latch() -> Checked {
         (
             Certificate::AnotherName,
             DaneVerdict::NoRecords,
-            "the certificate is of another name",
+            "the certificate has another name",
         ),
         (
             Certificate::Good,
@@ -302,8 +307,8 @@ pub(super) async fn python(root: &Path) -> Checked {
         let latched: Result<Vec<_>, _> = tags.iter().map(|tag| SecurityTag::parse(tag)).collect();
         let latched = latched?.into_iter().map(SecurityTag::into_owned);
         let record = LatchRecord::preset(deep_latch::Host::try_new(HOST)?, latched);
-        let (_, step) = deep_latch::LatchSession::begin(record, deep_latch::Facilities::new());
-        let deep_latch::Outcome::Refuse(failure) = step.outcome else {
+        let session = deep_latch::LatchSession::try_new(record, deep_latch::Facilities::new());
+        let Err(failure) = session else {
             return Err(Failure::new("not refused"));
         };
         let detail = SecurityDetail::OTHER;

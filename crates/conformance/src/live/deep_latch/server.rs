@@ -7,8 +7,10 @@ use std::{
 };
 
 use deep_latch::{
-    Advertisement, Answer, ClientReport, CommandReader, Host, IdCommand, MailProtocol, Received,
-    ReceivedReport, ReportSink, TlsField,
+    Advertisement, ClientReport, Host, MailProtocol,
+    imap::{CommandReader, IdCommand, Received},
+    reports::{ReceivedReport, ReportSink},
+    server::{Answer, ReplyCodes, TlsField},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -117,7 +119,7 @@ impl Server {
         let Some(acceptor) = acceptor else {
             return Err(Failure::new("STARTTLS, which was not offered"));
         };
-        // What came before TLS is nothing to go by.
+        // Octets that arrive before TLS are not trusted.
         if wire.has_more() {
             return Err(Failure::new("octets after STARTTLS, before TLS"));
         }
@@ -221,8 +223,8 @@ impl Server {
                 "STARTTLS" if starttls => Ok(("220 go ahead\r\n".to_owned(), Next::StartTls)),
                 "CLIENT" => {
                     let line = line.as_bytes();
-                    let answer =
-                        advertisement.and_then(|it| it.answer_client(line, self.tls_field, false));
+                    let answer = advertisement
+                        .and_then(|it| it.answer_client(line, self.tls_field, ReplyCodes::Basic));
                     match answer {
                         Some(answer) => self.reported(heard, answer).await,
                         None => said("500 unknown\r\n"),
@@ -304,7 +306,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 return Ok(command);
             }
             let mut octets = [0; 1024];
-            // A client that refuses does not take leave of each protocol.
+            // A client that refuses does not end each protocol with its own command.
             let length = self.stream.read(&mut octets).await.unwrap_or(0);
             if length == 0 {
                 return Ok(None);
@@ -338,7 +340,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Next::Close => break,
             }
         }
-        // Section 4.4: TLS takes leave before the connection ends.
+        // Section 4.4: TLS is closed before the connection ends.
         let _ = self.stream.shutdown().await;
         Ok(false)
     }

@@ -4,10 +4,13 @@
 use std::sync::Arc;
 
 use deep_latch::{
-    Account, CertificateFailure, CertificateFault, Client, ClientEvent, ClientOptions, Facilities,
-    Host, ImapClient, LatchConnector, LatchFailure, LatchRecord, LatchSession, LatchStore,
-    MailProtocol, MailStream, MemoryLatchStore, OnCertificateFailure, Pause, PopClient, Rewound,
-    RunError, SecurityTag, SmtpClient, TlsStart,
+    Facilities, Host, ImapClient, LatchRecord, LatchSession, MailProtocol, PopClient, SecurityTag,
+    SmtpClient,
+    client::{Client, ClientEvent, ClientOptions, TlsStart},
+    connection::{LatchConnector, MailStream, Pause, Rewound, RunError},
+    failure::{CertificateFailure, CertificateFault, LatchFailure},
+    store::{Account, LatchStore, MemoryLatchStore},
+    verifier::OnCertificateFailure,
 };
 use rustls::{ClientConfig, client::WebPkiServerVerifier, crypto::ring};
 use test_support::pki::{self, Authority};
@@ -160,7 +163,10 @@ impl Machine {
     }
 
     pub(super) async fn session(&self) -> Checked<LatchSession> {
-        Ok(LatchSession::begin(self.record().await?, self.facilities.clone()).0)
+        Ok(LatchSession::try_new(
+            self.record().await?,
+            self.facilities.clone(),
+        )?)
     }
 
     fn options(&self) -> ClientOptions {
@@ -189,7 +195,7 @@ impl Machine {
         }
     }
 
-    async fn run<P: deep_latch::Protocol>(
+    async fn run<P: deep_latch::client::Protocol>(
         &self,
         mut client: Client<P>,
         tcp: TcpStream,

@@ -3,9 +3,12 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use deep_latch::{
-    Account, Action, Client, ClientEvent, ClientOptions, Facilities, Host, ImapClient,
-    LatchConnector, LatchFailure, LatchSession, LatchStore, Login, MailStream, MemoryLatchStore,
-    Pause, PopClient, Protocol, Rewound, RunError, SmtpClient, TlsStart, run,
+    Facilities, Host, ImapClient, LatchSession, PopClient, SmtpClient,
+    client::{Client, ClientEvent, ClientOptions, Protocol, TlsStart},
+    connection::{LatchConnector, MailStream, Pause, Rewound, RunError},
+    facts::Login,
+    failure::{Action, LatchFailure},
+    store::{Account, LatchStore, MemoryLatchStore},
 };
 use rustls::{client::WebPkiServerVerifier, crypto::ring};
 use tokio::{
@@ -74,7 +77,7 @@ impl Agent {
             .store
             .load(&self.account, &Host::try_new(HOST)?)
             .await?;
-        let (session, _) = LatchSession::begin(record, Facilities::new());
+        let session = LatchSession::try_new(record, Facilities::new())?;
         let options = ClientOptions {
             tls,
             name: Some("demo_mail".to_owned()),
@@ -115,7 +118,7 @@ impl Agent {
             (Ok((Pause::LogIn, mut stream)), Some(login)) => {
                 log_in(&mut stream, login).await?;
                 client.logged_in(Login::Done);
-                let pause = run(&mut client, &mut stream, store, account).await?;
+                let pause = client.run(&mut stream, store, account).await?;
                 same("after login", pause, Pause::Ready)?;
                 Ok(())
             }

@@ -73,7 +73,7 @@ impl Nginx {
             starttls,
             ..
         } = setup;
-        // What an attacker's server would be willing to speak, OpenSSL is unwilling to.
+        // OpenSSL must be configured to negotiate versions that an attacker's server would accept.
         let ciphers = match protocols.contains("TLSv1.2") {
             true => "HIGH",
             false => "ALL:@SECLEVEL=0",

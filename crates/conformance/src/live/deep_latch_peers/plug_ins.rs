@@ -41,7 +41,7 @@ pub(super) fn no_aiosmtpd(root: &Path) -> Option<String> {
 pub(super) fn built(root: &Path) -> Result<(), String> {
     let output = cargo(root)
         .args(["build", "--quiet", "-p", "deep-latch", "--examples"])
-        .args(["--features", "async-imap,lettre,serde"])
+        .args(["--features", "async-imap,file-store,lettre"])
         .output()
         .map_err(|error| error.to_string())?;
     match output.status.success() {

@@ -7,9 +7,11 @@ use http::{HeaderMap, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring};
 use tokenbind_http::{
-    Client, ClientBinding, ClientOptions, ClientState, Disclosed, Disclosure,
-    HttpsTokenBindingConnector, Key, KeyStore, MemoryKeyStore, Origin, Permission, RequestOptions,
-    ScopeRule, TokenBindingConnector, client_config,
+    client::{self, Disclosed, HttpClient, HttpsConnector, RequestOptions},
+    federation::{Disclosure, Permission},
+    keys::{Key, KeyStore, MemoryKeyStore},
+    origin::{Origin, ScopeRule},
+    tls::client_config,
 };
 use tokenbind_wire::{
     KeyParameters, PointEncoding, TokenBindingAlpn, TokenBindingId, TokenBindingType,
@@ -25,8 +27,8 @@ use crate::live::outcome::{Checked, Failure};
 /// A user agent.
 pub(super) struct Agent {
     pub(super) keys: Arc<MemoryKeyStore>,
-    pub(super) state: Arc<ClientState>,
-    pub(super) client: Client,
+    pub(super) state: Arc<client::State>,
+    pub(super) client: HttpClient,
     config: Arc<ClientConfig>,
 }
 
@@ -38,7 +40,7 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     pub(super) disclosure: Option<Disclosure>,
     /// The connection it came over.
-    pub(super) binding: Arc<ClientBinding>,
+    pub(super) binding: Arc<client::Connection>,
 }
 
 impl Agent {
@@ -50,13 +52,13 @@ impl Agent {
     /// One with this configuration and these keys.
     pub(super) fn with(config: ClientConfig, keys: Arc<MemoryKeyStore>) -> Self {
         let config = Arc::new(config);
-        let state = ClientState::new(keys.clone(), ClientOptions::default());
+        let state = client::State::new(keys.clone(), client::Options::default());
         let state = Arc::new(state);
-        let tls = TokenBindingConnector::new(config.clone(), state.clone());
+        let tls = client::Connector::new(config.clone(), state.clone());
         Self {
             keys,
             state,
-            client: Client::new(HttpsTokenBindingConnector::new(tls)),
+            client: HttpClient::new(HttpsConnector::new(tls)),
             config,
         }
     }
@@ -124,7 +126,7 @@ impl Agent {
     pub(super) async fn connect(&self, site: &Site) -> Checked<Raw> {
         let stream = TcpStream::connect(("127.0.0.1", site.port())).await?;
         stream.set_nodelay(true)?;
-        let tls = TokenBindingConnector::new(self.config.clone(), self.state.clone());
+        let tls = client::Connector::new(self.config.clone(), self.state.clone());
         Ok(Raw::new(tls.connect(site.origin().clone(), stream).await?))
     }
 }
@@ -155,7 +157,7 @@ impl Answer {
 }
 
 /// The `tls_unique` of a client's connection, in hex.
-pub(super) fn tls_unique(binding: &ClientBinding) -> Checked<String> {
+pub(super) fn tls_unique(binding: &client::Connection) -> Checked<String> {
     let session = binding.session();
     let session = session.ok_or_else(|| Failure::new("Token Binding was not negotiated"))?;
     Ok(hex::encode(session.tls_unique.as_bytes()))

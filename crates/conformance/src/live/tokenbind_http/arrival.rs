@@ -2,7 +2,7 @@
 //! was negotiated, and a message in a trailer is not accepted.
 
 use axum::{Router, body::Body, routing::any};
-use tokenbind_http::{RefusalKind, ServerOptions};
+use tokenbind_http::server;
 use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
 
 use super::{
@@ -29,9 +29,9 @@ pub(super) async fn order() -> Checked {
         for allow_later_requests_without_header in [false, true] {
             let setup = Setup {
                 adapter,
-                options: ServerOptions {
+                options: server::Options {
                     allow_later_requests_without_header,
-                    ..ServerOptions::default()
+                    ..server::Options::default()
                 },
                 ..Setup::new(h2)
             };
@@ -56,7 +56,7 @@ pub(super) async fn order() -> Checked {
     }
     passed(format!(
         "HTTP/2, {TRIES} times each: a request without or with a bad header and a good one in one record; \
-         neither is answered; serve_connection, TokenBindingServer"
+         neither is answered; serve_connection, Server"
     ))
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn protocol() -> Checked {
     }
     passed(
         "HTTP/2 on http/1.1_tb_p256 and HTTP/1.1 on h2_tb_p256, each with a good header: the connection \
-         ends; serve_connection, TokenBindingServer",
+         ends; serve_connection, Server",
     )
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn trailer() -> Checked {
                 if terminates {
                     raw.terminated().await?;
                     let kinds: Vec<_> = site.refusals().iter().map(|it| it.kind()).collect();
-                    same("refusals", kinds, [RefusalKind::Trailer])?;
+                    same("refusals", kinds, [server::TerminateKind::Trailer])?;
                 } else {
                     same("status", raw.response().await?.status, 200)?;
                     same("refusals", site.refusals(), [])?;
@@ -126,12 +126,12 @@ pub(super) async fn trailer() -> Checked {
         raw.get("/", &[("token-binding", b"AAAA")]).await?;
         raw.terminated().await?;
         let kinds: Vec<_> = site.refusals().iter().map(|it| it.kind()).collect();
-        let not_negotiated = RefusalKind::Message(TerminateKind::NotNegotiated);
+        let not_negotiated = server::TerminateKind::Message(TerminateKind::NotNegotiated);
         same("refusals", kinds, [not_negotiated])?;
         same("requests seen", site.seen(), [])?;
     }
     passed(
         "a Token-Binding field in a trailer, negotiated or not: the connection ends without an answer once \
-         the application reads it; other trailers pass; serve_connection, TokenBindingServer",
+         the application reads it; other trailers pass; serve_connection, Server",
     )
 }

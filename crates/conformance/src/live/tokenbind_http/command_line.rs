@@ -3,7 +3,7 @@
 use std::{io::ErrorKind, process::Stdio, time::Duration};
 
 use axum::{Router, routing::get};
-use tokenbind_http::RefusalKind;
+use tokenbind_http::server;
 use tokenbind_wire::TerminateKind;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
@@ -76,7 +76,11 @@ fn looked_at(site: &Site, requests: usize, refusals: &[TerminateKind]) -> Checke
         .iter()
         .map(|refusal| refusal.kind())
         .collect();
-    let expected: Vec<_> = refusals.iter().copied().map(RefusalKind::Message).collect();
+    let expected: Vec<_> = refusals
+        .iter()
+        .copied()
+        .map(server::TerminateKind::Message)
+        .collect();
     same("refusals", kinds, expected)
 }
 
@@ -160,7 +164,7 @@ pub(super) async fn s_client() -> Checked {
     passed(
         "negotiates h2_tb_p256 and http/1.1_tb_rsa2048 under TLS 1.2, where a request without a header \
          is not answered; gets http/1.1 and an answer if it offers no other or under TLS 1.3; serve_connection and \
-         TokenBindingServer",
+         Server",
     )
 }
 
@@ -196,6 +200,6 @@ pub(super) async fn curl() -> Checked {
         }
     }
     passed(
-        "HTTP/1.1 and HTTP/2, TLS 1.2 and 1.3: served; with a header: no answer; serve_connection and TokenBindingServer",
+        "HTTP/1.1 and HTTP/2, TLS 1.2 and 1.3: served; with a header: no answer; serve_connection and Server",
     )
 }

@@ -86,7 +86,7 @@ pub(super) async fn full(alpn: TokenBindingAlpn) -> Checked {
     }
     passed(format!(
         "{}: requests with 0 to {BODY_BYTES} bytes, three on one connection; key and tls_unique alike \
-         on both sides, two agents have two keys; serve_connection, TokenBindingServer",
+         on both sides, two agents have two keys; serve_connection, Server",
         alpn.as_str()
     ))
 }
@@ -110,7 +110,7 @@ pub(super) async fn resumed(alpn: TokenBindingAlpn) -> Checked {
             .map_err(|failure| failure.of(&what))?;
     }
     passed(format!(
-        "{}: resumed by session id and by ticket, serve_connection and TokenBindingServer; tls_unique alike on both sides and \
+        "{}: resumed by session id and by ticket, serve_connection and Server; tls_unique alike on both sides and \
          new on each connection; the same key",
         alpn.as_str()
     ))
@@ -128,7 +128,7 @@ async fn resume(alpn: TokenBindingAlpn, setup: &Setup) -> Checked<()> {
         uniques.push(unique);
         agent.client.close_idle();
     }
-    // On one that was opened by hand the client's kind of handshake can be looked at.
+    // A connection that was opened by hand shows the kind of the client's handshake.
     let mut raw = agent.connect(&site).await?;
     same("identifier", raw.alpn().as_deref(), Some(alpn.as_str()))?;
     same("handshake", raw.handshake(), Some(Resumed))?;

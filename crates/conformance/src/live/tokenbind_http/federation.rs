@@ -13,8 +13,10 @@ use http::{StatusCode, header::AUTHORIZATION, header::LOCATION};
 use http_body_util::{BodyExt, Full};
 use test_support::keys::VerifyWith;
 use tokenbind_http::{
-    Disclosed, Disclosure, INCLUDE_REFERER_TOKEN_BINDING_ID, ProvidedTokenBinding,
-    ReferredTokenBinding, TokenToIssue, UnboundReason, WithheldReason, token_to_issue,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::Disclosed,
+    federation::{Disclosure, TokenToIssue, UnboundReason, WithheldReason},
+    header::INCLUDE_REFERER_TOKEN_BINDING_ID,
 };
 use tokenbind_wire::{
     KeyParameters, P256Key, RustCrypto, TokenBindingAlpn,
@@ -87,7 +89,7 @@ async fn session(request: Request) -> String {
 fn provider(to: String) -> Router {
     let permitting = to.clone();
     let issue = |request: Request| async move {
-        match token_to_issue(request.extensions().get::<ReferredTokenBinding>()) {
+        match TokenToIssue::from_referred(request.extensions().get::<ReferredTokenBinding>()) {
             TokenToIssue::BoundTo(id) => format!("bound:{}", hex::encode(id.view().key_id())),
             TokenToIssue::Unbound(UnboundReason::NotReferred) => "unbound:not-referred".to_owned(),
             TokenToIssue::Unbound(UnboundReason::UnsupportedAlgorithm(algorithm)) => format!(
@@ -351,7 +353,7 @@ async fn unsupported(of_provider: TokenBindingAlpn) -> Checked<()> {
     let ids = (provided.clone(), Some("unsupported 4.1".to_owned()));
     same("RSA", issued(&issuer)?, ids)?;
 
-    // By hand: the key behind the algorithm cannot be read, or can and is not understood.
+    // By hand: the key after the algorithm cannot be read, or can be read and is not supported.
     let other = P256Key::generate()?;
     let key = forge::key_id(&other)?;
     let unreadable = forge::binding(REFERRED, &[4, 9, 1, 2, 3, 4, 5], &[0; 64], &[]);

@@ -1,7 +1,7 @@
 //! Token Binding messages put together by hand, octet by octet
 //! (draft-popov-token-binding-00 section 4), right or wrong.
 
-use tokenbind_http::{ClientBinding, encode_header};
+use tokenbind_http::{client, header};
 use tokenbind_wire::{PublicKey, Sign, SignatureEncoding, SignedOctets};
 
 use crate::live::outcome::{Checked, Failure};
@@ -31,7 +31,7 @@ pub(super) struct Forge {
 }
 
 impl Forge {
-    pub(super) fn new(binding: &ClientBinding) -> Checked<Self> {
+    pub(super) fn new(binding: &client::Connection) -> Checked<Self> {
         let session = binding.session();
         let session = session.ok_or_else(|| Failure::new("Token Binding was not negotiated"))?;
         let octets = session.tls_unique.signed_octets();
@@ -103,7 +103,7 @@ pub(super) fn message<B: AsRef<[u8]>>(bindings: &[B]) -> Vec<u8> {
 
 /// The header's value for a message.
 pub(super) fn header(message: &[u8]) -> Vec<u8> {
-    encode_header(message).into_bytes()
+    header::encode(message).into_bytes()
 }
 
 /// `opaque item<0..2^8-1>`.

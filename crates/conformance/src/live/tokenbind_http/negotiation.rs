@@ -10,7 +10,7 @@ use rustls::{
     pki_types::ServerName,
     version::{TLS12, TLS13},
 };
-use tokenbind_http::{RefusalKind, VersionPreference, capturing};
+use tokenbind_http::{server, tls::VersionPreference, tls_unique::capturing};
 use tokenbind_wire::{KeyParameters, P256Key, TerminateKind, TokenBindingAlpn};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -64,7 +64,7 @@ async fn served_without(agent: &Agent, site: &Site, expected: Negotiated<'_>) ->
         .iter()
         .map(|refusal| refusal.kind())
         .collect();
-    let kind = RefusalKind::Message(TerminateKind::NotNegotiated);
+    let kind = server::TerminateKind::Message(TerminateKind::NotNegotiated);
     same("refusals", refusals, [kind])?;
     same("requests seen", site.seen(), [])
 }
@@ -173,7 +173,7 @@ pub(super) async fn not_negotiated() -> Checked {
     passed(
         "TLS 1.3 only, policy for TLS 1.3, no identifier in common, client or server without any, \
          ClientHello without Extended Master Secret: served without; a header all the same: \
-         terminated; the policies decide only for clients that can do both; serve_connection, TokenBindingServer",
+         terminated; the policies decide only for clients that can do both; serve_connection, Server",
     )
 }
 

@@ -6,7 +6,7 @@ use axum::{Router, routing::get};
 use http::Version;
 use http_body_util::{BodyExt, Full};
 use rustls::HandshakeKind;
-use tokenbind_http::{RefusalKind, RequestError};
+use tokenbind_http::{client::RequestError, server};
 use tokenbind_wire::{ApplicationProtocol, TerminateKind, TokenBindingAlpn};
 
 use super::{
@@ -111,7 +111,7 @@ pub(super) async fn their_client(root: &Path, alpn: TokenBindingAlpn) -> Checked
         }
     }
     passed(format!(
-        "{}: full, resumed by session id and by ticket, serve_connection and TokenBindingServer; one message again, and new ones \
+        "{}: full, resumed by session id and by ticket, serve_connection and Server; one message again, and new ones \
          of the same key; key and tls_unique alike on both sides",
         alpn.as_str()
     ))
@@ -156,9 +156,9 @@ pub(super) async fn their_client_is_terminated(root: &Path) -> Checked {
     if let Some(missing) = missing(root, &[H2]) {
         return Ok(Live::Skipped(missing));
     }
-    let missing_first = RefusalKind::Message(TerminateKind::MissingMessage);
-    let foreign = RefusalKind::Message(TerminateKind::SignatureInvalid);
-    let missing_later = RefusalKind::MissingInLaterRequest;
+    let missing_first = server::TerminateKind::Message(TerminateKind::MissingMessage);
+    let foreign = server::TerminateKind::Message(TerminateKind::SignatureInvalid);
+    let missing_later = server::TerminateKind::MissingInLaterRequest;
     let cases = [
         (vec!["none"], missing_first),
         (vec!["foreign"], foreign),
@@ -234,12 +234,12 @@ pub(super) async fn their_client_without(root: &Path, tls: &str, ems: bool) -> C
             .iter()
             .map(|refusal| refusal.kind())
             .collect();
-        let kind = RefusalKind::Message(TerminateKind::NotNegotiated);
+        let kind = server::TerminateKind::Message(TerminateKind::NotNegotiated);
         same("refusals", refusals, [kind])?;
     }
     passed(
         "offers http/1.1_tb_p256 and gets http/1.1: served without; a header all the same: terminated; \
-         serve_connection and TokenBindingServer",
+         serve_connection and Server",
     )
 }
 
@@ -367,7 +367,7 @@ pub(super) async fn their_server_breaks_the_rules(root: &Path) -> Checked {
         (
             "without Extended Master Secret",
             without_ems,
-            "token binding needs extended master secret, which is not in use",
+            "token binding needs extended master secret, which the connection lacks",
         ),
         (
             "under TLS 1.3",

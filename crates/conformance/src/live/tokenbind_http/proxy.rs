@@ -6,7 +6,7 @@ use axum::{Router, body::Body, extract::Request, response::IntoResponse, routing
 use http::{HeaderMap, StatusCode, Uri};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokenbind_http::{
-    TokenBindings, encode_header,
+    TokenBindings, header,
     proxy::{forward, strip},
 };
 use tokenbind_wire::{P256Key, TokenBindingAlpn};
@@ -30,7 +30,7 @@ async fn backend_server() -> Checked<(Uri, Arc<Mutex<Vec<Told>>>)> {
     let app = Router::new().fallback(any(move |headers: HeaderMap| async move {
         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
         told.push(about_token_binding(&headers));
-        // What a backend says in these names is not for the client.
+        // A backend's fields of these names do not reach the client.
         [("sec-provided-token-binding-id", "from the backend")]
     }));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -65,7 +65,7 @@ fn reverse_proxy(backend: Uri) -> Router {
         }
         let passed_on = passed_on.body(request.into_body()).unwrap_or_default();
         match client.request(passed_on).await {
-            // Nobody asked for another protocol.
+            // The client did not ask for another protocol.
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 StatusCode::BAD_GATEWAY.into_response()
             }
@@ -103,8 +103,8 @@ pub(super) async fn backend() -> Checked {
         let provided = forge::id(PROVIDED, &*own)?;
         let other = P256Key::generate()?;
         let name = |name: &str, value: String| (name.to_owned(), value);
-        let provided = name("sec-provided-token-binding-id", encode_header(&provided));
-        let referred = encode_header(&forge::id(REFERRED, &other)?);
+        let provided = name("sec-provided-token-binding-id", header::encode(&provided));
+        let referred = header::encode(&forge::id(REFERRED, &other)?);
         let referred = name("sec-referred-token-binding-id", referred);
         let unsupported = "4.9".to_owned();
         let unsupported = name("sec-unsupported-referred-token-binding", unsupported);

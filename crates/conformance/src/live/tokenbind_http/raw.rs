@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rustls::{HandshakeKind, ProtocolVersion};
-use tokenbind_http::{ClientBinding, ClientState, ConnectedStream};
+use tokenbind_http::client;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -32,7 +32,7 @@ const ACK: u8 = 1;
 /// A connection.
 pub(super) struct Raw {
     stream: TlsStream<TcpStream>,
-    binding: Arc<ClientBinding>,
+    binding: Arc<client::Connection>,
     http2: bool,
     /// HTTP/2: the next stream; 1 before anything was sent.
     next_stream: u32,
@@ -60,11 +60,11 @@ pub(super) struct Response {
 }
 
 impl Raw {
-    pub(super) fn new(connected: ConnectedStream<TcpStream>) -> Self {
+    pub(super) fn new(connected: client::Stream<TcpStream>) -> Self {
         Self {
             http2: connected.is_http2(),
             stream: connected.stream,
-            binding: connected.binding,
+            binding: connected.connection,
             next_stream: 1,
             received: Vec::new(),
         }
@@ -83,12 +83,12 @@ impl Raw {
         self.stream.get_ref().1.protocol_version()
     }
 
-    pub(super) const fn binding(&self) -> &Arc<ClientBinding> {
+    pub(super) const fn binding(&self) -> &Arc<client::Connection> {
         &self.binding
     }
 
     /// The header that the client's own state writes for this connection.
-    pub(super) fn header(&self, state: &ClientState) -> Checked<Vec<u8>> {
+    pub(super) fn header(&self, state: &client::State) -> Checked<Vec<u8>> {
         let header = self.binding.header(state, None)?.value;
         let header = header.ok_or_else(|| Failure::new("Token Binding was not negotiated"))?;
         Ok(header.as_bytes().to_vec())

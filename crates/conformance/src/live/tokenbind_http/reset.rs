@@ -8,7 +8,10 @@ use std::{
 use axum::{Router, routing::get};
 use http_body_util::Full;
 use tokenbind_http::{
-    ClearCookies, ClientError, Disclosure, KeyStoreError, Origin, Reset, WithheldReason,
+    client::{ClearCookies, ClientError},
+    federation::{Disclosure, WithheldReason},
+    keys::{KeyStoreError, Reset},
+    origin::Origin,
 };
 use tokenbind_wire::TokenBindingAlpn;
 

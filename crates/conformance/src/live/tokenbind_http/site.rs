@@ -16,9 +16,10 @@ use http::{Extensions, Version};
 use rustls::{HandshakeKind, ServerConfig, crypto::ring};
 use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
-    Origin, ProvidedTokenBinding, ReferredTokenBinding, Refusal, ServerConfigs, ServerOptions,
-    TokenBindingAcceptor, TokenBindingConnection, TokenBindingPeer, TokenBindingServer,
-    VersionPreference, serve_connection,
+    ProvidedTokenBinding, ReferredTokenBinding,
+    origin::Origin,
+    server::{self, serve_connection},
+    tls::{ServerConfigs, VersionPreference},
 };
 use tokenbind_wire::{TokenBindingAlpn, Verify};
 use tokio::{net::TcpListener, task::AbortHandle, time::sleep};
@@ -37,7 +38,7 @@ pub(super) static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {
 pub(super) enum Adapter {
     /// `serve_connection`, called by the site's own accept loop.
     Connection,
-    /// `TokenBindingServer`.
+    /// `server::Server`.
     Server,
 }
 
@@ -52,14 +53,14 @@ pub(super) enum Resumption {
     Tickets,
 }
 
-/// The configuration of a site.
+/// The setup of a site.
 #[derive(Clone)]
 pub(super) struct Setup {
     pub(super) alpn: Vec<TokenBindingAlpn>,
     pub(super) preference: VersionPreference,
     pub(super) resumption: Resumption,
     pub(super) adapter: Adapter,
-    pub(super) options: ServerOptions,
+    pub(super) options: server::Options,
     pub(super) verifier: Option<Arc<dyn Verify + Send + Sync>>,
 }
 
@@ -70,13 +71,13 @@ impl Default for Setup {
             preference: VersionPreference::default(),
             resumption: Resumption::SessionIds,
             adapter: Adapter::Connection,
-            options: ServerOptions::default(),
+            options: server::Options::default(),
             verifier: None,
         }
     }
 }
 
-/// The application's view of a request. Identifiers and `tls_unique` in hex.
+/// A request as the application received it. Identifiers and `tls_unique` are in hex.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) path: String,
@@ -86,11 +87,11 @@ pub(super) struct Seen {
     pub(super) tls_unique: Option<String>,
 }
 
-/// The events of a site so far.
+/// The record of a site so far.
 #[derive(Default)]
 pub(super) struct Log {
     seen: Mutex<Vec<Seen>>,
-    refusals: Mutex<Vec<Refusal>>,
+    refusals: Mutex<Vec<server::TerminateReason>>,
     handshakes: Mutex<Vec<Option<HandshakeKind>>>,
 }
 
@@ -111,7 +112,7 @@ impl Setup {
         }
     }
 
-    pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<TokenBindingAcceptor> {
+    pub(super) fn acceptor(&self, log: &Arc<Log>) -> Checked<server::Acceptor> {
         let provider = ring::default_provider();
         let finish = |builder: rustls::ConfigBuilder<ServerConfig, _>| {
             let mut config = builder
@@ -124,7 +125,7 @@ impl Setup {
         };
         let configs = ServerConfigs::build(provider, &self.alpn, self.preference, finish)?;
         let log = log.clone();
-        let acceptor = TokenBindingAcceptor::new(configs)
+        let acceptor = server::Acceptor::new(configs)
             .with_options(self.options)
             .on_terminate(move |refusal| locked(&log.refusals).push(refusal));
         Ok(match &self.verifier {
@@ -145,7 +146,7 @@ impl Setup {
                 tokio::spawn(serve_by_hand(listener, acceptor, app, log.clone()))
             }
             Adapter::Server => {
-                let server = TokenBindingServer::new(acceptor);
+                let server = server::Server::new(acceptor);
                 tokio::spawn(async move { server.serve(listener, app).await })
             }
         };
@@ -162,7 +163,7 @@ impl Setup {
 
 async fn serve_by_hand(
     listener: TcpListener,
-    acceptor: TokenBindingAcceptor,
+    acceptor: server::Acceptor,
     app: Router,
     log: Arc<Log>,
 ) {
@@ -190,7 +191,7 @@ async fn record(State(log): State<Arc<Log>>, request: Request, next: Next) -> Re
         provided: provided(extensions),
         referred: extensions.get().map(referred),
         tls_unique: connection(extensions)
-            .and_then(TokenBindingConnection::session)
+            .and_then(server::Connection::session)
             .map(|session| hex::encode(session.tls_unique.as_bytes())),
     };
     locked(&log.seen).push(seen);
@@ -211,8 +212,8 @@ fn referred(referred: &ReferredTokenBinding) -> String {
     }
 }
 
-fn connection(extensions: &Extensions) -> Option<&TokenBindingConnection> {
-    let peer = extensions.get::<TokenBindingPeer>();
+fn connection(extensions: &Extensions) -> Option<&server::Connection> {
+    let peer = extensions.get::<server::Peer>();
     peer.map(|peer| &peer.connection)
         .or_else(|| extensions.get())
 }
@@ -230,7 +231,7 @@ impl Site {
         &self.origin
     }
 
-    /// Returns the requests that the application saw since the last call.
+    /// Returns the requests that the application received since the last call.
     pub(super) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut locked(&self.log.seen))
     }
@@ -248,8 +249,8 @@ impl Site {
         self.seen()
     }
 
-    /// Returns the refusals of connections that were terminated since the last call.
-    pub(super) fn refusals(&self) -> Vec<Refusal> {
+    /// Returns the reasons of connections that were terminated since the last call.
+    pub(super) fn refusals(&self) -> Vec<server::TerminateReason> {
         std::mem::take(&mut locked(&self.log.refusals))
     }
 

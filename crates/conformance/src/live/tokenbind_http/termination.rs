@@ -1,11 +1,11 @@
-//! Each reason to terminate a connection, over a connection of its own: the connection ends immediately, no request
-//! is answered, and the server is given the reason.
+//! Every reason to terminate a connection, each over a connection of its own: the connection ends at
+//! once, no request is answered, and the server learns the reason.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Router, routing::get};
 use test_support::keys::VerifyWith;
-use tokenbind_http::{HeaderErrorKind, RefusalKind, ServerOptions};
+use tokenbind_http::{header::HeaderErrorKind, server};
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, ErrorKind, KeyParameters, Limits, P256Key, Sign,
     SignatureInvalid, TerminateKind, TokenBindingAlpn,
@@ -85,10 +85,10 @@ const KINDS: [&str; 36] = [
 /// Over HTTP/2 hyper's own limit of all headers is lower.
 const TOO_LONG: &str = "header/too-long";
 
-fn name(kind: RefusalKind) -> String {
+fn name(kind: server::TerminateKind) -> String {
     match kind {
-        RefusalKind::Header(kind) => format!("header/{}", kind.name()),
-        RefusalKind::Message(TerminateKind::Malformed(kind)) => {
+        server::TerminateKind::Header(kind) => format!("header/{}", kind.name()),
+        server::TerminateKind::Message(TerminateKind::Malformed(kind)) => {
             format!("malformed/{}", kind.name())
         }
         kind => kind.name().to_owned(),
@@ -113,7 +113,7 @@ struct Case {
     at: At,
     /// The values of the `Token-Binding` headers of each.
     requests: Vec<Vec<Vec<u8>>>,
-    kind: RefusalKind,
+    kind: server::TerminateKind,
     field: &'static str,
     offset: usize,
 }
@@ -179,10 +179,10 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
 
     // The header.
     for (value, kind, offset) in VALUES {
-        let kind = RefusalKind::Header(*kind);
+        let kind = server::TerminateKind::Header(*kind);
         case(At::Site, vec![vec![value.to_vec()]], kind, HEADER, *offset);
     }
-    let too_long = RefusalKind::Header(HeaderErrorKind::TooLong { actual: 87_385 });
+    let too_long = server::TerminateKind::Header(HeaderErrorKind::TooLong { actual: 87_385 });
     case(
         At::Site,
         vec![vec![vec![b'A'; 87_385]]],
@@ -190,7 +190,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
         HEADER,
         87_384,
     );
-    let duplicate = RefusalKind::Header(HeaderErrorKind::Duplicate);
+    let duplicate = server::TerminateKind::Header(HeaderErrorKind::Duplicate);
     let twice = vec![good.clone(), good.clone()];
     case(At::Site, vec![twice.clone()], duplicate, HEADER, 0);
     case(
@@ -202,11 +202,11 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
     );
 
     // A header too few, or too many.
-    let later = RefusalKind::MissingInLaterRequest;
+    let later = server::TerminateKind::MissingInLaterRequest;
     case(At::Site, vec![vec![good.clone()], vec![]], later, HEADER, 0);
-    let missing = RefusalKind::Message(TerminateKind::MissingMessage);
+    let missing = server::TerminateKind::Message(TerminateKind::MissingMessage);
     case(At::Site, vec![vec![]], missing, MESSAGE, 0);
-    let not_negotiated = RefusalKind::Message(TerminateKind::NotNegotiated);
+    let not_negotiated = server::TerminateKind::Message(TerminateKind::NotNegotiated);
     case(
         At::Plain,
         vec![vec![good.clone()]],
@@ -222,9 +222,9 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
         0,
     );
 
-    // Another key, a key that nobody verifies, signatures of others.
+    // Another key, a key that the verifier does not support, signatures of others.
     let changed = header(&message(&[client.binding(PROVIDED, &client.other)?]));
-    let kind = RefusalKind::ProvidedKeyChanged;
+    let kind = server::TerminateKind::ProvidedKeyChanged;
     case(
         At::Site,
         vec![vec![good.clone()], vec![changed]],
@@ -233,7 +233,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
         0,
     );
     let negotiated = KeyParameters::P256;
-    let kind = RefusalKind::Message(TerminateKind::VerifierUnsupported { negotiated });
+    let kind = server::TerminateKind::Message(TerminateKind::VerifierUnsupported { negotiated });
     case(
         At::Blind,
         vec![vec![good.clone()]],
@@ -243,7 +243,7 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
     );
 
     let mut of_message = |octets: &[u8], kind, field, offset| {
-        let kind = RefusalKind::Message(kind);
+        let kind = server::TerminateKind::Message(kind);
         case(At::Site, vec![vec![header(octets)]], kind, field, offset);
     };
     let key = key_id(&client.key)?;
@@ -420,13 +420,13 @@ fn cases(client: &Client) -> Checked<Vec<Case>> {
     let both = message(&[&provided, &referred]);
     let (limit, actual) = (MESSAGE_BYTES, both.len());
     let kind = TerminateKind::Malformed(ErrorKind::MessageTooLong { limit, actual });
-    let kind = RefusalKind::Message(kind);
+    let kind = server::TerminateKind::Message(kind);
     case(At::Limited, vec![vec![header(&both)]], kind, MESSAGE, limit);
     let extensions = [1, 0, 6, 1, 2, 3, 4, 5, 6];
     let long = message(&[binding(PROVIDED, &key, &der(), &extensions)]);
     let (limit, actual) = (EXTENSION_BYTES, extensions.len());
     let kind = TerminateKind::Malformed(ErrorKind::ExtensionsTooLong { limit, actual });
-    let kind = RefusalKind::Message(kind);
+    let kind = server::TerminateKind::Message(kind);
     let offset = P256_SIGNATURE_AT + der().len() + 2;
     case(
         At::Limited,
@@ -471,9 +471,9 @@ impl Sites {
             limits,
         };
         let limited = Setup {
-            options: ServerOptions {
+            options: server::Options {
                 decode,
-                ..ServerOptions::default()
+                ..server::Options::default()
             },
             ..setup.clone()
         };
@@ -523,7 +523,7 @@ async fn check(site: &Site, mut raw: Raw, case: &Case) -> Checked<()> {
     same("requests seen", site.seen().len(), requests - 1)
 }
 
-/// Sends a good request and three bad ones in one write: the server is given one reason, the first.
+/// Sends a good request and three bad ones in one write: the server learns one reason, the first.
 async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
     let mut raw = agent.connect(site).await?;
     let header = raw.header(&agent.state)?;
@@ -539,7 +539,11 @@ async fn several_at_once(site: &Site, agent: &Agent) -> Checked<()> {
         .map(|refusal| refusal.kind())
         .collect();
     let seen = site.seen_once(1).await.len();
-    same("refusals", refusals, [RefusalKind::MissingInLaterRequest])?;
+    same(
+        "refusals",
+        refusals,
+        [server::TerminateKind::MissingInLaterRequest],
+    )?;
     same("requests seen", seen, 1)
 }
 
@@ -591,7 +595,7 @@ pub(super) async fn reasons() -> Checked {
         same("kinds", kinds, expected)?;
     }
     passed(format!(
-        "{count} cases of all {} kinds over HTTP/1.1 and HTTP/2, serve_connection and TokenBindingServer: each connection ends \
+        "{count} cases of all {} kinds over HTTP/1.1 and HTTP/2, serve_connection and Server: each connection ends \
          without an answer, kind, field and offset reported once",
         KINDS.len()
     ))

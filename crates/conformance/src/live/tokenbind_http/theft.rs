@@ -8,7 +8,7 @@ use std::{
 use axum::{Router, body::Body, extract::Request, response::Response, routing::get};
 use http::header::{COOKIE, SET_COOKIE};
 use rustls::HandshakeKind;
-use tokenbind_http::{ProvidedTokenBinding, RefusalKind};
+use tokenbind_http::{ProvidedTokenBinding, server};
 use tokenbind_wire::{
     TerminateKind, TokenBindingAlpn,
     token::{BearerPolicy, TokenClaim, TokenVerdict},
@@ -94,7 +94,7 @@ fn refused(site: &Site, kind: TerminateKind, field: &str, offset: usize) -> Chec
         .iter()
         .map(|refusal| (refusal.kind(), refusal.field(), refusal.offset()))
         .collect();
-    let expected = [(RefusalKind::Message(kind), field, offset)];
+    let expected = [(server::TerminateKind::Message(kind), field, offset)];
     same("refusals", refusals.as_slice(), expected.as_slice())
 }
 

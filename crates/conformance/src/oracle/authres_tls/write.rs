@@ -419,7 +419,7 @@ fn edited(
         Err(_) if unreadable => return Ok(()),
         other => return Err(format!("{other:?} of {header:?}")),
     };
-    // Comments of no result, beside what a lenient reading passed over, come and go with that.
+    // Comments that belong to no result, next to text that a lenient reading skipped, are removed with that text.
     let clean = header.diagnostics().is_empty();
     let again = |value: &[u8]| again(value, clean);
     let expected = signature(header, clean, keep);
@@ -493,7 +493,7 @@ fn cut_out(
         > 0;
     let none: &[u8] = if all && !mixed { b"; none" } else { b"" };
     let expected = [&before, none, &behind].concat();
-    // Lines that became one too long are folded, and what stood before a last result is trimmed.
+    // Lines that became too long are folded, and white space before a last result is trimmed.
     let is_fws = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
     let squeezed = |bytes: &[u8]| -> Vec<u8> {
         bytes

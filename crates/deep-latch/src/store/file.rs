@@ -1,0 +1,479 @@
+//! A latch store in a file, for one user. The file is replaced as a whole.
+//!
+//! The file has two lines of JSON, each with a line feed at its end:
+//!
+//! ```text
+//! {"format":"deep-latch latches","version":1,"bytes":97,"sha256":"…64 digits…"}
+//! {"alice@example.com":{"imap.example.com":{"latched":"tls-cert tls10","status":"tls10 tls-cert"}}}
+//! ```
+//!
+//! The second line has the accounts, each with its hosts, each with its latched tags in alphabetical order and with a
+//! space between them, and with the status that was recorded last, or `null`. The first line describes the second: its
+//! length in bytes and its SHA-256, in lower-case hexadecimal, both without the line feed. A file that deviates from
+//! this in any byte is refused.
+
+use alloc::{
+    borrow::Cow, boxed::Box, collections::BTreeMap, format, string::String, sync::Arc, vec::Vec,
+};
+use core::{fmt, marker::PhantomData, time::Duration};
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use durable_store::{Lock, Seen, StoreFile};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, Visitor},
+};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    host::Host,
+    latch::LatchRecord,
+    status::DeepStatus,
+    store::{
+        Account, LatchStore, LatchStoreError, LatchStoreErrorKind, StoreFuture,
+        memory::{Records, count, find, first_after},
+    },
+};
+
+const FORMAT: &str = "deep-latch latches";
+const VERSION: u32 = 1;
+
+/// The largest file, in bytes: more than a million hosts. The file is read as a whole.
+pub const MAX_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// The longest first line, in bytes.
+const MAX_HEADER_BYTES: usize = 256;
+
+/// A store of one user's latches in a file.
+///
+/// Several processes may use the file at once: each change takes a lock next to the file (`NAME.lock`), reads the file
+/// again if another process has replaced it, and replaces it as a whole. The change and its directory entry are on the
+/// disk before the call returns. The cost of a change is proportional to the number of hosts, which is small for one
+/// user; for many accounts use `SqliteLatchStore` of the crate `deep-latch-sqlx`.
+///
+/// A symbolic link is resolved once, when the store is opened; lock and file are in the directory of the real file. The
+/// file and its lock are created for their owner only. The file is read only if it is a regular file, belongs to this
+/// user or root, and is not writable for others; other users must have no access to its lock. To back up the store,
+/// copy its file at any time: a reader finds the old or the new content, never a part.
+///
+/// Calls work on the thread that polls them. They wait there for the disk, and for the lock no longer than
+/// [`FileLatchStoreOptions`] allows.
+///
+/// ```
+/// use deep_latch::{
+///     Host, LatchRecord, SecurityTag,
+///     store::{Account, FileLatchStore, LatchStore, LatchStoreErrorKind},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("latches");
+/// let (account, host) = (Account::try_new("alice@example.com")?, Host::try_new("imap.example.com")?);
+/// // When the first account is set up:
+/// let store = FileLatchStore::open_or_create(&path)?;
+/// store.merge(&account, &LatchRecord::preset(host.clone(), [SecurityTag::TLS12])).await?;
+/// // From then on: a lost file is an error, not a store without latches.
+/// let store = FileLatchStore::open(&path)?;
+/// assert!(store.load(&account, &host).await?.is_latched(&SecurityTag::TLS12));
+/// std::fs::remove_file(&path)?;
+/// let error = store.load(&account, &host).await.map_err(|error| error.kind());
+/// assert_eq!(error, Err(LatchStoreErrorKind::Missing));
+/// # Ok(())
+/// # }
+/// ```
+pub struct FileLatchStore {
+    file: StoreFile,
+    options: FileLatchStoreOptions,
+    cached: Mutex<Option<Content>>,
+}
+
+/// The options of a store in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileLatchStoreOptions {
+    /// The time that a change waits for other processes that change the file.
+    pub lock_timeout: Duration,
+}
+
+impl Default for FileLatchStoreOptions {
+    fn default() -> Self {
+        Self {
+            lock_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The content of the file, and the open file: while it is open, no other file gets its inode number.
+struct Content {
+    file: File,
+    seen: Option<Seen>,
+    records: Arc<Records>,
+}
+
+impl FileLatchStore {
+    /// Opens the store in the file at `path`. On a read-only file system loading works, and changes fail.
+    ///
+    /// # Errors
+    /// [`Missing`](LatchStoreErrorKind::Missing) if there is no such file or directory;
+    /// [`Unreadable`](LatchStoreErrorKind::Unreadable) or [`Version`](LatchStoreErrorKind::Version) if it is
+    /// damaged or of another version, never an empty store instead;
+    /// [`Exposed`](LatchStoreErrorKind::Exposed); [`NotDurable`](LatchStoreErrorKind::NotDurable) if the file
+    /// has a second name (a hard link), which would not follow the changes.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, LatchStoreError> {
+        Self::open_with(path, FileLatchStoreOptions::default())
+    }
+
+    /// Opens the store as [`open`](Self::open), with options.
+    ///
+    /// # Errors
+    /// Returns the errors of [`open`](Self::open).
+    pub fn open_with(
+        path: impl AsRef<Path>,
+        options: FileLatchStoreOptions,
+    ) -> Result<Self, LatchStoreError> {
+        let file = StoreFile::resolve(path).map_err(LatchStoreError::from)?;
+        Self::open_file(file, options)
+    }
+
+    /// Opens the store in the file at `path`, and creates a store without latches if there is no file. The directory
+    /// must exist. Use this when the first account is set up only: later, it would not notice that the file was lost.
+    ///
+    /// # Errors
+    /// Returns the errors of [`open`](Self::open), and [`Unavailable`](LatchStoreErrorKind::Unavailable) if the file
+    /// cannot be created. An empty file is damaged, not a new store.
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, LatchStoreError> {
+        Self::open_or_create_with(path, FileLatchStoreOptions::default())
+    }
+
+    /// Opens or creates the store as [`open_or_create`](Self::open_or_create), with options.
+    ///
+    /// # Errors
+    /// Returns the errors of [`open_or_create`](Self::open_or_create).
+    pub fn open_or_create_with(
+        path: impl AsRef<Path>,
+        options: FileLatchStoreOptions,
+    ) -> Result<Self, LatchStoreError> {
+        let failed = LatchStoreError::from;
+        let file = StoreFile::resolve(path).map_err(failed)?;
+        if !file.exists().map_err(failed)? {
+            let lock = file.lock(options.lock_timeout).map_err(failed)?;
+            if !file.exists().map_err(failed)? {
+                write(&file, &lock, &Records::new())?;
+            }
+        }
+        Self::open_file(file, options)
+    }
+
+    fn open_file(file: StoreFile, options: FileLatchStoreOptions) -> Result<Self, LatchStoreError> {
+        let failed = LatchStoreError::from;
+        let store = Self {
+            file,
+            options,
+            cached: Mutex::new(None),
+        };
+        store.records(&mut store.cached())?;
+        store.file.check_single_name().map_err(failed)?;
+        // The process that has the lock removes the leftovers of killed processes when it opens the store.
+        let lock = store.file.lock_to_read(Duration::ZERO);
+        match lock {
+            Ok(Some(lock)) => store.file.remove_leftovers(&lock),
+            Ok(None) => {}
+            Err(error) if error.kind() == durable_store::ErrorKind::Locked => {}
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(store)
+    }
+
+    fn cached(&self) -> MutexGuard<'_, Option<Content>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the present content of the file.
+    fn records(&self, cached: &mut Option<Content>) -> Result<Arc<Records>, LatchStoreError> {
+        let failed = LatchStoreError::from;
+        if let Some(content) = &cached
+            && Seen::is_reliable()
+            && content.seen == Some(Seen::at(&self.file).map_err(failed)?)
+        {
+            return Ok(content.records.clone());
+        }
+        *cached = None;
+        let (file, bytes) = self.file.read(MAX_FILE_BYTES).map_err(failed)?;
+        let seen = Seen::of(&file).ok();
+        let records = decode(&bytes).map_err(|error| error.at(self.file.path()))?;
+        let records = Arc::new(records);
+        *cached = Some(Content {
+            file,
+            seen,
+            records: records.clone(),
+        });
+        Ok(records)
+    }
+
+    /// Reads the file, and replaces it if `change` says so, while no other process does.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Arc<Records>) -> Result<(T, bool), LatchStoreError>,
+    ) -> Result<T, LatchStoreError> {
+        // Loads continue while this waits.
+        let lock = self.file.lock(self.options.lock_timeout);
+        let lock = lock.map_err(LatchStoreError::from)?;
+        let mut cached = self.cached();
+        let mut records = self.records(&mut cached)?;
+        // So that there is one copy of them only, and they are not copied to be changed. If anything
+        // fails from here on, the file is read again.
+        let before = cached.take().map(|content| (content.file, content.seen));
+        let (answer, changed) = change(&mut records)?;
+        let now = if changed {
+            let file = write(&self.file, &lock, &records)?;
+            let seen = Seen::of(&file).ok();
+            Some((file, seen))
+        } else {
+            before
+        };
+        *cached = now.map(|(file, seen)| Content {
+            file,
+            seen,
+            records,
+        });
+        Ok(answer)
+    }
+
+    fn load_now(&self, account: &Account, host: &Host) -> Result<LatchRecord, LatchStoreError> {
+        Ok(find(&*self.records(&mut self.cached())?, account, host))
+    }
+
+    fn merge_now(
+        &self,
+        account: &Account,
+        record: &LatchRecord,
+    ) -> Result<LatchRecord, LatchStoreError> {
+        self.change(|records| {
+            let kept = records
+                .get(account)
+                .and_then(|hosts| hosts.get(record.host()));
+            let merged = find(records, account, record.host()).merged_with(record)?;
+            let changed = kept != Some(&merged);
+            if changed {
+                let hosts = Arc::make_mut(records).entry(account.clone()).or_default();
+                hosts.insert(record.host().clone(), merged.clone());
+            }
+            Ok((merged, changed))
+        })
+    }
+
+    fn delete_now(&self, account: &Account) -> Result<u64, LatchStoreError> {
+        self.change(|records| {
+            let removed = Arc::make_mut(records).remove(account);
+            let changed = removed.is_some();
+            Ok((count(removed), changed))
+        })
+    }
+}
+
+impl LatchStore for FileLatchStore {
+    fn load<'a>(
+        &'a self,
+        account: &'a Account,
+        host: &'a Host,
+    ) -> StoreFuture<'a, Result<LatchRecord, LatchStoreError>> {
+        Box::pin(async move { self.load_now(account, host) })
+    }
+
+    fn merge<'a>(
+        &'a self,
+        account: &'a Account,
+        record: &'a LatchRecord,
+    ) -> StoreFuture<'a, Result<LatchRecord, LatchStoreError>> {
+        Box::pin(async move { self.merge_now(account, record) })
+    }
+
+    fn delete_account<'a>(
+        &'a self,
+        account: &'a Account,
+    ) -> StoreFuture<'a, Result<u64, LatchStoreError>> {
+        Box::pin(async move { self.delete_now(account) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        account: &'a Account,
+        after: Option<&'a Host>,
+    ) -> StoreFuture<'a, Result<Vec<LatchRecord>, LatchStoreError>> {
+        Box::pin(async move {
+            Ok(first_after(
+                &*self.records(&mut self.cached())?,
+                account,
+                after,
+            ))
+        })
+    }
+}
+
+impl fmt::Debug for FileLatchStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileLatchStore").finish_non_exhaustive()
+    }
+}
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    format: Cow<'a, str>,
+    version: u32,
+    bytes: u64,
+    sha256: Cow<'a, str>,
+}
+
+/// The fields that the first lines of all versions have in common.
+#[derive(Deserialize)]
+struct AnyHeader<'a> {
+    #[serde(borrow)]
+    format: Cow<'a, str>,
+    version: u32,
+}
+
+/// The data of a host, as it is written.
+#[derive(Serialize)]
+struct Written<'a> {
+    latched: String,
+    status: Option<&'a str>,
+}
+
+/// The data of a host, as it is read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    latched: String,
+    /// `null` is written, not omitted.
+    #[serde(deserialize_with = "Option::deserialize")]
+    status: Option<String>,
+}
+
+struct Accounts<'a>(&'a Records);
+
+impl Serialize for Accounts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let accounts = self.0.iter();
+        serializer.collect_map(accounts.map(|(account, hosts)| (account.as_str(), Hosts(hosts))))
+    }
+}
+
+struct Hosts<'a>(&'a BTreeMap<Host, LatchRecord>);
+
+impl Serialize for Hosts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(host, record)| {
+            let latched = record.latched_text();
+            let status = record.status().map(DeepStatus::as_str);
+            (host.as_str(), Written { latched, status })
+        }))
+    }
+}
+
+/// An object's members in their order, including repeated ones: a map would keep the last one only.
+struct Members<V>(Vec<(String, V)>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Members<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members_<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Members_<V> {
+            type Value = Vec<(String, V)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
+            }
+        }
+        deserializer
+            .deserialize_map(Members_(PhantomData))
+            .map(Self)
+    }
+}
+
+fn encode(records: &Records) -> Result<Vec<u8>, LatchStoreError> {
+    let failed = |_| LatchStoreErrorKind::Unavailable;
+    let body = serde_json::to_vec(&Accounts(records)).map_err(failed)?;
+    let header = Header {
+        format: FORMAT.into(),
+        version: VERSION,
+        bytes: u64::try_from(body.len()).map_err(|_| LatchStoreErrorKind::Limit)?,
+        sha256: digest(&body).into(),
+    };
+    let header = serde_json::to_vec(&header).map_err(failed)?;
+    let bytes = [&header, &b"\n"[..], &body, b"\n"].concat();
+    match u64::try_from(bytes.len()) {
+        Ok(length) if length <= MAX_FILE_BYTES => Ok(bytes),
+        _ => Err(LatchStoreErrorKind::Limit.into()),
+    }
+}
+
+/// Reads a file, all of it.
+fn decode(bytes: &[u8]) -> Result<Records, LatchStoreError> {
+    let unreadable = || LatchStoreError::from(LatchStoreErrorKind::Unreadable);
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > MAX_FILE_BYTES) {
+        return Err(LatchStoreErrorKind::Limit.into());
+    }
+    let mut lines = bytes.splitn(2, |octet| *octet == b'\n');
+    let header = lines.next().unwrap_or_default();
+    let body = lines.next().and_then(|rest| rest.strip_suffix(b"\n"));
+    if header.len() > MAX_HEADER_BYTES {
+        return Err(unreadable());
+    }
+    let any: AnyHeader<'_> = serde_json::from_slice(header).map_err(|_| unreadable())?;
+    if any.format != FORMAT {
+        return Err(unreadable());
+    }
+    if any.version != VERSION {
+        return Err(LatchStoreErrorKind::Version.into());
+    }
+    let header: Header<'_> = serde_json::from_slice(header).map_err(|_| unreadable())?;
+    let body = body.ok_or_else(unreadable)?;
+    if u64::try_from(body.len()) != Ok(header.bytes) || digest(body) != header.sha256 {
+        return Err(unreadable());
+    }
+    let accounts: Members<Members<Stored>> =
+        serde_json::from_slice(body).map_err(|_| unreadable())?;
+    let mut records = Records::new();
+    for (account, hosts) in accounts.0 {
+        let account = Account::try_new(&account).map_err(|_| unreadable())?;
+        let mut kept = BTreeMap::new();
+        for (name, stored) in hosts.0 {
+            let host = Host::try_new(&name).map_err(|_| unreadable())?;
+            let record =
+                LatchRecord::restore(host.clone(), &stored.latched, stored.status.as_deref())?;
+            // In the spelling of `Host`, and once.
+            if host.as_str() != name || kept.insert(host, record).is_some() {
+                return Err(unreadable());
+            }
+        }
+        if records.insert(account, kept).is_some() {
+            return Err(unreadable());
+        }
+    }
+    Ok(records)
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// Replaces the file, and returns it.
+fn write(file: &StoreFile, lock: &Lock, records: &Records) -> Result<File, LatchStoreError> {
+    let bytes = encode(records).map_err(|error| error.at(file.path()))?;
+    let written = file.replace(lock, &bytes);
+    written.map_err(LatchStoreError::from)
+}

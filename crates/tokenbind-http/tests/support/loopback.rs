@@ -1,0 +1,254 @@
+//! Services and clients on loopback: real TLS and HTTP, and a record of each request on arrival.
+
+#![allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "shared by the tests"
+)]
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, Version};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+use tokenbind_http::{
+    ProvidedTokenBinding, ReferredTokenBinding,
+    client::{self, HttpClient, HttpsConnector},
+    keys::{KeyStore, MemoryKeyStore},
+    origin::Origin,
+    server::{self, serve_connection},
+    tls::{ServerConfigs, VersionPreference, client_config},
+};
+use tokenbind_wire::TokenBindingAlpn;
+use tokio::{net::TcpListener, time::timeout};
+use tower::service_fn;
+
+/// A test that waits longer than this has failed.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits, but not for ever.
+pub async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(PATIENCE, future).await.unwrap()
+}
+
+/// A certificate for `localhost` and `127.0.0.1`, and who trusts it.
+pub struct Pki {
+    pub certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Pki {
+    pub fn new() -> Self {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+        Self {
+            certificate: cert.into(),
+            key: signing_key.serialize_der(),
+        }
+    }
+
+    pub fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivatePkcs8KeyDer::from(self.key.clone()).into()
+    }
+
+    /// The certificate and its key as PEM, for programs.
+    pub fn pem(&self) -> [String; 2] {
+        let pem = |label: &str, der: &[u8]| {
+            let text = STANDARD.encode(der);
+            format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+        };
+        [
+            pem("CERTIFICATE", &self.certificate),
+            pem("PRIVATE KEY", &self.key),
+        ]
+    }
+
+    pub fn acceptor(&self, alpn: &[TokenBindingAlpn]) -> server::Acceptor {
+        let provider = rustls::crypto::ring::default_provider();
+        let preference = VersionPreference::TokenBinding;
+        let configs = ServerConfigs::build(provider, alpn, preference, |builder| {
+            builder
+                .with_no_client_auth()
+                .with_single_cert(vec![self.certificate.clone()], self.private_key())
+        });
+        server::Acceptor::new(configs.unwrap())
+    }
+
+    pub fn connector(
+        &self,
+        alpn: &[TokenBindingAlpn],
+        state: Arc<client::State>,
+    ) -> client::Connector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        let provider = rustls::crypto::ring::default_provider();
+        let config = client_config(provider, alpn, |builder| {
+            builder.with_root_certificates(roots).with_no_client_auth()
+        });
+        client::Connector::new(Arc::new(config.unwrap()), state)
+    }
+
+    pub fn client_with(
+        &self,
+        alpn: &[TokenBindingAlpn],
+        keys: impl KeyStore + 'static,
+    ) -> (HttpClient, Arc<client::State>) {
+        let state = Arc::new(client::State::new(keys, client::Options::default()));
+        let connector = self.connector(alpn, state.clone());
+        (HttpClient::new(HttpsConnector::new(connector)), state)
+    }
+
+    pub fn client(&self) -> HttpClient {
+        self.client_with(&TokenBindingAlpn::ALL, MemoryKeyStore::new())
+            .0
+    }
+}
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The first connection is 1.
+    pub connection: usize,
+    pub method: Method,
+    pub uri: String,
+    pub version: Version,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub provided: Option<ProvidedTokenBinding>,
+    pub referred: Option<ReferredTokenBinding>,
+}
+
+impl Seen {
+    pub fn path(&self) -> &str {
+        let path = self.uri.find("://").map_or(0, |scheme| scheme + 3);
+        let path = &self.uri[path..];
+        &path[path.find('/').unwrap()..]
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The key of the provided binding.
+    pub fn key_id(&self) -> Vec<u8> {
+        self.provided.as_ref().unwrap().id().key_id().to_vec()
+    }
+
+    /// The key of the referred binding.
+    pub fn referred_key_id(&self) -> Option<Vec<u8>> {
+        self.referred.as_ref().map(|referred| match referred {
+            ReferredTokenBinding::Verified(id) => id.key_id().to_vec(),
+            ReferredTokenBinding::Unsupported(_) => vec![],
+        })
+    }
+}
+
+/// A service on a port of loopback.
+pub struct Server {
+    pub base: String,
+    pub origin: Origin,
+    pub port: u16,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    /// Answers each request with what `answer` makes of it.
+    pub async fn start(
+        acceptor: server::Acceptor,
+        answer: impl Fn(&Seen) -> Response<Full<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
+        let (answer, record) = (Arc::new(answer), seen.clone());
+        tokio::spawn(async move {
+            let connections = AtomicUsize::new(0);
+            while let Ok((stream, _)) = listener.accept().await {
+                let connection = connections.fetch_add(1, Ordering::Relaxed) + 1;
+                let (acceptor, answer) = (acceptor.clone(), answer.clone());
+                let record = record.clone();
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else {
+                        return;
+                    };
+                    let service = service_fn(move |request: server::Request| {
+                        let (answer, record) = (answer.clone(), record.clone());
+                        async move {
+                            let seen = look(connection, request).await;
+                            record.lock().unwrap().push(seen.clone());
+                            Ok::<_, Infallible>(answer(&seen))
+                        }
+                    });
+                    // The client ends it, or a test that expects it to fail looks at the client.
+                    drop(serve_connection(stream, service).await);
+                });
+            }
+        });
+        let base = format!("https://127.0.0.1:{port}");
+        Self {
+            origin: base.parse().unwrap(),
+            base,
+            port,
+            seen,
+        }
+    }
+
+    /// All requests so far, in their order.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub fn last(&self) -> Seen {
+        self.seen().pop().unwrap()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+}
+
+async fn look(connection: usize, request: server::Request) -> Seen {
+    let (parts, body) = request.into_parts();
+    Seen {
+        connection,
+        method: parts.method,
+        uri: parts.uri.to_string(),
+        version: parts.version,
+        headers: parts.headers,
+        body: body.collect().await.unwrap().to_bytes(),
+        provided: parts.extensions.get().cloned(),
+        referred: parts.extensions.get().cloned(),
+    }
+}
+
+pub fn get(url: &str) -> Request<Full<Bytes>> {
+    Request::get(url).body(Full::default()).unwrap()
+}
+
+pub fn ok() -> Response<Full<Bytes>> {
+    Response::new(Full::from("ok"))
+}
+
+/// Reads a response to its end: only then its connection takes another request.
+pub async fn text(response: Response<Incoming>) -> String {
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
