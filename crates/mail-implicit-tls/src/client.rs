@@ -48,7 +48,7 @@ use crate::{
     failure::{Cause, Failure, Stage, TlsFailure},
     privacy::{Indication, PrivacyLevel, ProtocolVersion},
     service::{Protocol, Security, Service},
-    verdict::Verdict,
+    verdict::{ChainProblem, ChainVerdict, Verdict},
     verifier::{ServerVerifier, Trust, client_config, server_name, verdict_of},
 };
 
@@ -158,8 +158,9 @@ impl Connector {
 
     /// Sets the reading of DANE.
     #[must_use]
-    pub const fn with_dane_rules(mut self, rules: DaneRules) -> Self {
+    pub fn with_dane_rules(mut self, rules: DaneRules) -> Self {
         self.dane = rules;
+        self.prepared = Mutex::default();
         self
     }
 
@@ -180,8 +181,9 @@ impl Connector {
     /// Offers `imap` or `pop3` as application protocol (RFC 7301). The default is to offer none, since some
     /// providers end the handshake at any offer. A refusal is not answered by another attempt without it.
     #[must_use]
-    pub const fn offer_alpn(mut self) -> Self {
+    pub fn offer_alpn(mut self) -> Self {
         self.offers_alpn = true;
+        self.prepared = Mutex::default();
         self
     }
 
@@ -202,6 +204,7 @@ impl Connector {
         key: Arc<CertifiedKey>,
     ) -> Self {
         self.certificates.insert((account, host), key);
+        self.prepared = Mutex::default();
         self
     }
 
@@ -549,9 +552,28 @@ pub(crate) fn handshake_cause(error: &io::Error) -> Cause {
     let rustls = error
         .get_ref()
         .and_then(|error| error.downcast_ref::<rustls::Error>());
-    match rustls.and_then(verdict_of) {
-        Some(verdict) => Cause::NotVerified(Box::new(verdict.clone())),
+    if let Some(verdict) = rustls.and_then(verdict_of) {
+        return Cause::NotVerified(Box::new(verdict.clone()));
+    }
+    match rustls.and_then(certificate_problem) {
+        Some(problem) => Cause::NotVerified(Box::new(Verdict {
+            chain: ChainVerdict::Refused(vec![problem]),
+            ..Verdict::default()
+        })),
         None => Cause::Tls(tls_failure(error)),
+    }
+}
+
+/// Returns what is wrong with a server's certificate or its key that rustls found by itself.
+const fn certificate_problem(error: &rustls::Error) -> Option<ChainProblem> {
+    use rustls::{CertificateError, Error};
+
+    match error {
+        Error::NoCertificatesPresented => Some(ChainProblem::NoCertificate),
+        Error::InvalidCertificate(CertificateError::BadSignature) => Some(ChainProblem::Signature),
+        Error::InvalidCertificate(CertificateError::BadEncoding) => Some(ChainProblem::Malformed),
+        Error::InvalidCertificate(_) => Some(ChainProblem::Other),
+        _ => None,
     }
 }
 
@@ -803,9 +825,35 @@ mod tests {
         }
     }
 
+    /// Section 3.3: faults of the certificate are none of the negotiation, whoever finds them.
+    #[test]
+    fn takes_faults_of_the_certificate_for_no_failure_of_tls() {
+        use rustls::{CertificateError, Error};
+
+        for (error, problem) in [
+            (Error::NoCertificatesPresented, ChainProblem::NoCertificate),
+            (
+                CertificateError::BadSignature.into(),
+                ChainProblem::Signature,
+            ),
+            (
+                CertificateError::BadEncoding.into(),
+                ChainProblem::Malformed,
+            ),
+            (CertificateError::Revoked.into(), ChainProblem::Other),
+        ] {
+            let refused = Verdict {
+                chain: ChainVerdict::Refused(vec![problem]),
+                ..Verdict::default()
+            };
+            let cause = handshake_cause(&io::Error::other(error));
+            assert_eq!(cause, Cause::NotVerified(Box::new(refused)));
+        }
+    }
+
     #[test]
     fn permits_clear_text_after_failures_of_tls_only() {
-        use crate::{account::LowPrivacy, verdict::Verdict};
+        use crate::account::LowPrivacy;
 
         let of = server;
         let server = of(Service::IMAPS);
@@ -829,6 +877,7 @@ mod tests {
             (Cause::SpeaksClearText, true),
             (Cause::Tls(TlsFailure::Version), true),
             (Cause::Tls(TlsFailure::Closed), true),
+            (Cause::Tls(TlsFailure::Configuration), false),
             (Cause::Timeout(Stage::Handshake), true),
             (Cause::Dialogue(DialogueError::NoStartTls), true),
             (Cause::Dialogue(DialogueError::StartTlsRefused), true),

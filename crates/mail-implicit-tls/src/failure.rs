@@ -223,6 +223,8 @@ impl Cause {
     #[must_use]
     pub const fn is_tls_negotiation(&self) -> bool {
         match self {
+            // A fault of this side says nothing about the server.
+            Self::Tls(TlsFailure::Configuration) => false,
             Self::SpeaksClearText
             | Self::Tls(_)
             | Self::Timeout(Stage::Handshake)

@@ -250,7 +250,7 @@ impl ServerVerifier {
         now: UnixTime,
     ) -> Verdict {
         // newman-3-2: a pin replaces PKIX. Pinned certificates need not be of version 3, nor for servers.
-        let pin = pin::judge(&self.pins, end_entity);
+        let pin = self.judge_pins(end_entity);
         if pin != PinVerdict::NotPinned {
             return Verdict {
                 pin,
@@ -285,6 +285,17 @@ impl ServerVerifier {
             verdict.identity = judgement.identity.unwrap_or(verdict.identity);
         }
         verdict
+    }
+
+    /// Judges the pins. One of another account or host matches nothing (newman-3-2-3).
+    fn judge_pins(&self, end_entity: &CertificateDer<'_>) -> PinVerdict {
+        let is_own = |pin: &pin::Pin| {
+            pin.account() == self.account.id() && *pin.host() == self.host && pin.is_of(end_entity)
+        };
+        match pin::judge(&self.pins, end_entity) {
+            PinVerdict::Matches if !self.pins.iter().any(is_own) => PinVerdict::Differs,
+            verdict => verdict,
+        }
     }
 
     /// Returns the verdict of the last handshake if it was about the same certificates in the same second.

@@ -38,6 +38,7 @@ use rustls::{
     ClientConfig, HandshakeKind, ServerConfig,
     pki_types::{ServerName, UnixTime},
     server::WebPkiClientVerifier,
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -646,6 +647,87 @@ async fn never_falls_back_to_clear_text_because_of_a_certificate() {
     let cause = cause(&site.connector(), &low(&server, fallback), &server).await;
     assert!(matches!(cause, Cause::NotVerified(_)), "{cause}");
     assert!(serving.await.unwrap(), "one attempt expected");
+}
+
+/// The certificate is genuine, and the server has another key: a fault of the certificate, not of the negotiation.
+#[tokio::test]
+async fn never_falls_back_to_clear_text_because_of_a_key() {
+    let site = Site::new();
+    let key = site.issue(&[HOST]).key();
+    let key = site.provider().key_provider.load_private_key(key).unwrap();
+    let chain = vec![site.server().certificate.clone()];
+    let stolen = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    let mut config = ServerConfig::clone(&site.server_config());
+    config.cert_resolver = Arc::new(stolen);
+    let config = Arc::new(config);
+    for ignore_certificate in [false, true] {
+        let (listener, port) = listener().await;
+        let config = config.clone();
+        let serving = tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            upgrade(&mut tcp, Service::IMAP_STARTTLS, b"").await;
+            let _ = TlsAcceptor::from(config).accept(tcp).await;
+            tokio::time::timeout(Duration::from_millis(300), listener.accept())
+                .await
+                .is_err()
+        });
+        let server = server(Service::IMAP_STARTTLS, port);
+        let fallback = LowPrivacy {
+            ignore_certificate,
+            clear_text_fallback: true,
+        };
+        let cause = cause(&site.connector(), &low(&server, fallback), &server).await;
+        let refused = Verdict {
+            chain: ChainVerdict::Refused(vec![ChainProblem::Signature]),
+            ..Verdict::default()
+        };
+        assert_eq!(cause, Cause::NotVerified(Box::new(refused)));
+        assert!(serving.await.unwrap(), "one attempt expected");
+    }
+}
+
+/// A setting of the connector counts for the servers that it connected to before, too.
+#[tokio::test]
+async fn applies_what_is_set_between_two_connections() {
+    let site = Site::new();
+    let roots = Arc::new(site.roots());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots, site.provider())
+        .allow_unauthenticated()
+        .build();
+    let mut config = site.with_client_verifier(verifier.unwrap());
+    config.alpn_protocols = vec![b"imap".to_vec()];
+    let config = Arc::new(config);
+    let (listener, port) = listener().await;
+    let serving = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let mut stream = TlsAcceptor::from(config.clone()).accept(tcp).await.unwrap();
+            stream.write_all(GREETING).await.unwrap();
+            let _ = stream.read_to_end(&mut Vec::new()).await;
+            let tls = stream.get_ref().1;
+            seen.push((
+                tls.alpn_protocol().is_some(),
+                tls.peer_certificates().is_some(),
+            ));
+        }
+        seen
+    });
+    let server = server(Service::IMAPS, port);
+    let account = high(&server);
+    let connect = async |connector: &Connector| {
+        let connection = connector.connect(&account, &server).await.unwrap();
+        connection.into_stream().shutdown().await.unwrap();
+    };
+    let connector = site.connector();
+    connect(&connector).await;
+    let connector = connector.offer_alpn();
+    connect(&connector).await;
+    let (id, host) = (account.id().clone(), server.host.clone());
+    let connector = connector.with_client_certificate(id, host, site.client("alice"));
+    connect(&connector).await;
+    let expected = [(false, false), (true, false), (true, true)];
+    assert_eq!(serving.await.unwrap(), expected);
 }
 
 #[tokio::test]

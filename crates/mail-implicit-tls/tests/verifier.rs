@@ -771,6 +771,34 @@ fn connects_with_a_pinned_authority() {
     assert_eq!(verdict_of(&error).unwrap().pin, PinVerdict::Differs);
 }
 
+/// Section 3.2: a pin of one account does not validate connections of another, nor to another host, whatever server a
+/// caller gives.
+#[test]
+fn accepts_no_pin_of_another_account_or_host() {
+    let bridge = authority("Bridge").self_signed(&key()).unwrap();
+    let certificate = bridge.der().clone();
+    let alice = pinned("alice", &certificate);
+    let own = alice.servers()[0].clone();
+    let bob = setup("bob").low(LowPrivacy::default()).server(imaps());
+    let bob = bob.build().unwrap();
+    let mut moved = own.clone();
+    moved.host = Host::parse("imap.example.net").unwrap();
+    for (account, server, accepted) in [
+        (&alice, &own, true),
+        (&bob, &own, false),
+        (&alice, &moved, false),
+    ] {
+        let verifier = ServerVerifier::new(account, server, trust(), &provider());
+        let verdict = verifier.judge(&certificate, &[], at(NOW));
+        let expected = match accepted {
+            true => PinVerdict::Matches,
+            false => PinVerdict::Differs,
+        };
+        assert_eq!(verdict.pin, expected);
+        assert_eq!(verifier.accepts(&verdict), accepted);
+    }
+}
+
 #[derive(Debug)]
 struct Dane(DaneVerdict);
 
