@@ -825,7 +825,7 @@ mod tests {
         }
     }
 
-    /// Section 3.3: faults of the certificate are none of the negotiation, whoever finds them.
+    /// Section 3.3: a fault of the certificate is no failure of the negotiation, whichever side reports it.
     #[test]
     fn takes_faults_of_the_certificate_for_no_failure_of_tls() {
         use rustls::{CertificateError, Error};
