@@ -189,7 +189,7 @@ fn check_chain(
 
 /// Returns `true` unless the key of the next certificate did not make a signature of the chain.
 ///
-/// The last certificate is taken for the trust anchor. Other faults, such as a purpose or an algorithm that the
+/// The last certificate is the trust anchor of this check. Other faults, such as a purpose or an algorithm that the
 /// provider lacks, are left to clients, whose rules differ.
 fn is_signed(chain: &[CertificateDer<'_>], provider: &CryptoProvider, now: UnixTime) -> bool {
     let [own, intermediates @ .., last] = chain else {
