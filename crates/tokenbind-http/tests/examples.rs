@@ -1,6 +1,11 @@
 //! The examples run unchanged, and print the results that they claim.
 
-#![cfg(all(feature = "client", feature = "sealed-tokens", feature = "hyper"))]
+#![cfg(all(
+    feature = "client",
+    feature = "consumer",
+    feature = "sealed-tokens",
+    feature = "hyper"
+))]
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/programs.rs"]
