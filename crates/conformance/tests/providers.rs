@@ -67,7 +67,10 @@ fn forces_no_crypto_provider_on_applications() {
         "tokenbind-http",
         "deep-latch",
         "authres-tls",
+        "tokenbind-http-sqlx",
+        "deep-latch-sqlx",
         "durable-store",
+        "durable-store-sqlx",
         "accept-loop",
         "mail-implicit-tls",
     ] {

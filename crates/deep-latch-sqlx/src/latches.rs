@@ -8,7 +8,7 @@ use deep_latch::{
         Account, LatchStore, LatchStoreError, LatchStoreErrorKind, RECORDS_PER_BATCH, StoreFuture,
     },
 };
-use durable_store::sql::{self, OpenMode, Schema, SqlDatabase, SqlStore};
+use durable_store_sqlx::{self as sql, OpenMode, Schema, SqlDatabase, SqlStore};
 use sqlx::{Connection, SqlSafeStr, query, query_as, sqlite::Sqlite};
 
 const SCHEMA: Schema = Schema {

@@ -21,7 +21,7 @@ use deep_latch::{
         SoftwareCounts, SoftwareRow, TagCount, WhatBreaks, from_seconds, to_seconds,
     },
 };
-use durable_store::sql::{SqlDatabase, SqlStore};
+use durable_store_sqlx::{SqlDatabase, SqlStore};
 use sqlx::{
     ColumnIndex, Connection, Decode, Encode, Executor, IntoArguments, QueryBuilder, Type, query,
     query_as, query_scalar,

@@ -8,18 +8,16 @@ use std::{
 
 use crate::error::{Error, ErrorKind};
 
-/// The users that may have access to a file.
+/// The users that may have access to a file, for [`StoreFile::check`](crate::StoreFile::check).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
+pub enum Access {
     /// The owner only. For locks: a user who may open a lock file may hold its lock.
     Owner,
     /// The owner; the group may read. For files that are changed in place and keep their mode.
-    #[cfg(feature = "sqlite")]
     GroupReads,
     /// The owner; others may read. For files that are replaced by private ones.
     OthersRead,
     /// Anybody.
-    #[cfg(feature = "sqlite")]
     Any,
 }
 
@@ -29,10 +27,8 @@ impl Access {
     const fn forbidden(self) -> u32 {
         match self {
             Self::Owner => 0o077,
-            #[cfg(feature = "sqlite")]
             Self::GroupReads => 0o027,
             Self::OthersRead => 0o022,
-            #[cfg(feature = "sqlite")]
             Self::Any => 0,
         }
     }
@@ -47,7 +43,6 @@ pub(crate) fn check(metadata: &Metadata, path: &Path, access: Access) -> Result<
     {
         use std::os::unix::fs::MetadataExt;
         let exposed = |why: String| Err(Error::new(ErrorKind::Exposed).with_source(why).at(path));
-        #[cfg(feature = "sqlite")]
         if access == Access::Any {
             return Ok(());
         }

@@ -113,9 +113,9 @@ impl Error {
         self
     }
 
-    /// Adds the server.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn of_server(mut self, server: &str) -> Self {
+    /// Adds the server, as `HOST:PORT/DATABASE`.
+    #[must_use]
+    pub fn at_server(mut self, server: impl Into<Box<str>>) -> Self {
         self.server = Some(server.into());
         self
     }

@@ -83,19 +83,13 @@ impl StoreFile {
         &self.path
     }
 
-    fn lock_path(&self) -> PathBuf {
-        let mut name = self.name.clone();
-        name.push(".lock");
-        self.directory.join(name)
-    }
-
     /// Waits for the lock, at most so long.
     ///
     /// # Errors
     /// [`ErrorKind::Locked`] if another process keeps it; [`ErrorKind::Exposed`] if other users can open the
     /// lock's file; [`ErrorKind::Missing`] if the directory is gone.
     pub fn lock(&self, wait: Duration) -> Result<Lock, Error> {
-        Lock::wait_for(&self.lock_path(), wait)
+        Lock::wait_for(&self.beside(".lock").path, wait)
     }
 
     /// Tries to take the lock: `None` if another process has it.
@@ -103,7 +97,7 @@ impl StoreFile {
     /// # Errors
     /// As [`lock`](Self::lock).
     pub fn try_lock(&self) -> Result<Option<Lock>, Error> {
-        Lock::try_once(&self.lock_path())
+        Lock::try_once(&self.beside(".lock").path)
     }
 
     /// Takes the lock to read: `None` where nothing can be written, on a read-only file system or in a
@@ -114,7 +108,7 @@ impl StoreFile {
     pub fn lock_to_read(&self, wait: Duration) -> Result<Option<Lock>, Error> {
         match self.lock(wait) {
             Ok(lock) => Ok(Some(lock)),
-            Err(error) if lock::cannot_be_made(&error, &self.lock_path()) => Ok(None),
+            Err(error) if lock::cannot_be_made(&error, &self.beside(".lock").path) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -186,8 +180,22 @@ impl StoreFile {
         Ok(file)
     }
 
-    /// Makes an empty file beside this one, under a name that no other process knows.
-    pub(crate) fn temporary(&self) -> Result<(PathBuf, File), Error> {
+    /// Creates the file, empty and its owner's alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] if the directory is gone; [`ErrorKind::Unavailable`] if something has the name, or
+    /// nothing can be written there.
+    pub fn create_new(&self) -> Result<File, Error> {
+        check::create(&self.path).map_err(|error| Error::from_io(error, &self.path))
+    }
+
+    /// Makes an empty file beside this one, under a name that no other process knows: `.NAME.durable-store-` and 16
+    /// hexadecimal digits. It is its owner's alone. Only who holds the lock may do it, since
+    /// [`remove_leftovers`](Self::remove_leftovers) would remove the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] if the directory is gone; [`ErrorKind::Unavailable`] if nothing can be written there.
+    pub fn temporary(&self) -> Result<(PathBuf, File), Error> {
         let mut tries = 0_u8;
         loop {
             let mut name = OsString::from(".");
@@ -209,7 +217,10 @@ impl StoreFile {
     }
 
     /// Brings the directory to the disk, and with it the file's name.
-    pub(crate) fn sync_directory(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`] if the directory is gone; [`ErrorKind::Unavailable`] if it may not be on the disk.
+    pub fn sync_directory(&self) -> Result<(), Error> {
         #[cfg(unix)]
         File::open(&self.directory)
             .and_then(|directory| directory.sync_all())
@@ -243,18 +254,24 @@ impl StoreFile {
         })
     }
 
-    /// Tells the file that has the name now from any other.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn identity(&self) -> Result<Identity, Error> {
-        Ok(Identity::of(&check::inspect(&self.path)?))
-    }
-
-    /// Returns the path of a file that SQLite keeps beside this one.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn beside(&self, suffix: &str) -> PathBuf {
+    /// Returns the file beside this one under the name of this one followed by `suffix`, as a journal has. A symbolic
+    /// link is not followed: [`check`](Self::check) refuses it.
+    #[must_use]
+    pub fn beside(&self, suffix: &str) -> Self {
         let mut name = self.name.clone();
         name.push(suffix);
-        self.directory.join(name)
+        Self::new(self.directory.clone(), name)
+    }
+
+    /// Checks the file that has the name now, without opening it: it is a regular one, and no more users have access
+    /// than `access` says; unless that is [`Access::Any`], it belongs to this user or root. Returns its metadata.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Missing`], [`ErrorKind::NotRegular`], [`ErrorKind::Exposed`].
+    pub fn check(&self, access: Access) -> Result<fs::Metadata, Error> {
+        let metadata = check::inspect(&self.path)?;
+        check::check(&metadata, &self.path, access)?;
+        Ok(metadata)
     }
 }
 
@@ -296,6 +313,12 @@ impl Seen {
     /// [`ErrorKind::Missing`].
     pub fn at(file: &StoreFile) -> Result<Self, Error> {
         Ok(Self::from(&check::inspect(&file.path)?))
+    }
+
+    /// Returns `true` if both are states of one file. On systems without file numbers, any two files are one.
+    #[must_use]
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        self.identity == other.identity
     }
 
     /// Returns `true` if equal values mean the same content: files have numbers here.

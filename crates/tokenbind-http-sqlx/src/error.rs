@@ -1,10 +1,10 @@
 //! The errors of databases as those of token stores.
 
-use durable_store::ErrorKind;
+use durable_store_sqlx::ErrorKind;
 use tokenbind_http::token_store::{TokenStoreError, TokenStoreErrorKind};
 
 /// Returns the error of a token store for one of its database.
-pub(crate) fn of_database(error: durable_store::Error) -> TokenStoreError {
+pub(crate) fn of_database(error: durable_store_sqlx::Error) -> TokenStoreError {
     let kind = match error.kind() {
         ErrorKind::Missing => TokenStoreErrorKind::Missing,
         ErrorKind::Damaged | ErrorKind::Unreadable => TokenStoreErrorKind::Unreadable,

@@ -1,6 +1,6 @@
 //! Opens the tokens' PostgreSQL database.
 
-use durable_store::sql::{OpenMode, PostgresOptions, Schema, SqlStore};
+use durable_store_sqlx::{OpenMode, PostgresOptions, Schema, SqlStore};
 use sqlx::postgres::{PgConnectOptions, Postgres};
 
 use tokenbind_http::token_store::TokenStoreError;

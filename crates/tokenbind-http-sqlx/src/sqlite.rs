@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use durable_store::sql::{OpenMode, Schema, SqlStore, SqliteOptions};
+use durable_store_sqlx::{OpenMode, Schema, SqlStore, SqliteOptions};
 use sqlx::sqlite::Sqlite;
 
 use tokenbind_http::token_store::TokenStoreError;

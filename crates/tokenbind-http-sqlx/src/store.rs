@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use durable_store::sql::{SqlDatabase, SqlStore, WriteTransaction};
+use durable_store_sqlx::{SqlDatabase, SqlStore, WriteTransaction};
 use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Type, query, query_as};
 
 use tokenbind_http::token_store::{

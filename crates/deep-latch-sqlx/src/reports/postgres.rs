@@ -1,7 +1,7 @@
 //! Opening a PostgreSQL database of reports.
 
 use deep_latch::reports::ReportSinkError;
-use durable_store::sql::{OpenMode, PostgresOptions, Schema, SqlStore};
+use durable_store_sqlx::{OpenMode, PostgresOptions, Schema, SqlStore};
 use sqlx::postgres::{PgConnectOptions, Postgres};
 
 use super::{MIGRATIONS, ReportSinkBackend, ReportSinkOptions, SqlxReportSink};

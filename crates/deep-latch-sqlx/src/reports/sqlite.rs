@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use deep_latch::reports::ReportSinkError;
-use durable_store::sql::{OpenMode, Schema, SqlStore, SqliteOptions};
+use durable_store_sqlx::{OpenMode, Schema, SqlStore, SqliteOptions};
 use sqlx::sqlite::Sqlite;
 
 use super::{MIGRATIONS, ReportSinkBackend, ReportSinkOptions, SqlxReportSink};

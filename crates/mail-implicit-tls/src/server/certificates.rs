@@ -10,6 +10,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use crate::{
@@ -57,11 +58,11 @@ pub enum CertificateError {
     Key,
     /// The key is another than that of the certificate.
     OtherKey,
-    /// The certificate expired or is not valid yet.
+    /// A certificate of the chain expired or is not valid yet.
     Dates,
     /// The first certificate of a chain is that of an authority: the chain may be in the wrong order.
     Order,
-    /// A certificate of the chain did not issue the one before it.
+    /// A certificate of the chain did not issue the one before it, by name or by signature.
     Chain,
 }
 
@@ -72,7 +73,7 @@ impl fmt::Display for CertificateError {
             Self::Malformed => "certificates: a certificate is malformed",
             Self::Key => "certificates: the key is of a kind that is not supported",
             Self::OtherKey => "certificates: the key is not that of the certificate",
-            Self::Dates => "certificates: the certificate expired or is not valid yet",
+            Self::Dates => "certificates: a certificate expired or is not valid yet",
             Self::Order => {
                 "certificates: the first certificate of the chain is that of an authority"
             }
@@ -100,7 +101,7 @@ impl CertificateSet {
         let mut not_after = i64::MAX;
         for (chain, key) in chains {
             let own = chain.first().ok_or(CertificateError::Empty)?;
-            not_after = not_after.min(check_chain(&chain, now)?);
+            not_after = not_after.min(check_chain(&chain, provider, now)?);
             let names: Vec<String> = presented(own)
                 .ok_or(CertificateError::Malformed)?
                 .into_iter()
@@ -149,8 +150,12 @@ impl CertificateSet {
     }
 }
 
-/// Checks a chain, and returns the end of its first certificate's validity.
-fn check_chain(chain: &[CertificateDer<'_>], now: UnixTime) -> Result<i64, CertificateError> {
+/// Checks a chain, and returns the time at which the first of its certificates expires.
+fn check_chain(
+    chain: &[CertificateDer<'_>],
+    provider: &CryptoProvider,
+    now: UnixTime,
+) -> Result<i64, CertificateError> {
     let mut parsed = Vec::with_capacity(chain.len());
     for der in chain {
         match X509Certificate::from_der(der) {
@@ -159,13 +164,15 @@ fn check_chain(chain: &[CertificateDer<'_>], now: UnixTime) -> Result<i64, Certi
         }
     }
     let own = parsed.first().ok_or(CertificateError::Empty)?;
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let (not_before, not_after) = (
-        own.validity().not_before.timestamp(),
-        own.validity().not_after.timestamp(),
-    );
-    if now < not_before || now > not_after {
-        return Err(CertificateError::Dates);
+    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let mut expires = i64::MAX;
+    for certificate in &parsed {
+        let validity = certificate.validity();
+        let not_after = validity.not_after.timestamp();
+        if seconds < validity.not_before.timestamp() || seconds > not_after {
+            return Err(CertificateError::Dates);
+        }
+        expires = expires.min(not_after);
     }
     if parsed.len() > 1 && own.is_ca() {
         return Err(CertificateError::Order);
@@ -174,10 +181,35 @@ fn check_chain(chain: &[CertificateDer<'_>], now: UnixTime) -> Result<i64, Certi
         [issued, issuer] => issued.issuer().as_raw() == issuer.subject().as_raw(),
         _ => true,
     });
-    match linked {
-        true => Ok(not_after),
+    match linked && is_signed(chain, provider, now) {
+        true => Ok(expires),
         false => Err(CertificateError::Chain),
     }
+}
+
+/// Returns `true` unless the key of the next certificate did not make a signature of the chain.
+///
+/// The last certificate is the trust anchor of this check. Other faults, such as a purpose or an algorithm that the
+/// provider lacks, are left to clients, whose rules differ.
+fn is_signed(chain: &[CertificateDer<'_>], provider: &CryptoProvider, now: UnixTime) -> bool {
+    let [own, intermediates @ .., last] = chain else {
+        return true;
+    };
+    let (Ok(own), Ok(anchor)) = (EndEntityCert::try_from(own), anchor_from_trusted_cert(last))
+    else {
+        return true;
+    };
+    let anchors = [anchor];
+    let path = own.verify_for_usage(
+        provider.signature_verification_algorithms.all,
+        &anchors,
+        intermediates,
+        now,
+        KeyUsage::server_auth(),
+        None,
+        None,
+    );
+    !matches!(path, Err(webpki::Error::InvalidSignatureForPublicKey))
 }
 
 impl Certificates {

@@ -432,7 +432,7 @@ pub(super) async fn malformed() -> Checked {
     client
         .say("a001 ID (\"name\" \"Demo Mail\" \"NAME\" \"other\")\r\n")
         .await?;
-    let expected = "a001 BAD ID: id_params_list: twice at byte 28";
+    let expected = "a001 BAD ID: id_params_list: duplicate at byte 28";
     same("twice", client.line().await?, expected)?;
     client.say("a002 ID (\"latch\" \"tls10 1\")\r\n").await?;
     status_in(&client.line().await?)?.ok_or_else(|| Failure::new("no status"))?;

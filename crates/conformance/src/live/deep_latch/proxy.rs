@@ -223,7 +223,7 @@ pub(super) async fn spoofed() -> Checked {
     same(
         "refused",
         answers.as_slice(),
-        ["a001 BAD ID: tls: from a client"],
+        ["a001 BAD ID: tls: a client must not send this field"],
     )?;
     same("reports", heard.reports.len(), 0)?;
 

@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use durable_store::{Error, ErrorKind};
 use sqlx::{
     Executor, PgConnection, Pool,
     postgres::{PgConnectOptions, PgPoolOptions, PgQueryResult, PgSslMode, Postgres},
@@ -9,7 +10,6 @@ use sqlx::{
 };
 
 use super::{ConnectionFuture, OpenMode, Place, Schema, SqlDatabase, SqlStore, Tables, classified};
-use crate::{Error, ErrorKind};
 
 /// If one of these settings is off, the server can lose confirmed writes when it, or its machine, is killed.
 const SETTINGS: &str = "SELECT current_setting('fsync'), current_setting('full_page_writes'), \

@@ -13,10 +13,7 @@
 
 use std::time::{Duration, Instant};
 
-use durable_store::{
-    Error, ErrorKind,
-    sql::{OpenMode, PostgresOptions, Schema, SqlStore},
-};
+use durable_store_sqlx::{Error, ErrorKind, OpenMode, PostgresOptions, Schema, SqlStore};
 use sqlx::{
     Connection, Executor, PgConnection, Postgres, postgres::PgConnectOptions, query, query_scalar,
 };

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use durable_store::{Access, Error, ErrorKind, Lock, Seen, StoreFile};
 use sqlx::{
     Connection, Executor, SqliteConnection, query, query_scalar,
     sqlite::{
@@ -19,10 +20,6 @@ use sqlx::{
 use tokio::time::sleep;
 
 use super::{ConnectionFuture, OpenMode, Place, Schema, SqlDatabase, SqlStore, Tables, classified};
-use crate::{
-    Error, ErrorKind, Lock, StoreFile,
-    check::{self, Access},
-};
 
 /// The pause before a database that is busy is asked again.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -133,8 +130,8 @@ impl SqlStore<Sqlite> {
             }
             sleep(PAUSE).await;
         }
-        let identity = file.identity()?;
-        let place = Place::File(file, identity);
+        let opened = Seen::at(&file)?;
+        let place = Place::File(file, opened);
         let connect = match mode {
             OpenMode::Read => connect,
             _ => connect.journal_mode(SqliteJournalMode::Truncate),
@@ -186,7 +183,7 @@ impl SqlStore<Sqlite> {
             return Err(failed(io::ErrorKind::InvalidFilename.into()));
         };
         // SQLite accepts a file that is empty.
-        drop(check::create(copy.path()).map_err(failed)?);
+        drop(copy.create_new()?);
         let copied = query("VACUUM INTO $1").bind(path).execute(&self.reader);
         let copied = copied.await.map_err(|error| self.error(error));
         let synced = copied.and_then(|_| {
@@ -206,9 +203,11 @@ async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Err
     // SQLite would play an old journal into the new database.
     for journal in ["-journal", "-wal"] {
         let journal = file.beside(journal);
-        if fs::symlink_metadata(&journal).is_ok_and(|journal| journal.len() > 0) {
+        if fs::symlink_metadata(journal.path()).is_ok_and(|journal| journal.len() > 0) {
             let why = "its journal is there, but the database is not";
-            return Err(Error::new(ErrorKind::Damaged).with_source(why).at(journal));
+            return Err(Error::new(ErrorKind::Damaged)
+                .with_source(why)
+                .at(journal.path()));
         }
     }
     let (temporary, made) = file.temporary()?;
@@ -251,17 +250,15 @@ fn check_files(file: &StoreFile, mode: OpenMode) -> Result<(), Error> {
         OpenMode::Read => Access::Any,
         _ => Access::GroupReads,
     };
-    let database = check::inspect(file.path())?;
-    check::check(&database, file.path(), access)?;
+    let database = file.check(access)?;
     if mode != OpenMode::Read {
-        check::check_links(&database, file.path())?;
+        file.check_single_name()?;
     }
     for journal in JOURNALS {
-        let journal = file.beside(journal);
-        match fs::symlink_metadata(&journal) {
-            Ok(metadata) => check::check(&metadata, &journal, access)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Error::from_io(error, journal)),
+        match file.beside(journal).check(access) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Missing => {}
+            Err(error) => return Err(error),
         }
     }
     if database.len() == 0 {
@@ -351,7 +348,7 @@ async fn check_length(file: &StoreFile, connection: &mut SqliteConnection) -> Re
         .fetch_one(connection)
         .await
         .map_err(classified::<Sqlite>)?;
-    let length = check::inspect(file.path())?.len();
+    let length = file.check(Access::Any)?.len();
     let rest = u64::try_from(page)
         .ok()
         .and_then(|page| length.checked_rem(page));

@@ -21,10 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use durable_store::{
-    Error, ErrorKind,
-    sql::{OpenMode, Schema, SqlStore, SqliteOptions},
-};
+use durable_store_sqlx::{Error, ErrorKind, OpenMode, Schema, SqlStore, SqliteOptions};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, Executor, Sqlite, SqliteConnection, query, query_scalar};
 use tempfile::TempDir;

@@ -1,4 +1,4 @@
-//! Features `sqlite` and `postgres`: databases that keep what they confirmed, and answer in time or not at all.
+//! Databases that keep what they confirmed, and answer in time or not at all.
 //!
 //! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables can be in the application's own
 //! database. Every write happens in a transaction that checks the settings first ([`SqlStore::begin_write`]), every
@@ -17,6 +17,9 @@ use std::{
     time::Duration,
 };
 
+use durable_store::{Error, ErrorKind};
+#[cfg(feature = "sqlite")]
+use durable_store::{Seen, StoreFile};
 use sqlx::{
     Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
     migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
@@ -28,10 +31,6 @@ use sqlx::{
 pub use postgres::PostgresOptions;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteOptions;
-
-use crate::{Error, ErrorKind};
-#[cfg(feature = "sqlite")]
-use crate::{check::Identity, file::StoreFile};
 
 /// The tables of a store, and the migrations that create them.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +98,7 @@ pub struct SqlStore<DB: SqlDatabase> {
 #[derive(Clone)]
 enum Place {
     #[cfg(feature = "sqlite")]
-    File(StoreFile, Identity),
+    File(StoreFile, Seen),
     #[cfg(feature = "postgres")]
     Server(Box<str>),
 }
@@ -110,7 +109,7 @@ impl Place {
             #[cfg(feature = "sqlite")]
             Self::File(file, _) => error.at(file.path()),
             #[cfg(feature = "postgres")]
-            Self::Server(name) => error.of_server(name),
+            Self::Server(name) => error.at_server(name.clone()),
         }
     }
 
@@ -118,8 +117,8 @@ impl Place {
     fn check(&self) -> Result<(), Error> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::File(file, identity) => {
-                if file.identity()? != *identity {
+            Self::File(file, opened) => {
+                if !Seen::at(file)?.is_same_file(opened) {
                     let why = "another file has its name now";
                     return Err(self.name(Error::new(ErrorKind::Missing).with_source(why)));
                 }
