@@ -16,7 +16,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{DecodeError, Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use tokenbind_http::{
     ReferredTokenBinding,
@@ -34,54 +34,6 @@ const CLIENT: &str = "000403001741046b17d1f2e12c4247f8bce6e563a440f277037d812deb
 const OTHER: &str = "0004030017410460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299";
 const FIRST: TokenKeyId = TokenKeyId(1);
 const SECOND: TokenKeyId = TokenKeyId(2);
-
-fn id(hex: &str) -> TokenBindingId {
-    let bytes = hex::decode(hex).expect("hex");
-    TokenBindingId::from_bytes(&bytes, PointEncoding::X962).expect("an id")
-}
-
-fn keys() -> Arc<TokenKeys> {
-    Arc::new(TokenKeys::try_new(FIRST, &[1; 32]).expect("a key"))
-}
-
-fn tokens() -> BoundTokens {
-    BoundTokens::try_new(keys(), "session").expect("a purpose")
-}
-
-fn at(secs: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(secs)
-}
-
-const NOW: u64 = 1_700_000_000;
-
-fn seal(tokens: &BoundTokens, payload: &[u8]) -> String {
-    let client = id(CLIENT);
-    tokens
-        .seal(client.view(), payload, at(NOW + 60))
-        .expect("sealed")
-}
-
-/// Kind, field, offset.
-type Why = (&'static str, &'static str, usize);
-
-fn opened(verdict: SealedTokenVerdict) -> Result<(&'static str, Vec<u8>), Why> {
-    match verdict {
-        SealedTokenVerdict::HonorBound(token) => Ok(("bound", token.into_payload())),
-        SealedTokenVerdict::HonorBearer(token) => Ok(("bearer", token.into_payload())),
-        SealedTokenVerdict::Discard(why) => Err((why.kind().name(), why.field(), why.offset())),
-    }
-}
-
-fn open(tokens: &BoundTokens, token: impl AsRef<[u8]>) -> Result<(&'static str, Vec<u8>), Why> {
-    opened(tokens.open(token.as_ref(), id(CLIENT).provided(), at(NOW)))
-}
-
-fn token(verdict: SealedTokenVerdict) -> OpenedToken {
-    match verdict {
-        SealedTokenVerdict::HonorBound(token) => token,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[test]
 fn honors_a_token_on_its_clients_connections_only() {
@@ -171,15 +123,34 @@ fn refuses_every_part_of_a_token_and_every_longer_token() {
     let sealed = seal(&tokens, b"user 17").into_bytes();
     for length in 0..sealed.len() {
         for part in [&sealed[..length], &sealed[sealed.len() - length..]] {
-            assert!(open(&tokens, part).is_err(), "{length} characters honored");
+            let why = match URL_SAFE_NO_PAD.decode(part).as_deref() {
+                _ if part.is_empty() => ("empty", "SealedToken", 0),
+                Err(DecodeError::InvalidLastSymbol { .. }) => {
+                    ("trailing-bits", "SealedToken", length - 1)
+                }
+                Err(_) => ("length", "SealedToken", length),
+                Ok([1, rest @ ..]) if rest.len() < 4 => ("truncated", "SealedToken.key", 1),
+                Ok([1, rest @ ..]) if rest.len() < 36 => ("truncated", "SealedToken.mac", 5),
+                Ok(octets @ [1, 0, 0, 0, 1, ..]) => {
+                    ("mac-mismatch", "SealedToken.mac", octets.len() - 32)
+                }
+                Ok([1, ..]) => ("unknown-key", "SealedToken.key", 1),
+                Ok(_) => ("version", "SealedToken.version", 0),
+            };
+            assert_eq!(open(&tokens, part), Err(why), "{length} characters");
         }
     }
     let mut longer = sealed.clone();
     for octet in 0..=u8::MAX {
         longer.push(octet);
-        assert!(open(&tokens, &longer).is_err(), "{octet} after");
+        let in_alphabet = octet.is_ascii_alphanumeric() || b"-_".contains(&octet);
+        let why = |at| match in_alphabet {
+            true => Err(("length", "SealedToken", 117)),
+            false => Err(("alphabet", "SealedToken", at)),
+        };
+        assert_eq!(open(&tokens, &longer), why(116), "{octet} after");
         longer.rotate_right(1);
-        assert!(open(&tokens, &longer).is_err(), "{octet} before");
+        assert_eq!(open(&tokens, &longer), why(0), "{octet} before");
         longer.rotate_left(1);
         longer.pop();
     }
@@ -394,5 +365,53 @@ proptest! {
         prop_assert!(sealed.len() <= MAX_SEALED_BYTES);
         let honored = |kind| Ok((kind, payload.clone()));
         prop_assert_eq!(open(&tokens, &sealed), honored(if bound { "bound" } else { "bearer" }));
+    }
+}
+
+fn id(hex: &str) -> TokenBindingId {
+    let bytes = hex::decode(hex).expect("hex");
+    TokenBindingId::from_bytes(&bytes, PointEncoding::X962).expect("an id")
+}
+
+fn keys() -> Arc<TokenKeys> {
+    Arc::new(TokenKeys::try_new(FIRST, &[1; 32]).expect("a key"))
+}
+
+fn tokens() -> BoundTokens {
+    BoundTokens::try_new(keys(), "session").expect("a purpose")
+}
+
+fn at(secs: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(secs)
+}
+
+const NOW: u64 = 1_700_000_000;
+
+fn seal(tokens: &BoundTokens, payload: &[u8]) -> String {
+    let client = id(CLIENT);
+    tokens
+        .seal(client.view(), payload, at(NOW + 60))
+        .expect("sealed")
+}
+
+/// Kind, field, offset.
+type Why = (&'static str, &'static str, usize);
+
+fn opened(verdict: SealedTokenVerdict) -> Result<(&'static str, Vec<u8>), Why> {
+    match verdict {
+        SealedTokenVerdict::HonorBound(token) => Ok(("bound", token.into_payload())),
+        SealedTokenVerdict::HonorBearer(token) => Ok(("bearer", token.into_payload())),
+        SealedTokenVerdict::Discard(why) => Err((why.kind().name(), why.field(), why.offset())),
+    }
+}
+
+fn open(tokens: &BoundTokens, token: impl AsRef<[u8]>) -> Result<(&'static str, Vec<u8>), Why> {
+    opened(tokens.open(token.as_ref(), id(CLIENT).provided(), at(NOW)))
+}
+
+fn token(verdict: SealedTokenVerdict) -> OpenedToken {
+    match verdict {
+        SealedTokenVerdict::HonorBound(token) => token,
+        other => panic!("{other:?}"),
     }
 }

@@ -15,6 +15,9 @@ mod loopback;
 
 use std::{
     convert::Infallible,
+    error::Error,
+    io::{self, ErrorKind},
+    iter,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
@@ -30,10 +33,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
     ProvidedTokenBinding, ReferredTokenBinding, TokenBindings,
-    client::{self, HttpClient, RequestOptions},
+    client::{self, HttpClient, RequestError, RequestOptions},
     header::TOKEN_BINDING,
     keys::MemoryKeyStore,
-    server::{self, serve_connection},
+    server::{self, ServeError, serve_connection},
 };
 use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
 use tokio::{
@@ -78,6 +81,13 @@ async fn connect(
     let connected = connected.unwrap();
     let header = connected.connection.header(&state, None).unwrap().value;
     (connected, header.unwrap().parse().unwrap())
+}
+
+/// Returns the kind of the innermost I/O error among the sources of an error.
+fn io_kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
+    let sources = iter::successors(Some(error), |&error| error.source());
+    let found = sources.filter_map(|error| error.downcast_ref::<io::Error>());
+    found.last().map(io::Error::kind)
 }
 
 async fn fetch(client: &HttpClient, url: &str) -> String {
@@ -208,9 +218,13 @@ async fn ends_all_streams_of_a_connection_after_a_bad_one() {
     let bad = send("bad", None, None);
 
     for stream in [upload, pending, bad] {
-        assert!(soon(stream).await.unwrap().is_err());
+        let error = soon(stream).await.unwrap().unwrap_err();
+        assert_eq!(io_kind(&error), Some(ErrorKind::UnexpectedEof));
     }
-    assert!(soon(server).await.unwrap().is_err());
+    let Err(ServeError::Terminated(reason)) = soon(server).await.unwrap() else {
+        panic!("the connection was not terminated");
+    };
+    assert_eq!(reason.kind(), server::TerminateKind::MissingInLaterRequest);
     let _ended = soon(connection).await.unwrap();
     let mut ends = [
         soon(told.recv()).await.unwrap(),
@@ -319,7 +333,10 @@ async fn answers_requests_and_closes_idle_connections_at_shutdown() {
         let url = app.url("/");
         assert_eq!(soon(app.stopped).await.unwrap(), 0);
         let late = idle.request(get(&url), RequestOptions::default());
-        assert!(soon(late).await.is_err(), "{alpn:?}");
+        let error = soon(late).await.unwrap_err();
+        assert!(matches!(error, RequestError::Connect(_)), "{error:?}");
+        let refused = Some(ErrorKind::ConnectionRefused);
+        assert_eq!(io_kind(&error), refused, "{alpn:?}");
     }
 }
 

@@ -33,68 +33,6 @@ use tokenbind_wire::{RustCrypto, Session, TokenBindingAlpn, TokenBindingId, Toke
 use tower_layer::Layer;
 use tower_service::Service;
 
-type Seen = (Option<TokenBindingId>, Option<ReferredTokenBinding>);
-
-/// Notes the extensions it gets.
-#[derive(Clone, Default)]
-struct Application(Arc<Mutex<Vec<Seen>>>);
-
-impl<B> Service<Request<B>> for Application {
-    type Response = Response<String>;
-    type Error = Infallible;
-    type Future = Ready<Result<Response<String>, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let extensions = request.extensions();
-        let provided = extensions.get::<ProvidedTokenBinding>();
-        self.0.lock().unwrap().push((
-            provided.map(|provided| provided.id().clone()),
-            extensions.get().cloned(),
-        ));
-        ready(Ok(Response::new("served".to_owned())))
-    }
-}
-
-fn connection(session: Option<Session>) -> server::Connection {
-    let verifier = Arc::new(Counting::default());
-    server::Connection::new(session, verifier, server::Options::default())
-}
-
-fn answer<S>(service: &mut S, request: Request<()>) -> (StatusCode, String, HeaderMap)
-where
-    S: Service<Request<()>, Response = Response<String>, Error = Infallible>,
-{
-    let mut context = Context::from_waker(Waker::noop());
-    assert!(service.poll_ready(&mut context).is_ready());
-    let mut response = Box::pin(service.call(request));
-    let Poll::Ready(Ok(response)) = response.as_mut().poll(&mut context) else {
-        panic!("the answer is not there at once");
-    };
-    let (parts, body) = response.into_parts();
-    (parts.status, body, parts.headers)
-}
-
-fn request(values: &[&str]) -> Request<()> {
-    let request = values.iter().fold(Request::get("/"), |request, value| {
-        request.header("Token-Binding", *value)
-    });
-    request.body(()).unwrap()
-}
-
-fn served() -> (StatusCode, String, HeaderMap) {
-    (StatusCode::OK, "served".to_owned(), HeaderMap::new())
-}
-
-fn refused(status: StatusCode) -> (StatusCode, String, HeaderMap) {
-    let mut headers = HeaderMap::new();
-    headers.insert("connection", "close".parse().unwrap());
-    (status, String::new(), headers)
-}
-
 #[test]
 fn hands_the_service_the_bindings_and_removes_earlier_ones() {
     let session = session(P256, 1);
@@ -306,4 +244,66 @@ fn terminates_a_connection_with_the_field_in_a_trailer() {
             assert_eq!(connection.is_terminated(), terminated);
         }
     }
+}
+
+type Seen = (Option<TokenBindingId>, Option<ReferredTokenBinding>);
+
+/// Notes the extensions it gets.
+#[derive(Clone, Default)]
+struct Application(Arc<Mutex<Vec<Seen>>>);
+
+impl<B> Service<Request<B>> for Application {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<String>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let extensions = request.extensions();
+        let provided = extensions.get::<ProvidedTokenBinding>();
+        self.0.lock().unwrap().push((
+            provided.map(|provided| provided.id().clone()),
+            extensions.get().cloned(),
+        ));
+        ready(Ok(Response::new("served".to_owned())))
+    }
+}
+
+fn connection(session: Option<Session>) -> server::Connection {
+    let verifier = Arc::new(Counting::default());
+    server::Connection::new(session, verifier, server::Options::default())
+}
+
+fn answer<S>(service: &mut S, request: Request<()>) -> (StatusCode, String, HeaderMap)
+where
+    S: Service<Request<()>, Response = Response<String>, Error = Infallible>,
+{
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut context).is_ready());
+    let mut response = Box::pin(service.call(request));
+    let Poll::Ready(Ok(response)) = response.as_mut().poll(&mut context) else {
+        panic!("the answer is not there at once");
+    };
+    let (parts, body) = response.into_parts();
+    (parts.status, body, parts.headers)
+}
+
+fn request(values: &[&str]) -> Request<()> {
+    let request = values.iter().fold(Request::get("/"), |request, value| {
+        request.header("Token-Binding", *value)
+    });
+    request.body(()).unwrap()
+}
+
+fn served() -> (StatusCode, String, HeaderMap) {
+    (StatusCode::OK, "served".to_owned(), HeaderMap::new())
+}
+
+fn refused(status: StatusCode) -> (StatusCode, String, HeaderMap) {
+    let mut headers = HeaderMap::new();
+    headers.insert("connection", "close".parse().unwrap());
+    (status, String::new(), headers)
 }

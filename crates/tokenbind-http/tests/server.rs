@@ -44,20 +44,6 @@ const LENIENT: server::Options = server::Options {
     },
 };
 
-fn bound(outcome: RequestOutcome) -> TokenBindings {
-    match outcome {
-        RequestOutcome::Bound(bindings) => bindings,
-        other => panic!("not bound: {other:?}"),
-    }
-}
-
-fn refused(outcome: RequestOutcome) -> server::TerminateReason {
-    match outcome {
-        RequestOutcome::Terminate(refusal) => refusal,
-        other => panic!("not refused: {other:?}"),
-    }
-}
-
 #[test]
 fn compares_a_repeated_header_without_verifying_it() {
     let (session, verifier) = (session(P256, 1), Counting::default());
@@ -466,4 +452,18 @@ fn verifies_a_header_once_on_many_threads() {
         }
     });
     assert_eq!(verifier.taken(), 1);
+}
+
+fn bound(outcome: RequestOutcome) -> TokenBindings {
+    match outcome {
+        RequestOutcome::Bound(bindings) => bindings,
+        other => panic!("not bound: {other:?}"),
+    }
+}
+
+fn refused(outcome: RequestOutcome) -> server::TerminateReason {
+    match outcome {
+        RequestOutcome::Terminate(refusal) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
 }

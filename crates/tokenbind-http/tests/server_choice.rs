@@ -17,7 +17,6 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use rcgen::{CertificateParams, KeyPair, SignatureAlgorithm};
 use rustls::{
     ClientConfig, ClientConnection, Error, NamedGroup, ProtocolVersion, RootCertStore,
     ServerConfig, ServerConnection, SignatureScheme, SupportedCipherSuite,
@@ -26,302 +25,19 @@ use rustls::{
         ActiveKeyExchange, CryptoProvider, SupportedKxGroup, WebPkiSupportedAlgorithms,
         ring::{default_provider, kx_group},
     },
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::PrivatePkcs8KeyDer,
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
     version::{TLS12, TLS13},
+};
+use test_support::pki::{
+    Certificate, Identity,
+    rcgen::{self, KeyPair, SignatureAlgorithm},
 };
 use tokenbind_http::tls::{Choice, PlainReason, ServerConfigs, VersionPreference};
 use tokenbind_wire::{Rsa2048Key, TokenBindingAlpn};
 
 const ALPN: [&str; 3] = ["http/1.1_tb_p256", "h2", "http/1.1"];
-
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: Vec<u8>,
-}
-
-impl Identity {
-    fn new(key: &KeyPair) -> Self {
-        let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        Self {
-            certificate: params.self_signed(key).unwrap().into(),
-            key: key.serialize_der(),
-        }
-    }
-
-    fn generated(algorithm: &'static SignatureAlgorithm) -> Self {
-        Self::new(&KeyPair::generate_for(algorithm).unwrap())
-    }
-
-    fn certified(&self) -> Arc<CertifiedKey> {
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()));
-        let key = default_provider().key_provider.load_private_key(key);
-        Arc::new(CertifiedKey::new(
-            vec![self.certificate.clone()],
-            key.unwrap(),
-        ))
-    }
-}
-
-static P256: LazyLock<Identity> =
-    LazyLock::new(|| Identity::generated(&rcgen::PKCS_ECDSA_P256_SHA256));
-static P384: LazyLock<Identity> =
-    LazyLock::new(|| Identity::generated(&rcgen::PKCS_ECDSA_P384_SHA384));
-static ED25519: LazyLock<Identity> = LazyLock::new(|| Identity::generated(&rcgen::PKCS_ED25519));
-static RSA: LazyLock<Identity> = LazyLock::new(|| {
-    let key = Rsa2048Key::generate().unwrap().to_pkcs8_der().unwrap();
-    let key = PrivatePkcs8KeyDer::from(key.to_vec());
-    let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &rcgen::PKCS_RSA_SHA256).unwrap();
-    assert_eq!(key.algorithm(), &rcgen::PKCS_RSA_SHA256);
-    Identity::new(&key)
-});
-
-/// The certificate of a server.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Has {
-    P256,
-    P384,
-    Ed25519,
-    Rsa,
-    /// P-256 for clients that verify ECDSA, else RSA.
-    Both,
-}
-
-impl Has {
-    /// The curve of an ECDSA key that every client gets.
-    fn curve(self) -> Option<NamedGroup> {
-        match self {
-            Self::P256 => Some(NamedGroup::secp256r1),
-            Self::P384 => Some(NamedGroup::secp384r1),
-            Self::Ed25519 | Self::Rsa | Self::Both => None,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Resolver(Has);
-
-impl ResolvesServerCert for Resolver {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let verifies = |scheme| hello.signature_schemes().contains(&scheme);
-        let identity = match self.0 {
-            Has::P256 => &P256,
-            Has::P384 => &P384,
-            Has::Ed25519 => &ED25519,
-            Has::Rsa => &RSA,
-            Has::Both if verifies(SignatureScheme::ECDSA_NISTP256_SHA256) => &P256,
-            Has::Both => &RSA,
-        };
-        Some(identity.certified())
-    }
-}
-
-/// X25519 under TLS 1.3 only, as the hybrid groups are.
-#[derive(Debug)]
-struct OnlyTls13;
-
-impl SupportedKxGroup for OnlyTls13 {
-    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
-        kx_group::X25519.start()
-    }
-
-    fn name(&self) -> NamedGroup {
-        kx_group::X25519.name()
-    }
-
-    fn usable_for_version(&self, version: ProtocolVersion) -> bool {
-        version == ProtocolVersion::TLSv1_3
-    }
-}
-
-fn server(
-    has: Has,
-    provider: CryptoProvider,
-    preference: VersionPreference,
-    ignore_client_order: bool,
-) -> ServerConfigs {
-    let configs = ServerConfigs::build(provider, &TokenBindingAlpn::ALL, preference, |builder| {
-        let mut config = builder
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Resolver(has)));
-        config.ignore_client_order = ignore_client_order;
-        Ok(config)
-    });
-    configs.unwrap()
-}
-
-/// The suites of TLS 1.2 that a client offers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Suites {
-    None,
-    Ecdsa,
-    Rsa,
-    All,
-}
-
-impl Suites {
-    fn has(self, suite: &SupportedCipherSuite) -> bool {
-        let name = format!("{:?}", suite.suite());
-        match self {
-            Self::None => false,
-            Self::Ecdsa => name.contains("ECDSA"),
-            Self::Rsa => name.contains("RSA"),
-            Self::All => true,
-        }
-    }
-}
-
-/// The offer of a client.
-#[derive(Clone, Debug)]
-struct Offer {
-    tls12: Suites,
-    tls13: bool,
-    groups: Vec<&'static dyn SupportedKxGroup>,
-    schemes: Vec<SignatureScheme>,
-}
-
-impl Offer {
-    fn names(&self, group: NamedGroup) -> bool {
-        self.groups.iter().any(|own| own.name() == group)
-    }
-
-    fn client(&self) -> Arc<ClientConfig> {
-        let mut provider = default_provider();
-        provider.cipher_suites.retain(|suite| {
-            if suite.tls13().is_some() {
-                self.tls13
-            } else {
-                self.tls12.has(suite)
-            }
-        });
-        provider.kx_groups.clone_from(&self.groups);
-        let all = provider.signature_verification_algorithms;
-        let mapping = all.mapping.iter().copied();
-        let mapping: Vec<_> = mapping
-            .filter(|(scheme, _)| self.schemes.contains(scheme))
-            .collect();
-        provider.signature_verification_algorithms = WebPkiSupportedAlgorithms {
-            all: all.all,
-            mapping: mapping.leak(),
-        };
-        let versions: &[&SupportedProtocolVersion] = match (self.tls12, self.tls13) {
-            (Suites::None, _) => &[&TLS13],
-            (_, false) => &[&TLS12],
-            (_, true) => &[&TLS13, &TLS12],
-        };
-        let mut roots = RootCertStore::empty();
-        for identity in [&P256, &P384, &ED25519, &RSA] {
-            roots.add(identity.certificate.clone()).unwrap();
-        }
-        let mut config = ClientConfig::builder_with_provider(provider.into())
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = ALPN.map(Into::into).to_vec();
-        config.into()
-    }
-}
-
-fn offers() -> Vec<Offer> {
-    use SignatureScheme as Scheme;
-    let all: Vec<_> = default_provider()
-        .signature_verification_algorithms
-        .mapping
-        .iter()
-        .map(|(scheme, _)| *scheme)
-        .collect();
-    let schemes = [
-        all,
-        vec![Scheme::ECDSA_NISTP256_SHA256],
-        vec![Scheme::ECDSA_NISTP384_SHA384],
-        vec![Scheme::RSA_PSS_SHA256],
-        vec![Scheme::RSA_PKCS1_SHA256],
-        vec![Scheme::ED25519],
-        vec![Scheme::RSA_PKCS1_SHA384, Scheme::ECDSA_NISTP384_SHA384],
-    ];
-    let groups: [Vec<&'static dyn SupportedKxGroup>; 4] = [
-        default_provider().kx_groups,
-        vec![kx_group::X25519],
-        vec![kx_group::SECP256R1],
-        vec![kx_group::SECP384R1],
-    ];
-    let mut offers = Vec::new();
-    for tls13 in [false, true] {
-        for tls12 in [Suites::None, Suites::Ecdsa, Suites::Rsa, Suites::All] {
-            if !tls13 && tls12 == Suites::None {
-                continue;
-            }
-            for groups in &groups {
-                for schemes in &schemes {
-                    offers.push(Offer {
-                        tls12,
-                        tls13,
-                        groups: groups.clone(),
-                        schemes: schemes.clone(),
-                    });
-                }
-            }
-        }
-    }
-    offers
-}
-
-fn connection(client: &Arc<ClientConfig>) -> ClientConnection {
-    ClientConnection::new(client.clone(), "localhost".try_into().unwrap()).unwrap()
-}
-
-fn hello(client: &Arc<ClientConfig>) -> Vec<u8> {
-    let mut hello = Vec::new();
-    connection(client).write_tls(&mut hello).unwrap();
-    hello
-}
-
-/// Returns `true` if the handshake works.
-fn works(server: &Arc<ServerConfig>, client: &Arc<ClientConfig>) -> bool {
-    let mut client = connection(client);
-    let mut server = ServerConnection::new(server.clone()).unwrap();
-    while client.is_handshaking() || server.is_handshaking() {
-        let mut flight = Vec::new();
-        while client.wants_write() {
-            client.write_tls(&mut flight).unwrap();
-        }
-        let mut rest = flight.as_slice();
-        while !rest.is_empty() {
-            server.read_tls(&mut rest).unwrap();
-            if server.process_new_packets().is_err() {
-                return false;
-            }
-        }
-        let mut flight = Vec::new();
-        while server.wants_write() {
-            server.write_tls(&mut flight).unwrap();
-        }
-        let mut rest = flight.as_slice();
-        while !rest.is_empty() {
-            client.read_tls(&mut rest).unwrap();
-            if client.process_new_packets().is_err() {
-                return false;
-            }
-        }
-    }
-    true
-}
-
-/// A server's two configurations.
-fn both(configs: &ServerConfigs) -> [Arc<ServerConfig>; 2] {
-    let (plain, choice) = configs.choose(b"");
-    assert_eq!(choice, Choice::Plain(PlainReason::Unreadable));
-    let whole = Offer {
-        tls12: Suites::All,
-        tls13: false,
-        ..offers().remove(0)
-    };
-    let (token_binding, choice) = configs.choose(&hello(&whole.client()));
-    assert_eq!(choice, Choice::TokenBinding);
-    [token_binding, plain]
-}
 
 #[test]
 fn chooses_token_binding_where_its_handshake_works_and_never_fails_where_plain_works() {
@@ -485,4 +201,276 @@ fn chooses_plain_where_the_client_accepts_no_uncompressed_points() {
     assert_eq!(reads(plain), Ok(()));
     let required = rustls::PeerIncompatible::UncompressedEcPointsRequired;
     assert_eq!(reads(token_binding), Err(Error::PeerIncompatible(required)));
+}
+
+fn identity(key: KeyPair) -> Identity {
+    let certificate = Certificate::server(&["localhost"]).common_name("localhost");
+    certificate.self_signed_for(key)
+}
+
+fn generated(algorithm: &'static SignatureAlgorithm) -> Identity {
+    identity(KeyPair::generate_for(algorithm).unwrap())
+}
+
+fn certified(identity: &Identity) -> Arc<CertifiedKey> {
+    let provider = default_provider().key_provider;
+    let key = provider.load_private_key(identity.private_key()).unwrap();
+    Arc::new(CertifiedKey::new(identity.chain(), key))
+}
+
+static P256: LazyLock<Identity> = LazyLock::new(|| generated(&rcgen::PKCS_ECDSA_P256_SHA256));
+static P384: LazyLock<Identity> = LazyLock::new(|| generated(&rcgen::PKCS_ECDSA_P384_SHA384));
+static ED25519: LazyLock<Identity> = LazyLock::new(|| generated(&rcgen::PKCS_ED25519));
+static RSA: LazyLock<Identity> = LazyLock::new(|| {
+    let key = Rsa2048Key::generate().unwrap().to_pkcs8_der().unwrap();
+    let key = PrivatePkcs8KeyDer::from(key.to_vec());
+    let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &rcgen::PKCS_RSA_SHA256).unwrap();
+    assert_eq!(key.algorithm(), &rcgen::PKCS_RSA_SHA256);
+    identity(key)
+});
+
+/// The certificate of a server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Has {
+    P256,
+    P384,
+    Ed25519,
+    Rsa,
+    /// P-256 for clients that verify ECDSA, else RSA.
+    Both,
+}
+
+impl Has {
+    /// The curve of an ECDSA key that every client gets.
+    fn curve(self) -> Option<NamedGroup> {
+        match self {
+            Self::P256 => Some(NamedGroup::secp256r1),
+            Self::P384 => Some(NamedGroup::secp384r1),
+            Self::Ed25519 | Self::Rsa | Self::Both => None,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Resolver(Has);
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let verifies = |scheme| hello.signature_schemes().contains(&scheme);
+        let identity = match self.0 {
+            Has::P256 => &P256,
+            Has::P384 => &P384,
+            Has::Ed25519 => &ED25519,
+            Has::Rsa => &RSA,
+            Has::Both if verifies(SignatureScheme::ECDSA_NISTP256_SHA256) => &P256,
+            Has::Both => &RSA,
+        };
+        Some(certified(identity))
+    }
+}
+
+/// X25519 under TLS 1.3 only, as the hybrid groups are.
+#[derive(Debug)]
+struct OnlyTls13;
+
+impl SupportedKxGroup for OnlyTls13 {
+    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
+        kx_group::X25519.start()
+    }
+
+    fn name(&self) -> NamedGroup {
+        kx_group::X25519.name()
+    }
+
+    fn usable_for_version(&self, version: ProtocolVersion) -> bool {
+        version == ProtocolVersion::TLSv1_3
+    }
+}
+
+fn server(
+    has: Has,
+    provider: CryptoProvider,
+    preference: VersionPreference,
+    ignore_client_order: bool,
+) -> ServerConfigs {
+    let configs = ServerConfigs::build(provider, &TokenBindingAlpn::ALL, preference, |builder| {
+        let mut config = builder
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(Resolver(has)));
+        config.ignore_client_order = ignore_client_order;
+        Ok(config)
+    });
+    configs.unwrap()
+}
+
+/// The suites of TLS 1.2 that a client offers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Suites {
+    None,
+    Ecdsa,
+    Rsa,
+    All,
+}
+
+impl Suites {
+    fn has(self, suite: &SupportedCipherSuite) -> bool {
+        let name = format!("{:?}", suite.suite());
+        match self {
+            Self::None => false,
+            Self::Ecdsa => name.contains("ECDSA"),
+            Self::Rsa => name.contains("RSA"),
+            Self::All => true,
+        }
+    }
+}
+
+/// The offer of a client.
+#[derive(Clone, Debug)]
+struct Offer {
+    tls12: Suites,
+    tls13: bool,
+    groups: Vec<&'static dyn SupportedKxGroup>,
+    schemes: Vec<SignatureScheme>,
+}
+
+impl Offer {
+    fn names(&self, group: NamedGroup) -> bool {
+        self.groups.iter().any(|own| own.name() == group)
+    }
+
+    fn client(&self) -> Arc<ClientConfig> {
+        let mut provider = default_provider();
+        provider.cipher_suites.retain(|suite| {
+            if suite.tls13().is_some() {
+                self.tls13
+            } else {
+                self.tls12.has(suite)
+            }
+        });
+        provider.kx_groups.clone_from(&self.groups);
+        let all = provider.signature_verification_algorithms;
+        let mapping = all.mapping.iter().copied();
+        let mapping: Vec<_> = mapping
+            .filter(|(scheme, _)| self.schemes.contains(scheme))
+            .collect();
+        provider.signature_verification_algorithms = WebPkiSupportedAlgorithms {
+            all: all.all,
+            mapping: mapping.leak(),
+        };
+        let versions: &[&SupportedProtocolVersion] = match (self.tls12, self.tls13) {
+            (Suites::None, _) => &[&TLS13],
+            (_, false) => &[&TLS12],
+            (_, true) => &[&TLS13, &TLS12],
+        };
+        let mut roots = RootCertStore::empty();
+        for identity in [&P256, &P384, &ED25519, &RSA] {
+            roots.add(identity.certificate()).unwrap();
+        }
+        let mut config = ClientConfig::builder_with_provider(provider.into())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = ALPN.map(Into::into).to_vec();
+        config.into()
+    }
+}
+
+fn offers() -> Vec<Offer> {
+    use SignatureScheme as Scheme;
+    let all: Vec<_> = default_provider()
+        .signature_verification_algorithms
+        .mapping
+        .iter()
+        .map(|(scheme, _)| *scheme)
+        .collect();
+    let schemes = [
+        all,
+        vec![Scheme::ECDSA_NISTP256_SHA256],
+        vec![Scheme::ECDSA_NISTP384_SHA384],
+        vec![Scheme::RSA_PSS_SHA256],
+        vec![Scheme::RSA_PKCS1_SHA256],
+        vec![Scheme::ED25519],
+        vec![Scheme::RSA_PKCS1_SHA384, Scheme::ECDSA_NISTP384_SHA384],
+    ];
+    let groups: [Vec<&'static dyn SupportedKxGroup>; 4] = [
+        default_provider().kx_groups,
+        vec![kx_group::X25519],
+        vec![kx_group::SECP256R1],
+        vec![kx_group::SECP384R1],
+    ];
+    let mut offers = Vec::new();
+    for tls13 in [false, true] {
+        for tls12 in [Suites::None, Suites::Ecdsa, Suites::Rsa, Suites::All] {
+            if !tls13 && tls12 == Suites::None {
+                continue;
+            }
+            for groups in &groups {
+                for schemes in &schemes {
+                    offers.push(Offer {
+                        tls12,
+                        tls13,
+                        groups: groups.clone(),
+                        schemes: schemes.clone(),
+                    });
+                }
+            }
+        }
+    }
+    offers
+}
+
+fn connection(client: &Arc<ClientConfig>) -> ClientConnection {
+    ClientConnection::new(client.clone(), "localhost".try_into().unwrap()).unwrap()
+}
+
+fn hello(client: &Arc<ClientConfig>) -> Vec<u8> {
+    let mut hello = Vec::new();
+    connection(client).write_tls(&mut hello).unwrap();
+    hello
+}
+
+/// Returns `true` if the handshake works.
+fn works(server: &Arc<ServerConfig>, client: &Arc<ClientConfig>) -> bool {
+    let mut client = connection(client);
+    let mut server = ServerConnection::new(server.clone()).unwrap();
+    while client.is_handshaking() || server.is_handshaking() {
+        let mut flight = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut flight).unwrap();
+        }
+        let mut rest = flight.as_slice();
+        while !rest.is_empty() {
+            server.read_tls(&mut rest).unwrap();
+            if server.process_new_packets().is_err() {
+                return false;
+            }
+        }
+        let mut flight = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut flight).unwrap();
+        }
+        let mut rest = flight.as_slice();
+        while !rest.is_empty() {
+            client.read_tls(&mut rest).unwrap();
+            if client.process_new_packets().is_err() {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// A server's two configurations.
+fn both(configs: &ServerConfigs) -> [Arc<ServerConfig>; 2] {
+    let (plain, choice) = configs.choose(b"");
+    assert_eq!(choice, Choice::Plain(PlainReason::Unreadable));
+    let whole = Offer {
+        tls12: Suites::All,
+        tls13: false,
+        ..offers().remove(0)
+    };
+    let (token_binding, choice) = configs.choose(&hello(&whole.client()));
+    assert_eq!(choice, Choice::TokenBinding);
+    [token_binding, plain]
 }

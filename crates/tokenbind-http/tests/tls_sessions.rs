@@ -38,110 +38,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 const ALL: [TokenBindingAlpn; 4] = TokenBindingAlpn::ALL;
 
-/// Accepts connections of TLS 1.2 without Extended Master Secret, and prints what was negotiated.
-const WITHOUT_EMS: &str = r#"
-import socket, ssl, sys
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[1])
-context.maximum_version = ssl.TLSVersion.TLSv1_2
-context.options |= 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET
-context.set_alpn_protocols(sys.argv[2].split(","))
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-while True:
-    raw, _ = listener.accept()
-    try:
-        with context.wrap_socket(raw, server_side=True) as tls:
-            print(tls.selected_alpn_protocol(), tls.session_reused, flush=True)
-            tls.recv(1)
-            tls.unwrap()
-    except OSError as error:
-        print("failed", flush=True)
-"#;
-
-struct WithoutEms {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    port: u16,
-    certificate: CertificateDer<'static>,
-}
-
-impl WithoutEms {
-    fn start(alpn: &str) -> Self {
-        use base64::{Engine, engine::general_purpose::STANDARD};
-        let (certificate, key) = peers::certificate();
-        let armour = |label: &str, der: &[u8]| {
-            let der = STANDARD.encode(der);
-            format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n")
-        };
-        let directory = tempfile::tempdir().unwrap();
-        let pem = directory.path().join("server.pem");
-        let armoured = armour("PRIVATE KEY", &key) + &armour("CERTIFICATE", &certificate);
-        std::fs::write(&pem, armoured).unwrap();
-        let mut child =
-            Command::new(std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into()))
-                .args(["-c", WITHOUT_EMS, pem.to_str().unwrap(), alpn])
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect("python3 is needed for a server without Extended Master Secret");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // The certificate was read before the port is printed.
-        let port = lines.next().unwrap().unwrap().parse().unwrap();
-        Self {
-            child,
-            lines,
-            port,
-            certificate,
-        }
-    }
-
-    /// A handshake; what the client has, and what the server prints.
-    fn connect(
-        &mut self,
-        config: &Arc<ClientConfig>,
-    ) -> (
-        std::io::Result<Result<Option<Session>, SessionError>>,
-        String,
-    ) {
-        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let mut capture = Capture::new();
-        let mut connection = capture
-            .scope(|| ClientConnection::new(config.clone(), "localhost".try_into().unwrap()))
-            .unwrap();
-        let done = capture.scope(|| {
-            while connection.is_handshaking() {
-                connection.complete_io(&mut socket)?;
-            }
-            connection.send_close_notify();
-            connection.complete_io(&mut socket).map(drop)
-        });
-        let session = done.map(|()| client_session(&connection, config, &capture));
-        drop(socket);
-        (session, self.lines.next().unwrap().unwrap())
-    }
-}
-
-impl Drop for WithoutEms {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn roots(certificate: &CertificateDer<'static>) -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    roots
-}
-
-fn config(certificate: &CertificateDer<'static>) -> ClientConfig {
-    let roots = roots(certificate);
-    client_config(default_provider(), &ALL, |builder| {
-        builder.with_root_certificates(roots).with_no_client_auth()
-    })
-    .unwrap()
-}
-
 #[test]
 fn accepts_servers_without_extended_master_secret_without_token_binding() {
     let mut server = WithoutEms::start("h2,http/1.1");
@@ -423,4 +319,108 @@ async fn keeps_no_sessions_where_none_are_wanted() {
             assert_eq!(peers.visit().await, HandshakeKind::Full);
         }
     }
+}
+
+/// Accepts connections of TLS 1.2 without Extended Master Secret, and prints what was negotiated.
+const WITHOUT_EMS: &str = r#"
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+context.maximum_version = ssl.TLSVersion.TLSv1_2
+context.options |= 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET
+context.set_alpn_protocols(sys.argv[2].split(","))
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    raw, _ = listener.accept()
+    try:
+        with context.wrap_socket(raw, server_side=True) as tls:
+            print(tls.selected_alpn_protocol(), tls.session_reused, flush=True)
+            tls.recv(1)
+            tls.unwrap()
+    except OSError as error:
+        print("failed", flush=True)
+"#;
+
+struct WithoutEms {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    port: u16,
+    certificate: CertificateDer<'static>,
+}
+
+impl WithoutEms {
+    fn start(alpn: &str) -> Self {
+        use base64::{Engine, engine::general_purpose::STANDARD};
+        let (certificate, key) = peers::certificate();
+        let armour = |label: &str, der: &[u8]| {
+            let der = STANDARD.encode(der);
+            format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n")
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let pem = directory.path().join("server.pem");
+        let armoured = armour("PRIVATE KEY", &key) + &armour("CERTIFICATE", &certificate);
+        std::fs::write(&pem, armoured).unwrap();
+        let mut child =
+            Command::new(std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into()))
+                .args(["-c", WITHOUT_EMS, pem.to_str().unwrap(), alpn])
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("python3 is needed for a server without Extended Master Secret");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        // The certificate was read before the port is printed.
+        let port = lines.next().unwrap().unwrap().parse().unwrap();
+        Self {
+            child,
+            lines,
+            port,
+            certificate,
+        }
+    }
+
+    /// A handshake; what the client has, and what the server prints.
+    fn connect(
+        &mut self,
+        config: &Arc<ClientConfig>,
+    ) -> (
+        std::io::Result<Result<Option<Session>, SessionError>>,
+        String,
+    ) {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut capture = Capture::new();
+        let mut connection = capture
+            .scope(|| ClientConnection::new(config.clone(), "localhost".try_into().unwrap()))
+            .unwrap();
+        let done = capture.scope(|| {
+            while connection.is_handshaking() {
+                connection.complete_io(&mut socket)?;
+            }
+            connection.send_close_notify();
+            connection.complete_io(&mut socket).map(drop)
+        });
+        let session = done.map(|()| client_session(&connection, config, &capture));
+        drop(socket);
+        (session, self.lines.next().unwrap().unwrap())
+    }
+}
+
+impl Drop for WithoutEms {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn roots(certificate: &CertificateDer<'static>) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    roots
+}
+
+fn config(certificate: &CertificateDer<'static>) -> ClientConfig {
+    let roots = roots(certificate);
+    client_config(default_provider(), &ALL, |builder| {
+        builder.with_root_certificates(roots).with_no_client_auth()
+    })
+    .unwrap()
 }

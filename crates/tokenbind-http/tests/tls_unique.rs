@@ -303,7 +303,8 @@ async fn captures_a_thousand_concurrent_resumptions_apart() {
 #[test]
 fn restores_the_slot_after_a_panic() {
     let panicked = std::panic::catch_unwind(|| Capture::new().scope(|| panic!("on purpose")));
-    assert!(panicked.is_err());
+    let payload = panicked.unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"on purpose"));
     let pair = Pair::new(Versions::Tls12);
     let mut handshake = pair.start();
     while handshake.is_handshaking() {

@@ -85,7 +85,8 @@ fn ends_a_reset_whose_store_panics() {
     let state = client(MemoryKeyStore::new());
     let before = seen(&state, RP, session(P256, 1));
     let reset = std::panic::AssertUnwindSafe(|| state.reset(&Reset::All, &Panics));
-    assert!(std::panic::catch_unwind(reset).is_err());
+    let payload = std::panic::catch_unwind(reset).unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"on purpose"));
     assert_ne!(seen(&state, RP, session(P256, 2)), before);
 }
 

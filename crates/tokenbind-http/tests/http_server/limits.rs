@@ -40,7 +40,8 @@ async fn replaces_silent_connections_before_handshakes() {
     let client = pki.client();
     assert_eq!(service.get(&client, "/bound").await.2, "bound");
     ended(&mut silent).await;
-    assert!(timeout(SLOW, halfway.read(&mut [0; 1])).await.is_err());
+    let read = timeout(SLOW, halfway.read(&mut [0; 1])).await;
+    let _: Elapsed = read.expect_err("the handshake was not replaced yet");
     // The client's connection is kept, so the handshake has to go.
     let other = pki.client();
     assert_eq!(service.get(&other, "/bound").await.2, "bound");

@@ -19,16 +19,15 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer},
 };
+use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
     ProvidedTokenBinding, ReferredTokenBinding,
     client::{self, HttpClient, HttpsConnector},
@@ -52,33 +51,26 @@ pub async fn soon<F: Future>(future: F) -> F::Output {
 /// A certificate for `localhost` and `127.0.0.1`, and who trusts it.
 pub struct Pki {
     pub certificate: CertificateDer<'static>,
-    key: Vec<u8>,
+    identity: Identity,
 }
 
 impl Pki {
     pub fn new() -> Self {
-        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
+        let certificate = Certificate::server(&["localhost", "127.0.0.1"]);
+        let identity = certificate.common_name("localhost").self_signed();
         Self {
-            certificate: cert.into(),
-            key: signing_key.serialize_der(),
+            certificate: identity.certificate(),
+            identity,
         }
     }
 
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.key.clone()).into()
+        self.identity.private_key()
     }
 
     /// The certificate and its key as PEM, for programs.
     pub fn pem(&self) -> [String; 2] {
-        let pem = |label: &str, der: &[u8]| {
-            let text = STANDARD.encode(der);
-            format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
-        };
-        [
-            pem("CERTIFICATE", &self.certificate),
-            pem("PRIVATE KEY", &self.key),
-        ]
+        [self.identity.pem().to_owned(), self.identity.key_pem()]
     }
 
     pub fn acceptor(&self, alpn: &[TokenBindingAlpn]) -> server::Acceptor {

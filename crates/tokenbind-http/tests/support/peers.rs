@@ -10,13 +10,13 @@
 
 use std::sync::Arc;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     version::{TLS12, TLS13},
 };
+use test_support::pki::Certificate;
 use tokenbind_http::tls_unique::{Capture, CaptureError, capturing};
 use tokenbind_wire::TlsUnique;
 
@@ -31,9 +31,9 @@ pub fn provider() -> CryptoProvider {
 }
 
 pub fn certificate() -> (CertificateDer<'static>, Vec<u8>) {
-    let CertifiedKey { cert, signing_key } =
-        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    (cert.into(), signing_key.serialize_der())
+    let identity = Certificate::server(&["localhost"]).common_name("localhost");
+    let identity = identity.self_signed();
+    (identity.certificate(), identity.key().serialize_der())
 }
 
 fn versions(versions: Versions) -> [&'static rustls::SupportedProtocolVersion; 1] {
