@@ -461,7 +461,7 @@ fn shows_the_latches_that_a_server_lacks() {
             text(&output),
             format!(
                 "example.org\nIMAP\n  imaps mail.example.org:{port}: failed: latches: mail.example.org: the \
-                 connection lacks what was latched: tls-cert\n    \
+                 connection does not satisfy latched tags: tls-cert\n    \
                  a mail program may offer: work offline, try again later\n"
             )
         );
@@ -679,7 +679,7 @@ fn shows_the_latches_that_a_server_found_by_srv_lacks() {
         text(&output),
         format!(
             "example.org\nIMAP\n  imaps imap.example.org:{port}: failed: latches: imap.example.org: the connection \
-             lacks what was latched: tls-dane-tlsa\n    \
+             does not satisfy latched tags: tls-dane-tlsa\n    \
              a mail program may offer: work offline, try again later\n{WARNING}\
              POP: not advertised (not secured by DNSSEC)\nSubmission: not advertised (not secured by DNSSEC)\n"
         )
