@@ -8,8 +8,8 @@ use deep_latch::{
         Account, LatchStore, LatchStoreError, LatchStoreErrorKind, RECORDS_PER_BATCH, StoreFuture,
     },
 };
-use durable_store_sqlx::{self as sql, OpenMode, Schema, SqlDatabase, SqlStore};
-use sqlx::{Connection, SqlSafeStr, query, query_as, sqlite::Sqlite};
+use durable_store_sqlx::{self as sql, OpenMode, Schema, SqlStore};
+use sqlx::{query, query_as, sqlite::Sqlite};
 
 const SCHEMA: Schema = Schema {
     migrations: "deep_latches_migrations",
@@ -180,11 +180,9 @@ impl LatchStore for SqliteLatchStore {
         let failed = |error| self.failed(error);
         Box::pin(self.within(async move {
             let host = record.host();
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(LatchStoreError::from)?;
             // No other process writes between what is read and what is written.
-            let transaction = connection.begin_with(Sqlite::BEGIN_WRITE.into_sql_str());
-            let mut transaction = transaction.await.map_err(failed)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(LatchStoreError::from)?;
             let row: Option<Row> = query_as(LOAD)
                 .bind(account.as_str())
                 .bind(host.as_str())
@@ -214,13 +212,15 @@ impl LatchStore for SqliteLatchStore {
         account: &'a Account,
     ) -> StoreFuture<'a, Result<u64, LatchStoreError>> {
         Box::pin(self.within(async move {
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(LatchStoreError::from)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(LatchStoreError::from)?;
             let deleted = query(DELETE)
                 .bind(account.as_str())
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await
                 .map_err(|error| self.failed(error))?;
+            let committed = transaction.commit().await;
+            committed.map_err(|error| self.failed(error))?;
             Ok(deleted.rows_affected())
         }))
     }

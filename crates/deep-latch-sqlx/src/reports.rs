@@ -23,8 +23,8 @@ use deep_latch::{
 };
 use durable_store_sqlx::{SqlDatabase, SqlStore};
 use sqlx::{
-    ColumnIndex, Connection, Decode, Encode, Executor, IntoArguments, QueryBuilder, Type, query,
-    query_as, query_scalar,
+    ColumnIndex, Decode, Encode, Executor, IntoArguments, QueryBuilder, Type, query, query_as,
+    query_scalar,
 };
 
 #[cfg(feature = "postgres")]
@@ -208,11 +208,8 @@ where
                 .bind(report.seconds())
         };
         Box::pin(self.within(async move {
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(ReportSinkError::from)?;
-            let transaction =
-                connection.begin_with(sqlx::SqlSafeStr::into_sql_str(DB::BEGIN_WRITE));
-            let mut transaction = transaction.await.map_err(failed)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(ReportSinkError::from)?;
             let known = bound(KNOWN_CLIENT).fetch_optional(&mut *transaction);
             let (client, number, last_seen) = match known.await.map_err(failed)? {
                 Some(client) => client,
@@ -228,7 +225,11 @@ where
                         .fetch_optional(&mut *transaction)
                         .await
                         .map_err(failed)?;
-                    new.ok_or(ReportSinkErrorKind::TooManyClients)?
+                    let Some(new) = new else {
+                        transaction.rollback().await.map_err(failed)?;
+                        return Err(ReportSinkErrorKind::TooManyClients.into());
+                    };
+                    new
                 }
             };
             if report.tags().len() > 0 {
@@ -250,7 +251,7 @@ where
                 let tags = query_scalar(COUNT_TAGS).bind(client);
                 let tags: i64 = tags.fetch_one(&mut *transaction).await.map_err(failed)?;
                 if tags > limit(MAX_TAGS_PER_CLIENT) {
-                    // Dropped, the transaction is undone.
+                    transaction.rollback().await.map_err(failed)?;
                     return Err(ReportSinkErrorKind::TooManyTags.into());
                 }
             }
@@ -364,27 +365,31 @@ where
 
     fn purge(&self, before: SystemTime) -> SinkFuture<'_, u64> {
         Box::pin(self.within(async move {
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(ReportSinkError::from)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(ReportSinkError::from)?;
             let purged = query(PURGE)
                 .bind(to_seconds(before)?)
                 .bind(limit(CLIENTS_PER_BATCH))
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await
                 .map_err(|error| self.failed(error))?;
+            let committed = transaction.commit().await;
+            committed.map_err(|error| self.failed(error))?;
             Ok(DB::rows_affected(&purged))
         }))
     }
 
     fn forget<'a>(&'a self, account: &'a str) -> SinkFuture<'a, u64> {
         Box::pin(self.within(async move {
-            let connection = self.store.write_connection().await;
-            let mut connection = connection.map_err(ReportSinkError::from)?;
+            let transaction = self.store.begin_write().await;
+            let mut transaction = transaction.map_err(ReportSinkError::from)?;
             let forgotten = query(FORGET)
                 .bind(account)
-                .execute(&mut *connection)
+                .execute(&mut *transaction)
                 .await
                 .map_err(|error| self.failed(error))?;
+            let committed = transaction.commit().await;
+            committed.map_err(|error| self.failed(error))?;
             Ok(DB::rows_affected(&forgotten))
         }))
     }
