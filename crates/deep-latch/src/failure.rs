@@ -34,7 +34,7 @@ pub enum CertificateFault {
 }
 
 /// The reason why a TLS handshake failed. It decides whether a latch is involved: see
-/// [`Event::HandshakeFailed`](crate::Event::HandshakeFailed).
+/// [`Event::HandshakeFailed`](crate::latch::Event::HandshakeFailed).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HandshakeFault {
     /// The connection broke, was closed, or timed out. The failure says nothing about the server's facilities.

@@ -224,7 +224,7 @@ impl ClientReport {
     /// form of RFC 5321.
     ///
     /// White space at the end is refused here: RFC 5321 section 4.1.1 tolerates it after any command, so the reader
-    /// of lines removes it ([`ClientCommand`](crate::smtp::ClientCommand)).
+    /// of lines removes it ([`ClientCommand`]).
     ///
     /// ```
     /// # use deep_latch::{ClientReport, SecurityTag};
