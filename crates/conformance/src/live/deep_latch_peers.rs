@@ -110,7 +110,7 @@ fn latched() -> (Vec<String>, Option<String>) {
 
 fn latching() -> [String; 4] {
     [
-        "reported".to_owned(),
+        "report accepted by the server".to_owned(),
         "tls12 latched: server authenticated by PKIX".to_owned(),
         "tls-cert latched: server authenticated by PKIX".to_owned(),
         format!("status recorded: {STATUS}"),
@@ -144,7 +144,7 @@ async fn dovecot_latches() -> Checked {
             first,
         )?;
         let events = agent.visit(Speaks::Imap, address, tls).await?.good()?;
-        same("the second time", events, ["reported"])?;
+        same("the second time", events, ["report accepted by the server"])?;
         let second = "name=demo_mail, version=1.5, latch=tls-cert tls12, security-tags=tls10";
         same(
             "with latches",
@@ -156,7 +156,7 @@ async fn dovecot_latches() -> Checked {
         let visit = agent
             .visit(Speaks::Pop, address, TlsStart::Implicit)
             .await?;
-        let withdrawn = "no status advertised any more; latches stay";
+        let withdrawn = "the server advertises no status any more; latches stay";
         same("over POP", visit.good()?, [withdrawn])?;
         same("kept", agent.kept().await?, latched())?;
     }
@@ -201,7 +201,7 @@ async fn dovecot_certificate_swapped() -> Checked {
             offers_the_page(&failure, PAGE)?;
             let expected = [
                 "refused (after the handshake): tls-cert",
-                "reported",
+                "report accepted by the server",
                 "status not recorded: the connection is refused",
             ];
             same(&what, events, expected)?;
@@ -257,7 +257,7 @@ async fn dovecot_status_withdrawn() -> Checked {
         let address = dovecot.address(dovecot.imaps);
         let visit = agent.visit(Speaks::Imap, address, TlsStart::Implicit);
         let events = visit.await?.good()?;
-        let withdrawn = "no status advertised any more; latches stay";
+        let withdrawn = "the server advertises no status any more; latches stay";
         same("events", events.last().map(String::as_str), Some(withdrawn))?;
         same("kept", agent.kept().await?, latched())?;
         drop(dovecot);
@@ -287,7 +287,7 @@ async fn nginx_latches() -> Checked {
     let nginx = Nginx::start(&authorities, &PROXY).await?;
     let [_, rest @ ..] = latching();
     // The server answers CLIENT with 500.
-    let not_accepted = "reported, but not accepted".to_owned();
+    let not_accepted = "report refused by the server".to_owned();
     let by_smtp = [&rest[..], std::slice::from_ref(&not_accepted)].concat();
     for (speaks, port, tls, expected) in [
         (Speaks::Pop, nginx.pop3s, TlsStart::Implicit, rest.to_vec()),
@@ -365,7 +365,7 @@ async fn nginx_certificate_swapped() -> Checked {
                 same(&what, failure.stage(), Stage::Handshake)?;
                 offers_the_page(&failure, PAGE)?;
                 // Over SMTP the failure is reported, and the server does not know the command; POP has no report.
-                let told = "reported, but not accepted".to_owned();
+                let told = "report refused by the server".to_owned();
                 same(&what, events.contains(&told), speaks == Speaks::Smtp)?;
             }
             same("kept", agent.kept().await?, latched())?;
