@@ -379,6 +379,16 @@ fn not_verified(verdict: Verdict) -> End {
     Err(Cause::NotVerified(Box::new(verdict)))
 }
 
+/// Returns the end of a connection to a host whose name matches, and whose verdict is accepted.
+fn accepted(chain: ChainVerdict, host: &str, dane: DaneVerdict) -> Checked<End> {
+    Ok(Ok(verdict(chain, matching(host)?, dane)))
+}
+
+/// Returns the end of a connection to a host whose name matches, and whose verdict is not accepted.
+fn rejected(chain: ChainVerdict, host: &str, dane: DaneVerdict) -> Checked<End> {
+    Ok(not_verified(verdict(chain, matching(host)?, dane)))
+}
+
 /// The kinds of certificates that a server shows.
 #[derive(Clone, Copy)]
 enum Shows {
@@ -459,37 +469,19 @@ async fn certificates(root: &Path) -> Checked {
             label: "ee",
             shows: Shows::Good,
             records: vec![&|it| it.own.tlsa(3, 1, 1)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    TRUSTED,
-                    matching(host)?,
-                    matches(DaneEe, rules),
-                )))
-            },
+            right: &|host, rules| accepted(TRUSTED, host, matches(DaneEe, rules)),
         },
         Row {
             label: "ee-private",
             shows: Shows::Private,
             records: vec![&|it| it.own.tlsa(3, 0, 2)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    unknown(),
-                    matching(host)?,
-                    matches(DaneEe, rules),
-                )))
-            },
+            right: &|host, rules| accepted(unknown(), host, matches(DaneEe, rules)),
         },
         Row {
             label: "ee-full-key",
             shows: Shows::Private,
             records: vec![&|it| it.own.tlsa(3, 1, 0)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    unknown(),
-                    matching(host)?,
-                    matches(DaneEe, rules),
-                )))
-            },
+            right: &|host, rules| accepted(unknown(), host, matches(DaneEe, rules)),
         },
         Row {
             label: "ee-wrong",
@@ -497,20 +489,14 @@ async fn certificates(root: &Path) -> Checked {
             records: vec![&|_| format!("3 1 1 {WRONG}")],
             right: &|host, _| {
                 let dane = differs([3, 1, 1], RecordProblem::NoMatch);
-                Ok(not_verified(verdict(TRUSTED, matching(host)?, dane)))
+                rejected(TRUSTED, host, dane)
             },
         },
         Row {
             label: "ee-one-of-two",
             shows: Shows::Private,
             records: vec![&|_| format!("3 1 1 {WRONG}"), &|it| it.own.tlsa(3, 1, 1)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    unknown(),
-                    matching(host)?,
-                    matches(DaneEe, rules),
-                )))
-            },
+            right: &|host, rules| accepted(unknown(), host, matches(DaneEe, rules)),
         },
         Row {
             label: "ee-authority",
@@ -518,7 +504,7 @@ async fn certificates(root: &Path) -> Checked {
             records: vec![&|it| it.own.tlsa(3, 1, 1)],
             right: &|host, rules| {
                 let chain = refused(&[ChainProblem::IsAuthority, ChainProblem::SelfSigned]);
-                Ok(Ok(verdict(chain, matching(host)?, matches(DaneEe, rules))))
+                accepted(chain, host, matches(DaneEe, rules))
             },
         },
         Row {
@@ -527,7 +513,7 @@ async fn certificates(root: &Path) -> Checked {
             records: vec![&|it| it.own.tlsa(3, 1, 1)],
             right: &|host, rules| {
                 let chain = refused(&[date]);
-                Ok(Ok(verdict(chain, matching(host)?, matches(DaneEe, rules))))
+                accepted(chain, host, matches(DaneEe, rules))
             },
         },
         Row {
@@ -576,25 +562,13 @@ async fn certificates(root: &Path) -> Checked {
             label: "ta",
             shows: Shows::Private,
             records: vec![&|it| it.authority.tlsa(2, 0, 1)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    unknown(),
-                    matching(host)?,
-                    matches(DaneTa, rules),
-                )))
-            },
+            right: &|host, rules| accepted(unknown(), host, matches(DaneTa, rules)),
         },
         Row {
             label: "ta-key",
             shows: Shows::Private,
             records: vec![&|it| it.authority.tlsa(2, 1, 2)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    unknown(),
-                    matching(host)?,
-                    matches(DaneTa, rules),
-                )))
-            },
+            right: &|host, rules| accepted(unknown(), host, matches(DaneTa, rules)),
         },
         Row {
             label: "ta-not-sent",
@@ -602,20 +576,14 @@ async fn certificates(root: &Path) -> Checked {
             records: vec![&|it| it.authority.tlsa(2, 0, 1)],
             right: &|host, _| {
                 let dane = differs([2, 0, 1], RecordProblem::NoMatch);
-                Ok(not_verified(verdict(TRUSTED, matching(host)?, dane)))
+                rejected(TRUSTED, host, dane)
             },
         },
         Row {
             label: "ta-in-the-record",
             shows: Shows::Good,
             records: vec![&|it| it.authority.tlsa(2, 0, 0)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    TRUSTED,
-                    matching(host)?,
-                    matches(DaneTa, rules),
-                )))
-            },
+            right: &|host, rules| accepted(TRUSTED, host, matches(DaneTa, rules)),
         },
         Row {
             label: "ta-of-the-server",
@@ -623,7 +591,7 @@ async fn certificates(root: &Path) -> Checked {
             records: vec![&|it| it.own.tlsa(2, 1, 1)],
             right: &|host, _| {
                 let dane = differs([2, 1, 1], RecordProblem::NoMatch);
-                Ok(not_verified(verdict(unknown(), matching(host)?, dane)))
+                rejected(unknown(), host, dane)
             },
         },
         Row {
@@ -643,32 +611,20 @@ async fn certificates(root: &Path) -> Checked {
             right: &|host, _| {
                 let chain = refused(&[date]);
                 let dane = differs([2, 0, 1], RecordProblem::Path(date));
-                Ok(not_verified(verdict(chain, matching(host)?, dane)))
+                rejected(chain, host, dane)
             },
         },
         Row {
             label: "pkix-ta",
             shows: Shows::Good,
             records: vec![&|it| it.authority.tlsa(0, 0, 1)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    TRUSTED,
-                    matching(host)?,
-                    matches(PkixTa, rules),
-                )))
-            },
+            right: &|host, rules| accepted(TRUSTED, host, matches(PkixTa, rules)),
         },
         Row {
             label: "pkix-ee",
             shows: Shows::Good,
             records: vec![&|it| it.own.tlsa(1, 1, 1)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    TRUSTED,
-                    matching(host)?,
-                    matches(PkixEe, rules),
-                )))
-            },
+            right: &|host, rules| accepted(TRUSTED, host, matches(PkixEe, rules)),
         },
         Row {
             label: "pkix-ee-private",
@@ -677,7 +633,7 @@ async fn certificates(root: &Path) -> Checked {
             right: &|host, _| {
                 let path = RecordProblem::Path(ChainProblem::UnknownIssuer);
                 let dane = differs([1, 1, 1], path);
-                Ok(not_verified(verdict(unknown(), matching(host)?, dane)))
+                rejected(unknown(), host, dane)
             },
         },
         Row {
@@ -687,7 +643,7 @@ async fn certificates(root: &Path) -> Checked {
             right: &|host, _| {
                 let findings = vec![finding([255, 1, 1], RecordProblem::Usage)];
                 let dane = DaneVerdict::NotUsed(DaneNotUsed::Unusable(findings));
-                Ok(Ok(verdict(TRUSTED, matching(host)?, dane)))
+                accepted(TRUSTED, host, dane)
             },
         },
         Row {
@@ -697,20 +653,14 @@ async fn certificates(root: &Path) -> Checked {
             right: &|host, _| {
                 let findings = vec![finding([3, 1, 3], RecordProblem::MatchingType)];
                 let dane = DaneVerdict::NotUsed(DaneNotUsed::Unusable(findings));
-                Ok(not_verified(verdict(unknown(), matching(host)?, dane)))
+                rejected(unknown(), host, dane)
             },
         },
         Row {
             label: "unusable-beside-a-match",
             shows: Shows::Private,
             records: vec![&|_| format!("3 9 1 {WRONG}"), &|it| it.own.tlsa(3, 1, 1)],
-            right: &|host, rules| {
-                Ok(Ok(verdict(
-                    unknown(),
-                    matching(host)?,
-                    matches(DaneEe, rules),
-                )))
-            },
+            right: &|host, rules| accepted(unknown(), host, matches(DaneEe, rules)),
         },
         Row {
             label: "no-records",
@@ -718,7 +668,7 @@ async fn certificates(root: &Path) -> Checked {
             records: Vec::new(),
             right: &|host, _| {
                 let dane = DaneVerdict::NotUsed(DaneNotUsed::NoRecords);
-                Ok(Ok(verdict(TRUSTED, matching(host)?, dane)))
+                accepted(TRUSTED, host, dane)
             },
         },
     ];
@@ -771,11 +721,11 @@ async fn zones(root: &Path) -> Checked {
     let unknown = || refused(&[ChainProblem::UnknownIssuer]);
     let ee = |host: &str| -> Checked<End> {
         let dane = matches(CertificateUsage::DaneEe, DaneRules::Rfc6698);
-        Ok(Ok(verdict(unknown(), matching(host)?, dane)))
+        accepted(unknown(), host, dane)
     };
     let pkix = |host: &str, reason| -> Checked<End> {
         let dane = DaneVerdict::NotUsed(reason);
-        Ok(Ok(verdict(TRUSTED, matching(host)?, dane)))
+        accepted(TRUSTED, host, dane)
     };
     let failed = |failure| Err(Cause::Lookup(failure));
     let mut attempts = Vec::new();
