@@ -6,9 +6,8 @@ import re
 import sys
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[1]
 CRATES = REPOSITORY / "crates"
-SEALED = CRATES / "tokenbind-http/vectors/sealed-token.json"
 SEEDS = REPOSITORY / "fuzz/seeds"
 # The orders of TokenBindingAlpn::ALL and EncodingProfile::ALL, which section_5's first byte indexes.
 ALPN = ["h2_tb_p256", "h2_tb_rsa2048", "http/1.1_tb_p256", "http/1.1_tb_rsa2048"]
@@ -17,7 +16,7 @@ MOST_BYTES = 1300
 
 
 def vectors(crate, suite):
-    return json.loads((CRATES / crate / f"vectors/{suite}.json").read_text())["cases"]
+    return json.loads((CRATES / f"conformance-{crate}/vectors/{suite}.json").read_text())["cases"]
 
 
 def cases(suite):
@@ -44,7 +43,7 @@ for name, data, _ in cases("id"):
     write("id", name, data)
 
 
-# The forms that oracle::tokenbind_http reads are described there.
+# The forms that conformance_tokenbind_http::oracle reads are described there.
 
 
 def number(operation, n):
@@ -112,7 +111,7 @@ for case in vectors("tokenbind-http", "client-hello"):
 # sealed_token's first byte: see the oracle of that name.
 MAC_LAST, TEXT, COOKIES = 0, 64, 128
 NAME = "__Host-session"
-for case in json.loads(SEALED.read_text())["cases"]:
+for case in vectors("tokenbind-http", "sealed-token"):
     token = case["input"]
     if len(token) > MOST_BYTES:
         continue
@@ -182,7 +181,7 @@ for suite, target in (("status", "deep_status"), ("pop-capa", "deep_status"), ("
         if value is not None and (not case["name"].startswith("octet-") or case["name"] in ("octet-3d", "octet-3c-within")):
             write(target, f"{suite}-{case['name']}", value)
 
-# oracle::deep_latch_trace reads a host's record, options, and events.
+# conformance_deep_latch::oracle::trace reads a host's record, options, and events.
 WORDS = ["tls10", "tls12", "tls-cert", "tls-dane-tlsa", "x-bound", "y-unknown", "<https://now.example/>"]
 VERSIONS = ["SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3", None, "DTLSv1.2"]
 STRENGTHS = [None, 0, 112, 127, 128, 256]
@@ -228,14 +227,13 @@ for case in vectors("deep-latch", "latch"):
         begin += status_octets(case["status"])
     write("deep_latch_events", case["name"], begin + b"".join(map(event_octets, case["events"])))
 
-# oracle::deep_latch_proxy reads a byte for the cipher suite, what the server does, and the client's octets.
+# conformance_deep_latch::oracle::proxy reads a byte for the cipher suite, what the server does, and the client's octets.
 for case in vectors("deep-latch", "imap-proxy"):
     said = "".join(text for who, text in case["said"] if who == "client")
     write("deep_imap_proxy", case["name"], bytes([case["tls"] is None, 0, 0, 0, 0xff]) + said.encode())
 
 # The oracles of mail-implicit-tls read a whole certificate after 0, GeneralNames after 1, and a Received field as it is.
-MAIL = CRATES / "conformance/mail-implicit-tls"
-sys.path.insert(0, str(MAIL / "python"))
+sys.path.insert(0, str(CRATES / "conformance-mail-implicit-tls/python"))
 from identity_reference import SAN, Unreadable, elements  # noqa: E402
 
 
@@ -248,7 +246,7 @@ def general_names(der):
                 return elements(parts[-1][1])[0][1]
 
 
-for case in json.loads((MAIL / "vectors/identity.json").read_text())["cases"]:
+for case in vectors("mail-implicit-tls", "identity"):
     der = bytes.fromhex(case["certificate"])
     if len(der) <= MOST_BYTES:
         # The names that the oracle expects.
@@ -261,7 +259,7 @@ for case in json.loads((MAIL / "vectors/identity.json").read_text())["cases"]:
             except Unreadable:
                 continue
             write("mail_identity", case["name"], b"\1" + (names or b""))
-for case in json.loads((MAIL / "vectors/received.json").read_text())["cases"]:
+for case in vectors("mail-implicit-tls", "received"):
     body = case["body"].encode()
     if len(body) <= MOST_BYTES and not case["name"].startswith("type-"):
         write("mail_received", case["name"], body)
@@ -269,11 +267,11 @@ for case in json.loads((MAIL / "vectors/received.json").read_text())["cases"]:
 # oracle::connection reads an octet for the service, and turns with 0xff between; an octet for the protocol, and octets.
 # The order of Service::ALL.
 SERVICES = ["pop3s", "imaps", "submissions", "pop3+", "imap+", "submission+", "pop3", "imap", "submission"]
-for case in json.loads((MAIL / "vectors/client-dialogue.json").read_text())["cases"]:
+for case in vectors("mail-implicit-tls", "client-dialogue"):
     service = SERVICES.index(case["service"] + "+" * case.get("upgraded", False))
     turns = [turn["server"].encode() for turn in case["script"] if isinstance(turn, dict) and "server" in turn]
     write("mail_client_dialogue", case["name"], bytes([service]) + b"\xff".join(turns))
-for case in json.loads((MAIL / "vectors/server-dialogue.json").read_text())["cases"]:
+for case in vectors("mail-implicit-tls", "server-dialogue"):
     data = "".join(case["client"]).encode()
     first = ["imap", "pop", "submission"].index(case["protocol"]) + (0 if case["can_start_tls"] else 0x80)
     if len(data) <= MOST_BYTES and "http" not in case["name"]:
@@ -281,14 +279,14 @@ for case in json.loads((MAIL / "vectors/server-dialogue.json").read_text())["cas
         first = next(it for it in range(first & 0x80, 256) if it % 3 == (first & 0x7F) and it & 0x80 == first & 0x80)
         write("mail_server_dialogue", case["name"], bytes([first]) + data)
 # oracle::dane reads usage, selector, matching type, the form of the data, and a certificate.
-for case in json.loads((MAIL / "vectors/tlsa.json").read_text())["cases"]:
+for case in vectors("mail-implicit-tls", "tlsa"):
     if case["name"].startswith(("ee-", "ta-")) and case["name"].endswith("rfc7671"):
         usage, selector, matching, _ = case["records"][0]
         roots = 0x20 if case["roots"] else 0
         certificate = bytes.fromhex(case["chain"][0 if usage & 1 else -1])
         write("mail_tlsa", case["name"], bytes([usage, selector, matching, matching | roots | 0x10]) + certificate)
 # oracle::autoconfig reads the file as it is.
-for case in json.loads((MAIL / "vectors/autoconfig.json").read_text())["cases"]:
+for case in vectors("mail-implicit-tls", "autoconfig"):
     data = case["file"].encode()
     if len(data) <= MOST_BYTES:
         write("mail_autoconfig", case["name"], data)

@@ -60,7 +60,7 @@ impl Names {
                 let words = code.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
                 names.identifiers.extend(words.map(str::to_owned));
             }
-            if path.starts_with(root.join("crates/conformance")) {
+            if path.to_string_lossy().contains("/crates/conformance") {
                 let literals = text.split('"').skip(1).step_by(2);
                 names.cases.extend(literals.map(str::to_owned));
             }

@@ -1,7 +1,7 @@
-"""Writes crates/authres-tls/vectors/real.json: Authentication-Results values as mail servers write them, personal
+"""Writes crates/conformance-authres-tls/vectors/real.json: Authentication-Results values as mail servers write them, personal
 details replaced, and what a person who works with mail reads in them.
 
-    python3 crates/conformance/python/authres_real_vectors.py [--check] [--out FILE]
+    python3 crates/conformance-authres-tls/python/authres_real_vectors.py [--check] [--out FILE]
 
 Results are written as `method=result`, then ` | ` and a property, `ptype.property=value` or `key=value`; `!` begins a
 reason. Behind ` ~ ` are the kinds of diagnostics, in alphabetical order.
@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-FILE = REPOSITORY / "crates/authres-tls/vectors/real.json"
-SOURCE = "crates/conformance/python/authres_real_vectors.py; each case names where such a value was met"
+FILE = REPOSITORY / "crates/conformance-authres-tls/vectors/real.json"
+SOURCE = "crates/conformance-authres-tls/python/authres_real_vectors.py; each case names where such a value was met"
 REQUIREMENTS = ["rfc8601-lenient-1", "rfc8601-lenient-2"]
 
 CASES = []

@@ -1,7 +1,7 @@
-"""Writes crates/authres-tls/vectors/write.json: values of Authentication-Results fields (RFC 8601) and how
+"""Writes crates/conformance-authres-tls/vectors/write.json: values of Authentication-Results fields (RFC 8601) and how
 they are written, by an implementation that shares nothing with the crate's.
 
-    python3 crates/conformance/python/authres_write_vectors.py [--check] [--out FILE]
+    python3 crates/conformance-authres-tls/python/authres_write_vectors.py [--check] [--out FILE]
 """
 
 import argparse
@@ -12,8 +12,8 @@ import unicodedata
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-FILE = REPOSITORY / "crates/authres-tls/vectors/write.json"
-SOURCE = "crates/conformance/python/authres_write_vectors.py"
+FILE = REPOSITORY / "crates/conformance-authres-tls/vectors/write.json"
+SOURCE = "crates/conformance-authres-tls/python/authres_write_vectors.py"
 
 KEYWORD = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]")
 TOKEN = re.compile(r"[!#$%&'*+\-.0-9A-Z^_`a-z{|}~]+")
@@ -219,7 +219,7 @@ def written(model, mode="ascii", soft=78, hard=998, first_line=None, indent="tab
     return "\r\n".join(lines)[before:]
 
 
-# docs/requirements/rfc8601.toml
+# requirements/rfc8601.toml
 WHOLE, CFWS, ID, VERSION, NONE, KEYWORDS, PVALUE, QUOTED, UTF8, IDENTITIES = (f"rfc8601-2-2-{n}" for n in range(1, 11))
 FORGED, LINES, ARC = "rfc8601-7-1", "rfc5322-2-1-1", "rfc8617-4-1-1"
 

@@ -1,21 +1,14 @@
 //! The suites of `authres-tls`: RFC 8601, and draft-martin-authentication-results-tls-03 on it.
 
-mod real;
-mod strip;
-mod write;
-
 use authres_tls::{
     AuthenticationResults, Options, ParseError, ResInfo,
     syntax::{Body, Diagnostic, Mode, Number},
 };
+use conformance::{Case, Expected, Input, Outcome, Ran, Suite, Written, violated};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    oracle,
-    suite::{Input, Outcome, Ran, Suite, violated},
-    vector::{Case, Expected},
-};
+use crate::oracle;
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[
@@ -29,61 +22,7 @@ pub(crate) const SUITES: &[Suite] = &[
         run: lenient,
         import: None,
     },
-    Suite {
-        name: "authres-tls/real",
-        run: real::real,
-        import: None,
-    },
-    Suite {
-        name: "authres-tls/strip",
-        run: strip::strip,
-        import: None,
-    },
-    Suite {
-        name: "authres-tls/write",
-        run: write::write,
-        import: None,
-    },
 ];
-
-/// The form of an input value: text, or a recipe for a value that is too long to write out.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Written {
-    Text(String),
-    Recipe(Recipe),
-}
-
-/// `prefix`, `repeat` so many times, and so on.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Recipe {
-    #[serde(default)]
-    prefix: String,
-    repeat: String,
-    count: usize,
-    #[serde(default)]
-    suffix_repeat: String,
-    #[serde(default)]
-    suffix_count: usize,
-    #[serde(default)]
-    suffix: String,
-}
-
-impl From<Written> for String {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Text(text) => text,
-            Written::Recipe(recipe) => [
-                recipe.prefix,
-                recipe.repeat.repeat(recipe.count),
-                recipe.suffix_repeat.repeat(recipe.suffix_count),
-                recipe.suffix,
-            ]
-            .concat(),
-        }
-    }
-}
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,7 +53,7 @@ fn header(input: Input) -> Ran {
         ModeName::Strict => Mode::Strict,
         ModeName::Lenient => Mode::Lenient,
     };
-    oracle::authres_tls::header(value.as_bytes()).map_err(violated)?;
+    oracle::header(value.as_bytes()).map_err(violated)?;
     let options = Options {
         mode,
         ..Options::default()
@@ -171,7 +110,7 @@ fn diagnostic(diagnostic: &Diagnostic) -> Value {
     out
 }
 
-fn rejected(error: ParseError) -> Outcome {
+pub(crate) fn rejected(error: ParseError) -> Outcome {
     Outcome::reject(error.kind().name(), error.field(), error.offset())
 }
 
@@ -287,10 +226,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{
-        suite::Verdict,
-        vector::{Origin, VectorFile},
-    };
+    use conformance::{Origin, VectorFile, Verdict};
 
     fn check(accept: Value, origin: Origin) -> Verdict {
         let case = json!({

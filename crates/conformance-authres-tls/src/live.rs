@@ -3,23 +3,25 @@
 mod certificates;
 mod email;
 mod exchange;
+mod field;
 mod peers;
 
 use std::path::Path;
 
 use authres_tls::{AuthenticationResults, Options, Policy, TlsResInfo};
-
-use self::{
-    certificates::{Kind, World},
-    exchange::{Sent, Version},
-};
-use super::{
+use conformance::{
     Live, Scenario,
     outcome::{Checked, Failure, passed, run, same},
 };
 
+use self::{
+    certificates::{Kind, SERVER, World},
+    exchange::{Sent, Version},
+    field::{MESSAGE, the_field},
+};
+
 /// All of them.
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     ours("authres-tls/each-kind-of-client-certificate-tls12", |_| {
         run(each_kind(Version::Tls12))
     }),
@@ -50,23 +52,6 @@ const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Sce
         name,
         peer: None,
         run,
-    }
-}
-
-/// The authserv-id of the server.
-const SERVER: &str = "mx.example.net";
-
-/// A message without fields of others.
-const MESSAGE: &str = "From: a@example.com\r\nSubject: s\r\n\r\nbody\r\n";
-
-/// The one `Authentication-Results` field of a message that arrived.
-fn the_field(message: &str) -> Checked<&str> {
-    let fields: Vec<_> = authres_tls::message::fields(message.as_bytes())
-        .filter(|field| field.name() == b"Authentication-Results")
-        .collect();
-    match fields.as_slice() {
-        [field] => Ok(std::str::from_utf8(field.value())?),
-        others => Err(Failure::new(format!("{} fields", others.len()))),
     }
 }
 
@@ -191,23 +176,4 @@ async fn forged() -> Checked {
         "{} forged fields went, one of others stayed",
         FORGED.len()
     ))
-}
-
-/// The fields of all kinds, by name, for the peers to read.
-async fn written() -> Checked<Vec<(String, String)>> {
-    let world = World::new()?;
-    let mut written = Vec::new();
-    for kind in certificates::kinds() {
-        let sent = exchange::send(&world, &kind, Version::Tls13, MESSAGE).await?;
-        written.push((
-            format!("live/{}", kind.name),
-            the_field(&sent.arrived)?.to_owned(),
-        ));
-    }
-    let sent = exchange::send_in_clear(MESSAGE).await?;
-    written.push((
-        "live/in clear".to_owned(),
-        the_field(&sent.arrived)?.to_owned(),
-    ));
-    Ok(written)
 }

@@ -15,14 +15,11 @@ use authres_tls::{
         ValueError, Word,
     },
 };
+use conformance::{Case, Expected, Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    oracle::authres_tls_method as oracle,
-    suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated},
-    vector::{Case, Expected},
-};
+use crate::oracle::method as oracle;
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[

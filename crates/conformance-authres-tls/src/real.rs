@@ -3,14 +3,11 @@
 use std::collections::BTreeSet;
 
 use authres_tls::{AuthenticationResults, Options, ResInfo, syntax::Property};
+use conformance::{Input, Outcome, Ran, violated};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::rejected;
-use crate::{
-    oracle,
-    suite::{Input, Outcome, Ran, violated},
-};
+use crate::{header::rejected, oracle};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,9 +20,9 @@ struct RealInput {
     _met: String,
 }
 
-pub(super) fn real(input: Input) -> Ran {
+pub(crate) fn real(input: Input) -> Ran {
     let case: RealInput = input.parse()?;
-    oracle::authres_tls::header(case.value.as_bytes()).map_err(violated)?;
+    oracle::header(case.value.as_bytes()).map_err(violated)?;
     let parse = match case.arc {
         true => AuthenticationResults::parse_arc,
         false => AuthenticationResults::parse,

@@ -4,11 +4,9 @@ use authres_tls::{
     AuthservId, StripPolicy,
     strip::{StripScope, StripVerdict},
 };
+use conformance::{Input, Outcome, Ran, Written, malformed};
 use serde::Deserialize;
 use serde_json::json;
-
-use super::Written;
-use crate::suite::{Input, Outcome, Ran, malformed};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +20,7 @@ struct StripInput {
     all: bool,
 }
 
-pub(super) fn strip(input: Input) -> Ran {
+pub(crate) fn strip(input: Input) -> Ran {
     let case: StripInput = input.parse()?;
     let own: Result<Vec<_>, _> = case
         .own

@@ -4,13 +4,11 @@ use authres_tls::{
     AuthenticationResultsBuf, ResInfoBuf, WriteError, WriteOptions,
     write::{Indent, Instance, WriteErrorKind},
 };
+use conformance::{Input, Outcome, Ran, malformed, violated};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{
-    oracle,
-    suite::{Input, Outcome, Ran, malformed, violated},
-};
+use crate::oracle;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -73,7 +71,7 @@ struct ResultModel {
     props: Vec<(String, String, String)>,
 }
 
-pub(super) fn write(input: Input) -> Ran {
+pub(crate) fn write(input: Input) -> Ran {
     let case: WriteInput = input.parse()?;
     if case.model.version.is_some_and(|version| version != 1) {
         return Err(malformed("version: 1 or nothing").into());
@@ -95,7 +93,7 @@ pub(super) fn write(input: Input) -> Ran {
         Ok(model) => model,
         Err((error, result)) => return Ok(rejected(error, result)),
     };
-    oracle::authres_tls::write(&model, &options).map_err(violated)?;
+    oracle::write(&model, &options).map_err(violated)?;
     Ok(match model.write(&options) {
         Ok(written) => Outcome::Accept(json!({"written": written})),
         Err(error) => rejected(error, None),

@@ -2,7 +2,7 @@
 //! RFC 8601, and on the same with something wrong in them.
 
 use authres_tls::{AuthenticationResults, Options, syntax::Body};
-use conformance::oracle::{authres_tls as oracle, authres_tls_method};
+use conformance_authres_tls::oracle;
 use proptest::{
     collection::vec,
     prelude::*,
@@ -225,13 +225,13 @@ proptest! {
     fn reads_values_of_the_grammar_as_generated((value, meant) in header()) {
         prop_assert_eq!(read(&value)?, meant);
         prop_assert_eq!(oracle::header(value.as_bytes()), Ok(()));
-        prop_assert_eq!(authres_tls_method::any(value.as_bytes()), Ok(()));
+        prop_assert_eq!(oracle::method::any(value.as_bytes()), Ok(()));
     }
 
     #[test]
     fn keeps_the_oracles_for_values_that_break_the_grammar(value in broken()) {
         prop_assert_eq!(oracle::header(&value), Ok(()));
-        prop_assert_eq!(authres_tls_method::any(&value), Ok(()));
+        prop_assert_eq!(oracle::method::any(&value), Ok(()));
     }
 
     #[test]

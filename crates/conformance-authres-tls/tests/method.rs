@@ -1,6 +1,6 @@
 //! Property tests of the `tls` method: the oracles over text that resembles what they read.
 
-use conformance::oracle::authres_tls_method as oracle;
+use conformance_authres_tls::oracle::method as oracle;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 const DN_PIECES: &[&str] = &[

@@ -4,7 +4,8 @@ use authres_tls::{
     AuthenticationResultsBuf, ResInfoBuf, WriteOptions,
     write::{CommentBuf, Indent, Instance, PropertyBuf, Value},
 };
-use conformance::{Origin, VectorFile, oracle::authres_tls as oracle, repository};
+use conformance::{Origin, VectorFile, repository};
+use conformance_authres_tls::oracle;
 use proptest::prelude::*;
 
 /// Parts of texts that try to break out of their places.
@@ -174,7 +175,7 @@ fn options() -> impl Strategy<Value = WriteOptions> {
 
 /// The values of the vectors of the reader, and what the writer makes of others.
 fn values() -> impl Strategy<Value = Vec<u8>> {
-    let path = repository().join("crates/authres-tls/vectors/header.json");
+    let path = repository().join("crates/conformance-authres-tls/vectors/header.json");
     let file = VectorFile::load(&path, Origin::Own).expect("vectors");
     let values = file
         .cases

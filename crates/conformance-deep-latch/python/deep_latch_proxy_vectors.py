@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-VECTORS = Path(__file__).resolve().parents[3] / "crates/deep-latch/vectors"
-SOURCE = "crates/conformance/python/deep_latch_proxy_vectors.py"
+VECTORS = Path(__file__).resolve().parents[3] / "crates/conformance-deep-latch/vectors"
+SOURCE = "crates/conformance-deep-latch/python/deep_latch_proxy_vectors.py"
 REQUIREMENTS = ["newman-7-1-6"]
 SUITES = {"imap-commands": [], "imap-proxy": []}
 LIE = 'b ID ("tls" "A_LIE")\r\n'

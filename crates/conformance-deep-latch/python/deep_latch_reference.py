@@ -2,7 +2,7 @@
 expressions: a second implementation that shares nothing with the crate's. What it reads is a value as it stands in
 the vectors' `accept`; what it refuses raises Refused.
 
-    python3 crates/conformance/python/deep_latch_reference.py --judge    reads cases, one in a line, and answers each
+    python3 crates/conformance-deep-latch/python/deep_latch_reference.py --judge    reads cases, one in a line, and answers each
 """
 
 import ipaddress

@@ -1,8 +1,8 @@
-"""Writes crates/deep-latch/vectors/latch.json: traces of connections, and what a client with security latches
+"""Writes crates/conformance-deep-latch/vectors/latch.json: traces of connections, and what a client with security latches
 (draft-newman-email-deep-02 sections 5.1 to 5.4) does at each step, by an implementation that shares nothing with
 the crate's.
 
-    python3 crates/conformance/python/deep_latch_trace_vectors.py [--check] [--out FILE]
+    python3 crates/conformance-deep-latch/python/deep_latch_trace_vectors.py [--check] [--out FILE]
 """
 
 import argparse
@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-FILE = REPOSITORY / "crates/deep-latch/vectors/latch.json"
-SOURCE = "crates/conformance/python/deep_latch_trace_vectors.py"
+FILE = REPOSITORY / "crates/conformance-deep-latch/vectors/latch.json"
+SOURCE = "crates/conformance-deep-latch/python/deep_latch_trace_vectors.py"
 
 HOST = "imap.example.com"
 NEGOTIATED = ("tls10", "tls12")
@@ -219,7 +219,7 @@ def url_of(status):
 
 CASES = []
 
-# What the cases show, by the ids of docs/requirements: the first beginning that fits.
+# What the cases show, by the ids of the ledger: the first beginning that fits.
 SHOWN = (
     ("section-7-1-example-1", "7-1-10"), ("section-7-1-example-2", "7-1-11"), ("section-7-1-example-3", "7-1-12"),
     ("section-7-2", "7-2-3"), ("section-7-3", "7-3-2"), ("in-clear-a-status", "5-1-2"), ("in-clear", "5-1-1"),

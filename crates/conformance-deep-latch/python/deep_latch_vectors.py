@@ -1,7 +1,7 @@
-"""Writes crates/deep-latch/vectors/*.json: texts chosen by hand, where they are refused by hand, and what they mean by
+"""Writes crates/conformance-deep-latch/vectors/*.json: texts chosen by hand, where they are refused by hand, and what they mean by
 deep_latch_reference.py, which must refuse the same.
 
-    python3 crates/conformance/python/deep_latch_vectors.py [--check]
+    python3 crates/conformance-deep-latch/python/deep_latch_vectors.py [--check]
 """
 
 import argparse
@@ -11,10 +11,10 @@ from pathlib import Path
 
 from deep_latch_reference import REGISTERED, SUITES, judge
 
-DIRECTORY = Path(__file__).resolve().parents[3] / "crates/deep-latch/vectors"
-SOURCE = "crates/conformance/python/deep_latch_vectors.py"
+DIRECTORY = Path(__file__).resolve().parents[3] / "crates/conformance-deep-latch/vectors"
+SOURCE = "crates/conformance-deep-latch/python/deep_latch_vectors.py"
 
-# What the cases of a suite show, by the ids of docs/requirements; `shown` adds what a single case does.
+# What the cases of a suite show, by the ids of the ledger; `shown` adds what a single case does.
 SHOWS = {
     "tag": "5-1-6", "status": "5-3-3", "tls-cipher": "6-1 6-2", "imap-capability": "11-6-1", "imap-id": "7-1-9",
     "pop-capa": "7-2-2", "smtp-ehlo": "7-3-2", "smtp-client": "7-3-3", "security-latch": "7-4-3", "registration": "11-1-1",

@@ -1,5 +1,6 @@
 //! The suites of `deep-latch`: the grammars of draft-newman-email-deep-02, and its registry.
 
+use conformance::{Input, Outcome, Ran, Suite, Written, malformed, violated};
 use deep_latch::{
     ClientReport, DeepStatus, ParseError, SecurityTag, TlsCipher,
     dsn::SecurityLatchField,
@@ -13,11 +14,7 @@ use deep_latch::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    authres_tls::Written,
-    oracle::deep_latch as oracle,
-    suite::{Input, Outcome, Ran, Suite, malformed, violated},
-};
+use crate::oracle::grammar as oracle;
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[

@@ -13,10 +13,10 @@ mod world;
 
 use std::path::Path;
 
-use super::{Live, Scenario, outcome::run};
+use conformance::{Live, Scenario, outcome::run};
 
 /// All of them.
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     ours("deep-latch/imap-example-1", |_| run(examples::imap_1())),
     ours("deep-latch/imap-example-2", |_| run(examples::imap_2())),
     ours("deep-latch/imap-example-3", |_| run(proxy::imap_3())),

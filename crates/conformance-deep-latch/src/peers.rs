@@ -9,6 +9,11 @@ mod plug_ins;
 
 use std::{path::Path, process::Stdio};
 
+use conformance::{
+    Live, Scenario,
+    outcome::{Checked, passed, run, same},
+    process,
+};
 use deep_latch::{
     SecurityTag,
     client::{ClientError, TlsStart},
@@ -19,18 +24,13 @@ use tokio::process::Command;
 
 use self::{
     agent::{Agent, Speaks, offers_the_page},
-    certificates::{Authorities, Shown},
+    certificates::{Authorities, SWAPPED, Shown},
     dovecot::Dovecot,
     nginx::Nginx,
 };
-use super::{
-    Live, Scenario,
-    outcome::{Checked, passed, run, same},
-    process,
-};
 
 /// All of them.
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     with(DOVECOT, "deep-latch/dovecot-latches-over-imap", |_| {
         unless(dovecot::missing(), || run(dovecot_latches()))
     }),
@@ -174,12 +174,6 @@ async fn latched_agent(authorities: &Authorities) -> Checked<Agent> {
     same("latching", visit.await?.good()?, latching())?;
     Ok(agent)
 }
-
-const SWAPPED: [Shown; 3] = [
-    Shown::OfAnotherAuthority,
-    Shown::OfAnotherName,
-    Shown::Expired,
-];
 
 async fn dovecot_certificate_swapped() -> Checked {
     let authorities = Authorities::new()?;

@@ -1,6 +1,7 @@
 //! The suites of `deep-latch`'s server side: commands of IMAP, a proxy's `tls`, a relay's reply, and the field of a delivery
 //! status notification.
 
+use conformance::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
 use deep_latch::{
     Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsCipher,
     dsn::{DeliveryStatusBlock, SecurityLatchField},
@@ -13,8 +14,6 @@ use deep_latch::{
 };
 use serde::Deserialize;
 use serde_json::json;
-
-use crate::suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[

@@ -1,6 +1,7 @@
 //! The suite of `deep-latch`'s latch machine: traces of connections (draft-newman-email-deep-02 sections 5.1
 //! to 5.4).
 
+use conformance::{Input, MalformedCase, Outcome, Ran, Suite, malformed};
 use deep_latch::{
     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
     facility::{Achievement, Authentication, DaneIdentity, OnTlsaMismatch},
@@ -13,8 +14,6 @@ use deep_latch::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed};
 
 /// The suites.
 pub(crate) const SUITES: &[Suite] = &[Suite {

@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use conformance::{oracle::deep_latch_client as oracle, repository};
+use conformance::repository;
+use conformance_deep_latch::oracle::client as oracle;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 /// Seeds and regressions by name.

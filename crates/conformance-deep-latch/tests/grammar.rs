@@ -7,9 +7,8 @@ use std::{
     thread,
 };
 
-use conformance::{
-    Input, Origin, Outcome, VectorFile, oracle::deep_latch as oracle, python, repository, suite,
-};
+use conformance::{Input, Origin, Outcome, VectorFile, python, repository};
+use conformance_deep_latch::{PROTOCOL, oracle::grammar as oracle};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -36,7 +35,9 @@ type Fields = Map<String, Value>;
 
 /// The cases of a suite whose text is short.
 fn cases(suite: &str) -> Vec<Fields> {
-    let path = repository().join(format!("crates/deep-latch/vectors/{suite}.json"));
+    let path = repository().join(format!(
+        "crates/conformance-deep-latch/vectors/{suite}.json"
+    ));
     let file = VectorFile::load(&path, Origin::Own).expect("vectors");
     let inputs = file.cases.into_iter().map(|case| case.input);
     let short = |input: &Fields| {
@@ -143,7 +144,9 @@ fn any_suite() -> impl Strategy<Value = Fields> {
 }
 
 fn judged(suite_name: &str, fields: Fields) -> Value {
-    let suite = suite(&format!("deep-latch/{suite_name}")).expect("a suite");
+    let name = format!("deep-latch/{suite_name}");
+    let mut suites = PROTOCOL.suites();
+    let suite = suites.find(|suite| suite.name == name).expect("a suite");
     match (suite.run)(Input(fields)).expect("the oracle holds") {
         Outcome::Reject { .. } => json!({"reject": {}}),
         Outcome::Accept(mut value) => {
@@ -166,7 +169,7 @@ fn agrees_with_a_second_implementation_on_every_mutation() {
             questions.push((suite, fields));
         }
     }
-    let script = "crates/conformance/python/deep_latch_reference.py";
+    let script = "crates/conformance-deep-latch/python/deep_latch_reference.py";
     let mut child = Command::new(python(&repository()).expect("Python"))
         .args([script, "--judge"])
         .current_dir(repository())

@@ -1,6 +1,6 @@
 //! Property tests of the latch machine: its oracle over sequences of events.
 
-use conformance::oracle::deep_latch_trace as oracle;
+use conformance_deep_latch::oracle::trace as oracle;
 use proptest::{collection::vec, prelude::*};
 
 /// One event, as the oracle reads it: mostly handshakes of servers that have something, and statuses.

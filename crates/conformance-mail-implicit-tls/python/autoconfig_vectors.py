@@ -1,7 +1,7 @@
 """Writes mail-implicit-tls/vectors/autoconfig.json: Mozilla's configuration files. Every result is stated by hand;
 ElementTree, another reader of XML, must find the same hosts and ports in the files that are accepted.
 
-    python3 crates/conformance/mail-implicit-tls/python/autoconfig_vectors.py [--check]
+    python3 crates/conformance-mail-implicit-tls/python/autoconfig_vectors.py [--check]
 """
 
 import argparse
@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 FILE = Path(__file__).resolve().parents[1] / "vectors/autoconfig.json"
-SOURCE = "crates/conformance/mail-implicit-tls/python/autoconfig_vectors.py"
+SOURCE = "crates/conformance-mail-implicit-tls/python/autoconfig_vectors.py"
 USER = "alice@example.org"
 CASES = {}
 

@@ -1,7 +1,7 @@
 """Writes mail-implicit-tls/vectors/client-dialogue.json and server-dialogue.json. How each case ends is stated by hand;
 dialogue_reference.py, a second implementation, must find the same, and gives what is said.
 
-    python3 crates/conformance/mail-implicit-tls/python/dialogue_vectors.py [--check]
+    python3 crates/conformance-mail-implicit-tls/python/dialogue_vectors.py [--check]
 """
 
 import dialogue_reference as reference

@@ -1,7 +1,7 @@
 """Writes mail-implicit-tls/vectors/srv-order.json and host-lookup.json. The order comes from dns_reference.py, a second
 implementation. How each lookup ends is stated by hand, and the reference must find the same.
 
-    python3 crates/conformance/mail-implicit-tls/python/dns_vectors.py [--check]
+    python3 crates/conformance-mail-implicit-tls/python/dns_vectors.py [--check]
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """Writes dns/expired.zone: the zone expired.test, signed in January 2020 for one month, and its DS record.
 
     pip install dnspython cryptography
-    python3 crates/conformance/mail-implicit-tls/python/expired_zone.py
+    python3 crates/conformance-mail-implicit-tls/python/expired_zone.py
 
 The key is made anew and thrown away, so each run writes other signatures.
 """

@@ -3,7 +3,7 @@ identity_reference.py, a second implementation. Whether a name matches is stated
 independent implementations are asked as well: service-identity, and OpenSSL. Where one of them differs, the case
 states it, and OPINIONS below says why.
 
-    python3 crates/conformance/mail-implicit-tls/python/identity_vectors.py [--check]
+    python3 crates/conformance-mail-implicit-tls/python/identity_vectors.py [--check]
 """
 
 import argparse
@@ -26,7 +26,7 @@ from service_identity.hazmat import DNS_ID, IPAddress_ID, SRV_ID, verify_service
 from identity_reference import RULES, judge
 
 FILE = Path(__file__).resolve().parents[1] / "vectors/identity.json"
-SOURCE = "crates/conformance/mail-implicit-tls/python/identity_vectors.py (Python cryptography, service-identity, OpenSSL)"
+SOURCE = "crates/conformance-mail-implicit-tls/python/identity_vectors.py (Python cryptography, service-identity, OpenSSL)"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SRV_OID = ObjectIdentifier("1.3.6.1.5.5.7.8.7")
 CASES = {}

@@ -1,7 +1,7 @@
 """Writes mail-implicit-tls/vectors/privacy.json: accounts of both levels and connections of every kind. The outcome comes
 from a second implementation, written from section 3 of the draft as a table of what gives which level.
 
-    python3 crates/conformance/mail-implicit-tls/python/privacy_vectors.py [--check]
+    python3 crates/conformance-mail-implicit-tls/python/privacy_vectors.py [--check]
 """
 
 from itertools import product

@@ -2,7 +2,7 @@
 The suite, the group and every refusal are stated by hand; received_reference.py, a second implementation, must read the
 same, and gives the clauses.
 
-    python3 crates/conformance/mail-implicit-tls/python/received_vectors.py [--check]
+    python3 crates/conformance-mail-implicit-tls/python/received_vectors.py [--check]
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 from received_reference import Refused, read
 
 FILE = Path(__file__).resolve().parents[1] / "vectors/received.json"
-SOURCE = "crates/conformance/mail-implicit-tls/python/received_vectors.py"
+SOURCE = "crates/conformance-mail-implicit-tls/python/received_vectors.py"
 DATE = "; Tue, 1 Jul 2014 10:00:00 +0000"
 CASES = {}
 

@@ -2,7 +2,7 @@
 by hand in a short form; setup_reference.py, a second implementation, must find the same and gives the whole result. The
 order among weights comes from the second implementation alone.
 
-    python3 crates/conformance/mail-implicit-tls/python/setup_vectors.py [--check]
+    python3 crates/conformance-mail-implicit-tls/python/setup_vectors.py [--check]
 """
 
 import setup_reference as reference

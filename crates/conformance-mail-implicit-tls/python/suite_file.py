@@ -11,7 +11,7 @@ FOLDER = Path(__file__).resolve().parents[1]
 class SuiteFile:
     def __init__(self, suite, script, requirements):
         self.suite, self.requirements, self.cases = suite, requirements, {}
-        self.source = f"crates/conformance/mail-implicit-tls/python/{Path(script).name}"
+        self.source = f"crates/conformance-mail-implicit-tls/python/{Path(script).name}"
 
     def case(self, name, accept, requirements=None, **fields):
         assert name not in self.cases, name

@@ -3,7 +3,7 @@ records match is stated by hand; `judge` below, a second implementation of RFC 6
 the findings. OpenSSL is asked too, as a client with -dane_tlsa_rrdata of a server on loopback; where it decides
 otherwise, the case states one of the reasons in OPINIONS. It follows RFC 7671.
 
-    python3 crates/conformance/mail-implicit-tls/python/tlsa_vectors.py [--check] [--without-openssl]
+    python3 crates/conformance-mail-implicit-tls/python/tlsa_vectors.py [--check] [--without-openssl]
 """
 
 import datetime

@@ -1,11 +1,11 @@
 //! The suite `mail-implicit-tls/autoconfig`: Mozilla's configuration files.
 
+use conformance::{Input, Outcome, Ran, violated};
 use mail_implicit_tls::setup::{address::MailAddress, autoconfig::ClientConfig};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::oracle;
-use crate::suite::{Input, Outcome, Ran, violated};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

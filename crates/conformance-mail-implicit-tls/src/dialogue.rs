@@ -1,6 +1,7 @@
 //! The suites `mail-implicit-tls/client-dialogue` and `mail-implicit-tls/server-dialogue`: what is said before login,
 //! and before TLS.
 
+use conformance::{Input, MalformedCase, Outcome, Ran, malformed, violated};
 use mail_implicit_tls::{
     dialogue::{Demand, Dialogue, DialogueError, Ready},
     server::{Answer, BeforeTls, CloseReason},
@@ -10,10 +11,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::oracle;
-use crate::{
-    MalformedCase,
-    suite::{Input, Outcome, Ran, malformed, violated},
-};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use conformance::{Input, MalformedCase, Outcome, Ran, malformed, violated};
 use mail_implicit_tls::{
     dns::{
         Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, Question, Record, Records,
@@ -23,10 +24,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::oracle;
-use crate::{
-    MalformedCase,
-    suite::{Input, Outcome, Ran, malformed, violated},
-};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

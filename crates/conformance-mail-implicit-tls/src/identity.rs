@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use conformance::{Input, Outcome, Ran, malformed, violated};
 use mail_implicit_tls::{
     identity::{
         Disregarded, NameConstraints, Options, PresentedIdentity, ReferenceIdentity, Rules,
@@ -15,7 +16,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::oracle;
-use crate::suite::{Input, Outcome, Ran, malformed, violated};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,7 +68,7 @@ pub(super) fn identity(input: Input) -> Ran {
     Ok(Outcome::Accept(written(&verdict)))
 }
 
-fn reference(reference: Reference) -> Result<ReferenceIdentity, crate::MalformedCase> {
+fn reference(reference: Reference) -> Result<ReferenceIdentity, conformance::MalformedCase> {
     Ok(match reference {
         Reference::Dns(name) => ReferenceIdentity::Dns(name),
         Reference::Ip(address) => ReferenceIdentity::Ip(address),

@@ -1,4 +1,4 @@
-//! The suites of `mail-implicit-tls`, and their oracles.
+//! The evidence of `mail-implicit-tls`: the sections of draft-newman-email-deep-02 on accounts and connections.
 
 mod autoconfig;
 mod dialogue;
@@ -12,12 +12,16 @@ mod received;
 mod setup;
 mod tlsa;
 
-#[cfg(feature = "live")]
-pub(crate) use self::live::scenarios;
-use crate::suite::{Input, Ran, Suite};
+use conformance::{Input, Protocol, Ran, Scenario, Suite};
 
-/// The suites.
-pub(crate) const SUITES: &[Suite] = &[
+/// The suites and, with the feature `live`, the scenarios.
+pub const PROTOCOL: Protocol = Protocol {
+    name: "mail-implicit-tls",
+    suites: &[SUITES],
+    scenarios: SCENARIOS,
+};
+
+const SUITES: &[Suite] = &[
     suite("mail-implicit-tls/autoconfig", autoconfig::autoconfig),
     suite("mail-implicit-tls/client-dialogue", dialogue::client),
     suite("mail-implicit-tls/host-lookup", dns::host_lookup),
@@ -37,3 +41,13 @@ const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
         import: None,
     }
 }
+
+#[cfg(feature = "live")]
+const SCENARIOS: &[&[Scenario]] = &[
+    live::clients::SCENARIOS,
+    live::servers::SCENARIOS,
+    live::resolvers::SCENARIOS,
+    live::dane::SCENARIOS,
+];
+#[cfg(not(feature = "live"))]
+const SCENARIOS: &[&[Scenario]] = &[];

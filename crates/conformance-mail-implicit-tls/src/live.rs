@@ -2,23 +2,10 @@
 //! resolvers on a signed DNS tree.
 
 mod answers;
-mod clients;
-mod dane;
+pub(crate) mod clients;
+pub(crate) mod dane;
 mod mailbox;
-mod resolvers;
-mod servers;
+pub(crate) mod resolvers;
+pub(crate) mod servers;
 mod site;
 mod tree;
-
-use crate::live::Scenario;
-
-/// The scenarios.
-pub(crate) fn scenarios() -> Vec<Scenario> {
-    [
-        clients::SCENARIOS,
-        servers::SCENARIOS,
-        resolvers::SCENARIOS,
-        dane::SCENARIOS,
-    ]
-    .concat()
-}

@@ -8,6 +8,7 @@ pub use self::{
     dane::{tlsa, tlsa_octets},
 };
 
+use conformance::oracle::Broken;
 use mail_implicit_tls::{
     identity::{
         NameConstraints, Options, PresentedIdentity, ReferenceIdentity, Rules, judge,
@@ -26,8 +27,6 @@ use mail_implicit_tls::{
 };
 use rustls::pki_types::{CertificateDer, ServerName};
 use webpki::EndEntityCert;
-
-use crate::oracle::Broken;
 
 /// The rules, from the one that accepts most names.
 const RULES: [Rules; 4] = [

@@ -1,5 +1,6 @@
 //! The suite `mail-implicit-tls/privacy`: what an account accepts, what is shown of it, and what may be offered.
 
+use conformance::{Input, MalformedCase, Outcome, Ran, malformed};
 use mail_implicit_tls::{
     account::{
         Account, AccountErrorKind, AccountId, AccountSetup, Host, LowPrivacy, Profile, Server,
@@ -16,11 +17,6 @@ use mail_implicit_tls::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::{
-    MalformedCase,
-    suite::{Input, Outcome, Ran, malformed},
-};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,11 +1,11 @@
 //! The suite `mail-implicit-tls/received`: the clauses of Received fields.
 
+use conformance::{Input, Outcome, Ran, violated};
 use mail_implicit_tls::received::{Received, ReceivedError, Transmission};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::oracle;
-use crate::suite::{Input, Outcome, Ran, violated};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

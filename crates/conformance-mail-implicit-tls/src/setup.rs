@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use conformance::{Input, MalformedCase, Outcome, Ran, malformed, violated};
 use mail_implicit_tls::{
     account::{AccountId, AccountSetup, Host, Server},
     dns::{Dnssec, Lookup, Next},
@@ -17,10 +18,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::dns::{Given, answer, failure};
-use crate::{
-    MalformedCase,
-    suite::{Input, Outcome, Ran, malformed, violated},
-};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,7 +94,7 @@ fn service(name: &str) -> Result<Service, MalformedCase> {
         .ok_or_else(|| malformed(format!("no service: {name}")))
 }
 
-fn shown(offer: &Offer, confirmed: bool) -> Result<Value, crate::suite::Stopped> {
+fn shown(offer: &Offer, confirmed: bool) -> Result<Value, conformance::Stopped> {
     Ok(match offer {
         Offer::NotAdvertised(dnssec) => json!({"not_advertised": state(*dnssec)}),
         Offer::Unavailable(dnssec) => json!({"unavailable": state(*dnssec)}),
@@ -127,7 +124,7 @@ fn shown(offer: &Offer, confirmed: bool) -> Result<Value, crate::suite::Stopped>
     })
 }
 
-fn candidate(candidate: &Candidate, confirmed: bool) -> Result<Value, crate::suite::Stopped> {
+fn candidate(candidate: &Candidate, confirmed: bool) -> Result<Value, conformance::Stopped> {
     let Source::Srv(dnssec) = candidate.source() else {
         return Err(violated("a candidate that is not of SRV"));
     };

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use conformance::{Input, Outcome, Ran, malformed, violated};
 use mail_implicit_tls::{
     account::{AccountId, AccountSetup, Host, Server},
     dane::{DaneRules, TlsaJudge},
@@ -16,7 +17,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::oracle;
-use crate::suite::{Input, Outcome, Ran, malformed, violated};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +50,7 @@ pub(super) fn tlsa(input: Input) -> Ran {
                 association: hex::decode(association).map_err(malformed)?,
             })
         })
-        .collect::<Result<_, crate::MalformedCase>>();
+        .collect::<Result<_, conformance::MalformedCase>>();
     let records = records?;
     let mut trust = Trust::none();
     for root in roots {

@@ -1,11 +1,12 @@
 //! The oracles of `mail-implicit-tls` on vectors with changed octets, and on fields that are put together from pieces.
 
-use conformance::{Origin, VectorFile, mail_implicit_tls::oracle, repository};
+use conformance::{Origin, VectorFile, repository};
+use conformance_mail_implicit_tls::oracle;
 use proptest::{collection::vec, prelude::*, sample::select};
 
 /// The inputs of a suite.
 fn inputs(suite: &str, field: &str) -> Vec<String> {
-    let path = format!("crates/conformance/mail-implicit-tls/vectors/{suite}.json");
+    let path = format!("crates/conformance-mail-implicit-tls/vectors/{suite}.json");
     let file = VectorFile::load(&repository().join(path), Origin::Own).expect("vectors");
     let inputs = file
         .cases

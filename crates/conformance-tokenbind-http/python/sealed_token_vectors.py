@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SOURCE = "crates/conformance/python/sealed_token_vectors.py (Python hmac, hashlib)"
+SOURCE = "crates/conformance-tokenbind-http/python/sealed_token_vectors.py (Python hmac, hashlib)"
 SUITE = "tokenbind-http/sealed-token"
 
 TEXT, VERSION, KEY, BINDING, KEY_ID, EXPIRES, PAYLOAD, MAC = (
@@ -306,7 +306,7 @@ def not_bound_here(cases):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates/tokenbind-http/vectors")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates/conformance-tokenbind-http/vectors")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     cases = Cases()

@@ -10,7 +10,11 @@ OpenSSL's or written field by field. Decisions are stated case by case.
 """
 
 import base64
+import sys
+from pathlib import Path
 
+# The messages are those of tokenbind-wire.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance-tokenbind-wire/python"))
 from token_binding_vectors import (
     ALGORITHM, BINDINGS, CURVE, DEFAULT, DER, ECDSA_SHA256, G_DER, G_DER_2, G_MODULUS, G_POINT, G_POINT_2, G_RAW,
     G_RSA, H1_P256, H1_RSA, H2_P256, H2_RSA, ID, MESSAGE, MODULUS, ORDER, P1, P2, P3, POINT, PROFILES, PROVIDED, R1,
@@ -24,7 +28,7 @@ OTHER_UNIQUE = bytes(range(50, 62))
 
 
 class HttpSuite(Suite):
-    source = "crates/conformance/python/tokenbind_http_vectors.py (Python cryptography, base64)"
+    source = "crates/conformance-tokenbind-http/python/tokenbind_http_vectors.py (Python cryptography, base64)"
 
     def __init__(self, name):
         super().__init__(f"tokenbind-http/{name}")

@@ -18,11 +18,11 @@ mod theft;
 
 use std::path::Path;
 
-use super::{Live, Scenario, outcome::run};
+use conformance::{Live, Scenario, outcome::run};
 use tokenbind_wire::TokenBindingAlpn;
 
 /// All of them.
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     ours("tokenbind-http/http1-p256-full", |_| {
         run(connections::full(TokenBindingAlpn::Http11P256))
     }),

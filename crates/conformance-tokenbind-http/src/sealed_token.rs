@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use conformance::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, violated};
 use serde::Deserialize;
 use serde_json::json;
 use tokenbind_http::sealed_tokens::{
@@ -13,10 +14,7 @@ use tokenbind_http::sealed_tokens::{
 };
 use tokenbind_wire::{PointEncoding, ProvidedIdRef, TokenBindingId, token::BearerPolicy};
 
-use crate::{
-    oracle,
-    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, violated},
-};
+use crate::oracle;
 
 /// The suite.
 pub(crate) const SUITES: &[Suite] = &[Suite {

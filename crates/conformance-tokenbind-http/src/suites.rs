@@ -1,5 +1,7 @@
 //! The suites of `tokenbind-http`: draft-balfanz-https-token-binding-00.
 
+use conformance::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, violated};
+use conformance_tokenbind_wire::case::{FACTS, Profile, bytes};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokenbind_http::{
@@ -15,11 +17,7 @@ use tokenbind_wire::{
     SignatureAndHashAlgorithm, TlsUnique, TokenBindingAlpn,
 };
 
-use crate::{
-    oracle::tokenbind_http as oracle,
-    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, violated},
-    tokenbind_wire::{FACTS, Profile, bytes},
-};
+use crate::oracle;
 
 const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
     Suite {

@@ -3,7 +3,8 @@
 
 use std::{fs, path::Path};
 
-use conformance::{oracle::tokenbind_http as oracle, repository};
+use conformance::repository;
+use conformance_tokenbind_http::oracle;
 use proptest::prelude::*;
 
 type Oracle = fn(&[u8]) -> Result<(), String>;

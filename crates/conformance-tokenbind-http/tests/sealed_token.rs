@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use conformance::{oracle, repository};
+use conformance::repository;
+use conformance_tokenbind_http::oracle;
 use proptest::prelude::*;
 
 fn seeds() -> Vec<Vec<u8>> {

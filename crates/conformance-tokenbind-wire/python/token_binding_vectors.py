@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SOURCE = "crates/conformance/python/token_binding_vectors.py (Python cryptography)"
+SOURCE = "crates/conformance-tokenbind-wire/python/token_binding_vectors.py (Python cryptography)"
 
 MESSAGE = "TokenBindingMessage"
 BINDINGS = "TokenBindingMessage.tokenbindings"
@@ -1113,7 +1113,7 @@ def suites():
 
 def check_requirements(suites_):
     """Every requirement that a case names is in a ledger."""
-    ledgers = (REPOSITORY / "docs/requirements").glob("*.toml")
+    ledgers = (REPOSITORY / "crates").glob("conformance-*/requirements/*.toml")
     known = {id_ for ledger in ledgers for id_ in re.findall(r'^id = "(.*)"$', ledger.read_text(), re.MULTILINE)}
     named = {id_ for suite in suites_ for case in suite.cases for id_ in case["requirements"]}
     assert named <= known, named - known
@@ -1122,7 +1122,7 @@ def check_requirements(suites_):
 def main(description, crate, generated):
     """What the script of a crate does with the suites it generated."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates" / crate / "vectors")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates" / f"conformance-{crate}" / "vectors")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     stale = []

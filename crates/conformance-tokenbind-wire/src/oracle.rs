@@ -1,28 +1,14 @@
-//! One oracle per format: what must hold for any bytes. Vectors, property tests, fuzz targets and
-//! the replay of corpora all call these.
-
-pub mod authres_tls;
-pub mod authres_tls_method;
-pub mod deep_latch;
-pub mod deep_latch_client;
-pub mod deep_latch_proxy;
-pub mod deep_latch_trace;
-mod sealed_token;
-pub mod tokenbind_http;
+//! What must hold for any octets: messages, identifiers, and the decisions of section 5.
 
 use std::sync::LazyLock;
 
+use conformance::oracle::Broken;
 use tokenbind_wire::{
     DecodeOptions, EncodingProfile, KeyParameters, Negotiated, Outcome, PkiTypes, PointEncoding,
     Position, ProtocolVersion, Referred, RustCrypto, Session, TlsFacts, TlsUnique,
     TokenBindingAlpn, TokenBindingId, TokenBindingIdRef, TokenBindingMessage,
     TokenBindingMessageRef, TokenBindingType, establish,
 };
-
-pub use sealed_token::{sealed_token, sealed_token_input};
-
-/// The invariant that was broken, in words.
-pub type Broken = String;
 
 /// Checks that a message that decodes encodes to the same bytes, and that neither one byte less nor one byte more
 /// decodes. An error points into the input, or to its end.

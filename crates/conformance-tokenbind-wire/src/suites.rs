@@ -1,5 +1,6 @@
 //! The suites of `tokenbind-wire`: draft-popov-token-binding-00.
 
+use conformance::{Case, Expected, Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokenbind_wire::{
@@ -11,9 +12,8 @@ use tokenbind_wire::{
 };
 
 use crate::{
+    case::{FACTS, Profile, bytes},
     oracle,
-    suite::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated},
-    vector::{Case, Expected},
 };
 
 /// The suites.
@@ -55,60 +55,9 @@ pub(crate) const SUITES: &[Suite] = &[
     },
 ];
 
-pub(crate) fn bytes(hex: &str) -> Result<Vec<u8>, MalformedCase> {
-    hex::decode(hex).map_err(malformed)
-}
-
 fn yes() -> bool {
     true
 }
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
-enum Point {
-    #[default]
-    X962,
-    Bare64,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
-enum SignatureForm {
-    #[default]
-    Der,
-    Raw64,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Profile {
-    #[serde(default)]
-    point: Point,
-    #[serde(default)]
-    signature: SignatureForm,
-}
-
-impl From<Profile> for EncodingProfile {
-    fn from(profile: Profile) -> Self {
-        use tokenbind_wire::{PointEncoding, SignatureEncoding};
-        Self::new(
-            match profile.point {
-                Point::X962 => PointEncoding::X962,
-                Point::Bare64 => PointEncoding::Bare64,
-            },
-            match profile.signature {
-                SignatureForm::Der => SignatureEncoding::Der,
-                SignatureForm::Raw64 => SignatureEncoding::Raw64,
-            },
-        )
-    }
-}
-
-/// The facts under which a case of suite `message` was negotiated.
-pub(crate) const FACTS: TlsFacts = TlsFacts {
-    version: ProtocolVersion::TLS1_2,
-    extended_master_secret: true,
-};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -555,15 +504,12 @@ fn tls_unique(input: Input) -> Ran {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        suite::Verdict,
-        vector::{Origin, VectorFile},
-    };
+    use conformance::{Origin, VectorFile, Verdict};
 
     #[test]
     fn reads_messages_that_foreign_files_spell_in_another_way() {
-        let root = crate::repository();
-        let path = root.join("crates/tokenbind-wire/vectors/message.json");
+        let root = conformance::repository();
+        let path = root.join("crates/conformance-tokenbind-wire/vectors/message.json");
         let file = VectorFile::load(&path, Origin::Own).expect("vectors");
         let own = file
             .cases

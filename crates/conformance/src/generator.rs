@@ -6,6 +6,8 @@ use std::{
     process::{Command, Output},
 };
 
+use crate::protocol::Protocol;
+
 /// The reason for which the known answers cannot be regenerated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PythonError {
@@ -56,48 +58,25 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
     }
 }
 
-/// The independent sources, in `crates/conformance/python`. Those of [`FOLDERS`] come after them.
-const SCRIPTS: [&str; 8] = [
-    "authres_real_vectors.py",
-    "authres_write_vectors.py",
-    "token_binding_vectors.py",
-    "tokenbind_http_vectors.py",
-    "sealed_token_vectors.py",
-    "deep_latch_vectors.py",
-    "deep_latch_proxy_vectors.py",
-    "deep_latch_trace_vectors.py",
-];
-
-/// The folders, below `crates/conformance`, whose scripts `python/*_vectors.py` are independent sources too.
-const FOLDERS: [&str; 1] = ["mail-implicit-tls"];
-
-/// Returns all independent sources, relative to the repository.
-fn scripts(root: &Path) -> io::Result<Vec<PathBuf>> {
-    let below = Path::new("crates/conformance");
-    let mut scripts: Vec<_> = SCRIPTS
-        .iter()
-        .map(|script| below.join("python").join(script))
-        .collect();
-    for folder in FOLDERS {
-        let folder = below.join(folder).join("python");
-        let mut found = Vec::new();
-        for entry in fs::read_dir(root.join(&folder))? {
-            let name = entry?.file_name();
-            if name.to_string_lossy().ends_with("_vectors.py") {
-                found.push(folder.join(name));
-            }
+/// Returns the independent sources of a protocol: the scripts `python/*_vectors.py` in its folder.
+fn scripts(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(folder.join("python"))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with("_vectors.py") {
+            scripts.push(path);
         }
-        found.sort();
-        scripts.extend(found);
     }
+    scripts.sort();
     Ok(scripts)
 }
 
-/// Generates the known answers again and compares them with the committed files. Returns the outcome of each script.
+/// Generates the known answers of a protocol again and compares them with the committed files. Returns the outcome of
+/// each script.
 ///
 /// # Errors
 /// Returns an error if Python, or a package, is missing.
-pub fn known_answers(root: &Path) -> Result<Vec<Output>, PythonError> {
+pub fn known_answers(root: &Path, protocol: &Protocol) -> Result<Vec<Output>, PythonError> {
     let python = python(root)?;
     let missing = |_| PythonError::Interpreter(python.clone());
     let check = |script| {
@@ -108,7 +87,7 @@ pub fn known_answers(root: &Path) -> Result<Vec<Output>, PythonError> {
             .output()
             .map_err(missing)
     };
-    scripts(root)
+    scripts(&protocol.folder(root))
         .map_err(missing)?
         .into_iter()
         .map(check)

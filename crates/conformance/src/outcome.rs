@@ -4,30 +4,33 @@ use std::{error::Error, fmt, future::Future, time::Duration};
 
 use tokio::{runtime::Builder, time::timeout};
 
-use super::Live;
+use crate::scenario::Live;
 
 /// A scenario that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The result of a check, or what was not as expected.
-pub(crate) type Checked<T = Live> = Result<T, Failure>;
+pub type Checked<T = Live> = Result<T, Failure>;
 
 /// A failed expectation. Any error converts into one.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub struct Failure(String);
 
 impl Failure {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
+    /// Returns a failure that says this.
+    pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 
     /// Returns `true` if the text has this part.
-    pub(crate) fn is_about(&self, part: &str) -> bool {
+    #[must_use]
+    pub fn is_about(&self, part: &str) -> bool {
         self.0.contains(part)
     }
 
     /// Adds the subject of the failure.
-    pub(crate) fn of(self, what: &str) -> Self {
+    #[must_use]
+    pub fn of(self, what: &str) -> Self {
         Self(format!("{what}: {}", self.0))
     }
 }
@@ -45,7 +48,10 @@ impl<E: Error> From<E> for Failure {
 }
 
 /// Runs a scenario to its end on a runtime of its own.
-pub(crate) fn run(scenario: impl Future<Output = Checked>) -> Result<Live, String> {
+///
+/// # Errors
+/// Returns the failure of the scenario, or an error if it takes too long.
+pub fn run(scenario: impl Future<Output = Checked>) -> Result<Live, String> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -60,12 +66,19 @@ pub(crate) fn run(scenario: impl Future<Output = Checked>) -> Result<Live, Strin
     }
 }
 
-pub(crate) fn passed(seen: impl Into<String>) -> Checked {
+/// Returns the outcome of a scenario whose checks held, with what was seen.
+///
+/// # Errors
+/// Returns no error.
+pub fn passed(seen: impl Into<String>) -> Checked {
     Ok(Live::Passed(seen.into()))
 }
 
-/// Both values are the same.
-pub(crate) fn same<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
+/// Checks that both values are the same.
+///
+/// # Errors
+/// Returns both values if they differ.
+pub fn same<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
     what: &str,
     actual: T,
     expected: U,
@@ -79,8 +92,11 @@ pub(crate) fn same<T: PartialEq<U> + fmt::Debug, U: fmt::Debug>(
     }
 }
 
-/// The values differ.
-pub(crate) fn different<T: PartialEq + fmt::Debug>(what: &str, one: T, other: T) -> Checked<()> {
+/// Checks that the values differ.
+///
+/// # Errors
+/// Returns the value if they are the same.
+pub fn different<T: PartialEq + fmt::Debug>(what: &str, one: T, other: T) -> Checked<()> {
     if one == other {
         Err(Failure(format!("{what}: {one:?} both times")))
     } else {

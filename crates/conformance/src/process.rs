@@ -16,27 +16,34 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::live::outcome::{Checked, Failure};
+use crate::outcome::{Checked, Failure};
 
 /// The longest time that a server may take until it listens, or ends, or writes its log.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server that runs.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     directory: TempDir,
     log: PathBuf,
     process: Child,
 }
 
-/// A directory that a server which gives up its rights can enter.
-pub(crate) fn directory() -> Checked<TempDir> {
+/// Makes a directory that a server which gives up its rights can enter.
+///
+/// # Errors
+/// Returns an error if the directory cannot be made.
+pub fn directory() -> Checked<TempDir> {
     let directory = tempfile::tempdir()?;
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
     Ok(directory)
 }
 
-/// Ports that are free now.
-pub(crate) fn ports<const N: usize>() -> Checked<[u16; N]> {
+/// Finds ports that are free now.
+///
+/// # Errors
+/// Returns an error if there are too few.
+pub fn ports<const N: usize>() -> Checked<[u16; N]> {
     let mut ports = [0; N];
     // Held until all are found, so that they differ.
     let mut held = Vec::new();
@@ -48,8 +55,9 @@ pub(crate) fn ports<const N: usize>() -> Checked<[u16; N]> {
     Ok(ports)
 }
 
-/// A program that is installed, in the path or where Debian keeps what is for administrators.
-pub(crate) fn installed(program: &str) -> Option<PathBuf> {
+/// Finds a program that is installed, in the path or where Debian keeps programs for administrators.
+#[must_use]
+pub fn installed(program: &str) -> Option<PathBuf> {
     let runs = |program: &Path| {
         let mut command = Command::new(program);
         let command = command.arg("--version").stdin(Stdio::null());
@@ -60,14 +68,20 @@ pub(crate) fn installed(program: &str) -> Option<PathBuf> {
 }
 
 /// Returns `true` if the tests run as root.
-pub(crate) fn is_root() -> Checked<bool> {
+///
+/// # Errors
+/// Returns an error if the system does not tell.
+pub fn is_root() -> Checked<bool> {
     use std::os::unix::fs::MetadataExt;
     Ok(fs::metadata("/proc/self")?.uid() == 0)
 }
 
 impl Server {
     /// Starts a server that stays in the foreground, and waits until it listens.
-    pub(crate) async fn start(
+    ///
+    /// # Errors
+    /// Returns an error if the server does not start or does not listen in time.
+    pub async fn start(
         directory: TempDir,
         log: &str,
         command: &mut Command,
@@ -97,12 +111,15 @@ impl Server {
         Ok(server)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Returns the server's directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
     /// Returns the log of the process and its error output.
-    pub(crate) fn said(&self) -> String {
+    #[must_use]
+    pub fn said(&self) -> String {
         let read = |path: &Path| {
             let bytes = fs::read(path).unwrap_or_default();
             String::from_utf8_lossy(&bytes).into_owned()
@@ -110,8 +127,11 @@ impl Server {
         read(&self.log) + &read(&self.path().join("stderr"))
     }
 
-    /// The first line of the log with all of these parts, once it is there.
-    pub(crate) async fn line_with(&self, parts: &[&str]) -> Checked<String> {
+    /// Returns the first line of the log with all of these parts, once it is there.
+    ///
+    /// # Errors
+    /// Returns an error if no such line appears in time.
+    pub async fn line_with(&self, parts: &[&str]) -> Checked<String> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let said = self.said();
@@ -145,7 +165,8 @@ impl Drop for Server {
     }
 }
 
-/// A port of loopback.
-pub(crate) fn at(port: u16) -> SocketAddr {
+/// Returns the address of a port of loopback.
+#[must_use]
+pub fn at(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }

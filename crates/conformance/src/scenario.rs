@@ -2,19 +2,6 @@
 //! `cargo xtask conformance` and are evidence in the ledger; those with a foreign peer run in
 //! `cargo xtask interop`, and may be skipped where the peer is not installed.
 
-#[cfg(feature = "live")]
-mod authres_tls;
-#[cfg(feature = "live")]
-mod deep_latch;
-#[cfg(feature = "live")]
-mod deep_latch_peers;
-#[cfg(feature = "live")]
-pub(crate) mod outcome;
-#[cfg(feature = "live")]
-pub(crate) mod process;
-#[cfg(feature = "live")]
-mod tokenbind_http;
-
 use std::{collections::BTreeMap, panic, path::Path, time::Instant};
 
 use serde::Serialize;
@@ -40,25 +27,6 @@ pub struct Scenario {
     pub peer: Option<&'static str>,
     /// Runs it; the repository's root is the argument. An error or a panic is a failure.
     pub run: fn(&Path) -> Result<Live, String>,
-}
-
-/// All scenarios. Empty without the feature `live`.
-#[must_use]
-pub fn scenarios() -> Vec<Scenario> {
-    #[cfg_attr(
-        not(feature = "live"),
-        expect(unused_mut, reason = "there are none to add")
-    )]
-    let mut scenarios = Vec::new();
-    #[cfg(feature = "live")]
-    {
-        scenarios.extend(tokenbind_http::SCENARIOS);
-        scenarios.extend(authres_tls::SCENARIOS);
-        scenarios.extend(deep_latch::SCENARIOS);
-        scenarios.extend(deep_latch_peers::SCENARIOS);
-        scenarios.extend(crate::mail_implicit_tls::scenarios());
-    }
-    scenarios
 }
 
 /// The state of a scenario.
@@ -274,19 +242,6 @@ mod tests {
             panicked,
             (LiveState::Failed, "panicked: at the disco".into())
         );
-    }
-
-    #[test]
-    fn names_are_unique_and_name_a_crate() {
-        let mut names = std::collections::BTreeSet::new();
-        for scenario in scenarios() {
-            assert!(scenario.name.contains('/'), "{}", scenario.name);
-            assert!(
-                names.insert(scenario.name),
-                "{} appears twice",
-                scenario.name
-            );
-        }
     }
 
     fn report(name: &str, state: LiveState) -> LiveReport {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use conformance::outcome::Checked;
 use ring::digest::{SHA256, digest};
 use rustls::{
     RootCertStore,
@@ -9,7 +10,8 @@ use rustls::{
 };
 use test_support::pki::{self, Authority, Certificate, rcgen::ExtendedKeyUsagePurpose};
 
-use super::super::outcome::Checked;
+/// The authserv-id of the server.
+pub(super) const SERVER: &str = "mx.example.net";
 
 /// The host of most clients.
 pub(super) const HOST: &str = "smtp.example.com";
@@ -97,10 +99,10 @@ impl World {
             .replace('\\', "\\\\")
             .replace('"', "\\\"")
             .replace(';', "\\;");
-        let server = certificate(super::SERVER, super::SERVER);
+        let server = certificate(SERVER, SERVER);
         Ok(Self {
             roots: Arc::new(trusted.roots()),
-            server: issued(by_trusted, &server, super::SERVER, super::SERVER),
+            server: issued(by_trusted, &server, SERVER, SERVER),
             trusted: issued(by_trusted, &client, HOST, HOST),
             forging: issued(by_trusted, &certificate(FORGING, HOST), &forging, HOST),
             self_signed: issued(None, &client, HOST, HOST),

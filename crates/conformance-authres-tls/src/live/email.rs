@@ -7,15 +7,12 @@ use authres_tls::{
     AuthservId, StripPolicy,
     strip::{StripReason, StripVerdict},
 };
-use tokio::{io::AsyncWriteExt, process::Command};
-
-use crate::{
-    live::{
-        Live,
-        outcome::{Checked, Failure, passed},
-    },
+use conformance::{
+    Live,
+    outcome::{Checked, Failure, passed},
     python,
 };
+use tokio::{io::AsyncWriteExt, process::Command};
 
 /// Messages are made of these.
 const PIECES: [&[u8]; 40] = [
@@ -116,7 +113,7 @@ pub(super) async fn compare(root: &Path) -> Checked {
         Ok(interpreter) => interpreter,
         Err(error) => return Ok(Live::Skipped(error.to_string())),
     };
-    let script = root.join("crates/conformance/python/email_peer.py");
+    let script = root.join("crates/conformance-authres-tls/python/email_peer.py");
     let policy = StripPolicy::new([AuthservId::try_new("own.example")?]);
     let is_forged = |value: &String| {
         use StripReason::{BelowOwnId, OwnId};

@@ -7,6 +7,7 @@ use authres_tls::{
     AuthenticationResultsBuf, AuthservId, Policy, ResInfoBuf, Session, StripPolicy, WriteOptions,
     facts::rustls::DeferredClientVerifier,
 };
+use conformance::outcome::{Checked, Failure};
 use rustls::{
     CipherSuite, ClientConfig, ServerConfig, SupportedProtocolVersion,
     crypto::ring,
@@ -20,11 +21,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::{
-    SERVER,
-    certificates::{HOST, Kind, World},
-};
-use crate::live::outcome::{Checked, Failure};
+use super::certificates::{HOST, Kind, SERVER, World};
 
 #[derive(Clone, Copy)]
 pub(super) enum Version {

@@ -14,18 +14,15 @@ use std::{
 };
 
 use authres_tls::{AuthenticationResults, Options, syntax::Text};
+use conformance::{
+    Expected, Live, Origin, VectorFile,
+    outcome::{Checked, Failure, passed},
+    python,
+};
 use serde::Deserialize;
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use super::written;
-use crate::{
-    live::{
-        Live,
-        outcome::{Checked, Failure, passed},
-    },
-    python,
-    vector::{Expected, Origin, VectorFile},
-};
+use super::field::written;
 
 #[derive(Clone, Copy)]
 pub(super) enum Peer {
@@ -125,7 +122,7 @@ fn as_met(root: &Path) -> Checked<Vec<(String, String)>> {
 /// Returns the values that the writer makes of the vectors, without ARC, which these peers do not read.
 fn of_the_vectors(root: &Path) -> Checked<Vec<(String, String)>> {
     let file = VectorFile::load(
-        &root.join("crates/authres-tls/vectors/write.json"),
+        &root.join("crates/conformance-authres-tls/vectors/write.json"),
         Origin::Own,
     )?;
     let written = file.cases.iter().filter_map(|case| {
@@ -169,7 +166,10 @@ impl Peer {
             .args(probe)
             .output();
         if found.is_ok_and(|output| output.status.success()) {
-            return Ok((interpreter, root.join("crates/conformance").join(script)));
+            return Ok((
+                interpreter,
+                root.join("crates/conformance-authres-tls").join(script),
+            ));
         }
         Err(format!("{} is not installed: {how}", self.name()))
     }

@@ -1,19 +1,12 @@
 //! Invariants of any bytes as an `Authentication-Results` value.
 
-mod strip;
-mod write;
-
 use authres_tls::{
     AuthenticationResults, Options,
     syntax::{Body, DiagnosticKind, Text, authserv_id},
 };
+use conformance::oracle::Broken;
 
-pub use self::{
-    strip::strip,
-    write::{edit, edit_any, write, write_any},
-};
-
-use super::Broken;
+use super::write::parse;
 
 /// Checks that a lenient reading reads what a strict reading reads, without a diagnostic, and that a strict reading
 /// refuses what a lenient reading refuses. If bare LF is allowed, both read what they read of the value with CRLF in
@@ -76,9 +69,9 @@ fn line_ends(value: &[u8]) -> Result<(), Broken> {
 fn read_with(value: &[u8], arc: bool) -> Result<(), Broken> {
     for (utf8, bare_lf) in WITH {
         let options = Options::strict().with_utf8(utf8).with_bare_lf(bare_lf);
-        let strict = write::parse(value, &options, arc);
+        let strict = parse(value, &options, arc);
         let options = Options::lenient().with_utf8(utf8).with_bare_lf(bare_lf);
-        let lenient = write::parse(value, &options, arc);
+        let lenient = parse(value, &options, arc);
         for error in [&strict, &lenient]
             .into_iter()
             .filter_map(|read| read.as_ref().err())

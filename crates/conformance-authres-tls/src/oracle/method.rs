@@ -11,8 +11,7 @@ use authres_tls::{
         CipherSuite, Fingerprint, PropertyError, TlsDiagnosticKind, TlsProperty, ValueError, Word,
     },
 };
-
-use super::Broken;
+use conformance::oracle::Broken;
 
 fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(what()) }

@@ -7,8 +7,7 @@ use authres_tls::{
     strip::{StripReason, StripScope, StripVerdict, Stripped},
     syntax::{Body, Mode},
 };
-
-use super::super::Broken;
+use conformance::oracle::Broken;
 
 /// Local ids, from which the choice selects one.
 const OWN: [&str; 4] = [

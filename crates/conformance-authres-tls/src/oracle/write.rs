@@ -6,8 +6,7 @@ use authres_tls::{
     syntax::{Body, Comment, DiagnosticKind, Mode, Number, Text},
     write::{CommentBuf, Indent, Instance, Keyword, PropertyBuf, Value, WriteErrorKind},
 };
-
-use super::super::Broken;
+use conformance::oracle::Broken;
 
 /// Checks what the writer makes of a value: in every reading, folded, unfolded and with bare LF, it is exactly that
 /// value; its lines are as RFC 5322 requires; and a value that is refused cannot be written.

@@ -1,5 +1,6 @@
 //! Latches that an attacker between client and server, or in the server's place, can cause.
 
+use conformance::outcome::{Checked, Failure, passed, same};
 use deep_latch::{
     Facilities, ImapClient, MailProtocol, TlsFacts,
     client::{ClientError, TlsStart},
@@ -8,7 +9,6 @@ use deep_latch::{
 };
 
 use super::{
-    super::outcome::{Checked, Failure, passed, same},
     examples::{PROBE, demo, demo_of},
     server::{Server, Tls},
     world::{Certificate, Machine, Versions, World},

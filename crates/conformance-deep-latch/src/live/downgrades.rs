@@ -1,6 +1,9 @@
 //! A client that has latched what its provider committed to, and a connection that has it no more: it refuses,
 //! says why if it is over TLS, offers the URL that was recorded, and keeps its latches.
 
+use std::sync::Arc;
+
+use conformance::outcome::{Checked, Failure, passed, same};
 use deep_latch::{
     Facilities, LatchRecord, MailProtocol, SecurityTag, TlsFacts,
     client::{ClientEvent, TlsStart},
@@ -12,14 +15,12 @@ use deep_latch::{
     store::LatchStore,
 };
 use rustls::pki_types::CertificateDer;
-use std::sync::Arc;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
 use super::{
-    super::outcome::{Checked, Failure, passed, same},
     examples::{PROBE, demo, demo_of},
     server::{Heard, Server, Tls},
     world::{Certificate, Machine, Versions, World},

@@ -1,6 +1,9 @@
 //! The draft's examples of sections 7.1 to 7.3, word for word on the wire; what the client latches then; and
 //! forms that the examples do not have.
 
+use std::sync::Arc;
+
+use conformance::outcome::{Checked, Failure, passed, same};
 use deep_latch::{
     Advertisement, ClientReport, DeepStatus, Facilities, Host, LatchRecord, LatchSession,
     MailProtocol, PopClient, SecurityTag, TlsFacts,
@@ -16,7 +19,6 @@ use deep_latch::{
     status::StatusOptions,
 };
 use rustls::{ClientConfig, pki_types::ServerName};
-use std::sync::Arc;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -24,7 +26,6 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{
-    super::outcome::{Checked, Failure, passed, same},
     server::{Server, Tls},
     world::{HOST, Machine, World},
 };

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use conformance::outcome::{Checked, Failure, passed, same};
 use deep_latch::{
     Advertisement, DeepStatus, Facilities, Host, ImapClient, MailProtocol, SecurityTag,
     client::ClientOptions,
@@ -11,7 +12,6 @@ use deep_latch::{
 };
 
 use super::{
-    super::outcome::{Checked, Failure, passed, same},
     examples::demo,
     server::{Server, Tls, at},
     world::{Certificate, HOST, Machine, Versions, World},

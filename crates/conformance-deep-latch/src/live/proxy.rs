@@ -1,6 +1,7 @@
 //! A proxy that ends TLS before the server: example 3 of section 7.1, and clients that send a `tls` of their
 //! own.
 
+use conformance::outcome::{Checked, Failure, passed, same};
 use deep_latch::{
     ClientReport, MailProtocol, TlsCipher,
     imap::IdCommand,
@@ -17,7 +18,6 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    super::outcome::{Checked, Failure, passed, same},
     examples::{Raw, demo, demo_report},
     server::{Heard, Server, Tls},
     world::{HOST, World},

@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, path::Path, process::Stdio, sync::Arc};
 
+use conformance::outcome::{Checked, Failure, passed, same};
+use conformance::{Live, python as interpreter};
 use deep_latch::{
     LatchRecord, MailProtocol, SecurityTag,
     client::TlsStart,
@@ -27,11 +29,9 @@ use tokio::{
 };
 
 use super::{
-    super::outcome::{Checked, Failure, passed, same},
     server::{Server, Tls},
     world::{Certificate, HOST, Machine, Versions, World},
 };
-use crate::{live::Live, python as interpreter};
 
 const FROM: &str = "a@example.org";
 const TO: &str = "b@example.com";

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use conformance::outcome::{Checked, Failure};
 use deep_latch::{
     Advertisement, ClientReport, Host, MailProtocol,
     imap::{CommandReader, IdCommand, Received},
@@ -19,10 +20,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{
-    super::outcome::{Checked, Failure},
-    world::HOST,
-};
+use super::world::HOST;
 
 /// When everything happens: 2014-11-24T00:00:00Z, and so many seconds.
 pub(super) fn at(seconds: u64) -> SystemTime {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use conformance::outcome::{Checked, Failure};
 use deep_latch::{
     Facilities, Host, ImapClient, LatchRecord, LatchSession, MailProtocol, PopClient, SecurityTag,
     SmtpClient,
@@ -16,8 +17,6 @@ use rustls::{ClientConfig, client::WebPkiServerVerifier, crypto::ring};
 use test_support::pki::{self, Authority};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
-
-use super::super::outcome::{Checked, Failure};
 
 /// The host that the account's configuration has.
 pub(super) const HOST: &str = "mail.example.com";

@@ -3,6 +3,7 @@
 //! The first byte of the input says which client it is and how its handshake fails, the second what else happens; what the server says in
 //! clear, over TLS and after login follows, with 0xff between, which is no byte of the protocols.
 
+use conformance::oracle::Broken;
 use deep_latch::{
     Facilities, Host, ImapClient, LatchRecord, LatchSession, PopClient, SecurityTag, SmtpClient,
     TlsFacts,
@@ -10,8 +11,6 @@ use deep_latch::{
     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, Login, ProtocolVersion},
     failure::{CertificateFailure, CertificateFault, HandshakeFault, LatchFailure},
 };
-
-use super::Broken;
 
 /// The limit of bytes that a client may send, and of its events: both are bounded, whatever the server sends. A
 /// command is at most some kilobytes, and there are at most nine.

@@ -1,5 +1,6 @@
 //! Invariants of any bytes in the grammars of `deep-latch`.
 
+use conformance::oracle::Broken;
 use deep_latch::{
     ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ErrorKind, ParseError, SecurityTag,
     TlsCipher,
@@ -11,8 +12,6 @@ use deep_latch::{
     status::{DeepTag, Diagnostic, StatusOptions},
     tag::Separator,
 };
-
-use super::Broken;
 
 fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(what()) }

@@ -4,13 +4,12 @@
 //! The first byte of the input chooses the cipher suite, the others up to the first 0xff what the server does
 //! with each command and each literal; the client's octets follow.
 
+use conformance::oracle::Broken;
 use deep_latch::{
     TlsCipher,
     imap::{CommandReader, Received},
     proxy::{ImapProxy, InboundTls},
 };
-
-use super::Broken;
 
 /// The octet that ends the choices.
 pub const SEPARATOR: u8 = 0xff;

@@ -1,6 +1,7 @@
 //! Invariants of `deep-latch`'s latch machine for any events on a connection: any bytes are a host's record and a
 //! sequence of events.
 
+use conformance::oracle::Broken;
 use deep_latch::{
     DeepStatus, Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsFacts,
     facility::{Achievement, DaneIdentity, OnTlsaMismatch},
@@ -12,8 +13,6 @@ use deep_latch::{
     latch::{Event, Outcome, Step, Transition},
     status::{StatusOptions, StatusUrl},
 };
-
-use super::Broken;
 
 fn check(holds: bool, what: &str) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(what.to_owned()) }

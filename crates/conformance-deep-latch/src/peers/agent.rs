@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use conformance::outcome::{Checked, Failure, same};
 use deep_latch::{
     Facilities, Host, ImapClient, LatchSession, PopClient, SmtpClient,
     client::{Client, ClientEvent, ClientOptions, Protocol, TlsStart},
@@ -17,7 +18,6 @@ use tokio::{
 };
 
 use super::certificates::{Authorities, HOST};
-use crate::live::outcome::{Checked, Failure, same};
 
 pub(super) struct Agent {
     connector: LatchConnector,

@@ -2,10 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
+use conformance::outcome::Checked;
 use rustls::RootCertStore;
 use test_support::pki::{Authority, Certificate};
-
-use crate::live::outcome::Checked;
 
 /// The name of the server, for the client.
 pub(super) const HOST: &str = "mail.example.com";
@@ -56,3 +55,10 @@ impl Authorities {
         Ok(())
     }
 }
+
+/// Certificates that a latched client refuses.
+pub(super) const SWAPPED: [Shown; 3] = [
+    Shown::OfAnotherAuthority,
+    Shown::OfAnotherName,
+    Shown::Expired,
+];

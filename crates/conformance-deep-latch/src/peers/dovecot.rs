@@ -3,11 +3,12 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
-use super::certificates::{Authorities, Shown};
-use crate::live::{
+use conformance::{
     outcome::{Checked, Failure},
     process::{Server, at, directory, installed, is_root, ports},
 };
+
+use super::certificates::{Authorities, Shown};
 
 /// The configuration of a Dovecot.
 pub(super) struct Setup {

@@ -2,11 +2,12 @@
 
 use std::{fs, path::Path, process::Command};
 
-use super::certificates::{Authorities, Shown};
-use crate::live::{
+use conformance::{
     outcome::{Checked, Failure},
     process::{Server, directory, installed, is_root, ports},
 };
+
+use super::certificates::{Authorities, Shown};
 
 /// The configuration of an nginx.
 pub(super) struct Setup {

@@ -6,22 +6,20 @@ use std::{
     process::{Output, Stdio},
 };
 
+use conformance::{
+    cargo,
+    outcome::{Checked, Failure, passed, same},
+    process::{Server, directory, ports},
+    python,
+};
 use serde::Deserialize;
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{
     GOOD, ID, PAGE,
-    certificates::{Authorities, HOST, Shown},
+    certificates::{Authorities, HOST, SWAPPED, Shown},
     dovecot::{self, Dovecot},
-};
-use crate::{
-    cargo,
-    live::{
-        outcome::{Checked, Failure, passed, same},
-        process::{Server, directory, ports},
-    },
-    python,
 };
 
 /// Returns the reason for which aiosmtpd is not available, if there is one.
@@ -32,7 +30,7 @@ pub(super) fn no_aiosmtpd(root: &Path) -> Option<String> {
     };
     let mut probe = std::process::Command::new(interpreter);
     let probe = probe.args(["-c", "import aiosmtpd"]).output();
-    let how = "pip install -r crates/conformance/python/requirements.txt";
+    let how = "pip install -r crates/conformance-deep-latch/python/requirements.txt";
     (!probe.is_ok_and(|probe| probe.status.success()))
         .then(|| format!("aiosmtpd is not installed: {how}"))
 }
@@ -94,7 +92,7 @@ impl Program {
             stderr,
         } = Command::new(&self.path)
             .arg("--server")
-            .arg(crate::live::process::at(port).to_string())
+            .arg(conformance::process::at(port).to_string())
             .args(["--host", HOST, "--user", "alice", "--password", "secret"])
             .arg("--ca")
             .arg(self.kept.path().join("ca.pem"))
@@ -152,7 +150,7 @@ pub(super) async fn async_imap(root: &Path) -> Checked {
     let told = "name=async_imap, version=0.1.0, latch=tls-cert tls12, security-tags=tls10";
     same("told", dovecot.was_told("latch=").await?, told)?;
     drop(dovecot);
-    for shown in super::SWAPPED {
+    for shown in SWAPPED {
         let setup = dovecot::Setup {
             shown,
             id: Some(ID),
@@ -201,7 +199,7 @@ impl Msa {
         let python = python(root).map_err(|error| Failure::new(error.to_string()))?;
         let mut command = std::process::Command::new(python);
         command
-            .arg(root.join("crates/conformance/python/deep_latch_msa.py"))
+            .arg(root.join("crates/conformance-deep-latch/python/deep_latch_msa.py"))
             .args([submission.to_string(), submissions.to_string()])
             .arg(directory.path().join("cert.pem"))
             .arg(directory.path().join("key.pem"))
@@ -262,7 +260,7 @@ pub(super) async fn lettre(root: &Path) -> Checked {
     ];
     same("commands and messages of the server", msa.said()?, expected)?;
     drop(msa);
-    for shown in super::SWAPPED {
+    for shown in SWAPPED {
         let msa = Msa::start(root, &authorities, shown).await?;
         program.run(msa.submissions, &[]).await?.refused()?;
         let expected = [client("latch-fail=tls-cert")];

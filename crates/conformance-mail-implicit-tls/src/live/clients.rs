@@ -12,6 +12,11 @@ use std::{
 };
 
 use accept_loop::AcceptLoop;
+use conformance::{
+    Live, Scenario,
+    outcome::{Checked, Failure, passed, run, same},
+    python,
+};
 use mail_implicit_tls::{
     server::{AcceptError, Acceptor, MapCertificate},
     service::Service,
@@ -24,18 +29,11 @@ use super::{
     mailbox::{self, Notes},
     site::{Site, write},
 };
-use crate::{
-    live::{
-        Live, Scenario,
-        outcome::{Checked, Failure, passed, run, same},
-    },
-    python,
-};
 
 /// The time that a client may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     of("curl", "mail-implicit-tls/curl-on-our-servers", |_| {
         unless("curl", "curl", || run(curl()))
     }),

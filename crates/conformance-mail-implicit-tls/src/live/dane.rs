@@ -5,6 +5,10 @@ use std::{
     collections::BTreeMap, fmt::Write as _, net::Ipv4Addr, path::Path, sync::Arc, time::Duration,
 };
 
+use conformance::{
+    Live, Scenario,
+    outcome::{Checked, Failure, passed, run, same},
+};
 use mail_implicit_tls::{
     account::{Account, AccountId, AccountSetup, Host, HostSource, Server},
     client::Connector,
@@ -52,13 +56,9 @@ use super::{
     site::{HOST, Shown as OfSite, Site, server},
     tree::{self, Tree},
 };
-use crate::live::{
-    Live, Scenario,
-    outcome::{Checked, Failure, passed, run, same},
-};
 
 /// The scenarios.
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("mail-implicit-tls/dane-on-every-certificate", |root| {
         unless_missing(|| run(certificates(root)))
     }),

@@ -2,6 +2,10 @@
 
 use std::{net::Ipv4Addr, path::Path, sync::Arc, time::Duration};
 
+use conformance::{
+    Live, Scenario,
+    outcome::{Checked, Failure, passed, run, same},
+};
 use mail_implicit_tls::{
     dns::{
         self, Denial, LookupFailure, Question, Record, RecordKind, Resolve,
@@ -21,13 +25,9 @@ use super::{
     answers::{Given, Right, SECURE, given, name, question, table, the_tlsa},
     tree::{self, MANY, TOO_MANY, Tree},
 };
-use crate::live::{
-    Live, Scenario,
-    outcome::{Checked, Failure, passed, run, same},
-};
 
 /// The scenarios.
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("mail-implicit-tls/dns-validating-resolver", |root| {
         unless_missing(|| run(validating(root)))
     }),

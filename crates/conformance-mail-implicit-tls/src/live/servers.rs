@@ -2,6 +2,11 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
+use conformance::{
+    Live, Scenario,
+    outcome::{Checked, Failure, passed, run, same},
+    process::{Server as Process, directory, installed, is_root, ports},
+};
 use mail_implicit_tls::{
     account::{AccountSetup, HostSource, LowPrivacy},
     client::{Closed, Connection, Connector},
@@ -16,13 +21,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::site::{Shown, Site, account, server, write};
-use crate::live::{
-    Live, Scenario,
-    outcome::{Checked, Failure, passed, run, same},
-    process::{Server as Process, directory, installed, is_root, ports},
-};
 
-pub(super) const SCENARIOS: &[Scenario] = &[
+pub(crate) const SCENARIOS: &[Scenario] = &[
     of("Dovecot", "mail-implicit-tls/our-client-on-dovecot", |_| {
         unless(dovecot_missing(), || run(dovecot()))
     }),

@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use conformance::outcome::Checked;
 use mail_implicit_tls::{
     account::{Account, AccountId, AccountSetup, Host, Server},
     client::Connector,
@@ -15,8 +16,6 @@ use test_support::pki::{
     Authority, Certificate, Identity,
     rcgen::{CertificateRevocationListParams, KeyIdMethod, SerialNumber, date_time_ymd},
 };
-
-use crate::live::outcome::Checked;
 
 /// The host of the servers.
 pub(super) const HOST: &str = "mail.example.test";

@@ -7,12 +7,11 @@ use std::{
     process::Command,
 };
 
-use mail_implicit_tls::dns::anchors::TrustAnchors;
-
-use crate::live::{
+use conformance::{
     outcome::{Checked, Failure},
     process::{Server, at, directory, installed, ports},
 };
+use mail_implicit_tls::dns::anchors::TrustAnchors;
 
 /// The zones that Knot signs, with the arguments for their keys.
 const SIGNED: [(&str, &[&str]); 6] = [
@@ -77,7 +76,7 @@ impl Tree {
 
     /// Starts the servers with further records of zones.
     pub(super) async fn start_with(root: &Path, records: &[(&str, &str)]) -> Checked<Self> {
-        let source = root.join("crates/conformance/mail-implicit-tls/dns");
+        let source = root.join("crates/conformance-mail-implicit-tls/dns");
         let read = |file: &str| fs::read_to_string(source.join(file));
         let [knot_port, validating, plain] = ports()?;
 

@@ -1,5 +1,6 @@
 //! The dialogues before login, and the order of SRV records.
 
+use conformance::oracle::Broken;
 use mail_implicit_tls::{
     dialogue::{Demand, Dialogue, MAX_DIALOGUE_BYTES, MAX_LINE_BYTES, MAX_REPLY_LINES, Ready},
     dns::Srv,
@@ -7,8 +8,6 @@ use mail_implicit_tls::{
     service::{Protocol, Security, Service},
     srv::order,
 };
-
-use crate::oracle::Broken;
 
 /// A dialogue that was played.
 #[derive(Debug, PartialEq)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use conformance::oracle::Broken;
 use mail_implicit_tls::{
     account::{AccountId, AccountSetup, Host, Server},
     dane::{DaneRules, TlsaJudge},
@@ -13,8 +14,6 @@ use mail_implicit_tls::{
 };
 use ring::digest::{SHA256, SHA512, digest};
 use rustls::pki_types::{CertificateDer, UnixTime};
-
-use crate::oracle::Broken;
 
 fn judge(
     verifier: &ServerVerifier,

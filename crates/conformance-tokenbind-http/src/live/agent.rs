@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use conformance::outcome::{Checked, Failure};
 use http::{HeaderMap, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use rustls::{ClientConfig, RootCertStore, client::Resumption, crypto::ring};
@@ -22,7 +23,6 @@ use super::{
     raw::Raw,
     site::{IDENTITY, Site},
 };
-use crate::live::outcome::{Checked, Failure};
 
 /// A user agent.
 pub(super) struct Agent {

@@ -2,6 +2,7 @@
 //! was negotiated, and a message in a trailer is not accepted.
 
 use axum::{Router, body::Body, routing::any};
+use conformance::outcome::{Checked, passed, same};
 use tokenbind_http::server;
 use tokenbind_wire::{TerminateKind, TokenBindingAlpn};
 
@@ -9,7 +10,6 @@ use super::{
     agent::Agent,
     site::{Adapter, Setup},
 };
-use crate::live::outcome::{Checked, passed, same};
 
 /// The number of attempts at a race.
 const TRIES: usize = 40;

@@ -3,15 +3,15 @@
 use std::{io::ErrorKind, process::Stdio, time::Duration};
 
 use axum::{Router, routing::get};
+use conformance::{
+    Live,
+    outcome::{Checked, Failure, passed, same},
+};
 use tokenbind_http::server;
 use tokenbind_wire::TerminateKind;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
 use super::site::{Adapter, Setup, Site};
-use crate::live::{
-    Live,
-    outcome::{Checked, Failure, passed, same},
-};
 
 /// The longest time that a command may take.
 const PATIENCE: Duration = Duration::from_secs(20);

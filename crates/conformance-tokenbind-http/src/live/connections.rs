@@ -5,6 +5,7 @@ use axum::{
     body::{Body, Bytes},
     routing::any,
 };
+use conformance::outcome::{Checked, different, passed, same};
 use http::{Request, Version};
 use http_body_util::Full;
 use rustls::HandshakeKind::{self, Full as FullHandshake, Resumed};
@@ -14,7 +15,6 @@ use super::{
     agent::{Agent, tls_unique},
     site::{Adapter, Resumption, Seen, Setup, Site},
 };
-use crate::live::outcome::{Checked, different, passed, same};
 
 /// Answers any request with its body.
 fn echo() -> Router {

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use conformance::outcome::{Checked, Failure, passed, same};
 use http::{StatusCode, header::AUTHORIZATION, header::LOCATION};
 use http_body_util::{BodyExt, Full};
 use test_support::keys::VerifyWith;
@@ -28,7 +29,6 @@ use super::{
     forge::{self, ECDSA_SHA256, Forge, PROVIDED, REFERRED},
     site::{Seen, Setup, Site},
 };
-use crate::live::outcome::{Checked, Failure, passed, same};
 
 /// Identifiers negotiated with the consumer and with the provider.
 const MIXED: [(TokenBindingAlpn, TokenBindingAlpn); 2] = [

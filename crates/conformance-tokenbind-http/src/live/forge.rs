@@ -1,10 +1,9 @@
 //! Token Binding messages put together by hand, octet by octet
 //! (draft-popov-token-binding-00 section 4), right or wrong.
 
+use conformance::outcome::{Checked, Failure};
 use tokenbind_http::{client, header};
 use tokenbind_wire::{PublicKey, Sign, SignatureEncoding, SignedOctets};
-
-use crate::live::outcome::{Checked, Failure};
 
 pub(super) const PROVIDED: u8 = 0;
 pub(super) const REFERRED: u8 = 1;

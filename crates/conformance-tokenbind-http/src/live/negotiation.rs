@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use axum::{Router, routing::get};
+use conformance::outcome::{Checked, Failure, passed, same};
 use rustls::{
     ClientConfig, ClientConnection, ProtocolVersion, RootCertStore,
     crypto::ring,
@@ -22,7 +23,6 @@ use super::{
     forge::{self, PROVIDED},
     site::{Adapter, IDENTITY, Setup, Site},
 };
-use crate::live::outcome::{Checked, Failure, passed, same};
 
 fn app() -> Router {
     Router::new().fallback(get(|| async { "answered" }))

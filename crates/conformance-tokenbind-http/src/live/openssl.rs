@@ -3,6 +3,10 @@
 use std::{fmt::Debug, path::Path, time::Duration};
 
 use axum::{Router, routing::get};
+use conformance::{
+    Live,
+    outcome::{Checked, Failure, different, passed, same},
+};
 use http::Version;
 use http_body_util::{BodyExt, Full};
 use rustls::HandshakeKind;
@@ -16,10 +20,6 @@ use super::{
         missing, request,
     },
     site::{Adapter, Resumption, Seen, Setup},
-};
-use crate::live::{
-    Live,
-    outcome::{Checked, Failure, different, passed, same},
 };
 
 const BOTH: [(Resumption, &str); 2] = [

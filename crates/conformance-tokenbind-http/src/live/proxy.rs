@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{Router, body::Body, extract::Request, response::IntoResponse, routing::any};
+use conformance::outcome::{Checked, passed, same};
 use http::{HeaderMap, StatusCode, Uri};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tokenbind_http::{
@@ -17,7 +18,6 @@ use super::{
     forge::{self, Forge, PROVIDED, REFERRED},
     site::{Adapter, Setup},
 };
-use crate::live::outcome::{Checked, passed, same};
 
 /// The headers of a request that have to do with Token Binding, in the order of their names.
 type Told = Vec<(String, String)>;

@@ -7,6 +7,10 @@ use std::{
     time::Duration,
 };
 
+use conformance::{
+    outcome::{Checked, Failure},
+    python,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::{
@@ -16,10 +20,6 @@ use tokio::{
 };
 
 use super::site::IDENTITY;
-use crate::{
-    live::outcome::{Checked, Failure},
-    python,
-};
 
 /// The longest time that the script may need for one line.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -121,7 +121,7 @@ pub(super) fn missing(root: &Path, packages: &[&str]) -> Option<String> {
         (!there).then(|| {
             format!(
                 "{} lacks the module {package}: pip install -r \
-                 crates/conformance/python/requirements.txt",
+                 crates/conformance-tokenbind-http/python/requirements.txt",
                 python.display()
             )
         })
@@ -131,7 +131,7 @@ pub(super) fn missing(root: &Path, packages: &[&str]) -> Option<String> {
 impl Script {
     fn start(root: &Path, role: &str, plan: &Plan) -> Checked<Self> {
         let mut child = Command::new(python(root)?)
-            .arg(root.join("crates/conformance/python/token_binding_peer.py"))
+            .arg(root.join("crates/conformance-tokenbind-http/python/token_binding_peer.py"))
             .args([role, &plan.0.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use conformance::outcome::{Checked, Failure};
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokenbind_http::client;
 use tokio::{
@@ -11,8 +12,6 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::client::TlsStream;
-
-use crate::live::outcome::{Checked, Failure};
 
 /// The longest time that a server may take to answer, or to end a terminated connection.
 const PATIENCE: Duration = Duration::from_secs(5);

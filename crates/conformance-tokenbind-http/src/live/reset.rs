@@ -6,6 +6,7 @@ use std::{
 };
 
 use axum::{Router, routing::get};
+use conformance::outcome::{Checked, different, passed, same};
 use http_body_util::Full;
 use tokenbind_http::{
     client::{ClearCookies, ClientError},
@@ -19,7 +20,6 @@ use super::{
     agent::Agent,
     site::{Setup, Site},
 };
-use crate::live::outcome::{Checked, different, passed, same};
 
 /// By origin.
 #[derive(Default)]
@@ -57,7 +57,7 @@ async fn visit(agent: &Agent, sites: [&Site; 2]) -> Checked<[String; 2]> {
         let answer = agent.get(&site.url("/")).await?;
         let parameters = answer.binding.party().negotiated;
         let parameters =
-            parameters.ok_or_else(|| crate::live::outcome::Failure::new("not bound"))?;
+            parameters.ok_or_else(|| conformance::outcome::Failure::new("not bound"))?;
         let id = agent.provided(site.origin(), parameters)?;
         let seen: Vec<_> = site.seen().into_iter().map(|seen| seen.provided).collect();
         same("identifier", seen, [Some(id.clone())])?;

@@ -12,6 +12,7 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
+use conformance::outcome::Checked;
 use http::{Extensions, Version};
 use rustls::{HandshakeKind, ServerConfig, crypto::ring};
 use test_support::pki::{Certificate, Identity};
@@ -24,8 +25,6 @@ use tokenbind_http::{
 use tokenbind_wire::{TokenBindingAlpn, Verify};
 use tokio::{net::TcpListener, task::AbortHandle, time::sleep};
 use tower_layer::Layer;
-
-use crate::live::outcome::Checked;
 
 /// The certificate of all sites, and its key.
 pub(super) static IDENTITY: LazyLock<Identity> = LazyLock::new(|| {

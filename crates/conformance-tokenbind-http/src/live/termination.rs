@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Router, routing::get};
+use conformance::outcome::{Checked, passed, same};
 use test_support::keys::VerifyWith;
 use tokenbind_http::{header::HeaderErrorKind, server};
 use tokenbind_wire::{
@@ -21,7 +22,6 @@ use super::{
     raw::Raw,
     site::{Adapter, Setup, Site},
 };
-use crate::live::outcome::{Checked, passed, same};
 
 const HEADER: &str = "Token-Binding";
 const MESSAGE: &str = "TokenBindingMessage";

@@ -6,6 +6,7 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::Request, response::Response, routing::get};
+use conformance::outcome::{Checked, Failure, different, passed, same};
 use http::header::{COOKIE, SET_COOKIE};
 use rustls::HandshakeKind;
 use tokenbind_http::{ProvidedTokenBinding, server};
@@ -19,7 +20,6 @@ use super::{
     raw::Raw,
     site::{Setup, Site},
 };
-use crate::live::outcome::{Checked, Failure, different, passed, same};
 
 /// Protocols and key parameters that the scenarios are run with.
 const VARIANTS: [TokenBindingAlpn; 2] = [TokenBindingAlpn::Http11P256, TokenBindingAlpn::H2Rsa2048];

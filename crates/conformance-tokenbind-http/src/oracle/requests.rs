@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use conformance::oracle::Broken;
 use rustls::server::Acceptor;
 use tokenbind_http::{
     ReferredTokenBinding, client,
@@ -25,8 +26,6 @@ use tokenbind_wire::{
     ProtocolVersion, PublicKey, Referred, Session, Sign, SignError, Signature, SignatureInvalid,
     SignedOctets, TlsFacts, TlsUnique, TokenBindingAlpn, TokenBindingMessageRef, Verify, establish,
 };
-
-use super::Broken;
 
 const FACTS: TlsFacts = TlsFacts {
     version: ProtocolVersion::TLS1_2,

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use conformance::oracle::Broken;
 use ring::hmac;
 use tokenbind_http::sealed_tokens::{
     BoundCookie, BoundTokens, CookieAttributes, IssueTo, MAX_EXPIRES_SECS, MAX_PAYLOAD_BYTES,
@@ -12,8 +13,6 @@ use tokenbind_http::sealed_tokens::{
     TokenRefusalKind,
 };
 use tokenbind_wire::{PointEncoding, ProvidedIdRef, TokenBindingId, token::BearerPolicy};
-
-use super::Broken;
 
 /// Checks that a token that is honored is what sealing its content gives, is honored until its last second on its own
 /// connection only, and that no other text near it is honored. A refusal points into the text, or to its end.
