@@ -41,7 +41,7 @@ impl Names {
     fn read(root: &Path) -> Result<Self, Box<dyn Error>> {
         let mut names = Self::default();
         let (mut sources, mut vectors) = (Vec::new(), Vec::new());
-        for directory in ["crates", "fuzz/fuzz_targets", "xtask/src"] {
+        for directory in ["crates", "fuzz/fuzz_targets", "xtask"] {
             files(&root.join(directory), "rs", &mut sources)?;
         }
         files(&root.join("crates"), "json", &mut vectors)?;
