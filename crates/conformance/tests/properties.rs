@@ -6,6 +6,48 @@ use conformance::{Origin, VectorFile, mail_implicit_tls, oracle, repository};
 use proptest::prelude::*;
 use tokenbind_wire::{EncodingProfile, PointEncoding};
 
+proptest! {
+    #[test]
+    fn keeps_the_oracles_for_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracles_for_mutated_messages(bytes in mutated("message"), choice: u8) {
+        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
+        prop_assert_eq!(oracle::section_5(&[&[choice], bytes.as_slice()].concat()), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracles_for_mutated_identifiers(bytes in mutated("id")) {
+        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
+    }
+}
+
+#[test]
+fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracles() {
+    let mut replayed = 0;
+    for directory in ["seeds", "regressions"] {
+        replayed += replay(&repository().join("fuzz").join(directory));
+    }
+    assert!(replayed > 100, "{replayed} files");
+}
+
+fn replay(directory: &Path) -> usize {
+    let mut replayed = 0;
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            replayed += replay(&path);
+        } else if path.extension().is_none_or(|extension| extension != "md") {
+            let bytes = fs::read(&path).expect("a file");
+            assert_eq!(keep_the_oracles(&bytes), Ok(()), "{}", path.display());
+            replayed += 1;
+        }
+    }
+    replayed
+}
+
 fn keep_the_oracles(bytes: &[u8]) -> Result<(), String> {
     for profile in EncodingProfile::ALL {
         oracle::message(bytes, profile)?;
@@ -59,46 +101,4 @@ fn mutated(suite: &str) -> impl Strategy<Value = Vec<u8>> {
             }
             bytes
         })
-}
-
-proptest! {
-    #[test]
-    fn keeps_the_oracles_for_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracles_for_mutated_messages(bytes in mutated("message"), choice: u8) {
-        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
-        prop_assert_eq!(oracle::section_5(&[&[choice], bytes.as_slice()].concat()), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracles_for_mutated_identifiers(bytes in mutated("id")) {
-        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
-    }
-}
-
-#[test]
-fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracles() {
-    let mut replayed = 0;
-    for directory in ["seeds", "regressions"] {
-        replayed += replay(&repository().join("fuzz").join(directory));
-    }
-    assert!(replayed > 100, "{replayed} files");
-}
-
-fn replay(directory: &Path) -> usize {
-    let mut replayed = 0;
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            replayed += replay(&path);
-        } else if path.extension().is_none_or(|extension| extension != "md") {
-            let bytes = fs::read(&path).expect("a file");
-            assert_eq!(keep_the_oracles(&bytes), Ok(()), "{}", path.display());
-            replayed += 1;
-        }
-    }
-    replayed
 }
