@@ -11,15 +11,6 @@ use authres_tls::{
 use deep_latch::{cipher::strength_bits, facility::MIN_STRENGTH_BITS};
 use tls_parser::CIPHERS;
 
-/// A cipher whose key is longer than the cipher is strong: `authres-tls` reports the length of the key
-/// (`key.length`), and `deep-latch` the strength. The words of its name, both numbers, and the reason.
-struct Difference {
-    words: &'static str,
-    key_bits: u16,
-    strength_bits: u16,
-    reason: &'static str,
-}
-
 const DIFFERENCES: &[Difference] = &[
     Difference {
         words: "RC4_128",
@@ -55,20 +46,6 @@ const DIFFERENCES: &[Difference] = &[
 
 /// Suites that only one of the two crates rates as weak, and the reason. The list is empty.
 const DISAGREEMENTS: &[(&str, &str)] = &[];
-
-fn is_low(suite: &CipherSuite) -> bool {
-    let session = TlsSession {
-        version: Some(ProtocolVersion::Tls1_2),
-        key_bits: suite.key_bits(),
-        cipher_suite: Some(suite.clone()),
-        ..TlsSession::default()
-    };
-    rate_strength(&session) == Some(Strength::Low)
-}
-
-fn has_words(name: &str, words: &str) -> bool {
-    format!("_{name}_").contains(&format!("_{words}_"))
-}
 
 #[test]
 fn judges_each_suite_of_the_registry_alike_in_both_crates() {
@@ -114,4 +91,27 @@ fn judges_each_suite_of_the_registry_alike_in_both_crates() {
     }
     assert_eq!(suites, CIPHERS.len());
     assert!(suites > 300, "{suites}");
+}
+
+/// A cipher whose key is longer than the cipher is strong: `authres-tls` reports the length of the key
+/// (`key.length`), and `deep-latch` the strength. The words of its name, both numbers, and the reason.
+struct Difference {
+    words: &'static str,
+    key_bits: u16,
+    strength_bits: u16,
+    reason: &'static str,
+}
+
+fn is_low(suite: &CipherSuite) -> bool {
+    let session = TlsSession {
+        version: Some(ProtocolVersion::Tls1_2),
+        key_bits: suite.key_bits(),
+        cipher_suite: Some(suite.clone()),
+        ..TlsSession::default()
+    };
+    rate_strength(&session) == Some(Strength::Low)
+}
+
+fn has_words(name: &str, words: &str) -> bool {
+    format!("_{name}_").contains(&format!("_{words}_"))
 }

@@ -10,6 +10,39 @@ use std::{
 use conformance::repository;
 use serde_json::Value;
 
+#[test]
+fn finds_each_test_vector_and_scenario_that_the_documents_cite() -> Result<(), Box<dyn Error>> {
+    let root = repository();
+    let names = Names::read(&root)?;
+    let mut missing = Vec::new();
+    for document in ["architecture.md", "drafts.md", "security.md"] {
+        let text = fs::read_to_string(root.join("docs").join(document))?;
+        let cited = cited(&text);
+        assert!(cited.len() > 20, "{document}: {} names", cited.len());
+        let not_found = cited.into_iter().filter(|name| !names.contain(name));
+        missing.extend(not_found.map(|name| format!("{document}: {name}")));
+    }
+    assert_eq!(missing, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn finds_names_in_paragraphs_and_tables() {
+    let text = "**`a-b`.** `option_of_three` counts. Tests: `refuses_a_bad_thing`, live\n`suite/case`. \
+        Vectors: `suite/other-*`, `x`.\n\n| what-is | where |\n|---|---|\n| `not-this` | `but-this`, `src/a.rs` |\n";
+    assert_eq!(
+        cited(text),
+        [
+            "suite/case",
+            "suite/other-*",
+            "refuses_a_bad_thing",
+            "but-this"
+        ]
+    );
+    assert!(matches("a-*-c*", "a-b-c-d") && matches("*", "") && !matches("a", "ab"));
+    assert!(!matches("a*b", "ab-") && matches("a*b", "a-b"));
+}
+
 /// The names that a document can cite.
 #[derive(Default)]
 struct Names {
@@ -168,37 +201,4 @@ fn is_case(span: &str) -> bool {
         && span.contains(|it: char| it.is_ascii_lowercase())
         && !is_file
         && !span.ends_with('/')
-}
-
-#[test]
-fn finds_each_test_vector_and_scenario_that_the_documents_cite() -> Result<(), Box<dyn Error>> {
-    let root = repository();
-    let names = Names::read(&root)?;
-    let mut missing = Vec::new();
-    for document in ["architecture.md", "drafts.md", "security.md"] {
-        let text = fs::read_to_string(root.join("docs").join(document))?;
-        let cited = cited(&text);
-        assert!(cited.len() > 20, "{document}: {} names", cited.len());
-        let not_found = cited.into_iter().filter(|name| !names.contain(name));
-        missing.extend(not_found.map(|name| format!("{document}: {name}")));
-    }
-    assert_eq!(missing, Vec::<String>::new());
-    Ok(())
-}
-
-#[test]
-fn finds_names_in_paragraphs_and_tables() {
-    let text = "**`a-b`.** `option_of_three` counts. Tests: `refuses_a_bad_thing`, live\n`suite/case`. \
-        Vectors: `suite/other-*`, `x`.\n\n| what-is | where |\n|---|---|\n| `not-this` | `but-this`, `src/a.rs` |\n";
-    assert_eq!(
-        cited(text),
-        [
-            "suite/case",
-            "suite/other-*",
-            "refuses_a_bad_thing",
-            "but-this"
-        ]
-    );
-    assert!(matches("a-*-c*", "a-b-c-d") && matches("*", "") && !matches("a", "ab"));
-    assert!(!matches("a*b", "ab-") && matches("a*b", "a-b"));
 }

@@ -17,6 +17,43 @@ use conformance::repository;
 /// The name under which the dependencies of a crate without features are reported.
 const NO_FEATURE: &str = "(none)";
 
+#[test]
+fn states_a_rust_version_that_is_enough_for_every_feature() {
+    let metadata = metadata(&repository().join("Cargo.toml"));
+    let graph = Graph::new(&metadata);
+    let members = metadata.workspace_members.iter();
+    let newer: Vec<_> = members.flat_map(|id| graph.newer(id)).collect();
+    assert_eq!(newer, Vec::<String>::new());
+}
+
+/// `test-support` has a feature that needs more than the protocol crates state. Were its version theirs, the feature
+/// would be found, and no other.
+#[test]
+fn names_the_crate_feature_and_dependency_that_need_a_newer_rust() {
+    let mut metadata = metadata(&repository().join("Cargo.toml"));
+    for package in &mut metadata.packages {
+        if *package.name == "test-support" {
+            package.rust_version = Some(Version::new(1, 88, 0));
+        }
+    }
+    let find = |name: &str| metadata.packages.iter().find(|it| *it.name == name);
+    let sqlx = find("sqlx").unwrap();
+    let newer = Graph::new(&metadata).newer(&find("test-support").unwrap().id);
+    let expected = format!(
+        "test-support 1.88.0, feature postgres: sqlx {} needs Rust {}",
+        sqlx.version,
+        sqlx.rust_version.as_ref().unwrap()
+    );
+    let direct: Vec<_> = newer.iter().filter(|it| it.contains(": sqlx ")).collect();
+    assert_eq!(direct, [&expected]);
+    let (of_feature, _) = expected.split_once(": ").unwrap();
+    let others: Vec<_> = newer
+        .iter()
+        .filter(|it| !it.starts_with(of_feature))
+        .collect();
+    assert_eq!(others, Vec::<&String>::new());
+}
+
 fn metadata(manifest: &Path) -> Metadata {
     let mut command = MetadataCommand::new();
     command.manifest_path(manifest);
@@ -157,41 +194,4 @@ fn named<'p>(package: &'p Package, name: &str) -> impl Iterator<Item = &'p Depen
 
 fn is_newer(needed: &Version, stated: &Version) -> bool {
     (needed.major, needed.minor) > (stated.major, stated.minor)
-}
-
-#[test]
-fn states_a_rust_version_that_is_enough_for_every_feature() {
-    let metadata = metadata(&repository().join("Cargo.toml"));
-    let graph = Graph::new(&metadata);
-    let members = metadata.workspace_members.iter();
-    let newer: Vec<_> = members.flat_map(|id| graph.newer(id)).collect();
-    assert_eq!(newer, Vec::<String>::new());
-}
-
-/// `test-support` has a feature that needs more than the protocol crates state. Were its version theirs, the feature
-/// would be found, and no other.
-#[test]
-fn names_the_crate_feature_and_dependency_that_need_a_newer_rust() {
-    let mut metadata = metadata(&repository().join("Cargo.toml"));
-    for package in &mut metadata.packages {
-        if *package.name == "test-support" {
-            package.rust_version = Some(Version::new(1, 88, 0));
-        }
-    }
-    let find = |name: &str| metadata.packages.iter().find(|it| *it.name == name);
-    let sqlx = find("sqlx").unwrap();
-    let newer = Graph::new(&metadata).newer(&find("test-support").unwrap().id);
-    let expected = format!(
-        "test-support 1.88.0, feature postgres: sqlx {} needs Rust {}",
-        sqlx.version,
-        sqlx.rust_version.as_ref().unwrap()
-    );
-    let direct: Vec<_> = newer.iter().filter(|it| it.contains(": sqlx ")).collect();
-    assert_eq!(direct, [&expected]);
-    let (of_feature, _) = expected.split_once(": ").unwrap();
-    let others: Vec<_> = newer
-        .iter()
-        .filter(|it| !it.starts_with(of_feature))
-        .collect();
-    assert_eq!(others, Vec::<&String>::new());
 }

@@ -23,43 +23,6 @@ const PROVIDERS: &[&str] = &[
     "webpki-roots",
 ];
 
-/// Returns the dependencies of a crate with these arguments, without those of its tests.
-fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
-    let tree = tree(package, "{p}", arguments);
-    let names = tree.lines().filter_map(|line| line.split(' ').next());
-    names.map(str::to_owned).collect()
-}
-
-/// The features of rustls in a crate with these arguments.
-fn features_of_rustls(package: &str, arguments: &[&str]) -> BTreeSet<String> {
-    let tree = tree(package, "{p}|{f}", arguments);
-    let rustls = tree.lines().filter(|line| line.starts_with("rustls v"));
-    let features = rustls.filter_map(|line| line.split('|').nth(1));
-    let names = features.flat_map(|it| it.trim_end_matches(" (*)").split(','));
-    names.map(str::to_owned).collect()
-}
-
-fn tree(package: &str, format: &str, arguments: &[&str]) -> String {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let tree = Command::new(cargo)
-        .args([
-            "tree",
-            "--locked",
-            "--edges",
-            "normal,build",
-            "--target",
-            "all",
-        ])
-        .args(["--prefix", "none", "--format", format, "--package", package])
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    let error = String::from_utf8_lossy(&tree.stderr);
-    assert!(tree.status.success(), "{package}: {error}");
-    String::from_utf8(tree.stdout).unwrap()
-}
-
 #[test]
 fn forces_no_crypto_provider_on_applications() {
     for package in [
@@ -122,4 +85,41 @@ fn finds_a_provider_where_there_is_one() {
     // This package's own, which its tests use.
     assert!(dependencies("xtask", &[]).contains("ring"));
     assert!(features_of_rustls("xtask", &[]).contains("ring"));
+}
+
+/// Returns the dependencies of a crate with these arguments, without those of its tests.
+fn dependencies(package: &str, arguments: &[&str]) -> BTreeSet<String> {
+    let tree = tree(package, "{p}", arguments);
+    let names = tree.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+/// The features of rustls in a crate with these arguments.
+fn features_of_rustls(package: &str, arguments: &[&str]) -> BTreeSet<String> {
+    let tree = tree(package, "{p}|{f}", arguments);
+    let rustls = tree.lines().filter(|line| line.starts_with("rustls v"));
+    let features = rustls.filter_map(|line| line.split('|').nth(1));
+    let names = features.flat_map(|it| it.trim_end_matches(" (*)").split(','));
+    names.map(str::to_owned).collect()
+}
+
+fn tree(package: &str, format: &str, arguments: &[&str]) -> String {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tree = Command::new(cargo)
+        .args([
+            "tree",
+            "--locked",
+            "--edges",
+            "normal,build",
+            "--target",
+            "all",
+        ])
+        .args(["--prefix", "none", "--format", format, "--package", package])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&tree.stderr);
+    assert!(tree.status.success(), "{package}: {error}");
+    String::from_utf8(tree.stdout).unwrap()
 }

@@ -32,6 +32,54 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("mail-implicit-tls", "tls_clause(", "server"),
 ];
 
+#[test]
+fn compiles_the_examples_with_the_crates_that_they_add() {
+    let root = repository();
+    for (name, count) in CRATES {
+        let folder = root.join("crates").join(name);
+        let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
+        let examples = examples(&readme);
+        assert_eq!(examples.len(), *count, "{name}");
+        let directory = root.join("target/readme").join(name);
+        // Those of a longer README that was here before.
+        for index in examples.len()..examples.len() + 50 {
+            let _ = fs::remove_dir_all(directory.join(format!("example-{index}")));
+        }
+        write(&root, &directory, &examples);
+        let check = Command::new(env!("CARGO"))
+            .args(["check", "--workspace", "--offline", "--quiet"])
+            .current_dir(&directory)
+            .env("CARGO_TARGET_DIR", root.join("target/readme/target"))
+            .env_remove("RUSTFLAGS")
+            .output()
+            .expect("cargo");
+        let errors = String::from_utf8_lossy(&check.stderr);
+        assert!(check.status.success(), "{name}: {errors}");
+    }
+}
+
+#[test]
+fn adds_the_features_that_the_examples_need() {
+    let root = repository();
+    for (name, _) in CRATES {
+        let folder = root.join("crates").join(name);
+        let read = |file| fs::read_to_string(folder.join(file)).expect("a file");
+        let manifest: Table = read("Cargo.toml").parse().expect("a manifest");
+        for Example { code, added } in examples(&read("README.md")) {
+            let own = added.iter().find(|it| it.name == *name);
+            let own = &own.expect("the crate itself").features;
+            let all = enabled(&manifest, own);
+            for feature in own {
+                assert!(all.contains(feature), "{name} has no feature {feature}");
+            }
+            for (_, part, feature) in NEEDS.iter().filter(|it| it.0 == *name) {
+                let needed = code.contains(part);
+                assert!(!needed || all.contains(*feature), "{feature} for\n{code}");
+            }
+        }
+    }
+}
+
 /// A dependency that a `cargo add` line adds.
 struct Added {
     name: String,
@@ -172,52 +220,4 @@ fn write(root: &Path, directory: &Path, examples: &[Example]) {
         }
     }
     fs::copy(root.join("Cargo.lock"), directory.join("Cargo.lock")).expect("a copy");
-}
-
-#[test]
-fn compiles_the_examples_with_the_crates_that_they_add() {
-    let root = repository();
-    for (name, count) in CRATES {
-        let folder = root.join("crates").join(name);
-        let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
-        let examples = examples(&readme);
-        assert_eq!(examples.len(), *count, "{name}");
-        let directory = root.join("target/readme").join(name);
-        // Those of a longer README that was here before.
-        for index in examples.len()..examples.len() + 50 {
-            let _ = fs::remove_dir_all(directory.join(format!("example-{index}")));
-        }
-        write(&root, &directory, &examples);
-        let check = Command::new(env!("CARGO"))
-            .args(["check", "--workspace", "--offline", "--quiet"])
-            .current_dir(&directory)
-            .env("CARGO_TARGET_DIR", root.join("target/readme/target"))
-            .env_remove("RUSTFLAGS")
-            .output()
-            .expect("cargo");
-        let errors = String::from_utf8_lossy(&check.stderr);
-        assert!(check.status.success(), "{name}: {errors}");
-    }
-}
-
-#[test]
-fn adds_the_features_that_the_examples_need() {
-    let root = repository();
-    for (name, _) in CRATES {
-        let folder = root.join("crates").join(name);
-        let read = |file| fs::read_to_string(folder.join(file)).expect("a file");
-        let manifest: Table = read("Cargo.toml").parse().expect("a manifest");
-        for Example { code, added } in examples(&read("README.md")) {
-            let own = added.iter().find(|it| it.name == *name);
-            let own = &own.expect("the crate itself").features;
-            let all = enabled(&manifest, own);
-            for feature in own {
-                assert!(all.contains(feature), "{name} has no feature {feature}");
-            }
-            for (_, part, feature) in NEEDS.iter().filter(|it| it.0 == *name) {
-                let needed = code.contains(part);
-                assert!(!needed || all.contains(*feature), "{feature} for\n{code}");
-            }
-        }
-    }
 }

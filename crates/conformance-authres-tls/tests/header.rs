@@ -9,18 +9,74 @@ use proptest::{
     sample::{Index, select},
 };
 
+/// Method, result, reason and properties.
+type MeantResult = (String, String, Option<String>, Vec<MeantProperty>);
+
+/// ptype, property and value.
+type MeantProperty = (String, String, String);
+
+type Built<T> = (String, T);
+
+const BREAKS: &[&str] = &[
+    ";", "\"", "\\", "(", ")", "=", ".", "@", "/", "_", "-", " ", "", "\r\n", "\n ", "\r", "\0",
+    "\u{fc}", "none", "; none", "1", "2", ",", "i=1;", "tls=", "<", "\u{7f}",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn reads_values_of_the_grammar_as_generated((value, meant) in header()) {
+        prop_assert_eq!(read(&value)?, meant);
+        prop_assert_eq!(oracle::header(value.as_bytes()), Ok(()));
+        prop_assert_eq!(oracle::method::any(value.as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracles_for_values_that_break_the_grammar(value in broken()) {
+        prop_assert_eq!(oracle::header(&value), Ok(()));
+        prop_assert_eq!(oracle::method::any(&value), Ok(()));
+    }
+
+    #[test]
+    fn reads_the_same_value_after_an_instance((value, _) in header(), instance in 1_u8..=50) {
+        let arc = format!("i={instance}; {value}");
+        let header = AuthenticationResults::parse_arc(arc.as_bytes(), &Options::strict());
+        let header = header.map_err(|error| TestCaseError::fail(format!("{error}: {arc:?}")))?;
+        prop_assert_eq!(header.instance().and_then(|it| it.value()), Some(instance.into()));
+        prop_assert_eq!(oracle::header(arc.as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn keeps_no_field_that_claims_a_local_id(
+        value in broken(),
+        own in select(&["example.com", "EXAMPLE.com.", "\"ex\\ample.com\"", "(x)mx.example.com", "b\u{fc}cher.example", "\"mail_1\""][..]),
+        name in select(&["Authentication-Results:", "authentication-RESULTS \t:", "X-Authentication-Results:", "Authentication-Results:\r\n "][..]),
+        choice: u8,
+    ) {
+        let claimed = format!("{own};");
+        let value = [claimed.as_bytes(), value.as_slice()].concat();
+        prop_assert_eq!(oracle::strip(&message(&value, choice, name)), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracle_of_stripping_for_any_message(
+        value in broken(),
+        rest in vec(any::<u8>(), 0..60),
+        choice: u8,
+    ) {
+        let data = message(&[value, rest].concat(), choice, "Authentication-Results:");
+        prop_assert_eq!(oracle::strip(&data), Ok(()));
+        prop_assert_eq!(oracle::edit_any(&data), Ok(()));
+    }
+}
+
 /// The generator's intent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Meant {
     authserv_id: String,
     results: Vec<MeantResult>,
 }
-
-/// Method, result, reason and properties.
-type MeantResult = (String, String, Option<String>, Vec<MeantProperty>);
-
-/// ptype, property and value.
-type MeantProperty = (String, String, String);
 
 /// `[CFWS]`
 fn cfws() -> impl Strategy<Value = String> {
@@ -87,8 +143,6 @@ fn pvalue() -> impl Strategy<Value = (String, String)> {
         1 => domain().prop_map(|domain| (domain.to_owned(), domain.to_owned())),
     ]
 }
-
-type Built<T> = (String, T);
 
 fn property() -> impl Strategy<Value = Built<MeantProperty>> {
     (keyword(), keyword(), pvalue(), vec(cfws(), 4)).prop_map(|(ptype, property, value, gaps)| {
@@ -165,11 +219,6 @@ fn header() -> impl Strategy<Value = Built<Meant>> {
     })
 }
 
-const BREAKS: &[&str] = &[
-    ";", "\"", "\\", "(", ")", "=", ".", "@", "/", "_", "-", " ", "", "\r\n", "\n ", "\r", "\0",
-    "\u{fc}", "none", "; none", "1", "2", ",", "i=1;", "tls=", "<", "\u{7f}",
-];
-
 /// A value with something put in, taken out or said twice.
 fn broken() -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<Index>(), select(BREAKS), 0_usize..8);
@@ -216,53 +265,4 @@ fn message(data: &[u8], choice: u8, name: &str) -> Vec<u8> {
     message.extend_from_slice(data);
     message.extend_from_slice(b"\r\nSubject: s\r\n\r\nbody\r\n");
     message
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
-
-    #[test]
-    fn reads_values_of_the_grammar_as_generated((value, meant) in header()) {
-        prop_assert_eq!(read(&value)?, meant);
-        prop_assert_eq!(oracle::header(value.as_bytes()), Ok(()));
-        prop_assert_eq!(oracle::method::any(value.as_bytes()), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracles_for_values_that_break_the_grammar(value in broken()) {
-        prop_assert_eq!(oracle::header(&value), Ok(()));
-        prop_assert_eq!(oracle::method::any(&value), Ok(()));
-    }
-
-    #[test]
-    fn reads_the_same_value_after_an_instance((value, _) in header(), instance in 1_u8..=50) {
-        let arc = format!("i={instance}; {value}");
-        let header = AuthenticationResults::parse_arc(arc.as_bytes(), &Options::strict());
-        let header = header.map_err(|error| TestCaseError::fail(format!("{error}: {arc:?}")))?;
-        prop_assert_eq!(header.instance().and_then(|it| it.value()), Some(instance.into()));
-        prop_assert_eq!(oracle::header(arc.as_bytes()), Ok(()));
-    }
-
-    #[test]
-    fn keeps_no_field_that_claims_a_local_id(
-        value in broken(),
-        own in select(&["example.com", "EXAMPLE.com.", "\"ex\\ample.com\"", "(x)mx.example.com", "b\u{fc}cher.example", "\"mail_1\""][..]),
-        name in select(&["Authentication-Results:", "authentication-RESULTS \t:", "X-Authentication-Results:", "Authentication-Results:\r\n "][..]),
-        choice: u8,
-    ) {
-        let claimed = format!("{own};");
-        let value = [claimed.as_bytes(), value.as_slice()].concat();
-        prop_assert_eq!(oracle::strip(&message(&value, choice, name)), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracle_of_stripping_for_any_message(
-        value in broken(),
-        rest in vec(any::<u8>(), 0..60),
-        choice: u8,
-    ) {
-        let data = message(&[value, rest].concat(), choice, "Authentication-Results:");
-        prop_assert_eq!(oracle::strip(&data), Ok(()));
-        prop_assert_eq!(oracle::edit_any(&data), Ok(()));
-    }
 }

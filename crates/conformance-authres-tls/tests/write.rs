@@ -8,65 +8,72 @@ use conformance::{Origin, VectorFile, repository};
 use conformance_authres_tls::oracle;
 use proptest::prelude::*;
 
-/// Parts of texts that try to break out of their places.
-const PIECES: [&str; 56] = [
-    ";",
-    "; ",
-    "\"",
-    "\\",
-    "(",
-    ")",
-    " ",
-    "  ",
-    "\t",
-    "=",
-    ".",
-    "..",
-    "@",
-    ",",
-    "/",
-    "-",
-    "_",
-    "<",
-    ">",
-    "a",
-    "b.example",
-    "a@b.example",
-    "@b.example",
-    "a@b",
-    "a.",
-    "none",
-    "; none",
-    "i=1;",
-    "1",
-    "2",
-    "dkim=pass",
-    "; dkim=pass header.d=bank.example",
-    "reason=",
-    "reason",
-    "header.d=",
-    "smtp.mailfrom",
-    "\"; dkim=pass (",
-    "\\\"",
-    "\\\\",
-    "(a) (b",
-    "\r",
-    "\n",
-    "\r\n",
-    "\r\n ",
-    "\r\nX-Inj: 1",
-    "\0",
-    "\u{7}",
-    "\u{7f}",
-    "\u{85}",
-    "\u{2028}",
-    "\u{2029}",
-    "é",
-    "é.example",
-    "\u{a0}",
-    "花木蘭",
-    "\u{1f600}",
-];
+proptest! {
+    #[test]
+    fn reads_written_values_as_the_values_given(model in model(), options in options()) {
+        prop_assert_eq!(oracle::write(&model, &options), Ok(()));
+    }
+
+    #[test]
+    fn keeps_a_text_in_its_position(text in text(PIECES.to_vec()), utf8: bool) {
+        let options = WriteOptions::default().with_utf8(utf8);
+        let tls = || ResInfoBuf::try_new("tls", "pass");
+        let header = |result| AuthenticationResultsBuf::try_new("x").map(|it| it.with_result(result));
+        let built = [
+            AuthenticationResultsBuf::try_new(text.clone()),
+            AuthenticationResultsBuf::try_new("x").and_then(|it| it.with_comment(text.clone())),
+            tls().and_then(|it| it.with_reason(text.clone())).and_then(header),
+            tls().and_then(|it| it.with_comment(text.clone())).and_then(header),
+            tls().and_then(|it| it.with_property("a", "b", text.clone())?
+                .with_property("c", "d", "e@f.example")).and_then(header),
+            ResInfoBuf::try_new(text.clone(), "pass").and_then(header),
+            ResInfoBuf::try_new("tls", text.clone()).and_then(header),
+            tls().and_then(|it| it.with_property(text.clone(), "b", "c")).and_then(header),
+            tls().and_then(|it| it.with_property("a", text.clone(), "c")).and_then(header),
+        ];
+        let is_keyword = text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+            && !text.is_empty()
+            && !text.ends_with('-');
+        for (position, built) in built.into_iter().enumerate() {
+            let accepted = match position {
+                0 => is_printable(&text) && !text.is_empty(),
+                1..=4 => is_printable(&text),
+                _ => is_keyword,
+            };
+            prop_assert_eq!(built.is_ok(), accepted, "{}: {:?}", position, built);
+            if let Ok(model) = built {
+                prop_assert_eq!(oracle::write(&model, &options), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn writes_any_bytes_or_refuses_them_for_their_content(
+        data in prop::collection::vec(prop_oneof![Just(0xff), any::<u8>(), 32_u8..127], 0..300),
+    ) {
+        prop_assert_eq!(oracle::write_any(&data), Ok(()));
+    }
+
+    #[test]
+    fn texts_are_written_or_refused_for_what_they_have(
+        choice in prop::collection::vec(0_u8..255, 0..5),
+        texts in prop::collection::vec(text(PIECES.to_vec()), 0..12),
+    ) {
+        let mut data = choice;
+        for text in texts {
+            data.push(0xff);
+            data.extend_from_slice(text.as_bytes());
+        }
+        prop_assert_eq!(oracle::write_any(&data), Ok(()));
+    }
+
+    #[test]
+    fn reads_an_edited_value_as_the_parts_that_were_kept(value in values(), choice: u64) {
+        prop_assert_eq!(oracle::edit(&value, choice), Ok(()));
+        prop_assert_eq!(oracle::edit(&value, 0), Ok(()));
+        prop_assert_eq!(oracle::edit(&value, u64::MAX), Ok(()));
+    }
+}
 
 /// The pieces that no text is refused for.
 fn is_printable(piece: &str) -> bool {
@@ -203,69 +210,62 @@ fn values() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-proptest! {
-    #[test]
-    fn reads_written_values_as_the_values_given(model in model(), options in options()) {
-        prop_assert_eq!(oracle::write(&model, &options), Ok(()));
-    }
-
-    #[test]
-    fn keeps_a_text_in_its_position(text in text(PIECES.to_vec()), utf8: bool) {
-        let options = WriteOptions::default().with_utf8(utf8);
-        let tls = || ResInfoBuf::try_new("tls", "pass");
-        let header = |result| AuthenticationResultsBuf::try_new("x").map(|it| it.with_result(result));
-        let built = [
-            AuthenticationResultsBuf::try_new(text.clone()),
-            AuthenticationResultsBuf::try_new("x").and_then(|it| it.with_comment(text.clone())),
-            tls().and_then(|it| it.with_reason(text.clone())).and_then(header),
-            tls().and_then(|it| it.with_comment(text.clone())).and_then(header),
-            tls().and_then(|it| it.with_property("a", "b", text.clone())?
-                .with_property("c", "d", "e@f.example")).and_then(header),
-            ResInfoBuf::try_new(text.clone(), "pass").and_then(header),
-            ResInfoBuf::try_new("tls", text.clone()).and_then(header),
-            tls().and_then(|it| it.with_property(text.clone(), "b", "c")).and_then(header),
-            tls().and_then(|it| it.with_property("a", text.clone(), "c")).and_then(header),
-        ];
-        let is_keyword = text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
-            && !text.is_empty()
-            && !text.ends_with('-');
-        for (position, built) in built.into_iter().enumerate() {
-            let accepted = match position {
-                0 => is_printable(&text) && !text.is_empty(),
-                1..=4 => is_printable(&text),
-                _ => is_keyword,
-            };
-            prop_assert_eq!(built.is_ok(), accepted, "{}: {:?}", position, built);
-            if let Ok(model) = built {
-                prop_assert_eq!(oracle::write(&model, &options), Ok(()));
-            }
-        }
-    }
-
-    #[test]
-    fn writes_any_bytes_or_refuses_them_for_their_content(
-        data in prop::collection::vec(prop_oneof![Just(0xff), any::<u8>(), 32_u8..127], 0..300),
-    ) {
-        prop_assert_eq!(oracle::write_any(&data), Ok(()));
-    }
-
-    #[test]
-    fn texts_are_written_or_refused_for_what_they_have(
-        choice in prop::collection::vec(0_u8..255, 0..5),
-        texts in prop::collection::vec(text(PIECES.to_vec()), 0..12),
-    ) {
-        let mut data = choice;
-        for text in texts {
-            data.push(0xff);
-            data.extend_from_slice(text.as_bytes());
-        }
-        prop_assert_eq!(oracle::write_any(&data), Ok(()));
-    }
-
-    #[test]
-    fn reads_an_edited_value_as_the_parts_that_were_kept(value in values(), choice: u64) {
-        prop_assert_eq!(oracle::edit(&value, choice), Ok(()));
-        prop_assert_eq!(oracle::edit(&value, 0), Ok(()));
-        prop_assert_eq!(oracle::edit(&value, u64::MAX), Ok(()));
-    }
-}
+/// Parts of texts that try to break out of their places.
+const PIECES: [&str; 56] = [
+    ";",
+    "; ",
+    "\"",
+    "\\",
+    "(",
+    ")",
+    " ",
+    "  ",
+    "\t",
+    "=",
+    ".",
+    "..",
+    "@",
+    ",",
+    "/",
+    "-",
+    "_",
+    "<",
+    ">",
+    "a",
+    "b.example",
+    "a@b.example",
+    "@b.example",
+    "a@b",
+    "a.",
+    "none",
+    "; none",
+    "i=1;",
+    "1",
+    "2",
+    "dkim=pass",
+    "; dkim=pass header.d=bank.example",
+    "reason=",
+    "reason",
+    "header.d=",
+    "smtp.mailfrom",
+    "\"; dkim=pass (",
+    "\\\"",
+    "\\\\",
+    "(a) (b",
+    "\r",
+    "\n",
+    "\r\n",
+    "\r\n ",
+    "\r\nX-Inj: 1",
+    "\0",
+    "\u{7}",
+    "\u{7f}",
+    "\u{85}",
+    "\u{2028}",
+    "\u{2029}",
+    "é",
+    "é.example",
+    "\u{a0}",
+    "花木蘭",
+    "\u{1f600}",
+];

@@ -18,6 +18,74 @@ use proptest::{
 };
 use serde_json::{Map, Value, json};
 
+#[test]
+fn agrees_with_a_second_implementation_on_every_mutation() {
+    let mut runner = TestRunner::deterministic();
+    let mut questions = Vec::new();
+    for suite in SUITES {
+        let strategy = mutated(suite);
+        for _ in 0..2500 {
+            let fields = strategy.new_tree(&mut runner).expect("a value").current();
+            questions.push((suite, fields));
+        }
+    }
+    let script = "crates/conformance-deep-latch/python/deep_latch_reference.py";
+    let mut child = Command::new(python(&repository()).expect("Python"))
+        .args([script, "--judge"])
+        .current_dir(repository())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python");
+    let mut input = child.stdin.take().expect("a pipe");
+    let lines: Vec<_> = questions
+        .iter()
+        .map(|(suite, fields)| {
+            let mut question = fields.clone();
+            question.insert("suite".into(), (*suite).into());
+            format!("{}\n", json!(question))
+        })
+        .collect();
+    let writer = thread::spawn(move || input.write_all(lines.concat().as_bytes()));
+    let output = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut accepted = 0;
+    let mut answers = output.lines();
+    for (suite, fields) in questions {
+        let answer = answers.next().expect("an answer").expect("a line");
+        let answer: Value = serde_json::from_str(&answer).expect("JSON");
+        accepted += usize::from(answer.get("accept").is_some());
+        let shown = json!(fields);
+        assert_eq!(judged(suite, fields), answer, "{suite}: {shown}");
+    }
+    writer.join().expect("a thread").expect("a pipe");
+    assert!(child.wait().expect("a process").success());
+    // Both kinds are common, so neither side says the same of everything.
+    assert!((3000..19500).contains(&accepted), "{accepted} accepted");
+}
+
+proptest! {
+    #[test]
+    fn keeps_the_oracles_for_any_text(text in "\\PC{0,80}") {
+        prop_assert_eq!(oracle::any(text.as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracles_for_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
+        prop_assert_eq!(oracle::any(&bytes), Ok(()));
+    }
+
+    #[test]
+    fn pieces_of_the_grammars_keep_the_oracles(pieces in vec(select(PIECES), 0..40)) {
+        prop_assert_eq!(oracle::any(pieces.concat().as_bytes()), Ok(()));
+    }
+
+    #[test]
+    fn keeps_every_oracle_for_mutated_vectors(fields in any_suite()) {
+        let text = fields.get("text").and_then(Value::as_str).unwrap_or_default();
+        prop_assert_eq!(oracle::any(text.as_bytes()), Ok(()));
+    }
+}
+
 /// The suites that have a text, and the fields of a case beside it.
 const SUITES: [&str; 9] = [
     "tag",
@@ -155,73 +223,5 @@ fn judged(suite_name: &str, fields: Fields) -> Value {
             }
             json!({"accept": value})
         }
-    }
-}
-
-#[test]
-fn agrees_with_a_second_implementation_on_every_mutation() {
-    let mut runner = TestRunner::deterministic();
-    let mut questions = Vec::new();
-    for suite in SUITES {
-        let strategy = mutated(suite);
-        for _ in 0..2500 {
-            let fields = strategy.new_tree(&mut runner).expect("a value").current();
-            questions.push((suite, fields));
-        }
-    }
-    let script = "crates/conformance-deep-latch/python/deep_latch_reference.py";
-    let mut child = Command::new(python(&repository()).expect("Python"))
-        .args([script, "--judge"])
-        .current_dir(repository())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python");
-    let mut input = child.stdin.take().expect("a pipe");
-    let lines: Vec<_> = questions
-        .iter()
-        .map(|(suite, fields)| {
-            let mut question = fields.clone();
-            question.insert("suite".into(), (*suite).into());
-            format!("{}\n", json!(question))
-        })
-        .collect();
-    let writer = thread::spawn(move || input.write_all(lines.concat().as_bytes()));
-    let output = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut accepted = 0;
-    let mut answers = output.lines();
-    for (suite, fields) in questions {
-        let answer = answers.next().expect("an answer").expect("a line");
-        let answer: Value = serde_json::from_str(&answer).expect("JSON");
-        accepted += usize::from(answer.get("accept").is_some());
-        let shown = json!(fields);
-        assert_eq!(judged(suite, fields), answer, "{suite}: {shown}");
-    }
-    writer.join().expect("a thread").expect("a pipe");
-    assert!(child.wait().expect("a process").success());
-    // Both kinds are common, so neither side says the same of everything.
-    assert!((3000..19500).contains(&accepted), "{accepted} accepted");
-}
-
-proptest! {
-    #[test]
-    fn keeps_the_oracles_for_any_text(text in "\\PC{0,80}") {
-        prop_assert_eq!(oracle::any(text.as_bytes()), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracles_for_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
-        prop_assert_eq!(oracle::any(&bytes), Ok(()));
-    }
-
-    #[test]
-    fn pieces_of_the_grammars_keep_the_oracles(pieces in vec(select(PIECES), 0..40)) {
-        prop_assert_eq!(oracle::any(pieces.concat().as_bytes()), Ok(()));
-    }
-
-    #[test]
-    fn keeps_every_oracle_for_mutated_vectors(fields in any_suite()) {
-        let text = fields.get("text").and_then(Value::as_str).unwrap_or_default();
-        prop_assert_eq!(oracle::any(text.as_bytes()), Ok(()));
     }
 }

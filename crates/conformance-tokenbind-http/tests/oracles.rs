@@ -17,53 +17,6 @@ const TARGETS: [(&str, Oracle); 4] = [
     ("client_hello", oracle::client_hello),
 ];
 
-/// The committed seeds and regressions of a target.
-fn committed(target: &str) -> Vec<(String, Vec<u8>)> {
-    let read = |path: &Path| (path.display().to_string(), fs::read(path).expect("a file"));
-    ["seeds", "regressions"]
-        .into_iter()
-        .map(|directory| repository().join("fuzz").join(directory).join(target))
-        .filter(|directory| directory.is_dir())
-        .flat_map(|directory| fs::read_dir(directory).expect("a directory"))
-        .map(|entry| read(&entry.expect("an entry").path()))
-        .collect()
-}
-
-/// A seed of a target with some octets changed, put in or taken out, or pieces of two.
-fn mutated(target: &str) -> impl Strategy<Value = Vec<u8>> {
-    let seeds: Vec<_> = committed(target)
-        .into_iter()
-        .map(|(_, seed)| seed)
-        .collect();
-    let change = (any::<prop::sample::Index>(), any::<u8>(), 0_u8..4);
-    (
-        prop::sample::select(seeds.clone()),
-        prop::sample::select(seeds),
-        any::<prop::sample::Index>(),
-        any::<bool>(),
-        prop::collection::vec(change, 0..4),
-    )
-        .prop_map(|(mut bytes, other, at, splice, changes)| {
-            if splice && !bytes.is_empty() && !other.is_empty() {
-                bytes.truncate(at.index(bytes.len()) + 1);
-                bytes.extend_from_slice(&other[at.index(other.len())..]);
-            }
-            for (at, octet, how) in changes {
-                if bytes.is_empty() {
-                    bytes.push(octet);
-                }
-                let at = at.index(bytes.len());
-                match how {
-                    0 => bytes[at] = octet,
-                    1 => bytes.insert(at, octet),
-                    2 => drop(bytes.remove(at)),
-                    _ => bytes[at] ^= 1 << (octet & 7),
-                }
-            }
-            bytes
-        })
-}
-
 proptest! {
     #[test]
     fn keeps_the_oracle_for_header_values(
@@ -125,4 +78,51 @@ fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracles() {
             assert_eq!(oracle(&bytes), Ok(()), "{path}");
         }
     }
+}
+
+/// The committed seeds and regressions of a target.
+fn committed(target: &str) -> Vec<(String, Vec<u8>)> {
+    let read = |path: &Path| (path.display().to_string(), fs::read(path).expect("a file"));
+    ["seeds", "regressions"]
+        .into_iter()
+        .map(|directory| repository().join("fuzz").join(directory).join(target))
+        .filter(|directory| directory.is_dir())
+        .flat_map(|directory| fs::read_dir(directory).expect("a directory"))
+        .map(|entry| read(&entry.expect("an entry").path()))
+        .collect()
+}
+
+/// A seed of a target with some octets changed, put in or taken out, or pieces of two.
+fn mutated(target: &str) -> impl Strategy<Value = Vec<u8>> {
+    let seeds: Vec<_> = committed(target)
+        .into_iter()
+        .map(|(_, seed)| seed)
+        .collect();
+    let change = (any::<prop::sample::Index>(), any::<u8>(), 0_u8..4);
+    (
+        prop::sample::select(seeds.clone()),
+        prop::sample::select(seeds),
+        any::<prop::sample::Index>(),
+        any::<bool>(),
+        prop::collection::vec(change, 0..4),
+    )
+        .prop_map(|(mut bytes, other, at, splice, changes)| {
+            if splice && !bytes.is_empty() && !other.is_empty() {
+                bytes.truncate(at.index(bytes.len()) + 1);
+                bytes.extend_from_slice(&other[at.index(other.len())..]);
+            }
+            for (at, octet, how) in changes {
+                if bytes.is_empty() {
+                    bytes.push(octet);
+                }
+                let at = at.index(bytes.len());
+                match how {
+                    0 => bytes[at] = octet,
+                    1 => bytes.insert(at, octet),
+                    2 => drop(bytes.remove(at)),
+                    _ => bytes[at] ^= 1 << (octet & 7),
+                }
+            }
+            bytes
+        })
 }

@@ -5,6 +5,35 @@ use conformance_tokenbind_wire::oracle;
 use proptest::prelude::*;
 use tokenbind_wire::{EncodingProfile, PointEncoding};
 
+proptest! {
+    #[test]
+    fn keeps_the_oracles_for_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracles_for_mutated_messages(bytes in mutated("message"), choice: u8) {
+        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
+        prop_assert_eq!(oracle::section_5(&[&[choice], bytes.as_slice()].concat()), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracles_for_mutated_identifiers(bytes in mutated("id")) {
+        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
+    }
+}
+
+#[test]
+fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracles() {
+    let fuzz = repository().join("fuzz");
+    let mut replayed = 0;
+    for directory in ["seeds", "regressions"] {
+        let found = replay(&fuzz.join(directory), &keep_the_oracles);
+        replayed += found.expect("the oracles hold");
+    }
+    assert!(replayed > 100, "{replayed} files");
+}
+
 fn keep_the_oracles(bytes: &[u8]) -> Result<(), String> {
     for profile in EncodingProfile::ALL {
         oracle::message(bytes, profile)?;
@@ -52,33 +81,4 @@ fn mutated(suite: &str) -> impl Strategy<Value = Vec<u8>> {
             }
             bytes
         })
-}
-
-proptest! {
-    #[test]
-    fn keeps_the_oracles_for_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracles_for_mutated_messages(bytes in mutated("message"), choice: u8) {
-        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
-        prop_assert_eq!(oracle::section_5(&[&[choice], bytes.as_slice()].concat()), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracles_for_mutated_identifiers(bytes in mutated("id")) {
-        prop_assert_eq!(keep_the_oracles(&bytes), Ok(()));
-    }
-}
-
-#[test]
-fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracles() {
-    let fuzz = repository().join("fuzz");
-    let mut replayed = 0;
-    for directory in ["seeds", "regressions"] {
-        let found = replay(&fuzz.join(directory), &keep_the_oracles);
-        replayed += found.expect("the oracles hold");
-    }
-    assert!(replayed > 100, "{replayed} files");
 }
