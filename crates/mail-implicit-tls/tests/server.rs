@@ -153,7 +153,7 @@ async fn echo(session: Session<AcceptedStream>, records: Arc<Mutex<Vec<String>>>
 fn set(site: &Site, identities: &[&Identity]) -> Result<CertificateSet, CertificateError> {
     let chains = identities
         .iter()
-        .map(|it| (vec![it.certificate.clone()], it.key()))
+        .map(|it| (vec![it.certificate()], it.private_key()))
         .collect();
     CertificateSet::check(chains, &site.provider(), UnixTime::now())
 }
@@ -558,7 +558,7 @@ async fn replaces_certificates_without_dropping_connections() {
         .unwrap();
     assert_eq!(
         new.get_ref().1.peer_certificates().unwrap()[0],
-        other.certificate
+        other.certificate()
     );
     assert!(raw(&site, &running, HOST, &[]).await.is_err());
 }
@@ -583,7 +583,7 @@ async fn chooses_certificates_by_name() {
             let stream = raw(&site, &running, name, &[]).await.unwrap();
             assert_eq!(
                 stream.get_ref().1.peer_certificates().unwrap()[0],
-                expected.certificate
+                expected.certificate()
             );
         }
         let error = raw(&site, &running, "c.example.org", &[])
@@ -608,30 +608,30 @@ async fn keeps_certificates_that_cannot_be_replaced() {
     let good = site.server();
     for (chains, error) in [
         (vec![], CertificateError::Empty),
-        (vec![(vec![], good.key())], CertificateError::Empty),
+        (vec![(vec![], good.private_key())], CertificateError::Empty),
         (
-            vec![(vec![good.certificate.clone()], other.key())],
+            vec![(vec![good.certificate()], other.private_key())],
             CertificateError::OtherKey,
         ),
         (
             vec![(
                 vec![CertificateDer::from(vec![0x30, 0x03, 1, 2])],
-                good.key(),
+                good.private_key(),
             )],
             CertificateError::Malformed,
         ),
         (
-            vec![(vec![site.expired().certificate], good.key())],
+            vec![(vec![site.expired().certificate()], good.private_key())],
             CertificateError::Dates,
         ),
         (
-            vec![(vec![site.root(), good.certificate.clone()], good.key())],
+            vec![(vec![site.root(), good.certificate()], good.private_key())],
             CertificateError::Order,
         ),
         (
             vec![(
-                vec![good.certificate.clone(), other.certificate.clone()],
-                good.key(),
+                vec![good.certificate(), other.certificate()],
+                good.private_key(),
             )],
             CertificateError::Chain,
         ),
@@ -640,8 +640,8 @@ async fn keeps_certificates_that_cannot_be_replaced() {
     }
     assert_eq!(
         check(vec![(
-            vec![good.certificate.clone(), site.root()],
-            good.key()
+            vec![good.certificate(), site.root()],
+            good.private_key()
         )]),
         Ok(())
     );

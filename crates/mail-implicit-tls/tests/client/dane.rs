@@ -1,128 +1,24 @@
-//! The questions of a connection to the DNS, their order, and the name that it sends.
+//! The TLSA records of each connection, the questions for them, and the name that is sent.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
-
-#[path = "support/site.rs"]
-mod site;
-
-use std::{
-    collections::BTreeMap,
-    net::Ipv4Addr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use mail_implicit_tls::{
     account::{Account, AccountSetup, Host, HostSource, Server},
     dane::DaneRules,
-    dns::{
-        Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, Question, Record, Records,
-        Resolve, Tlsa, host::HostFailure,
-    },
+    dns::{Answer, DnsName, Dnssec, LookupFailure, Record, Records, Tlsa, host::HostFailure},
     failure::Cause,
     name::DomainName,
     service::Service,
     verdict::{CertificateUsage, DaneNotUsed, DaneVerdict, RecordFinding, RecordProblem},
 };
-use rustls::ServerConfig;
 use sha2::{Digest, Sha256};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::{
+    site::{self, HOST, Site},
+    zone::{Table, accept, greet, serve},
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
-
-use self::site::{HOST, Site};
-
-/// Answers from a table, and what was asked. What is not in the table does not exist.
-#[derive(Default)]
-struct Table {
-    answers: Mutex<BTreeMap<String, Answer>>,
-    asked: Mutex<Vec<String>>,
-}
-
-impl Resolve for Table {
-    fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
-        let key = question.to_string();
-        let answer = self.answers.lock().unwrap().get(&key).cloned();
-        self.asked.lock().unwrap().push(key);
-        let none = Answer::Denied {
-            denial: Denial::NoData,
-            dnssec: Dnssec::Secure,
-        };
-        Box::pin(async move { answer.unwrap_or(none) })
-    }
-}
-
-impl Table {
-    fn set(&self, question: String, answer: Answer) {
-        self.answers.lock().unwrap().insert(question, answer);
-    }
-
-    fn records(&self, question: String, owner: &str, dnssec: Dnssec, record: Record) {
-        let records = Records {
-            records: vec![record],
-            owner: DnsName::parse(owner).unwrap(),
-            dnssec,
-            ttl: Duration::ZERO,
-        };
-        self.set(question, Answer::Records(records));
-    }
-
-    fn address(&self, host: &str, owner: &str, dnssec: Dnssec) {
-        let record = Record::Address(Ipv4Addr::LOCALHOST.into());
-        self.records(format!("{host}. A"), owner, dnssec, record);
-    }
-
-    fn tlsa(&self, port: u16, host: &str, digest: [u8; 32]) {
-        let owner = format!("_{port}._tcp.{host}.");
-        let record = Record::Tlsa(Tlsa {
-            usage: 3,
-            selector: 0,
-            matching_type: 1,
-            association: digest.to_vec(),
-        });
-        self.records(format!("{owner} TLSA"), &owner, Dnssec::Secure, record);
-    }
-
-    /// Returns what was asked since the last call.
-    fn asked(&self) -> Vec<String> {
-        let mut asked = std::mem::take(&mut *self.asked.lock().unwrap());
-        asked.sort();
-        asked
-    }
-}
-
-/// Greets on each connection, and gives the names in SNI.
-async fn serve(config: Arc<ServerConfig>) -> (u16, Arc<Mutex<Vec<Option<String>>>>) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let names = Arc::new(Mutex::new(Vec::new()));
-    let seen = names.clone();
-    tokio::spawn(async move {
-        let acceptor = TlsAcceptor::from(config);
-        while let Ok((tcp, _)) = listener.accept().await {
-            // A client that refuses the certificate ends the handshake.
-            let Ok(mut stream) = acceptor.accept(tcp).await else {
-                continue;
-            };
-            let name = stream.get_ref().1.server_name().map(str::to_owned);
-            seen.lock().unwrap().push(name);
-            tokio::spawn(async move {
-                let greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n";
-                let _ = stream.write_all(greeting).await;
-                let _ = stream.flush().await;
-                let _ = stream.read(&mut [0; 64]).await;
-            });
-        }
-    });
-    (port, names)
-}
 
 fn account(server: &Server) -> Account {
     let setup = AccountSetup::new(site::id("alice")).server(server.clone());
@@ -135,7 +31,7 @@ fn imaps(host: &str, port: u16) -> Server {
 }
 
 fn digest(site: &Site) -> [u8; 32] {
-    Sha256::digest(&site.server().certificate).into()
+    Sha256::digest(&site.server().certificate()).into()
 }
 
 const MATCHES: DaneVerdict = DaneVerdict::Matches {
@@ -191,23 +87,6 @@ async fn asks_for_records_on_each_connection() {
     );
     let ended = connector.connect(&account, &server).await.unwrap_err();
     assert_eq!(*ended.cause(), Cause::Lookup(HostFailure::Tlsa(failure)));
-}
-
-/// Accepts a connection, and returns it once the client's first octets are there.
-async fn accept(listener: &TcpListener) -> TcpStream {
-    let (tcp, _) = listener.accept().await.unwrap();
-    assert_eq!(tcp.peek(&mut [0; 1]).await.unwrap(), 1);
-    tcp
-}
-
-/// Makes the handshake, and greets if the client accepts the certificate.
-async fn greet(acceptor: &TlsAcceptor, tcp: TcpStream) -> Option<TlsStream<TcpStream>> {
-    let mut stream = acceptor.accept(tcp).await.ok()?;
-    let greeting = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] hello\r\n";
-    // A client that refuses the certificate is gone.
-    let _ = stream.write_all(greeting).await;
-    let _ = stream.flush().await;
-    Some(stream)
 }
 
 /// The records change between two connections that are open at once. Each is judged by its own.
@@ -312,7 +191,7 @@ async fn sends_the_base_domain_as_name() {
         (Dnssec::Insecure, "alias.example.org", false),
     ] {
         table.address("alias.example.org", HOST, dnssec);
-        table.tlsa(port, HOST, Sha256::digest(&identity.certificate).into());
+        table.tlsa(port, HOST, Sha256::digest(&identity.certificate()).into());
         let connection = connector.connect(&account, &server).await.unwrap();
         let dane = match used {
             true => MATCHES,
