@@ -24,6 +24,8 @@ const SNIFFED_BYTES: usize = 5;
 pub(super) struct Sniffed {
     tcp: TcpStream,
     first: Vec<u8>,
+    /// `true` if the server announced TLS in clear text, so that other octets are an attacker's.
+    is_upgraded: bool,
 }
 
 impl Sniffed {
@@ -31,6 +33,29 @@ impl Sniffed {
         Self {
             tcp,
             first: Vec::new(),
+            is_upgraded: false,
+        }
+    }
+
+    /// Returns the stream after the reply to `STARTTLS`. The first octet that is not TLS is an error.
+    pub(super) fn upgraded(self) -> Self {
+        Self {
+            is_upgraded: true,
+            ..Self::new(self.tcp)
+        }
+    }
+
+    /// Returns `true` if the first octets are not TLS though the server announced it.
+    pub(super) fn is_injected(&self) -> bool {
+        self.is_upgraded && !self.begins_with_tls()
+    }
+
+    /// Returns `true` if the first octets can be the beginning of a record of TLS (RFC 8446 section 5.1).
+    pub(super) fn begins_with_tls(&self) -> bool {
+        match self.first.as_slice() {
+            [] => true,
+            [content] => is_content_type(*content),
+            [content, major, ..] => is_content_type(*content) && *major == 3,
         }
     }
 
@@ -60,6 +85,9 @@ impl AsyncRead for Sniffed {
             let new = buf.filled().get(filled..).unwrap_or_default();
             let new = new.iter().take(wanted).copied().collect::<Vec<_>>();
             self.first.extend(new);
+            if self.is_injected() {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -81,6 +109,11 @@ impl AsyncWrite for Sniffed {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
+}
+
+/// Returns `true` for `change_cipher_spec`, `alert`, `handshake`, `application_data` and `heartbeat`.
+const fn is_content_type(octet: u8) -> bool {
+    matches!(octet, 20..=24)
 }
 
 /// The end of a connection, as the server made it.

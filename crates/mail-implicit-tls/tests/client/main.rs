@@ -15,6 +15,7 @@ mod deadline;
 mod deep_server;
 mod ending;
 mod fallback;
+mod injection;
 #[cfg(feature = "deep")]
 mod latched;
 #[cfg(all(feature = "async-imap", feature = "lettre"))]
@@ -22,6 +23,7 @@ mod libraries;
 mod lookup;
 mod no_tls;
 mod not_verified;
+mod resumed_servers;
 mod resumption;
 #[cfg(all(feature = "async-imap", feature = "lettre"))]
 mod scripted;
