@@ -41,6 +41,7 @@ use rustls::{
     server::WebPkiClientVerifier,
     sign::CertifiedKey,
 };
+use test_support::pki::Identity;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     net::{TcpListener, TcpStream},
@@ -49,7 +50,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use self::site::{HOST, Identity, Site, account_of};
+use self::site::{HOST, Site, account_of};
 
 /// A server that greets, answers each line with `OK`, and is stopped when dropped.
 struct Running {

@@ -13,7 +13,7 @@ use mail_implicit_tls::{
     client::{AdapterError, Closed, Connection},
     service::{Protocol, Service},
 };
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::{
     scripted::{End, serve},

@@ -3,7 +3,6 @@
 use std::{sync::mpsc, thread, time::Duration};
 
 use mail_implicit_tls::{
-    client::Closed,
     failure::{Cause, Stage, TlsFailure},
     service::Service,
 };
