@@ -339,3 +339,36 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, net::Ipv4Addr};
+
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    use super::*;
+
+    /// A caller may read into a buffer that has octets already: they are not the server's first ones.
+    #[tokio::test]
+    async fn keeps_the_first_octets_that_are_read_behind_those_of_a_buffer() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (mut far, _) = listener.accept().await.unwrap();
+        let mut stream = Sniffed::new(near.unwrap()).upgraded();
+        let mut space = [0; 100];
+        let mut buffer = ReadBuf::new(&mut space);
+        buffer.put_slice(b"* OK earlier");
+        for (sent, first) in [
+            (&b"\x16\x03"[..], &b"\x16\x03"[..]),
+            (b"\x03\x00\x7afg", b"\x16\x03\x03\x00\x7a"),
+            (b"* OK", b"\x16\x03\x03\x00\x7a"),
+        ] {
+            far.write_all(sent).await.unwrap();
+            let read = poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer));
+            read.await.unwrap();
+            assert_eq!(stream.first, first);
+            assert!(buffer.filled().ends_with(sent));
+        }
+        assert!(!stream.is_injected() && !stream.speaks_clear_text());
+    }
+}

@@ -23,6 +23,7 @@ mod libraries;
 mod lookup;
 mod no_tls;
 mod not_verified;
+mod partly_filled;
 mod resumed_servers;
 mod resumption;
 #[cfg(all(feature = "async-imap", feature = "lettre"))]
@@ -31,5 +32,6 @@ mod serving;
 mod settings;
 #[path = "../support/site.rs"]
 mod site;
+mod tlsa_validity;
 mod upgrade;
 mod zone;
