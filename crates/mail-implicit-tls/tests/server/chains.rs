@@ -1,8 +1,5 @@
 //! The chain of a server's certificate, checked before it is used.
 
-#![cfg(feature = "server")]
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
-
 use mail_implicit_tls::server::{CertificateError, CertificateSet};
 use rustls::{
     crypto::ring::default_provider,
