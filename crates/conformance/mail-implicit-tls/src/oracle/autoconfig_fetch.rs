@@ -36,12 +36,15 @@ pub fn autoconfig_fetch(data: &[u8]) -> Result<(), Broken> {
         return Ok(());
     };
     let user = MailAddress::parse("alice@example.org").map_err(|error| error.to_string())?;
-    let location = match choice & 1 {
-        0 => Location::AutoconfigHost,
-        _ => Location::WellKnown,
+    let (location, path) = match choice & 1 {
+        0 => (Location::AutoconfigHost, "/mail/config-v1.1.xml"),
+        _ => (
+            Location::WellKnown,
+            "/.well-known/autoconfig/mail/config-v1.1.xml",
+        ),
     };
     let mut fetch = Fetch::new(location, &user).ok_or("no request for a short domain")?;
-    let mut target = location.path().to_owned();
+    let mut target = path.to_owned();
     if choice & 2 != 0 {
         fetch = fetch.tell_address();
         target += "?emailaddress=alice%40example.org";
