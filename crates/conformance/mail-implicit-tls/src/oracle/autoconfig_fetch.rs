@@ -155,7 +155,7 @@ impl<'a> Response<'a> {
 }
 
 fn is_encoded(value: &[u8]) -> bool {
-    value.trim_ascii().to_ascii_lowercase() != b"identity"
+    !value.trim_ascii().eq_ignore_ascii_case(b"identity")
 }
 
 fn is_long(value: &[u8]) -> bool {
