@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use conformance::{Options, unfinished};
+use conformance::{Options, Tests, unfinished};
 
 use xtask::protocols::PROTOCOLS;
 
@@ -22,6 +22,12 @@ pub struct Arguments {
     /// Run our vectors only: neither tests, live scenarios nor requirements. The full report is kept
     #[arg(long)]
     only_vectors: bool,
+    /// Build and run the tests that requirements name, too (minutes; needs PostgreSQL)
+    #[arg(long, conflicts_with_all = ["vectors", "only_vectors"])]
+    full: bool,
+    /// A test that a requirement names, and of which no outcome is recorded for these sources, is a failure
+    #[arg(long, conflicts_with_all = ["full", "vectors", "only_vectors"])]
+    require_tests: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
@@ -29,6 +35,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
         root: shell::root(),
         vectors: arguments.vectors.clone(),
         only_vectors: arguments.only_vectors,
+        tests: if arguments.full {
+            Tests::Run
+        } else if arguments.require_tests {
+            Tests::RequireRecorded
+        } else {
+            Tests::Recorded
+        },
     };
     // An interrupted run must not leave the verdict of the run before it.
     unfinished(&options.root, options.part())?;

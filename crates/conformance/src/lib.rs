@@ -14,9 +14,11 @@ pub mod outcome;
 #[cfg(feature = "live")]
 pub mod process;
 mod protocol;
+mod record;
 mod report;
 mod run;
 mod scenario;
+mod selection;
 mod step;
 mod stream;
 mod suite;
@@ -26,7 +28,9 @@ mod written;
 
 pub use {
     cargo::cargo,
-    evidence::{TestFailure, TestOutcome, TestRun, run_tests},
+    evidence::{
+        Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
+    },
     generator::{PythonError, known_answers, python},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
     protocol::Protocol,
@@ -34,8 +38,9 @@ pub use {
         CaseReport, CaseState, EvidenceReport, EvidenceState, Judgement, LedgerReport, Part,
         Report, RequirementReport, RequirementState, SuiteReport, TestsReport, page, unfinished,
     },
-    run::{Options, RunError, repository, run},
+    run::{Options, RunError, Tests, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
+    selection::Selection,
     step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    evidence::{TestFailure, TestOutcome, TestRun},
+    evidence::{Origin, TestFailure, TestOutcome, TestRun},
     ledger::{Evidence, Requirement, Status},
     scenario::{LiveReport, LiveState},
     text::{counted, passed_of, table, wrap},
@@ -61,7 +61,7 @@ pub fn unfinished(root: &Path, part: Option<Part>) -> io::Result<()> {
 }
 
 /// Writes a file as a whole: a reader finds the text before or this one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)?;
     }
@@ -76,6 +76,10 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
 pub enum Judgement {
     /// Everything ran and passed.
     Conforms,
+    /// Vectors and live scenarios ran and passed; the tests passed when they were recorded, of the same sources.
+    ConformsAsRecorded,
+    /// Vectors and live scenarios ran and passed; tests that requirements name did not run.
+    TestsLeftOut,
     /// Something failed or did not run.
     DoesNotConform,
     /// The part that was asked for passed.
@@ -90,6 +94,8 @@ impl Judgement {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Conforms => "conforms",
+            Self::ConformsAsRecorded => "conforms, with tests as recorded",
+            Self::TestsLeftOut => "vectors and live scenarios passed, tests did not run",
             Self::DoesNotConform => "does not conform",
             Self::PartPassed => "this part passed",
             Self::PartFailed => "this part failed",
@@ -215,6 +221,8 @@ pub enum RequirementState {
     Shown,
     /// Evidence failed or did not run.
     Failed,
+    /// No evidence failed, but tests were left out.
+    LeftOut,
     /// The ledger has no evidence for it.
     NoEvidence,
 }
@@ -230,10 +238,12 @@ pub struct TestsReport {
     pub failed: usize,
     /// The number of tests that did not run because they are ignored.
     pub ignored: usize,
-    /// The packages whose tests ran.
-    pub packages: Vec<String>,
+    /// The packages, and the origin of their tests' outcomes.
+    pub packages: BTreeMap<String, Origin>,
     /// The packages whose tests did not run, because no requirement names them.
     pub left_out: Vec<String>,
+    /// `true` if the outcomes are those of the record.
+    pub recorded: bool,
     /// The failures, named by a requirement or not.
     pub failures: Vec<TestFailure>,
 }
@@ -245,9 +255,13 @@ impl From<&TestRun> for TestsReport {
             passed: run.count(TestOutcome::Passed),
             failed: run.count(TestOutcome::Failed),
             ignored: run.count(TestOutcome::Ignored),
-            packages: run.packages().iter().cloned().collect(),
+            packages: run
+                .packages()
+                .map(|(name, origin)| (name.to_owned(), origin.clone()))
+                .collect(),
             left_out: run.left_out().iter().cloned().collect(),
-            failures: run.failures().to_vec(),
+            recorded: run.is_recorded(),
+            failures: run.failures(),
         }
     }
 }
@@ -331,6 +345,8 @@ pub enum EvidenceState {
     Failed,
     /// The evidence did not run: there is no such case or test, or it is ignored.
     DidNotRun,
+    /// The test was not asked for, and no outcome is recorded of these sources.
+    LeftOut,
 }
 
 impl EvidenceState {
@@ -339,6 +355,7 @@ impl EvidenceState {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::DidNotRun => "did not run",
+            Self::LeftOut => "left out",
         }
     }
 }
@@ -367,7 +384,13 @@ impl Report {
         ledgers: Vec<LedgerReport>,
         problems: Vec<String>,
     ) -> Self {
+        let left_out = ledgers
+            .iter()
+            .any(|ledger| ledger.in_state(RequirementState::LeftOut) > 0);
+        let recorded = tests.as_ref().is_some_and(|tests| tests.recorded);
         let verdict = match (part, passed) {
+            (None, true) if left_out => Judgement::TestsLeftOut,
+            (None, true) if recorded => Judgement::ConformsAsRecorded,
             (None, true) => Judgement::Conforms,
             (None, false) => Judgement::DoesNotConform,
             (Some(_), true) => Judgement::PartPassed,
@@ -442,13 +465,20 @@ impl Report {
     }
 
     fn by_draft(&self, width: u16) -> String {
-        let header = ["requirements of", "shown", "failed", "no evidence"];
+        let header = [
+            "requirements of",
+            "shown",
+            "failed",
+            "left out",
+            "no evidence",
+        ];
         let mut table = table(width, &header);
         for ledger in &self.ledgers {
             table.add_row([
                 ledger.draft.clone(),
                 ledger.in_state(RequirementState::Shown).to_string(),
                 ledger.in_state(RequirementState::Failed).to_string(),
+                ledger.in_state(RequirementState::LeftOut).to_string(),
                 ledger.in_state(RequirementState::NoEvidence).to_string(),
             ]);
         }
@@ -518,7 +548,10 @@ impl Report {
                 text += &format!("FAILED {id}: {}\n", entry.evidence());
             }
             for evidence in &entry.shown_by {
-                if evidence.state != EvidenceState::Passed {
+                if !matches!(
+                    evidence.state,
+                    EvidenceState::Passed | EvidenceState::LeftOut
+                ) {
                     let (name, state) = (&evidence.name, evidence.state.label());
                     let detail = evidence.detail.as_deref().unwrap_or_default();
                     text += &format!("  {name} {state}: {detail}\n");
@@ -544,7 +577,9 @@ impl Report {
         let mut not_run = Vec::new();
         if let Some(tests) = &self.tests {
             let all = tests.passed + tests.failed;
-            if tests.executables == 0 {
+            if tests.recorded {
+                not_run.extend(recorded_tests(tests));
+            } else if tests.executables == 0 {
                 not_run.push("tests".to_owned());
             } else {
                 ran.push(format!(
@@ -595,11 +630,15 @@ impl Report {
             requirements(RequirementState::Shown),
             requirements(RequirementState::Failed),
         );
+        let left_out = requirements(RequirementState::LeftOut);
         ran.push(format!(
             "{shown} of {} requirements with evidence shown, {} without evidence",
-            shown + failed,
+            shown + failed + left_out,
             requirements(RequirementState::NoEvidence)
         ));
+        if left_out > 0 {
+            not_run.push(format!("a test of {}", counted(left_out, "requirement")));
+        }
         not_run.push("doc tests; scenarios with foreign peers (cargo xtask interop)".to_owned());
         format!(
             "Ran: {}. Not run: {}. Verdict: {}.",
@@ -627,6 +666,43 @@ impl Report {
         replace(&root.join(&page), &text)?;
         Ok(page)
     }
+}
+
+/// Returns the parts of the summary on tests that did not run now: their outcomes are those of the record, or there are
+/// none.
+fn recorded_tests(tests: &TestsReport) -> Vec<String> {
+    let mut commits = BTreeMap::<&str, Vec<&str>>::new();
+    let (mut changed, mut never) = (Vec::new(), Vec::new());
+    for (package, origin) in &tests.packages {
+        match origin {
+            Origin::Recorded(commit) => commits.entry(commit).or_default().push(package),
+            Origin::Changed(_) => changed.push(package.as_str()),
+            Origin::NotRecorded => never.push(package.as_str()),
+            Origin::Ran => {}
+        }
+    }
+    let mut parts = Vec::new();
+    if !commits.is_empty() {
+        let all = tests.passed + tests.failed;
+        let commits: Vec<_> = commits.into_keys().collect();
+        parts.push(format!(
+            "{} as recorded at {}",
+            passed_of(tests.passed, all, "test"),
+            commits.join(", ")
+        ));
+    }
+    for (packages, why) in [
+        (changed, "changed since their record"),
+        (never, "never recorded"),
+    ] {
+        if !packages.is_empty() {
+            parts.push(format!(
+                "tests of {}, {why} (cargo xtask conformance --full)",
+                packages.join(", ")
+            ));
+        }
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -659,8 +735,9 @@ mod tests {
             passed: 3,
             failed: usize::from(!passed),
             ignored: 1,
-            packages: vec!["p".into()],
+            packages: BTreeMap::from([("p".into(), Origin::Ran)]),
             left_out: vec!["q".into()],
+            recorded: false,
             failures: if passed {
                 Vec::new()
             } else {
@@ -697,6 +774,64 @@ mod tests {
              which no requirement names; doc tests; scenarios with foreign peers (cargo xtask interop). \
              Verdict: does not conform."
         );
+    }
+
+    #[test]
+    fn says_which_tests_are_recorded_and_which_are_left_out() {
+        let given = report(true, None);
+        let mut tests = given.tests.clone().expect("tests");
+        tests.recorded = true;
+        tests.ignored = 0;
+        tests.left_out.clear();
+        tests.packages = BTreeMap::from([
+            ("p".into(), Origin::Recorded("c1".into())),
+            ("q".into(), Origin::Recorded("c1".into())),
+        ]);
+        let report = |tests: TestsReport, ledgers| {
+            let (suites, live) = (given.suites.clone(), Vec::new());
+            Report::new(true, None, suites, Some(tests), live, ledgers, Vec::new())
+        };
+        let all = report(tests.clone(), Vec::new());
+        assert_eq!(all.verdict, Judgement::ConformsAsRecorded);
+        assert_eq!(
+            all.summary(),
+            "Ran: 2 cases passed in 2 suites; 0 live scenarios passed; 0 of 0 requirements with evidence shown, 0 \
+             without evidence. Not run: 3 tests passed as recorded at c1; doc tests; scenarios with foreign peers \
+             (cargo xtask interop). Verdict: conforms, with tests as recorded."
+        );
+        tests
+            .packages
+            .insert("q".into(), Origin::Changed("c1".into()));
+        tests.packages.insert("r".into(), Origin::NotRecorded);
+        let text = "[[requirement]]\nid='x'\nsection='1'\nlevel='MUST'\nrole='both'\ntext='t'\nstatus='done'\n\
+            evidence=['test:r::t']";
+        let mut ledger = crate::Ledger::parse("d", text).expect("valid");
+        let entry = RequirementReport {
+            requirement: ledger.requirements.remove(0),
+            shown_by: vec![EvidenceReport {
+                name: "test:r::t".into(),
+                state: EvidenceState::LeftOut,
+                detail: Some("never recorded".into()),
+            }],
+            cases: 0,
+            cases_passed: 0,
+            state: RequirementState::LeftOut,
+        };
+        let ledgers = vec![LedgerReport {
+            draft: "d".into(),
+            requirements: vec![entry],
+        }];
+        let part = report(tests, ledgers);
+        assert_eq!(part.verdict, Judgement::TestsLeftOut);
+        assert_eq!(
+            part.summary(),
+            "Ran: 2 cases passed in 2 suites; 0 live scenarios passed; 0 of 1 requirements with evidence shown, 0 \
+             without evidence. Not run: 3 tests passed as recorded at c1; tests of q, changed since their record \
+             (cargo xtask conformance --full); tests of r, never recorded (cargo xtask conformance --full); a test \
+             of 1 requirement; doc tests; scenarios with foreign peers (cargo xtask interop). Verdict: vectors and \
+             live scenarios passed, tests did not run."
+        );
+        assert!(!part.table(80).contains("FAILED"), "{}", part.table(80));
     }
 
     #[test]

@@ -1,6 +1,5 @@
-//! Infrastructure for the tests of the workspace: certificates ([`pki`]), a PostgreSQL server
-//! ([`postgres`]), processes that write until they are killed ([`killed_writer`]), and stores that
-//! several tasks open at the same time ([`opened_at_once`]), and keys whose behaviour a test chooses ([`keys`]).
+//! Infrastructure for the tests of the workspace: certificates ([`pki`]), processes that write until they are killed
+//! ([`killed_writer`]), and stores that several tasks open at the same time ([`opened_at_once`]), and keys whose behaviour a test chooses ([`keys`]).
 //!
 //! The crate depends on no other crate of the workspace, except on `tokenbind-wire` with feature `keys`. Its functions panic where a test would
 //! call `unwrap`: a failure here is a failure of the machine, not of the code under test.
@@ -13,8 +12,6 @@ pub mod keys;
 pub mod killed_writer;
 #[cfg(feature = "pki")]
 pub mod pki;
-#[cfg(feature = "postgres")]
-pub mod postgres;
 
 #[cfg(feature = "opened-at-once")]
 pub use at_once::opened_at_once;

@@ -49,7 +49,7 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 use tempfile::TempDir;
-use test_support::postgres::PostgresServer;
+use test_postgres::PostgresServer;
 
 /// 2014-11-24T00:00:00Z, and so many seconds.
 fn at(seconds: u64) -> SystemTime {

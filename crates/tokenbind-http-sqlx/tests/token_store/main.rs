@@ -43,7 +43,7 @@ use sqlx::{
     sqlite::SqliteConnectOptions,
 };
 use tempfile::TempDir;
-use test_support::postgres::PostgresServer;
+use test_postgres::PostgresServer;
 use tokenbind_http::{
     federation::{TokenToIssue, UnboundReason},
     token_store::{

@@ -1,5 +1,8 @@
 //! A PostgreSQL server for tests: Debian's package, on loopback, over TLS, in a temporary directory
 //! that is removed with it.
+//!
+//! The functions panic where a test would call `unwrap`: a failure here is a failure of the machine, not of the code
+//! under test.
 
 use std::{
     fs,
@@ -20,8 +23,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
 };
 use tempfile::TempDir;
-
-use crate::pki::Certificate;
+use test_support::pki::Certificate;
 
 const USER: &str = "tests";
 const START: Duration = Duration::from_secs(60);
