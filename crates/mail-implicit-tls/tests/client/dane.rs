@@ -31,7 +31,7 @@ fn imaps(host: &str, port: u16) -> Server {
 }
 
 fn digest(site: &Site) -> [u8; 32] {
-    Sha256::digest(&site.server().certificate()).into()
+    Sha256::digest(site.server().certificate()).into()
 }
 
 const MATCHES: DaneVerdict = DaneVerdict::Matches {
@@ -191,7 +191,7 @@ async fn sends_the_base_domain_as_name() {
         (Dnssec::Insecure, "alias.example.org", false),
     ] {
         table.address("alias.example.org", HOST, dnssec);
-        table.tlsa(port, HOST, Sha256::digest(&identity.certificate()).into());
+        table.tlsa(port, HOST, Sha256::digest(identity.certificate()).into());
         let connection = connector.connect(&account, &server).await.unwrap();
         let dane = match used {
             true => MATCHES,

@@ -2,6 +2,7 @@
 
 #![allow(
     dead_code,
+    clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     reason = "shared by tests, each of which uses a part"
 )]
