@@ -80,7 +80,11 @@ fn names_paths_and_tasks_that_exist() {
             let word = rest.split_whitespace().nth(2).unwrap_or_default();
             let word: String = word.chars().take_while(char::is_ascii_lowercase).collect();
             let variant = word.get(..1).map(str::to_uppercase);
-            let variant = format!("{}{}", variant.unwrap_or_default(), word.get(1..).unwrap_or_default());
+            let variant = format!(
+                "{}{}",
+                variant.unwrap_or_default(),
+                word.get(1..).unwrap_or_default()
+            );
             if !word.is_empty() && !tasks.contains(&format!("Task::{variant}")) {
                 missing.push(format!("{path}: cargo xtask {word}"));
             }
@@ -197,10 +201,19 @@ fn gives_a_reason_for_each_dependency_of_each_crate() {
 #[test]
 fn makes_anchors_as_forges_do() {
     assert_eq!(anchor("TLS 1.3"), "tls-13");
-    assert_eq!(anchor("Latches: see them, back them up"), "latches-see-them-back-them-up");
-    assert_eq!(anchor("Soundness of `tls_unique` from rustls"), "soundness-of-tls_unique-from-rustls");
+    assert_eq!(
+        anchor("Latches: see them, back them up"),
+        "latches-see-them-back-them-up"
+    );
+    assert_eq!(
+        anchor("Soundness of `tls_unique` from rustls"),
+        "soundness-of-tls_unique-from-rustls"
+    );
     assert_eq!(anchor("[a](b) & c"), "a--c");
-    assert_eq!(anchors("# a\n```\n# no\n```\n## a\n"), ["a", "a-1"].map(str::to_owned).into());
+    assert_eq!(
+        anchors("# a\n```\n# no\n```\n## a\n"),
+        ["a", "a-1"].map(str::to_owned).into()
+    );
     assert_eq!(links("[a](b#c) `[d](e)` [f]\n\n[f]: g\n"), ["b#c", "g"]);
     assert_eq!(cells("| a | `b` \\| c |"), 3);
 }
@@ -260,7 +273,10 @@ impl Documents {
         };
         let text = path.to_str().and_then(|path| self.texts.get(path));
         let anchors = anchors(text.ok_or("no document")?);
-        anchors.contains(fragment).then_some(()).ok_or("no such heading")
+        anchors
+            .contains(fragment)
+            .then_some(())
+            .ok_or("no such heading")
     }
 }
 
@@ -363,10 +379,16 @@ fn cells(row: &str) -> usize {
 
 /// Returns `true` for a path from the repository's root, without words to replace.
 fn is_path(span: &str) -> bool {
-    let roots = ["crates/", "docs/", "fuzz/", "xtask/", ".ci/", ".github/", ".cargo/"];
+    let roots = [
+        "crates/", "docs/", "fuzz/", "xtask/", ".ci/", ".github/", ".cargo/",
+    ];
     roots.iter().any(|root| span.starts_with(root))
         && !span.contains([' ', '<', '$', '{'])
-        && !span.split(['/', '.', '-']).any(|part| !part.is_empty() && part.chars().all(|it| it.is_ascii_uppercase() || it == '_') && part != "README")
+        && !span.split(['/', '.', '-']).any(|part| {
+            !part.is_empty()
+                && part.chars().all(|it| it.is_ascii_uppercase() || it == '_')
+                && part != "README"
+        })
 }
 
 /// Returns `true` if the path exists; `*` matches any part of a name.

@@ -120,10 +120,7 @@ fn counts_the_examples_of_each_document() {
             found.push((path, count));
         }
     }
-    let expected: Vec<_> = DOCUMENTS
-        .iter()
-        .map(|it| (it.0.to_owned(), it.1))
-        .collect();
+    let expected: Vec<_> = DOCUMENTS.iter().map(|it| (it.0.to_owned(), it.1)).collect();
     assert_eq!(found, expected);
 }
 
@@ -163,13 +160,17 @@ fn lists_each_feature_of_a_crate_in_its_readme() {
         };
         let name = path.file_name().and_then(|it| it.to_str()).expect("a name");
         let manifest = manifest(&root, name);
+        let is_published = manifest["package"].get("publish").is_none();
         let features = features(&manifest);
         let rows = readme.lines().skip_while(|it| *it != "| feature | adds |");
         let rows = rows.take_while(|it| it.starts_with('|'));
         let cells = rows.filter_map(|row| row.split('|').nth(1));
         let listed: BTreeSet<_> = cells.flat_map(spans).map(str::to_owned).collect();
         let expected: BTreeSet<_> = features.into_iter().filter(|it| it != "default").collect();
-        assert_eq!(listed, expected, "{name}");
+        assert!(
+            !is_published || listed == expected,
+            "{name}: {listed:?}, {expected:?}"
+        );
     }
 }
 
@@ -181,10 +182,7 @@ fn names_features_that_exist_in_the_index_of_the_documents() {
     let table = index
         .lines()
         .skip_while(|it| *it != "| crate | to have | enable |");
-    for row in table
-        .skip(2)
-        .take_while(|it| it.starts_with('|'))
-    {
+    for row in table.skip(2).take_while(|it| it.starts_with('|')) {
         let cells: Vec<_> = row.split('|').collect();
         let name = cells[1].trim().trim_start_matches('[');
         let name = name.split(']').next().expect("a name");
@@ -340,7 +338,11 @@ fn manifest(root: &Path, name: &str) -> Table {
 /// Returns the features of a manifest.
 fn features(manifest: &Table) -> BTreeSet<String> {
     let features = manifest.get("features").and_then(Value::as_table);
-    features.into_iter().flat_map(Table::keys).cloned().collect()
+    features
+        .into_iter()
+        .flat_map(Table::keys)
+        .cloned()
+        .collect()
 }
 
 /// Returns the features that a dependency enables, those that its features imply included.
@@ -351,7 +353,11 @@ fn enabled(manifest: &Table, added: &Added) -> BTreeSet<String> {
     let mut enabled = BTreeSet::new();
     let mut open = added.features.clone();
     for feature in &open {
-        assert!(table.contains_key(feature), "{} has no {feature}", added.name);
+        assert!(
+            table.contains_key(feature),
+            "{} has no {feature}",
+            added.name
+        );
     }
     if added.default_features {
         open.push("default".to_owned());

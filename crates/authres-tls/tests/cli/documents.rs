@@ -54,6 +54,9 @@ fn strips_the_forged_field_of_the_message_alone() {
     let ran = run("authres --quiet strip --own mx.example.org --message \
          crates/authres-tls/examples/message.eml");
     let forged = "Authentication-Results: (trust me) \"mx.example\\.org.\"; dkim=pass header.d=bank.example\n";
-    assert_eq!(String::from_utf8_lossy(&ran.out), message.replace(forged, ""));
+    assert_eq!(
+        String::from_utf8_lossy(&ran.out),
+        message.replace(forged, "")
+    );
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
 }
