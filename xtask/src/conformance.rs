@@ -1,8 +1,8 @@
 //! `cargo xtask conformance`
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
-use conformance::{Options, Tests, unfinished};
+use conformance::{DOCUMENT, Options, Tests, document, unfinished};
 
 use xtask::protocols::PROTOCOLS;
 
@@ -28,9 +28,18 @@ pub struct Arguments {
     /// A test that a requirement names, and of which no outcome is recorded for these sources, is a failure
     #[arg(long, conflicts_with_all = ["full", "vectors", "only_vectors"])]
     require_tests: bool,
+    /// Write docs/conformance.md from ledgers, vectors and scenarios, and run nothing
+    #[arg(long, conflicts_with_all = ["full", "require_tests", "vectors", "only_vectors", "json"])]
+    write_docs: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
+    if arguments.write_docs {
+        let text = document(&shell::root(), &PROTOCOLS)?;
+        fs::write(shell::root().join(DOCUMENT), text)?;
+        eprintln!("written: {DOCUMENT}");
+        return Ok(shell::exit(true));
+    }
     let options = Options {
         root: shell::root(),
         vectors: arguments.vectors.clone(),
@@ -46,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     // An interrupted run must not leave the verdict of the run before it.
     unfinished(&options.root, options.part())?;
     let mut progress = Progress::new()?;
-    let report = conformance::run(&options, &PROTOCOLS, |step| progress.step(step))?;
+    let mut report = conformance::run(&options, &PROTOCOLS, |step| progress.step(step))?;
     progress.finish();
     let page = report.write(&options.root)?;
     if arguments.json {

@@ -16,6 +16,8 @@ pub const PROTOCOL: Protocol = Protocol {
     name: "authres-tls",
     suites: &[header::SUITES, FIELDS, method::SUITES],
     scenarios: SCENARIOS,
+    annotators: &[],
+    peers: &[],
 };
 
 const FIELDS: &[Suite] = &[

@@ -16,6 +16,8 @@ pub const PROTOCOL: Protocol = Protocol {
     name: "deep-latch",
     suites: &[grammar::SUITES, trace::SUITES, server::SUITES],
     scenarios: SCENARIOS,
+    annotators: &[],
+    peers: &[],
 };
 
 #[cfg(feature = "live")]

@@ -19,6 +19,8 @@ pub const PROTOCOL: Protocol = Protocol {
     name: "mail-implicit-tls",
     suites: &[SUITES],
     scenarios: SCENARIOS,
+    annotators: &[],
+    peers: &[],
 };
 
 const SUITES: &[Suite] = &[

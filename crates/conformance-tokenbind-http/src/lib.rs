@@ -13,6 +13,8 @@ pub const PROTOCOL: Protocol = Protocol {
     name: "tokenbind-http",
     suites: &[suites::SUITES, sealed_token::SUITES],
     scenarios: SCENARIOS,
+    annotators: &[],
+    peers: &[],
 };
 
 #[cfg(feature = "live")]

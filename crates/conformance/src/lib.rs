@@ -6,13 +6,17 @@
 
 mod cargo;
 mod evidence;
+mod facts;
 mod generator;
+mod interop;
 mod ledger;
+mod locate;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
 #[cfg(feature = "live")]
 pub mod process;
+mod picture;
 mod protocol;
 mod record;
 mod report;
@@ -32,14 +36,21 @@ pub use {
         Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
     },
     generator::{PythonError, known_answers, python},
-    ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
+    facts::Facts,
+    interop::{PeerReport, keep as keep_interop},
+    ledger::{
+        DocumentCoverage, Evidence, Keywords, Ledger, LedgerError, Level, Requirement, Role,
+        SectionCoverage, Status, coverage,
+    },
+    picture::{Annotator, Picture, Span, Walk},
     protocol::Protocol,
     report::{
-        CaseReport, CaseState, EvidenceReport, EvidenceState, Judgement, LedgerReport, Part,
-        Report, RequirementReport, RequirementState, SuiteReport, TestsReport, page, unfinished,
+        CaseDetail, CaseReport, CaseState, Change, Difference, EvidenceReport, EvidenceState,
+        Judgement, LedgerReport, Part, Report, RequirementReport, RequirementState, SuiteReport,
+        TestsReport, markdown::{DOCUMENT, document}, page, unfinished,
     },
     run::{Options, RunError, Tests, repository, run},
-    scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
+    scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Peer, Scenario, live_table},
     selection::Selection,
     step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},

@@ -1,4 +1,11 @@
-//! The findings of a run: as data, as a table for a person, and as HTML.
+//! The findings of a run as data. The modules below give them their forms.
+
+mod difference;
+pub(crate) mod html;
+mod json;
+mod junit;
+pub(crate) mod markdown;
+mod terminal;
 
 use std::{
     collections::BTreeMap,
@@ -6,16 +13,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use askama::Template;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     evidence::{Origin, TestFailure, TestOutcome, TestRun},
-    ledger::{Evidence, Requirement, Status},
-    scenario::{LiveReport, LiveState},
-    text::{counted, passed_of, table, wrap},
+    facts::Facts,
+    interop::PeerReport,
+    ledger::{DocumentCoverage, Evidence, Level, Requirement, Role, Status},
+    picture::Picture,
+    scenario::LiveReport,
+    text::{counted, passed_of},
 };
+
+pub use difference::{Change, Difference};
 
 /// The part of a run that ran, where it is not a full one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -104,9 +115,10 @@ impl Judgement {
 }
 
 /// The findings of a conformance run.
-#[derive(Clone, Debug, Serialize, Template)]
-#[template(path = "report.html")]
+#[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// Commit, toolchain, date and duration.
+    pub facts: Facts,
     /// `true` if everything that was asked for ran and passed.
     pub passed: bool,
     /// The part that was asked for, or `None` if everything was.
@@ -121,6 +133,12 @@ pub struct Report {
     pub live: Vec<LiveReport>,
     /// The ledgers; none if only vectors were asked for.
     pub ledgers: Vec<LedgerReport>,
+    /// The key words of each document, and the entries that cover them.
+    pub coverage: Vec<DocumentCoverage>,
+    /// The scenarios with foreign peers, as they were last run by `cargo xtask interop`.
+    pub peers: Vec<PeerReport>,
+    /// The difference to the report that was there before; `None` until the report is written, or if there was none.
+    pub difference: Option<Difference>,
     /// Problems other than single cases and entries, e.g. a file that cannot be read.
     pub problems: Vec<String>,
 }
@@ -132,6 +150,8 @@ pub struct SuiteReport {
     pub suite: String,
     /// The file.
     pub file: String,
+    /// The origin of its cases.
+    pub source: String,
     /// The number of cases that passed.
     pub passed: usize,
     /// The number of cases.
@@ -161,6 +181,22 @@ pub struct CaseReport {
     /// The actual outcome, if the case failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
+    /// The whole case, for its page.
+    #[serde(skip)]
+    pub detail: CaseDetail,
+}
+
+/// A case as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct CaseDetail {
+    /// The input.
+    pub input: Map<String, Value>,
+    /// The expected outcome.
+    pub expected: Value,
+    /// The actual outcome.
+    pub actual: Option<Value>,
+    /// The messages in the input; `None` if the suite has no annotator.
+    pub pictures: Option<Vec<Picture>>,
 }
 
 /// The state of a case after a run.
@@ -178,7 +214,7 @@ pub enum CaseState {
 }
 
 impl CaseState {
-    fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Differs => "differs",
@@ -193,6 +229,8 @@ impl CaseState {
 pub struct LedgerReport {
     /// The draft.
     pub draft: String,
+    /// The document whose sections the entries name.
+    pub document: String,
     /// Its requirements.
     pub requirements: Vec<RequirementReport>,
 }
@@ -246,11 +284,19 @@ pub struct TestsReport {
     pub recorded: bool,
     /// The failures, named by a requirement or not.
     pub failures: Vec<TestFailure>,
+    /// The outcome of each test, by package and path.
+    pub outcomes: BTreeMap<String, BTreeMap<String, TestOutcome>>,
 }
 
 impl From<&TestRun> for TestsReport {
     fn from(run: &TestRun) -> Self {
+        let mut outcomes = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for (package, path, outcome) in run.outcomes() {
+            let of_package = outcomes.entry(package.to_owned()).or_default();
+            of_package.insert(path.to_owned(), outcome);
+        }
         Self {
+            outcomes,
             executables: run.executables(),
             passed: run.count(TestOutcome::Passed),
             failed: run.count(TestOutcome::Failed),
@@ -301,25 +347,56 @@ impl RequirementReport {
         }
     }
 
-    fn failed(&self) -> bool {
-        self.state == RequirementState::Failed
+    /// Returns the entry's status as one word or two.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        status(self.requirement.status)
     }
+}
 
-    fn status(&self) -> &'static str {
-        match self.requirement.status {
-            Status::Done => "done",
-            Status::Partial => "partial",
-            Status::NotApplicable => "not applicable",
-            Status::Deviates => "deviates",
-            Status::Open => "open",
+/// Returns a status in words.
+pub(crate) const fn status(status: Status) -> &'static str {
+    match status {
+        Status::Done => "done",
+        Status::Partial => "partial",
+        Status::NotApplicable => "not applicable",
+        Status::Deviates => "deviates",
+        Status::Open => "open",
+    }
+}
+
+/// Returns a level as the documents write it.
+pub(crate) const fn level(level: Level) -> &'static str {
+    match level {
+        Level::Must => "MUST",
+        Level::MustNot => "MUST NOT",
+        Level::Should => "SHOULD",
+        Level::ShouldNot => "SHOULD NOT",
+        Level::May => "MAY",
+        Level::Statement => "statement",
+    }
+}
+
+/// Returns a party in words.
+pub(crate) const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Client => "client",
+        Role::Server => "server",
+        Role::Both => "both",
+        Role::Operator => "operator",
+    }
+}
+
+impl RequirementState {
+    /// Returns the state in words.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Failed => "failed",
+            Self::LeftOut => "left out",
+            Self::NoEvidence => "no evidence",
         }
-    }
-
-    fn level(&self) -> String {
-        serde_json::to_value(self.requirement.level)
-            .ok()
-            .and_then(|level| level.as_str().map(str::to_owned))
-            .unwrap_or_default()
     }
 }
 
@@ -350,7 +427,7 @@ pub enum EvidenceState {
 }
 
 impl EvidenceState {
-    fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Failed => "failed",
@@ -361,12 +438,12 @@ impl EvidenceState {
 }
 
 impl LedgerReport {
-    fn count(&self, status: Status) -> usize {
+    pub(crate) fn count(&self, status: Status) -> usize {
         let of_status = |entry: &&RequirementReport| entry.requirement.status == status;
         self.requirements.iter().filter(of_status).count()
     }
 
-    fn in_state(&self, state: RequirementState) -> usize {
+    pub(crate) fn in_state(&self, state: RequirementState) -> usize {
         let in_state = |entry: &&RequirementReport| entry.state == state;
         self.requirements.iter().filter(in_state).count()
     }
@@ -397,6 +474,7 @@ impl Report {
             (Some(_), false) => Judgement::PartFailed,
         };
         Self {
+            facts: Facts::default(),
             passed,
             part,
             verdict,
@@ -404,6 +482,9 @@ impl Report {
             tests,
             live,
             ledgers,
+            coverage: Vec::new(),
+            peers: Vec::new(),
+            difference: None,
             problems,
         }
     }
@@ -415,304 +496,37 @@ impl Report {
         (passed, self.suites.iter().map(|suite| suite.total).sum())
     }
 
-    /// Returns the report for a terminal of this width: a line for each protocol and draft, each failure, and the
-    /// verdict.
-    #[must_use]
-    pub fn table(&self, width: u16) -> String {
-        let mut text = self.by_protocol(width);
-        if !self.ledgers.is_empty() {
-            text += &format!("\n{}", self.by_draft(width));
-        }
-        let failures = self.failures();
-        if !failures.is_empty() {
-            text += &format!("\n{failures}");
-        }
-        text + &format!("\n{}\n", wrap(width, &self.summary()))
-    }
-
-    fn by_protocol(&self, width: u16) -> String {
-        let mut protocols = BTreeMap::<&str, [usize; 5]>::new();
-        let first = |name: &str| name.split('/').next().unwrap_or_default().len();
-        for suite in &self.suites {
-            let name = suite.suite.get(..first(&suite.suite)).unwrap_or_default();
-            let [suites, passed, cases, ..] = protocols.entry(name).or_default();
-            *suites += 1;
-            *passed += suite.passed;
-            *cases += suite.total;
-        }
-        for report in &self.live {
-            let name = report.name.get(..first(&report.name)).unwrap_or_default();
-            let [.., passed, scenarios] = protocols.entry(name).or_default();
-            *passed += usize::from(report.state == LiveState::Passed);
-            *scenarios += 1;
-        }
-        let header = ["protocol", "suites", "cases", "live scenarios"];
-        let columns = if self.live.is_empty() { 3 } else { 4 };
-        let mut table = table(width, header.get(..columns).unwrap_or_default());
-        for (name, [suites, passed, cases, live, scenarios]) in protocols {
-            let row = [
-                name.to_owned(),
-                suites.to_string(),
-                passed_of(passed, cases, "case"),
-                match scenarios {
-                    0 => "none".to_owned(),
-                    _ => passed_of(live, scenarios, "scenario"),
-                },
-            ];
-            table.add_row(row.into_iter().take(columns));
-        }
-        format!("{table}\n")
-    }
-
-    fn by_draft(&self, width: u16) -> String {
-        let header = [
-            "requirements of",
-            "shown",
-            "failed",
-            "left out",
-            "no evidence",
-        ];
-        let mut table = table(width, &header);
-        for ledger in &self.ledgers {
-            table.add_row([
-                ledger.draft.clone(),
-                ledger.in_state(RequirementState::Shown).to_string(),
-                ledger.in_state(RequirementState::Failed).to_string(),
-                ledger.in_state(RequirementState::LeftOut).to_string(),
-                ledger.in_state(RequirementState::NoEvidence).to_string(),
-            ]);
-        }
-        let statuses = [
-            (Status::Done, "done"),
-            (Status::Partial, "partial"),
-            (Status::Deviates, "deviating"),
-            (Status::Open, "open"),
-            (Status::NotApplicable, "not applicable"),
-        ];
-        let statuses: Vec<_> = statuses
-            .into_iter()
-            .map(|(status, label)| {
-                let counts = self.ledgers.iter().map(|ledger| ledger.count(status));
-                format!("{} {label}", counts.sum::<usize>())
-            })
-            .collect();
-        let statuses = format!("Status in the ledgers: {}.", statuses.join(", "));
-        format!("{table}\n{}\n", wrap(width, &statuses))
-    }
-
-    fn failures(&self) -> String {
-        let mut text = String::new();
-        for suite in &self.suites {
-            for case in suite.cases.iter().filter(|case| !case.passed) {
-                let (name, state) = (&case.name, case.state.label());
-                text += &format!("FAILED {}/{name}: {state} ({})\n", suite.suite, suite.file);
-                for (label, value) in [("expected", &case.expected), ("actual", &case.actual)] {
-                    if let Some(value) = value {
-                        text += &format!("  {label}: {value}\n");
-                    }
-                }
-            }
-        }
-        for failure in self.tests.iter().flat_map(|tests| &tests.failures) {
-            let message = failure.message.replace('\n', "\n  ");
-            text += &format!(
-                "FAILED {}\n  {message}\n  next: {}\n",
-                failure.subject, failure.next
-            );
-        }
-        for report in &self.live {
-            let (name, detail) = (&report.name, &report.detail);
-            match report.state {
-                LiveState::Passed => {}
-                LiveState::Skipped => {
-                    text += &format!("FAILED live:{name} did not run: {detail}\n")
-                }
-                LiveState::Failed => text += &format!("FAILED live:{name}: {detail}\n"),
-            }
-        }
-        let no_test_ran = self.tests.iter().any(|tests| tests.executables == 0);
-        let mut untested = 0_usize;
-        for entry in self.ledgers.iter().flat_map(|ledger| &ledger.requirements) {
-            let id = &entry.requirement.id;
-            // One cause is reported once.
-            let only_tests_lack = entry.cases == entry.cases_passed
-                && entry.shown_by.iter().all(|it| {
-                    it.state == EvidenceState::Passed
-                        || it.state == EvidenceState::DidNotRun && it.name.starts_with("test:")
-                });
-            if no_test_ran && only_tests_lack {
-                untested += usize::from(entry.failed());
-                continue;
-            }
-            if entry.state == RequirementState::Failed {
-                text += &format!("FAILED {id}: {}\n", entry.evidence());
-            }
-            for evidence in &entry.shown_by {
-                if !matches!(
-                    evidence.state,
-                    EvidenceState::Passed | EvidenceState::LeftOut
-                ) {
-                    let (name, state) = (&evidence.name, evidence.state.label());
-                    let detail = evidence.detail.as_deref().unwrap_or_default();
-                    text += &format!("  {name} {state}: {detail}\n");
-                }
-            }
-        }
-        if untested > 0 {
-            let requirements = counted(untested, "requirement");
-            text += &format!("FAILED {requirements} with tests as evidence: no test ran\n");
-        }
-        for problem in &self.problems {
-            text += &format!("FAILED {problem}\n");
-        }
-        text
-    }
-
-    /// Returns the sentences that say what ran, what did not run, and the verdict.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        let (passed, total) = self.cases();
-        let suites = counted(self.suites.len(), "suite");
-        let mut ran = vec![format!("{} in {suites}", passed_of(passed, total, "case"))];
-        let mut not_run = Vec::new();
-        if let Some(tests) = &self.tests {
-            let all = tests.passed + tests.failed;
-            if tests.recorded {
-                not_run.extend(recorded_tests(tests));
-            } else if tests.executables == 0 {
-                not_run.push("tests".to_owned());
-            } else {
-                ran.push(format!(
-                    "{} in {}",
-                    passed_of(tests.passed, all, "test"),
-                    counted(tests.executables, "executable")
-                ));
-            }
-            if tests.ignored > 0 {
-                not_run.push(counted(tests.ignored, "ignored test"));
-            }
-            if !tests.left_out.is_empty() {
-                not_run.push(format!(
-                    "tests of {}, which no requirement names",
-                    tests.left_out.join(", ")
-                ));
-            }
-        }
-        if let Some(part) = self.part {
-            not_run.push("tests, live scenarios, requirements".to_owned());
-            return format!(
-                "Part of a run, {}: {}. Not run: {}. Verdict: {}.",
-                part.label(),
-                ran.join("; "),
-                not_run.join("; "),
-                self.verdict.label()
-            );
-        }
-        let live = |state| {
-            let in_state = |report: &&LiveReport| report.state == state;
-            self.live.iter().filter(in_state).count()
-        };
-        let skipped = live(LiveState::Skipped);
-        let scenarios = self.live.len() - skipped;
-        ran.push(passed_of(
-            live(LiveState::Passed),
-            scenarios,
-            "live scenario",
-        ));
-        if skipped > 0 {
-            not_run.push(counted(skipped, "skipped live scenario"));
-        }
-        let requirements = |state| -> usize {
-            let ledgers = self.ledgers.iter();
-            ledgers.map(|ledger| ledger.in_state(state)).sum()
-        };
-        let (shown, failed) = (
-            requirements(RequirementState::Shown),
-            requirements(RequirementState::Failed),
-        );
-        let left_out = requirements(RequirementState::LeftOut);
-        ran.push(format!(
-            "{shown} of {} requirements with evidence shown, {} without evidence",
-            shown + failed + left_out,
-            requirements(RequirementState::NoEvidence)
-        ));
-        if left_out > 0 {
-            not_run.push(format!("a test of {}", counted(left_out, "requirement")));
-        }
-        not_run.push("doc tests; scenarios with foreign peers (cargo xtask interop)".to_owned());
-        format!(
-            "Ran: {}. Not run: {}. Verdict: {}.",
-            ran.join("; "),
-            not_run.join("; "),
-            self.verdict.label()
-        )
-    }
-
-    /// Returns the report as a page of its own.
+    /// Writes the page to [`page`], the pages of the suites, `report.json` and `junit.xml`, and returns the path of the page
+    /// below `root`. The difference is that to the report that was there.
     ///
     /// # Errors
-    /// Returns the template engine's error, which no report can cause.
-    pub fn html(&self) -> Result<String, askama::Error> {
-        self.render()
-    }
-
-    /// Writes the page to [`page`] and returns its path below `root`.
-    ///
-    /// # Errors
-    /// Returns an error if the page cannot be written.
-    pub fn write(&self, root: &Path) -> io::Result<PathBuf> {
+    /// Returns an error if a file cannot be written.
+    pub fn write(&mut self, root: &Path) -> io::Result<PathBuf> {
         let page = page(self.part);
-        let text = self.html().map_err(io::Error::other)?;
-        replace(&root.join(&page), &text)?;
+        let directory = root.join(page.parent().unwrap_or(Path::new("")));
+        let name = |full: &str, extension: &str| {
+            let stem = page.file_stem().unwrap_or_default().to_string_lossy();
+            let stem = if self.part.is_none() { full.into() } else { stem };
+            directory.join(format!("{stem}.{extension}"))
+        };
+        let (json, junit) = (name("report", "json"), name("junit", "xml"));
+        self.difference = difference::since(&json, self);
+        html::write(self, root, &page)?;
+        replace(&junit, &junit::text(self))?;
+        replace(&json, &json::text(self)?)?;
         Ok(page)
     }
 }
 
-/// Returns the parts of the summary on tests that did not run now: their outcomes are those of the record, or there are
-/// none.
-fn recorded_tests(tests: &TestsReport) -> Vec<String> {
-    let mut commits = BTreeMap::<&str, Vec<&str>>::new();
-    let (mut changed, mut never) = (Vec::new(), Vec::new());
-    for (package, origin) in &tests.packages {
-        match origin {
-            Origin::Recorded(commit) => commits.entry(commit).or_default().push(package),
-            Origin::Changed(_) => changed.push(package.as_str()),
-            Origin::NotRecorded => never.push(package.as_str()),
-            Origin::Ran => {}
-        }
-    }
-    let mut parts = Vec::new();
-    if !commits.is_empty() {
-        let all = tests.passed + tests.failed;
-        let commits: Vec<_> = commits.into_keys().collect();
-        parts.push(format!(
-            "{} as recorded at {}",
-            passed_of(tests.passed, all, "test"),
-            commits.join(", ")
-        ));
-    }
-    for (packages, why) in [
-        (changed, "changed since their record"),
-        (never, "never recorded"),
-    ] {
-        if !packages.is_empty() {
-            parts.push(format!(
-                "tests of {}, {why} (cargo xtask conformance --full)",
-                packages.join(", ")
-            ));
-        }
-    }
-    parts
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn report(passed: bool, part: Option<Part>) -> Report {
+    pub(crate) fn report(passed: bool, part: Option<Part>) -> Report {
         let suite = |suite: &str| SuiteReport {
             suite: suite.into(),
             file: "f.json".into(),
+            source: "s".into(),
             passed: usize::from(passed),
             total: 1,
             malformed: 0,
@@ -728,6 +542,7 @@ mod tests {
                 requirements: Vec::new(),
                 expected: None,
                 actual: None,
+                detail: CaseDetail::default(),
             }],
         };
         let tests = part.is_none().then(|| TestsReport {
@@ -737,6 +552,7 @@ mod tests {
             ignored: 1,
             packages: BTreeMap::from([("p".into(), Origin::Ran)]),
             left_out: vec!["q".into()],
+            outcomes: BTreeMap::from([("p".into(), BTreeMap::from([("t".into(), if passed { TestOutcome::Passed } else { TestOutcome::Failed })]))]),
             recorded: false,
             failures: if passed {
                 Vec::new()
@@ -819,6 +635,7 @@ mod tests {
         };
         let ledgers = vec![LedgerReport {
             draft: "d".into(),
+            document: "d".into(),
             requirements: vec![entry],
         }];
         let part = report(tests, ledgers);
@@ -856,7 +673,7 @@ mod tests {
             let report = report(passed, part);
             let json = serde_json::to_string(&report).expect("JSON");
             assert!(json.contains(&format!("\"part\":{in_json},\"verdict\":\"{verdict}\"")));
-            let html = report.html().expect("HTML");
+            let html = html::index(&report, Path::new(".")).expect("HTML");
             assert!(html.contains(&format!("<title>{title}")), "{html}");
             assert_eq!(html.contains(">conforms<"), part.is_none());
         }
@@ -872,7 +689,7 @@ mod tests {
             table.contains("FAILED p/a/c: differs (f.json)\n"),
             "{table}"
         );
-        let html = report(false, None).html().expect("HTML");
+        let html = html::index(&report(false, None), Path::new(".")).expect("HTML");
         assert!(html.contains("apt-get install postgresql"));
     }
 
@@ -912,6 +729,7 @@ mod tests {
         let mut report = report(false, None);
         report.ledgers.push(LedgerReport {
             draft: "d".into(),
+            document: "d".into(),
             requirements: vec![entry.clone(), entry],
         });
         assert_eq!(

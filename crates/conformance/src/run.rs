@@ -4,16 +4,20 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt, io,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use serde_json::{Value, json};
 
 use crate::{
     evidence::{Origin as TestOrigin, TestOutcome, TestRun, recorded_tests, run_tests},
-    ledger::{Evidence, Ledger, LedgerError, Requirement},
+    facts::Facts,
+    interop,
+    ledger::{DocumentCoverage, Evidence, Ledger, LedgerError, Requirement, coverage},
+    picture::Annotator,
     protocol::Protocol,
     report::{
-        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Part, Report,
+        CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Part, Report,
         RequirementReport, RequirementState, SuiteReport, TestsReport,
     },
     scenario::{LiveReport, LiveState},
@@ -116,6 +120,7 @@ pub fn run(
     protocols: &[Protocol],
     mut progress: impl FnMut(Step<'_>),
 ) -> Result<Report, RunError> {
+    let start = Instant::now();
     let (paths, origin) = if options.vectors.is_empty() {
         (own_vectors(&options.root, protocols)?, Origin::Own)
     } else {
@@ -151,7 +156,12 @@ pub fn run(
     for file in &loaded {
         let mut known = protocols.iter().flat_map(Protocol::suites);
         match known.find(|suite| suite.name == file.suite) {
-            Some(suite) => suites.push(run_file(suite, file, &options.root, &mut progress)),
+            Some(suite) => {
+                let mut annotators = protocols.iter().flat_map(|it| it.annotators);
+                let annotator = annotators.find(|it| it.suite == suite.name);
+                let report = run_file(suite, annotator, file, &options.root, &mut progress);
+                suites.push(report);
+            }
             None => problems.push(format!(
                 "{}: unknown suite {}",
                 file.path.display(),
@@ -160,13 +170,13 @@ pub fn run(
         }
     }
     let (mut live, mut ledgers, mut tests) = (Vec::new(), Vec::new(), None);
+    let (mut covered, mut peers) = (Vec::new(), Vec::new());
     let part = options.part();
     if part.is_none() {
-        let directories: Vec<_> = protocols
-            .iter()
-            .map(|protocol| protocol.folder(&options.root).join("requirements"))
-            .collect();
-        let ledger = Ledger::load_all(&directories).map_err(RunError::Ledger)?;
+        let ledger = self::ledgers(&options.root, protocols)?;
+        covered = coverage(&ledger);
+        problems.extend(covered.iter().flat_map(DocumentCoverage::problems));
+        peers = interop::last(&options.root, protocols);
         let named = tests_named(&ledger);
         let ran = match options.tests {
             Tests::Run => run_tests(&options.root, &Selection::Named(named), &mut progress),
@@ -214,12 +224,24 @@ pub fn run(
             .iter()
             .flat_map(|ledger| &ledger.requirements)
             .all(|entry| entry.state != RequirementState::Failed);
-    Ok(Report::new(
-        passed, part, suites, tests, live, ledgers, problems,
-    ))
+    let mut report = Report::new(passed, part, suites, tests, live, ledgers, problems);
+    report.coverage = covered;
+    report.peers = peers;
+    report.facts = Facts::of(&options.root, start);
+    Ok(report)
 }
 
-fn own_vectors(root: &Path, protocols: &[Protocol]) -> Result<Vec<PathBuf>, RunError> {
+/// Reads the ledgers of these protocols.
+pub(crate) fn ledgers(root: &Path, protocols: &[Protocol]) -> Result<Vec<Ledger>, RunError> {
+    let directories: Vec<_> = protocols
+        .iter()
+        .map(|protocol| protocol.folder(root).join("requirements"))
+        .collect();
+    Ledger::load_all(&directories).map_err(RunError::Ledger)
+}
+
+/// Returns the paths of the vector files of these protocols.
+pub(crate) fn own_vectors(root: &Path, protocols: &[Protocol]) -> Result<Vec<PathBuf>, RunError> {
     let mut paths = Vec::new();
     for protocol in protocols {
         let directory = protocol.folder(root).join("vectors");
@@ -231,6 +253,7 @@ fn own_vectors(root: &Path, protocols: &[Protocol]) -> Result<Vec<PathBuf>, RunE
 
 fn run_file(
     suite: &Suite,
+    annotator: Option<&Annotator>,
     file: &VectorFile,
     root: &Path,
     progress: &mut impl FnMut(Step<'_>),
@@ -239,7 +262,8 @@ fn run_file(
         .cases
         .iter()
         .map(|case| {
-            let (state, actual) = match suite.check(case, file.origin) {
+            let (verdict, outcome) = suite.judge(case, file.origin);
+            let (state, actual) = match verdict {
                 Verdict::Passed => (CaseState::Passed, None),
                 Verdict::Differs(actual) => (CaseState::Differs, Some(actual)),
                 Verdict::Malformed(why) => (CaseState::Malformed, Some(json!({"malformed": why}))),
@@ -252,12 +276,19 @@ fn run_file(
                 state,
                 requirements: case.requirements.clone(),
                 expected: actual.is_some().then(|| expected(&case.expected)),
+                detail: CaseDetail {
+                    input: case.input.clone(),
+                    expected: expected(&case.expected),
+                    actual: outcome.or_else(|| actual.clone()),
+                    pictures: annotator.map(|it| (it.draw)(&case.input)),
+                },
                 actual,
             }
         })
         .collect();
     SuiteReport {
         suite: file.suite.clone(),
+        source: file.source.clone(),
         file: file
             .path
             .strip_prefix(root)
@@ -383,6 +414,7 @@ fn check(
         .iter()
         .map(|ledger| LedgerReport {
             draft: ledger.draft.clone(),
+            document: ledger.document.clone(),
             requirements: ledger.requirements.iter().map(entry).collect(),
         })
         .collect()
@@ -464,11 +496,13 @@ mod tests {
             requirements: vec![requirement.into()],
             expected: None,
             actual: None,
+            detail: CaseDetail::default(),
         };
         let (suite, file) = ("a/b".into(), "f".into());
         vec![SuiteReport {
             suite,
             file,
+            source: String::new(),
             passed: passed.into(),
             total: 1,
             malformed: 0,
@@ -626,6 +660,7 @@ mod tests {
             requirements: Vec::new(),
             expected: None,
             actual: None,
+            detail: CaseDetail::default(),
         };
         suites[0].cases.push(passes);
         let (entry, _) = checked(&ledger("vector:a/b/d"), &suites, &[]);

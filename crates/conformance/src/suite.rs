@@ -115,6 +115,12 @@ impl Suite {
     /// Runs a case of a file of this origin and compares its outcome with the expected one.
     #[must_use]
     pub fn check(&self, case: &Case, origin: Origin) -> Verdict {
+        self.judge(case, origin).0
+    }
+
+    /// Checks a case, and returns the actual outcome as well, if there is one.
+    #[must_use]
+    pub fn judge(&self, case: &Case, origin: Origin) -> (Verdict, Option<Value>) {
         let mut case = case.clone();
         if let (Origin::Foreign, Some(import)) = (origin, self.import) {
             import(&mut case);
@@ -122,15 +128,15 @@ impl Suite {
         let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(Input(case.input))));
         let outcome = match ran {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(Stopped::Malformed(MalformedCase(why)))) => return Verdict::Malformed(why),
-            Ok(Err(Stopped::Violated(what))) => return Verdict::Violated(what),
+            Ok(Err(Stopped::Malformed(MalformedCase(why)))) => return (Verdict::Malformed(why), None),
+            Ok(Err(Stopped::Violated(what))) => return (Verdict::Violated(what), None),
             Err(payload) => {
                 let message = payload
                     .downcast_ref::<String>()
                     .map(String::as_str)
                     .or_else(|| payload.downcast_ref::<&str>().copied());
                 let what = format!("panicked: {}", message.unwrap_or("no message"));
-                return Verdict::Violated(what);
+                return (Verdict::Violated(what), None);
             }
         };
         let same = match (&case.expected, &outcome) {
@@ -155,10 +161,11 @@ impl Suite {
             }
             _ => false,
         };
+        let actual = json!(outcome);
         if same {
-            Verdict::Passed
+            (Verdict::Passed, Some(actual))
         } else {
-            Verdict::Differs(json!(outcome))
+            (Verdict::Differs(actual.clone()), Some(actual))
         }
     }
 }
