@@ -11,7 +11,11 @@ pub(crate) const ANNOTATORS: &[Annotator] = &[
     },
     Annotator {
         suite: "tokenbind-wire/id",
-        draw: |input| hex(input, "input", |octets| identifier("TokenBindingID", octets)),
+        draw: |input| {
+            hex(input, "input", |octets| {
+                identifier("TokenBindingID", octets)
+            })
+        },
     },
     Annotator {
         suite: "tokenbind-wire/token-check",

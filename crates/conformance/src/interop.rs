@@ -117,8 +117,17 @@ fn read(root: &Path) -> BTreeMap<String, PeerReport> {
     kept.into_iter().map(|it| (it.name.clone(), it)).collect()
 }
 
-/// Runs the commands that print the versions of a peer, which may be several programs.
+/// Returns the versions of the programs that a scenario names as its peer, separated by commas.
 fn version(root: &Path, protocols: &[Protocol], peer: &str) -> Option<String> {
+    let programs = peer.split(", ");
+    let versions: Vec<_> = programs
+        .filter_map(|program| version_of(root, protocols, program))
+        .collect();
+    (!versions.is_empty()).then(|| versions.join("; "))
+}
+
+/// Runs the command that prints the version of one program.
+fn version_of(root: &Path, protocols: &[Protocol], peer: &str) -> Option<String> {
     let mut peers = protocols.iter().flat_map(|it| it.peers);
     let (program, arguments) = peers.find(|it| it.name == peer)?.version.split_first()?;
     let own = root.join("target/venv/bin/python3");

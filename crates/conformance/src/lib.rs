@@ -14,9 +14,9 @@ mod locate;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
+mod picture;
 #[cfg(feature = "live")]
 pub mod process;
-mod picture;
 mod protocol;
 mod record;
 mod report;
@@ -35,19 +35,22 @@ pub use {
     evidence::{
         Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
     },
-    generator::{PythonError, known_answers, python},
     facts::Facts,
+    generator::{PythonError, known_answers, python},
     interop::{PeerReport, keep as keep_interop},
     ledger::{
         DocumentCoverage, Evidence, Keywords, Ledger, LedgerError, Level, Requirement, Role,
         SectionCoverage, Status, coverage,
     },
+    locate::TestPlaces,
     picture::{Annotator, Picture, Span, Walk},
     protocol::Protocol,
     report::{
         CaseDetail, CaseReport, CaseState, Change, Difference, EvidenceReport, EvidenceState,
         Judgement, LedgerReport, Part, Report, RequirementReport, RequirementState, SuiteReport,
-        TestsReport, markdown::{DOCUMENT, document}, page, unfinished,
+        TestsReport,
+        markdown::{DOCUMENT, document},
+        page, unfinished,
     },
     run::{Options, RunError, Tests, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Peer, Scenario, live_table},

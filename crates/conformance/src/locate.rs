@@ -8,7 +8,7 @@ use std::{
 
 /// Finds tests in the sources of packages, each of which is read once.
 #[derive(Debug)]
-pub(crate) struct Tests<'a> {
+pub struct TestPlaces<'a> {
     root: &'a Path,
     packages: BTreeMap<String, Vec<Source>>,
 }
@@ -21,14 +21,16 @@ struct Source {
     lines: Vec<String>,
 }
 
-impl<'a> Tests<'a> {
-    pub(crate) const fn new(root: &'a Path) -> Self {
+impl<'a> TestPlaces<'a> {
+    /// Returns an index of the sources below the repository's root.
+    #[must_use]
+    pub const fn new(root: &'a Path) -> Self {
         let packages = BTreeMap::new();
         Self { root, packages }
     }
 
     /// Returns the file, below the repository's root, and the line of a test.
-    pub(crate) fn find(&mut self, package: &str, path: &str) -> Option<(String, usize)> {
+    pub fn find(&mut self, package: &str, path: &str) -> Option<(String, usize)> {
         let root = self.root;
         let sources = self
             .packages
@@ -53,7 +55,10 @@ impl Source {
         for module in modules.split("::").filter(|module| !module.is_empty()) {
             let opens = format!("mod {module} {{");
             let lines = self.lines.iter().enumerate().skip(from);
-            from = lines.map(|(at, line)| (at, line.contains(&opens))).find(|it| it.1)?.0;
+            from = lines
+                .map(|(at, line)| (at, line.contains(&opens)))
+                .find(|it| it.1)?
+                .0;
         }
         let begins = format!("fn {name}(");
         let mut lines = self.lines.iter().enumerate().skip(from);
@@ -117,11 +122,14 @@ mod tests {
             fs::write(path, text).expect("written");
         };
         write("src/lib.rs", "fn one() {}\n");
-        write("src/a/b.rs", "fn two() {}\nmod tests {\n    fn two() {}\n}\n");
+        write(
+            "src/a/b.rs",
+            "fn two() {}\nmod tests {\n    fn two() {}\n}\n",
+        );
         write("tests/all/main.rs", "mod c;\nasync fn three() {}\n");
         write("tests/all/c.rs", "\n\nfn four() {}\n");
         write("tests/alone.rs", "fn five() {}\n");
-        let mut tests = Tests::new(root.path());
+        let mut tests = TestPlaces::new(root.path());
         for (path, file, line) in [
             ("one", "src/lib.rs", 1),
             ("a::b::two", "src/a/b.rs", 1),

@@ -213,12 +213,7 @@ mod tests {
         walk.place("again", 1, 3);
         walk.place("empty", 4, 4);
         walk.place("after", 4, 6);
-        let spans: Vec<_> = walk
-            .finish()
-            .spans
-            .into_iter()
-            .map(|it| it.name)
-            .collect();
+        let spans: Vec<_> = walk.finish().spans.into_iter().map(|it| it.name).collect();
         assert_eq!(spans, ["name", "value"]);
     }
 }

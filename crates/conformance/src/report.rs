@@ -506,7 +506,11 @@ impl Report {
         let directory = root.join(page.parent().unwrap_or(Path::new("")));
         let name = |full: &str, extension: &str| {
             let stem = page.file_stem().unwrap_or_default().to_string_lossy();
-            let stem = if self.part.is_none() { full.into() } else { stem };
+            let stem = if self.part.is_none() {
+                full.into()
+            } else {
+                stem
+            };
             directory.join(format!("{stem}.{extension}"))
         };
         let (json, junit) = (name("report", "json"), name("junit", "xml"));
@@ -552,7 +556,17 @@ pub(crate) mod tests {
             ignored: 1,
             packages: BTreeMap::from([("p".into(), Origin::Ran)]),
             left_out: vec!["q".into()],
-            outcomes: BTreeMap::from([("p".into(), BTreeMap::from([("t".into(), if passed { TestOutcome::Passed } else { TestOutcome::Failed })]))]),
+            outcomes: BTreeMap::from([(
+                "p".into(),
+                BTreeMap::from([(
+                    "t".into(),
+                    if passed {
+                        TestOutcome::Passed
+                    } else {
+                        TestOutcome::Failed
+                    },
+                )]),
+            )]),
             recorded: false,
             failures: if passed {
                 Vec::new()

@@ -17,8 +17,8 @@ use crate::{
     picture::Annotator,
     protocol::Protocol,
     report::{
-        CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Part, Report,
-        RequirementReport, RequirementState, SuiteReport, TestsReport,
+        CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Part,
+        Report, RequirementReport, RequirementState, SuiteReport, TestsReport,
     },
     scenario::{LiveReport, LiveState},
     selection::Selection,

@@ -128,7 +128,9 @@ impl Suite {
         let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(Input(case.input))));
         let outcome = match ran {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(Stopped::Malformed(MalformedCase(why)))) => return (Verdict::Malformed(why), None),
+            Ok(Err(Stopped::Malformed(MalformedCase(why)))) => {
+                return (Verdict::Malformed(why), None);
+            }
             Ok(Err(Stopped::Violated(what))) => return (Verdict::Violated(what), None),
             Err(payload) => {
                 let message = payload

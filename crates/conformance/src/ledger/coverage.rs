@@ -1,10 +1,6 @@
 //! The key words of a document's text, and the entries that cover them.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    ops::AddAssign,
-};
+use std::{collections::BTreeMap, fmt, ops::AddAssign};
 
 use serde::{Deserialize, Serialize};
 
@@ -227,7 +223,13 @@ mod tests {
         let sections: Vec<_> = document
             .sections
             .iter()
-            .map(|it| (it.section.as_str(), it.counted.to_string(), it.entries.len()))
+            .map(|it| {
+                (
+                    it.section.as_str(),
+                    it.counted.to_string(),
+                    it.entries.len(),
+                )
+            })
             .collect();
         let expected = [
             ("9.1", "1 SHOULD, 2 MAY".to_owned(), 2),

@@ -84,7 +84,10 @@ fn verdicts(report: &Value) -> BTreeMap<String, String> {
         }
     }
     for live in list(&report["live"]) {
-        verdicts.insert(format!("live:{}", text(&live["name"])), text(&live["state"]));
+        verdicts.insert(
+            format!("live:{}", text(&live["name"])),
+            text(&live["state"]),
+        );
     }
     for ledger in list(&report["ledgers"]) {
         for entry in list(&ledger["requirements"]) {

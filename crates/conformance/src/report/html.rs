@@ -17,7 +17,7 @@ use super::{
 use crate::{
     evidence::Origin,
     ledger::{Evidence, Level, Status},
-    locate::Tests,
+    locate::TestPlaces,
     scenario::LiveState,
     text::counted,
 };
@@ -140,7 +140,12 @@ pub(super) fn write(report: &Report, root: &Path, page: &Path) -> io::Result<()>
 
 /// Returns the name of the folder of the suites' pages.
 fn folder(page: &Path) -> String {
-    match page.file_stem().unwrap_or_default().to_string_lossy().as_ref() {
+    match page
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .as_ref()
+    {
         "index" => "suites".to_owned(),
         part => format!("{part}-suites"),
     }
@@ -151,7 +156,7 @@ pub(super) fn index(report: &Report, root: &Path) -> Result<String, askama::Erro
     let page = super::page(report.part);
     let stem = page.file_stem().unwrap_or_default().to_string_lossy();
     let folder = folder(&page);
-    let mut tests = Tests::new(root);
+    let mut tests = TestPlaces::new(root);
     let ledgers = report.ledgers.iter();
     let drafts: Vec<_> = ledgers.map(|it| draft(it, &folder, &mut tests)).collect();
     let is_gathered = |entry: &&Entry<'_>| {
@@ -179,11 +184,7 @@ pub(super) fn index(report: &Report, root: &Path) -> Result<String, askama::Erro
     index.render()
 }
 
-fn suite_page(
-    report: &Report,
-    suite: &SuiteReport,
-    page: &Path,
-) -> Result<String, askama::Error> {
+fn suite_page(report: &Report, suite: &SuiteReport, page: &Path) -> Result<String, askama::Error> {
     let name = page.file_name().unwrap_or_default().to_string_lossy();
     let cases = suite.cases.iter();
     let page = SuitePage {
@@ -269,7 +270,7 @@ fn packages(report: &Report) -> Vec<(&str, String, String)> {
         .collect()
 }
 
-fn draft<'a>(ledger: &'a LedgerReport, folder: &str, tests: &mut Tests<'_>) -> Draft<'a> {
+fn draft<'a>(ledger: &'a LedgerReport, folder: &str, tests: &mut TestPlaces<'_>) -> Draft<'a> {
     let statuses = [
         (Status::Partial, "partial"),
         (Status::Deviates, "deviating"),
@@ -337,7 +338,7 @@ fn entry<'a>(
     report: &'a RequirementReport,
     document: &str,
     folder: &str,
-    tests: &mut Tests<'_>,
+    tests: &mut TestPlaces<'_>,
 ) -> Entry<'a> {
     let requirement = &report.requirement;
     let pieces = requirement.evidence.iter().zip(&report.shown_by);
@@ -350,7 +351,9 @@ fn entry<'a>(
                 }
                 Evidence::Test { package, path } => {
                     let found = tests.find(package, path);
-                    let link = found.as_ref().map(|(file, line)| format!("../../{file}#L{line}"));
+                    let link = found
+                        .as_ref()
+                        .map(|(file, line)| format!("../../{file}#L{line}"));
                     (link, found.map(|(file, line)| format!("{file}:{line}")))
                 }
                 Evidence::Live { name } => (Some(format!("#{}", anchor(name))), None),
@@ -441,7 +444,11 @@ mod tests {
             ("draft-a-b-00", "A.1", format!("{draft}#appendix-A.1")),
             ("draft-a-b-00", "", draft.to_owned()),
             ("rfc8601", "2.2, 2.5", format!("{rfc}8601#section-2.2")),
-            ("rfc8601", "RFC 8616 section 5", format!("{rfc}8616#section-5")),
+            (
+                "rfc8601",
+                "RFC 8616 section 5",
+                format!("{rfc}8616#section-5"),
+            ),
         ] {
             assert_eq!(link(document, section), Some(expected));
         }

@@ -44,10 +44,7 @@ pub(super) fn text(report: &Report) -> String {
             suite.entries.len()
         );
         for (case, outcome) in &suite.entries {
-            text += &format!(
-                "<testcase classname=\"{name}\" name=\"{}\"",
-                escaped(case)
-            );
+            text += &format!("<testcase classname=\"{name}\" name=\"{}\"", escaped(case));
             text += &match outcome {
                 Outcome::Passed => "/>\n".to_owned(),
                 Outcome::Failed(why) => {
@@ -106,7 +103,10 @@ fn suites(report: &Report) -> Vec<Entries> {
             let named = failure.subject.strip_prefix("test:");
             let named = named.and_then(|it| it.split_once("::"));
             named.is_none_or(|(package, path)| {
-                !tests.outcomes.get(package).is_some_and(|it| it.contains_key(path))
+                !tests
+                    .outcomes
+                    .get(package)
+                    .is_some_and(|it| it.contains_key(path))
             })
         });
         let entries: Vec<_> = others
@@ -206,6 +206,9 @@ mod tests {
 
     #[test]
     fn escapes_what_xml_cannot_hold() {
-        assert_eq!(escaped("a<b>&\"\0\u{1b}\u{ffff}é"), "a&lt;b&gt;&amp;&quot;\u{fffd}\u{fffd}\u{fffd}é");
+        assert_eq!(
+            escaped("a<b>&\"\0\u{1b}\u{ffff}é"),
+            "a&lt;b&gt;&amp;&quot;\u{fffd}\u{fffd}\u{fffd}é"
+        );
     }
 }

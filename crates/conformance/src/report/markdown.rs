@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 use super::{html::link, level, role, status};
 use crate::{
     ledger::{Evidence, Ledger, Level, Requirement, Status, coverage},
-    locate::Tests,
+    locate::TestPlaces,
     protocol::Protocol,
     run::{RunError, ledgers, own_vectors},
     text::counted,
@@ -25,7 +25,11 @@ pub fn document(root: &Path, protocols: &[Protocol]) -> Result<String, RunError>
     let mut files = BTreeMap::new();
     for path in own_vectors(root, protocols)? {
         let file = VectorFile::load(&path, Origin::Own).map_err(RunError::Vectors)?;
-        let place = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+        let place = path
+            .strip_prefix(root)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         files.insert(file.suite, (place, file.cases.len()));
     }
     let scenarios = || protocols.iter().flat_map(Protocol::scenarios);
@@ -56,7 +60,7 @@ pub fn document(root: &Path, protocols: &[Protocol]) -> Result<String, RunError>
     for (suite, (place, cases)) in &files {
         let _ = writeln!(text, "| [{suite}](../{place}) | {cases} |");
     }
-    let mut tests = Tests::new(root);
+    let mut tests = TestPlaces::new(root);
     for ledger in &ledgers {
         let _ = write!(text, "\n## {}\n\n", ledger.draft);
         for entry in &ledger.requirements {
@@ -96,12 +100,8 @@ fn summary(text: &mut String, ledgers: &[Ledger]) {
 fn partial(text: &mut String, ledgers: &[Ledger]) {
     *text += "\n## Partial and deviating\n\n";
     let entries = ledgers.iter().flat_map(|it| &it.requirements);
-    let gathered = entries.filter(|it| {
-        matches!(
-            it.status,
-            Status::Partial | Status::Deviates | Status::Open
-        )
-    });
+    let gathered =
+        entries.filter(|it| matches!(it.status, Status::Partial | Status::Deviates | Status::Open));
     for entry in gathered {
         let reason = entry.reason.as_deref().unwrap_or_default();
         let _ = writeln!(
@@ -135,7 +135,7 @@ fn requirement(
     ledger: &Ledger,
     entry: &Requirement,
     files: &BTreeMap<String, (String, usize)>,
-    tests: &mut Tests<'_>,
+    tests: &mut TestPlaces<'_>,
 ) {
     let (id, section) = (&entry.id, &entry.section);
     let place = match link(&ledger.document, section) {
@@ -208,8 +208,14 @@ mod tests {
         let ledger = Ledger::parse("draft-d-00", ledger).expect("valid");
         let files = BTreeMap::from([("p/s".to_owned(), ("v.json".to_owned(), 1))]);
         let mut text = String::new();
-        let mut tests = Tests::new(Path::new("."));
-        requirement(&mut text, &ledger, &ledger.requirements[0], &files, &mut tests);
+        let mut tests = TestPlaces::new(Path::new("."));
+        requirement(
+            &mut text,
+            &ledger,
+            &ledger.requirements[0],
+            &files,
+            &mut tests,
+        );
         assert_eq!(
             text,
             "<a id=\"x-1\"></a>**x-1** MUST NOT, client, [section \

@@ -68,7 +68,9 @@ impl<'a> View<'a> {
             let value = reject.and_then(|it| it.get(field));
             value.and_then(Value::as_str).unwrap_or("any").to_owned()
         };
-        let offset = reject.and_then(|it| it.get("offset")).and_then(Value::as_u64);
+        let offset = reject
+            .and_then(|it| it.get("offset"))
+            .and_then(Value::as_u64);
         let offset = offset.and_then(|it| usize::try_from(it).ok());
         let outcome = match (reject, offset) {
             (None, _) => "accept".to_owned(),
@@ -133,7 +135,11 @@ fn drawn(picture: &Picture, mark: Option<usize>, kind: &str, field: &str) -> Dra
     if at < end {
         parts.push(plain(at, end));
     }
-    let kind_of_unit = if picture.is_text { "octets of text" } else { "octets" };
+    let kind_of_unit = if picture.is_text {
+        "octets of text"
+    } else {
+        "octets"
+    };
     Drawn {
         title: picture.title.clone(),
         length: format!("{end} {kind_of_unit}"),
