@@ -45,7 +45,7 @@ const FILES: &[(&str, usize)] = &[
     ),
     (
         "crates/conformance/mail-implicit-tls/vectors/srv-order.json",
-        86,
+        112,
     ),
     (
         "crates/conformance/mail-implicit-tls/vectors/tlsa.json",
