@@ -151,13 +151,14 @@ fn draws_each_order_with_the_probability_of_the_algorithm() {
 fn chooses_as_the_algorithm_does_once_the_list_is_given() {
     // The first number draws the first record, or nothing; those after it are 0, and each record then takes two of
     // them. So the count of the numbers tells the three ends apart.
-    for weights in [
-        &[0_u16, 0, 1, 2, 3, 4, 5, 8] as &[u16],
+    let sets: [&[u16]; 5] = [
+        &[0, 0, 1, 2, 3, 4, 5, 8],
         &[1, 2, 3, 7, 6],
         &[300, 0, 65_535],
         &[0, 0],
         &[32_768],
-    ] {
+    ];
+    for weights in sets {
         let records = records(weights);
         let rest = 2 * (records.len() - 1);
         let tickets = |weight: &u16| match weight {
