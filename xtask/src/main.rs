@@ -5,14 +5,18 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod archive;
 mod bench;
+mod choice;
 mod conformance;
 mod features;
 mod fuzz;
 mod interop;
+mod package;
 mod progress;
 mod shell;
 mod test;
+mod toolchain;
 
 /// The project's tasks.
 #[derive(Parser)]
@@ -32,8 +36,10 @@ enum Task {
     Test,
     /// Build each crate alone with none, each and all of its features
     Features(features::Arguments),
-    /// Run the fuzz targets (needs cargo-fuzz and a nightly toolchain)
+    /// List the fuzz targets, or run them (needs cargo-fuzz and a nightly toolchain)
     Fuzz(fuzz::Arguments),
+    /// Make the packages of the published crates, and check each on the Rust version that it states
+    Package(package::Arguments),
     /// Count openers and words that the house's rules for English forbid
     Prose(prose::Arguments),
     /// Run the benchmarks, and compare them with the raw primitives in the same run
@@ -47,6 +53,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(),
         Task::Features(arguments) => features::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
+        Task::Package(arguments) => package::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Prose(arguments) => prose::run(&shell::root(), &arguments).map(shell::exit),
     };
