@@ -193,7 +193,7 @@ fn check(
     for name in &needed {
         replace(&workspace.join(name), &contents[*name])?;
     }
-    fs::write(workspace.join("Cargo.toml"), manifest(&members, &needed)?)?;
+    fs::write(workspace.join("Cargo.toml"), manifest(&needed)?)?;
     fs::copy(root().join("Cargo.lock"), workspace.join("Cargo.lock"))?;
 
     let install = format!("rustup toolchain install {version} --profile minimal");
@@ -206,8 +206,7 @@ fn check(
             command
         }
         Err(missing) => {
-            let tests =
-                "crates/conformance/tests/msrv.rs compares the versions that dependencies state";
+            let tests = "xtask/tests/msrv.rs compares the versions that dependencies state";
             eprintln!(
                 "{missing}\nWithout it the packages are checked on the Rust in use; {tests}."
             );
@@ -216,7 +215,10 @@ fn check(
             command
         }
     };
-    command.args(["--workspace", "--all-features", "--manifest-path"]);
+    for package in members {
+        command.args(["-p", &package.name]);
+    }
+    command.args(["--all-features", "--manifest-path"]);
     step(command.arg(workspace.join("Cargo.toml")))
 }
 
@@ -236,19 +238,13 @@ fn needed<'p>(members: &[&'p Package], packages: &'p [Package]) -> BTreeSet<&'p 
     needed
 }
 
-/// Returns the manifest of a workspace of unpacked crates, which takes those that are needed in place of the registry's.
-fn manifest(members: &[&Package], needed: &BTreeSet<&str>) -> Result<String, Box<dyn Error>> {
+/// Returns the manifest of a workspace of unpacked crates, which depend on each other and not on the registry's.
+fn manifest(needed: &BTreeSet<&str>) -> Result<String, Box<dyn Error>> {
     let own: toml::Table = fs::read_to_string(root().join("Cargo.toml"))?.parse()?;
-    let names = members.iter().map(|it| it.name.to_string());
-    let names: Vec<toml::Value> = names.map(toml::Value::from).collect();
+    let names: Vec<toml::Value> = needed.iter().map(|name| (*name).into()).collect();
     let mut workspace = toml::Table::new();
     workspace.insert("resolver".into(), "3".into());
     workspace.insert("members".into(), names.into());
-    // Those that are no members are not looked for in this workspace.
-    let is_member = |name: &&&str| members.iter().any(|it| it.name.as_str() == **name);
-    let others = needed.iter().filter(|name| !is_member(name));
-    let others: Vec<toml::Value> = others.map(|name| (*name).into()).collect();
-    workspace.insert("exclude".into(), others.into());
     let patches = needed.iter().map(|name| {
         let path = toml::Table::from_iter([("path".to_owned(), (*name).into())]);
         ((*name).to_owned(), path.into())
@@ -365,10 +361,9 @@ mod tests {
             "tokenbind-wire",
         ];
         assert_eq!(Vec::from_iter(needed.clone()), expected);
-        let manifest: toml::Table = manifest(&members, &needed)?.parse()?;
+        let manifest: toml::Table = manifest(&needed)?.parse()?;
         let names = |value: &toml::Value| value.as_array().map(Vec::len);
-        assert_eq!(names(&manifest["workspace"]["members"]), Some(1));
-        assert_eq!(names(&manifest["workspace"]["exclude"]), Some(5));
+        assert_eq!(names(&manifest["workspace"]["members"]), Some(6));
         let patches = manifest["patch"]["crates-io"]
             .as_table()
             .ok_or("no table")?;
