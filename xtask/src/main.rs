@@ -27,7 +27,7 @@ const EXIT_CODES: &str = "Exit codes:
 
 /// The project's tasks, run by people and by continuous integration.
 ///
-/// Without an argument about it, a task runs everything. Progress goes to standard error, results to standard output.
+/// Progress goes to standard error, results to standard output. `cargo xtask help TASK` says more about a task.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", after_help = EXIT_CODES)]
 struct Arguments {
