@@ -29,7 +29,30 @@ const INJECTED: Cause = Cause::Dialogue(DialogueError::Injected);
 /// An alert `close_notify` of the level warning, which does not end the handshake.
 const WARNING: &[u8] = b"\x15\x03\x03\x00\x02\x01\x00";
 
-/// Sends an answer after the reply to `STARTTLS`, once the ClientHello is there, and speaks clear text on the next
+#[tokio::test]
+async fn permits_no_clear_text_after_octets_that_are_not_tls() {
+    for service in UPGRADED {
+        for answer in [&b"* CAPABILITY AUTH=EVIL\r\n"[..], b"220 hi\r\n"] {
+            let expected = (Err(INJECTED), Err(INJECTED));
+            assert_eq!(ends(service, answer, Then::Wait).await, expected);
+        }
+    }
+    // One octet is enough, whatever comes after it.
+    let service = Service::IMAP_STARTTLS;
+    let begin = Instant::now();
+    for answer in [&b"*"[..], b"\x13", b"\x19", b"\x16*", b"\x16\x02\x03\x03"] {
+        for then in [Then::Wait, Then::Close] {
+            let expected = (Err(INJECTED), Err(INJECTED));
+            assert_eq!(ends(service, answer, then).await, expected, "{answer:?}");
+        }
+    }
+    assert!(
+        begin.elapsed() < DEADLINE,
+        "octets that are not TLS were awaited"
+    );
+}
+
+/// Sends an answer after the reply to `STARTTLS`, once the ClientHello is there, and sends clear text on the next
 /// connection. Returns the service of the client's connection, or the cause of its failure.
 async fn end(
     service: Service,
@@ -88,29 +111,6 @@ async fn ends(
     let at_low = permissive(false).await;
     assert_eq!(permissive(true).await, at_low);
     (at_low, end(service, high, answer, then).await)
-}
-
-#[tokio::test]
-async fn permits_no_clear_text_after_octets_that_are_not_tls() {
-    for service in UPGRADED {
-        for answer in [&b"* CAPABILITY AUTH=EVIL\r\n"[..], b"220 hi\r\n"] {
-            let expected = (Err(INJECTED), Err(INJECTED));
-            assert_eq!(ends(service, answer, Then::Wait).await, expected);
-        }
-    }
-    // One octet is enough, whatever comes after it.
-    let service = Service::IMAP_STARTTLS;
-    let begin = Instant::now();
-    for answer in [&b"*"[..], b"\x13", b"\x19", b"\x16*", b"\x16\x02\x03\x03"] {
-        for then in [Then::Wait, Then::Close] {
-            let expected = (Err(INJECTED), Err(INJECTED));
-            assert_eq!(ends(service, answer, then).await, expected, "{answer:?}");
-        }
-    }
-    assert!(
-        begin.elapsed() < DEADLINE,
-        "octets that are not TLS were awaited"
-    );
 }
 
 #[tokio::test]

@@ -1,12 +1,5 @@
 //! Signatures of DNSSEC that expire while a resolver lasts (RFC 4035 section 5.3.1).
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},

@@ -1,7 +1,5 @@
 //! The stream of a server's session.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::{future::poll_fn, io, net::SocketAddr, pin::Pin, sync::Arc};
 
 use mail_implicit_tls::{
