@@ -42,7 +42,7 @@ pub use {
     part::{Part, page, unfinished},
     protocol::Protocol,
     report::{Judgement, Report},
-    run::{Options, RunError, repository, run},
+    run::{Options, RunError, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
     step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
