@@ -1,5 +1,7 @@
 //! Files, roles, servers and time limits.
 
+use test_support::pki::Certificate;
+
 use super::*;
 
 #[tokio::test]

@@ -21,13 +21,10 @@ mod schema;
 mod writers;
 
 use std::{
-    env,
     error::Error,
     fs,
-    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -48,7 +45,6 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
     sqlite::SqliteConnectOptions,
 };
-use tempfile::TempDir;
 use test_support::{
     postgres::PostgresServer,
     stores::{self, Stores},

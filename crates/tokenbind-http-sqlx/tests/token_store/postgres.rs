@@ -1,5 +1,7 @@
 //! Tests of PostgreSQL servers: verification, durability, locks, silence.
 
+use test_support::pki::Certificate;
+
 use super::*;
 
 #[tokio::test]
