@@ -27,46 +27,23 @@ use mail_implicit_tls::{
     verifier::{ServerVerifier, Trust, client_config},
 };
 use paired::{Ratio, compare, ratios, times};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair,
-    KeyUsagePurpose,
-};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
     client::Resumption,
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, ServerName, UnixTime},
     version::{TLS12, TLS13},
 };
+use test_support::pki::{Authority, Certificate, rcgen::CustomExtension};
 
 const HOST: &str = "imap.example.org";
 
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    params.distinguished_name.push(DnType::CommonName, name);
-    params
-}
-
-fn key() -> KeyPair {
-    KeyPair::generate().expect("a key")
-}
-
 fn root() -> Authority {
-    CertifiedIssuer::self_signed(authority("Root"), key()).expect("a root")
+    Authority::new("Root")
 }
 
-fn named() -> CertificateParams {
-    CertificateParams::new(vec![HOST.to_owned()]).expect("a name")
-}
-
-fn issued(params: &CertificateParams, issuer: &Authority) -> (CertificateDer<'static>, KeyPair) {
-    let key = key();
-    let certificate = params.signed_by(&key, issuer).expect("a certificate");
-    (certificate.into(), key)
+fn named() -> Certificate {
+    Certificate::server(&[HOST])
 }
 
 fn account() -> (Account, Server) {
@@ -84,7 +61,7 @@ fn verifier(trust: Trust, provider: &CryptoProvider) -> ServerVerifier {
 /// The trust anchors of the platform, as both sides of the comparison have them, and the root.
 fn platform(root: &Authority) -> Trust {
     let mut trust = Trust::of_platform().expect("roots of the platform");
-    trust.add(root.der().clone()).expect("a root");
+    trust.add(root.certificate()).expect("a root");
     trust
 }
 
@@ -120,22 +97,21 @@ fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> ClientCo
 /// `Connector` does.
 fn handshakes(criterion: &mut Criterion<Ratio>) {
     let root = root();
-    let issuer = CertifiedIssuer::signed_by(authority("Issuer"), key(), &root).expect("an issuer");
-    let (certificate, key) = issued(&named(), &issuer);
+    let issuer = root.intermediate("Issuer", |_| {});
+    let identity = named().issue(&issuer);
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots.add(root.der().clone()).expect("a root");
+    roots.add(root.certificate()).expect("a root");
     let roots = Arc::new(roots);
     for (name, version) in [("tls13", &TLS13), ("tls12", &TLS12)] {
-        let private: PrivateKeyDer<'_> = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
         let mut server = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[version])
             .expect("a version")
             .with_no_client_auth()
             .with_single_cert(
-                vec![certificate.clone(), issuer.der().clone()],
-                private.clone_key(),
+                vec![identity.certificate(), issuer.certificate()],
+                identity.private_key(),
             )
             .expect("a key");
         server.send_tls13_tickets = 0;
@@ -234,12 +210,12 @@ impl Judged {
 /// A chain of a leaf and an intermediate under a root that the client has.
 fn ordinary() -> Judged {
     let root = root();
-    let issuer = CertifiedIssuer::signed_by(authority("Issuer"), key(), &root).expect("an issuer");
-    let (certificate, _) = issued(&named(), &issuer);
-    let trust = Trust::in_certificates([root.der().clone()]).expect("a root");
+    let issuer = root.intermediate("Issuer", |_| {});
+    let certificate = named().issue(&issuer).certificate();
+    let trust = Trust::in_certificates([root.certificate()]).expect("a root");
     Judged {
         verifier: verifier(trust, &ring::default_provider()),
-        chain: vec![certificate, issuer.der().clone()],
+        chain: vec![certificate, issuer.certificate()],
     }
 }
 
@@ -247,14 +223,11 @@ fn ordinary() -> Judged {
 fn large() -> Judged {
     let root = root();
     let padding = || CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0; 60_000]);
-    let mut params = named();
-    params.custom_extensions = vec![padding()];
-    let (certificate, _) = issued(&params, &root);
-    let mut params = authority("Large");
-    params.custom_extensions = vec![padding()];
-    let other = || CertifiedIssuer::signed_by(params.clone(), key(), &root).expect("an issuer");
-    let others = (0..3).map(|_| other().der().clone());
-    let trust = Trust::in_certificates([root.der().clone()]).expect("a root");
+    let certificate = named().change(|params| params.custom_extensions = vec![padding()]);
+    let certificate = certificate.issue(&root).certificate();
+    let other = || root.intermediate("Large", |params| params.custom_extensions = vec![padding()]);
+    let others = (0..3).map(|_| other().certificate());
+    let trust = Trust::in_certificates([root.certificate()]).expect("a root");
     Judged {
         verifier: verifier(trust, &ring::default_provider()),
         chain: [certificate].into_iter().chain(others).collect(),
@@ -264,16 +237,14 @@ fn large() -> Judged {
 /// 100 authorities of one name, each of which could have issued each: webpki's limits end the search.
 fn forged() -> Judged {
     let root = root();
-    let one = CertifiedIssuer::signed_by(authority("Same"), key(), &root).expect("an issuer");
-    let stranger = CertifiedIssuer::self_signed(authority("Same"), key()).expect("an issuer");
-    let (certificate, _) = issued(&named(), &stranger);
+    let mut last = root.intermediate("Same", |_| {});
+    let certificate = named().issue(&Authority::new("Same")).certificate();
     let mut chain = vec![certificate];
-    let mut last = one;
     for _ in 0..100 {
-        last = CertifiedIssuer::signed_by(authority("Same"), key(), &last).expect("an issuer");
-        chain.push(last.der().clone());
+        last = last.intermediate("Same", |_| {});
+        chain.push(last.certificate());
     }
-    let trust = Trust::in_certificates([root.der().clone()]).expect("a root");
+    let trust = Trust::in_certificates([root.certificate()]).expect("a root");
     Judged {
         verifier: verifier(trust, &ring::default_provider()),
         chain,

@@ -19,34 +19,30 @@ use mail_implicit_tls::{
     service::Service,
     verifier::{ServerVerifier, Trust},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     RootCertStore,
     client::{WebPkiServerVerifier, danger::ServerCertVerifier},
     crypto::ring,
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
+use test_support::pki::{Authority, Certificate};
 
 const FIELD: &str = " from client.example.org (client.example.org [192.0.2.1])\r\n\t(using TLSv1.3 with cipher \
                      TLS_AES_256_GCM_SHA384 (256/256 bits))\r\n\tby mx.example.net (Postfix) with ESMTPSA id 4hXk2y\r\n\ttls \
                      TLS_AES_256_GCM_SHA384 group x25519\r\n\tfor <bob@example.net>; Tue,  1 Jul 2014 10:00:00 +0000";
 
-fn issuer() -> CertifiedIssuer<'static, KeyPair> {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an issuer")
+fn issuer() -> Authority {
+    Authority::new("Issuer")
 }
 
 /// A certificate with some other names and the expected one at the end.
-fn certificate(issuer: &CertifiedIssuer<'_, KeyPair>, others: usize) -> CertificateDer<'static> {
-    let names = (0..others).map(|n| format!("host-{n}.example.net"));
-    let names: Vec<_> = names.chain(["imap.example.org".to_owned()]).collect();
-    let params = CertificateParams::new(names).expect("names");
-    let key = KeyPair::generate().expect("a key");
-    params
-        .signed_by(&key, issuer)
-        .expect("a certificate")
-        .into()
+fn certificate(issuer: &Authority, others: usize) -> CertificateDer<'static> {
+    let names: Vec<_> = (0..others)
+        .map(|n| format!("host-{n}.example.net"))
+        .collect();
+    let names = names.iter().map(String::as_str);
+    let names: Vec<_> = names.chain(["imap.example.org"]).collect();
+    Certificate::server(&names).issue(issuer).certificate()
 }
 
 fn account() -> Account {
@@ -83,11 +79,11 @@ fn verify(c: &mut Criterion) {
     let certificate = certificate(&issuer, 1);
     let provider = Arc::new(ring::default_provider());
     let mut roots = RootCertStore::empty();
-    roots.add(issuer.der().clone()).expect("a root");
+    roots.add(issuer.certificate()).expect("a root");
     let theirs = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
     let theirs = theirs.build().expect("a verifier");
     let name = ServerName::try_from("imap.example.org").expect("a name");
-    let trust = Trust::in_certificates([issuer.der().clone()]).expect("a root");
+    let trust = Trust::in_certificates([issuer.certificate()]).expect("a root");
     let account = account();
     let ours = ServerVerifier::new(&account, &account.servers()[0], Arc::new(trust), &provider);
     let mut group = c.benchmark_group("verify");

@@ -22,11 +22,11 @@ use mail_implicit_tls::{
     },
     verifier::{ServerVerifier, Trust},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, UnixTime},
 };
+use test_support::pki::{Authority, Certificate};
 
 fn now() -> UnixTime {
     UnixTime::since_unix_epoch(Duration::from_secs(1_780_272_000))
@@ -109,15 +109,11 @@ fn refuses_the_chain_of_a_pinned_certificate() {
 /// A certificate with a common name only, which rustls's own rules do not accept.
 #[test]
 fn judges_its_own_host_by_the_rules_of_the_account() {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "imap.example.org");
-    let key = KeyPair::generate().unwrap();
-    let certificate: CertificateDer<'_> = params.signed_by(&key, &root).unwrap().into();
+    let root = Authority::new("Root");
+    let certificate = Certificate::server(&[])
+        .common_name("imap.example.org")
+        .issue(&root)
+        .certificate();
     let server = Server::new(Service::IMAPS, Host::parse("imap.example.org").unwrap());
     let account = AccountSetup::new(AccountId::try_new("alice").unwrap())
         .domain(DomainName::parse("example.org").unwrap())
@@ -125,7 +121,7 @@ fn judges_its_own_host_by_the_rules_of_the_account() {
         .server(server.with_source(HostSource::SecureSrv))
         .build()
         .unwrap();
-    let trust = Arc::new(Trust::in_certificates([root.der().clone()]).unwrap());
+    let trust = Arc::new(Trust::in_certificates([root.certificate()]).unwrap());
     let provider = ring::default_provider();
     let verifier = ServerVerifier::new(&account, &account.servers()[0], trust, &provider);
     let judge = |host: &str| {

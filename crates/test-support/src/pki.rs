@@ -40,17 +40,40 @@ impl Authority {
     /// Makes a self-signed authority whose certificate `change` has altered.
     #[must_use]
     pub fn with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        Self::with_key(name, key(), change)
+    }
+
+    /// Makes a self-signed authority of this key, such as the key of an authority of another name.
+    #[must_use]
+    pub fn with_key(name: &str, key: KeyPair, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let params = authority(name, change);
-        let issuer = CertifiedIssuer::self_signed(params, key()).unwrap();
+        let issuer = CertifiedIssuer::self_signed(params, key).unwrap();
         Self { issuer }
     }
 
     /// Makes an intermediate authority, which this one has signed.
     #[must_use]
     pub fn intermediate(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        self.intermediate_with_key(name, key(), change)
+    }
+
+    /// Makes an intermediate authority of this key.
+    #[must_use]
+    pub fn intermediate_with_key(
+        &self,
+        name: &str,
+        key: KeyPair,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let params = authority(name, change);
-        let issuer = CertifiedIssuer::signed_by(params, key(), &self.issuer).unwrap();
+        let issuer = CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap();
         Self { issuer }
+    }
+
+    /// Returns the authority's certificate and key, as a server presents them that is an authority.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity::new(self.issuer.as_ref(), copy(self.issuer.key()))
     }
 
     /// Returns the authority's certificate.
@@ -389,6 +412,12 @@ mod configurations {
 #[must_use]
 pub fn key() -> KeyPair {
     KeyPair::generate().unwrap()
+}
+
+/// Copies a key.
+#[must_use]
+pub fn copy(key: &KeyPair) -> KeyPair {
+    KeyPair::try_from(key.serialize_der()).unwrap()
 }
 
 /// The parameters of an authority.

@@ -20,38 +20,18 @@ use mail_implicit_tls::{
     client::Connector,
     verifier::Trust,
 };
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
-};
 use rustls::{
-    RootCertStore, ServerConfig,
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-    server::danger::ClientCertVerifier,
-    sign::CertifiedKey,
+    DEFAULT_VERSIONS, RootCertStore, ServerConfig, crypto::CryptoProvider,
+    pki_types::CertificateDer, server::danger::ClientCertVerifier, sign::CertifiedKey,
 };
+use test_support::pki::{Authority, Certificate, Identity, rcgen::date_time_ymd};
 
 /// The host of the site.
 pub(crate) const HOST: &str = "imap.example.org";
 
-/// A certificate and its key.
-pub(crate) struct Identity {
-    pub(crate) certificate: CertificateDer<'static>,
-    key: KeyPair,
-}
-
-impl Identity {
-    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.key.serialize_der()).into()
-    }
-}
-
 /// An authority and a server's certificate.
 pub(crate) struct Site {
-    params: CertificateParams,
-    key: KeyPair,
-    root: CertificateDer<'static>,
+    authority: Authority,
     server: Identity,
     provider: Arc<CryptoProvider>,
 }
@@ -72,21 +52,12 @@ impl Site {
     pub(crate) fn new() -> Self {
         static SITES: AtomicUsize = AtomicUsize::new(0);
 
-        let mut params = CertificateParams::default();
         let name = format!("Test Root {}", SITES.fetch_add(1, Ordering::Relaxed));
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let key = KeyPair::generate().unwrap();
-        let root = params.self_signed(&key).unwrap().der().clone();
-        let server = issue(&params, &key, &[HOST], |_| {});
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let authority = Authority::new(&name);
         Self {
-            params,
-            key,
-            root,
-            server,
-            provider,
+            server: Certificate::server(&[HOST]).issue(&authority),
+            authority,
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
         }
     }
 
@@ -96,33 +67,28 @@ impl Site {
 
     /// Returns a certificate for these names.
     pub(crate) fn issue(&self, names: &[&str]) -> Identity {
-        issue(&self.params, &self.key, names, |_| {})
+        Certificate::server(names).issue(&self.authority)
     }
 
     /// Returns an expired certificate for [`HOST`].
     pub(crate) fn expired(&self) -> Identity {
-        issue(&self.params, &self.key, &[HOST], |params| {
-            params.not_before = date_time_ymd(2020, 1, 1);
-            params.not_after = date_time_ymd(2020, 2, 1);
-        })
+        let certificate = Certificate::server(&[HOST]).expired();
+        certificate.issue(&self.authority)
     }
 
     /// Returns a certificate for [`HOST`] that is valid up to this time, in seconds since the Unix epoch.
     pub(crate) fn expiring_at(&self, seconds: u64) -> Identity {
-        issue(&self.params, &self.key, &[HOST], |params| {
+        let certificate = Certificate::server(&[HOST]).change(|params| {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
-        })
+        });
+        certificate.issue(&self.authority)
     }
 
     /// Returns a client's certificate and key.
     pub(crate) fn client(&self, name: &str) -> Arc<CertifiedKey> {
-        let identity = issue(&self.params, &self.key, &[], |params| {
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        });
-        let chain = vec![identity.certificate.clone()];
-        Arc::new(CertifiedKey::from_der(chain, identity.key(), &self.provider).unwrap())
+        let identity = Certificate::client(name).issue(&self.authority);
+        identity.certified(&self.provider)
     }
 
     /// Returns the certificate of a server for [`HOST`].
@@ -132,17 +98,15 @@ impl Site {
 
     /// Returns the authority's certificate.
     pub(crate) fn root(&self) -> CertificateDer<'static> {
-        self.root.clone()
+        self.authority.certificate()
     }
 
     pub(crate) fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone()).unwrap();
-        roots
+        self.authority.roots()
     }
 
     pub(crate) fn trust(&self) -> Arc<Trust> {
-        Arc::new(Trust::in_certificates([self.root.clone()]).unwrap())
+        Arc::new(Trust::in_certificates([self.root()]).unwrap())
     }
 
     pub(crate) fn connector(&self) -> Connector {
@@ -155,48 +119,14 @@ impl Site {
     }
 
     pub(crate) fn config_for(&self, identity: &Identity) -> Arc<ServerConfig> {
-        let config = ServerConfig::builder_with_provider(self.provider())
-            .with_safe_default_protocol_versions();
-        let chain = vec![identity.certificate.clone()];
-        Arc::new(
-            config
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(chain, identity.key())
-                .unwrap(),
-        )
+        Arc::new(identity.server_config(self.provider(), DEFAULT_VERSIONS))
     }
 
     pub(crate) fn with_client_verifier(
         &self,
         verifier: Arc<dyn ClientCertVerifier>,
     ) -> ServerConfig {
-        let config = ServerConfig::builder_with_provider(self.provider())
-            .with_safe_default_protocol_versions();
-        let chain = vec![self.server.certificate.clone()];
-        config
-            .unwrap()
-            .with_client_cert_verifier(verifier)
-            .with_single_cert(chain, self.server.key())
-            .unwrap()
-    }
-}
-
-fn issue(
-    authority: &CertificateParams,
-    key: &KeyPair,
-    names: &[&str],
-    change: impl FnOnce(&mut CertificateParams),
-) -> Identity {
-    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-    let mut params = CertificateParams::new(names).unwrap();
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    change(&mut params);
-    let own = KeyPair::generate().unwrap();
-    let issuer = Issuer::from_params(authority, key);
-    let certificate = params.signed_by(&own, &issuer).unwrap().der().clone();
-    Identity {
-        certificate,
-        key: own,
+        self.server
+            .server_config_with(self.provider(), DEFAULT_VERSIONS, verifier)
     }
 }

@@ -1,0 +1,431 @@
+//! The connector: lookup, TCP, TLS and the dialogue before login, within one deadline (sections 3 and 4).
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    net::IpAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, timeout_at},
+};
+
+use super::{
+    connection::Connection,
+    deadline::{DEADLINE, Progress, after},
+    fallback::{clear_text_sibling, permits_clear_text},
+    handshake::handshake,
+    prepared::{OnRequest, Prepared, ServerKey, alpn},
+    race,
+    stream::{Sniffed, Stream},
+    system_resolver::SystemResolver,
+};
+use crate::{
+    account::{Account, AccountId, Host, HostSource, Server},
+    dane::{DaneRules, TlsaJudge},
+    dialogue::{Demand, Dialogue, Ready},
+    dns::{
+        self, Resolve,
+        host::{DaneUse, HostLookup, TlsaRecords},
+    },
+    failure::{Cause, Failure, Stage, TlsFailure},
+    service::{Security, Service},
+    verifier::{ServerVerifier, Trust, client_config},
+};
+
+/// Opens connections to the servers of accounts.
+///
+/// Keep one as long as the application runs: sessions of TLS are resumed within it, each account's apart.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+///
+/// use mail_implicit_tls::{
+///     account::{Account, AccountId, AccountSetup, Host, Server},
+///     client::Connector,
+///     service::Service,
+///     verifier::Trust,
+/// };
+///
+/// let provider = Arc::new(rustls::crypto::ring::default_provider());
+/// let connector = Connector::new(provider, Arc::new(Trust::in_certificates([])?));
+/// let account = AccountSetup::new(AccountId::try_new("alice@example.org")?)
+///     .server(Server::new(Service::IMAPS, Host::parse("imap.example.org")?))
+///     .build()?;
+/// for server in account.servers() {
+///     match connector.connect(&account, server).await {
+///         Ok(connection) => println!("{server}: {}", connection.indication()),
+///         Err(failure) => println!("{failure}; you may: {:?}", failure.actions()),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Connector {
+    provider: Arc<CryptoProvider>,
+    trust: Arc<Trust>,
+    resolver: Arc<dyn Resolve>,
+    dane: DaneRules,
+    deadline: Duration,
+    ehlo: Option<String>,
+    offers_alpn: bool,
+    needs_authentication: bool,
+    certificates: HashMap<(AccountId, Host), Arc<CertifiedKey>>,
+    prepared: Mutex<HashMap<ServerKey, Arc<Prepared>>>,
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connector")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connector {
+    /// Returns a connector with these trust anchors. Addresses are those of the system's resolver, so that DANE is
+    /// not used; [`with_resolver`](Self::with_resolver) sets a resolver that validates.
+    #[must_use]
+    pub fn new(provider: Arc<CryptoProvider>, trust: Arc<Trust>) -> Self {
+        Self {
+            provider,
+            trust,
+            resolver: Arc::new(SystemResolver),
+            dane: DaneRules::default(),
+            deadline: DEADLINE,
+            ehlo: None,
+            offers_alpn: false,
+            needs_authentication: true,
+            certificates: HashMap::new(),
+            prepared: Mutex::default(),
+        }
+    }
+
+    /// Sets the resolver.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// Sets the reading of DANE.
+    #[must_use]
+    pub fn with_dane_rules(mut self, rules: DaneRules) -> Self {
+        self.dane = rules;
+        self.prepared = Mutex::default();
+        self
+    }
+
+    /// Sets the time that a connection may take over all its steps.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets the domain or address literal of `EHLO`.
+    #[must_use]
+    pub fn with_ehlo(mut self, ehlo: impl Into<String>) -> Self {
+        self.ehlo = Some(ehlo.into());
+        self
+    }
+
+    /// Offers `imap` or `pop3` as application protocol (RFC 7301). The default is to offer none, since some
+    /// providers end the handshake at any offer. A refusal is not answered by another attempt without it.
+    #[must_use]
+    pub fn offer_alpn(mut self) -> Self {
+        self.offers_alpn = true;
+        self.prepared = Mutex::default();
+        self
+    }
+
+    /// Accepts a submission server that offers no authentication, such as one that knows the client's address.
+    #[must_use]
+    pub const fn accept_submission_without_authentication(mut self) -> Self {
+        self.needs_authentication = false;
+        self
+    }
+
+    /// Sets the certificate that the user wants to use with a host, on connections of this account. It is sent only
+    /// if the server requests one (section 9.1.1).
+    #[must_use]
+    pub fn with_client_certificate(
+        mut self,
+        account: AccountId,
+        host: Host,
+        key: Arc<CertifiedKey>,
+    ) -> Self {
+        self.certificates.insert((account, host), key);
+        self.prepared = Mutex::default();
+        self
+    }
+
+    /// Returns the parts that connections of other protocols need: provider, trust anchors and resolver.
+    #[cfg(feature = "autoconfig-fetch")]
+    pub(crate) fn parts(&self) -> (Arc<CryptoProvider>, Arc<Trust>, Arc<dyn Resolve>) {
+        (
+            self.provider.clone(),
+            self.trust.clone(),
+            self.resolver.clone(),
+        )
+    }
+
+    /// Opens a connection to a server of an account, up to the point where the client may log in.
+    ///
+    /// At the high privacy level the connection uses TLS, and the server is verified. At the low level, what
+    /// [`LowPrivacy`](crate::account::LowPrivacy) of the account permits is done, and
+    /// [`Connection::indication`] tells it.
+    ///
+    /// # Errors
+    /// Returns the cause and the actions that may be offered to the user. Nothing was sent to the server that an
+    /// attacker could use: no password, and no command in clear text but for capabilities and `STARTTLS`.
+    pub async fn connect(&self, account: &Account, server: &Server) -> Result<Connection, Failure> {
+        let end = after(Instant::now(), self.deadline);
+        self.connect_until(account, server, end).await
+    }
+
+    #[cfg(feature = "deep")]
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Opens a connection before a time that may be earlier than the connector's deadline.
+    pub(crate) async fn connect_until(
+        &self,
+        account: &Account,
+        server: &Server,
+        end: Instant,
+    ) -> Result<Connection, Failure> {
+        let failure = |cause| {
+            let failure = Failure::new(server.service, server.host.to_string(), cause);
+            match account.status_page() {
+                Some(page) => failure.with_status_page(page.clone()),
+                None => failure,
+            }
+        };
+        let begin = Instant::now();
+        let end = end.min(after(begin, self.deadline));
+        // Half of the time is left for a second attempt, where there may be one.
+        let may_repeat = account.low().clear_text_fallback;
+        let time = end.saturating_duration_since(begin);
+        let time = time.checked_div(if may_repeat { 2 } else { 1 });
+        let mut progress = Progress {
+            deadline: after(begin, time.unwrap_or_default()),
+            stage: Stage::Lookup,
+        };
+        let first = self
+            .attempt(account, server, server.service, server.port, &mut progress)
+            .await;
+        let cause = match first {
+            Ok(connection) => return Ok(connection),
+            Err(cause) => cause,
+        };
+        if !permits_clear_text(account, server, &cause) {
+            return Err(failure(cause));
+        }
+        // newman-3-3: "MUST implement code to reconnect without TLS if TLS negotiation fails for reasons other than
+        // certificate validity".
+        let (clear, port) = clear_text_sibling(server);
+        progress.deadline = end;
+        let second = self
+            .attempt(account, server, clear, port, &mut progress)
+            .await;
+        second.map_err(|_| failure(cause))
+    }
+
+    /// Makes one attempt within the deadline.
+    async fn attempt(
+        &self,
+        account: &Account,
+        server: &Server,
+        service: Service,
+        port: u16,
+        progress: &mut Progress,
+    ) -> Result<Connection, Cause> {
+        let deadline = progress.deadline;
+        let attempt = self.open(account, server, service, port, &mut progress.stage);
+        match timeout_at(deadline, attempt).await {
+            Ok(result) => result,
+            Err(_) => Err(Cause::Timeout(progress.stage)),
+        }
+    }
+
+    async fn open(
+        &self,
+        account: &Account,
+        server: &Server,
+        service: Service,
+        port: u16,
+        stage: &mut Stage,
+    ) -> Result<Connection, Cause> {
+        if service.security == Security::Clear && !account.low().clear_text_fallback {
+            return Err(Cause::ClearText);
+        }
+        *stage = Stage::Lookup;
+        let (addresses, tlsa) = self.look_up(account, server, service, port).await?;
+        *stage = Stage::Connect;
+        let tcp = race::connect(&addresses, port)
+            .await
+            .map_err(|error| Cause::Connect(error.kind()))?;
+        let peer = tcp.peer_addr().ok();
+        // Commands before login are short and wait for replies.
+        let _ = tcp.set_nodelay(true);
+        let prepared = self.prepare(account, server, tlsa)?;
+        let mut dialogue = Dialogue::new(service);
+        if let Some(ehlo) = &self.ehlo {
+            dialogue = dialogue.with_ehlo(ehlo);
+        }
+        if !self.needs_authentication {
+            dialogue = dialogue.accept_without_authentication();
+        }
+        let mut stream = Stream::clear(Sniffed::new(tcp));
+        let mut verdict = None;
+        if service.security == Security::Implicit {
+            *stage = Stage::Handshake;
+            let (encrypted, judged) = handshake(stream, &prepared).await?;
+            stream = encrypted;
+            verdict = Some(judged);
+        }
+        *stage = Stage::Greeting;
+        let ready = loop {
+            match dialogue.demand().map_err(Cause::Dialogue)? {
+                Demand::Done(ready) => break ready,
+                Demand::Send(octets) => {
+                    let sent = async {
+                        stream.write_all(&octets).await?;
+                        stream.flush().await
+                    };
+                    sent.await.map_err(|error| Cause::Connect(error.kind()))?;
+                    dialogue.sent();
+                }
+                Demand::Receive => {
+                    let mut octets = [0; 4096];
+                    match stream.read(&mut octets).await {
+                        Ok(0) => dialogue.closed(),
+                        Ok(count) => dialogue.receive(octets.get(..count).unwrap_or_default()),
+                        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                            dialogue.closed()
+                        }
+                        Err(error) => return Err(Cause::Connect(error.kind())),
+                    }
+                }
+                Demand::StartTls => {
+                    *stage = Stage::Handshake;
+                    let (encrypted, judged) = handshake(stream, &prepared).await?;
+                    stream = encrypted;
+                    verdict = Some(judged);
+                    dialogue.encrypted();
+                    *stage = Stage::Greeting;
+                }
+            }
+        };
+        let Ready {
+            greeting,
+            capabilities,
+            rest,
+        } = *ready;
+        stream.put_ahead(rest);
+        Ok(Connection {
+            stream,
+            service,
+            greeting,
+            capabilities,
+            verdict,
+            peer,
+            #[cfg(any(feature = "deep", feature = "lettre"))]
+            ehlo: dialogue.ehlo().to_owned(),
+        })
+    }
+
+    /// Looks up the addresses and the TLSA records.
+    async fn look_up(
+        &self,
+        account: &Account,
+        server: &Server,
+        service: Service,
+        port: u16,
+    ) -> Result<(Vec<IpAddr>, TlsaRecords), Cause> {
+        let name = match (&server.host, server.address) {
+            (Host::Address(address), None) => {
+                return Ok((vec![*address], TlsaRecords::NotRequested));
+            }
+            (Host::Address(_), Some(address)) => {
+                return Ok((vec![address], TlsaRecords::NotRequested));
+            }
+            (Host::Name(name), _) => name.clone(),
+        };
+        // RFC 7673 section 3.1: behind an insecure SRV record there is no DANE.
+        let is_sourced = server.source != HostSource::InsecureSrv;
+        let wanted = account.uses_dane() && service.uses_tls() && is_sourced;
+        if let (Some(address), false) = (server.address, wanted) {
+            return Ok((vec![address], TlsaRecords::NotRequested));
+        }
+        let usage = if wanted {
+            DaneUse::Lookup
+        } else {
+            DaneUse::Never
+        };
+        let host = dns::run(&*self.resolver, HostLookup::new(name, port, usage))
+            .await
+            .map_err(Cause::Lookup)?;
+        let addresses = server
+            .address
+            .map_or(host.addresses, |address| vec![address]);
+        Ok((addresses, host.tlsa.in_order()))
+    }
+
+    /// Returns the verifier and configuration of a server, the same ones until the account or the TLSA records change.
+    /// Connections that are open keep theirs.
+    fn prepare(
+        &self,
+        account: &Account,
+        server: &Server,
+        tlsa: TlsaRecords,
+    ) -> Result<Arc<Prepared>, Cause> {
+        let key = (
+            account.id().clone(),
+            server.service,
+            server.host.clone(),
+            server.port,
+        );
+        let mut prepared = self.prepared.lock().unwrap_or_else(|it| it.into_inner());
+        if let Some(known) = prepared.get(&key)
+            && known.account == *account
+            && known.server == *server
+            && known.tlsa == tlsa
+        {
+            return Ok(known.clone());
+        }
+        let verifier = ServerVerifier::new(account, server, self.trust.clone(), &self.provider);
+        let judge = TlsaJudge::new(tlsa.clone(), self.dane);
+        let verifier = Arc::new(verifier.with_dane(Arc::new(judge)));
+        let mut config = client_config(self.provider.clone(), verifier.clone())
+            .map_err(|_| Cause::Tls(TlsFailure::Configuration))?;
+        if let Some(key) = self
+            .certificates
+            .get(&(account.id().clone(), server.host.clone()))
+        {
+            config.client_auth_cert_resolver = Arc::new(OnRequest(key.clone()));
+        }
+        if self.offers_alpn {
+            config.alpn_protocols = alpn(server.service.protocol)
+                .map(<[u8]>::to_vec)
+                .into_iter()
+                .collect();
+        }
+        let new = Arc::new(Prepared {
+            account: account.clone(),
+            server: server.clone(),
+            tlsa,
+            verifier,
+            config: Arc::new(config),
+        });
+        prepared.insert(key, new.clone());
+        Ok(new)
+    }
+}

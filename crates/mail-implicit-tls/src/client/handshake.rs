@@ -1,0 +1,146 @@
+//! The TLS handshake with the judgement of the server, and the causes of its failures (sections 3.1 and 3.3).
+
+use std::io;
+
+use rustls::{
+    AlertDescription,
+    pki_types::{ServerName, UnixTime},
+};
+use tokio_rustls::TlsConnector;
+
+use super::{prepared::Prepared, stream::Stream};
+use crate::{
+    dns::host::TlsaRecords,
+    failure::{Cause, TlsFailure},
+    service::Security,
+    verdict::{ChainProblem, ChainVerdict, Verdict},
+    verifier::{server_name, verdict_of},
+};
+
+/// Makes the TLS handshake and judges the server, on a resumed session too.
+pub(super) async fn handshake(
+    stream: Stream,
+    prepared: &Prepared,
+) -> Result<(Stream, Verdict), Cause> {
+    let tcp = stream
+        .into_clear()
+        .ok_or(Cause::Tls(TlsFailure::Configuration))?;
+    // RFC 7671 section 7: with DANE, SNI is the base domain.
+    let name = match &prepared.tlsa {
+        TlsaRecords::Records { base, .. } => ServerName::try_from(base.as_str().to_owned()).ok(),
+        _ => server_name(&prepared.server).ok(),
+    };
+    let name = name.ok_or(Cause::Tls(TlsFailure::Configuration))?;
+    let connector = TlsConnector::from(prepared.config.clone());
+    let is_implicit = prepared.server.service.security == Security::Implicit;
+    let encrypted = match connector.connect(name, tcp).into_fallible().await {
+        Ok(encrypted) => encrypted,
+        Err((_, tcp)) if is_implicit && tcp.speaks_clear_text() => {
+            return Err(Cause::SpeaksClearText);
+        }
+        Err((error, _)) => return Err(handshake_cause(&error)),
+    };
+    // rustls does not verify a resumed session, and the certificate may have expired since.
+    let (end_entity, intermediates) = encrypted
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(<[_]>::split_first)
+        .ok_or(Cause::Tls(TlsFailure::Protocol))?;
+    let verdict = prepared
+        .verifier
+        .judge(end_entity, intermediates, UnixTime::now());
+    if !prepared.verifier.accepts(&verdict) {
+        return Err(Cause::NotVerified(Box::new(verdict)));
+    }
+    Ok((Stream::tls(encrypted), verdict))
+}
+
+/// Returns the cause of a failed handshake, which is the verdict if the server was not verified.
+pub(crate) fn handshake_cause(error: &io::Error) -> Cause {
+    let rustls = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<rustls::Error>());
+    if let Some(verdict) = rustls.and_then(verdict_of) {
+        return Cause::NotVerified(Box::new(verdict.clone()));
+    }
+    match rustls.and_then(certificate_problem) {
+        Some(problem) => Cause::NotVerified(Box::new(Verdict {
+            chain: ChainVerdict::Refused(vec![problem]),
+            ..Verdict::default()
+        })),
+        None => Cause::Tls(tls_failure(error)),
+    }
+}
+
+/// Returns what is wrong with a server's certificate or its key that rustls found by itself.
+const fn certificate_problem(error: &rustls::Error) -> Option<ChainProblem> {
+    use rustls::{CertificateError, Error};
+
+    match error {
+        Error::NoCertificatesPresented => Some(ChainProblem::NoCertificate),
+        Error::InvalidCertificate(CertificateError::BadSignature) => Some(ChainProblem::Signature),
+        Error::InvalidCertificate(CertificateError::BadEncoding) => Some(ChainProblem::Malformed),
+        Error::InvalidCertificate(_) => Some(ChainProblem::Other),
+        _ => None,
+    }
+}
+
+fn tls_failure(error: &io::Error) -> TlsFailure {
+    use rustls::{Error, PeerIncompatible};
+
+    let Some(rustls) = error
+        .get_ref()
+        .and_then(|error| error.downcast_ref::<Error>())
+    else {
+        return match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe => TlsFailure::Closed,
+            _ => TlsFailure::Protocol,
+        };
+    };
+    match rustls {
+        Error::AlertReceived(AlertDescription::ProtocolVersion) => TlsFailure::Version,
+        Error::AlertReceived(AlertDescription::CloseNotify) => TlsFailure::Closed,
+        Error::AlertReceived(alert) => TlsFailure::Alert(u8::from(*alert)),
+        Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => TlsFailure::Version,
+        Error::PeerIncompatible(_) => TlsFailure::Incompatible,
+        Error::InvalidMessage(_) => TlsFailure::NotTls,
+        _ => TlsFailure::Protocol,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Section 3.3: a fault of the certificate is no failure of the negotiation, whichever side reports it.
+    #[test]
+    fn takes_faults_of_the_certificate_for_no_failure_of_tls() {
+        use rustls::{CertificateError, Error};
+
+        for (error, problem) in [
+            (Error::NoCertificatesPresented, ChainProblem::NoCertificate),
+            (
+                CertificateError::BadSignature.into(),
+                ChainProblem::Signature,
+            ),
+            (
+                CertificateError::BadEncoding.into(),
+                ChainProblem::Malformed,
+            ),
+            (CertificateError::Revoked.into(), ChainProblem::Other),
+        ] {
+            let refused = Verdict {
+                chain: ChainVerdict::Refused(vec![problem]),
+                ..Verdict::default()
+            };
+            let cause = handshake_cause(&io::Error::other(error));
+            assert_eq!(cause, Cause::NotVerified(Box::new(refused)));
+        }
+    }
+}

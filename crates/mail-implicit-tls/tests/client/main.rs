@@ -1,0 +1,33 @@
+//! Connections of an account to servers on loopback that behave well, badly and hostilely.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod client_hello;
+mod dane;
+mod deadline;
+#[cfg(feature = "deep")]
+mod deep_server;
+mod ending;
+mod fallback;
+#[cfg(feature = "deep")]
+mod latched;
+#[cfg(all(feature = "async-imap", feature = "lettre"))]
+mod libraries;
+mod lookup;
+mod no_tls;
+mod not_verified;
+mod resumption;
+#[cfg(all(feature = "async-imap", feature = "lettre"))]
+mod scripted;
+mod serving;
+mod settings;
+#[path = "../support/site.rs"]
+mod site;
+mod upgrade;
+mod zone;

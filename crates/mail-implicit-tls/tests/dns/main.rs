@@ -1,0 +1,18 @@
+//! Questions to the DNS: the resolvers, and the lookup of a host with its TLSA records.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[cfg(all(feature = "dns", feature = "hickory"))]
+mod aliases;
+mod host;
+mod host_alias;
+#[cfg(all(feature = "dns", feature = "hickory"))]
+mod name_server;
+#[cfg(all(feature = "dns", feature = "hickory"))]
+mod resolver;
+mod table;

@@ -1,0 +1,12 @@
+//! The command against servers on loopback.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod arguments;
+mod autoconfig;
+mod latches;
+mod name_server;
+mod shown;
+mod srv;
+mod web;
+mod world;
