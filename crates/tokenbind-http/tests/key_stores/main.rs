@@ -16,7 +16,6 @@ mod keys;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fs,
-    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::Command,
 };
