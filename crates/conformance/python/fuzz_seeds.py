@@ -292,3 +292,52 @@ for case in json.loads((MAIL / "vectors/autoconfig.json").read_text())["cases"]:
     data = case["file"].encode()
     if len(data) <= MOST_BYTES:
         write("mail_autoconfig", case["name"], data)
+
+# oracle::autoconfig_fetch reads an octet for the place (1), the address that is sent (2) and long bodies (4), and
+# responses with 0xff between: a status, fields, an empty line, and the body.
+FILE = (
+    '<clientConfig version="1.1"><emailProvider id="example.org"><incomingServer type="imap"><hostname>imap.example.org'
+    "</hostname><port>993</port><socketType>SSL</socketType></incomingServer></emailProvider></clientConfig>"
+)
+
+
+def redirect(location, status=302):
+    return f"{status}\nLocation: {location}\n\n"
+
+
+FOUND = f"200\nContent-Length: {len(FILE)}\n\n{FILE}"
+FETCHES = {
+    "file": (0, [FOUND]),
+    "file-with-address": (2, [FOUND]),
+    "file-of-well-known": (1, [FOUND]),
+    "not-found": (0, ["404\n\n"]),
+    "gone": (1, ["410\n\n"]),
+    "busy": (0, ["503\n\n"]),
+    "encoded": (0, [f"200\nContent-Encoding: gzip\n\n{FILE}"]),
+    "identity": (0, [f"200\nContent-Encoding: Identity \n\n{FILE}"]),
+    "announced-at-the-limit": (0, [f"200\nContent-Length: 65536\n\n{FILE}"]),
+    "announced-beyond-the-limit": (0, [f"200\nContent-Length: 65537\n\n{FILE}"]),
+    "length-that-is-no-number": (0, [f"200\nContent-Length: many\n\n{FILE}"]),
+    "long-body": (4, ["200\n\n" + " " * 70]),
+    "body-within-the-limit": (4, ["200\n\n" + " " * 60]),
+    "no-file": (0, ["200\n\n<!DOCTYPE html><html/>"]),
+    "redirect-to-a-host": (0, [redirect("https://www.example.org/a?b=c#d"), FOUND]),
+    "redirect-to-the-port": (0, [redirect("https://example.org:443/", 301), FOUND]),
+    "redirect-relative": (0, [redirect("../x y", 307), FOUND]),
+    "redirect-with-scheme-only": (0, [redirect("https:other.xml", 308), FOUND]),
+    "redirect-with-backslash": (0, [redirect("\\\\www.example.org\\a", 303), FOUND]),
+    "redirect-twice": (1, [redirect("/a"), redirect("/b"), FOUND]),
+    "redirect-three-times": (1, [redirect("/a"), redirect("/b"), redirect("/c"), FOUND]),
+    "redirect-to-http": (0, [redirect("http://www.example.org/")]),
+    "redirect-to-another-host": (0, [redirect("https://example.org.evil.example/")]),
+    "redirect-to-a-suffix": (0, [redirect("https://notexample.org/")]),
+    "redirect-to-an-address": (0, [redirect("https://[2001:db8::1]/")]),
+    "redirect-to-another-port": (0, [redirect("https://example.org:8443/")]),
+    "redirect-with-credentials": (0, [redirect("https://alice:secret@example.org/")]),
+    "redirect-with-u-labels": (0, [redirect("https://b\u00fccher\u3002example.org/\u00fc")]),
+    "redirect-without-location": (0, ["302\n\n"]),
+    "redirect-with-two-locations": (0, ["302\nLocation: /a\nlocation: /b\n\n"]),
+}
+for name, (choice, responses) in FETCHES.items():
+    data = b"\xff".join(response.encode() for response in responses)
+    write("mail_autoconfig_fetch", name, bytes([choice]) + data)

@@ -9,6 +9,7 @@ mod handshake;
 mod imap;
 #[cfg(any(feature = "async-imap", feature = "lettre"))]
 mod library;
+mod pool;
 mod prepared;
 pub(crate) mod race;
 #[cfg(feature = "lettre")]
@@ -27,5 +28,6 @@ pub use self::{
     connection::Connection,
     connector::Connector,
     deadline::DEADLINE,
+    pool::MAX_RESUMED_SERVERS,
     stream::{Closed, Ending, Stream},
 };

@@ -4,10 +4,15 @@
 //! [`Dialogue`] does no I/O. The caller asks for [`Dialogue::demand`] and does what it demands, hands over what the
 //! server sends with [`Dialogue::receive`], and says when TLS is established.
 
+mod capabilities;
+mod imap;
 pub(crate) mod lines;
+mod pop;
+mod smtp;
 
 use std::{collections::VecDeque, fmt};
 
+pub use self::capabilities::Capabilities;
 use self::lines::Lines;
 use crate::service::{Protocol, Security, Service};
 
@@ -89,71 +94,6 @@ pub struct Greeting {
     pub encrypted: bool,
     /// The lines, without line ends. They are the peer's octets: escape them before they are shown.
     pub lines: Vec<String>,
-}
-
-/// The capabilities of a server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Capabilities {
-    protocol: Option<Protocol>,
-    items: Vec<String>,
-}
-
-impl Capabilities {
-    /// Returns the capabilities: words of IMAP's `CAPABILITY`, lines of POP's `CAPA` or of SMTP's reply to `EHLO`.
-    #[must_use]
-    pub fn items(&self) -> &[String] {
-        &self.items
-    }
-
-    /// Returns the arguments of a capability, or `None` if it is not advertised. Case does not count.
-    #[must_use]
-    pub fn arguments(&self, name: &str) -> Option<&str> {
-        self.items.iter().find_map(|item| {
-            let (word, arguments) = item.split_once(' ').unwrap_or((item, ""));
-            word.eq_ignore_ascii_case(name).then_some(arguments)
-        })
-    }
-
-    /// Returns `true` if the server advertises that it can be upgraded to TLS.
-    #[must_use]
-    pub fn has_starttls(&self) -> bool {
-        let name = match self.protocol {
-            Some(Protocol::Pop) => "STLS",
-            _ => "STARTTLS",
-        };
-        self.arguments(name).is_some()
-    }
-
-    /// Returns the SASL mechanisms, in upper case and in the server's order.
-    #[must_use]
-    pub fn mechanisms(&self) -> Vec<String> {
-        match self.protocol {
-            Some(Protocol::Imap) => {
-                let prefixed = self.items.iter().filter_map(|item| {
-                    let (prefix, mechanism) = item.split_at_checked("AUTH=".len())?;
-                    prefix
-                        .eq_ignore_ascii_case("AUTH=")
-                        .then(|| mechanism.to_ascii_uppercase())
-                });
-                prefixed.collect()
-            }
-            Some(Protocol::Pop) => words(self.arguments("SASL")),
-            Some(Protocol::Submission) | None => words(self.arguments("AUTH")),
-        }
-    }
-
-    /// Returns `true` if the server forbids a password on this connection: `LOGINDISABLED` of IMAP.
-    #[must_use]
-    pub fn is_login_disabled(&self) -> bool {
-        self.protocol == Some(Protocol::Imap) && self.arguments("LOGINDISABLED").is_some()
-    }
-}
-
-fn words(text: Option<&str>) -> Vec<String> {
-    text.unwrap_or_default()
-        .split_ascii_whitespace()
-        .map(str::to_ascii_uppercase)
-        .collect()
 }
 
 /// A reply by which a dialogue ends.
@@ -371,149 +311,6 @@ impl Dialogue {
         }
     }
 
-    fn imap(&mut self, line: String) -> Result<(), DialogueError> {
-        let (tag, rest) = line.split_once(' ').ok_or(DialogueError::Unexpected)?;
-        if self.step == Step::Greeting {
-            if tag != "*" {
-                return Err(DialogueError::Unexpected);
-            }
-            return match first_word(rest).as_str() {
-                "OK" => self.imap_greeting(line, false),
-                "PREAUTH" if !self.encrypted => Err(DialogueError::PreauthInClear),
-                "PREAUTH" => self.imap_greeting(line, true),
-                "BYE" => Err(DialogueError::Refused),
-                _ => Err(DialogueError::Unexpected),
-            };
-        }
-        if tag == "*" {
-            match first_word(rest).as_str() {
-                "BYE" => return Err(DialogueError::Refused),
-                "PREAUTH" => return Err(DialogueError::Unexpected),
-                "CAPABILITY" if self.step == Step::Capabilities => self.lines.push(line),
-                // Other responses are permitted at any time (RFC 3501 section 7), also one with a literal, which
-                // no server needs before login: it would desynchronize the lines.
-                _ if line.ends_with('}') => return Err(DialogueError::Unexpected),
-                _ => {}
-            }
-            return Ok(());
-        }
-        let expected = if self.encrypted { TLS_TAG } else { CLEAR_TAG };
-        if tag != expected {
-            return Err(DialogueError::Unexpected);
-        }
-        let status = first_word(rest);
-        match (self.step, status.as_str()) {
-            (Step::Capabilities, "OK") => {
-                let words = self
-                    .lines
-                    .last()
-                    .map(|line| line.split_ascii_whitespace().skip(2));
-                let items = words.map(|words| words.map(str::to_owned).collect());
-                self.capabilities(items.ok_or(DialogueError::Unexpected)?)
-            }
-            (Step::Upgrade, "OK") => self.begin_tls(),
-            (Step::Upgrade, "NO" | "BAD") => Err(DialogueError::StartTlsRefused),
-            _ => Err(DialogueError::Unexpected),
-        }
-    }
-
-    fn imap_greeting(&mut self, line: String, authenticated: bool) -> Result<(), DialogueError> {
-        let code = capability_code(&line);
-        self.greeting = Some(Greeting {
-            authenticated,
-            encrypted: self.encrypted,
-            lines: vec![line],
-        });
-        match code {
-            Some(items) => self.capabilities(items),
-            None => self.ask_capabilities(),
-        }
-    }
-
-    fn pop(&mut self, line: String) -> Result<(), DialogueError> {
-        let positive = has_prefix(&line, "+OK");
-        let negative = has_prefix(&line, "-ERR");
-        match self.step {
-            Step::Greeting if positive => {
-                self.greeting = Some(Greeting {
-                    authenticated: false,
-                    encrypted: self.encrypted,
-                    lines: vec![line],
-                });
-                self.ask_capabilities()
-            }
-            Step::Greeting if negative => Err(DialogueError::Refused),
-            Step::Upgrade if positive => self.begin_tls(),
-            Step::Upgrade if negative => Err(DialogueError::StartTlsRefused),
-            Step::Capabilities if self.lines.is_empty() && positive => {
-                self.lines.push(line);
-                Ok(())
-            }
-            // RFC 2449 section 5: a server without CAPA answers -ERR, and says nothing about its capabilities.
-            Step::Capabilities if self.lines.is_empty() && negative => {
-                self.capabilities(Vec::new())
-            }
-            Step::Capabilities if !self.lines.is_empty() => {
-                if line == "." {
-                    let items = self.lines.drain(..).skip(1).collect();
-                    return self.capabilities(items);
-                }
-                let line = line.strip_prefix('.').map_or(line.clone(), str::to_owned);
-                self.lines.push(line);
-                Ok(())
-            }
-            _ => Err(DialogueError::Unexpected),
-        }
-    }
-
-    fn smtp(&mut self, line: String) -> Result<(), DialogueError> {
-        let code = line
-            .get(..3)
-            .filter(|code| code.bytes().all(|octet| octet.is_ascii_digit()));
-        let code: u16 = code
-            .and_then(|code| code.parse().ok())
-            .ok_or(DialogueError::Unexpected)?;
-        let is_last = match line.as_bytes().get(3) {
-            None | Some(b' ') => true,
-            Some(b'-') => false,
-            Some(_) => return Err(DialogueError::Unexpected),
-        };
-        if self
-            .lines
-            .first()
-            .is_some_and(|first| first.get(..3) != line.get(..3))
-        {
-            return Err(DialogueError::Unexpected);
-        }
-        self.lines.push(line);
-        if !is_last {
-            return Ok(());
-        }
-        let lines = std::mem::take(&mut self.lines);
-        match (self.step, code) {
-            (Step::Greeting, 220) => {
-                self.greeting = Some(Greeting {
-                    authenticated: false,
-                    encrypted: self.encrypted,
-                    lines,
-                });
-                self.ask_capabilities()
-            }
-            (Step::Capabilities, 250) => {
-                let items = lines
-                    .iter()
-                    .skip(1)
-                    .filter_map(|line| line.get(4..))
-                    .map(str::to_owned);
-                self.capabilities(items.collect())
-            }
-            (Step::Upgrade, 220) => self.begin_tls(),
-            (Step::Upgrade, 400..=599) => Err(DialogueError::StartTlsRefused),
-            (Step::Greeting | Step::Capabilities, 400..=599) => Err(DialogueError::Refused),
-            _ => Err(DialogueError::Unexpected),
-        }
-    }
-
     fn ask_capabilities(&mut self) -> Result<(), DialogueError> {
         self.lines.clear();
         self.step = Step::Capabilities;
@@ -536,10 +333,7 @@ impl Dialogue {
     }
 
     fn capabilities(&mut self, items: Vec<String>) -> Result<(), DialogueError> {
-        let capabilities = Capabilities {
-            protocol: Some(self.protocol),
-            items,
-        };
+        let capabilities = Capabilities::new(self.protocol, items);
         if self.security == Security::StartTls && !self.encrypted {
             if !capabilities.has_starttls() {
                 return Err(DialogueError::NoStartTls);
@@ -571,26 +365,4 @@ impl Dialogue {
         self.step = Step::Handshake;
         Ok(())
     }
-}
-
-fn first_word(text: &str) -> String {
-    text.split(' ')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_uppercase()
-}
-
-/// Returns `true` if a reply of POP begins with this indicator.
-fn has_prefix(line: &str, indicator: &str) -> bool {
-    line.strip_prefix(indicator)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-}
-
-/// Returns the words of `[CAPABILITY ...]` in a status response.
-fn capability_code(line: &str) -> Option<Vec<String>> {
-    let code = line.splitn(3, ' ').nth(2)?.strip_prefix('[')?;
-    let (code, _) = code.split_once(']')?;
-    let mut words = code.split_ascii_whitespace();
-    let is_capability = words.next()?.eq_ignore_ascii_case("CAPABILITY");
-    is_capability.then(|| words.map(str::to_owned).collect())
 }

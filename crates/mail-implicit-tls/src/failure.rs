@@ -66,7 +66,7 @@ pub enum TlsFailure {
     Closed,
     /// The server's answer is not TLS.
     NotTls,
-    /// The server broke the rules of the handshake.
+    /// The server broke the rules of the handshake, or octets of it arrived changed.
     Protocol,
     /// The local configuration of TLS cannot be used.
     Configuration,
@@ -218,15 +218,57 @@ impl Failure {
     }
 }
 
+impl TlsFailure {
+    /// Returns `true` for a failure of servers that lack TLS, or a version or algorithm of it.
+    const fn is_negotiation(self) -> bool {
+        /// `handshake_failure`
+        const HANDSHAKE_FAILURE: u8 = 40;
+        /// `protocol_version`
+        const PROTOCOL_VERSION: u8 = 70;
+        /// `insufficient_security`
+        const INSUFFICIENT_SECURITY: u8 = 71;
+        /// `internal_error`, of servers without a certificate too.
+        const INTERNAL_ERROR: u8 = 80;
+        /// `user_canceled`
+        const USER_CANCELED: u8 = 90;
+        /// `missing_extension`
+        const MISSING_EXTENSION: u8 = 109;
+        /// `unsupported_extension`
+        const UNSUPPORTED_EXTENSION: u8 = 110;
+        /// `no_application_protocol`
+        const NO_APPLICATION_PROTOCOL: u8 = 120;
+
+        match self {
+            Self::Version | Self::Incompatible | Self::Closed | Self::NotTls => true,
+            Self::Alert(alert) => matches!(
+                alert,
+                HANDSHAKE_FAILURE
+                    | PROTOCOL_VERSION
+                    | INSUFFICIENT_SECURITY
+                    | INTERNAL_ERROR
+                    | USER_CANCELED
+                    | MISSING_EXTENSION
+                    | UNSUPPORTED_EXTENSION
+                    | NO_APPLICATION_PROTOCOL
+            ),
+            // A fault of this side says nothing about the server.
+            Self::Protocol | Self::Configuration => false,
+        }
+    }
+}
+
 impl Cause {
-    /// Returns `true` if TLS negotiation failed for another reason than the certificate (section 3.3).
+    /// Returns `true` if TLS negotiation failed for another reason than the certificate (section 3.3), in a way in which it
+    /// fails with a server that lacks TLS or a version or algorithm of it.
+    ///
+    /// A fault of a certificate is none, also one that the server reports by an alert, and neither are octets that no
+    /// such server sends: those after the reply to `STARTTLS` that are not TLS, and those that break the rules of a
+    /// handshake.
     #[must_use]
     pub const fn is_tls_negotiation(&self) -> bool {
         match self {
-            // A fault of this side says nothing about the server.
-            Self::Tls(TlsFailure::Configuration) => false,
+            Self::Tls(failure) => failure.is_negotiation(),
             Self::SpeaksClearText
-            | Self::Tls(_)
             | Self::Timeout(Stage::Handshake)
             | Self::Dialogue(DialogueError::NoStartTls | DialogueError::StartTlsRefused) => true,
             Self::Lookup(_)

@@ -6,7 +6,7 @@ use rustls::{
     CertificateError, ClientConnection, Error, HandshakeKind, ServerConnection, crypto::ring,
     pki_types::ServerName, server::WebPkiClientVerifier, version::TLS13,
 };
-use test_support::pki::{Authority, Certificate, Identity};
+use test_support::pki::{Authority, Certificate, Identity, copy};
 
 const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&TLS13];
 
@@ -120,6 +120,31 @@ fn issues_certificates_of_clients_and_intermediates() {
         handshake(client.unwrap(), config, "imap.example.org"),
         Ok(())
     );
+}
+
+#[test]
+fn issues_more_certificates_for_the_key_of_an_authority() {
+    let root = Authority::new("Trusted CA");
+    let one = root.intermediate("Intermediate", |_| {});
+    let other = root.intermediate_with_key("Intermediate", copy(one.key()), |_| {});
+    let again = Authority::with_key("Trusted CA", copy(root.key()), |_| {});
+    assert_ne!(one.certificate(), other.certificate());
+    assert_eq!(one.identity().public_key(), other.identity().public_key());
+    assert_eq!(root.identity().public_key(), again.identity().public_key());
+    // Either certificate of the root verifies a chain, since name and key are the same.
+    let server = Certificate::server(&["imap.example.org"]).issue(&root);
+    for authority in [&root, &again] {
+        assert_eq!(connect(authority, &server, "imap.example.org"), Ok(()));
+    }
+}
+
+#[test]
+fn gives_the_certificate_and_key_of_an_authority() {
+    let authority = Authority::new("Trusted CA");
+    let identity = authority.identity();
+    assert_eq!(identity.certificate(), authority.certificate());
+    assert_eq!(identity.pem(), authority.pem());
+    assert_eq!(identity.key_pem(), copy(authority.key()).serialize_pem());
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Invariants of `mail-implicit-tls` that hold for every input. Vectors, tests and fuzz targets call these.
 
+mod autoconfig_fetch;
 mod connection;
 mod dane;
 
 pub use self::{
+    autoconfig_fetch::autoconfig_fetch,
     connection::{client_dialogue, client_octets, server_dialogue, server_octets, srv_order},
     dane::{tlsa, tlsa_octets},
 };

@@ -1,6 +1,8 @@
 //! Connections over TLS of rustls, which begins with the connection or by STARTTLS, up to the login of the caller.
 
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
+mod recent;
+
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt,
     pin::Pin,
@@ -18,6 +20,7 @@ use rustls::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
+use self::recent::Recent;
 use crate::{
     client::{Client, ClientError, Protocol},
     connection::{Pause, Rewound, RunError},
@@ -41,7 +44,7 @@ pub struct LatchConnector {
     on_failure: OnCertificateFailure,
     dane: Option<Dane>,
     judge: Option<Arc<dyn ServerJudge>>,
-    prepared: Arc<Mutex<BTreeMap<(Account, Host), Prepared>>>,
+    prepared: Arc<Mutex<Recent<(Account, Host), Prepared>>>,
     time_limit: Duration,
 }
 
@@ -53,7 +56,7 @@ struct Prepared {
     config: Arc<ClientConfig>,
 }
 
-/// The number of hosts, each of one account, whose sessions are resumed.
+/// The number of hosts, each of one account, whose sessions are resumed: those that were connected to last.
 const MAX_PREPARED: usize = 1024;
 
 /// The default time limit for connecting, and for each later step.
@@ -143,10 +146,7 @@ impl LatchConnector {
             verifier,
             config: Arc::new(config),
         };
-        while prepared.len() >= MAX_PREPARED {
-            prepared.pop_first();
-        }
-        prepared.insert(key, new.clone());
+        prepared.insert(key, new.clone(), MAX_PREPARED);
         Ok(new)
     }
 

@@ -1,5 +1,7 @@
 //! The three protocols over TLS.
 
+use std::{future::poll_fn, pin::Pin};
+
 use super::*;
 
 #[tokio::test]
@@ -69,6 +71,20 @@ async fn rewinds_a_stream_before_its_unread_bytes() {
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
     assert_eq!((octets, &*text), (*b"c", "abdef"));
+}
+
+/// A caller may read into a buffer that has octets already: they are not taken for octets that were read.
+#[tokio::test]
+async fn reads_a_rewound_stream_behind_the_octets_of_a_buffer() {
+    let mut stream = Rewound::new(b"cd".to_vec(), &b"ef"[..]);
+    let mut space = [0; 8];
+    let mut buffer = tokio::io::ReadBuf::new(&mut space);
+    buffer.put_slice(b"ab");
+    for expected in ["abcd", "abcdef", "abcdef"] {
+        let read = poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer));
+        read.await.unwrap();
+        assert_eq!(str::from_utf8(buffer.filled()), Ok(expected));
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,6 @@
 //! The connector: lookup, TCP, TLS and the dialogue before login, within one deadline (sections 3 and 4).
 
-use std::{
-    collections::HashMap,
-    fmt, io,
-    net::IpAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::HashMap, fmt, io, net::IpAddr, sync::Arc, time::Duration};
 
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
 use tokio::{
@@ -19,7 +13,8 @@ use super::{
     deadline::{DEADLINE, Progress, after},
     fallback::{clear_text_sibling, permits_clear_text},
     handshake::handshake,
-    prepared::{OnRequest, Prepared, ServerKey, alpn},
+    pool::Pool,
+    prepared::{OnRequest, Prepared, alpn},
     race,
     stream::{Sniffed, Stream},
     system_resolver::SystemResolver,
@@ -39,7 +34,8 @@ use crate::{
 
 /// Opens connections to the servers of accounts.
 ///
-/// Keep one as long as the application runs: sessions of TLS are resumed within it, each account's apart.
+/// Keep one as long as the application runs: sessions of TLS are resumed within it, each account's apart, those of the
+/// [`MAX_RESUMED_SERVERS`](super::MAX_RESUMED_SERVERS) servers that were connected to last.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -76,7 +72,7 @@ pub struct Connector {
     offers_alpn: bool,
     needs_authentication: bool,
     certificates: HashMap<(AccountId, Host), Arc<CertifiedKey>>,
-    prepared: Mutex<HashMap<ServerKey, Arc<Prepared>>>,
+    prepared: Pool,
 }
 
 impl fmt::Debug for Connector {
@@ -102,7 +98,7 @@ impl Connector {
             offers_alpn: false,
             needs_authentication: true,
             certificates: HashMap::new(),
-            prepared: Mutex::default(),
+            prepared: Pool::default(),
         }
     }
 
@@ -117,7 +113,7 @@ impl Connector {
     #[must_use]
     pub fn with_dane_rules(mut self, rules: DaneRules) -> Self {
         self.dane = rules;
-        self.prepared = Mutex::default();
+        self.prepared = Pool::default();
         self
     }
 
@@ -140,7 +136,7 @@ impl Connector {
     #[must_use]
     pub fn offer_alpn(mut self) -> Self {
         self.offers_alpn = true;
-        self.prepared = Mutex::default();
+        self.prepared = Pool::default();
         self
     }
 
@@ -161,7 +157,7 @@ impl Connector {
         key: Arc<CertifiedKey>,
     ) -> Self {
         self.certificates.insert((account, host), key);
-        self.prepared = Mutex::default();
+        self.prepared = Pool::default();
         self
     }
 
@@ -379,53 +375,39 @@ impl Connector {
         Ok((addresses, host.tlsa.in_order()))
     }
 
-    /// Returns the verifier and configuration of a server, the same ones until the account or the TLSA records change.
-    /// Connections that are open keep theirs.
+    /// Returns the verifier and configuration of a server, the same ones until the account or the TLSA records change, or
+    /// [`MAX_RESUMED_SERVERS`](super::MAX_RESUMED_SERVERS) others were connected to. Connections that are open keep theirs.
     fn prepare(
         &self,
         account: &Account,
         server: &Server,
         tlsa: TlsaRecords,
     ) -> Result<Arc<Prepared>, Cause> {
-        let key = (
-            account.id().clone(),
-            server.service,
-            server.host.clone(),
-            server.port,
-        );
-        let mut prepared = self.prepared.lock().unwrap_or_else(|it| it.into_inner());
-        if let Some(known) = prepared.get(&key)
-            && known.account == *account
-            && known.server == *server
-            && known.tlsa == tlsa
-        {
-            return Ok(known.clone());
-        }
-        let verifier = ServerVerifier::new(account, server, self.trust.clone(), &self.provider);
-        let judge = TlsaJudge::new(tlsa.clone(), self.dane);
-        let verifier = Arc::new(verifier.with_dane(Arc::new(judge)));
-        let mut config = client_config(self.provider.clone(), verifier.clone())
-            .map_err(|_| Cause::Tls(TlsFailure::Configuration))?;
-        if let Some(key) = self
-            .certificates
-            .get(&(account.id().clone(), server.host.clone()))
-        {
-            config.client_auth_cert_resolver = Arc::new(OnRequest(key.clone()));
-        }
-        if self.offers_alpn {
-            config.alpn_protocols = alpn(server.service.protocol)
-                .map(<[u8]>::to_vec)
-                .into_iter()
-                .collect();
-        }
-        let new = Arc::new(Prepared {
-            account: account.clone(),
-            server: server.clone(),
-            tlsa,
-            verifier,
-            config: Arc::new(config),
-        });
-        prepared.insert(key, new.clone());
-        Ok(new)
+        self.prepared.get_or_make(account, server, tlsa, |tlsa| {
+            let verifier = ServerVerifier::new(account, server, self.trust.clone(), &self.provider);
+            let judge = TlsaJudge::new(tlsa.clone(), self.dane);
+            let verifier = Arc::new(verifier.with_dane(Arc::new(judge)));
+            let mut config = client_config(self.provider.clone(), verifier.clone())
+                .map_err(|_| Cause::Tls(TlsFailure::Configuration))?;
+            if let Some(key) = self
+                .certificates
+                .get(&(account.id().clone(), server.host.clone()))
+            {
+                config.client_auth_cert_resolver = Arc::new(OnRequest(key.clone()));
+            }
+            if self.offers_alpn {
+                config.alpn_protocols = alpn(server.service.protocol)
+                    .map(<[u8]>::to_vec)
+                    .into_iter()
+                    .collect();
+            }
+            Ok(Prepared {
+                account: account.clone(),
+                server: server.clone(),
+                tlsa,
+                verifier,
+                config: Arc::new(config),
+            })
+        })
     }
 }

@@ -31,9 +31,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        account::{AccountId, AccountSetup, Host, LowPrivacy},
-        dialogue::DialogueError,
-        failure::{Stage, TlsFailure},
+        account::{AccountId, AccountSetup, Host, LowPrivacy, Profile},
+        dns::LookupFailure,
+        failure::Stage,
         verdict::Verdict,
     };
 
@@ -64,52 +64,96 @@ mod tests {
         }
     }
 
-    #[test]
-    fn permits_clear_text_after_failures_of_tls_only() {
-        let of = server;
-        let server = of(Service::IMAPS);
-        let account = |low: Option<LowPrivacy>| {
-            let setup = AccountSetup::new(AccountId::try_new("alice").unwrap());
-            let setup = match low {
-                Some(low) => setup.low(low),
-                None => setup,
-            };
-            setup.server(server.clone()).build().unwrap()
+    /// Returns each failure, and `true` if it permits clear text where the account does: section 3.3.
+    fn failures() -> Vec<(Cause, bool)> {
+        use crate::{
+            dialogue::DialogueError as Dialogue,
+            dns::host::HostFailure::{Address, NoAddress, Tlsa},
+            failure::TlsFailure as Tls,
         };
-        let high = account(None);
-        let low = |clear_text_fallback| {
-            account(Some(LowPrivacy {
-                ignore_certificate: true,
-                clear_text_fallback,
-            }))
-        };
-        let refused = Verdict::default();
-        for (cause, expected) in [
+
+        let mut failures = vec![
+            // The server lacks TLS.
             (Cause::SpeaksClearText, true),
-            (Cause::Tls(TlsFailure::Version), true),
-            (Cause::Tls(TlsFailure::Closed), true),
-            (Cause::Tls(TlsFailure::Configuration), false),
+            (Cause::Dialogue(Dialogue::NoStartTls), true),
+            (Cause::Dialogue(Dialogue::StartTlsRefused), true),
+            (Cause::Tls(Tls::NotTls), true),
+            (Cause::Tls(Tls::Closed), true),
             (Cause::Timeout(Stage::Handshake), true),
-            (Cause::Dialogue(DialogueError::NoStartTls), true),
-            (Cause::Dialogue(DialogueError::StartTlsRefused), true),
-            (Cause::NotVerified(refused.into()), false),
-            (Cause::Dialogue(DialogueError::Injected), false),
-            (Cause::Dialogue(DialogueError::PreauthInClear), false),
-            (Cause::Dialogue(DialogueError::Refused), false),
-            (Cause::Dialogue(DialogueError::Closed), false),
+            // It lacks a version or algorithm.
+            (Cause::Tls(Tls::Version), true),
+            (Cause::Tls(Tls::Incompatible), true),
+            // Octets of an attacker.
+            (Cause::Dialogue(Dialogue::Injected), false),
+            (Cause::Tls(Tls::Protocol), false),
+            (Cause::Dialogue(Dialogue::PreauthInClear), false),
+            (Cause::Dialogue(Dialogue::Unexpected), false),
+            (Cause::Dialogue(Dialogue::Octet), false),
+            (Cause::Dialogue(Dialogue::TooLong), false),
+            // The certificate.
+            (Cause::NotVerified(Verdict::default().into()), false),
+            // The local side.
+            (Cause::Tls(Tls::Configuration), false),
+            (Cause::ClearText, false),
+            // Nothing about TLS.
+            (Cause::Dialogue(Dialogue::Refused), false),
+            (Cause::Dialogue(Dialogue::NoAuthentication), false),
+            (Cause::Dialogue(Dialogue::Closed), false),
             (Cause::Timeout(Stage::Lookup), false),
             (Cause::Timeout(Stage::Connect), false),
             (Cause::Timeout(Stage::Greeting), false),
             (Cause::Connect(io::ErrorKind::ConnectionRefused), false),
-            (Cause::ClearText, false),
-        ] {
-            let permits = |account: &Account| permits_clear_text(account, &server, &cause);
-            assert_eq!(permits(&low(true)), expected, "{cause:?}");
-            assert!(!permits(&low(false)), "{cause:?}");
-            // A connection in clear text is not repeated.
-            let clear = of(Service::IMAP_CLEAR);
-            assert!(!permits_clear_text(&low(true), &clear, &cause));
-            assert!(!permits(&high), "{cause:?}");
+            (Cause::Connect(io::ErrorKind::ConnectionReset), false),
+            (Cause::Lookup(NoAddress), false),
+            (Cause::Lookup(Address(LookupFailure::Bogus)), false),
+            (Cause::Lookup(Tlsa(LookupFailure::Timeout)), false),
+        ];
+        // Of all alerts, those by which a server states that it has no TLS in common with the client, or none that works.
+        let stated = [40, 70, 71, 80, 90, 109, 110, 120];
+        failures.extend((0..=u8::MAX).map(|alert| {
+            let cause = Cause::Tls(Tls::Alert(alert));
+            (cause, stated.contains(&alert))
+        }));
+        failures
+    }
+
+    #[test]
+    fn permits_clear_text_after_failures_of_tls_only() {
+        let starttls = [Service::IMAP_STARTTLS, Service::POP3_STARTTLS];
+        let services = [Service::IMAPS, Service::SUBMISSIONS].into_iter();
+        for server in services.chain(starttls).map(server) {
+            let setup = || {
+                let id = AccountId::try_new("alice").unwrap();
+                AccountSetup::new(id).server(server.clone())
+            };
+            let low = |ignore_certificate, clear_text_fallback| {
+                setup().low(LowPrivacy {
+                    ignore_certificate,
+                    clear_text_fallback,
+                })
+            };
+            let levels = [
+                (setup(), false),
+                (setup().profile(Profile::Rfc8314), false),
+                (low(false, false), false),
+                (low(true, false), false),
+                (low(false, true), true),
+                (low(true, true), true),
+            ];
+            for (level, (setup, may)) in levels.into_iter().enumerate() {
+                let account = setup.build().unwrap();
+                for (cause, is_tls) in failures() {
+                    let permitted = permits_clear_text(&account, &server, &cause);
+                    assert_eq!(
+                        permitted,
+                        may && is_tls,
+                        "{server}, level {level}: {cause:?}"
+                    );
+                    // A connection in clear text is not repeated.
+                    let clear = self::server(Service::IMAP_CLEAR);
+                    assert!(!permits_clear_text(&account, &clear, &cause), "{cause:?}");
+                }
+            }
         }
     }
 }

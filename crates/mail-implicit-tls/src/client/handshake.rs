@@ -10,6 +10,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{prepared::Prepared, stream::Stream};
 use crate::{
+    dialogue::DialogueError,
     dns::host::TlsaRecords,
     failure::{Cause, TlsFailure},
     service::Security,
@@ -33,12 +34,28 @@ pub(super) async fn handshake(
     let name = name.ok_or(Cause::Tls(TlsFailure::Configuration))?;
     let connector = TlsConnector::from(prepared.config.clone());
     let is_implicit = prepared.server.service.security == Security::Implicit;
+    let tcp = match is_implicit {
+        true => tcp,
+        false => tcp.upgraded(),
+    };
     let encrypted = match connector.connect(name, tcp).into_fallible().await {
         Ok(encrypted) => encrypted,
+        // newman-3-3-5: octets that an attacker put there are no failure of the negotiation.
+        Err((_, tcp)) if tcp.is_injected() => {
+            return Err(Cause::Dialogue(DialogueError::Injected));
+        }
         Err((_, tcp)) if is_implicit && tcp.speaks_clear_text() => {
             return Err(Cause::SpeaksClearText);
         }
-        Err((error, _)) => return Err(handshake_cause(&error)),
+        Err((error, tcp)) => {
+            return Err(match handshake_cause(&error) {
+                // The server has TLS, and what followed its first record has not its form.
+                Cause::Tls(TlsFailure::NotTls) if tcp.begins_with_tls() => {
+                    Cause::Tls(TlsFailure::Protocol)
+                }
+                cause => cause,
+            });
+        }
     };
     // rustls does not verify a resumed session, and the certificate may have expired since.
     let (end_entity, intermediates) = encrypted
@@ -64,12 +81,24 @@ pub(crate) fn handshake_cause(error: &io::Error) -> Cause {
     if let Some(verdict) = rustls.and_then(verdict_of) {
         return Cause::NotVerified(Box::new(verdict.clone()));
     }
-    match rustls.and_then(certificate_problem) {
-        Some(problem) => Cause::NotVerified(Box::new(Verdict {
+    match (rustls, rustls.and_then(certificate_problem)) {
+        (_, Some(problem)) => Cause::NotVerified(Box::new(Verdict {
             chain: ChainVerdict::Refused(vec![problem]),
             ..Verdict::default()
         })),
-        None => Cause::Tls(tls_failure(error)),
+        (Some(rustls), None) => Cause::Tls(tls_failure(rustls)),
+        (None, None) => broken(error.kind()),
+    }
+}
+
+/// Returns the cause for a connection that ended during the handshake. A server that lacks TLS closes it.
+const fn broken(kind: io::ErrorKind) -> Cause {
+    match kind {
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => Cause::Tls(TlsFailure::Closed),
+        kind => Cause::Connect(kind),
     }
 }
 
@@ -86,21 +115,10 @@ const fn certificate_problem(error: &rustls::Error) -> Option<ChainProblem> {
     }
 }
 
-fn tls_failure(error: &io::Error) -> TlsFailure {
+fn tls_failure(error: &rustls::Error) -> TlsFailure {
     use rustls::{Error, PeerIncompatible};
 
-    let Some(rustls) = error
-        .get_ref()
-        .and_then(|error| error.downcast_ref::<Error>())
-    else {
-        return match error.kind() {
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe => TlsFailure::Closed,
-            _ => TlsFailure::Protocol,
-        };
-    };
-    match rustls {
+    match error {
         Error::AlertReceived(AlertDescription::ProtocolVersion) => TlsFailure::Version,
         Error::AlertReceived(AlertDescription::CloseNotify) => TlsFailure::Closed,
         Error::AlertReceived(alert) => TlsFailure::Alert(u8::from(*alert)),
@@ -141,6 +159,32 @@ mod tests {
             };
             let cause = handshake_cause(&io::Error::other(error));
             assert_eq!(cause, Cause::NotVerified(Box::new(refused)));
+        }
+    }
+    /// A connection that breaks in the handshake is closed by a server without TLS, or says nothing about the server.
+    #[test]
+    fn takes_the_end_of_a_connection_for_a_server_without_tls() {
+        for (kind, expected) in [
+            (io::ErrorKind::UnexpectedEof, Cause::Tls(TlsFailure::Closed)),
+            (
+                io::ErrorKind::ConnectionReset,
+                Cause::Tls(TlsFailure::Closed),
+            ),
+            (
+                io::ErrorKind::ConnectionAborted,
+                Cause::Tls(TlsFailure::Closed),
+            ),
+            (io::ErrorKind::BrokenPipe, Cause::Tls(TlsFailure::Closed)),
+            (
+                io::ErrorKind::TimedOut,
+                Cause::Connect(io::ErrorKind::TimedOut),
+            ),
+            (
+                io::ErrorKind::HostUnreachable,
+                Cause::Connect(io::ErrorKind::HostUnreachable),
+            ),
+        ] {
+            assert_eq!(handshake_cause(&kind.into()), expected);
         }
     }
 }

@@ -5,14 +5,11 @@ use std::sync::Arc;
 use rustls::{ClientConfig, client::ResolvesClientCert, sign::CertifiedKey};
 
 use crate::{
-    account::{Account, AccountId, Host, Server},
+    account::{Account, Server},
     dns::host::TlsaRecords,
-    service::{Protocol, Service},
+    service::Protocol,
     verifier::ServerVerifier,
 };
-
-/// An account and a server of it.
-pub(super) type ServerKey = (AccountId, Service, Host, u16);
 
 /// The verifier and the configuration of one server of one account, for connections with the same TLSA records.
 pub(super) struct Prepared {
@@ -21,6 +18,13 @@ pub(super) struct Prepared {
     pub(super) tlsa: TlsaRecords,
     pub(super) verifier: Arc<ServerVerifier>,
     pub(super) config: Arc<ClientConfig>,
+}
+
+impl Prepared {
+    /// Returns `true` if connections to this server with these records have this configuration.
+    pub(super) fn is_for(&self, account: &Account, server: &Server, tlsa: &TlsaRecords) -> bool {
+        self.account == *account && self.server == *server && self.tlsa == *tlsa
+    }
 }
 
 /// Returns the application protocol of a protocol (RFC 7301, registry of ALPN). Submission has none.

@@ -24,6 +24,8 @@ const SNIFFED_BYTES: usize = 5;
 pub(super) struct Sniffed {
     tcp: TcpStream,
     first: Vec<u8>,
+    /// `true` if the server announced TLS in clear text, so that other octets are an attacker's.
+    is_upgraded: bool,
 }
 
 impl Sniffed {
@@ -31,6 +33,29 @@ impl Sniffed {
         Self {
             tcp,
             first: Vec::new(),
+            is_upgraded: false,
+        }
+    }
+
+    /// Returns the stream after the reply to `STARTTLS`. The first octet that is not TLS is an error.
+    pub(super) fn upgraded(self) -> Self {
+        Self {
+            is_upgraded: true,
+            ..Self::new(self.tcp)
+        }
+    }
+
+    /// Returns `true` if the first octets are not TLS though the server announced it.
+    pub(super) fn is_injected(&self) -> bool {
+        self.is_upgraded && !self.begins_with_tls()
+    }
+
+    /// Returns `true` if the first octets can be the beginning of a record of TLS (RFC 8446 section 5.1).
+    pub(super) fn begins_with_tls(&self) -> bool {
+        match self.first.as_slice() {
+            [] => true,
+            [content] => is_content_type(*content),
+            [content, major, ..] => is_content_type(*content) && *major == 3,
         }
     }
 
@@ -60,6 +85,9 @@ impl AsyncRead for Sniffed {
             let new = buf.filled().get(filled..).unwrap_or_default();
             let new = new.iter().take(wanted).copied().collect::<Vec<_>>();
             self.first.extend(new);
+            if self.is_injected() {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -81,6 +109,11 @@ impl AsyncWrite for Sniffed {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
+}
+
+/// Returns `true` for `change_cipher_spec`, `alert`, `handshake`, `application_data` and `heartbeat`.
+const fn is_content_type(octet: u8) -> bool {
+    matches!(octet, 20..=24)
 }
 
 /// The end of a connection, as the server made it.
@@ -304,5 +337,38 @@ impl AsyncWrite for Stream {
             Inner::Clear(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Inner::Tls(stream) => Pin::new(&mut stream.0).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, net::Ipv4Addr};
+
+    use tokio::{io::AsyncWriteExt, net::TcpListener};
+
+    use super::*;
+
+    /// A caller may read into a buffer that has octets already: they are not the server's first ones.
+    #[tokio::test]
+    async fn keeps_the_first_octets_that_are_read_behind_those_of_a_buffer() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (mut far, _) = listener.accept().await.unwrap();
+        let mut stream = Sniffed::new(near.unwrap()).upgraded();
+        let mut space = [0; 100];
+        let mut buffer = ReadBuf::new(&mut space);
+        buffer.put_slice(b"* OK earlier");
+        for (sent, first) in [
+            (&b"\x16\x03"[..], &b"\x16\x03"[..]),
+            (b"\x03\x00\x7afg", b"\x16\x03\x03\x00\x7a"),
+            (b"* OK", b"\x16\x03\x03\x00\x7a"),
+        ] {
+            far.write_all(sent).await.unwrap();
+            let read = poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer));
+            read.await.unwrap();
+            assert_eq!(stream.first, first);
+            assert!(buffer.filled().ends_with(sent));
+        }
+        assert!(!stream.is_injected() && !stream.speaks_clear_text());
     }
 }

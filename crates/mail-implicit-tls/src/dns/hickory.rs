@@ -3,6 +3,9 @@
 //! hickory 0.26 reports some secure answers as bogus: those that aliases or DNAME lead to, and those from wildcards
 //! in zones with NSEC. The resolver follows aliases itself, one question for each, which mends the first kind; the
 //! others stay failures. An answer is never more secure than it is, and a failure is never a denial.
+//!
+//! hickory remembers that a signature is valid for the TTL of its records, up to a day, and does not look at its
+//! expiration again.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -3,6 +3,8 @@
 //!
 //! The validator of `domain` is marked unstable by its authors, so none of its types is in this module's interface.
 
+mod validation;
+
 use std::{
     fmt, io,
     net::{IpAddr, SocketAddr},
@@ -18,7 +20,7 @@ use domain::{
         rdata::UnknownRecordData,
         wire::ParseError,
     },
-    dnssec::validator::{anchor, context},
+    dnssec::validator::{anchor, context::ValidationState},
     net::client::{
         dgram_stream, multi_stream,
         protocol::{TcpConnect, UdpConnect},
@@ -29,6 +31,7 @@ use domain::{
 };
 use tokio::time::timeout;
 
+use self::validation::{Validation, now};
 use super::{
     ANSWER_TIMEOUT, Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES,
     MAX_RECORDS, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa, anchors::TrustAnchors,
@@ -76,8 +79,7 @@ impl std::error::Error for ResolverError {}
 ///
 /// The server that it asks needs not validate and needs not be trusted. It must support DNSSEC records and recursion.
 pub struct ValidatingResolver {
-    upstream: Upstream,
-    context: context::ValidationContext<Upstream>,
+    validation: Validation,
     timeout: Duration,
 }
 
@@ -91,11 +93,8 @@ impl ValidatingResolver {
     /// Returns a resolver that asks this server. It must be called within a tokio runtime.
     #[must_use]
     pub fn new(server: SocketAddr, anchors: &TrustAnchors) -> Self {
-        let upstream = connect(server);
-        let context = context::ValidationContext::new(trust(anchors), upstream.clone());
         Self {
-            upstream,
-            context,
+            validation: Validation::new(anchors, connect(server)),
             timeout: ANSWER_TIMEOUT,
         }
     }
@@ -121,7 +120,7 @@ impl ValidatingResolver {
 
     async fn answer(&self, question: &Question) -> Result<Answer, LookupFailure> {
         let mut message = ask(
-            &self.upstream,
+            self.validation.upstream(),
             question,
             Flags {
                 dnssec_ok: true,
@@ -129,17 +128,10 @@ impl ValidatingResolver {
             },
         )
         .await?;
-        let (state, _) = self
-            .context
-            .validate_msg::<_, Vec<u8>>(&mut message)
-            .await
-            .map_err(|_| LookupFailure::Malformed)?;
-        let dnssec = match state {
-            context::ValidationState::Secure => Dnssec::Secure,
-            context::ValidationState::Insecure | context::ValidationState::Indeterminate => {
-                Dnssec::Insecure
-            }
-            context::ValidationState::Bogus => {
+        let dnssec = match self.validation.validate(&mut message, now()).await? {
+            ValidationState::Secure => Dnssec::Secure,
+            ValidationState::Insecure | ValidationState::Indeterminate => Dnssec::Insecure,
+            ValidationState::Bogus => {
                 return Err(failure_of(&message).unwrap_or(LookupFailure::Bogus));
             }
         };

@@ -132,6 +132,7 @@ async fn hands_no_connection_to_a_library_of_another_protocol_or_state() {
     let Err(error) = connection.into_async_imap(LIMIT) else {
         panic!("PREAUTH")
     };
+    assert!(matches!(error, AdapterError::LoggedIn), "{error:?}");
     assert_eq!(error.to_string(), "greeting: OK expected but PREAUTH found");
 
     let (port, _serving) = serve(

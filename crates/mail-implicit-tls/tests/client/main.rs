@@ -15,6 +15,7 @@ mod deadline;
 mod deep_server;
 mod ending;
 mod fallback;
+mod injection;
 #[cfg(feature = "deep")]
 mod latched;
 #[cfg(all(feature = "async-imap", feature = "lettre"))]
@@ -22,6 +23,8 @@ mod libraries;
 mod lookup;
 mod no_tls;
 mod not_verified;
+mod partly_filled;
+mod resumed_servers;
 mod resumption;
 #[cfg(all(feature = "async-imap", feature = "lettre"))]
 mod scripted;
@@ -29,5 +32,6 @@ mod serving;
 mod settings;
 #[path = "../support/site.rs"]
 mod site;
+mod tlsa_validity;
 mod upgrade;
 mod zone;

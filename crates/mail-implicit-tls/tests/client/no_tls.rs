@@ -136,6 +136,7 @@ fn names_a_server_that_offers_tls_1_1_at_most() {
     }
     // Other alerts do not tell the version.
     let cause = failure_after(b"\x15\x03\x02\x00\x02\x02\x28", false).unwrap();
+    assert_eq!(cause, Cause::Tls(TlsFailure::Alert(40)));
     assert_eq!(
         cause.to_string(),
         "the server ended the TLS handshake with alert 40"

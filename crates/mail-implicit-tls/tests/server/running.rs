@@ -37,7 +37,7 @@ pub(crate) enum Refusal {
     Timeout,
     BeforeTls(CloseReason),
     Tls(Option<rustls::Error>),
-    Other(String),
+    Io(io::ErrorKind),
 }
 
 impl Refusal {
@@ -46,7 +46,8 @@ impl Refusal {
             AcceptError::Timeout => Self::Timeout,
             AcceptError::BeforeTls(reason) => Self::BeforeTls(*reason),
             AcceptError::Tls(error) => Self::Tls(tls_error(error)),
-            other => Self::Other(other.to_string()),
+            AcceptError::Io(error) => Self::Io(error.kind()),
+            other => panic!("{other}"),
         }
     }
 }

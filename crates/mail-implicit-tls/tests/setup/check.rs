@@ -9,7 +9,7 @@ use std::{
 use mail_implicit_tls::{
     dns::{DnsName, Dnssec, LookupFailure, Record, RecordKind, Srv, host::HostFailure},
     failure::{Cause, Stage},
-    privacy::PrivacyLevel,
+    privacy::{PrivacyLevel, ProtocolVersion},
     service::{Protocol, Service},
     setup::{
         Offer, SetupLookup,
@@ -58,7 +58,7 @@ async fn offers_the_first_candidate_that_is_verified() {
     assert_eq!(facts.indication.level(), Some(PrivacyLevel::High));
     assert_eq!(facts.capabilities.mechanisms(), ["PLAIN"]);
     assert!(facts.verdict.as_ref().unwrap().is_verified());
-    assert_eq!(facts.version.unwrap().to_string(), "TLSv1.3");
+    assert_eq!(facts.version, Some(ProtocolVersion::TLS1_3));
     assert!(facts.cipher_suite.is_some() && facts.group.is_some());
 }
 

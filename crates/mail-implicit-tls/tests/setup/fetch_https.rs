@@ -72,6 +72,10 @@ async fn sends_the_address_to_both_places_if_told_to() {
         .tell_address();
     let error = fetcher.fetch(&user()).await.unwrap_err();
     assert!(error.is_absent());
+    let missing = FetchFailure::Refused(FetchProblem::NotFound);
+    let places = [Location::AutoconfigHost, Location::WellKnown];
+    let failures = places.map(|place| (place, missing.clone()));
+    assert_eq!(error.failures, failures);
     assert_eq!(
         error.to_string(),
         "no configuration file: the host autoconfig of the domain: the host has no configuration file; \

@@ -36,8 +36,11 @@ fn judges_chain_and_names_apart() {
 fn reports_issuer_and_name_together() {
     let stranger = stranger();
     let certificate = issued(&named(&["imap.example.net"]), &stranger);
+    let verdict = judge(&certificate, &[&stranger]);
+    assert_eq!(problems(&verdict), [ChainProblem::UnknownIssuer]);
+    assert!(matches!(verdict.identity, IdentityVerdict::Differs(_)));
     assert_eq!(
-        judge(&certificate, &[&stranger]).to_string(),
+        verdict.to_string(),
         "chain: the certificate was issued by an unknown authority; identity: expected DNS-ID imap.example.org but the \
          certificate has DNS-ID imap.example.net; DANE: not used, not requested"
     );

@@ -237,3 +237,26 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Recorder<IO> {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// A caller may read into a buffer that has octets already: they are no part of the record.
+    #[tokio::test]
+    async fn records_what_is_read_behind_the_octets_of_a_buffer() {
+        let mut recorder = Recorder {
+            stream: &b"hello"[..],
+            records: Some(Vec::new()),
+        };
+        let mut space = [0; 100];
+        let mut buffer = ReadBuf::new(&mut space);
+        buffer.put_slice(b"earlier ");
+        let read = poll_fn(|context| Pin::new(&mut recorder).poll_read(context, &mut buffer));
+        read.await.unwrap();
+        assert_eq!(buffer.filled(), b"earlier hello");
+        assert_eq!(recorder.records.as_deref(), Some(&b"hello"[..]));
+    }
+}

@@ -87,14 +87,14 @@ enum State {
 /// A connection whose first request is handed over before anything after it is read, or anything is written. If it
 /// is not handed over, the connection is terminated.
 #[derive(Debug)]
-pub(crate) struct FirstRequestFirst<IO> {
-    stream: Stream<IO>,
+pub(crate) struct FirstRequestFirst<S> {
+    stream: S,
     connection: Connection,
     handed_over: Arc<AtomicBool>,
     state: State,
 }
 
-impl<IO> FirstRequestFirst<IO> {
+impl<IO> FirstRequestFirst<Stream<IO>> {
     /// Holds the connection if Token Binding was negotiated for HTTP/2 on it, until `handed_over` is set.
     pub(crate) fn new(stream: Stream<IO>, handed_over: Arc<AtomicBool>) -> Self {
         let connection = stream.connection().clone();
@@ -113,7 +113,9 @@ impl<IO> FirstRequestFirst<IO> {
             state,
         }
     }
+}
 
+impl<S> FirstRequestFirst<S> {
     /// Returns ready unless the first request is about to be handed over.
     fn poll_open(&mut self, context: &Context<'_>) -> Poll<io::Result<()>> {
         let State::Holding { after, turns } = &mut self.state else {
@@ -134,7 +136,7 @@ impl<IO> FirstRequestFirst<IO> {
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for FirstRequestFirst<IO> {
+impl<S: AsyncRead + Unpin> AsyncRead for FirstRequestFirst<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -168,7 +170,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for FirstRequestFirst<IO> {
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for FirstRequestFirst<IO> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FirstRequestFirst<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -197,5 +199,72 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for FirstRequestFirst<IO> {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokenbind_wire::{KeyParameters, SignatureInvalid, SignedOctets, Verify};
+
+    use super::*;
+    use crate::server::Options;
+
+    /// Verifies nothing.
+    struct Never;
+
+    impl Verify for Never {
+        fn supports(&self, _: KeyParameters) -> bool {
+            false
+        }
+
+        fn verify_p256(
+            &self,
+            _: &[u8; 64],
+            _: &SignedOctets,
+            _: &[u8; 64],
+        ) -> Result<(), SignatureInvalid> {
+            Err(SignatureInvalid)
+        }
+
+        fn verify_rsa2048(
+            &self,
+            _: &[u8],
+            _: &[u8],
+            _: &SignedOctets,
+            _: &[u8; 256],
+        ) -> Result<(), SignatureInvalid> {
+            Err(SignatureInvalid)
+        }
+    }
+
+    /// A caller may read into a buffer that has octets already: they belong to no frame.
+    #[tokio::test]
+    async fn reads_behind_the_octets_of_a_buffer() {
+        // The preface, a HEADERS frame of two octets that ends the head, and a frame after it.
+        let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+        let head = b"\x00\x00\x02\x01\x04\x00\x00\x00\x01ab";
+        let octets = [&preface[..], head, b"after"].concat();
+        let handed_over = Arc::new(AtomicBool::new(false));
+        let mut stream = FirstRequestFirst {
+            stream: octets.as_slice(),
+            connection: Connection::new(None, Arc::new(Never), Options::default()),
+            handed_over: handed_over.clone(),
+            state: State::Scanning(HeadScanner::new()),
+        };
+        let mut space = [0; 100];
+        let mut buffer = ReadBuf::new(&mut space);
+        buffer.put_slice(b"earlier");
+        let read = poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer)).await;
+        read.unwrap();
+        assert_eq!(buffer.filled(), [b"earlier", &preface[..], head].concat());
+        handed_over.store(true, Ordering::Release);
+        let read = poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut buffer)).await;
+        read.unwrap();
+        assert_eq!(
+            buffer.filled(),
+            [b"earlier", &preface[..], head, b"after"].concat()
+        );
     }
 }

@@ -1,0 +1,6 @@
+//! A fetch of a configuration file: responses, redirects and bodies.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    conformance::mail_implicit_tls::oracle::autoconfig_fetch(data).unwrap();
+});
