@@ -15,80 +15,12 @@ use crate::{
     site::Site,
 };
 
-/// The end that a server makes after its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    Close,
-    Wait,
-}
-
 const DEADLINE: Duration = Duration::from_secs(2);
 
 const INJECTED: Cause = Cause::Dialogue(DialogueError::Injected);
 
 /// An alert `close_notify` of the level warning, which does not end the handshake.
 const WARNING: &[u8] = b"\x15\x03\x03\x00\x02\x01\x00";
-
-/// Sends an answer after the reply to `STARTTLS`, once the ClientHello is there, and speaks clear text on the next
-/// connection. Returns the service of the client's connection, or the cause of its failure.
-async fn end(
-    service: Service,
-    account: impl Fn(&Server) -> Account,
-    answer: &'static [u8],
-    then: Then,
-) -> Result<Service, Cause> {
-    let (listener, port) = listener().await;
-    let serving = tokio::spawn(async move {
-        let (mut first, _) = listener.accept().await.unwrap();
-        upgrade(&mut first, service, b"").await;
-        first.read_exact(&mut [0; 5]).await.unwrap();
-        first.write_all(answer).await.unwrap();
-        if then == Then::Close {
-            first.shutdown().await.unwrap();
-        }
-        let (mut second, _) = listener.accept().await.unwrap();
-        let greeting = match service.protocol {
-            Protocol::Imap => GREETING,
-            Protocol::Pop => b"+OK hi\r\n",
-            Protocol::Submission => b"220 hi\r\n",
-        };
-        second.write_all(greeting).await.unwrap();
-        second.read_exact(&mut [0; 6]).await.unwrap();
-        let capabilities: &[u8] = match service.protocol {
-            Protocol::Imap | Protocol::Pop => b"+OK\r\nUSER\r\n.\r\n",
-            Protocol::Submission => b"250-hi\r\n250 AUTH PLAIN\r\n",
-        };
-        second.write_all(capabilities).await.unwrap();
-        let _ = second.read_to_end(&mut Vec::new()).await;
-        drop(first);
-    });
-    let server = server(service, port);
-    let connector = Site::new().connector().with_deadline(DEADLINE);
-    let connected = connector.connect(&account(&server), &server).await;
-    serving.abort();
-    match connected {
-        Ok(connection) => Ok(connection.service()),
-        Err(failure) => Err(failure.cause().clone()),
-    }
-}
-
-/// Returns the ends at the low level with each concession beside clear text, which are the same, and at the high level.
-async fn ends(
-    service: Service,
-    answer: &'static [u8],
-    then: Then,
-) -> (Result<Service, Cause>, Result<Service, Cause>) {
-    let permissive = |ignore_certificate| {
-        let permitted = LowPrivacy {
-            ignore_certificate,
-            clear_text_fallback: true,
-        };
-        end(service, move |server| low(server, permitted), answer, then)
-    };
-    let at_low = permissive(false).await;
-    assert_eq!(permissive(true).await, at_low);
-    (at_low, end(service, high, answer, then).await)
-}
 
 #[tokio::test]
 async fn permits_no_clear_text_after_octets_that_are_not_tls() {
@@ -165,4 +97,72 @@ async fn permits_clear_text_after_a_connection_that_ends() {
     let silent = Err(Cause::Timeout(Stage::Handshake));
     let ends = ends(Service::IMAP_STARTTLS, b"", Then::Wait).await;
     assert_eq!(ends, (Ok(Service::IMAP_CLEAR), silent));
+}
+
+/// The end that a server makes after its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Close,
+    Wait,
+}
+
+/// Sends an answer after the reply to `STARTTLS`, once the ClientHello is there, and speaks clear text on the next
+/// connection. Returns the service of the client's connection, or the cause of its failure.
+async fn end(
+    service: Service,
+    account: impl Fn(&Server) -> Account,
+    answer: &'static [u8],
+    then: Then,
+) -> Result<Service, Cause> {
+    let (listener, port) = listener().await;
+    let serving = tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        upgrade(&mut first, service, b"").await;
+        first.read_exact(&mut [0; 5]).await.unwrap();
+        first.write_all(answer).await.unwrap();
+        if then == Then::Close {
+            first.shutdown().await.unwrap();
+        }
+        let (mut second, _) = listener.accept().await.unwrap();
+        let greeting = match service.protocol {
+            Protocol::Imap => GREETING,
+            Protocol::Pop => b"+OK hi\r\n",
+            Protocol::Submission => b"220 hi\r\n",
+        };
+        second.write_all(greeting).await.unwrap();
+        second.read_exact(&mut [0; 6]).await.unwrap();
+        let capabilities: &[u8] = match service.protocol {
+            Protocol::Imap | Protocol::Pop => b"+OK\r\nUSER\r\n.\r\n",
+            Protocol::Submission => b"250-hi\r\n250 AUTH PLAIN\r\n",
+        };
+        second.write_all(capabilities).await.unwrap();
+        let _ = second.read_to_end(&mut Vec::new()).await;
+        drop(first);
+    });
+    let server = server(service, port);
+    let connector = Site::new().connector().with_deadline(DEADLINE);
+    let connected = connector.connect(&account(&server), &server).await;
+    serving.abort();
+    match connected {
+        Ok(connection) => Ok(connection.service()),
+        Err(failure) => Err(failure.cause().clone()),
+    }
+}
+
+/// Returns the ends at the low level with each concession beside clear text, which are the same, and at the high level.
+async fn ends(
+    service: Service,
+    answer: &'static [u8],
+    then: Then,
+) -> (Result<Service, Cause>, Result<Service, Cause>) {
+    let permissive = |ignore_certificate| {
+        let permitted = LowPrivacy {
+            ignore_certificate,
+            clear_text_fallback: true,
+        };
+        end(service, move |server| low(server, permitted), answer, then)
+    };
+    let at_low = permissive(false).await;
+    assert_eq!(permissive(true).await, at_low);
+    (at_low, end(service, high, answer, then).await)
 }

@@ -29,39 +29,6 @@ use crate::{
 /// The last second in which the signature of the TLSA record is valid.
 const EXPIRATION: u64 = 1_000;
 
-/// A validating resolver of one host, whose TLSA record has a TTL of a day and a signature that expires earlier.
-struct Signed {
-    clock: AtomicU64,
-    certificate: Vec<u8>,
-}
-
-impl Resolve for Signed {
-    fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
-        let record = match question.kind {
-            RecordKind::A => Record::Address([127, 0, 0, 1].into()),
-            RecordKind::Tlsa if self.clock.load(Ordering::Relaxed) <= EXPIRATION => {
-                Record::Tlsa(Tlsa {
-                    usage: 3,
-                    selector: 0,
-                    matching_type: 0,
-                    association: self.certificate.clone(),
-                })
-            }
-            RecordKind::Tlsa => {
-                return Box::pin(async { Answer::Failed(LookupFailure::Bogus) });
-            }
-            _ => return Box::pin(async { Answer::Failed(LookupFailure::ServerFailure) }),
-        };
-        let answer = Answer::Records(Records {
-            records: vec![record],
-            owner: DnsName::clone(&question.name),
-            dnssec: Dnssec::Secure,
-            ttl: Duration::from_secs(86_400),
-        });
-        Box::pin(async move { answer })
-    }
-}
-
 /// The records of the first connection do not count for the second, though it would resume the first's session.
 #[tokio::test]
 async fn refuses_a_server_whose_records_are_no_longer_signed() {
@@ -120,5 +87,38 @@ async fn refuses_a_server_whose_records_are_no_longer_signed() {
         let mut echo = [0; 6];
         stream.read_exact(&mut echo).await.unwrap();
         assert_eq!(&echo, b"a NOOP");
+    }
+}
+
+/// A validating resolver of one host, whose TLSA record has a TTL of a day and a signature that expires earlier.
+struct Signed {
+    clock: AtomicU64,
+    certificate: Vec<u8>,
+}
+
+impl Resolve for Signed {
+    fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
+        let record = match question.kind {
+            RecordKind::A => Record::Address([127, 0, 0, 1].into()),
+            RecordKind::Tlsa if self.clock.load(Ordering::Relaxed) <= EXPIRATION => {
+                Record::Tlsa(Tlsa {
+                    usage: 3,
+                    selector: 0,
+                    matching_type: 0,
+                    association: self.certificate.clone(),
+                })
+            }
+            RecordKind::Tlsa => {
+                return Box::pin(async { Answer::Failed(LookupFailure::Bogus) });
+            }
+            _ => return Box::pin(async { Answer::Failed(LookupFailure::ServerFailure) }),
+        };
+        let answer = Answer::Records(Records {
+            records: vec![record],
+            owner: DnsName::clone(&question.name),
+            dnssec: Dnssec::Secure,
+            ttl: Duration::from_secs(86_400),
+        });
+        Box::pin(async move { answer })
     }
 }
