@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    conformance::oracle::authres_tls::header(data).unwrap();
+    conformance_authres_tls::oracle::header(data).unwrap();
 });

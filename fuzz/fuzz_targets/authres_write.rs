@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    conformance::oracle::authres_tls::write_any(data).unwrap();
+    conformance_authres_tls::oracle::write_any(data).unwrap();
 });

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    conformance::oracle::deep_latch_proxy::any(data).unwrap();
+    conformance_deep_latch::oracle::proxy::any(data).unwrap();
 });

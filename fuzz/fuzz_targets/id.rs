@@ -5,6 +5,6 @@ use tokenbind_wire::PointEncoding::{Bare64, X962};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     for point in [X962, Bare64] {
-        conformance::oracle::id(bytes, point).unwrap();
+        conformance_tokenbind_wire::oracle::id(bytes, point).unwrap();
     }
 });

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    conformance::mail_implicit_tls::oracle::autoconfig(data).unwrap();
+    conformance_mail_implicit_tls::oracle::autoconfig(data).unwrap();
 });

@@ -3,6 +3,6 @@
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     for profile in tokenbind_wire::EncodingProfile::ALL {
-        conformance::oracle::message(bytes, profile).unwrap();
+        conformance_tokenbind_wire::oracle::message(bytes, profile).unwrap();
     }
 });

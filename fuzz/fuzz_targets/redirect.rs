@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    conformance::oracle::tokenbind_http::redirect(data).unwrap();
+    conformance_tokenbind_http::oracle::redirect(data).unwrap();
 });

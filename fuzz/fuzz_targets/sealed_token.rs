@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    conformance::oracle::sealed_token_input(data).unwrap();
+    conformance_tokenbind_http::oracle::sealed_token_input(data).unwrap();
 });

@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    conformance::oracle::section_5(data).unwrap();
+    conformance_tokenbind_wire::oracle::section_5(data).unwrap();
 });

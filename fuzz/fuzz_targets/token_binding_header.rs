@@ -2,5 +2,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    conformance::oracle::tokenbind_http::header(data).unwrap();
+    conformance_tokenbind_http::oracle::header(data).unwrap();
 });

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use conformance::{Options, unfinished};
 
+use xtask::protocols::PROTOCOLS;
+
 use crate::{
     progress::Progress,
     shell::{self, Outcome},
@@ -31,7 +33,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     // An interrupted run must not leave the verdict of the run before it.
     unfinished(&options.root, options.part())?;
     let mut progress = Progress::new()?;
-    let report = conformance::run(&options, |step| progress.step(step))?;
+    let report = conformance::run(&options, &PROTOCOLS, |step| progress.step(step))?;
     progress.finish();
     let page = report.write(&options.root)?;
     if arguments.json {

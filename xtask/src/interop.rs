@@ -1,6 +1,7 @@
 //! `cargo xtask interop`
 
-use conformance::{LiveRun, Scenario, scenarios};
+use conformance::{LiveRun, Scenario};
+use xtask::protocols::scenarios;
 
 use crate::shell::{self, Outcome};
 

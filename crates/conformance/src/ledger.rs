@@ -1,5 +1,4 @@
-//! The requirements ledger: `docs/requirements/*.toml`, and `requirements/*.toml` of the folders that hold all
-//! evidence of one crate.
+//! The requirements ledger: `requirements/*.toml` of each protocol's folder.
 
 use std::{collections::BTreeSet, fmt, fs, path::Path};
 

@@ -1,48 +1,43 @@
-//! The conformance suite as a library: vectors and their runners, oracles, live scenarios, the
-//! requirements ledger and the report. `cargo xtask conformance`, the tests and the fuzz targets all call it.
+//! The harness of the conformance suite, which names no protocol: vectors and their runners, the interface of oracles,
+//! live scenarios, the requirements ledger and the report.
+//!
+//! The evidence of each protocol is a crate beside this one, and gives the harness a [`Protocol`]. The protocols are named
+//! together in one place, which is `xtask`.
 
-mod authres_tls;
-mod authres_tls_method;
 mod cargo;
-mod deep_latch;
-mod deep_latch_server;
-mod deep_latch_trace;
 mod evidence;
+mod generator;
 mod ledger;
-mod live;
-/// The evidence of `mail-implicit-tls`, which is in one folder with its vectors, requirements and generators.
-#[path = "../mail-implicit-tls/src/suites.rs"]
-pub mod mail_implicit_tls;
 pub mod oracle;
-mod python;
+#[cfg(feature = "live")]
+pub mod outcome;
+#[cfg(feature = "live")]
+pub mod process;
+mod protocol;
 mod report;
 mod run;
-mod sealed_token;
+mod scenario;
 mod step;
 mod stream;
 mod suite;
 pub mod text;
-mod tokenbind_http;
-mod tokenbind_wire;
 mod vector;
+mod written;
 
 pub use {
     cargo::cargo,
     evidence::{TestFailure, TestOutcome, TestRun, run_tests},
+    generator::{PythonError, known_answers, python},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
-    live::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table, scenarios},
-    python::{PythonError, known_answers, python},
+    protocol::Protocol,
     report::{
         CaseReport, CaseState, EvidenceReport, EvidenceState, Judgement, LedgerReport, Part,
         Report, RequirementReport, RequirementState, SuiteReport, TestsReport, page, unfinished,
     },
     run::{Options, RunError, repository, run},
+    scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
     step::Step,
-    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, suite, suites},
+    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
+    written::{Recipe, Written},
 };
-
-/// The workspace's README: its examples are compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

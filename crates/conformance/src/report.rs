@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     evidence::{TestFailure, TestOutcome, TestRun},
     ledger::{Evidence, Requirement, Status},
-    live::{LiveReport, LiveState},
+    scenario::{LiveReport, LiveState},
     text::{counted, passed_of, table, wrap},
 };
 

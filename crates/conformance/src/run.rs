@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt, fs, io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 use crate::{
     evidence::{TestOutcome, TestRun, run_tests},
     ledger::{Evidence, Ledger, LedgerError, Requirement},
-    live::{LiveReport, LiveState, scenarios},
+    protocol::Protocol,
     report::{
         CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, Part, Report,
         RequirementReport, RequirementState, SuiteReport, TestsReport,
     },
+    scenario::{LiveReport, LiveState},
     step::Step,
-    suite::{Verdict, suite, suites},
+    suite::{Suite, Verdict},
     vector::{Expected, Origin, VectorError, VectorFile, files},
 };
 
@@ -80,13 +81,17 @@ pub fn repository() -> PathBuf {
         .to_path_buf()
 }
 
-/// Runs what `options` say.
+/// Runs what `options` say of these protocols.
 ///
 /// # Errors
 /// When there is nothing to report on; what fails is in the report.
-pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Report, RunError> {
+pub fn run(
+    options: &Options,
+    protocols: &[Protocol],
+    mut progress: impl FnMut(Step<'_>),
+) -> Result<Report, RunError> {
     let (paths, origin) = if options.vectors.is_empty() {
-        (own_vectors(&options.root)?, Origin::Own)
+        (own_vectors(&options.root, protocols)?, Origin::Own)
     } else {
         let mut paths = Vec::new();
         for directory in &options.vectors {
@@ -107,8 +112,9 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
     }
     if origin == Origin::Own {
         let named: BTreeSet<&str> = loaded.iter().map(|file| file.suite.as_str()).collect();
-        let without = suites()
-            .into_iter()
+        let without = protocols
+            .iter()
+            .flat_map(Protocol::suites)
             .filter(|suite| !named.contains(suite.name));
         problems.extend(without.map(|suite| format!("no vectors for the suite {}", suite.name)));
     }
@@ -117,8 +123,9 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
     ));
     let mut suites = Vec::new();
     for file in &loaded {
-        match run_file(file, &options.root, &mut progress) {
-            Some(report) => suites.push(report),
+        let mut known = protocols.iter().flat_map(Protocol::suites);
+        match known.find(|suite| suite.name == file.suite) {
+            Some(suite) => suites.push(run_file(suite, file, &options.root, &mut progress)),
             None => problems.push(format!(
                 "{}: unknown suite {}",
                 file.path.display(),
@@ -129,13 +136,16 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
     let (mut live, mut ledgers, mut tests) = (Vec::new(), Vec::new(), None);
     let part = options.part();
     if part.is_none() {
-        let mut directories = vec![options.root.join("docs/requirements")];
-        directories.extend(evidence(&options.root, "requirements")?);
+        let directories: Vec<_> = protocols
+            .iter()
+            .map(|protocol| protocol.folder(&options.root).join("requirements"))
+            .collect();
         let ledger = Ledger::load_all(&directories).map_err(RunError::Ledger)?;
         let ran = run_tests(&options.root, &packages(&ledger), &mut progress);
         let ran = ran.map_err(RunError::Io)?;
-        let ours: Vec<_> = scenarios()
-            .into_iter()
+        let ours: Vec<_> = protocols
+            .iter()
+            .flat_map(Protocol::scenarios)
             .filter(|scenario| scenario.peer.is_none())
             .collect();
         progress(Step::Scenarios(ours.len()));
@@ -168,40 +178,22 @@ pub fn run(options: &Options, mut progress: impl FnMut(Step<'_>)) -> Result<Repo
     ))
 }
 
-fn own_vectors(root: &Path) -> Result<Vec<PathBuf>, RunError> {
+fn own_vectors(root: &Path, protocols: &[Protocol]) -> Result<Vec<PathBuf>, RunError> {
     let mut paths = Vec::new();
-    let mut directories = subdirectories(&root.join("crates"), "vectors")?;
-    directories.extend(evidence(root, "vectors")?);
-    for directory in directories {
+    for protocol in protocols {
+        let directory = protocol.folder(root).join("vectors");
         paths.extend(files(&directory).map_err(RunError::Vectors)?);
     }
     paths.sort();
     Ok(paths)
 }
 
-/// Returns the directories of this name in the folders that hold all evidence of one crate.
-fn evidence(root: &Path, name: &str) -> Result<Vec<PathBuf>, RunError> {
-    subdirectories(&root.join("crates/conformance"), name)
-}
-
-/// Returns the directories of this name one level below `directory`.
-fn subdirectories(directory: &Path, name: &str) -> Result<Vec<PathBuf>, RunError> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(RunError::Io)? {
-        let directory = entry.map_err(RunError::Io)?.path().join(name);
-        if directory.is_dir() {
-            found.push(directory);
-        }
-    }
-    Ok(found)
-}
-
 fn run_file(
+    suite: &Suite,
     file: &VectorFile,
     root: &Path,
     progress: &mut impl FnMut(Step<'_>),
-) -> Option<SuiteReport> {
-    let suite = suite(&file.suite)?;
+) -> SuiteReport {
     let cases: Vec<_> = file
         .cases
         .iter()
@@ -223,7 +215,7 @@ fn run_file(
             }
         })
         .collect();
-    Some(SuiteReport {
+    SuiteReport {
         suite: file.suite.clone(),
         file: file
             .path
@@ -236,7 +228,7 @@ fn run_file(
         malformed: count(&cases, CaseState::Malformed),
         violated: count(&cases, CaseState::Violated),
         cases,
-    })
+    }
 }
 
 fn count(cases: &[CaseReport], state: CaseState) -> usize {

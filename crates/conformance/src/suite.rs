@@ -5,13 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    authres_tls, authres_tls_method, deep_latch, deep_latch_server, deep_latch_trace,
-    mail_implicit_tls, sealed_token, tokenbind_http, tokenbind_wire,
-    vector::{Case, Expected, Origin},
-};
+use crate::vector::{Case, Expected, Origin};
 
 /// A suite of vectors: its name and its runner.
+#[derive(Debug)]
 pub struct Suite {
     /// The name in the files' `suite`.
     pub name: &'static str,
@@ -90,36 +87,15 @@ impl From<MalformedCase> for Stopped {
 pub struct MalformedCase(pub String);
 
 /// Blames the case: for [`Result::map_err`] where a field of the case is read.
-pub(crate) fn malformed(what: impl ToString) -> MalformedCase {
+#[must_use]
+pub fn malformed(what: impl ToString) -> MalformedCase {
     MalformedCase(what.to_string())
 }
 
 /// Blames the implementation: for [`Result::map_err`] where an oracle ran or a result is written out.
-pub(crate) fn violated(what: impl ToString) -> Stopped {
+#[must_use]
+pub fn violated(what: impl ToString) -> Stopped {
     Stopped::Violated(what.to_string())
-}
-
-/// All suites.
-#[must_use]
-pub fn suites() -> Vec<&'static Suite> {
-    let suites = [
-        tokenbind_wire::SUITES,
-        tokenbind_http::SUITES,
-        sealed_token::SUITES,
-        authres_tls::SUITES,
-        authres_tls_method::SUITES,
-        deep_latch::SUITES,
-        deep_latch_trace::SUITES,
-        deep_latch_server::SUITES,
-        mail_implicit_tls::SUITES,
-    ];
-    suites.into_iter().flatten().collect()
-}
-
-/// The suite of this name.
-#[must_use]
-pub fn suite(name: &str) -> Option<&'static Suite> {
-    suites().into_iter().find(|suite| suite.name == name)
 }
 
 /// The judgement of a case.

@@ -41,66 +41,6 @@ fn aws_lc_rs() -> PkiTypes {
     ])
 }
 
-/// The vectors whose signature is right under an exponent of so many bits, with the three backends.
-#[test]
-fn verifies_rsa_exponents_up_to_33_bits_with_every_backend() {
-    let file: serde_json::Value =
-        serde_json::from_str(include_str!("../vectors/message.json")).unwrap();
-    let verifiers: [(&str, &dyn Verify); 3] = [
-        ("rustcrypto", &RustCrypto),
-        ("ring", &ring()),
-        ("aws-lc-rs", &aws_lc_rs()),
-    ];
-    let mut seen = Vec::new();
-    for case in file["cases"].as_array().unwrap() {
-        let name = case["name"].as_str().unwrap();
-        let octets = |field: &str| hex::decode(case[field].as_str().unwrap()).unwrap();
-        let verifies = name.starts_with("publicexponent-") && name.ends_with("-verifies");
-        let refused = name.starts_with("publicexponent-") && name.ends_with("-is-not-verified");
-        if !verifies && !refused {
-            continue;
-        }
-        let alpn = TokenBindingAlpn::parse(case["negotiated"].as_str().unwrap().as_bytes());
-        let session = Session {
-            negotiated: Negotiated::try_new(alpn.unwrap(), FACTS).unwrap(),
-            tls_unique: TlsUnique::from_engine(&octets("tls_unique"), FACTS).unwrap(),
-        };
-        let sent = octets("input");
-        for (backend, verifier) in verifiers {
-            let profile = EncodingProfile::default();
-            let outcome = establish(
-                Some(&session),
-                Position::First,
-                Some(&sent),
-                verifier,
-                profile,
-            );
-            let kind = match outcome {
-                Outcome::Established(_) => None,
-                Outcome::Terminate(reason) => Some(reason.kind()),
-                other => panic!("{name}, {backend}: {other:?}"),
-            };
-            let expected = refused.then_some(TerminateKind::SignatureInvalid);
-            assert_eq!(kind, expected, "{name}, {backend}");
-        }
-        seen.push(name);
-    }
-    let bits = ["34-bits", "64-bits", "2040-bits"];
-    let refused = bits.map(|bits| {
-        [
-            format!("publicexponent-{bits}-is-not-verified"),
-            format!("publicexponent-{bits}-of-the-referred-is-not-verified"),
-        ]
-    });
-    let verified = [
-        "publicexponent-257-verifies",
-        "publicexponent-33-bits-verifies",
-    ];
-    let expected = verified.map(str::to_owned).into_iter();
-    let expected: Vec<_> = expected.chain(refused.into_iter().flatten()).collect();
-    assert_eq!(seen, expected);
-}
-
 #[test]
 fn establishes_the_messages_of_a_client_with_every_backend() {
     let p256 = P256Key::generate().unwrap();

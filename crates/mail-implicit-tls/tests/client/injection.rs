@@ -15,6 +15,13 @@ use crate::{
     site::Site,
 };
 
+/// The end that a server makes after its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Close,
+    Wait,
+}
+
 const DEADLINE: Duration = Duration::from_secs(2);
 
 const INJECTED: Cause = Cause::Dialogue(DialogueError::Injected);
@@ -45,68 +52,7 @@ async fn permits_no_clear_text_after_octets_that_are_not_tls() {
     );
 }
 
-#[tokio::test]
-async fn permits_no_clear_text_after_octets_within_the_handshake() {
-    let late = [WARNING, b"* CAPABILITY AUTH=EVIL\r\n"].concat().leak();
-    for answer in [
-        &*late,
-        // A ServerHello without content, a message of an unknown kind, and a record of TLS without encryption.
-        b"\x16\x03\x03\x00\x04\x02\x00\x00\x00",
-        b"\x16\x03\x03\x00\x04\x7f\x00\x00\x00",
-        b"\x17\x03\x03\x00\x04abcd",
-    ] {
-        let protocol = Cause::Tls(TlsFailure::Protocol);
-        let expected = (Err(protocol.clone()), Err(protocol));
-        let ends = ends(Service::IMAP_STARTTLS, answer, Then::Wait).await;
-        assert_eq!(ends, expected, "{answer:?}");
-    }
-}
-
-#[tokio::test]
-async fn permits_clear_text_after_alerts_of_servers_without_common_tls_only() {
-    let clear = Service::IMAP_CLEAR;
-    // handshake_failure and internal_error; bad_record_mac, certificate_unknown, illegal_parameter and unknown_ca.
-    for (answer, alert, permits) in [
-        (b"\x15\x03\x03\x00\x02\x02\x28", 40, true),
-        (b"\x15\x03\x03\x00\x02\x02\x50", 80, true),
-        (b"\x15\x03\x03\x00\x02\x02\x14", 20, false),
-        (b"\x15\x03\x03\x00\x02\x02\x2e", 46, false),
-        (b"\x15\x03\x03\x00\x02\x02\x2f", 47, false),
-        (b"\x15\x03\x03\x00\x02\x02\x30", 48, false),
-    ] {
-        let failed = Err(Cause::Tls(TlsFailure::Alert(alert)));
-        let at_low = if permits { Ok(clear) } else { failed.clone() };
-        let ends = ends(Service::IMAP_STARTTLS, answer, Then::Wait).await;
-        assert_eq!(ends, (at_low, failed), "alert {alert}");
-    }
-}
-
-#[tokio::test]
-async fn permits_clear_text_after_a_connection_that_ends() {
-    for (service, clear) in [
-        (Service::IMAP_STARTTLS, Service::IMAP_CLEAR),
-        (Service::POP3_STARTTLS, Service::POP3_CLEAR),
-        (Service::SUBMISSION_STARTTLS, Service::SUBMISSION_CLEAR),
-    ] {
-        for answer in [&b""[..], WARNING] {
-            let closed = Err(Cause::Tls(TlsFailure::Closed));
-            let ends = ends(service, answer, Then::Close).await;
-            assert_eq!(ends, (Ok(clear), closed), "{service} {answer:?}");
-        }
-    }
-    let silent = Err(Cause::Timeout(Stage::Handshake));
-    let ends = ends(Service::IMAP_STARTTLS, b"", Then::Wait).await;
-    assert_eq!(ends, (Ok(Service::IMAP_CLEAR), silent));
-}
-
-/// The end that a server makes after its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    Close,
-    Wait,
-}
-
-/// Sends an answer after the reply to `STARTTLS`, once the ClientHello is there, and speaks clear text on the next
+/// Sends an answer after the reply to `STARTTLS`, once the ClientHello is there, and sends clear text on the next
 /// connection. Returns the service of the client's connection, or the cause of its failure.
 async fn end(
     service: Service,
@@ -165,4 +111,58 @@ async fn ends(
     let at_low = permissive(false).await;
     assert_eq!(permissive(true).await, at_low);
     (at_low, end(service, high, answer, then).await)
+}
+
+#[tokio::test]
+async fn permits_no_clear_text_after_octets_within_the_handshake() {
+    let late = [WARNING, b"* CAPABILITY AUTH=EVIL\r\n"].concat().leak();
+    for answer in [
+        &*late,
+        // A ServerHello without content, a message of an unknown kind, and a record of TLS without encryption.
+        b"\x16\x03\x03\x00\x04\x02\x00\x00\x00",
+        b"\x16\x03\x03\x00\x04\x7f\x00\x00\x00",
+        b"\x17\x03\x03\x00\x04abcd",
+    ] {
+        let protocol = Cause::Tls(TlsFailure::Protocol);
+        let expected = (Err(protocol.clone()), Err(protocol));
+        let ends = ends(Service::IMAP_STARTTLS, answer, Then::Wait).await;
+        assert_eq!(ends, expected, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn permits_clear_text_after_alerts_of_servers_without_common_tls_only() {
+    let clear = Service::IMAP_CLEAR;
+    // handshake_failure and internal_error; bad_record_mac, certificate_unknown, illegal_parameter and unknown_ca.
+    for (answer, alert, permits) in [
+        (b"\x15\x03\x03\x00\x02\x02\x28", 40, true),
+        (b"\x15\x03\x03\x00\x02\x02\x50", 80, true),
+        (b"\x15\x03\x03\x00\x02\x02\x14", 20, false),
+        (b"\x15\x03\x03\x00\x02\x02\x2e", 46, false),
+        (b"\x15\x03\x03\x00\x02\x02\x2f", 47, false),
+        (b"\x15\x03\x03\x00\x02\x02\x30", 48, false),
+    ] {
+        let failed = Err(Cause::Tls(TlsFailure::Alert(alert)));
+        let at_low = if permits { Ok(clear) } else { failed.clone() };
+        let ends = ends(Service::IMAP_STARTTLS, answer, Then::Wait).await;
+        assert_eq!(ends, (at_low, failed), "alert {alert}");
+    }
+}
+
+#[tokio::test]
+async fn permits_clear_text_after_a_connection_that_ends() {
+    for (service, clear) in [
+        (Service::IMAP_STARTTLS, Service::IMAP_CLEAR),
+        (Service::POP3_STARTTLS, Service::POP3_CLEAR),
+        (Service::SUBMISSION_STARTTLS, Service::SUBMISSION_CLEAR),
+    ] {
+        for answer in [&b""[..], WARNING] {
+            let closed = Err(Cause::Tls(TlsFailure::Closed));
+            let ends = ends(service, answer, Then::Close).await;
+            assert_eq!(ends, (Ok(clear), closed), "{service} {answer:?}");
+        }
+    }
+    let silent = Err(Cause::Timeout(Stage::Handshake));
+    let ends = ends(Service::IMAP_STARTTLS, b"", Then::Wait).await;
+    assert_eq!(ends, (Ok(Service::IMAP_CLEAR), silent));
 }

@@ -1,6 +1,7 @@
 //! Questions to the DNS: the resolvers, and the lookup of a host with its TLSA records.
 
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
@@ -15,4 +16,6 @@ mod host_alias;
 mod name_server;
 #[cfg(all(feature = "dns", feature = "hickory"))]
 mod resolver;
+#[cfg(feature = "dns")]
+mod signature_expiry;
 mod table;

@@ -18,6 +18,7 @@ mod record;
 mod refusals;
 mod running;
 mod services;
+mod session_stream;
 #[path = "../support/site.rs"]
 mod site;
 mod upgrade;

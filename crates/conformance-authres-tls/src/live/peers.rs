@@ -1,0 +1,246 @@
+//! Compares other readers of `Authentication-Results` with ours: on the fields of our server, on values that mail
+//! servers write, and on what our writer makes of the vectors.
+//! `known_wrong.json` lists the known faults of a peer, by peer, by kind of fault, by case. An entry that is no
+//! longer true is a failure, too. In general: authres drops properties of ptypes it does not know, `cert` and `key`
+//! among them, keeps the backslashes of quoted-pairs, refuses quoted authserv-ids that are not domain names and
+//! values outside ASCII without quotes, and compares ids without regard to case. Mail::AuthenticationResults refuses
+//! `\"` and quoted local-parts, keeps `\\`, and turns a fold inside a quoted-string into more spaces than it has.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use authres_tls::{AuthenticationResults, Options, syntax::Text};
+use conformance::{
+    Expected, Live, Origin, VectorFile,
+    outcome::{Checked, Failure, passed},
+    python,
+};
+use serde::Deserialize;
+use tokio::{io::AsyncWriteExt, process::Command};
+
+use super::field::written;
+
+#[derive(Clone, Copy)]
+pub(super) enum Peer {
+    Python,
+    Perl,
+}
+
+/// A peer's reading of a value.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(untagged)]
+enum Said {
+    Refused { error: String },
+    Read(Reading),
+}
+
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+struct Reading {
+    authserv_id: Option<String>,
+    results: Vec<Of>,
+}
+
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+struct Of {
+    method: Option<String>,
+    result: Option<String>,
+    reason: Option<String>,
+    properties: Vec<(Option<String>, Option<String>, Option<String>)>,
+}
+
+/// Returns our reading of the value.
+fn ours(value: &str) -> Checked<Reading> {
+    let options = Options::strict().with_utf8(true);
+    let header = AuthenticationResults::parse(value.as_bytes(), &options)?;
+    let text = |text: Text<'_>| Some(text.unfolded().into_owned());
+    let results = header.results().map(|it| Of {
+        method: text(it.method()),
+        result: text(it.result()),
+        reason: it.reason().and_then(text),
+        properties: it
+            .properties()
+            .map(|it| {
+                (
+                    it.ptype().and_then(text),
+                    text(it.property()),
+                    text(it.value()),
+                )
+            })
+            .collect(),
+    });
+    Ok(Reading {
+        authserv_id: text(header.authserv_id()),
+        results: results.collect(),
+    })
+}
+
+/// Returns the first kind of fault in a peer's reading, if there is one.
+fn wrong(said: &Said, ours: &Reading) -> Option<&'static str> {
+    let Said::Read(said) = said else {
+        return Some("refuses");
+    };
+    if said.authserv_id != ours.authserv_id {
+        return Some("authserv-id");
+    }
+    let names = |of: &Reading| -> Vec<_> {
+        let results = of.results.iter();
+        results
+            .map(|it| (it.method.clone(), it.result.clone()))
+            .collect()
+    };
+    if names(said) != names(ours) {
+        return Some("methods and results");
+    }
+    let same = |of: fn(&Of, &Of) -> bool| {
+        let mut pairs = said.results.iter().zip(&ours.results);
+        pairs.all(|(said, ours)| of(said, ours))
+    };
+    if !same(|said, ours| said.reason == ours.reason) {
+        return Some("reason");
+    }
+    if !same(|said, ours| said.properties.len() == ours.properties.len()) {
+        return Some("number of properties");
+    }
+    (said != ours).then_some("values of properties")
+}
+
+/// Values as mail servers write them, ten a kind.
+fn as_met(root: &Path) -> Checked<Vec<(String, String)>> {
+    let text = fs::read_to_string(root.join("crates/authres-tls/benches/values.json"))?;
+    let values: BTreeMap<String, Vec<String>> = serde_json::from_str(&text)?;
+    let named = values.into_iter().flat_map(|(kind, values)| {
+        let numbered = values.into_iter().enumerate();
+        numbered.map(move |(at, value)| (format!("values/{kind}-{at}"), value))
+    });
+    Ok(named.collect())
+}
+
+/// Returns the values that the writer makes of the vectors, without ARC, which these peers do not read.
+fn of_the_vectors(root: &Path) -> Checked<Vec<(String, String)>> {
+    let file = VectorFile::load(
+        &root.join("crates/conformance-authres-tls/vectors/write.json"),
+        Origin::Own,
+    )?;
+    let written = file.cases.iter().filter_map(|case| {
+        let Expected::Accept(accept) = &case.expected else {
+            return None;
+        };
+        if case.input.get("model")?.get("instance").is_some() {
+            return None;
+        }
+        let value = accept.get("written")?.as_str()?.to_owned();
+        Some((format!("write/{}", case.name), value))
+    });
+    Ok(written.collect())
+}
+
+impl Peer {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Python => "Python authres",
+            Self::Perl => "Perl Mail::AuthenticationResults",
+        }
+    }
+
+    /// The interpreter, its script, and what is to be there; or why it cannot run.
+    fn command(self, root: &Path) -> Result<(PathBuf, PathBuf), String> {
+        let (interpreter, script, probe, how) = match self {
+            Self::Python => (
+                python(root).map_err(|error| error.to_string())?,
+                "python/authres_peer.py",
+                ["-c", "import authres"].as_slice(),
+                "pip install -r crates/conformance/python/requirements.txt",
+            ),
+            Self::Perl => (
+                PathBuf::from("perl"),
+                "perl/authres_peer.pl",
+                ["-MMail::AuthenticationResults::Parser", "-MJSON::PP", "-e1"].as_slice(),
+                "Debian's libmail-authenticationresults-perl",
+            ),
+        };
+        let found = std::process::Command::new(&interpreter)
+            .args(probe)
+            .output();
+        if found.is_ok_and(|output| output.status.success()) {
+            return Ok((
+                interpreter,
+                root.join("crates/conformance-authres-tls").join(script),
+            ));
+        }
+        Err(format!("{} is not installed: {how}", self.name()))
+    }
+}
+
+pub(super) async fn compare(root: &Path, peer: Peer) -> Checked {
+    let (interpreter, script) = match peer.command(root) {
+        Ok(command) => command,
+        Err(why) => return Ok(Live::Skipped(why)),
+    };
+    let mut values = written().await?;
+    values.extend(as_met(root)?);
+    values.extend(of_the_vectors(root)?);
+    let texts: Vec<_> = values.iter().map(|(_, value)| value).collect();
+    let input = serde_json::to_vec(&texts)?;
+    let mut child = Command::new(interpreter)
+        .arg(script)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    // All of it is read before anything is printed.
+    let mut stdin = child.stdin.take().ok_or_else(|| Failure::new("no input"))?;
+    stdin.write_all(&input).await?;
+    drop(stdin);
+    let output = child.wait_with_output().await?;
+    if !output.status.success() {
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Failure::new(error));
+    }
+    let said: Vec<Said> = serde_json::from_slice(&output.stdout)?;
+    if said.len() != values.len() {
+        return Err(Failure::new(format!(
+            "{} answers to {} values",
+            said.len(),
+            values.len()
+        )));
+    }
+    let known = include_str!("known_wrong.json");
+    let known: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = serde_json::from_str(known)?;
+    let known = known.get(peer.name()).cloned().unwrap_or_default();
+    let mut seen = BTreeMap::<String, BTreeSet<String>>::new();
+    let mut unexpected = Vec::new();
+    for ((name, value), said) in values.iter().zip(&said) {
+        let ours = ours(value).map_err(|failure| failure.of(name))?;
+        let Some(what) = wrong(said, &ours) else {
+            continue;
+        };
+        if !known.get(what).is_some_and(|cases| cases.contains(name)) {
+            unexpected.push(format!("{name}: {what}: {said:?} of {value:?}"));
+        }
+        seen.entry(what.to_owned())
+            .or_default()
+            .insert(name.clone());
+    }
+    if !unexpected.is_empty() {
+        return Err(Failure::new(unexpected.join("\n")));
+    }
+    for (what, cases) in &known {
+        let gone: Vec<_> = cases
+            .iter()
+            .filter(|name| !seen.get(what).is_some_and(|seen| seen.contains(*name)))
+            .collect();
+        if !gone.is_empty() {
+            return Err(Failure::new(format!("no longer wrong: {what}: {gone:?}")));
+        }
+    }
+    let wrong: usize = seen.values().map(BTreeSet::len).sum();
+    passed(format!(
+        "{} values alike, {wrong} known wrong",
+        values.len() - wrong
+    ))
+}

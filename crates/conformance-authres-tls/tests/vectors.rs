@@ -1,0 +1,52 @@
+//! The vectors pass, are all there, and are what the independent sources generate.
+
+use conformance::{Options, known_answers, repository, run};
+use conformance_authres_tls::PROTOCOL;
+
+/// Each file in `vectors`, and the number of its cases: whoever adds or removes cases changes the number here as well.
+const FILES: &[(&str, usize)] = &[
+    ("evaluate.json", 166),
+    ("header.json", 416),
+    ("lenient.json", 53),
+    ("real.json", 135),
+    ("strip.json", 88),
+    ("tls.json", 219),
+    ("write.json", 1391),
+];
+
+#[test]
+fn runs_every_case_of_every_file_and_all_pass() {
+    let root = repository();
+    let options = Options {
+        root: root.clone(),
+        vectors: Vec::new(),
+        only_vectors: true,
+    };
+    let report = run(&options, &[PROTOCOL], |_| ()).expect("a report");
+    assert!(report.passed, "{}", report.table(80));
+    let folder = PROTOCOL.folder(&root);
+    let folder = folder.strip_prefix(&root).expect("a folder of the project");
+    let ran: Vec<_> = report
+        .suites
+        .iter()
+        .map(|suite| (suite.file.clone(), suite.cases.len()))
+        .collect();
+    let expected = FILES.iter().map(|(file, cases)| {
+        let file = folder.join("vectors").join(file);
+        (file.display().to_string(), *cases)
+    });
+    assert_eq!(ran, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn regenerates_the_known_answers_to_the_same_bytes() {
+    match known_answers(&repository(), &PROTOCOL) {
+        Ok(outputs) => {
+            assert!(!outputs.is_empty(), "no generator");
+            for output in outputs {
+                assert!(output.status.success(), "{output:?}");
+            }
+        }
+        Err(missing) => panic!("{missing}"),
+    }
+}

@@ -1,0 +1,99 @@
+//! Live scenarios of deep-latch: our client and our server, over TLS of rustls on loopback. The draft's examples word
+//! for word, downgrades and how a latched client refuses them, latches that attackers can cause, the reports that the
+//! operator receives, a proxy, and a relay.
+
+mod attacks;
+mod downgrades;
+mod examples;
+mod operator;
+mod proxy;
+mod relay;
+mod server;
+mod world;
+
+use std::path::Path;
+
+use conformance::{Live, Scenario, outcome::run};
+
+/// All of them.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ours("deep-latch/imap-example-1", |_| run(examples::imap_1())),
+    ours("deep-latch/imap-example-2", |_| run(examples::imap_2())),
+    ours("deep-latch/imap-example-3", |_| run(proxy::imap_3())),
+    ours("deep-latch/pop-example", |_| run(examples::pop())),
+    ours("deep-latch/smtp-example", |_| run(examples::smtp())),
+    ours("deep-latch/id-with-literals", |_| run(examples::literals())),
+    ours("deep-latch/malformed-reports", |_| {
+        run(examples::malformed())
+    }),
+    ours(
+        "deep-latch/latched-then-certificate-of-another-authority",
+        |_| run(downgrades::another_authority()),
+    ),
+    ours(
+        "deep-latch/latched-then-certificate-of-another-name",
+        |_| run(downgrades::another_name()),
+    ),
+    ours("deep-latch/latched-then-expired-certificate", |_| {
+        run(downgrades::expired())
+    }),
+    ours("deep-latch/latched-then-starttls-stripped", |_| {
+        run(downgrades::stripped())
+    }),
+    ours("deep-latch/latched-then-status-withdrawn", |_| {
+        run(downgrades::withdrawn())
+    }),
+    ours(
+        "deep-latch/latched-then-tls11",
+        |_| run(downgrades::tls11()),
+    ),
+    ours("deep-latch/latched-then-lower-version", |_| {
+        run(downgrades::lower_version())
+    }),
+    ours("deep-latch/latched-then-tlsa-differs", |_| {
+        run(downgrades::dane())
+    }),
+    ours("deep-latch/tlsa-differs-and-is-not-latched", |_| {
+        run(downgrades::contradicted())
+    }),
+    ours(
+        "deep-latch/attacker-without-certificate-cannot-latch-tls-cert",
+        |_| run(attacks::without_certificate()),
+    ),
+    ours(
+        "deep-latch/what-is-advertised-in-clear-is-not-latched",
+        |_| run(attacks::in_clear()),
+    ),
+    ours("deep-latch/scram-plus-authenticates-the-server", |_| {
+        run(attacks::scram_plus())
+    }),
+    ours("deep-latch/not-advertised-what-is-not-kept", |_| {
+        run(operator::not_kept())
+    }),
+    ours("deep-latch/reports-reach-the-operator", |_| {
+        run(operator::what_breaks())
+    }),
+    ours("deep-latch/tls-of-a-client-is-not-believed", |_| {
+        run(proxy::spoofed())
+    }),
+    ours("deep-latch/smtp-proxy-adds-tls", |_| run(proxy::smtp())),
+    ours("deep-latch/relay-refuses-and-notifies", |_| {
+        run(relay::refuses())
+    }),
+    ours("deep-latch/relay-refuses-without-a-latch", |_| {
+        run(relay::without_latch())
+    }),
+    Scenario {
+        name: "deep-latch/relay-notification-python-email",
+        peer: Some("Python email"),
+        run: |root| run(relay::python(root)),
+    },
+];
+
+const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
+    Scenario {
+        name,
+        peer: None,
+        run,
+    }
+}

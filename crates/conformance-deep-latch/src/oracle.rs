@@ -1,0 +1,6 @@
+//! What must hold for any octets: the grammars, the client, the proxy, and the latch machine.
+
+pub mod client;
+pub mod grammar;
+pub mod proxy;
+pub mod trace;

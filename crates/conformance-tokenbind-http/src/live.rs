@@ -1,0 +1,177 @@
+//! Live scenarios of tokenbind-http: real TLS connections on loopback.
+
+mod agent;
+mod arrival;
+mod command_line;
+mod connections;
+mod federation;
+mod forge;
+mod negotiation;
+mod openssl;
+mod proxy;
+mod python_peer;
+mod raw;
+mod reset;
+mod site;
+mod termination;
+mod theft;
+
+use std::path::Path;
+
+use conformance::{Live, Scenario, outcome::run};
+use tokenbind_wire::TokenBindingAlpn;
+
+/// All of them.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    ours("tokenbind-http/http1-p256-full", |_| {
+        run(connections::full(TokenBindingAlpn::Http11P256))
+    }),
+    ours("tokenbind-http/http1-rsa2048-full", |_| {
+        run(connections::full(TokenBindingAlpn::Http11Rsa2048))
+    }),
+    ours("tokenbind-http/http2-p256-full", |_| {
+        run(connections::full(TokenBindingAlpn::H2P256))
+    }),
+    ours("tokenbind-http/http2-rsa2048-full", |_| {
+        run(connections::full(TokenBindingAlpn::H2Rsa2048))
+    }),
+    ours("tokenbind-http/http1-p256-resumed", |_| {
+        run(connections::resumed(TokenBindingAlpn::Http11P256))
+    }),
+    ours("tokenbind-http/http2-rsa2048-resumed", |_| {
+        run(connections::resumed(TokenBindingAlpn::H2Rsa2048))
+    }),
+    ours("tokenbind-http/stolen-cookie", |_| {
+        run(theft::stolen_cookie())
+    }),
+    ours("tokenbind-http/replay-on-another-connection", |_| {
+        run(theft::replay())
+    }),
+    ours(
+        "tokenbind-http/federation-redirect-mixed-algorithms",
+        |_| run(federation::redirects()),
+    ),
+    ours("tokenbind-http/federation-xhr", |_| {
+        run(federation::script())
+    }),
+    ours("tokenbind-http/federation-unsupported-algorithm", |_| {
+        run(federation::unsupported_algorithm())
+    }),
+    ours("tokenbind-http/terminate-reasons", |_| {
+        run(termination::reasons())
+    }),
+    ours("tokenbind-http/order-of-arrival", |_| run(arrival::order())),
+    ours("tokenbind-http/negotiated-protocol", |_| {
+        run(arrival::protocol())
+    }),
+    ours("tokenbind-http/trailer", |_| run(arrival::trailer())),
+    ours("tokenbind-http/not-negotiated", |_| {
+        run(negotiation::not_negotiated())
+    }),
+    ours("tokenbind-http/key-reset", |_| run(reset::keys())),
+    ours("tokenbind-http/proxy", |_| run(proxy::backend())),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-client-http1-p256",
+        |root| run(openssl::their_client(root, TokenBindingAlpn::Http11P256)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-client-http1-rsa2048",
+        |root| run(openssl::their_client(root, TokenBindingAlpn::Http11Rsa2048)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-client-http2-p256",
+        |root| run(openssl::their_client(root, TokenBindingAlpn::H2P256)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-client-http2-rsa2048",
+        |root| run(openssl::their_client(root, TokenBindingAlpn::H2Rsa2048)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-client-referred",
+        |root| run(openssl::their_client_refers(root)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-client-terminated",
+        |root| run(openssl::their_client_is_terminated(root)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-client-without-ems",
+        |root| run(openssl::their_client_without(root, "1.2", false)),
+    ),
+    with(PYTHON_SSL, "tokenbind-http/openssl-client-tls13", |root| {
+        run(openssl::their_client_without(root, "1.3", true))
+    }),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-server-http1-p256",
+        |root| run(openssl::their_server(root, TokenBindingAlpn::Http11P256)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-server-http1-rsa2048",
+        |root| run(openssl::their_server(root, TokenBindingAlpn::Http11Rsa2048)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-server-http2-p256",
+        |root| run(openssl::their_server(root, TokenBindingAlpn::H2P256)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-server-http2-rsa2048",
+        |root| run(openssl::their_server(root, TokenBindingAlpn::H2Rsa2048)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-server-federation",
+        |root| run(openssl::their_federation(root)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-server-breaks-the-rules",
+        |root| run(openssl::their_server_breaks_the_rules(root)),
+    ),
+    with(
+        PYTHON_SSL,
+        "tokenbind-http/openssl-server-without-token-binding",
+        |root| run(openssl::their_plain_server(root)),
+    ),
+    with(
+        "openssl s_client",
+        "tokenbind-http/openssl-s-client",
+        |_| run(command_line::s_client()),
+    ),
+    with("curl", "tokenbind-http/curl", |_| run(command_line::curl())),
+];
+
+/// OpenSSL, through Python.
+const PYTHON_SSL: &str = "OpenSSL (Python ssl)";
+
+/// A scenario with our own code on both sides.
+const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
+    Scenario {
+        name,
+        peer: None,
+        run,
+    }
+}
+
+/// A scenario with a foreign peer.
+const fn with(
+    peer: &'static str,
+    name: &'static str,
+    run: fn(&Path) -> Result<Live, String>,
+) -> Scenario {
+    Scenario {
+        name,
+        peer: Some(peer),
+        run,
+    }
+}

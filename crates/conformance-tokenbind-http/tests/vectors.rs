@@ -1,0 +1,54 @@
+//! The vectors pass, are all there, and are what the independent sources generate.
+
+use conformance::{Options, known_answers, repository, run};
+use conformance_tokenbind_http::PROTOCOL;
+
+/// Each file in `vectors`, and the number of its cases: whoever adds or removes cases changes the number here as well.
+const FILES: &[(&str, usize)] = &[
+    ("client-hello.json", 64),
+    ("header.json", 89),
+    ("origin.json", 51),
+    ("redirect.json", 66),
+    ("request.json", 101),
+    ("sealed-token.json", 140),
+    ("server-policy.json", 46),
+    ("token-to-issue.json", 15),
+    ("xhr.json", 12),
+];
+
+#[test]
+fn runs_every_case_of_every_file_and_all_pass() {
+    let root = repository();
+    let options = Options {
+        root: root.clone(),
+        vectors: Vec::new(),
+        only_vectors: true,
+    };
+    let report = run(&options, &[PROTOCOL], |_| ()).expect("a report");
+    assert!(report.passed, "{}", report.table(80));
+    let folder = PROTOCOL.folder(&root);
+    let folder = folder.strip_prefix(&root).expect("a folder of the project");
+    let ran: Vec<_> = report
+        .suites
+        .iter()
+        .map(|suite| (suite.file.clone(), suite.cases.len()))
+        .collect();
+    let expected = FILES.iter().map(|(file, cases)| {
+        let file = folder.join("vectors").join(file);
+        (file.display().to_string(), *cases)
+    });
+    assert_eq!(ran, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn regenerates_the_known_answers_to_the_same_bytes() {
+    match known_answers(&repository(), &PROTOCOL) {
+        Ok(outputs) => {
+            assert!(!outputs.is_empty(), "no generator");
+            for output in outputs {
+                assert!(output.status.success(), "{output:?}");
+            }
+        }
+        Err(missing) => panic!("{missing}"),
+    }
+}

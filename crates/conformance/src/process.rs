@@ -1,0 +1,172 @@
+//! A foreign server as a child process: in a directory that goes with it, on free ports of loopback, stopped
+//! by its own process id.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep},
+};
+
+use crate::outcome::{Checked, Failure};
+
+/// The longest time that a server may take until it listens, or ends, or writes its log.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Server {
+    directory: TempDir,
+    log: PathBuf,
+    process: Child,
+}
+
+/// Makes a directory that a server which gives up its rights can enter.
+///
+/// # Errors
+/// Returns an error if the directory cannot be made.
+pub fn directory() -> Checked<TempDir> {
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+    Ok(directory)
+}
+
+/// Finds ports that are free now.
+///
+/// # Errors
+/// Returns an error if there are too few.
+pub fn ports<const N: usize>() -> Checked<[u16; N]> {
+    let mut ports = [0; N];
+    // Held until all are found, so that they differ.
+    let mut held = Vec::new();
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        *port = listener.local_addr()?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// Finds a program that is installed, in the path or where Debian keeps programs for administrators.
+#[must_use]
+pub fn installed(program: &str) -> Option<PathBuf> {
+    let runs = |program: &Path| {
+        let mut command = Command::new(program);
+        let command = command.arg("--version").stdin(Stdio::null());
+        command.output().is_ok()
+    };
+    let places = [PathBuf::from(program), Path::new("/usr/sbin").join(program)];
+    places.into_iter().find(|place| runs(place))
+}
+
+/// Returns `true` if the tests run as root.
+///
+/// # Errors
+/// Returns an error if the system does not tell.
+pub fn is_root() -> Checked<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(fs::metadata("/proc/self")?.uid() == 0)
+}
+
+impl Server {
+    /// Starts a server that stays in the foreground, and waits until it listens.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not start or does not listen in time.
+    pub async fn start(
+        directory: TempDir,
+        log: &str,
+        command: &mut Command,
+        ports: &[u16],
+    ) -> Checked<Self> {
+        let errors = fs::File::create(directory.path().join("stderr"))?;
+        let process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(errors)
+            .spawn()?;
+        let mut server = Self {
+            log: directory.path().join(log),
+            directory,
+            process,
+        };
+        let deadline = Instant::now() + PATIENCE;
+        for port in ports {
+            while TcpStream::connect(at(*port)).await.is_err() {
+                let ended = server.process.try_wait()?.is_some();
+                if ended || Instant::now() > deadline {
+                    return Err(Failure::new(format!("does not listen: {}", server.said())));
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(server)
+    }
+
+    /// Returns the server's directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Returns the log of the process and its error output.
+    #[must_use]
+    pub fn said(&self) -> String {
+        let read = |path: &Path| {
+            let bytes = fs::read(path).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        read(&self.log) + &read(&self.path().join("stderr"))
+    }
+
+    /// Returns the first line of the log with all of these parts, once it is there.
+    ///
+    /// # Errors
+    /// Returns an error if no such line appears in time.
+    pub async fn line_with(&self, parts: &[&str]) -> Checked<String> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = self.said();
+            let mut lines = said.lines();
+            if let Some(line) = lines.find(|line| parts.iter().all(|part| line.contains(part))) {
+                return Ok(line.to_owned());
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::new(format!("no {parts:?} in {said}")));
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Stops it, and leaves its directory.
+    fn stop(&mut self) {
+        if matches!(self.process.try_wait(), Ok(None)) {
+            let id = self.process.id().to_string();
+            let stop = Command::new("sh").args(["-c", "kill \"$0\"", &id]).status();
+            if stop.is_err() {
+                let _ = self.process.kill();
+            }
+            let _ = self.process.wait();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Returns the address of a port of loopback.
+#[must_use]
+pub fn at(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
