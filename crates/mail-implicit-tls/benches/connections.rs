@@ -158,7 +158,7 @@ type Shape = fn(u16) -> (u16, u16);
 
 const MIXED: Shape = |n| (n % 3, n.wrapping_mul(7_919));
 
-/// What a zone can send to make the order slow.
+/// The worst records for the order that a zone can send.
 const WORST: [(&str, Shape); 5] = [
     ("zeros", |_| (0, 0)),
     // Half of a weight's tickets lose.
@@ -280,9 +280,9 @@ fn wrong(usage: u8, count: usize) -> Vec<Tlsa> {
 
 /// Whole certificates of authorities that the server does not send, each of which would have to be tried.
 fn whole(count: usize) -> Vec<Tlsa> {
-    let other = CertifiedIssuer::self_signed(authority("Issuer"), key()).expect("an issuer");
+    let other = Authority::new("Issuer");
     let record = Tlsa {
-        association: other.der().to_vec(),
+        association: other.certificate().to_vec(),
         ..tlsa(2, 0, 0, 0)
     };
     vec![record; count]

@@ -1,15 +1,5 @@
 //! Services and clients on loopback: real TLS and HTTP, and a record of each request on arrival.
 
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::arithmetic_side_effects,
-    clippy::string_slice,
-    clippy::unwrap_used,
-    reason = "shared by the tests"
-)]
-
 use std::{
     convert::Infallible,
     sync::{
@@ -27,7 +17,6 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
-use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
     ProvidedTokenBinding, ReferredTokenBinding,
     client::{self, HttpClient, HttpsConnector},
@@ -40,21 +29,32 @@ use tokenbind_wire::TokenBindingAlpn;
 use tokio::{net::TcpListener, time::timeout};
 use tower::service_fn;
 
-/// A test that waits longer than this has failed.
+use crate::pki::{Certificate, Identity};
+
+/// The longest time that a test waits.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits, but not for ever.
+/// Awaits a future, at most for [`PATIENCE`].
 pub async fn soon<F: Future>(future: F) -> F::Output {
     timeout(PATIENCE, future).await.unwrap()
 }
 
-/// A certificate for `localhost` and `127.0.0.1`, and who trusts it.
+/// A certificate for `localhost` and `127.0.0.1`, and clients that trust it.
 pub struct Pki {
+    /// The certificate.
     pub certificate: CertificateDer<'static>,
     identity: Identity,
 }
 
+impl Default for Pki {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Pki {
+    /// Makes a self-signed certificate.
+    #[must_use]
     pub fn new() -> Self {
         let certificate = Certificate::server(&["localhost", "127.0.0.1"]);
         let identity = certificate.common_name("localhost").self_signed();
@@ -64,15 +64,20 @@ impl Pki {
         }
     }
 
+    /// Returns the private key.
+    #[must_use]
     pub fn private_key(&self) -> PrivateKeyDer<'static> {
         self.identity.private_key()
     }
 
-    /// The certificate and its key as PEM, for programs.
+    /// Returns the certificate and its key as PEM, for programs.
+    #[must_use]
     pub fn pem(&self) -> [String; 2] {
         [self.identity.pem().to_owned(), self.identity.key_pem()]
     }
 
+    /// Returns an acceptor that negotiates Token Binding.
+    #[must_use]
     pub fn acceptor(&self, alpn: &[TokenBindingAlpn]) -> server::Acceptor {
         let provider = rustls::crypto::ring::default_provider();
         let preference = VersionPreference::TokenBinding;
@@ -84,6 +89,8 @@ impl Pki {
         server::Acceptor::new(configs.unwrap())
     }
 
+    /// Returns a connector of a client with this state.
+    #[must_use]
     pub fn connector(
         &self,
         alpn: &[TokenBindingAlpn],
@@ -98,6 +105,8 @@ impl Pki {
         client::Connector::new(Arc::new(config.unwrap()), state)
     }
 
+    /// Returns a client with these keys, and its state.
+    #[must_use]
     pub fn client_with(
         &self,
         alpn: &[TokenBindingAlpn],
@@ -108,6 +117,8 @@ impl Pki {
         (HttpClient::new(HttpsConnector::new(connector)), state)
     }
 
+    /// Returns a client with keys of its own.
+    #[must_use]
     pub fn client(&self) -> HttpClient {
         self.client_with(&TokenBindingAlpn::ALL, MemoryKeyStore::new())
             .0
@@ -117,34 +128,47 @@ impl Pki {
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// The first connection is 1.
+    /// The number of the connection, from 1.
     pub connection: usize,
+    /// The method.
     pub method: Method,
+    /// The URI, as it was sent.
     pub uri: String,
+    /// The version of HTTP.
     pub version: Version,
+    /// The fields.
     pub headers: HeaderMap,
+    /// The whole body.
     pub body: Bytes,
+    /// The provided binding.
     pub provided: Option<ProvidedTokenBinding>,
+    /// The referred binding.
     pub referred: Option<ReferredTokenBinding>,
 }
 
 impl Seen {
+    /// Returns the path and the query of the URI.
+    #[must_use]
     pub fn path(&self) -> &str {
         let path = self.uri.find("://").map_or(0, |scheme| scheme + 3);
         let path = &self.uri[path..];
         &path[path.find('/').unwrap()..]
     }
 
+    /// Returns the value of a field.
+    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The key of the provided binding.
+    /// Returns the key id of the provided binding.
+    #[must_use]
     pub fn key_id(&self) -> Vec<u8> {
         self.provided.as_ref().unwrap().id().key_id().to_vec()
     }
 
-    /// The key of the referred binding.
+    /// Returns the key id of the referred binding, which is empty if its key is not supported.
+    #[must_use]
     pub fn referred_key_id(&self) -> Option<Vec<u8>> {
         self.referred.as_ref().map(|referred| match referred {
             ReferredTokenBinding::Verified(id) => id.key_id().to_vec(),
@@ -155,14 +179,17 @@ impl Seen {
 
 /// A service on a port of loopback.
 pub struct Server {
+    /// The URL of the service, without a path.
     pub base: String,
+    /// The origin of the service.
     pub origin: Origin,
+    /// The port.
     pub port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Server {
-    /// Answers each request with what `answer` makes of it.
+    /// Starts a service that answers each request with the result of `answer`.
     pub async fn start(
         acceptor: server::Acceptor,
         answer: impl Fn(&Seen) -> Response<Full<Bytes>> + Send + Sync + 'static,
@@ -203,15 +230,20 @@ impl Server {
         }
     }
 
-    /// All requests so far, in their order.
+    /// Returns all requests so far, in their order.
+    #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Returns the last request.
+    #[must_use]
     pub fn last(&self) -> Seen {
         self.seen().pop().unwrap()
     }
 
+    /// Returns the URL of a path.
+    #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -231,10 +263,14 @@ async fn look(connection: usize, request: server::Request) -> Seen {
     }
 }
 
+/// Returns a GET request without a body.
+#[must_use]
 pub fn get(url: &str) -> Request<Full<Bytes>> {
     Request::get(url).body(Full::default()).unwrap()
 }
 
+/// Returns a response with the body `ok`.
+#[must_use]
 pub fn ok() -> Response<Full<Bytes>> {
     Response::new(Full::from("ok"))
 }

@@ -8,6 +8,8 @@
     reason = "tests"
 )]
 
+mod peers;
+
 use std::{
     io::{Read, Write},
     sync::Arc,
@@ -21,255 +23,84 @@ use deep_latch::{
     latch::{Event, Outcome, Reason, Requirements, Transition},
     verifier::{DeferredServerVerifier, HandshakeUnfinishedError, OnCertificateFailure},
 };
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, date_time_ymd,
-};
+use peers::*;
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig,
+    CertificateError, ClientConfig, ClientConnection, HandshakeKind, ServerConfig,
     ServerConnection, SupportedProtocolVersion,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
-    crypto::ring,
+    crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     version::{TLS12, TLS13},
 };
+use test_support::pki::{self, Authority, Certificate, Identity, rcgen::ExtendedKeyUsagePurpose};
 
 const NAME: &str = "imap.example.com";
 
-/// rustls asks the verifier with its own clock, so the certificates are of now.
-fn now() -> UnixTime {
-    UnixTime::now()
-}
-
-type Issuer = CertifiedIssuer<'static, KeyPair>;
-
-fn authority(name: &str) -> Issuer {
-    let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: KeyPair,
-}
-
-fn server_params(names: &[&str]) -> CertificateParams {
-    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-    let mut params = CertificateParams::new(names).unwrap();
-    // A common name is no identity.
-    params.distinguished_name.push(DnType::CommonName, NAME);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params
-}
-
-fn issued(
-    issuer: &Issuer,
-    names: &[&str],
-    change: impl FnOnce(&mut CertificateParams),
-) -> Identity {
-    let mut params = server_params(names);
-    change(&mut params);
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, issuer).unwrap().der().clone();
-    Identity { certificate, key }
-}
-
-fn self_signed(names: &[&str]) -> Identity {
-    let key = KeyPair::generate().unwrap();
-    let certificate = server_params(names).self_signed(&key).unwrap();
-    let certificate = certificate.der().clone();
-    Identity { certificate, key }
-}
-
-fn webpki(trusted: &Issuer) -> Arc<WebPkiServerVerifier> {
-    let mut roots = RootCertStore::empty();
-    roots.add(trusted.der().clone()).unwrap();
-    let provider = Arc::new(ring::default_provider());
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-        .build()
-        .unwrap()
-}
-
-fn server_config(
-    identity: &Identity,
-    versions: &[&'static SupportedProtocolVersion],
-) -> Arc<ServerConfig> {
-    let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![identity.certificate.clone()], key);
-    Arc::new(config.unwrap())
-}
-
-/// Hands records to and fro until neither side has more.
-fn handshake(
-    client: &mut ClientConnection,
-    server: &mut ServerConnection,
-) -> Result<(), rustls::Error> {
-    for _ in 0..8 {
-        let mut records = Vec::new();
-        while client.wants_write() {
-            client.write_tls(&mut records).unwrap();
-        }
-        let mut rest = records.as_slice();
-        while !rest.is_empty() {
-            server.read_tls(&mut rest).unwrap();
-            server.process_new_packets()?;
-        }
-        let mut records = Vec::new();
-        while server.wants_write() {
-            server.write_tls(&mut records).unwrap();
-        }
-        let mut rest = records.as_slice();
-        while !rest.is_empty() {
-            client.read_tls(&mut rest).unwrap();
-            client.process_new_packets()?;
-        }
-    }
-    Ok(())
-}
-
-fn host() -> Host {
-    Host::try_new(NAME).unwrap()
-}
-
-/// A client of a host with these latches, and its connection.
-struct Client {
-    latches: LatchSession,
-    verifier: Arc<DeferredServerVerifier>,
-    config: Arc<ClientConfig>,
-}
-
-impl Client {
-    fn new(trusted: &Issuer, latched: &[SecurityTag<'static>], on: OnCertificateFailure) -> Self {
-        let record = LatchRecord::preset(host(), latched.iter().cloned());
-        let latches = LatchSession::try_new(record, Facilities::new()).unwrap();
-        let requirements = latches.requirements();
-        let verifier = DeferredServerVerifier::new(webpki(trusted), &requirements, on);
-        let verifier = Arc::new(verifier);
-        let provider = Arc::new(ring::default_provider());
-        let config = verifier
-            .clone()
-            .client_config(provider, &requirements)
-            .unwrap();
-        Self {
-            latches,
-            verifier,
-            config: Arc::new(config),
-        }
-    }
-
-    fn connect(&self) -> ClientConnection {
-        let name = ServerName::try_from(NAME).unwrap();
-        ClientConnection::new(self.config.clone(), name).unwrap()
-    }
-
-    fn facts(&self, connection: &ClientConnection) -> Result<TlsFacts, HandshakeUnfinishedError> {
-        let dane = DaneVerdict::NotChecked;
-        self.verifier.facts(connection, &host(), now(), dane)
-    }
-}
-
-/// Returns the facts for a client that continues in any case, and the error of one that does not.
-fn seen(
-    trusted: &Issuer,
-    identity: &Identity,
-    version: &'static SupportedProtocolVersion,
-) -> (TlsFacts, Option<rustls::Error>) {
-    let config = server_config(identity, &[version]);
-    let goes_on = Client::new(trusted, &[], OnCertificateFailure::GoOn);
-    let (mut client, mut server) = (
-        goes_on.connect(),
-        ServerConnection::new(config.clone()).unwrap(),
-    );
-    assert_eq!(goes_on.facts(&client), Err(HandshakeUnfinishedError));
-    handshake(&mut client, &mut server).unwrap();
-    let facts = goes_on.facts(&client).unwrap();
-
-    let aborts = Client::new(trusted, &[], OnCertificateFailure::Abort);
-    let (mut client, mut server) = (aborts.connect(), ServerConnection::new(config).unwrap());
-    let error = handshake(&mut client, &mut server).err();
-    match &error {
-        Some(_) => assert_eq!(aborts.facts(&client), Err(HandshakeUnfinishedError)),
-        None => assert_eq!(aborts.facts(&client), Ok(facts)),
-    }
-    (facts, error)
-}
-
 #[test]
 fn judges_chain_and_identity_separately() {
-    let (trusted, other) = (authority("Trusted CA"), authority("Other CA"));
-    let expired = |params: &mut CertificateParams| {
-        params.not_before = date_time_ymd(2020, 1, 1);
-        params.not_after = date_time_ymd(2021, 1, 1);
-    };
-    let not_yet = |params: &mut CertificateParams| {
-        params.not_before = date_time_ymd(3000, 1, 1);
-        params.not_after = date_time_ymd(3001, 1, 1);
-    };
-    let of_client = |params: &mut CertificateParams| {
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    };
+    let (trusted, other) = (Authority::new("Trusted CA"), Authority::new("Other CA"));
     use ChainVerdict::{Refused, Trusted};
     use IdentityVerdict::{Differs, Matches};
     let elsewhere = ["smtp.example.com", "*.example.org", "example.com"];
     let kinds = [
-        ("good", issued(&trusted, &[NAME], |_| {}), Trusted, Matches),
+        ("good", server(&[NAME]).issue(&trusted), Trusted, Matches),
         (
             "wildcard",
-            issued(&trusted, &["*.example.com"], |_| {}),
+            server(&["*.example.com"]).issue(&trusted),
             Trusted,
             Matches,
         ),
         (
             "wrong name",
-            issued(&trusted, &elsewhere, |_| {}),
+            server(&elsewhere).issue(&trusted),
             Trusted,
             Differs,
         ),
-        ("no name", issued(&trusted, &[], |_| {}), Trusted, Differs),
+        ("no name", server(&[]).issue(&trusted), Trusted, Differs),
         (
             "expired",
-            issued(&trusted, &[NAME], expired),
+            server(&[NAME]).expired().issue(&trusted),
             Refused,
             Matches,
         ),
         (
             "not yet valid",
-            issued(&trusted, &[NAME], not_yet),
+            server(&[NAME]).valid(3000, 3001).issue(&trusted),
             Refused,
             Matches,
         ),
         (
             "of a client",
-            issued(&trusted, &[NAME], of_client),
+            server(&[NAME])
+                .usages(&[ExtendedKeyUsagePurpose::ClientAuth])
+                .issue(&trusted),
             Refused,
             Matches,
         ),
         (
             "unknown CA",
-            issued(&other, &[NAME], |_| {}),
+            server(&[NAME]).issue(&other),
             Refused,
             Matches,
         ),
         (
             "unknown CA, wrong name",
-            issued(&other, &elsewhere, |_| {}),
+            server(&elsewhere).issue(&other),
             Refused,
             Differs,
         ),
-        ("self-signed", self_signed(&[NAME]), Refused, Matches),
+        (
+            "self-signed",
+            server(&[NAME]).self_signed(),
+            Refused,
+            Matches,
+        ),
         (
             "expired, wrong name",
-            issued(&trusted, &elsewhere, expired),
+            server(&elsewhere).expired().issue(&trusted),
             Refused,
             Differs,
         ),
@@ -300,8 +131,8 @@ fn judges_chain_and_identity_separately() {
 /// Example 2 of section 7.1.
 #[test]
 fn refuses_and_reports_an_unverified_certificate_that_is_latched() {
-    let trusted = authority("Trusted CA");
-    let pinned = self_signed(&[NAME]);
+    let trusted = Authority::new("Trusted CA");
+    let pinned = server(&[NAME]).self_signed();
     let url = "https://www.example.com/privacy-support.html";
     for version in [&TLS12, &TLS13] {
         // Whatever the account's policy: the latch machine refuses.
@@ -346,8 +177,8 @@ fn refuses_and_reports_an_unverified_certificate_that_is_latched() {
 
 #[test]
 fn aborts_or_distrusts_an_unverified_certificate_without_a_latch() {
-    let (trusted, other) = (authority("Trusted CA"), authority("Other CA"));
-    let unknown = issued(&other, &[NAME], |_| {});
+    let (trusted, other) = (Authority::new("Trusted CA"), Authority::new("Other CA"));
+    let unknown = server(&[NAME]).issue(&other);
     let (facts, error) = seen(&trusted, &unknown, &TLS13);
     assert_eq!(
         error,
@@ -369,8 +200,8 @@ fn aborts_or_distrusts_an_unverified_certificate_without_a_latch() {
 
 #[test]
 fn accepts_dane_instead_of_pkix_if_it_is_latched() {
-    let trusted = authority("Trusted CA");
-    let own = self_signed(&[NAME]);
+    let trusted = Authority::new("Trusted CA");
+    let own = server(&[NAME]).self_signed();
     let mut client = Client::new(
         &trusted,
         &[SecurityTag::TLS_DANE_TLSA],
@@ -390,8 +221,8 @@ fn accepts_dane_instead_of_pkix_if_it_is_latched() {
 
 #[test]
 fn judges_resumed_sessions_again() {
-    let trusted = authority("Trusted CA");
-    let identity = issued(&trusted, &[NAME], |_| {});
+    let trusted = Authority::new("Trusted CA");
+    let identity = server(&[NAME]).issue(&trusted);
     for version in [&TLS12, &TLS13] {
         let config = server_config(&identity, &[version]);
         let client = Client::new(
@@ -437,13 +268,13 @@ fn judges_resumed_sessions_again() {
 
 #[test]
 fn finds_an_address_among_the_certificates_addresses() {
-    let trusted = authority("Trusted CA");
-    let identity = issued(&trusted, &["192.0.2.1", "2001:db8::1"], |_| {});
+    let trusted = Authority::new("Trusted CA");
+    let identity = server(&["192.0.2.1", "2001:db8::1"]).issue(&trusted);
     let client = Client::new(&trusted, &[], OnCertificateFailure::Abort);
     let verdicts = |name: &str| {
         let host = Host::try_new(name).unwrap();
-        let certificate = &identity.certificate;
-        client.verifier.verdicts(certificate, &[], &host, now())
+        let certificate = identity.certificate();
+        client.verifier.verdicts(&certificate, &[], &host, now())
     };
     let matches = (ChainVerdict::Trusted, IdentityVerdict::Matches);
     let differs = (ChainVerdict::Trusted, IdentityVerdict::Differs);
@@ -460,71 +291,30 @@ fn finds_an_address_among_the_certificates_addresses() {
     );
 }
 
-/// A verifier that finds another name than rustls does, or none at all.
-#[derive(Debug)]
-struct Stricter(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for Stricter {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Err(CertificateError::NotValidForName.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
 #[test]
 fn respects_a_verifier_with_stricter_names() {
-    let trusted = authority("Trusted CA");
-    let identity = issued(&trusted, &[NAME], |_| {});
-    let inner = Arc::new(Stricter(webpki(&trusted)));
+    let trusted = Authority::new("Trusted CA");
+    let identity = server(&[NAME]).issue(&trusted);
+    let inner = Arc::new(Stricter(trusted.verifier(provider())));
     let verifier = DeferredServerVerifier::new(
         inner,
         &Requirements::default(),
         OnCertificateFailure::default(),
     );
-    let verdict = verifier.verdicts(&identity.certificate, &[], &host(), now());
+    let verdict = verifier.verdicts(&identity.certificate(), &[], &host(), now());
     assert_eq!(verdict, (ChainVerdict::Refused, IdentityVerdict::Matches));
 }
 
 /// A server that lacks the key of its certificate.
 #[test]
 fn verifies_the_possession_of_the_key_always() {
-    let trusted = authority("Trusted CA");
-    let mut stolen = issued(&trusted, &[NAME], |_| {});
-    stolen.key = KeyPair::generate().unwrap();
-    let key = PrivateKeyDer::try_from(stolen.key.serialize_der()).unwrap();
-    let provider = ring::default_provider();
-    let key = provider.key_provider.load_private_key(key).unwrap();
-    let key = rustls::sign::CertifiedKey::new(vec![stolen.certificate], key);
+    let trusted = Authority::new("Trusted CA");
+    let stolen = server(&[NAME]).issue(&trusted);
+    let key = PrivateKeyDer::try_from(pki::key().serialize_der()).unwrap();
+    let key = provider().key_provider.load_private_key(key).unwrap();
+    let key = rustls::sign::CertifiedKey::new(stolen.chain(), key);
     for version in [&TLS12, &TLS13] {
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[version])
             .unwrap()
             .with_no_client_auth()
@@ -561,19 +351,17 @@ fn latches_decide_which_versions_are_offered() {
     let later = Some(ProtocolVersion(0x0305));
     assert_eq!(versions(later), [0; 0]);
     // There is no configuration without a version.
-    let trusted = authority("Trusted CA");
+    let trusted = Authority::new("Trusted CA");
     let client = Client::new(&trusted, &[], OnCertificateFailure::Abort);
     assert!(!client.config.enable_early_data);
-    let provider = Arc::new(ring::default_provider());
-    let config = client.verifier.client_config(provider, &least(later));
+    let config = client.verifier.client_config(provider(), &least(later));
     let expected = rustls::Error::General("no usable cipher suites configured".into());
     assert_eq!(config.err(), Some(expected));
     // A server that has TLS 1.2 only cannot be reached where TLS 1.3 is required.
-    let identity = issued(&trusted, &[NAME], |_| {});
+    let identity = server(&[NAME]).issue(&trusted);
     let verifier = Client::new(&trusted, &[], OnCertificateFailure::Abort).verifier;
-    let provider = Arc::new(ring::default_provider());
     let required = least(Some(ProtocolVersion::TLS1_3));
-    let config = verifier.client_config(provider, &required).unwrap();
+    let config = verifier.client_config(provider(), &required).unwrap();
     let name = ServerName::try_from(NAME).unwrap();
     let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut server = ServerConnection::new(server_config(&identity, &[&TLS12])).unwrap();

@@ -1,13 +1,4 @@
-//! The examples as programs that run.
-
-#![allow(
-    dead_code,
-    missing_docs,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "shared by the tests"
-)]
+//! Programs that run while a test does: examples and commands.
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,9 +6,10 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
 };
 
-/// Returns the path of an example that cargo has built. `cargo test` builds all examples, `cargo test --test …`
-/// builds none.
-pub fn example(name: &str) -> PathBuf {
+/// Returns the path of an example of a package that cargo has built. `cargo test` builds all examples,
+/// `cargo test --test …` builds none.
+#[must_use]
+pub fn example(package: &str, name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
@@ -25,18 +17,21 @@ pub fn example(name: &str) -> PathBuf {
     let shown = path.display();
     assert!(
         path.exists(),
-        "{shown} is missing: cargo build -p tokenbind-http --all-features --examples"
+        "{shown} is missing: cargo build -p {package} --all-features --examples"
     );
     path
 }
 
-/// A program that is stopped when the test is over.
+/// A running program. It is killed when dropped.
+#[derive(Debug)]
 pub struct Running {
     child: Child,
     out: BufReader<ChildStdout>,
 }
 
 impl Running {
+    /// Starts a program.
+    #[must_use]
     pub fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -47,7 +42,7 @@ impl Running {
         Self { child, out }
     }
 
-    /// The rest of the first line that begins so.
+    /// Waits for a line that begins so, and returns the rest of the line.
     pub fn line_after(&mut self, beginning: &str) -> String {
         let mut line = String::new();
         while self.out.read_line(&mut line).unwrap() > 0 {
@@ -59,6 +54,7 @@ impl Running {
         panic!("no line begins with {beginning:?}");
     }
 
+    /// Sends a signal, such as `TERM`.
     #[cfg(unix)]
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
@@ -66,7 +62,8 @@ impl Running {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits until it ended by itself; whether with success.
+    /// Waits until the program has ended by itself. Returns `true` if it succeeded.
+    #[must_use]
     pub fn ended_well(mut self) -> bool {
         self.child.wait().unwrap().success()
     }
