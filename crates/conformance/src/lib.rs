@@ -6,11 +6,14 @@
 
 mod cargo;
 mod evidence;
+mod finding;
 mod generator;
+mod judge;
 mod ledger;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
+mod part;
 #[cfg(feature = "live")]
 pub mod process;
 mod protocol;
@@ -18,10 +21,13 @@ mod record;
 mod report;
 mod run;
 mod scenario;
+#[cfg(feature = "schemas")]
+mod schema;
 mod selection;
 mod step;
 mod stream;
 mod suite;
+mod terminal;
 pub mod text;
 mod vector;
 mod written;
@@ -31,14 +37,16 @@ pub use {
     evidence::{
         Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
     },
+    finding::{
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, RequirementReport,
+        RequirementState, SuiteReport, TestsReport,
+    },
     generator::{PythonError, known_answers, python},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
+    part::{Part, page, unfinished},
     protocol::Protocol,
-    report::{
-        CaseReport, CaseState, EvidenceReport, EvidenceState, Judgement, LedgerReport, Part,
-        Report, RequirementReport, RequirementState, SuiteReport, TestsReport, page, unfinished,
-    },
-    run::{Options, RunError, Tests, repository, run},
+    report::{Judgement, Report},
+    run::{Options, RunError, Tests, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
     selection::Selection,
     step::Step,
@@ -46,3 +54,6 @@ pub use {
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
     written::{Recipe, Written},
 };
+
+#[cfg(feature = "schemas")]
+pub use schema::check_schemas;
