@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     facts::{first_line, now},
+    part::replace,
     protocol::Protocol,
     record::commit,
-    report::replace,
     scenario::{LiveReport, LiveState},
 };
 

@@ -35,6 +35,21 @@ pub enum Level {
     Statement,
 }
 
+impl Level {
+    /// Returns the level as documents write it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Must => "MUST",
+            Self::MustNot => "MUST NOT",
+            Self::Should => "SHOULD",
+            Self::ShouldNot => "SHOULD NOT",
+            Self::May => "MAY",
+            Self::Statement => "statement",
+        }
+    }
+}
+
 /// The party that a requirement binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,6 +62,19 @@ pub enum Role {
     Both,
     /// Whoever runs one of them.
     Operator,
+}
+
+impl Role {
+    /// Returns the party in words.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Both => "both",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 /// The degree to which a requirement is met.
@@ -63,6 +91,20 @@ pub enum Status {
     Deviates,
     /// Not met yet: the reason names the part that is to meet it.
     Open,
+}
+
+impl Status {
+    /// Returns the status in words.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::NotApplicable => "not applicable",
+            Self::Deviates => "deviates",
+            Self::Open => "open",
+        }
+    }
 }
 
 /// One requirement.

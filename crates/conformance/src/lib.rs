@@ -7,13 +7,16 @@
 mod cargo;
 mod evidence;
 mod facts;
+mod finding;
 mod generator;
 mod interop;
+mod judge;
 mod ledger;
 mod locate;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
+mod part;
 mod picture;
 #[cfg(feature = "live")]
 pub mod process;
@@ -22,10 +25,13 @@ mod record;
 mod report;
 mod run;
 mod scenario;
+#[cfg(feature = "schemas")]
+mod schema;
 mod selection;
 mod step;
 mod stream;
 mod suite;
+mod terminal;
 pub mod text;
 mod vector;
 mod written;
@@ -36,6 +42,10 @@ pub use {
         Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
     },
     facts::Facts,
+    finding::{
+        CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport,
+        RequirementReport, RequirementState, SuiteReport, TestsReport,
+    },
     generator::{PythonError, known_answers, python},
     interop::{PeerReport, keep as keep_interop},
     ledger::{
@@ -43,16 +53,14 @@ pub use {
         SectionCoverage, Status, coverage,
     },
     locate::TestPlaces,
+    part::{Part, page, unfinished},
     picture::{Annotator, Picture, Span, Walk},
     protocol::Protocol,
     report::{
-        CaseDetail, CaseReport, CaseState, Change, Difference, EvidenceReport, EvidenceState,
-        Judgement, LedgerReport, Part, Report, RequirementReport, RequirementState, SuiteReport,
-        TestsReport,
+        Change, Difference, Judgement, Report,
         markdown::{DOCUMENT, document},
-        page, unfinished,
     },
-    run::{Options, RunError, Tests, repository, run},
+    run::{Options, RunError, Tests, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Peer, Scenario, live_table},
     selection::Selection,
     step::Step,
@@ -60,3 +68,6 @@ pub use {
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
     written::{Recipe, Written},
 };
+
+#[cfg(feature = "schemas")]
+pub use schema::check_schemas;

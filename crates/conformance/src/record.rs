@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     cargo::cargo,
     evidence::{TestFailure, TestOutcome},
-    report::replace,
+    part::replace,
 };
 
 /// The record's path below the repository's root.

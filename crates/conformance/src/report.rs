@@ -1,85 +1,27 @@
-//! The findings of a run as data. The modules below give them their forms.
+//! The report of a run: its findings and its verdict, as data and in words. The modules below give it its other forms.
 
 mod difference;
-pub(crate) mod html;
-mod json;
+mod html;
 mod junit;
 pub(crate) mod markdown;
-mod terminal;
+mod pages;
 
-use std::{
-    collections::BTreeMap,
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::{
-    evidence::{Origin, TestFailure, TestOutcome, TestRun},
+    evidence::Origin,
     facts::Facts,
+    finding::{LedgerReport, RequirementState, SuiteReport, TestsReport},
     interop::PeerReport,
-    ledger::{DocumentCoverage, Evidence, Level, Requirement, Role, Status},
-    picture::Picture,
-    scenario::LiveReport,
+    ledger::DocumentCoverage,
+    part::Part,
+    scenario::{LiveReport, LiveState},
     text::{counted, passed_of},
 };
 
 pub use difference::{Change, Difference};
-
-/// The part of a run that ran, where it is not a full one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// The project's own vectors.
-    OwnVectors,
-    /// Vectors from elsewhere.
-    GivenVectors,
-}
-
-impl Part {
-    /// Returns the name of the part.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::OwnVectors => "our vectors only",
-            Self::GivenVectors => "the given vectors only",
-        }
-    }
-}
-
-/// Returns the path of the page of a full run, or of a part, below the repository's root. A part has a page of its
-/// own and leaves that of the last full run as it is.
-#[must_use]
-pub fn page(part: Option<Part>) -> PathBuf {
-    Path::new("target/conformance").join(match part {
-        None => "index.html",
-        Some(Part::OwnVectors) => "own-vectors.html",
-        Some(Part::GivenVectors) => "given-vectors.html",
-    })
-}
-
-/// Replaces the page of the run before by one that says that this run has not finished.
-///
-/// # Errors
-/// Returns an error if the page cannot be written.
-pub fn unfinished(root: &Path, part: Option<Part>) -> io::Result<()> {
-    let text = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Conformance report: \
-        not finished</title>\n<h1>Conformance report: not finished</h1>\n<p>The run has not finished, or was \
-        interrupted. It has no verdict.</p>\n</html>\n";
-    replace(&root.join(page(part)), text)
-}
-
-/// Writes a file as a whole: a reader finds the text before or this one.
-pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let new = path.with_extension("new");
-    fs::write(&new, text)?;
-    fs::rename(new, path)
-}
 
 /// The verdict of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -100,6 +42,12 @@ pub enum Judgement {
 }
 
 impl Judgement {
+    /// Returns `true` if everything passed: vectors, live scenarios, and the tests that requirements name.
+    #[must_use]
+    pub const fn is_complete(self) -> bool {
+        matches!(self, Self::Conforms | Self::ConformsAsRecorded)
+    }
+
     /// Returns the verdict in words.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -141,312 +89,6 @@ pub struct Report {
     pub difference: Option<Difference>,
     /// Problems other than single cases and entries, e.g. a file that cannot be read.
     pub problems: Vec<String>,
-}
-
-/// One vector file.
-#[derive(Clone, Debug, Serialize)]
-pub struct SuiteReport {
-    /// The suite.
-    pub suite: String,
-    /// The file.
-    pub file: String,
-    /// The origin of its cases.
-    pub source: String,
-    /// The number of cases that passed.
-    pub passed: usize,
-    /// The number of cases.
-    pub total: usize,
-    /// The number of cases that do not have the suite's form.
-    pub malformed: usize,
-    /// The number of cases that showed that the implementation breaks an invariant.
-    pub violated: usize,
-    /// Each case.
-    pub cases: Vec<CaseReport>,
-}
-
-/// One case.
-#[derive(Clone, Debug, Serialize)]
-pub struct CaseReport {
-    /// Its name.
-    pub name: String,
-    /// `true` if the case passed.
-    pub passed: bool,
-    /// The state of the case.
-    pub state: CaseState,
-    /// The requirements it shows.
-    pub requirements: Vec<String>,
-    /// The expected outcome, if the case failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected: Option<Value>,
-    /// The actual outcome, if the case failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actual: Option<Value>,
-    /// The whole case, for its page.
-    #[serde(skip)]
-    pub detail: CaseDetail,
-}
-
-/// A case as a whole.
-#[derive(Clone, Debug, Default)]
-pub struct CaseDetail {
-    /// The input.
-    pub input: Map<String, Value>,
-    /// The expected outcome.
-    pub expected: Value,
-    /// The actual outcome.
-    pub actual: Option<Value>,
-    /// The messages in the input; `None` if the suite has no annotator.
-    pub pictures: Option<Vec<Picture>>,
-}
-
-/// The state of a case after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CaseState {
-    /// The outcome was the expected one.
-    Passed,
-    /// The outcome was another one.
-    Differs,
-    /// The case is not of the suite's form.
-    Malformed,
-    /// The implementation broke an invariant that holds for every input.
-    Violated,
-}
-
-impl CaseState {
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Differs => "differs",
-            Self::Malformed => "malformed case",
-            Self::Violated => "invariant violated",
-        }
-    }
-}
-
-/// The ledger of one draft.
-#[derive(Clone, Debug, Serialize)]
-pub struct LedgerReport {
-    /// The draft.
-    pub draft: String,
-    /// The document whose sections the entries name.
-    pub document: String,
-    /// Its requirements.
-    pub requirements: Vec<RequirementReport>,
-}
-
-/// One requirement.
-#[derive(Clone, Debug, Serialize)]
-pub struct RequirementReport {
-    /// The entry.
-    #[serde(flatten)]
-    pub requirement: Requirement,
-    /// The outcomes of its evidence.
-    pub shown_by: Vec<EvidenceReport>,
-    /// The number of cases that name the requirement or are its evidence.
-    pub cases: usize,
-    /// The number of those cases that passed.
-    pub cases_passed: usize,
-    /// The state of the requirement.
-    pub state: RequirementState,
-}
-
-/// The state of a requirement after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RequirementState {
-    /// There is evidence, and all of it ran and passed.
-    Shown,
-    /// Evidence failed or did not run.
-    Failed,
-    /// No evidence failed, but tests were left out.
-    LeftOut,
-    /// The ledger has no evidence for it.
-    NoEvidence,
-}
-
-/// The tests of a run.
-#[derive(Clone, Debug, Serialize)]
-pub struct TestsReport {
-    /// The number of executables that ran.
-    pub executables: usize,
-    /// The number of tests that passed.
-    pub passed: usize,
-    /// The number of tests that failed.
-    pub failed: usize,
-    /// The number of tests that did not run because they are ignored.
-    pub ignored: usize,
-    /// The packages, and the origin of their tests' outcomes.
-    pub packages: BTreeMap<String, Origin>,
-    /// The packages whose tests did not run, because no requirement names them.
-    pub left_out: Vec<String>,
-    /// `true` if the outcomes are those of the record.
-    pub recorded: bool,
-    /// The failures, named by a requirement or not.
-    pub failures: Vec<TestFailure>,
-    /// The outcome of each test, by package and path.
-    pub outcomes: BTreeMap<String, BTreeMap<String, TestOutcome>>,
-}
-
-impl From<&TestRun> for TestsReport {
-    fn from(run: &TestRun) -> Self {
-        let mut outcomes = BTreeMap::<_, BTreeMap<_, _>>::new();
-        for (package, path, outcome) in run.outcomes() {
-            let of_package = outcomes.entry(package.to_owned()).or_default();
-            of_package.insert(path.to_owned(), outcome);
-        }
-        Self {
-            outcomes,
-            executables: run.executables(),
-            passed: run.count(TestOutcome::Passed),
-            failed: run.count(TestOutcome::Failed),
-            ignored: run.count(TestOutcome::Ignored),
-            packages: run
-                .packages()
-                .map(|(name, origin)| (name.to_owned(), origin.clone()))
-                .collect(),
-            left_out: run.left_out().iter().cloned().collect(),
-            recorded: run.is_recorded(),
-            failures: run.failures(),
-        }
-    }
-}
-
-impl RequirementReport {
-    /// Returns the numbers of tests, scenarios and cases that show the requirement.
-    #[must_use]
-    pub fn evidence(&self) -> String {
-        let mut parts = Vec::new();
-        let (mut tests, mut scenarios) = ((0, 0), (0, 0));
-        for (evidence, report) in self.requirement.evidence.iter().zip(&self.shown_by) {
-            let (passed, all) = match evidence {
-                Evidence::Test { .. } => &mut tests,
-                Evidence::Live { .. } => &mut scenarios,
-                Evidence::Vector { .. } => continue,
-            };
-            *passed += usize::from(report.state == EvidenceState::Passed);
-            *all += 1;
-        }
-        let cases = (self.cases_passed, self.cases);
-        for ((passed, all), noun) in [(tests, "test"), (scenarios, "scenario"), (cases, "case")] {
-            if all > 0 {
-                parts.push(passed_of(passed, all, noun));
-            }
-        }
-        let missing = |it: &&EvidenceReport| {
-            it.name.starts_with("vector:") && it.state == EvidenceState::DidNotRun
-        };
-        let missing = self.shown_by.iter().filter(missing).count();
-        if missing > 0 {
-            parts.push(format!("{} did not run", counted(missing, "case")));
-        }
-        if parts.is_empty() {
-            "no evidence".to_owned()
-        } else {
-            parts.join(", ")
-        }
-    }
-
-    /// Returns the entry's status as one word or two.
-    #[must_use]
-    pub fn status(&self) -> &'static str {
-        status(self.requirement.status)
-    }
-}
-
-/// Returns a status in words.
-pub(crate) const fn status(status: Status) -> &'static str {
-    match status {
-        Status::Done => "done",
-        Status::Partial => "partial",
-        Status::NotApplicable => "not applicable",
-        Status::Deviates => "deviates",
-        Status::Open => "open",
-    }
-}
-
-/// Returns a level as the documents write it.
-pub(crate) const fn level(level: Level) -> &'static str {
-    match level {
-        Level::Must => "MUST",
-        Level::MustNot => "MUST NOT",
-        Level::Should => "SHOULD",
-        Level::ShouldNot => "SHOULD NOT",
-        Level::May => "MAY",
-        Level::Statement => "statement",
-    }
-}
-
-/// Returns a party in words.
-pub(crate) const fn role(role: Role) -> &'static str {
-    match role {
-        Role::Client => "client",
-        Role::Server => "server",
-        Role::Both => "both",
-        Role::Operator => "operator",
-    }
-}
-
-impl RequirementState {
-    /// Returns the state in words.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Shown => "shown",
-            Self::Failed => "failed",
-            Self::LeftOut => "left out",
-            Self::NoEvidence => "no evidence",
-        }
-    }
-}
-
-/// One piece of evidence.
-#[derive(Clone, Debug, Serialize)]
-pub struct EvidenceReport {
-    /// Its name.
-    pub name: String,
-    /// The outcome.
-    pub state: EvidenceState,
-    /// The reason, if it did not pass.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-}
-
-/// The outcome of a piece of evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EvidenceState {
-    /// The evidence ran and passed.
-    Passed,
-    /// The evidence ran and failed.
-    Failed,
-    /// The evidence did not run: there is no such case or test, or it is ignored.
-    DidNotRun,
-    /// The test was not asked for, and no outcome is recorded of these sources.
-    LeftOut,
-}
-
-impl EvidenceState {
-    pub(crate) fn label(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::DidNotRun => "did not run",
-            Self::LeftOut => "left out",
-        }
-    }
-}
-
-impl LedgerReport {
-    pub(crate) fn count(&self, status: Status) -> usize {
-        let of_status = |entry: &&RequirementReport| entry.requirement.status == status;
-        self.requirements.iter().filter(of_status).count()
-    }
-
-    pub(crate) fn in_state(&self, state: RequirementState) -> usize {
-        let in_state = |entry: &&RequirementReport| entry.state == state;
-        self.requirements.iter().filter(in_state).count()
-    }
 }
 
 impl Report {
@@ -496,35 +138,136 @@ impl Report {
         (passed, self.suites.iter().map(|suite| suite.total).sum())
     }
 
-    /// Writes the page to [`page`], the pages of the suites, `report.json` and `junit.xml`, and returns the path of the page
-    /// below `root`. The difference is that to the report that was there.
-    ///
-    /// # Errors
-    /// Returns an error if a file cannot be written.
-    pub fn write(&mut self, root: &Path) -> io::Result<PathBuf> {
-        let page = page(self.part);
-        let directory = root.join(page.parent().unwrap_or(Path::new("")));
-        let name = |full: &str, extension: &str| {
-            let stem = page.file_stem().unwrap_or_default().to_string_lossy();
-            let stem = if self.part.is_none() {
-                full.into()
+    /// Returns the sentences that say what ran, what did not run, and the verdict.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let (passed, total) = self.cases();
+        let suites = counted(self.suites.len(), "suite");
+        let mut ran = vec![format!("{} in {suites}", passed_of(passed, total, "case"))];
+        let mut not_run = Vec::new();
+        if let Some(tests) = &self.tests {
+            let all = tests.passed + tests.failed;
+            if tests.recorded {
+                not_run.extend(recorded_tests(tests));
+            } else if tests.executables == 0 {
+                not_run.push("tests".to_owned());
             } else {
-                stem
-            };
-            directory.join(format!("{stem}.{extension}"))
+                ran.push(format!(
+                    "{} in {}",
+                    passed_of(tests.passed, all, "test"),
+                    counted(tests.executables, "executable")
+                ));
+            }
+            if tests.ignored > 0 {
+                not_run.push(counted(tests.ignored, "ignored test"));
+            }
+            if !tests.left_out.is_empty() {
+                not_run.push(format!(
+                    "tests of {}, which no requirement names",
+                    tests.left_out.join(", ")
+                ));
+            }
+        }
+        if let Some(part) = self.part {
+            not_run.push("tests, live scenarios, requirements".to_owned());
+            return format!(
+                "Part of a run, {}: {}. Not run: {}. Verdict: {}.",
+                part.label(),
+                ran.join("; "),
+                not_run.join("; "),
+                self.verdict.label()
+            );
+        }
+        let live = |state| {
+            let in_state = |report: &&LiveReport| report.state == state;
+            self.live.iter().filter(in_state).count()
         };
-        let (json, junit) = (name("report", "json"), name("junit", "xml"));
-        self.difference = difference::since(&json, self);
-        html::write(self, root, &page)?;
-        replace(&junit, &junit::text(self))?;
-        replace(&json, &json::text(self)?)?;
-        Ok(page)
+        let skipped = live(LiveState::Skipped);
+        let scenarios = self.live.len() - skipped;
+        ran.push(passed_of(
+            live(LiveState::Passed),
+            scenarios,
+            "live scenario",
+        ));
+        if skipped > 0 {
+            not_run.push(counted(skipped, "skipped live scenario"));
+        }
+        let requirements = |state| -> usize {
+            let ledgers = self.ledgers.iter();
+            ledgers.map(|ledger| ledger.in_state(state)).sum()
+        };
+        let (shown, failed) = (
+            requirements(RequirementState::Shown),
+            requirements(RequirementState::Failed),
+        );
+        let left_out = requirements(RequirementState::LeftOut);
+        ran.push(format!(
+            "{shown} of {} requirements with evidence shown, {} without evidence",
+            shown + failed + left_out,
+            requirements(RequirementState::NoEvidence)
+        ));
+        if left_out > 0 {
+            not_run.push(format!("a test of {}", counted(left_out, "requirement")));
+        }
+        not_run.push("doc tests; scenarios with foreign peers (cargo xtask interop)".to_owned());
+        format!(
+            "Ran: {}. Not run: {}. Verdict: {}.",
+            ran.join("; "),
+            not_run.join("; "),
+            self.verdict.label()
+        )
     }
+}
+
+/// Returns the parts of the summary on tests that did not run now: their outcomes are those of the record, or there are
+/// none.
+fn recorded_tests(tests: &TestsReport) -> Vec<String> {
+    let mut commits = BTreeMap::<&str, Vec<&str>>::new();
+    let (mut changed, mut never) = (Vec::new(), Vec::new());
+    for (package, origin) in &tests.packages {
+        match origin {
+            Origin::Recorded(commit) => commits.entry(commit).or_default().push(package),
+            Origin::Changed(_) => changed.push(package.as_str()),
+            Origin::NotRecorded => never.push(package.as_str()),
+            Origin::Ran => {}
+        }
+    }
+    let mut parts = Vec::new();
+    if !commits.is_empty() {
+        let all = tests.passed + tests.failed;
+        let commits: Vec<_> = commits.into_keys().collect();
+        parts.push(format!(
+            "{} as recorded at {}",
+            passed_of(tests.passed, all, "test"),
+            commits.join(", ")
+        ));
+    }
+    for (packages, why) in [
+        (changed, "changed since their record"),
+        (never, "never recorded"),
+    ] {
+        if !packages.is_empty() {
+            parts.push(format!(
+                "tests of {}, {why} (cargo xtask conformance --full)",
+                packages.join(", ")
+            ));
+        }
+    }
+    parts
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
+    use crate::{
+        evidence::{TestFailure, TestOutcome},
+        finding::{
+            CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, RequirementReport,
+        },
+        part::{page, unfinished},
+    };
 
     pub(crate) fn report(passed: bool, part: Option<Part>) -> Report {
         let suite = |suite: &str| SuiteReport {
@@ -725,7 +468,7 @@ pub(crate) mod tests {
     fn reports_tests_that_did_not_run_once() {
         let text = "[[requirement]]\nid='x'\nsection='1'\nlevel='MUST'\nrole='both'\ntext='t'\nstatus='done'\n\
             evidence=['test:p::t']";
-        let requirement = crate::Ledger::parse("d", text)
+        let requirement = crate::ledger::Ledger::parse("d", text)
             .expect("valid")
             .requirements
             .remove(0);

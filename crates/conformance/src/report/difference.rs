@@ -5,8 +5,6 @@ use std::{collections::BTreeMap, fs, path::Path};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Report;
-
 /// The difference to the report before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
@@ -40,7 +38,7 @@ impl Difference {
 }
 
 /// Returns the difference to the report in this file, or `None` if there is none that can be read.
-pub(super) fn since(path: &Path, report: &Report) -> Option<Difference> {
+pub(super) fn since(path: &Path, report: &impl Serialize) -> Option<Difference> {
     let before = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
     let now = serde_json::to_value(report).ok()?;
     Some(between(&before, &now))

@@ -10,14 +10,16 @@ use std::{
 
 use askama::Template;
 
-use super::{
-    EvidenceReport, EvidenceState, LedgerReport, Report, RequirementReport, RequirementState,
-    SuiteReport, level, replace, role,
-};
+use super::{Judgement, Report};
 use crate::{
     evidence::Origin,
+    finding::{
+        EvidenceReport, EvidenceState, LedgerReport, RequirementReport, RequirementState,
+        SuiteReport,
+    },
     ledger::{Evidence, Level, Status},
     locate::TestPlaces,
+    part::{page, replace},
     scenario::LiveState,
     text::counted,
 };
@@ -111,7 +113,7 @@ struct SuitePage<'a> {
 impl Report {
     /// Returns the tone of the verdict.
     fn tone(&self) -> &'static str {
-        use super::Judgement::{
+        use Judgement::{
             Conforms, ConformsAsRecorded, DoesNotConform, PartFailed, PartPassed, TestsLeftOut,
         };
         match self.verdict {
@@ -153,7 +155,7 @@ fn folder(page: &Path) -> String {
 
 /// Returns the page of all. Tests are looked up in the sources below `root`.
 pub(super) fn index(report: &Report, root: &Path) -> Result<String, askama::Error> {
-    let page = super::page(report.part);
+    let page = page(report.part);
     let stem = page.file_stem().unwrap_or_default().to_string_lossy();
     let folder = folder(&page);
     let mut tests = TestPlaces::new(root);
@@ -375,8 +377,8 @@ fn entry<'a>(
     let listed = requirement.evidence.iter().filter(is_vector).count();
     Entry {
         report,
-        level: level(requirement.level),
-        role: role(requirement.role),
+        level: requirement.level.label(),
+        role: requirement.role.label(),
         tone: match report.state {
             RequirementState::Shown => "good",
             RequirementState::Failed => "bad",

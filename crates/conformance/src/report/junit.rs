@@ -3,8 +3,12 @@
 
 use std::fmt::Write as _;
 
-use super::{CaseState, EvidenceState, Report, RequirementState};
-use crate::{evidence::TestOutcome, scenario::LiveState};
+use super::Report;
+use crate::{
+    evidence::TestOutcome,
+    finding::{CaseState, EvidenceState, RequirementState},
+    scenario::LiveState,
+};
 
 /// The outcome of one entry.
 enum Outcome {

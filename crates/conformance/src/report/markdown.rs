@@ -3,12 +3,12 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
-use super::{html::link, level, role, status};
+use super::html::link;
 use crate::{
     ledger::{Evidence, Ledger, Level, Requirement, Status, coverage},
     locate::TestPlaces,
     protocol::Protocol,
-    run::{RunError, ledgers, own_vectors},
+    run::{RunError, own_vectors, read_ledgers},
     text::counted,
     vector::{Origin, VectorFile},
 };
@@ -21,7 +21,7 @@ pub const DOCUMENT: &str = "docs/conformance.md";
 /// # Errors
 /// Returns an error if a ledger or a vector file cannot be read.
 pub fn document(root: &Path, protocols: &[Protocol]) -> Result<String, RunError> {
-    let ledgers = ledgers(root, protocols)?;
+    let ledgers = read_ledgers(root, protocols)?;
     let mut files = BTreeMap::new();
     for path in own_vectors(root, protocols)? {
         let file = VectorFile::load(&path, Origin::Own).map_err(RunError::Vectors)?;
@@ -107,8 +107,8 @@ fn partial(text: &mut String, ledgers: &[Ledger]) {
         let _ = writeln!(
             text,
             "- [{id}](#{id}), {}, {}: {} *{}*",
-            level(entry.level),
-            status(entry.status),
+            entry.level.label(),
+            entry.status.label(),
             plain(&entry.text),
             plain(reason),
             id = entry.id,
@@ -144,13 +144,13 @@ fn requirement(
     };
     let state = match entry.status {
         Status::Done => String::new(),
-        other => format!(", **{}**", status(other)),
+        other => format!(", **{}**", other.label()),
     };
     let _ = write!(
         text,
         "<a id=\"{id}\"></a>**{id}** {}, {}, {place}{state}. {}",
-        level(entry.level),
-        role(entry.role),
+        entry.level.label(),
+        entry.role.label(),
         plain(&entry.text),
     );
     if let Some(reason) = &entry.reason {

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::anchor;
 use crate::{
+    finding::CaseReport,
     picture::{Picture, Span},
-    report::CaseReport,
     text::counted,
 };
 
