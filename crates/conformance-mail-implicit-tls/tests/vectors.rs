@@ -13,7 +13,7 @@ const FILES: &[(&str, usize)] = &[
     ("received.json", 108),
     ("server-dialogue.json", 177),
     ("setup.json", 158),
-    ("srv-order.json", 86),
+    ("srv-order.json", 112),
     ("tlsa.json", 294),
 ];
 

@@ -34,7 +34,7 @@ pub use {
         CaseReport, CaseState, EvidenceReport, EvidenceState, Judgement, LedgerReport, Part,
         Report, RequirementReport, RequirementState, SuiteReport, TestsReport, page, unfinished,
     },
-    run::{Options, RunError, repository, run},
+    run::{Options, RunError, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
     step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},

@@ -178,7 +178,11 @@ pub fn run(
     ))
 }
 
-fn own_vectors(root: &Path, protocols: &[Protocol]) -> Result<Vec<PathBuf>, RunError> {
+/// Returns the project's own vector files of these protocols, in order of their paths.
+///
+/// # Errors
+/// When a directory cannot be read.
+pub fn own_vectors(root: &Path, protocols: &[Protocol]) -> Result<Vec<PathBuf>, RunError> {
     let mut paths = Vec::new();
     for protocol in protocols {
         let directory = protocol.folder(root).join("vectors");
