@@ -1,4 +1,4 @@
-//! What must hold for any octets: headers, requests on a connection, redirects, ClientHellos, and sealed tokens.
+//! The invariants that hold for any octets: headers, requests on a connection, redirects, ClientHellos, and sealed tokens.
 
 mod requests;
 mod sealed_token;
