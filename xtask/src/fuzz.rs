@@ -447,7 +447,10 @@ mod tests {
              To keep it:    mkdir -p fuzz/regressions/id, and copy it there under a name that says what it breaks\n"
         );
         let text = report(&[run("id", None, true)], root);
-        assert!(text.ends_with("\nThe target wrote no input to a file.\n"), "{text}");
+        assert!(
+            text.ends_with("\nThe target wrote no input to a file.\n"),
+            "{text}"
+        );
     }
 
     #[test]
