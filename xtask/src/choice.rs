@@ -102,6 +102,13 @@ mod tests {
         let hint = "; similar: mail_identity";
         assert_eq!(chosen(&["mail_indentity"]), error("mail_indentity", hint));
         assert_eq!(chosen(&["crul"]), error("crul", "; similar: live/curl"));
+        let nearest = choose(
+            "x",
+            &["abcde", "abcdef", "abcdefgh"],
+            &["abdcef".to_owned()],
+        );
+        let nearest = nearest.expect_err("an error");
+        assert!(nearest.contains("; similar: abcdef\n"), "{nearest}");
         // One of several is enough for the error.
         assert_eq!(chosen(&["id", "x*"]), error("x*", ""));
     }
