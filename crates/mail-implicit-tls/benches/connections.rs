@@ -158,7 +158,7 @@ type Shape = fn(u16) -> (u16, u16);
 
 const MIXED: Shape = |n| (n % 3, n.wrapping_mul(7_919));
 
-/// What a zone can send to make the order slow.
+/// The worst records for the order that a zone can send.
 const WORST: [(&str, Shape); 5] = [
     ("zeros", |_| (0, 0)),
     // Half of a weight's tickets lose.
