@@ -1,10 +1,7 @@
 //! The choice of things by name: a whole name, a part of one, or a pattern with `*` and `?`.
 
+use conformance::similar;
 use glob::Pattern;
-use strsim::normalized_damerau_levenshtein;
-
-/// The least similarity of a name that is suggested in place of an unknown one, from 0 to 1.
-const SIMILAR: f64 = 0.5;
 
 /// Returns the names that are chosen, in their order: the name itself if it exists, else those that match the pattern
 /// or contain the text. No text chooses all.
@@ -40,19 +37,8 @@ fn one(names: &[&str], text: &str) -> Result<Vec<bool>, glob::PatternError> {
 }
 
 fn unknown(kind: &str, names: &[&str], text: &str) -> String {
-    let similarities = names.iter().map(|name| {
-        // A name may have the place of its kind in front, as `interop/curl` has.
-        let last = name.rsplit('/').next().unwrap_or(name);
-        let similarity = normalized_damerau_levenshtein(text, name);
-        (
-            similarity.max(normalized_damerau_levenshtein(text, last)),
-            name,
-        )
-    });
-    let nearest = similarities
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right));
-    let hint = nearest.map_or(String::new(), |(_, name)| format!("; similar: {name}"));
+    let nearest = similar(text, names);
+    let hint = nearest.map_or(String::new(), |name| format!("; similar: {name}"));
     format!(
         "no {kind} is called {text:?} or has it in its name, and nothing ran{hint}\nThere are:\n{}",
         names.join("\n")
@@ -102,13 +88,6 @@ mod tests {
         let hint = "; similar: mail_identity";
         assert_eq!(chosen(&["mail_indentity"]), error("mail_indentity", hint));
         assert_eq!(chosen(&["crul"]), error("crul", "; similar: live/curl"));
-        let nearest = choose(
-            "x",
-            &["abcde", "abcdef", "abcdefgh"],
-            &["abdcef".to_owned()],
-        );
-        let nearest = nearest.expect_err("an error");
-        assert!(nearest.contains("; similar: abcdef\n"), "{nearest}");
         // One of several is enough for the error.
         assert_eq!(chosen(&["id", "x*"]), error("x*", ""));
     }

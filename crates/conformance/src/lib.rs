@@ -17,6 +17,7 @@ mod protocol;
 mod report;
 mod run;
 mod scenario;
+mod similar;
 mod step;
 mod stream;
 mod suite;
@@ -36,6 +37,7 @@ pub use {
     },
     run::{Options, RunError, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
+    similar::similar,
     step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
