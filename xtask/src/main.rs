@@ -71,7 +71,7 @@ enum Task {
     Package(package::Arguments),
     /// Make an archive of the vectors for implementations in other languages
     ///
-    /// The archive, target/dist/vectors-VERSION.tar.gz, has the vectors, the meaning of their fields, the requirements that
+    /// The archive, target/dist/vectors-VERSION.tar.gz, has the vectors, their schemas and their meaning, the requirements that
     /// they name, and the licences. The same files give the same octets.
     #[command(after_help = EXIT_CODES)]
     Dist(dist::Arguments),
