@@ -266,15 +266,11 @@ async fn over_srv(root: &Path) -> Checked {
         "user.plain.test",
         false,
         [
-            servers(failed(
-                &imap_server,
-                &[warning],
-                &insecure("imaps", unknown),
-            )),
+            servers(failed(&imap_server, &warnings, &insecure("imaps", unknown))),
             (json!("not advertised (not secured by DNSSEC)"), json!([])),
             servers(failed(
                 &submission_server,
-                &[warning],
+                &warnings,
                 &insecure("submissions", "trusted"),
             )),
         ],
