@@ -253,8 +253,13 @@ async fn over_srv(root: &Path) -> Checked {
         (Some(1), expected),
     )?;
     // Insecure records: neither the target's name nor its records count.
-    let warning =
-        "the server's name is not authenticated; compare it with the provider's documentation";
+    let outside = format!(
+        "the server {HOST} is not in the domain user.plain.test; compare it with the provider's documentation"
+    );
+    let warnings = [
+        "the server's name is not authenticated; compare it with the provider's documentation",
+        &outside,
+    ];
     let insecure = |service: &str, chain: &str| {
         format!(
             "chain: {chain}; identity: expected SRV-ID _{service}.user.plain.test, DNS-ID user.plain.test but the \
