@@ -4,8 +4,8 @@ use crate::shell::{Outcome, cargo, exit, packages, step, table};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only this crate
-    #[arg(short, long, value_name = "CRATE")]
+    /// Only this crate, or those with this in their names, or that match this pattern with * and ?
+    #[arg(short, long, value_name = "GLOB")]
     package: Option<String>,
 }
 

@@ -3,35 +3,33 @@
 use conformance::{LiveRun, Scenario};
 use xtask::protocols::scenarios;
 
-use crate::shell::{self, Outcome};
+use crate::{
+    choice::choose,
+    shell::{self, Outcome},
+};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Print the outcomes as JSON
     #[arg(long)]
     json: bool,
-    /// Only scenarios whose name contains this
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    /// Only this scenario, or those with this in their names, or that match this pattern with * and ?
+    #[arg(long, value_name = "GLOB", default_value = "")]
     only: String,
     /// A skipped scenario is a failure
     #[arg(long)]
     no_skip: bool,
 }
 
-/// Returns the scenarios with foreign peers whose names contain `only`.
+/// Returns the scenarios with foreign peers that `only` chooses; all, if it is empty.
 fn chosen(all: Vec<Scenario>, only: &str) -> Result<Vec<Scenario>, String> {
-    let (chosen, others): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .filter(|scenario| scenario.peer.is_some())
-        .partition(|scenario| scenario.name.contains(only));
-    if chosen.is_empty() {
-        let names: Vec<_> = others.iter().map(|scenario| scenario.name).collect();
-        return Err(format!(
-            "no scenario has \"{only}\" in its name, and nothing ran; the scenarios are:\n{}",
-            names.join("\n")
-        ));
-    }
-    Ok(chosen)
+    let foreign = all.into_iter().filter(|scenario| scenario.peer.is_some());
+    let mut foreign: Vec<_> = foreign.collect();
+    let names: Vec<_> = foreign.iter().map(|scenario| scenario.name).collect();
+    let only = Some(only.to_owned()).filter(|only| !only.is_empty());
+    let names = choose("scenario", &names, only.as_slice())?;
+    foreign.retain(|scenario| names.contains(&scenario.name));
+    Ok(foreign)
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
@@ -60,14 +58,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_that_no_scenario_has_the_name() {
+    fn says_that_no_scenario_has_the_name_and_which_there_are() {
         let error = chosen(scenarios(), "nosuch").expect_err("an error");
-        let begin = "no scenario has \"nosuch\" in its name, and nothing ran; the scenarios are:\n";
+        let begin =
+            "no scenario is called \"nosuch\" or has it in its name, and nothing ran\nThere are:\n";
         let names = error.strip_prefix(begin).expect("the names");
         assert!(names.lines().count() > 1, "{names}");
         for name in names.lines() {
             let chosen = chosen(scenarios(), name).expect("scenarios");
-            assert!(chosen.iter().any(|scenario| scenario.name == name));
+            let chosen: Vec<_> = chosen.iter().map(|scenario| scenario.name).collect();
+            assert_eq!(chosen, [name]);
         }
+        let all = chosen(scenarios(), "").expect("scenarios");
+        assert_eq!(all.len(), names.lines().count());
     }
 }

@@ -9,6 +9,8 @@ use std::{
 
 use comfy_table::Table;
 
+use crate::choice::choose;
+
 /// The end of a task: its exit code, or the reason for which it could not run.
 pub type Outcome = Result<ExitCode, Box<dyn Error>>;
 
@@ -80,17 +82,24 @@ pub fn packages(only: Option<&str>) -> Result<Vec<Package>, Box<dyn Error>> {
         .current_dir(root())
         .no_deps()
         .exec()?;
-    let mut packages: Vec<_> = metadata
+    let published = metadata
         .packages
         .into_iter()
-        .filter(|package| package.publish != Some(Vec::new()))
-        .filter(|package| only.is_none_or(|only| package.name.as_str() == only))
+        .filter(|package| package.publish != Some(Vec::new()));
+    let published: Vec<_> = published.collect();
+    let names: Vec<_> = published.iter().map(|it| it.name.as_str()).collect();
+    let only = only.map(str::to_owned);
+    let names = choose("published crate", &names, only.as_slice())?;
+    let mut packages: Vec<_> = published
+        .iter()
+        .filter(|package| names.contains(&package.name.as_str()))
         .map(|package| Package {
             name: package.name.to_string(),
             features: package
                 .features
-                .into_keys()
-                .filter(|name| name != "default")
+                .keys()
+                .filter(|name| *name != "default")
+                .cloned()
                 .collect(),
             directory: package
                 .manifest_path
@@ -100,8 +109,5 @@ pub fn packages(only: Option<&str>) -> Result<Vec<Package>, Box<dyn Error>> {
         })
         .collect();
     packages.sort_by(|left, right| left.name.cmp(&right.name));
-    if packages.is_empty() {
-        return Err(format!("there is no published package {}", only.unwrap_or_default()).into());
-    }
     Ok(packages)
 }

@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// The README's examples need this feature, and are compiled if it is on.
+#![cfg_attr(feature = "strip", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "strip"),
+    doc = "`Authentication-Results` (RFC 8601), read and written, and its method `tls`: see the README."
+)]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -450,3 +450,10 @@ async fn nginx_starttls_stripped() -> Checked {
     }
     passed("POP and SMTP: refused, also where the account allows clear")
 }
+
+/// Returns the main README, which has the lines of the servers' configurations.
+#[cfg(test)]
+fn readme() -> String {
+    let path = conformance::repository().join("README.md");
+    std::fs::read_to_string(path).expect("a README")
+}

@@ -1,5 +1,5 @@
 """A second implementation of the order of SRV records (RFC 2782) and of the lookup of a host (RFC 7671 section 7, RFC
-7672 section 2.2). The order is computed as RFC 2782 words it, in O(n^2)."""
+7672 section 2.2). The order is computed record by record as docs/vectors.md describes it, in O(n^2)."""
 
 import ipaddress
 
@@ -8,27 +8,33 @@ MOST_RECORDS, MOST_OCTETS = 128, 65532
 
 def order(records, numbers):
     """`numbers` gives the random numbers of 64 bits, as an iterator."""
-
-    def below(bound):
-        return next(numbers) * bound >> 64
-
     ordered = []
     for priority in sorted({record[0] for record in records}):
-        left = sorted((record for record in records if record[0] == priority), key=lambda it: (it[1], it[2], it[3]))
-        # RFC 2782 leaves the order of records of weight 0, and of all others, open: they are shuffled first.
-        for end in range(len(left) - 1, 0, -1):
-            other = below(end + 1)
-            left[end], left[other] = left[other], left[end]
-        left = [it for it in left if it[1] == 0] + [it for it in left if it[1] != 0]
-        while left:
-            number, running = below(sum(it[1] for it in left) + 1), 0
-            for record in left:
-                running += record[1]
-                if running >= number:
-                    break
-            ordered.append(record)
-            left.remove(record)
+        group = [record for record in records if record[0] == priority]
+        lists = {bits: [it for it in group if it[1].bit_length() == bits] for bits in range(17)}
+        for _ in group:
+            bits, place = drawn(lists, lambda bound: next(numbers) * bound >> 64)
+            ordered.append(lists[bits][place])
+            # The last record of the list takes the place.
+            lists[bits][place] = lists[bits][-1]
+            del lists[bits][-1]
     return ordered
+
+
+def drawn(lists, below):
+    """The list and the place in it of the record to be used next."""
+    held = [(bits, place) for bits in lists if bits for place in range(len(lists[bits]))]
+    for left in reversed(range(64)):
+        ticket = below(1 + sum(2**bits for bits, _ in held))
+        if ticket == 0:
+            firsts = [(0, place) for place in range(len(lists[0]))] or held
+            return firsts[below(len(firsts))]
+        for bits, place in held:
+            if ticket <= 2**bits:
+                break
+            ticket -= 2**bits
+        if ticket <= lists[bits][place][1] or left == 0:
+            return bits, place
 
 
 class Failed(Exception):

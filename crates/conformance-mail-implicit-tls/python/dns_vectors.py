@@ -45,9 +45,11 @@ for name, given in [("equal", (1, 1)), ("zero-and-one", (0, 1)), ("all-zero", (0
         order(f"{name}-{kind}", weights(*given), itertools.repeat(number))
     for n in range(4):
         order(f"{name}-random-{n}", weights(*given), numbers())
-# 2^32 * 1/2 is the number 0 of 0 and 1: each side of the border.
-for number in (2**63 - 1, 2**63, 2**63 + 1, 2**64 // 3, 2**64 // 3 + 1):
-    order(f"border-{number}", weights(1, 1), itertools.repeat(number))
+# Two records of two tickets each, one of which wins, and RFC 2782's number 0: each side of the border of each ticket.
+for ticket in range(1, 5):
+    border = -(-ticket * 2**64 // 5)
+    for side, number in [("below", border - 1), ("from", border)]:
+        order(f"{side}-ticket-{ticket}", weights(1, 1), itertools.chain([number], numbers()))
 order("priorities", [(10, 0, 143, "c.example.org."), (0, 0, 993, "a.example.org."), (5, 9, 993, "b.example.org.")], numbers())
 order("priority-before-weight", [(1, 65535, 993, "b.example.org."), (0, 0, 993, "a.example.org.")], numbers())
 order("rfc-2782-example", [(0, 1, 9, "old-slow-box.example.com."), (0, 3, 9, "new-fast-box.example.com."), (1, 0, 9, "sysadmins-box.example.com."), (1, 0, 9, "server.example.com.")], numbers())
@@ -58,6 +60,13 @@ for count in (10, 64, 128):
     for n in range(3):
         records = [(SOURCE.randrange(3), SOURCE.choice([0, 1, 10, SOURCE.randrange(65536)]), 993, f"h{n}.example.org.") for n in range(count)]
         order(f"{count}-records-{n}", records, numbers())
+for name, given in [("powers-of-two", (1, 2, 4, 8)), ("of-three-bits", (4, 5, 6, 7)), ("zeros-beside-two", (0, 2, 0, 1, 0))]:
+    for kind, number in [("low", 0), ("high", MOST), ("middle", 2**63)]:
+        order(f"{name}-{kind}", weights(*given), itertools.repeat(number))
+    for n in range(4):
+        order(f"{name}-random-{n}", weights(*given), numbers())
+for name, priorities in [("octets-of-priority", (256, 1, 257, 255, 0, 65280)), ("same-priority-apart", (2, 1, 2, 1))]:
+    order(name, [(priority, 0, 993, f"h{n}.example.org.") for n, priority in enumerate(priorities)], itertools.repeat(0))
 
 # --- Lookups -----------------------------------------------------------------------------------------------------
 
@@ -112,7 +121,7 @@ lookup("ipv6-alone", HOST, aaaa=v6(), at_host=tlsa())
 lookup("port-in-owner", HOST, v4(), port=1993, at_host=tlsa(port=1993))
 lookup("several-records", HOST, v4(), at_host=tlsa(EE, [2, 0, 1, "cd" * 32], [255, 9, 9, ""]))
 lookup("not-requested", "not-requested", v4(), v6(), dane="never")
-lookup("not-requested-behind-alias", "not-requested", v4(owner=TARGET), dane="never")
+lookup("not-requested-after-alias", "not-requested", v4(owner=TARGET), dane="never")
 lookup("rrset-insecure", "insecure", v4(), at_host=tlsa(dnssec="insecure"))
 for kind in ("nodata", "noname"):
     for dnssec in ("secure", "insecure"):

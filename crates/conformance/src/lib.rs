@@ -6,20 +6,26 @@
 
 mod cargo;
 mod evidence;
+mod finding;
 mod generator;
+mod judge;
 mod ledger;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
+mod part;
 #[cfg(feature = "live")]
 pub mod process;
 mod protocol;
 mod report;
 mod run;
 mod scenario;
+#[cfg(feature = "schemas")]
+mod schema;
 mod step;
 mod stream;
 mod suite;
+mod terminal;
 pub mod text;
 mod vector;
 mod written;
@@ -27,17 +33,22 @@ mod written;
 pub use {
     cargo::cargo,
     evidence::{TestFailure, TestOutcome, TestRun, run_tests},
+    finding::{
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, RequirementReport,
+        RequirementState, SuiteReport, TestsReport,
+    },
     generator::{PythonError, known_answers, python},
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
+    part::{Part, page, unfinished},
     protocol::Protocol,
-    report::{
-        CaseReport, CaseState, EvidenceReport, EvidenceState, Judgement, LedgerReport, Part,
-        Report, RequirementReport, RequirementState, SuiteReport, TestsReport, page, unfinished,
-    },
-    run::{Options, RunError, repository, run},
+    report::{Judgement, Report},
+    run::{Options, RunError, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
     step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
     written::{Recipe, Written},
 };
+
+#[cfg(feature = "schemas")]
+pub use schema::check_schemas;

@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// The README's examples need this feature, and are compiled if it is on.
+#![cfg_attr(feature = "sqlite", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "sqlite"),
+    doc = "SQL stores of `deep-latch`, and the command of a mail service's operator: see the README."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "sqlite")]

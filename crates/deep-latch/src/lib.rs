@@ -1,4 +1,12 @@
-#![doc = include_str!("../README.md")]
+// The README's examples need these features, and are compiled if they are on.
+#![cfg_attr(
+    all(feature = "async-imap", feature = "file-store", feature = "lettre"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "async-imap", feature = "file-store", feature = "lettre")),
+    doc = "Security latches for e-mail, for clients and servers of IMAP, POP and SMTP: see the README."
+)]
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

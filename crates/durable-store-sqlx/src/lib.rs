@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// The README's example needs this feature, and is compiled if it is on.
+#![cfg_attr(feature = "sqlite", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "sqlite"),
+    doc = "SQLite and PostgreSQL databases that lose no confirmed write: see the README."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

@@ -150,12 +150,33 @@ fn handshakes(criterion: &mut Criterion<Ratio>) {
     }
 }
 
-fn srv_records(count: u16) -> Vec<Srv> {
-    let record = |n: u16| Srv {
-        priority: n % 3,
-        weight: n.wrapping_mul(7_919),
-        port: 993,
-        target: DnsName::parse(&format!("h{n}.example.org")).expect("a name"),
+/// Numbers of records: up to the limit of an answer, and beyond.
+const COUNTS: [u16; 4] = [10, 128, 1_280, 12_800];
+
+/// The priority and the weight of the record with this number.
+type Shape = fn(u16) -> (u16, u16);
+
+const MIXED: Shape = |n| (n % 3, n.wrapping_mul(7_919));
+
+/// The worst records for the order that a zone can send.
+const WORST: [(&str, Shape); 5] = [
+    ("zeros", |_| (0, 0)),
+    // Half of a weight's tickets lose.
+    ("equal", |_| (0, 32_768)),
+    ("one-great", |n| (0, if n == 0 { 65_535 } else { 1 })),
+    ("all-lengths", |n| (0, 32_768 >> (n % 16))),
+    ("priorities", |n| (n.wrapping_mul(7_919), n)),
+];
+
+fn srv_records(shape: Shape, count: u16) -> Vec<Srv> {
+    let record = |n: u16| {
+        let (priority, weight) = shape(n);
+        Srv {
+            priority,
+            weight,
+            port: 993,
+            target: DnsName::parse(&format!("h{n}.example.org")).expect("a name"),
+        }
     };
     (0..count).map(record).collect()
 }
@@ -252,25 +273,39 @@ fn forged() -> Judged {
 }
 
 /// Records that match no certificate, of one usage and all selectors and digests.
-fn wrong(usage: u8, count: u8) -> Vec<Tlsa> {
-    (0..count)
-        .map(|n| tlsa(usage, n % 2, 1 + n / 2 % 2, n))
-        .collect()
+fn wrong(usage: u8, count: usize) -> Vec<Tlsa> {
+    let of_each = |n: u8| tlsa(usage, n % 2, 1 + n / 2 % 2, n);
+    (0..=u8::MAX).map(of_each).cycle().take(count).collect()
+}
+
+/// Whole certificates of authorities that the server does not send, each of which would have to be tried.
+fn whole(count: usize) -> Vec<Tlsa> {
+    let other = Authority::new("Issuer");
+    let record = Tlsa {
+        association: other.certificate().to_vec(),
+        ..tlsa(2, 0, 0, 0)
+    };
+    vec![record; count]
 }
 
 fn figures(criterion: &mut Criterion) {
-    for count in [10, 100, 128] {
-        let records = srv_records(count);
-        criterion.bench_function(&format!("srv/{count}"), |bencher| {
-            bencher.iter(|| order(&records));
-        });
+    let mut srv = |name: &str, records: Vec<Srv>| {
+        criterion.bench_function(name, |bencher| bencher.iter(|| order(&records)));
+    };
+    for count in COUNTS {
+        srv(&format!("srv/{count}"), srv_records(MIXED, count));
+    }
+    for (name, shape) in WORST {
+        for count in [128, 12_800] {
+            srv(&format!("srv/{name}/{count}"), srv_records(shape, count));
+        }
     }
     let mut judge = |name: &str, judged: Judged| {
         criterion.bench_function(name, |bencher| bencher.iter(|| judged.judge()));
     };
     judge("judge/no-records", ordinary().with(Vec::new()));
     for usage in 0..4 {
-        for count in [1, 128] {
+        for count in [1, 128, 1_280, 12_800] {
             let judged = ordinary().with(wrong(usage, count));
             judge(&format!("judge/usage-{usage}/{count}-records"), judged);
         }
@@ -297,27 +332,47 @@ fn figures(criterion: &mut Criterion) {
     judge("judge/forged-chain-of-100/anchors", chain.with(records));
 }
 
+/// Beyond the limit of 128 records, too, so that the growth shows.
 fn growth(criterion: &mut Criterion<Ratio>) {
-    let (many, few) = (srv_records(128), srv_records(16));
-    compare(
-        criterion,
-        "srv-128/to-eight-16",
-        20,
-        |turn| (0..turn).for_each(|_| assert_eq!(order(&many), 128)),
-        |turn| (0..turn * 8).for_each(|_| assert_eq!(order(&few), 16)),
-    );
-    for usage in 0..4 {
-        // Without the path, which is verified once whatever the records are.
-        let many = large().with(wrong(usage, 128));
-        let few = large().with(wrong(usage, 16));
+    let mut srv = |name: &str, shape, [many, few]: [u16; 2]| {
+        let turns = u32::from(8_000 / many).max(1);
+        let (of, to) = (srv_records(shape, many), srv_records(shape, few));
         compare(
             criterion,
-            &format!("tlsa-usage-{usage}-128/to-eight-16"),
+            &format!("{name}-{many}/to-{few}"),
+            turns,
+            |turn| (0..turn).for_each(|_| assert_eq!(order(&of), of.len())),
+            |turn| {
+                let turn = turn * u32::from(many / few);
+                (0..turn).for_each(|_| assert_eq!(order(&to), to.len()));
+            },
+        );
+    };
+    // The memory of more records is returned to the system after each order, and page faults would be measured.
+    for counts in [[128, 16], [1_280, 128]] {
+        srv("srv", MIXED, counts);
+    }
+    for (name, shape) in WORST {
+        srv(&format!("srv-{name}"), shape, [1_280, 128]);
+    }
+    let mut tlsa = |name: &str, [many, few]: [Judged; 2], times: u32| {
+        compare(
+            criterion,
+            name,
             2,
             |turn| (0..turn).for_each(|_| assert!(!many.judge())),
-            |turn| (0..turn * 8).for_each(|_| assert!(!few.judge())),
+            |turn| (0..turn * times).for_each(|_| assert!(!few.judge())),
         );
+    };
+    for usage in 0..4 {
+        // Without the path, which is verified once whatever the records are.
+        let both = [128, 16].map(|count| large().with(wrong(usage, count)));
+        tlsa(&format!("tlsa-usage-{usage}-128/to-16"), both, 8);
+        let both = [12_800, 1_280].map(|count| ordinary().with(wrong(usage, count)));
+        tlsa(&format!("tlsa-usage-{usage}-12800/to-1280"), both, 10);
     }
+    let both = [1_280, 128].map(|count| ordinary().with(whole(count)));
+    tlsa("tlsa-whole-1280/to-128", both, 10);
 }
 
 criterion_group! {

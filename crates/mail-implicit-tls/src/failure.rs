@@ -261,9 +261,9 @@ impl Cause {
     /// Returns `true` if TLS negotiation failed for another reason than the certificate (section 3.3), in a way in which it
     /// fails with a server that lacks TLS or a version or algorithm of it.
     ///
-    /// A fault of a certificate is none, also one that the server reports by an alert, and neither are octets that no
-    /// such server sends: those after the reply to `STARTTLS` that are not TLS, and those that break the rules of a
-    /// handshake.
+    /// A fault of a certificate does not count, not even if the server reports it by an alert. Octets that no such
+    /// server sends do not count either: those after the reply to `STARTTLS` that are not TLS, and those that break the
+    /// rules of a handshake.
     #[must_use]
     pub const fn is_tls_negotiation(&self) -> bool {
         match self {

@@ -2,120 +2,121 @@
 
 use crate::dns::Srv;
 
+/// One list for each number of bits that a weight can have: 0 to 16.
+const LISTS: usize = 17;
+
+/// The greatest number of tickets that are drawn for one record. More than half of the tickets win, so as many as this
+/// lose with a probability below 2^-64. The limit also ends the search where the numbers are not random.
+const MAX_TICKETS: usize = 64;
+
 /// Orders SRV records for use: by priority, and within a priority at random by weight, as RFC 2782 describes.
 ///
-/// `random` returns numbers that are uniformly distributed over all values of `u64`. With the same numbers the order
-/// is the same. The cost is O(n log n).
+/// `random` returns numbers that are uniformly distributed over all values of `u64`. With the same records in the same
+/// order and the same numbers, the result is the same. The cost is linear in the number of records: on average, a
+/// record takes less than two numbers by its weight, and one more for "the first of the list".
 #[must_use]
 pub fn order(records: &[Srv], random: &mut dyn FnMut() -> u64) -> Vec<Srv> {
-    let mut records = records.to_vec();
-    records.sort();
-    let mut ordered = Vec::with_capacity(records.len());
-    for group in records.chunk_by(|left, right| left.priority == right.priority) {
-        let mut group = group.to_vec();
-        shuffle(&mut group, random);
-        // "those with weight 0 are placed at the beginning of the list"
-        group.sort_by_key(|record| record.weight != 0);
-        let mut weights = Weights::of(&group);
-        for _ in 0..group.len() {
-            // "a uniform random number between 0 and the sum computed (inclusive)"
-            let chosen = weights.take(below(weights.sum().saturating_add(1), random));
-            ordered.extend(group.get(chosen).cloned());
-        }
+    let mut sorted: Vec<_> = records.iter().collect();
+    sort_by(&mut sorted, |record| record.priority.to_be_bytes()[1]);
+    sort_by(&mut sorted, |record| record.priority.to_be_bytes()[0]);
+    let mut ordered = Vec::with_capacity(sorted.len());
+    for group in sorted.chunk_by(|left, right| left.priority == right.priority) {
+        let mut left = Left::of(group);
+        ordered.extend(group.iter().filter_map(|_| left.take(random)).cloned());
     }
     ordered
 }
 
-/// Returns a number below `bound`, which is less than 2^32, with a bias below 2^-32.
+/// Sorts by an octet. Records with the same octet keep their order.
+fn sort_by(records: &mut Vec<&Srv>, octet: impl Fn(&Srv) -> u8) {
+    let mut lists = vec![Vec::new(); 256];
+    for record in records.drain(..) {
+        if let Some(list) = lists.get_mut(usize::from(octet(record))) {
+            list.push(record);
+        }
+    }
+    records.extend(lists.into_iter().flatten());
+}
+
+/// The records of one priority that are left, by the number of bits of their weight.
+struct Left<'a>([Vec<&'a Srv>; LISTS]);
+
+impl<'a> Left<'a> {
+    fn of(records: &[&'a Srv]) -> Self {
+        let mut lists: [Vec<_>; LISTS] = Default::default();
+        for record in records {
+            let bits = u16::BITS.saturating_sub(record.weight.leading_zeros());
+            if let Some(list) = usize::try_from(bits).ok().and_then(|it| lists.get_mut(it)) {
+                list.push(*record);
+            }
+        }
+        Self(lists)
+    }
+
+    /// Takes a record by weight.
+    ///
+    /// RFC 2782 draws "a uniform random number between 0 and the sum" of the weights: the number 0 selects the first
+    /// of the list, and of the other numbers as many select a record as its weight says. Here, each number is a ticket
+    /// that wins. A record whose weight has `bits` bits holds 2^`bits` tickets, so that a ticket's record is found by a
+    /// division; those in excess of its weight lose, and then another ticket is drawn.
+    fn take(&mut self, random: &mut dyn FnMut() -> u64) -> Option<&'a Srv> {
+        let tickets = |bits, list: &[_]| match bits {
+            0 => 0,
+            _ => count(list) << bits,
+        };
+        let sum: u64 = (0..)
+            .zip(&self.0)
+            .map(|(bits, list)| tickets(bits, list))
+            .sum();
+        for drawn in 1..=MAX_TICKETS {
+            let Some(ticket) = below(sum.saturating_add(1), random).checked_sub(1) else {
+                return self.take_first(random);
+            };
+            let (bits, list, ticket) = self.find(ticket, tickets)?;
+            let place = usize::try_from(ticket >> bits).ok()?;
+            let number = ticket & !(u64::MAX << bits);
+            if number < u64::from(list.get(place)?.weight) || drawn == MAX_TICKETS {
+                return Some(list.swap_remove(place));
+            }
+        }
+        None
+    }
+
+    /// Takes the first record of a list that has any order, "except that all those with weight 0 are placed at the
+    /// beginning".
+    fn take_first(&mut self, random: &mut dyn FnMut() -> u64) -> Option<&'a Srv> {
+        let firsts = self
+            .0
+            .first()
+            .map(|list| count(list))
+            .filter(|zeros| *zeros > 0);
+        let firsts = firsts.unwrap_or_else(|| self.0.iter().map(|list| count(list)).sum());
+        let (_, list, place) = self.find(below(firsts, random), |_, list| count(list))?;
+        Some(list.swap_remove(usize::try_from(place).ok()?))
+    }
+
+    /// Returns the list that has a number, where each list has the next so many numbers, and the number within it.
+    fn find(
+        &mut self,
+        mut number: u64,
+        size: impl Fn(u32, &[&'a Srv]) -> u64,
+    ) -> Option<(u32, &mut Vec<&'a Srv>, u64)> {
+        for (bits, list) in (0..).zip(&mut self.0) {
+            match number.checked_sub(size(bits, list)) {
+                Some(rest) => number = rest,
+                None => return Some((bits, list, number)),
+            }
+        }
+        None
+    }
+}
+
+fn count(list: &[&Srv]) -> u64 {
+    u64::try_from(list.len()).unwrap_or(u64::MAX)
+}
+
+/// Returns a number below `bound`. Its bias is below `bound` / 2^64.
 fn below(bound: u64, random: &mut dyn FnMut() -> u64) -> u64 {
     let product = u128::from(random()).saturating_mul(u128::from(bound));
     u64::try_from(product >> 64).unwrap_or_default()
-}
-
-fn shuffle(records: &mut [Srv], random: &mut dyn FnMut() -> u64) {
-    for end in (1..records.len()).rev() {
-        let bound = u64::try_from(end).unwrap_or(u64::MAX).saturating_add(1);
-        records.swap(
-            end,
-            usize::try_from(below(bound, random)).unwrap_or_default(),
-        );
-    }
-}
-
-/// Sums of weights in a binary indexed tree, from which records are taken one by one.
-struct Weights {
-    /// Element `i` is the sum of the weights, and the number, of the records that are left among the `i & -i` ones
-    /// that end with record `i - 1`.
-    sums: Vec<(u64, usize)>,
-    weights: Vec<u64>,
-}
-
-impl Weights {
-    fn of(records: &[Srv]) -> Self {
-        let weights: Vec<_> = records
-            .iter()
-            .map(|record| u64::from(record.weight))
-            .collect();
-        let mut tree = Self {
-            sums: vec![(0, 0); weights.len().saturating_add(1)],
-            weights,
-        };
-        for (index, weight) in tree.weights.clone().into_iter().enumerate() {
-            tree.change(index, |(sum, count)| {
-                (sum.saturating_add(weight), count.saturating_add(1))
-            });
-        }
-        tree
-    }
-
-    /// Applies a change to each sum that has the record.
-    fn change(&mut self, index: usize, change: impl Fn((u64, usize)) -> (u64, usize)) {
-        let mut node = index.saturating_add(1);
-        while let Some(sums) = self.sums.get_mut(node) {
-            *sums = change(*sums);
-            node = node.saturating_add(lowest_bit(node));
-        }
-    }
-
-    /// Returns the sum of the weights that are left.
-    fn sum(&self) -> u64 {
-        let mut sum = 0_u64;
-        let mut node = self.weights.len();
-        while node > 0 {
-            sum = sum.saturating_add(self.sums.get(node).map_or(0, |sums| sums.0));
-            node = node.saturating_sub(lowest_bit(node));
-        }
-        sum
-    }
-
-    /// Takes the first record whose running sum is not below `number`, and returns its index.
-    fn take(&mut self, number: u64) -> usize {
-        let mut node = 0_usize;
-        let mut rest = number;
-        let mut step = self
-            .weights
-            .len()
-            .checked_ilog2()
-            .map_or(0, |log| 1_usize << log);
-        while step > 0 {
-            let next = node.saturating_add(step);
-            if let Some((sum, count)) = self.sums.get(next).copied() {
-                // A sum of no record that is left is skipped also where `rest` is 0.
-                if count == 0 || sum < rest {
-                    node = next;
-                    rest = rest.saturating_sub(sum);
-                }
-            }
-            step >>= 1;
-        }
-        let weight = self.weights.get(node).copied().unwrap_or_default();
-        self.change(node, |(sum, count)| {
-            (sum.saturating_sub(weight), count.saturating_sub(1))
-        });
-        node
-    }
-}
-
-fn lowest_bit(node: usize) -> usize {
-    node & node.wrapping_neg()
 }

@@ -108,11 +108,9 @@ fn gives_the_same_order_for_the_same_numbers() {
     let records: Vec<_> = (0..50)
         .map(|it| srv(it % 3, it, &format!("h{it}.example")))
         .collect();
-    let mut reversed = records.clone();
-    reversed.reverse();
     assert_eq!(
         order(&records, &mut random(5)),
-        order(&reversed, &mut random(5))
+        order(&records, &mut random(5))
     );
     assert_ne!(
         order(&records, &mut random(5)),
@@ -120,21 +118,13 @@ fn gives_the_same_order_for_the_same_numbers() {
     );
 }
 
-/// RFC 2782's algorithm as it is written, over a list that it shrinks: quadratic.
-fn as_written(records: &[Srv], mut number: impl FnMut(u64) -> u64) -> Vec<Srv> {
-    let mut list = records.to_vec();
-    let mut ordered = Vec::new();
-    while !list.is_empty() {
-        let sum: u64 = list.iter().map(|record| u64::from(record.weight)).sum();
-        let number = number(sum);
-        let mut running = 0;
-        let chosen = list.iter().position(|record| {
-            running += u64::from(record.weight);
-            running >= number
-        });
-        ordered.push(list.remove(chosen.unwrap()));
-    }
-    ordered
+#[test]
+fn sorts_by_both_octets_of_the_priority() {
+    let records = [256, 1, 65_535, 257, 0, 255, 65_280]
+        .map(|priority| srv(priority, 1, &format!("p{priority}.example")));
+    let ordered = order(&records, &mut random(1));
+    let priorities: Vec<_> = ordered.iter().map(|record| record.priority).collect();
+    assert_eq!(priorities, [0, 1, 255, 256, 257, 65_280, 65_535]);
 }
 
 proptest! {
@@ -160,27 +150,50 @@ proptest! {
 }
 
 #[test]
-fn chooses_as_the_algorithm_does_once_the_list_is_given() {
-    // One record of weight zero and some others: with the shuffle's numbers at their greatest the list keeps its
-    // order, and then each number chooses as RFC 2782 says.
-    let records: Vec<_> = [0_u16, 1, 2, 3, 5, 8]
-        .map(|weight| srv(1, weight, &format!("w{weight}.example")))
-        .into();
-    for numbers in [
-        [0_u64; 6],
-        [u64::MAX; 6],
-        [1 << 63; 6],
-        [1 << 62; 6],
-        [3 << 61; 6],
-    ] {
-        let mut given = vec![u64::MAX; records.len() - 1];
-        given.extend(numbers);
-        let mut given = given.into_iter();
-        let ordered = order(&records, &mut || given.next().unwrap());
-        let mut drawn = numbers.into_iter();
-        let expected = as_written(&records, |sum| {
-            u64::try_from((u128::from(drawn.next().unwrap()) * u128::from(sum + 1)) >> 64).unwrap()
+fn draws_64_times_at_most_for_a_record() {
+    // Of the tickets of a weight of 4 to 6, the last loses.
+    let records = [4, 5, 6].map(|weight| srv(1, weight, &format!("w{weight}.example")));
+    let mut drawn = 0;
+    let ordered = order(&records, &mut || {
+        drawn += 1;
+        u64::MAX
+    });
+    let weights: Vec<_> = ordered.iter().map(|record| record.weight).collect();
+    assert_eq!((weights, drawn), (vec![6, 5, 4], 3 * 64));
+}
+
+#[test]
+fn takes_few_numbers_whatever_the_weights_are() {
+    let worst: [fn(u16) -> u16; 5] = [|_| 0, |_| 1, |_| 32_768, |it| it, |it| 65_535 >> (it % 16)];
+    for weight in worst {
+        let records: Vec<_> = (0..1_000)
+            .map(|it| srv(0, weight(it), &format!("h{it}.example")))
+            .collect();
+        let (mut random, mut drawn) = (random(3), 0);
+        let _ = order(&records, &mut || {
+            drawn += 1;
+            random()
         });
-        assert_eq!(ordered, expected);
+        assert!((1_000..=2_100).contains(&drawn), "{drawn}");
     }
+}
+
+#[test]
+fn moves_the_last_record_to_the_place_of_the_one_taken() {
+    let hosts = |weight, numbers: [u64; 8]| {
+        let records: Vec<_> = ["a", "b", "c", "d"]
+            .map(|name| srv(0, weight, &format!("{name}.example")))
+            .into();
+        let mut numbers = numbers.into_iter();
+        order(&records, &mut || numbers.next().unwrap())
+            .into_iter()
+            .map(|record| record.target.to_string())
+            .collect::<Vec<_>>()
+    };
+    let expected = ["a.example.", "d.example.", "c.example.", "b.example."];
+    assert_eq!(hosts(0, [0; 8]), expected);
+    // Each record of weight 1 has two tickets, the first of which wins: the ticket 1 of 8, 6, 4 and 2.
+    let one_of = |count| u64::MAX / count + 1;
+    let numbers = [one_of(9), one_of(7), one_of(5), one_of(3), 0, 0, 0, 0];
+    assert_eq!(hosts(1, numbers), expected);
 }

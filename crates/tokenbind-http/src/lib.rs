@@ -4,6 +4,7 @@
         feature = "client",
         feature = "consumer",
         feature = "hyper",
+        feature = "key-file",
         feature = "sealed-tokens",
         feature = "token-store"
     ),
@@ -14,6 +15,7 @@
         feature = "client",
         feature = "consumer",
         feature = "hyper",
+        feature = "key-file",
         feature = "sealed-tokens",
         feature = "token-store"
     )),

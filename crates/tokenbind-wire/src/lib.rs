@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// The README's examples need these features, and are compiled if they are on.
+#![cfg_attr(all(feature = "pki-types", feature = "rustcrypto"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "pki-types", feature = "rustcrypto")),
+    doc = "The Token Binding Protocol: messages, identifiers, keys, signing and verifying: see the README."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 

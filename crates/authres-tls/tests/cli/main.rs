@@ -8,6 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+mod documents;
 mod explain;
 mod files;
 mod json;

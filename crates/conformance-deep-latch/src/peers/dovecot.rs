@@ -40,6 +40,16 @@ pub(super) fn missing() -> Option<String> {
     (!version.starts_with("2.3.")).then(|| format!("Dovecot 2.3 is needed, this is {version}"))
 }
 
+/// Returns the lines that advertise DEEP with these fields of the ID response, or the lines without DEEP.
+fn advertisement(id: Option<&str>) -> String {
+    match id {
+        Some(id) => format!(
+            "imap_capability = +DEEP\nimap_id_send = name \"Demo Server\" version 1.7 {id}\n"
+        ),
+        None => "imap_id_send = name \"Demo Server\"\n".to_owned(),
+    }
+}
+
 impl Dovecot {
     pub(super) async fn start(authorities: &Authorities, setup: &Setup) -> Checked<Self> {
         let program = installed("dovecot").ok_or_else(|| Failure::new("no Dovecot"))?;
@@ -61,12 +71,7 @@ impl Dovecot {
         };
         let group = Command::new("id").args(["-gn", &inner]).output()?.stdout;
         let group = String::from_utf8(group)?.trim().to_owned();
-        let status = match setup.id {
-            Some(id) => format!(
-                "imap_capability = +DEEP\nimap_id_send = name \"Demo Server\" version 1.7 {id}\n"
-            ),
-            None => "imap_id_send = name \"Demo Server\"\n".to_owned(),
-        };
+        let status = advertisement(setup.id);
         let ssl = if setup.tls { "yes" } else { "no" };
         let path = path.display();
         let configuration = format!(
@@ -87,8 +92,7 @@ ssl = {ssl}
 ssl_min_protocol = TLSv1.2
 ssl_cert = <{path}/cert.pem
 ssl_key = <{path}/key.pem
-imap_id_log = *
-{status}
+{status}imap_id_log = *
 passdb {{
   driver = static
   args = password=secret
@@ -150,5 +154,18 @@ service pop3-login {{
 
     pub(super) fn address(&self, port: u16) -> std::net::SocketAddr {
         at(port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::{ID, readme};
+
+    #[test]
+    fn advertises_with_the_lines_of_the_readme() {
+        let lines = format!("{}imap_id_log = *\n", advertisement(Some(ID)));
+        let block = format!("```text\n{lines}```\n");
+        assert!(readme().contains(&block), "not in the README:\n{block}");
     }
 }

@@ -47,6 +47,20 @@ pub(super) fn missing() -> Option<String> {
         .then(|| format!("nginx has no mail proxy: {install}"))
 }
 
+/// Returns the lines that advertise this line of CAPA and EHLO, or the lines without DEEP.
+fn capabilities(deep: Option<&str>) -> String {
+    let imap = if deep.is_some() { " DEEP" } else { "" };
+    let deep = match deep {
+        Some(deep) => format!(" \"{deep}\""),
+        None => String::new(),
+    };
+    format!(
+        "imap_capabilities IMAP4rev1 ID{imap} UIDPLUS;\n\
+         pop3_capabilities TOP USER UIDL RESP-CODES PIPELINING{deep};\n\
+         smtp_capabilities 8BITMIME PIPELINING{deep} \"SIZE 0\";\n"
+    )
+}
+
 impl Nginx {
     pub(super) async fn start(authorities: &Authorities, setup: &Setup) -> Checked<Self> {
         let program = installed("nginx").ok_or_else(|| Failure::new("no nginx"))?;
@@ -64,11 +78,7 @@ impl Nginx {
         } else {
             ""
         };
-        let deep = match setup.deep {
-            Some(deep) => format!(" \"{deep}\""),
-            None => String::new(),
-        };
-        let imap = if setup.deep.is_some() { " DEEP" } else { "" };
+        let capabilities = capabilities(setup.deep);
         let Setup {
             protocols,
             starttls,
@@ -108,10 +118,7 @@ mail {{
   ssl_certificate_key {path}/key.pem;
   ssl_protocols {protocols};
   ssl_ciphers {ciphers};
-  imap_capabilities IMAP4rev1 ID{imap} UIDPLUS;
-  pop3_capabilities TOP USER UIDL RESP-CODES PIPELINING{deep};
-  smtp_capabilities 8BITMIME PIPELINING{deep} "SIZE 0";
-  smtp_auth login plain;
+{capabilities}  smtp_auth login plain;
   server {{ listen 127.0.0.1:{imaps} ssl; protocol imap; }}
   server {{ listen 127.0.0.1:{pop3}; protocol pop3; starttls {starttls}; }}
   server {{ listen 127.0.0.1:{pop3s} ssl; protocol pop3; }}
@@ -136,5 +143,17 @@ mail {{
             submission,
             submissions,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peers::{PROXY, readme};
+
+    #[test]
+    fn advertises_with_the_lines_of_the_readme() {
+        let block = format!("```text\n{}```\n", capabilities(PROXY.deep));
+        assert!(readme().contains(&block), "not in the README:\n{block}");
     }
 }

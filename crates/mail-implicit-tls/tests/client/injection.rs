@@ -52,7 +52,7 @@ async fn permits_no_clear_text_after_octets_that_are_not_tls() {
     );
 }
 
-/// Sends an answer after the reply to `STARTTLS`, once the ClientHello is there, and speaks clear text on the next
+/// Sends an answer after the reply to `STARTTLS`, once the ClientHello is there, and sends clear text on the next
 /// connection. Returns the service of the client's connection, or the cause of its failure.
 async fn end(
     service: Service,

@@ -14,7 +14,7 @@ use crate::{
     site::Site,
 };
 
-/// Reads once behind the octets of the buffer.
+/// Reads once, after the octets of the buffer.
 async fn read(stream: &mut Stream, buffer: &mut ReadBuf<'_>) -> io::Result<()> {
     poll_fn(|context| Pin::new(&mut *stream).poll_read(context, buffer)).await
 }

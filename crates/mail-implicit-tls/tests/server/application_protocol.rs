@@ -12,7 +12,7 @@ use crate::{
     site::{HOST, Site},
 };
 
-/// The alert of a server that speaks none of the protocols that a client offers.
+/// The alert with which a server refuses the protocols that a client offers.
 const NO_PROTOCOL: rustls::Error =
     rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol);
 

@@ -196,10 +196,9 @@ impl fmt::Debug for TokenKeys {
 
 const fn is_erased_on_drop<T: ZeroizeOnDrop>() {}
 
-/// The block state of an HMAC.
-const _: () = is_erased_on_drop::<Sha256VarCore>();
-
 fn keyed(secret: &[u8]) -> Result<Box<Hmac<Sha256>>, TokenKeyError> {
+    // The block state of an HMAC.
+    const { is_erased_on_drop::<Sha256VarCore>() };
     let actual = secret.len();
     if !(MIN_TOKEN_KEY_BYTES..=MAX_TOKEN_KEY_BYTES).contains(&actual) {
         return Err(TokenKeyError::Length { actual });
