@@ -35,7 +35,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// The lines of a target that are shown if it fails.
 const LAST_LINES: usize = 60;
 
-/// What a target's build differs in from an ordinary one.
+/// The differences of a target's build from an ordinary one.
 const BUILD: &str =
     "with AddressSanitizer on nightly, in fuzz/target: minutes the first time, seconds later";
 
@@ -292,7 +292,7 @@ fn report(runs: &[Run], root: &Path) -> String {
         }
         match &statistics.artifact {
             Some(artifact) => text.push_str(&replay(target, artifact, root)),
-            None => text.push_str("It wrote no input to a file.\n"),
+            None => text.push_str("The target wrote no input to a file.\n"),
         }
     }
     text
@@ -447,7 +447,10 @@ mod tests {
              To keep it:    mkdir -p fuzz/regressions/id, and copy it there under a name that says what it breaks\n"
         );
         let text = report(&[run("id", None, true)], root);
-        assert!(text.ends_with("\nIt wrote no input to a file.\n"), "{text}");
+        assert!(
+            text.ends_with("\nThe target wrote no input to a file.\n"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -71,7 +71,7 @@ enum Task {
     Package(package::Arguments),
     /// Make an archive of the vectors for implementations in other languages
     ///
-    /// It has the vectors, what their fields mean, the requirements that they name, and the licences. The same files give
+    /// The archive has the vectors, what their fields mean, the requirements that they name, and the licences. The same files give
     /// the same octets.
     #[command(after_help = EXIT_CODES)]
     Dist(dist::Arguments),

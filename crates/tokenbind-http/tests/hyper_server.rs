@@ -201,8 +201,7 @@ async fn answers_nothing_to_a_header_of_another_connection() {
     let (_victim, stolen) = connect(&pki, HTTP11, &server.base).await;
     let (mut thief, _own) = connect(&pki, HTTP11, &server.base).await;
     let stolen = stolen.to_str().unwrap();
-    let request =
-        format!("GET / HTTP/1.1\r\nHost: localhost\r\nToken-Binding: {stolen}\r\n\r\n");
+    let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nToken-Binding: {stolen}\r\n\r\n");
     thief.stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let end = soon(thief.stream.read_to_end(&mut answer)).await;

@@ -305,7 +305,8 @@ mod tests {
         let (found, is_found) = mpsc::channel();
         thread::scope(|threads| {
             let writer = store.writer();
-            threads.spawn(|| found.send(store.key(&scope, KeyParameters::P256).map(|key| id(&key))));
+            threads
+                .spawn(|| found.send(store.key(&scope, KeyParameters::P256).map(|key| id(&key))));
             // Without an answer the reader is blocked.
             let key = is_found.recv_timeout(Duration::from_secs(20));
             drop(writer);
