@@ -85,14 +85,17 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
 
     eprintln!("» Building {} fuzz targets {BUILD}", names.len());
-    let mut build = toolchain::cargo("nightly");
-    build.args(["fuzz", "build"]);
     // cargo-fuzz builds one target, or all.
-    if let [target] = names.as_slice() {
-        build.arg(target);
-    }
-    if !step(&mut build)? {
-        return Ok(exit(false));
+    let is_all = names.len() == targets.len();
+    for target in if is_all { &[""] } else { names.as_slice() } {
+        let mut build = toolchain::cargo("nightly");
+        build.args(["fuzz", "build"]);
+        if !is_all {
+            build.arg(target);
+        }
+        if !step(&mut build)? {
+            return Ok(exit(false));
+        }
     }
     let seconds = arguments.seconds.unwrap_or(60);
     let jobs = arguments.jobs.map_or(1, NonZeroUsize::get);

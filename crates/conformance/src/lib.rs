@@ -22,6 +22,7 @@ mod run;
 mod scenario;
 #[cfg(feature = "schemas")]
 mod schema;
+mod similar;
 mod step;
 mod stream;
 mod suite;
@@ -44,6 +45,7 @@ pub use {
     report::{Judgement, Report},
     run::{Options, RunError, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
+    similar::similar,
     step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
