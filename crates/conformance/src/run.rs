@@ -22,6 +22,7 @@ use crate::{
     report::Report,
     scenario::LiveState,
     selection::Selection,
+    similar::similar,
     step::Step,
     suite::{Suite, Verdict},
     text::counted,
@@ -162,11 +163,11 @@ pub fn run(
                 let report = run_file(suite, annotator, file, &options.root, &mut progress);
                 suites.push(report);
             }
-            None => problems.push(format!(
-                "{}: unknown suite {}",
-                file.path.display(),
-                file.suite
-            )),
+            None => {
+                let known = protocols.iter().flat_map(Protocol::suites);
+                let names: Vec<_> = known.map(|suite| suite.name).collect();
+                problems.push(unknown_suite(file, &names));
+            }
         }
     }
     let (mut live, mut ledgers, mut tests) = (Vec::new(), Vec::new(), None);
@@ -238,6 +239,16 @@ pub(crate) fn read_ledgers(root: &Path, protocols: &[Protocol]) -> Result<Vec<Le
         .map(|protocol| protocol.folder(root).join("requirements"))
         .collect();
     Ledger::load_all(&directories).map_err(RunError::Ledger)
+}
+
+/// Returns the line about a file of a suite that does not exist.
+fn unknown_suite(file: &VectorFile, names: &[&str]) -> String {
+    let others = match similar(&file.suite, names) {
+        Some(name) => format!("similar: {name}"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    let (path, suite) = (file.path.display(), &file.suite);
+    format!("{path}: unknown suite {suite}; {others}")
 }
 
 /// Returns the project's own vector files of these protocols, in order of their paths.
@@ -316,5 +327,29 @@ fn expected(expected: &Expected) -> Value {
         Expected::Reject(reject) => {
             json!({"reject": {"kind": reject.kind, "field": reject.field, "offset": reject.offset}})
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_a_similar_suite_or_all_for_an_unknown_one() {
+        let text = |suite: &str| {
+            let text = format!(
+                r#"{{"suite":"{suite}","source":"t","count":1,"cases":[{{"name":"a","accept":1}}]}}"#
+            );
+            let file = VectorFile::parse(Path::new("x.json"), &text, Origin::Foreign);
+            unknown_suite(&file.expect("valid"), &["p/message", "p/id"])
+        };
+        assert_eq!(
+            text("p/mesage"),
+            "x.json: unknown suite p/mesage; similar: p/message"
+        );
+        assert_eq!(
+            text("other"),
+            "x.json: unknown suite other; there are p/message, p/id"
+        );
     }
 }
