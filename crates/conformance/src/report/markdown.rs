@@ -148,7 +148,7 @@ fn requirement(
     };
     let _ = write!(
         text,
-        "<a id=\"{id}\"></a>**{id}** {}, {}, {place}{state}. {}",
+        "### {id}\n\n{}, {}, {place}{state}. {}",
         entry.level.label(),
         entry.role.label(),
         plain(&entry.text),
@@ -173,7 +173,7 @@ fn requirement(
         let count = counted(shown.len(), "piece");
         let _ = write!(
             text,
-            "\n<details><summary>{count} of evidence</summary>\n\n- {}\n\n</details>",
+            "\n\n<details><summary>{count} of evidence</summary>\n\n- {}\n\n</details>",
             shown.join("\n- ")
         );
     }
@@ -218,8 +218,8 @@ mod tests {
         );
         assert_eq!(
             text,
-            "<a id=\"x-1\"></a>**x-1** MUST NOT, client, [section \
-             2.1](https://datatracker.ietf.org/doc/html/draft-d-00#section-2.1), **partial**. t *r*\n\
+            "### x-1\n\nMUST NOT, client, [section \
+             2.1](https://datatracker.ietf.org/doc/html/draft-d-00#section-2.1), **partial**. t *r*\n\n\
              <details><summary>2 pieces of evidence</summary>\n\n- [`vector:p/s/c`](../v.json)\n- `live:p/l`\n\n\
              </details>\n\n"
         );
