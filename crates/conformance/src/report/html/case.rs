@@ -190,16 +190,28 @@ fn octets(picture: &Picture, start: usize, end: usize) -> String {
     }
 }
 
-/// Returns text with signs for its control characters. A line ends after its sign.
+/// The names of the control characters. Few fonts have their signs.
+const CONTROLS: [&str; 32] = [
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR",
+    "SO", "SI", "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC",
+    "FS", "GS", "RS", "US",
+];
+
+/// Returns text with the names of its control characters. A line ends after LF.
 fn visible(text: &str) -> String {
-    let sign = |control: char| char::from_u32(0x2400 + u32::from(control)).unwrap_or(control);
+    let named = |control: char| {
+        let name = usize::try_from(u32::from(control)).ok();
+        name.and_then(|it| CONTROLS.get(it)).copied()
+    };
     let mut visible = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\n' => visible += "␊\n",
-            '\u{7f}' => visible.push('␡'),
-            it if it < ' ' => visible.push(sign(it)),
-            it => visible.push(it),
+            '\n' => visible += "‹LF›\n",
+            '\u{7f}' => visible += "‹DEL›",
+            it => match named(it) {
+                Some(name) => visible += &format!("‹{name}›"),
+                None => visible.push(it),
+            },
         }
     }
     visible
@@ -269,7 +281,10 @@ mod tests {
 
     #[test]
     fn shows_control_characters_and_cuts_long_texts() {
-        assert_eq!(visible("a\0\t\r\nb\u{7f}é"), "a␀␉␍␊\nb␡é");
+        assert_eq!(
+            visible("a\0\t\r\nb\u{7f}é\u{85}"),
+            "a‹NUL›‹TAB›‹CR›‹LF›\nb‹DEL›é\u{85}"
+        );
         let long = "é".repeat(601);
         let expected = format!("{}… (601 characters)", "é".repeat(600));
         assert_eq!(cut(&long), expected);
