@@ -40,7 +40,12 @@ mod tests {
         let peers: BTreeSet<_> = peers.flat_map(|it| it.split(", ")).collect();
         let asked = PROTOCOLS.iter().flat_map(|it| it.peers);
         let asked: BTreeSet<_> = asked.map(|it| it.name).collect();
-        assert_eq!(asked, peers);
+        let unknown: Vec<_> = peers.difference(&asked).collect();
+        assert_eq!(unknown, Vec::<&&str>::new());
+        // Without the feature, the scenarios that have most peers are not built.
+        if cfg!(feature = "interop") {
+            assert_eq!(asked, peers);
+        }
         for protocol in &PROTOCOLS {
             let suites: BTreeSet<_> = protocol.suites().map(|it| it.name).collect();
             for annotator in protocol.annotators {

@@ -39,6 +39,18 @@ pub struct PeerReport {
 }
 
 impl PeerReport {
+    fn not_run(name: &str, peer: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            peer: peer.to_owned(),
+            version: None,
+            state: None,
+            detail: String::new(),
+            date: String::new(),
+            commit: String::new(),
+        }
+    }
+
     /// Returns the state in words.
     #[must_use]
     pub fn label(&self) -> &'static str {
@@ -91,24 +103,28 @@ pub fn keep(root: &Path, protocols: &[Protocol], reports: &[LiveReport]) -> io::
     replace(&root.join(PATH), &text)
 }
 
-/// Returns the last outcome of each scenario with a foreign peer.
+/// Returns the last outcome of each scenario with a foreign peer, also of those that this build lacks. A peer that no
+/// scenario names here is listed as not run.
 pub(crate) fn last(root: &Path, protocols: &[Protocol]) -> Vec<PeerReport> {
     let mut kept = read(root);
     let scenarios = protocols.iter().flat_map(Protocol::scenarios);
     let peers = scenarios.filter_map(|scenario| scenario.peer.map(|peer| (scenario.name, peer)));
-    peers
+    let mut last: Vec<_> = peers
         .map(|(name, peer)| {
-            kept.remove(name).unwrap_or_else(|| PeerReport {
-                name: name.to_owned(),
-                peer: peer.to_owned(),
-                version: None,
-                state: None,
-                detail: String::new(),
-                date: String::new(),
-                commit: String::new(),
-            })
+            let kept = kept.remove(name);
+            kept.unwrap_or_else(|| PeerReport::not_run(name, peer))
         })
-        .collect()
+        .collect();
+    last.extend(kept.into_values());
+    for protocol in protocols {
+        for peer in protocol.peers {
+            let named = last.iter().flat_map(|it| it.peer.split(", "));
+            if !named.into_iter().any(|name| name == peer.name) {
+                last.push(PeerReport::not_run(protocol.name, peer.name));
+            }
+        }
+    }
+    last
 }
 
 fn read(root: &Path) -> BTreeMap<String, PeerReport> {
@@ -156,10 +172,16 @@ mod tests {
         suites: &[],
         scenarios: &[&[scenario("p/a"), scenario("p/b")]],
         annotators: &[],
-        peers: &[Peer {
-            name: "echo",
-            version: &["echo", "echo 1.2"],
-        }],
+        peers: &[
+            Peer {
+                name: "echo",
+                version: &["echo", "echo 1.2"],
+            },
+            Peer {
+                name: "other",
+                version: &["nosuch"],
+            },
+        ],
     };
 
     fn report(name: &str, state: LiveState) -> LiveReport {
@@ -181,13 +203,18 @@ mod tests {
                 .map(|it| (it.label(), it.version))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(last(), [("not run", None), ("not run", None)]);
+        let none = ("not run", None);
+        assert_eq!(last(), [none.clone(), none.clone(), none.clone()]);
         let ran = report("p/a", LiveState::Passed);
         keep(root.path(), &[PROTOCOL], &[ran]).expect("kept");
         let version = Some("echo 1.2".to_owned());
-        assert_eq!(last(), [("passed", version.clone()), ("not run", None)]);
+        let passed = ("passed", version);
+        assert_eq!(last(), [passed.clone(), none.clone(), none.clone()]);
         let skipped = report("p/b", LiveState::Skipped);
         keep(root.path(), &[PROTOCOL], &[skipped]).expect("kept");
-        assert_eq!(last(), [("passed", version), ("skipped", None)]);
+        let gone = report("p/gone", LiveState::Failed);
+        keep(root.path(), &[PROTOCOL], &[gone]).expect("kept");
+        let gone = ("FAILED", passed.1.clone());
+        assert_eq!(last(), [passed, ("skipped", None), gone, none]);
     }
 }
