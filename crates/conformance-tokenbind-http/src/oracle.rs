@@ -1,4 +1,4 @@
-//! What must hold for any octets: headers, requests on a connection, redirects, ClientHellos, and sealed tokens. Each
+//! The invariants that hold for any octets: headers, requests on a connection, redirects, ClientHellos, and sealed tokens. Each
 //! oracle states its rule once more, independently, and compares.
 
 mod client_hello;

@@ -24,6 +24,7 @@ mod scenario;
 #[cfg(feature = "schemas")]
 mod schema;
 mod selection;
+mod similar;
 mod step;
 mod stream;
 mod suite;
@@ -49,6 +50,7 @@ pub use {
     run::{Options, RunError, Tests, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
     selection::Selection,
+    similar::similar,
     step::Step,
     suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
     vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},

@@ -18,6 +18,7 @@ use crate::{
     report::Report,
     scenario::LiveState,
     selection::Selection,
+    similar::similar,
     step::Step,
     suite::{Suite, Verdict},
     text::counted,
@@ -152,11 +153,11 @@ pub fn run(
         let mut known = protocols.iter().flat_map(Protocol::suites);
         match known.find(|suite| suite.name == file.suite) {
             Some(suite) => suites.push(run_file(suite, file, &options.root, &mut progress)),
-            None => problems.push(format!(
-                "{}: unknown suite {}",
-                file.path.display(),
-                file.suite
-            )),
+            None => {
+                let known = protocols.iter().flat_map(Protocol::suites);
+                let names: Vec<_> = known.map(|suite| suite.name).collect();
+                problems.push(unknown_suite(file, &names));
+            }
         }
     }
     let (mut live, mut ledgers, mut tests) = (Vec::new(), Vec::new(), None);
@@ -217,6 +218,16 @@ pub fn run(
     Ok(Report::new(
         passed, part, suites, tests, live, ledgers, problems,
     ))
+}
+
+/// Returns the line about a file of a suite that does not exist.
+fn unknown_suite(file: &VectorFile, names: &[&str]) -> String {
+    let others = match similar(&file.suite, names) {
+        Some(name) => format!("similar: {name}"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    let (path, suite) = (file.path.display(), &file.suite);
+    format!("{path}: unknown suite {suite}; {others}")
 }
 
 /// Returns the project's own vector files of these protocols, in order of their paths.
@@ -286,5 +297,29 @@ fn expected(expected: &Expected) -> Value {
         Expected::Reject(reject) => {
             json!({"reject": {"kind": reject.kind, "field": reject.field, "offset": reject.offset}})
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_a_similar_suite_or_all_for_an_unknown_one() {
+        let text = |suite: &str| {
+            let text = format!(
+                r#"{{"suite":"{suite}","source":"t","count":1,"cases":[{{"name":"a","accept":1}}]}}"#
+            );
+            let file = VectorFile::parse(Path::new("x.json"), &text, Origin::Foreign);
+            unknown_suite(&file.expect("valid"), &["p/message", "p/id"])
+        };
+        assert_eq!(
+            text("p/mesage"),
+            "x.json: unknown suite p/mesage; similar: p/message"
+        );
+        assert_eq!(
+            text("other"),
+            "x.json: unknown suite other; there are p/message, p/id"
+        );
     }
 }
