@@ -7,6 +7,7 @@ use conformance::{Options, unfinished};
 use xtask::protocols::PROTOCOLS;
 
 use crate::{
+    implementation,
     progress::Progress,
     shell::{self, Outcome},
 };
@@ -22,9 +23,15 @@ pub struct Arguments {
     /// Run our vectors only: neither tests, live scenarios nor requirements. The full report is kept
     #[arg(long)]
     only_vectors: bool,
+    #[command(flatten)]
+    other: implementation::Arguments,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
+    if let Some(outcome) = implementation::run(&arguments.other, &arguments.vectors, arguments.json)
+    {
+        return outcome;
+    }
     let options = Options {
         root: shell::root(),
         vectors: arguments.vectors.clone(),

@@ -4,10 +4,13 @@
 //! The evidence of each protocol is a crate beside this one, and gives the harness a [`Protocol`]. The protocols are named
 //! together in one place, which is `xtask`.
 
+mod answer;
 mod cargo;
 mod evidence;
 mod generator;
+mod implementation;
 mod ledger;
+pub mod octets;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
@@ -17,6 +20,7 @@ mod protocol;
 mod report;
 mod run;
 mod scenario;
+mod serve;
 mod step;
 mod stream;
 mod suite;
@@ -25,9 +29,14 @@ mod vector;
 mod written;
 
 pub use {
+    answer::{Answer, AnswerError, Comparison, request},
     cargo::cargo,
     evidence::{TestFailure, TestOutcome, TestRun, run_tests},
     generator::{PythonError, known_answers, python},
+    implementation::{
+        ANSWER_DEADLINE, AnswerState, AnsweredCase, AnsweredSuite, Fault, ImplementationError,
+        ImplementationOptions, ImplementationReport, Trouble, run_implementation,
+    },
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
     protocol::Protocol,
     report::{
@@ -36,8 +45,13 @@ pub use {
     },
     run::{Options, RunError, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
+    serve::serve,
     step::Step,
-    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
-    vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
+    suite::{
+        Input, IsRight, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated,
+    },
+    vector::{
+        Case, Expected, Origin, RejectPattern, VectorError, VectorErrorKind, VectorFile, files,
+    },
     written::{Recipe, Written},
 };
