@@ -1,10 +1,7 @@
 //! The choice of things by name: a whole name, a part of one, or a pattern with `*` and `?`.
 
+use conformance::similar;
 use glob::Pattern;
-use strsim::normalized_damerau_levenshtein;
-
-/// The least similarity of a name that is suggested in place of an unknown one, from 0 to 1.
-const SIMILAR: f64 = 0.5;
 
 /// Returns the names that are chosen, in their order: the name itself if it exists, else those that match the pattern
 /// or contain the text. No text chooses all.
@@ -40,19 +37,8 @@ fn one(names: &[&str], text: &str) -> Result<Vec<bool>, glob::PatternError> {
 }
 
 fn unknown(kind: &str, names: &[&str], text: &str) -> String {
-    let similarities = names.iter().map(|name| {
-        // A name may have the place of its kind in front, as `interop/curl` has.
-        let last = name.rsplit('/').next().unwrap_or(name);
-        let similarity = normalized_damerau_levenshtein(text, name);
-        (
-            similarity.max(normalized_damerau_levenshtein(text, last)),
-            name,
-        )
-    });
-    let nearest = similarities
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right));
-    let hint = nearest.map_or(String::new(), |(_, name)| format!("; similar: {name}"));
+    let nearest = similar(text, names);
+    let hint = nearest.map_or(String::new(), |name| format!("; similar: {name}"));
     format!(
         "no {kind} is called {text:?} or has it in its name, and nothing ran{hint}\nThere are:\n{}",
         names.join("\n")

@@ -35,7 +35,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// The lines of a target that are shown if it fails.
 const LAST_LINES: usize = 60;
 
-/// What a target's build differs in from an ordinary one.
+/// The differences of a target's build from an ordinary one.
 const BUILD: &str =
     "with AddressSanitizer on nightly, in fuzz/target: minutes the first time, seconds later";
 
@@ -85,14 +85,17 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
 
     eprintln!("» Building {} fuzz targets {BUILD}", names.len());
-    let mut build = toolchain::cargo("nightly");
-    build.args(["fuzz", "build"]);
     // cargo-fuzz builds one target, or all.
-    if let [target] = names.as_slice() {
-        build.arg(target);
-    }
-    if !step(&mut build)? {
-        return Ok(exit(false));
+    let is_all = names.len() == targets.len();
+    for target in if is_all { &[""] } else { names.as_slice() } {
+        let mut build = toolchain::cargo("nightly");
+        build.args(["fuzz", "build"]);
+        if !is_all {
+            build.arg(target);
+        }
+        if !step(&mut build)? {
+            return Ok(exit(false));
+        }
     }
     let seconds = arguments.seconds.unwrap_or(60);
     let jobs = arguments.jobs.map_or(1, NonZeroUsize::get);
@@ -292,7 +295,7 @@ fn report(runs: &[Run], root: &Path) -> String {
         }
         match &statistics.artifact {
             Some(artifact) => text.push_str(&replay(target, artifact, root)),
-            None => text.push_str("It wrote no input to a file.\n"),
+            None => text.push_str("The target wrote no input to a file.\n"),
         }
     }
     text
@@ -447,7 +450,10 @@ mod tests {
              To keep it:    mkdir -p fuzz/regressions/id, and copy it there under a name that says what it breaks\n"
         );
         let text = report(&[run("id", None, true)], root);
-        assert!(text.ends_with("\nIt wrote no input to a file.\n"), "{text}");
+        assert!(
+            text.ends_with("\nThe target wrote no input to a file.\n"),
+            "{text}"
+        );
     }
 
     #[test]

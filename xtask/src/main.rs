@@ -75,8 +75,8 @@ enum Task {
     Package(package::Arguments),
     /// Make an archive of the vectors for implementations in other languages
     ///
-    /// It has the vectors, what their fields mean, the requirements that they name, and the licences. The same files give
-    /// the same octets.
+    /// The archive, target/dist/vectors-VERSION.tar.gz, has the vectors, their schemas and their meaning, the requirements that
+    /// they name, and the licences. The same files give the same octets.
     #[command(after_help = EXIT_CODES)]
     Dist(dist::Arguments),
     /// Count openers and words that the house's rules for English forbid

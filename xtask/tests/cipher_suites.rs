@@ -8,7 +8,7 @@ use authres_tls::{
     policy::rate_strength,
     tls::{CipherSuite, ProtocolVersion, Strength},
 };
-use deep_latch::{cipher::strength_bits, facility::MIN_STRENGTH_BITS};
+use deep_latch::{TlsCipher, facility::MIN_STRENGTH_BITS};
 use tls_parser::CIPHERS;
 
 const DIFFERENCES: &[Difference] = &[
@@ -53,7 +53,10 @@ fn judges_each_suite_of_the_registry_alike_in_both_crates() {
     let mut disagreements = Vec::new();
     let mut suites = 0;
     for id in 0..=u16::MAX {
-        let (suite, strength) = (CipherSuite::from_id(id), strength_bits(id));
+        let (suite, strength) = (
+            CipherSuite::from_id(id),
+            TlsCipher::from_number(id).strength_bits(),
+        );
         let registered = CIPHERS.values().any(|known| known.id.0 == id);
         assert_eq!(suite.is_some(), registered, "{id:#06x}");
         assert_eq!(strength.is_some(), registered, "{id:#06x}");

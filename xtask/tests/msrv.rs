@@ -57,7 +57,7 @@ fn names_the_crate_feature_and_dependency_that_need_a_newer_rust() {
 fn metadata(manifest: &Path) -> Metadata {
     let mut command = MetadataCommand::new();
     command.manifest_path(manifest);
-    command.other_options(["--locked", "--offline", "--all-features"].map(str::to_owned));
+    command.other_options(["--locked", "--all-features"].map(str::to_owned));
     if let Some(cargo) = env::var_os("CARGO") {
         command.cargo_path(cargo);
     }

@@ -15,75 +15,6 @@ use std::{
 use conformance::{cargo, repository};
 use toml::{Table, Value};
 
-/// The documents with examples in Rust, and the number of examples in each.
-const DOCUMENTS: &[(&str, usize)] = &[
-    ("README.md", 4),
-    ("crates/accept-loop/README.md", 1),
-    ("crates/authres-tls/README.md", 4),
-    ("crates/deep-latch-sqlx/README.md", 2),
-    ("crates/deep-latch/README.md", 4),
-    ("crates/durable-store-sqlx/README.md", 1),
-    ("crates/durable-store/README.md", 1),
-    ("crates/mail-implicit-tls/README.md", 13),
-    ("crates/tokenbind-http-sqlx/README.md", 1),
-    ("crates/tokenbind-http/README.md", 8),
-    ("crates/tokenbind-wire/README.md", 2),
-    ("docs/guides/http-client.md", 1),
-    ("docs/guides/http-service.md", 2),
-    ("docs/guides/mail-client.md", 1),
-    ("docs/guides/mta-filter.md", 2),
-    ("docs/guides/tls-terminator.md", 3),
-];
-
-/// The features that an example needs for what it names.
-const NEEDS: &[(&str, &str, &str)] = &[
-    ("authres-tls", "StripPolicy", "strip"),
-    ("authres-tls", "Stripper", "strip"),
-    ("authres-tls", "from_postfix_received", "postfix"),
-    ("authres-tls", "milter::", "milter"),
-    ("deep-latch", "connection::", "connector"),
-    ("deep-latch", "connect_async_imap", "async-imap"),
-    ("deep-latch", "connect_lettre", "lettre"),
-    ("deep-latch", "FileLatchStore", "file-store"),
-    ("deep-latch", "reports::", "reports"),
-    ("deep-latch", "store::", "latch-store"),
-    ("deep-latch-sqlx", "Sqlite", "sqlite"),
-    ("durable-store-sqlx", "Sqlite", "sqlite"),
-    ("mail-implicit-tls", "client::", "client"),
-    ("mail-implicit-tls", "verifier::", "verifier"),
-    ("mail-implicit-tls", "server::", "server"),
-    ("mail-implicit-tls", "of_platform(", "platform-roots"),
-    ("mail-implicit-tls", "resolver::", "dns"),
-    ("mail-implicit-tls", "autoconfig::https", "autoconfig-fetch"),
-    ("mail-implicit-tls", "into_async_imap", "async-imap"),
-    ("mail-implicit-tls", "into_lettre", "lettre"),
-    ("mail-implicit-tls", "LatchedConnector", "client"),
-    ("mail-implicit-tls", "LatchedConnector", "deep"),
-    ("mail-implicit-tls", "tls_clause(", "server"),
-    ("tokenbind-http", "client::", "client"),
-    ("tokenbind-http", "HttpClient", "hyper"),
-    ("tokenbind-http", "keys::", "client"),
-    ("tokenbind-http", "FileKeyStore", "key-file"),
-    ("tokenbind-http", "origin::", "client"),
-    ("tokenbind-http", "redirect_to_provider", "consumer"),
-    ("tokenbind-http", "sealed_tokens::", "sealed-tokens"),
-    ("tokenbind-http", "server::Acceptor", "tokio"),
-    ("tokenbind-http", "server::{Acceptor", "tokio"),
-    ("tokenbind-http", "Server::new", "hyper"),
-    ("tokenbind-http", "serve_connection", "hyper"),
-    ("tokenbind-http", " tls::", "rustls"),
-    ("tokenbind-http", "tls_unique::", "tls-unique"),
-    ("tokenbind-http", "token_store::", "token-store"),
-    ("tokenbind-http-sqlx", "Postgres", "postgres"),
-    ("tokenbind-http-sqlx", "Sqlite", "sqlite"),
-    ("tokenbind-wire", "P256Key", "rustcrypto"),
-    ("tokenbind-wire", "RustCrypto", "rustcrypto"),
-    ("tokenbind-wire", "PkiTypes", "pki-types"),
-];
-
-/// Crates that an example adds for a feature, or for a type that it does not name.
-const UNNAMED: &[&str] = &["async-imap", "lettre", "sqlx", "tokio"];
-
 #[test]
 fn compiles_the_examples_with_the_crates_that_they_add() {
     let root = repository();
@@ -434,3 +365,72 @@ fn write(root: &Path, directory: &Path, examples: &[Example]) {
     }
     fs::copy(root.join("Cargo.lock"), directory.join("Cargo.lock")).expect("a copy");
 }
+
+/// The documents with examples in Rust, and the number of examples in each.
+const DOCUMENTS: &[(&str, usize)] = &[
+    ("README.md", 4),
+    ("crates/accept-loop/README.md", 1),
+    ("crates/authres-tls/README.md", 4),
+    ("crates/deep-latch-sqlx/README.md", 2),
+    ("crates/deep-latch/README.md", 4),
+    ("crates/durable-store-sqlx/README.md", 1),
+    ("crates/durable-store/README.md", 1),
+    ("crates/mail-implicit-tls/README.md", 13),
+    ("crates/tokenbind-http-sqlx/README.md", 1),
+    ("crates/tokenbind-http/README.md", 8),
+    ("crates/tokenbind-wire/README.md", 2),
+    ("docs/guides/http-client.md", 1),
+    ("docs/guides/http-service.md", 2),
+    ("docs/guides/mail-client.md", 1),
+    ("docs/guides/mta-filter.md", 2),
+    ("docs/guides/tls-terminator.md", 3),
+];
+
+/// The features that an example needs for what it names.
+const NEEDS: &[(&str, &str, &str)] = &[
+    ("authres-tls", "StripPolicy", "strip"),
+    ("authres-tls", "Stripper", "strip"),
+    ("authres-tls", "from_postfix_received", "postfix"),
+    ("authres-tls", "milter::", "milter"),
+    ("deep-latch", "connection::", "connector"),
+    ("deep-latch", "connect_async_imap", "async-imap"),
+    ("deep-latch", "connect_lettre", "lettre"),
+    ("deep-latch", "FileLatchStore", "file-store"),
+    ("deep-latch", "reports::", "reports"),
+    ("deep-latch", "store::", "latch-store"),
+    ("deep-latch-sqlx", "Sqlite", "sqlite"),
+    ("durable-store-sqlx", "Sqlite", "sqlite"),
+    ("mail-implicit-tls", "client::", "client"),
+    ("mail-implicit-tls", "verifier::", "verifier"),
+    ("mail-implicit-tls", "server::", "server"),
+    ("mail-implicit-tls", "of_platform(", "platform-roots"),
+    ("mail-implicit-tls", "resolver::", "dns"),
+    ("mail-implicit-tls", "autoconfig::https", "autoconfig-fetch"),
+    ("mail-implicit-tls", "into_async_imap", "async-imap"),
+    ("mail-implicit-tls", "into_lettre", "lettre"),
+    ("mail-implicit-tls", "LatchedConnector", "client"),
+    ("mail-implicit-tls", "LatchedConnector", "deep"),
+    ("mail-implicit-tls", "tls_clause(", "server"),
+    ("tokenbind-http", "client::", "client"),
+    ("tokenbind-http", "HttpClient", "hyper"),
+    ("tokenbind-http", "keys::", "client"),
+    ("tokenbind-http", "FileKeyStore", "key-file"),
+    ("tokenbind-http", "origin::", "client"),
+    ("tokenbind-http", "redirect_to_provider", "consumer"),
+    ("tokenbind-http", "sealed_tokens::", "sealed-tokens"),
+    ("tokenbind-http", "server::Acceptor", "tokio"),
+    ("tokenbind-http", "server::{Acceptor", "tokio"),
+    ("tokenbind-http", "Server::new", "hyper"),
+    ("tokenbind-http", "serve_connection", "hyper"),
+    ("tokenbind-http", " tls::", "rustls"),
+    ("tokenbind-http", "tls_unique::", "tls-unique"),
+    ("tokenbind-http", "token_store::", "token-store"),
+    ("tokenbind-http-sqlx", "Postgres", "postgres"),
+    ("tokenbind-http-sqlx", "Sqlite", "sqlite"),
+    ("tokenbind-wire", "P256Key", "rustcrypto"),
+    ("tokenbind-wire", "RustCrypto", "rustcrypto"),
+    ("tokenbind-wire", "PkiTypes", "pki-types"),
+];
+
+/// Crates that an example adds for a feature, or for a type that it does not name.
+const UNNAMED: &[&str] = &["async-imap", "lettre", "sqlx", "tokio"];

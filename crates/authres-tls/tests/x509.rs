@@ -14,9 +14,12 @@
 use authres_tls::{
     facts::CertificateFields, tls::ValueErrorKind, tls::dn::AttributeValue, tls::san::AltName,
 };
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, DnValue, KeyPair, SanType,
-    string::{BmpString, TeletexString, UniversalString},
+use test_support::pki::{
+    Certificate,
+    rcgen::{
+        CertificateParams, DnType, DnValue, SanType,
+        string::{BmpString, TeletexString, UniversalString},
+    },
 };
 
 /// By OpenSSL 3.0: subject `emailAddress=x@y.example,CN=a/b=c\\d,O=A\, \"B\" Inc\; x+OU=two,C=US`.
@@ -75,11 +78,8 @@ fn keeps_one_name_as_one_name() {
 }
 
 fn made(change: impl FnOnce(&mut CertificateParams)) -> CertificateFields {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = DistinguishedName::new();
-    change(&mut params);
-    let key = KeyPair::generate().unwrap();
-    CertificateFields::from_der(params.self_signed(&key).unwrap().der()).unwrap()
+    let identity = Certificate::server(&[]).change(change).self_signed();
+    CertificateFields::from_der(&identity.certificate()).unwrap()
 }
 
 #[test]

@@ -48,7 +48,7 @@ def as_reported():
     case("plesk-empty-mailfrom-helo", "linux-arch archive, Plesk",
          "server.a.example;\r\n        spf=pass (sender IP is 127.0.0.1) smtp.mailfrom= smtp.helo=server.a.example",
          "spf=pass | smtp.mailfrom= | smtp.helo=server.a.example", "~empty-value")
-    case("microsoft-id-behind-the-first-result", "jstedfast/MimeKit#527",
+    case("microsoft-id-after-the-first-result", "jstedfast/MimeKit#527",
          "spf=temperror (sender IP is 192.0.2.1) smtp.helo=tes.a.example; b.example; dkim=none (message not signed) "
          "header.d=none;b.example; dmarc=none action=none header.from=;",
          "spf=temperror | smtp.helo=tes.a.example", "dkim=none | header.d=none",
@@ -154,7 +154,7 @@ def as_reported():
          "spf=None | smtp.helo=postmaster@email.a.example", "dmarc=pass | d=a.example", "~undotted-pair")
     case("exim-iprev", "Exim 4.97, archives", "mail.a.example;\r\n\tiprev=pass (localhost) smtp.remote-ip=::1",
          "iprev=pass | smtp.remote-ip=::1", "~unquoted-tspecials")
-    case("momentum-user-behind-the-id", "Road Runner and RCN (Momentum), archives",
+    case("momentum-user-after-the-id", "Road Runner and RCN (Momentum), archives",
          "cdptpa-omtalb.mail.a.example smtp.user=u@b.example; auth=pass (PLAIN)",
          "auth=pass", "~junk-after-authserv-id")
     case("sendmail-job-id", "sendmail with OpenDKIM, archives",
@@ -186,7 +186,7 @@ def as_reported():
          "policy.authority-uri=https://c.example/b/timestamped.pem",
          "bimi=pass | header.d=b.example | header.selector=default | policy.authority=pass | "
          "policy.authority-uri=https://c.example/b/timestamped.pem", "~unquoted-tspecials")
-    case("reason-behind-a-property", "as MDaemon writes",
+    case("reason-after-a-property", "as MDaemon writes",
          "mail.a.example;\r\n\tauth=pass (plain) smtp.auth=u@a.example;\r\n\tiprev=fail policy.iprev=192.0.2.9 "
          "reason=\"reverse lookup does not match\"",
          "auth=pass | smtp.auth=u@a.example",
@@ -244,14 +244,14 @@ def by_writer():
          "dkim=[1,1,header.d=a.example] dmarc=[1,1,header.from=a.example])",
          "spf=pass | smtp.rcpttodomain=b.example | smtp.mailfrom=a.example",
          "dmarc=pass | action=none | header.from=a.example", "dkim=none", "arc=pass", "~undotted-pair", arc=True)
-    case("microsoft-two-domains-behind-dkim", "Exchange Online Protection, 2017",
+    case("microsoft-two-domains-after-dkim", "Exchange Online Protection, 2017",
          "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=a.example; b.example; dkim=pass (signature was verified) "
          "header.d=a.example;b.example; dmarc=bestguesspass action=none header.from=a.example;b.example; dkim=pass "
          "(signature was verified) header.d=c.example;",
          "spf=pass | smtp.mailfrom=a.example", "dkim=pass | header.d=a.example",
          "dmarc=bestguesspass | action=none | header.from=a.example", "dkim=pass | header.d=c.example",
          "~bad-resinfo missing-authserv-id trailing-semicolon undotted-pair")
-    case("yahoo-from-behind-the-id", "Yahoo, 2012",
+    case("yahoo-from-after-the-id", "Yahoo, 2012",
          "mta1331.mail.gq1.yahoo.com  from=a.example; domainkeys=neutral (no sig);  from=a.example; dkim=pass (ok)",
          "domainkeys=neutral", "dkim=pass", "~bad-resinfo junk-after-authserv-id")
     case("yahoo-atlas", "Yahoo, 2023",
@@ -389,7 +389,7 @@ def by_writer():
          "domainkeys=softfail (invalid, public key: not available)\r\n\theader.from=u@b.example header.d=b.example",
          "dkim=pass | header.d=b.example | header.b=AbCdEfGh",
          "domainkeys=softfail | header.from=u@b.example | header.d=b.example", "~")
-    case("amavis-reason-behind-a-comment", "amavis 2.8",
+    case("amavis-reason-after-a-comment", "amavis 2.8",
          "mx.a.example (amavisd-new); dkim=softfail (fail, body has been altered)\r\n\treason=\"fail (message has been "
          "altered)\" header.d=b.example",
          "dkim=softfail | !fail (message has been altered) | header.d=b.example", "~")
@@ -527,7 +527,7 @@ def damaged():
          "dmarc=pass", "~bad-resinfo")
     case("result-missing-before-a-result", "by hand", "a.example; spf= dkim=pass header.d=b.example",
          "dkim=pass | header.d=b.example", "~junk-in-resinfo")
-    case("result-missing-before-a-result-with-blanks", "by hand", "a.example; spf= dkim = pass header.d=b.example; arc=none =",
+    case("result-missing-before-a-result-with-spaces", "by hand", "a.example; spf= dkim = pass header.d=b.example; arc=none =",
          "dkim=pass | header.d=b.example", "arc=none", "~junk-in-resinfo")
     case("result-in-quotes", "by hand", "a.example; spf=\"pass\"; dkim=pass", "dkim=pass", "~bad-resinfo")
     case("method-version-that-is-none", "by hand", "a.example; spf/x=pass; dkim/1.0=fail; arc/=none",
@@ -551,9 +551,9 @@ def damaged():
     # No client's text becomes a result.
     case("helo-that-forges", "by hand", "a.example; spf=fail smtp.helo=x dkim=pass smtp.mailfrom=b.example",
          "spf=fail | smtp.helo=x | dkim=pass | smtp.mailfrom=b.example", "~undotted-pair")
-    case("helo-that-forges-behind-a-semicolon", "by hand", "a.example; spf=fail; smtp.helo=x dkim=pass; smtp.helo= arc=pass",
+    case("helo-that-forges-after-a-semicolon", "by hand", "a.example; spf=fail; smtp.helo=x dkim=pass; smtp.helo= arc=pass",
          "spf=fail", "~bad-resinfo")
-    case("helo-that-forges-behind-the-id", "by hand", "a.example smtp.helo=x dkim=pass; spf=fail", "spf=fail",
+    case("helo-that-forges-after-the-id", "by hand", "a.example smtp.helo=x dkim=pass; spf=fail", "spf=fail",
          "~junk-after-authserv-id")
     case("subject-that-forges", "by hand",
          "a.example; tls=fail cert.client=\"CN=x; dkim=pass header.d=bank.example\" \"; spf=pass\" (; arc=pass)",

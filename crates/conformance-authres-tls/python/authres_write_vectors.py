@@ -250,20 +250,20 @@ def forms():
         "address-with-a-dot-first": ".a@a.example", "address-with-a-dot-before-at": "a.@a.example",
         "address-with-two-at": "a@b@c.example", "address-with-a-hyphen-first": "a@-b.example",
         "address-with-a-hyphen-last": "a@b-.example", "address-with-an-underscore": "a@b_c.example",
-        "address-with-a-quoted-local-part": '"a b"@c.example', "address-with-blank": "a @b.example",
+        "address-with-a-quoted-local-part": '"a b"@c.example', "address-with-space": "a @b.example",
         "address-with-an-empty-quoted-local-part": '""@c.example',
         "address-with-quotes-escaped": r'"a\"; dkim=pass (b\\"@c.example',
         "address-with-a-quoted-local-part-that-forges": '"x; dkim=pass header.d=bank.example"@c.example',
-        "address-with-a-blank-escaped": r'"a\ b"@c.example', "address-with-blanks-quoted": '"  a  "@c.example',
+        "address-with-a-space-escaped": r'"a\ b"@c.example', "address-with-spaces-quoted": '"  a  "@c.example',
         "address-with-quotes-not-closed": '"a@c.example', "address-with-quotes-closed-too-early": '"a"b@c.example',
         "address-with-a-backslash-last": '"a\\"@c.example', "address-quoted-with-two-at": '"a@b"@c.example',
         "address-quoted-of-one-label": '"a b"@localhost', "address-quoted-and-a-dot-at-the-end": '"a b"@c.example.',
         "address-quoted-and-more": '"a b"@c.example; dkim=pass', "address-quoted-without-domain": '"a b"@',
-        "address-quoted-before-a-word": '"a".b@c.example', "address-quoted-behind-a-word": 'a."b"@c.example',
+        "address-quoted-before-a-word": '"a".b@c.example', "address-quoted-after-a-word": 'a."b"@c.example',
         "address-like-a-property": "smtp.helo=a@b.example", "address-like-a-pair": "reason=a@b.example",
-        "address-with-blank-before-at": '"a b" @c.example', "address-of-digits": "1@2.3",
-        "token-that-ends-with-a-dot": "a.", "dots": "...", "dot-first": ".a", "none": "none", "blank": " ",
-        "blanks-around": "  a  ", "tab": "a\tb", "quote": '"', "backslash": "\\", "backslash-last": "a\\",
+        "address-with-space-before-at": '"a b" @c.example', "address-of-digits": "1@2.3",
+        "token-that-ends-with-a-dot": "a.", "dots": "...", "dot-first": ".a", "none": "none", "space": " ",
+        "spaces-around": "  a  ", "tab": "a\tb", "quote": '"', "backslash": "\\", "backslash-last": "a\\",
         "quotes-and-backslashes": 'CN="a"\\b', "escaped-quote": '\\"; dkim=pass (', "semicolon": "a;b",
         "at-and-semicolon": "a@b; dkim=pass header.d=bank.example",
         "subject-that-forges": "CN=x; dkim=pass header.d=bank.example", "comma": "a,b", "slash": "a/b",
@@ -295,7 +295,7 @@ def refusals():
                        "paragraph-separator": "\u2029"}.items():
         case(f"pvalue-with-{name}", tls(text), (FORGED,), mode="utf8")
     for name, text in {"empty": "", "hyphen-last": "ab-", "hyphen": "-", "underscore": "a_b", "dot": "a.b",
-                       "equals": "a=b", "semicolon": "a;b", "blank": "a b", "crlf": "a\r\nb", "nul": "\0",
+                       "equals": "a=b", "semicolon": "a;b", "space": "a b", "crlf": "a\r\nb", "nul": "\0",
                        "quote": '"a"', "u-umlaut": "aüb", "comment": "a(b)", "slash": "a/1"}.items():
         case(f"method-{name}", [{"method": text, "result": "pass"}], (KEYWORDS, FORGED))
         case(f"result-{name}", [{"method": "x", "result": "pass"}, {"method": "x", "result": text}], (KEYWORDS, FORGED))
@@ -349,7 +349,7 @@ def structure():
 
 def utf8():
     for name, text in {"word": "花木蘭", "domain": "é.example", "address": "用户@例子.example",
-                       "after-ascii": "CN=é", "blanks": "é  é é", "local-part": "Pelé@a.example",
+                       "after-ascii": "CN=é", "spaces": "é  é é", "local-part": "Pelé@a.example",
                        "u-label": "a@bücher.example", "u-label-without-local-part": "@bücher.example",
                        "capital-u-label": "a@BÜCHER.example", "devanagari": "अ@हिन्दी.भारत", "thai": "ก@น้ำ.ไทย",
                        "combining": "e\u0301@e\u0301.example", "quoted-local-part": '"Pelé é"@bücher.example',
@@ -399,16 +399,16 @@ def folding():
         case(f"soft-limit-arc-authserv-id-{length - 9}", arc, (LINES,))
     words = "word " * 40
     for name, text in {
-        "words": words.strip(), "blank-first": " " + words.strip(), "blank-last": words, "two-blanks":
+        "words": words.strip(), "space-first": " " + words.strip(), "space-last": words, "two-spaces":
         "L=A,  ST=B,  C=D,  O=" + "  ".join(["E"] * 60), "tabs": words.strip().replace(" ", "\t"),
-        "blank-and-tab": words.replace(" ", " \t"), "escapes": 'a "b" \\c ' * 20, "parentheses": "a (b) c" * 20,
-        "long-word": "a " + "b" * 100 + " c", "long-word-first": "b" * 100 + " c d", "blanks": " " * 100,
-        "long-run-of-blanks": "a" + " " * 100 + "b c d",
+        "space-and-tab": words.replace(" ", " \t"), "escapes": 'a "b" \\c ' * 20, "parentheses": "a (b) c" * 20,
+        "long-word": "a " + "b" * 100 + " c", "long-word-first": "b" * 100 + " c d", "spaces": " " * 100,
+        "long-run-of-spaces": "a" + " " * 100 + "b c d",
         "quoted-local-part": '"' + words + '"@b.example', "quoted-local-part-escapes": '"' + r'a \\ b\" c' * 20 + '"@b.example',
-        "quoted-local-part-blank-escaped": '"' + "ab" * 30 + r"\ " + "c" * 10 + r" \  d \ " + '"@b.example',
-        "quoted-local-part-blank-behind-an-escaped-one": '"' + "a" * 70 + r"\  b c" + '"@d.example',
+        "quoted-local-part-space-escaped": '"' + "ab" * 30 + r"\ " + "c" * 10 + r" \  d \ " + '"@b.example',
+        "quoted-local-part-space-after-an-escaped-one": '"' + "a" * 70 + r"\  b c" + '"@d.example',
         "quoted-local-part-long": '"' + "b" * 100 + '"@c.example',
-        "quoted-local-part-blanks": '"' + " " * 100 + '"@c.example',
+        "quoted-local-part-spaces": '"' + " " * 100 + '"@c.example',
     }.items():
         case(f"fold-pvalue-{name}", tls(text), (LINES,))
         case(f"fold-pvalue-{name}-before-a-result", tls(text) + tls(text), (LINES,))
@@ -431,7 +431,7 @@ def hard_limit():
         case(f"hard-limit-token-{length}", tls(text), (LINES,))
     for length in (973, 974, 975):
         case(f"hard-limit-authserv-id-{length}", {"authserv_id": "x" * length}, (LINES,))
-    case("hard-limit-run-of-blanks", tls("a" + " " * 1000 + "b"), (LINES,))
+    case("hard-limit-run-of-spaces", tls("a" + " " * 1000 + "b"), (LINES,))
     narrow = {"soft": 58, "hard": 98}
     for length in (*range(81, 90), *range(93, 100)):
         text = "x" * length

@@ -1,4 +1,4 @@
-//! What must hold for any octets: values of the field, the method `tls`, removed fields, and written values.
+//! The invariants that hold for any octets: values of the field, the method `tls`, removed fields, and written values.
 
 mod header;
 pub mod method;

@@ -94,19 +94,19 @@ none("nul-in-a-quoted-string", 'a LOGIN "\0" x', "character", "command", 9)
 none("nul-in-a-literal", "a LOGIN {1+}\r\n\0 x", "character", "literal", 14)
 reads("nul-in-a-literal-with-lines", "a LOGIN {14+}\r\nb NOOP\r\nc X\r\n\0 x\r\nz NOOP\r\n",
       refused("character", "literal", 28), command("z NOOP"))
-none("lf-behind-a-literal", "a LOGIN {1+}\r\nx\nb ID NIL", "character", "command", 15)
-reads("literal-behind-an-atom", f"a NOOP x{{22+}}\r\n{LIE}\r\n", refused("trailing", "command", 6),
+none("lf-after-a-literal", "a LOGIN {1+}\r\nx\nb ID NIL", "character", "command", 15)
+reads("literal-after-an-atom", f"a NOOP x{{22+}}\r\n{LIE}\r\n", refused("trailing", "command", 6),
       command(LIE[:-2]), line(""))
-reads("literal-that-waits-behind-an-atom", f"a NOOP x{{22}}\r\n{LIE}\r\n", refused("trailing", "command", 6),
+reads("literal-that-waits-after-an-atom", f"a NOOP x{{22}}\r\n{LIE}\r\n", refused("trailing", "command", 6),
       command(LIE[:-2]), line(""))
 reads("literal-in-an-open-quoted-string", f'a NOOP "{{22+}}\r\n{LIE}\r\n', refused("trailing", "command", 6),
       command(LIE[:-2]), line(""))
 for name, text, *error in [
-    ("behind-an-atom-of-login", "a LOGIN x{22+}", "character", "command", 9),
+    ("after-an-atom-of-login", "a LOGIN x{22+}", "character", "command", 9),
     ("in-an-open-quoted-string-of-login", 'a LOGIN "x{22+}', "empty", "string", 15),
-    ("behind-a-quoted-string", 'a LOGIN "x"{22+}', "character", "command", 11),
-    ("behind-a-list", "a LIST (){22+}", "character", "command", 9),
-    ("behind-an-escaped-quote", 'a LOGIN "\\"{22+}', "empty", "string", 16),
+    ("after-a-quoted-string", 'a LOGIN "x"{22+}', "character", "command", 11),
+    ("after-a-list", "a LIST (){22+}", "character", "command", 9),
+    ("after-an-escaped-quote", 'a LOGIN "\\"{22+}', "empty", "string", 16),
     ("of-noop", "a NOOP {22+}", "trailing", "command", 6),
     ("of-capability", "a CAPABILITY {22}", "trailing", "command", 12),
     ("of-idle", "a IDLE {22}", "trailing", "command", 6),
@@ -119,31 +119,31 @@ for name, text, *error in [
     ("of-a-negative-number", "a LOGIN {-1}", "expected", "literal", 9),
     ("of-a-hexadecimal-number", "a LOGIN {0x16}", "expected", "literal", 10),
     ("with-a-space-before-its-number", "a LOGIN { 22}", "expected", "literal", 9),
-    ("with-a-space-behind-its-number", "a LOGIN {22 }", "expected", "literal", 11),
+    ("with-a-space-after-its-number", "a LOGIN {22 }", "expected", "literal", 11),
     ("with-two-signs", "a LOGIN {22++}", "expected", "literal", 12),
     ("with-a-minus-sign", "a LOGIN {22-}", "expected", "literal", 11),
-    ("with-a-space-behind-it", "a LOGIN {22+} ", "expected", "literal", 13),
-    ("with-text-behind-it", "a LOGIN {22+}x", "expected", "literal", 13),
+    ("with-a-space-after-it", "a LOGIN {22+} ", "expected", "literal", 13),
+    ("with-text-after-it", "a LOGIN {22+}x", "expected", "literal", 13),
     ("that-does-not-close", "a LOGIN {22+", "empty", "literal", 12),
     ("with-two-tildes", "a LOGIN ~~{22}", "character", "command", 10),
 ]:
     reads(f"literal-{name}", f"{text}\r\n{LIE}", refused(*error), command(LIE[:-2]))
-none("text-behind-a-literal", "a LOGIN {1+}\r\nxy", "character", "command", 15)
-reads("command-behind-a-literal", f"a LOGIN x {{0+}}\r\n\r\n{LIE}", command("a LOGIN x {0+}\r\n"), command(LIE[:-2]))
+none("text-after-a-literal", "a LOGIN {1+}\r\nxy", "character", "command", 15)
+reads("command-after-a-literal", f"a LOGIN x {{0+}}\r\n\r\n{LIE}", command("a LOGIN x {0+}\r\n"), command(LIE[:-2]))
 none("two-spaces-before-id", "a  ID NIL", "expected", "command", 2)
 none("space-before-the-tag", " a ID NIL", "expected", "tag", 0, tag=None)
 none("tab-before-id", "a\tID NIL", "expected", "tag", 1, tag=None)
-none("tab-behind-the-space", "a \tID NIL", "expected", "command", 2)
-none("no-space-behind-id", 'a ID("tls" "A_LIE")', "character", "command", 4)
-none("tab-behind-id", 'a ID\t("tls" "A_LIE")', "character", "command", 4)
-none("two-spaces-behind-id", 'a ID  ("tls" "A_LIE")', "extra-space", "command", 5)
-none("form-feed-behind-id", "a ID\fNIL", "character", "command", 4)
-none("nul-behind-id", "a ID\0NIL", "character", "command", 4)
+none("tab-after-the-space", "a \tID NIL", "expected", "command", 2)
+none("no-space-after-id", 'a ID("tls" "A_LIE")', "character", "command", 4)
+none("tab-after-id", 'a ID\t("tls" "A_LIE")', "character", "command", 4)
+none("two-spaces-after-id", 'a ID  ("tls" "A_LIE")', "extra-space", "command", 5)
+none("form-feed-after-id", "a ID\fNIL", "character", "command", 4)
+none("nul-after-id", "a ID\0NIL", "character", "command", 4)
 none("id-in-quotes", 'a "ID" NIL', "expected", "command", 2)
 none("id-in-parentheses", "a (ID) NIL", "expected", "command", 2)
 none("id-with-a-wildcard", "a ID* NIL", "character", "command", 4)
 reads("id-as-a-literal", "a {2+}\r\nID NIL\r\n", refused("expected", "command", 2), command("ID NIL"))
-none("no-break-space-behind-id", "a ID\u00a0NIL", "character", "command", 4)
+none("no-break-space-after-id", "a ID\u00a0NIL", "character", "command", 4)
 none("id-with-a-zero-width-space", "a ID\u200b NIL", "character", "command", 4)
 none("plus-in-the-tag", "a+ ID NIL", "expected", "tag", 1, tag=None)
 none("star-as-the-tag", "* ID NIL", "expected", "tag", 0, tag=None)
@@ -214,7 +214,7 @@ dialogue("literal-that-the-server-refuses-hides-no-id", C(f"a LOGIN {{22}}\r\n{L
          S("a NO privacy\r\n", None, WITH), S("b OK done\r\n", "b OK done\r\n* BAD not a command\r\n"))
 dialogue("literal-that-does-not-wait-and-is-refused", C(f"a LOGIN {{22+}}\r\n{LIE} {{3+}}\r\nx y\r\nc NOOP\r\n", "a LOGIN {22}\r\n"),
          S("a NO privacy\r\n", None, "c NOOP\r\n"))
-dialogue("literal-that-waits-behind-one-that-was-refused", C("a LOGIN {1+}\r\nx {3}\r\n", "a LOGIN {1}\r\n"),
+dialogue("literal-that-waits-after-one-that-was-refused", C("a LOGIN {1+}\r\nx {3}\r\n", "a LOGIN {1}\r\n"),
          S("a NO privacy\r\n"), C("c NOOP\r\n", "c NOOP\r\n"))
 dialogue("empty-literal", C("a LOGIN {0}\r\n", "a LOGIN {0}\r\n"), S("+ \r\n"), C(" x\r\n", " x\r\n"), DONE)
 dialogue("literal8", C("a APPEND x ~{2+}\r\n", "a APPEND x ~{2}\r\n"), S("+ \r\n", ""), C("\0\n\r\n", "\0\n\r\n"), DONE)

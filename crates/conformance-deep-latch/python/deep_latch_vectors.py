@@ -149,7 +149,7 @@ def statuses():
     status("tag-of-64-bytes", long("a", 64, "tls10 ", " tls12"))
     status("tag-of-65-bytes", long("a", 65, "tls10 ", " tls12"), ("limit", "security-tag", 70))
     status("tag-of-65-bytes-allowed", long("a", 65, "tls10 ", " tls12"), diagnostics=[("limit", "security-tag", 70)], **loose_elements)
-    status("bad-tag-behind-many", "tls10 tls12 tls-cert tls-dane-tlsa t,x", ("trailing", "security-tag", 36))
+    status("bad-tag-after-many", "tls10 tls12 tls-cert tls-dane-tlsa t,x", ("trailing", "security-tag", 36))
     status("tags-with-commas", "tls10,tls12", ("trailing", "security-tag", 5))
     status("of-1024-bytes", long("t ", 511, suffix="aa"))
     status("of-1025-bytes", long("t ", 511, suffix="aaa"), ("limit", "deep-status", 1024))
@@ -166,7 +166,7 @@ def statuses():
         status("url-" + name, f"<{url}>")
     for name, text, kind, offset in (
         ("unclosed", "<https://a/", "empty", 11), ("unclosed-before-a-tag", "<https://a/ tls10", "empty", 11), ("empty", "<>", "not-uri", 1),
-        ("glued-behind", "<https://a/>tls10", "trailing", 12), ("closed-twice", "<https://a/>>", "trailing", 12),
+        ("glued-after", "<https://a/>tls10", "trailing", 12), ("closed-twice", "<https://a/>>", "trailing", 12),
         ("opened-twice", "<<https://a/>", "not-uri", 1), ("of-http", "<http://a/>", "not-https", 1), ("of-mailto", "<mailto:a@b.example>", "not-https", 1),
         ("relative", "<//a/>", "not-uri", 1), ("without-authority", "<https:a>", "no-host", 7), ("empty-authority", "<https:///a>", "no-host", 7),
         ("port-alone", "<https://:1/>", "no-host", 7), ("userinfo-alone", "<https://u@/>", "no-host", 7), ("bad-escape", "<https://a/%zz>", "not-uri", 11),
@@ -196,7 +196,7 @@ def lines():
         line("keyword-in-another-case", "dEEp tls10")
         line("keyword-longer", "DEEPER tls10")
         line("keyword-shorter", "DEE tls10")
-        line("keyword-behind-a-space", " DEEP tls10")
+        line("keyword-after-a-space", " DEEP tls10")
         line("keyword-and-tab", "DEEP\ttls10")
         line("keyword-and-equals-sign", "DEEP=tls10")
         line("keyword-and-line-break", "DEEP\r\n")
@@ -206,7 +206,7 @@ def lines():
         line("space-at-the-end", "DEEP ", ("extra-space", "deep-status", 5))
         line("space-at-the-end-allowed", "DEEP ", diagnostics=[("extra-space", "deep-status", 5)], allow_extra_spaces=True)
         line("space-at-the-end-not-allowed-with-elements", "DEEP ", ("extra-space", "deep-status", 5), allow_malformed_elements=True)
-        line("space-behind-the-status", "DEEP tls10 ", ("extra-space", "deep-status", 11))
+        line("space-after-the-status", "DEEP tls10 ", ("extra-space", "deep-status", 11))
         line("two-spaces", "DEEP  tls10", ("extra-space", "deep-status", 5))
         line("two-spaces-allowed", "DEEP  tls10", diagnostics=[("extra-space", "deep-status", 5)], allow_extra_spaces=True)
         line("bad-tag", "DEEP tls10 t,x", ("trailing", "security-tag", 12))
@@ -237,24 +237,24 @@ def ciphers():
         cipher(name, text, (kind, offset))
     for name, text in (
         ("clause", " tls TLS_DHE_RSA_WITH_AES_128_CBC_SHA"), ("clause-number", " tls 0x1301"), ("clause-in-upper-case", " TLS 0x1301"),
-        ("clause-tabs", "\ttls\tA"), ("clause-folded", "\r\n tls\r\n\tA"), ("clause-folds-of-blanks", " \r\n \r\n tls \r\n \r\n A"),
+        ("clause-tabs", "\ttls\tA"), ("clause-folded", "\r\n tls\r\n\tA"), ("clause-folds-of-spaces", " \r\n \r\n tls \r\n \r\n A"),
         ("clause-comment", "(a)tls A"), ("clause-comments", " (a) (b(c(d)) e)(f)\r\n tls A"), ("clause-escapes-in-comment", "(\\(\\\\\\)) tls A"),
-        ("clause-escape-of-blanks", "(\\ \\\t) tls A"), ("clause-fold-in-comment", "(a\r\n b) tls A"), ("clause-comment-with-semicolon", "(; tls B) tls A"),
+        ("clause-escape-of-spaces", "(\\ \\\t) tls A"), ("clause-fold-in-comment", "(a\r\n b) tls A"), ("clause-comment-with-semicolon", "(; tls B) tls A"),
         ("clause-deep-comment", long("(", 500, suffix="a" + ")" * 500 + "tls A")),
     ):
         cipher(name, text, form="clause")
     for name, text, kind, field, offset in (
-        ("clause-without-blank", "tls A", "expected", "tls-cipher-clause", 0), ("clause-empty", "", "empty", "tls-cipher-clause", 0),
-        ("clause-blank-alone", " ", "empty", "tls-cipher-clause", 1), ("clause-other-word", " ssl A", "expected", "tls-cipher-clause", 1),
+        ("clause-without-space", "tls A", "expected", "tls-cipher-clause", 0), ("clause-empty", "", "empty", "tls-cipher-clause", 0),
+        ("clause-space-alone", " ", "empty", "tls-cipher-clause", 1), ("clause-other-word", " ssl A", "expected", "tls-cipher-clause", 1),
         ("clause-word-longer", " tlsx A", "expected", "tls-cipher-clause", 4), ("clause-word-alone", " tls", "empty", "tls-cipher-clause", 4),
-        ("clause-without-cipher", " tls ", "empty", "tls-cipher", 5), ("clause-comment-behind-word", " tls (a) A", "expected", "tls-cipher", 5),
-        ("clause-comment-glued-to-word", " tls(a) A", "expected", "tls-cipher-clause", 4), ("clause-blank-behind", " tls A ", "trailing", "tls-cipher-clause", 6),
+        ("clause-without-cipher", " tls ", "empty", "tls-cipher", 5), ("clause-comment-after-word", " tls (a) A", "expected", "tls-cipher", 5),
+        ("clause-comment-glued-to-word", " tls(a) A", "expected", "tls-cipher-clause", 4), ("clause-space-after", " tls A ", "trailing", "tls-cipher-clause", 6),
         ("clause-open-comment", " (a tls A", "empty", "comment", 9), ("clause-open-comment-nested", " ((a) tls A", "empty", "comment", 11),
         ("clause-closed-twice", " (a)) tls A", "expected", "tls-cipher-clause", 4), ("clause-escape-at-the-end", " (a\\", "empty", "quoted-pair", 4),
         ("clause-escaped-control", " (\\\0) tls A", "expected", "quoted-pair", 3), ("clause-escaped-non-ascii", " (\\\u00fc) tls A", "expected", "quoted-pair", 3),
         ("clause-control-in-comment", " (\x01) tls A", "character", "comment", 2), ("clause-non-ascii-in-comment", " (\u00fc) tls A", "character", "comment", 2),
         ("clause-cr-in-comment", " (a\r b) tls A", "character", "comment", 3), ("clause-lf-in-comment", " (a\n b) tls A", "character", "comment", 3),
-        ("clause-line-break-without-blank", "\r\ntls A", "expected", "tls-cipher-clause", 0), ("clause-two-line-breaks", " \r\n\r\n tls A", "expected", "tls-cipher-clause", 1),
+        ("clause-line-break-without-space", "\r\ntls A", "expected", "tls-cipher-clause", 0), ("clause-two-line-breaks", " \r\n\r\n tls A", "expected", "tls-cipher-clause", 1),
         ("clause-lf", "\n tls A", "expected", "tls-cipher-clause", 0), ("clause-kelvin", " t\u212as A", "expected", "tls-cipher-clause", 1),
     ):
         cipher(name, text, (kind, offset), field, form="clause")
@@ -278,7 +278,7 @@ def capabilities():
     capability("plus-signs", "CAPABILITY IMAP4rev1 LITERAL+ APPENDLIMIT=1")
     for name, text, kind, offset in (
         ("empty", "", "expected", 0), ("other-keyword", "CAPABILITIES DEEP", "expected", 0), ("alone", "CAPABILITY", "empty", 10),
-        ("space-at-the-end", "CAPABILITY DEEP ", "extra-space", 16), ("two-spaces", "CAPABILITY  DEEP", "extra-space", 11), ("nothing-behind", "CAPABILITY ", "extra-space", 11),
+        ("space-at-the-end", "CAPABILITY DEEP ", "extra-space", 16), ("two-spaces", "CAPABILITY  DEEP", "extra-space", 11), ("nothing-after", "CAPABILITY ", "extra-space", 11),
         ("bracket", "CAPABILITY DEEP] hello", "character", 15), ("quote", 'CAPABILITY "DEEP"', "character", 11), ("line-break", "CAPABILITY DEEP\r\n", "character", 15),
         ("non-ascii", "CAPABILITY D\u00e9", "character", 12), ("asterisk", "CAPABILITY *", "character", 11), ("percent", "CAPABILITY a%", "character", 12),
         ("parenthesis", "CAPABILITY a(", "character", 12), ("brace", "CAPABILITY a{", "character", 12), ("backslash", "CAPABILITY a\\", "character", 12),
@@ -310,8 +310,8 @@ def identifiers():
     ):
         id_(name, text)
     for name, text, kind, field, offset in (
-        ("empty", "", "empty", "id_params_list", 0), ("space-before", " NIL", "expected", "id_params_list", 0), ("space-behind", "NIL ", "trailing", "id_params_list", 3),
-        ("line-break-behind", '("a" "b")\r\n', "trailing", "id_params_list", 9), ("nil-longer", "NILL", "trailing", "id_params_list", 3), ("atom", "a", "expected", "id_params_list", 0),
+        ("empty", "", "empty", "id_params_list", 0), ("space-before", " NIL", "expected", "id_params_list", 0), ("space-after", "NIL ", "trailing", "id_params_list", 3),
+        ("line-break-after", '("a" "b")\r\n', "trailing", "id_params_list", 9), ("nil-longer", "NILL", "trailing", "id_params_list", 3), ("atom", "a", "expected", "id_params_list", 0),
         ("unclosed", '("a" "b"', "empty", "id_params_list", 8), ("unclosed-at-once", "(", "empty", "string", 1), ("space-within", '( "a" "b")', "expected", "string", 1),
         ("space-at-the-end", '("a" "b" )', "expected", "string", 9), ("two-spaces", '("a"  "b")', "expected", "string", 5), ("no-space", '("a""b")', "expected", "id_params_list", 4),
         ("odd", '("a")', "expected", "id_params_list", 4), ("odd-at-the-end", '("a" "b" "c")', "expected", "id_params_list", 12), ("field-nil", '(NIL "a")', "expected", "string", 1),
@@ -367,7 +367,7 @@ def identifiers():
         ("both-the-other-nil", '("deep" NIL "deep-status" "tls10")', "conflict", "deep-status", 12),
         ("bad-tag", '("name" "a" "deep" "tls10 t,x")', "trailing", "security-tag", 27), ("two-spaces", '("deep" "tls10  tls12")', "extra-space", "deep-status", 15),
         ("quote", '("deep" "tls10 \\"")', "expected", "deep-extend", 15), ("backslash", '("deep" "=\\\\")', "trailing", "deep-extend", 10),
-        ("unclosed-url-behind-escapes", '("deep" "<a\\"\\\\\\"b")', "empty", "deep-https", 18), ("url-behind-escapes", '("deep" "=\\" tls10")', "trailing", "deep-extend", 10),
+        ("unclosed-url-after-escapes", '("deep" "<a\\"\\\\\\"b")', "empty", "deep-https", 18), ("url-after-escapes", '("deep" "=\\" tls10")', "trailing", "deep-extend", 10),
         ("line-break", '("deep" {12}\r\ntls10\r\ntls12)', "character", "deep-status", 19), ("non-ascii", '("deep" "tls10 \u00fc")', "character", "deep-status", 15),
         ("literal", '("deep" {8}\r\n<http:a>)', "not-https", "deep-https", 14), ("bad-examples-name", '("deep-status" "1 t,")', "trailing", "security-tag", 19),
     ):
@@ -440,23 +440,23 @@ def fields():
 
     name_ = "SMTP-Security-Latch:"
     for name, text in (
-        ("one", " tls10"), ("two", " tls12 tls-cert"), ("tab", "\ttls12\ttls-cert"), ("blanks", " \t tls12  \t tls-cert"), ("folded", " tls12\r\n tls-cert"), ("folded-at-once", "\r\n tls12"),
-        ("folds-of-blanks", " \r\n \r\n\ttls12 \r\n \r\n tls-cert"), ("comment", " (mx.example.com) tls12"), ("comment-glued", "(a)tls12"), ("comments", "(a)\r\n (b (c) d)(e) tls12"),
+        ("one", " tls10"), ("two", " tls12 tls-cert"), ("tab", "\ttls12\ttls-cert"), ("spaces", " \t tls12  \t tls-cert"), ("folded", " tls12\r\n tls-cert"), ("folded-at-once", "\r\n tls12"),
+        ("folds-of-spaces", " \r\n \r\n\ttls12 \r\n \r\n tls-cert"), ("comment", " (mx.example.com) tls12"), ("comment-glued", "(a)tls12"), ("comments", "(a)\r\n (b (c) d)(e) tls12"),
         ("comment-folded", " (a\r\n b\r\n (c)) tls12"), ("comment-escapes", " (\\)\\(\\\\ \\\t) tls12"), ("empty-comment", "()tls12"), ("unknown-tag", " x-new"), ("repeated", " tls12 TLS12"),
-        ("escaped-parenthesis-behind-a-comment", " ((c) \\(b) tls12"),
+        ("escaped-parenthesis-after-a-comment", " ((c) \\(b) tls12"),
     ):
         field(name, name_ + text)
         field(name + "-body", text, body=True)
     field("name-in-another-case", "smtp-SECURITY-latch: tls12")
     for name, text, kind, where, offset in (
-        ("nothing", "", "empty", "smtp-security-latch", 0), ("blank-alone", " ", "empty", "security-tag", 1), ("no-blank", "tls12", "expected", "smtp-security-latch", 0),
-        ("comma", " tls12,tls10", "expected", "smtp-security-latch", 6), ("blank-at-the-end", " tls12 ", "empty", "security-tag", 7), ("comment-at-the-end", " tls12 (a)", "expected", "security-tag", 7),
-        ("comment-between", " tls12 (a) tls10", "expected", "security-tag", 7), ("comment-glued-behind", " tls12(a)", "expected", "smtp-security-latch", 6), ("crlf-at-the-end", " tls12\r\n", "expected", "smtp-security-latch", 6),
+        ("nothing", "", "empty", "smtp-security-latch", 0), ("space-alone", " ", "empty", "security-tag", 1), ("no-space", "tls12", "expected", "smtp-security-latch", 0),
+        ("comma", " tls12,tls10", "expected", "smtp-security-latch", 6), ("space-at-the-end", " tls12 ", "empty", "security-tag", 7), ("comment-at-the-end", " tls12 (a)", "expected", "security-tag", 7),
+        ("comment-between", " tls12 (a) tls10", "expected", "security-tag", 7), ("comment-glued-after", " tls12(a)", "expected", "smtp-security-latch", 6), ("crlf-at-the-end", " tls12\r\n", "expected", "smtp-security-latch", 6),
         ("next-field", " tls12\r\nX: y", "expected", "smtp-security-latch", 6), ("lf-fold", " tls12\n tls10", "expected", "smtp-security-latch", 6), ("cr", " tls12\r tls10", "expected", "smtp-security-latch", 6),
         ("digit", " 1", "expected", "security-tag", 1), ("second-digit", " tls12 1", "expected", "security-tag", 7), ("open-comment", " (a tls12", "empty", "comment", 9),
         ("comment-of-control", " (\0) tls12", "character", "comment", 2), ("comment-of-utf-8", " (\u00fc) tls12", "character", "comment", 2), ("escape-of-control", " (\\\r) tls12", "expected", "quoted-pair", 3),
         ("escape-outside", " \\t", "expected", "security-tag", 1), ("quoted", ' "tls12"', "expected", "security-tag", 1), ("two-line-breaks", " tls12\r\n\r\n tls10", "expected", "smtp-security-latch", 6),
-        ("open-comment-behind-an-escape", " (a\\) tls12", "empty", "comment", 11), ("closed-twice", " (a)) tls12", "expected", "security-tag", 4),
+        ("open-comment-after-an-escape", " (a\\) tls12", "empty", "comment", 11), ("closed-twice", " (a)) tls12", "expected", "security-tag", 4),
     ):
         field(name, name_ + text, (kind, where, offset + len(name_)))
         field(name + "-body", text, (kind, where, offset), body=True)
@@ -468,7 +468,7 @@ def fields():
     field("comments-1000-deep-open", long("(", 1000, name_, ")" * 999 + "tls12"), ("empty", "comment", 2024))
     field("no-name", " tls12", ("expected", "smtp-security-latch", 0))
     field("other-name", "SMTP-Security-Latches: tls12", ("expected", "smtp-security-latch", 0))
-    field("blank-before-colon", "SMTP-Security-Latch : tls12", ("expected", "smtp-security-latch", 0))
+    field("space-before-colon", "SMTP-Security-Latch : tls12", ("expected", "smtp-security-latch", 0))
     field("empty", "", ("empty", "smtp-security-latch", 0))
 
 
@@ -490,16 +490,16 @@ def registrations():
     for name, text in (("digit", "1tls"), ("empty", ""), ("space", "tls 13"), ("full-stop", "tls1.3"), ("65-bytes", long("a", 65)), ("64-bytes", long("a", 64)), ("non-ascii", "tls\u00fc")):
         entry("name-" + name, name=text)
     entry("description-empty", description="")
-    entry("description-blank", description=" \r\n\t")
+    entry("description-of-spaces", description=" \r\n\t")
     entry("description-without-latching", description="TLS 1.3 or later.")
     entry("description-with-latches", description="TLS 1.3. Clients LATCH it.")
     entry("description-of-another", description=REGISTERED["tls12"])
     entry("description-of-another-wrapped", description=REGISTERED["tls-cert"].replace(". ", ".\n  "))
     entry("description-of-another-limited-use", description=REGISTERED["tls12"], intended_usage="LIMITED USE")
-    entry("reference-blank", reference=" ")
-    entry("submitter-blank", submitter=" ")
-    entry("change-controller-blank", change_controller="")
-    entry("change-controller-blank-of-the-ietf", change_controller="", ietf=True)
+    entry("reference-of-spaces", reference=" ")
+    entry("submitter-of-spaces", submitter=" ")
+    entry("change-controller-empty", change_controller="")
+    entry("change-controller-empty-of-the-ietf", change_controller="", ietf=True)
     entry("change-controller-a-person", change_controller="A. Person")
     entry("change-controller-a-person-of-the-ietf", change_controller="A. Person", ietf=True)
     entry("everything-wrong", name="1", description="", intended_usage="", reference="", submitter="", change_controller="x", ietf=True)

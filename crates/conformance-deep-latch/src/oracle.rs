@@ -1,4 +1,4 @@
-//! What must hold for any octets: the grammars, the client, the proxy, and the latch machine.
+//! The invariants that hold for any octets: the grammars, the client, the proxy, and the latch machine.
 
 pub mod client;
 pub mod grammar;

@@ -121,7 +121,7 @@ lookup("ipv6-alone", HOST, aaaa=v6(), at_host=tlsa())
 lookup("port-in-owner", HOST, v4(), port=1993, at_host=tlsa(port=1993))
 lookup("several-records", HOST, v4(), at_host=tlsa(EE, [2, 0, 1, "cd" * 32], [255, 9, 9, ""]))
 lookup("not-requested", "not-requested", v4(), v6(), dane="never")
-lookup("not-requested-behind-alias", "not-requested", v4(owner=TARGET), dane="never")
+lookup("not-requested-after-alias", "not-requested", v4(owner=TARGET), dane="never")
 lookup("rrset-insecure", "insecure", v4(), at_host=tlsa(dnssec="insecure"))
 for kind in ("nodata", "noname"):
     for dnssec in ("secure", "insecure"):

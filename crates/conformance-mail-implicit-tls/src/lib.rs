@@ -49,6 +49,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::servers::SCENARIOS,
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
+    live::command::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]
 const SCENARIOS: &[&[Scenario]] = &[];

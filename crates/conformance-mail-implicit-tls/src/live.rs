@@ -3,6 +3,7 @@
 
 mod answers;
 pub(crate) mod clients;
+pub(crate) mod command;
 pub(crate) mod dane;
 mod mailbox;
 pub(crate) mod resolvers;

@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn any_octets_keep_the_oracle(input in vec(any::<u8>(), 0..300)) {
+    fn keeps_the_oracle_with_any_octets(input in vec(any::<u8>(), 0..300)) {
         prop_assert_eq!(autoconfig_fetch(&input), Ok(()));
     }
 }

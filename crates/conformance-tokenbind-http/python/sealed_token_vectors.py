@@ -154,7 +154,7 @@ def bad_text(cases):
     for size in (MOST_TEXT + 1, 8000):
         add(f"text-of-{size}-characters", "A" * size, reject=("too-long", TEXT, MOST_TEXT))
     for name, other, at in (
-        ("blank-before", " " + good, 0), ("line-end-after", good + "\r\n", len(good)),
+        ("space-before", " " + good, 0), ("line-end-after", good + "\r\n", len(good)),
         ("padding", good + "=", len(good)), ("padding-alone", "=", 0),
         ("standard-alphabet-plus", good[:9] + "+" + good[10:], 9),
         ("standard-alphabet-slash", good[:9] + "/" + good[10:], 9),

@@ -128,10 +128,10 @@ def headers():
     add("empty", "", outcome=("empty", 0))
     add("empty-where-padding-is-allowed", "", outcome=("empty", 0), allow_padding=True)
     for name, value, kind, offset in [
-        ("list", "AAH-,AAH-", "list", 4), ("list-after-a-blank", "AAH- ,AAH-", "whitespace", 4),
+        ("list", "AAH-,AAH-", "list", 4), ("list-after-a-space", "AAH- ,AAH-", "whitespace", 4),
         ("comma-only", ",", "list", 0),
-        ("blank-before", " AAH-", "whitespace", 0), ("blank-after", "AAH- ", "whitespace", 4),
-        ("blank-inside", "AA H-", "whitespace", 2), ("tab-after", "AAH-\t", "whitespace", 4),
+        ("space-before", " AAH-", "whitespace", 0), ("space-after", "AAH- ", "whitespace", 4),
+        ("space-inside", "AA H-", "whitespace", 2), ("tab-after", "AAH-\t", "whitespace", 4),
         ("line-break-inside", "AA\r\nH-", "whitespace", 2), ("nul-inside", "AA\0-", "whitespace", 2),
         ("del-inside", "AA\x7f-", "whitespace", 2),
         ("plus", "AAH+", "standard-alphabet", 3), ("slash", "AA/-", "standard-alphabet", 2),
@@ -156,7 +156,7 @@ def headers():
         ("where-none-is-due", "AAAA=", "padding", 4), ("a-whole-group", "AAAA====", "padding", 4),
         ("two-where-one-is-due", "AAA==", "padding", 3), ("after-one-character", "A===", "padding", 1),
         ("alone", "====", "padding", 0), ("inside", "AA==AAAA", "padding", 2), ("inside-and-after", "A=A=", "padding", 1),
-        ("before-a-blank", "AA== ", "padding", 2), ("after-trailing-bits", "AB==", "trailing-bits", 1),
+        ("before-a-space", "AA== ", "padding", 2), ("after-trailing-bits", "AB==", "trailing-bits", 1),
         ("after-two-octets-and-trailing-bits", "AAF=", "trailing-bits", 2),
         ("after-a-bad-character", "A+==", "standard-alphabet", 1),
         ("missing-and-the-length-wrong", "AAAAA", "length", 5), ("missing-and-trailing-bits", "AB", "trailing-bits", 1),
@@ -439,7 +439,7 @@ def redirects():
     add("status-307-not-asked", "balfanz-3-3-2", [(307, [], provider, withhold("not-asked"))])
     for name, value in {
         "false": "false", "capitals": "True", "all-capitals": "TRUE", "one": "1", "empty": "", "yes": "yes",
-        "blank-after": "true ", "blank-before": " true", "list": "true, true", "parameter": "true;x", "quoted": '"true"',
+        "space-after": "true ", "space-before": " true", "list": "true, true", "parameter": "true;x", "quoted": '"true"',
         "structured-boolean": "?1", "prefix": "tru", "suffix": "truee", "nul": "true\0",
     }.items():
         add(f"value-{name}", "balfanz-3-3-2 balfanz-3-2-3", [(302, [value], provider, withhold("header-value"))])
@@ -759,7 +759,7 @@ def origins():
         ("data", "data:text/plain,x", "scheme"), ("about-blank", "about:blank", "scheme"), ("file", "file:///etc/hosts", "scheme"),
         ("blob", "blob:https://example.com/1", "scheme"), ("no-scheme", "example.com", "url"), ("relative", "/path", "url"),
         ("empty", "", "url"), ("no-host", "https://", "url"), ("port-too-large", "https://example.com:65536/", "url"),
-        ("blank-in-the-host", "https://exa mple.com/", "url"), ("bad-ipv6", "https://[::g]/", "url"),
+        ("space-in-the-host", "https://exa mple.com/", "url"), ("bad-ipv6", "https://[::g]/", "url"),
         ("bad-ipv4", "https://256.256.256.256/", "url"),
     ]:
         add(f"refused-{name}", url, kind=kind)

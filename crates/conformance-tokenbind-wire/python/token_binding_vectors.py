@@ -278,7 +278,7 @@ class Suite:
         assert len(outcome) == 1 and requirements, name
         self.names.add(name)
         self.cases.append(
-            {"name": name, "requirements": requirements.split(), **fields, **outcome}
+            {"name": name, "requirements": list(dict.fromkeys(requirements.split())), **fields, **outcome}
         )
 
     def text(self):

@@ -1,4 +1,4 @@
-//! What must hold for any octets: messages, identifiers, and the decisions of section 5.
+//! The invariants that hold for any octets: messages, identifiers, and the decisions of section 5.
 
 use std::sync::LazyLock;
 

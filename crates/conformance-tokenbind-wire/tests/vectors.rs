@@ -1,6 +1,6 @@
 //! The vectors pass, are all there, and are what the independent sources generate.
 
-use conformance::{Options, known_answers, repository, run};
+use conformance::{Options, check_schemas, known_answers, repository, run};
 use conformance_tokenbind_wire::PROTOCOL;
 
 /// Each file in `vectors`, and the number of its cases: whoever adds or removes cases changes the number here as well.
@@ -49,4 +49,9 @@ fn regenerates_the_known_answers_to_the_same_bytes() {
         }
         Err(missing) => panic!("{missing}"),
     }
+}
+
+#[test]
+fn has_a_schema_for_each_file_that_the_file_keeps() {
+    assert_eq!(check_schemas(&repository(), &PROTOCOL), Ok(FILES.len()));
 }

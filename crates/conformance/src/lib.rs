@@ -7,23 +7,30 @@
 mod answer;
 mod cargo;
 mod evidence;
+mod finding;
 mod generator;
 mod implementation;
+mod judge;
 mod ledger;
 pub mod octets;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
+mod part;
 #[cfg(feature = "live")]
 pub mod process;
 mod protocol;
 mod report;
 mod run;
 mod scenario;
+#[cfg(feature = "schemas")]
+mod schema;
 mod serve;
+mod similar;
 mod step;
 mod stream;
 mod suite;
+mod terminal;
 pub mod text;
 mod vector;
 mod written;
@@ -32,20 +39,23 @@ pub use {
     answer::{Answer, AnswerError, Comparison, request},
     cargo::cargo,
     evidence::{TestFailure, TestOutcome, TestRun, run_tests},
+    finding::{
+        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, RequirementReport,
+        RequirementState, SuiteReport, TestsReport,
+    },
     generator::{PythonError, known_answers, python},
     implementation::{
         ANSWER_DEADLINE, AnswerState, AnsweredCase, AnsweredSuite, Fault, ImplementationError,
         ImplementationOptions, ImplementationReport, Trouble, run_implementation,
     },
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
+    part::{Part, page, unfinished},
     protocol::Protocol,
-    report::{
-        CaseReport, CaseState, EvidenceReport, EvidenceState, Judgement, LedgerReport, Part,
-        Report, RequirementReport, RequirementState, SuiteReport, TestsReport, page, unfinished,
-    },
+    report::{Judgement, Report},
     run::{Options, RunError, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
     serve::serve,
+    similar::similar,
     step::Step,
     suite::{
         Input, IsRight, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated,
@@ -55,3 +65,6 @@ pub use {
     },
     written::{Recipe, Written},
 };
+
+#[cfg(feature = "schemas")]
+pub use schema::check_schemas;

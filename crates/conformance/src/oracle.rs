@@ -6,6 +6,12 @@ use std::{fs, path::Path};
 /// The invariant that was broken, in words.
 pub type Broken = String;
 
+/// Returns an error as a broken invariant: for [`Result::map_err`] where an oracle expects no error.
+#[must_use]
+pub fn broken(what: impl ToString) -> Broken {
+    what.to_string()
+}
+
 /// Calls an oracle with each file of a directory and below, but for documents, and returns their number.
 ///
 /// # Errors

@@ -1,74 +1,19 @@
-//! The findings of a run: as data, as a table for a person, and as HTML.
+//! The report of a run: its findings and its verdict, in words and as HTML.
 
 use std::{
-    collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use askama::Template;
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
-    evidence::{TestFailure, TestOutcome, TestRun},
-    ledger::{Evidence, Requirement, Status},
+    finding::{LedgerReport, RequirementState, SuiteReport, TestsReport},
+    part::{Part, page, replace},
     scenario::{LiveReport, LiveState},
-    text::{counted, passed_of, table, wrap},
+    text::{counted, passed_of},
 };
-
-/// The part of a run that ran, where it is not a full one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Part {
-    /// The project's own vectors.
-    OwnVectors,
-    /// Vectors from elsewhere.
-    GivenVectors,
-}
-
-impl Part {
-    /// Returns the name of the part.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::OwnVectors => "our vectors only",
-            Self::GivenVectors => "the given vectors only",
-        }
-    }
-}
-
-/// Returns the path of the page of a full run, or of a part, below the repository's root. A part has a page of its
-/// own and leaves that of the last full run as it is.
-#[must_use]
-pub fn page(part: Option<Part>) -> PathBuf {
-    Path::new("target/conformance").join(match part {
-        None => "index.html",
-        Some(Part::OwnVectors) => "own-vectors.html",
-        Some(Part::GivenVectors) => "given-vectors.html",
-    })
-}
-
-/// Replaces the page of the run before by one that says that this run has not finished.
-///
-/// # Errors
-/// Returns an error if the page cannot be written.
-pub fn unfinished(root: &Path, part: Option<Part>) -> io::Result<()> {
-    let text = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>Conformance report: \
-        not finished</title>\n<h1>Conformance report: not finished</h1>\n<p>The run has not finished, or was \
-        interrupted. It has no verdict.</p>\n</html>\n";
-    replace(&root.join(page(part)), text)
-}
-
-/// Writes a file as a whole: a reader finds the text before or this one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)?;
-    }
-    let new = path.with_extension("new");
-    fs::write(&new, text)?;
-    fs::rename(new, path)
-}
 
 /// The verdict of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -119,242 +64,6 @@ pub struct Report {
     pub problems: Vec<String>,
 }
 
-/// One vector file.
-#[derive(Clone, Debug, Serialize)]
-pub struct SuiteReport {
-    /// The suite.
-    pub suite: String,
-    /// The file.
-    pub file: String,
-    /// The number of cases that passed.
-    pub passed: usize,
-    /// The number of cases.
-    pub total: usize,
-    /// The number of cases that do not have the suite's form.
-    pub malformed: usize,
-    /// The number of cases that showed that the implementation breaks an invariant.
-    pub violated: usize,
-    /// Each case.
-    pub cases: Vec<CaseReport>,
-}
-
-/// One case.
-#[derive(Clone, Debug, Serialize)]
-pub struct CaseReport {
-    /// Its name.
-    pub name: String,
-    /// `true` if the case passed.
-    pub passed: bool,
-    /// The state of the case.
-    pub state: CaseState,
-    /// The requirements it shows.
-    pub requirements: Vec<String>,
-    /// The expected outcome, if the case failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expected: Option<Value>,
-    /// The actual outcome, if the case failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actual: Option<Value>,
-}
-
-/// The state of a case after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum CaseState {
-    /// The outcome was the expected one.
-    Passed,
-    /// The outcome was another one.
-    Differs,
-    /// The case is not of the suite's form.
-    Malformed,
-    /// The implementation broke an invariant that holds for every input.
-    Violated,
-}
-
-impl CaseState {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Differs => "differs",
-            Self::Malformed => "malformed case",
-            Self::Violated => "invariant violated",
-        }
-    }
-}
-
-/// The ledger of one draft.
-#[derive(Clone, Debug, Serialize)]
-pub struct LedgerReport {
-    /// The draft.
-    pub draft: String,
-    /// Its requirements.
-    pub requirements: Vec<RequirementReport>,
-}
-
-/// One requirement.
-#[derive(Clone, Debug, Serialize)]
-pub struct RequirementReport {
-    /// The entry.
-    #[serde(flatten)]
-    pub requirement: Requirement,
-    /// The outcomes of its evidence.
-    pub shown_by: Vec<EvidenceReport>,
-    /// The number of cases that name the requirement or are its evidence.
-    pub cases: usize,
-    /// The number of those cases that passed.
-    pub cases_passed: usize,
-    /// The state of the requirement.
-    pub state: RequirementState,
-}
-
-/// The state of a requirement after a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RequirementState {
-    /// There is evidence, and all of it ran and passed.
-    Shown,
-    /// Evidence failed or did not run.
-    Failed,
-    /// The ledger has no evidence for it.
-    NoEvidence,
-}
-
-/// The tests of a run.
-#[derive(Clone, Debug, Serialize)]
-pub struct TestsReport {
-    /// The number of executables that ran.
-    pub executables: usize,
-    /// The number of tests that passed.
-    pub passed: usize,
-    /// The number of tests that failed.
-    pub failed: usize,
-    /// The number of tests that did not run because they are ignored.
-    pub ignored: usize,
-    /// The packages whose tests ran.
-    pub packages: Vec<String>,
-    /// The packages whose tests did not run, because no requirement names them.
-    pub left_out: Vec<String>,
-    /// The failures, named by a requirement or not.
-    pub failures: Vec<TestFailure>,
-}
-
-impl From<&TestRun> for TestsReport {
-    fn from(run: &TestRun) -> Self {
-        Self {
-            executables: run.executables(),
-            passed: run.count(TestOutcome::Passed),
-            failed: run.count(TestOutcome::Failed),
-            ignored: run.count(TestOutcome::Ignored),
-            packages: run.packages().iter().cloned().collect(),
-            left_out: run.left_out().iter().cloned().collect(),
-            failures: run.failures().to_vec(),
-        }
-    }
-}
-
-impl RequirementReport {
-    /// Returns the numbers of tests, scenarios and cases that show the requirement.
-    #[must_use]
-    pub fn evidence(&self) -> String {
-        let mut parts = Vec::new();
-        let (mut tests, mut scenarios) = ((0, 0), (0, 0));
-        for (evidence, report) in self.requirement.evidence.iter().zip(&self.shown_by) {
-            let (passed, all) = match evidence {
-                Evidence::Test { .. } => &mut tests,
-                Evidence::Live { .. } => &mut scenarios,
-                Evidence::Vector { .. } => continue,
-            };
-            *passed += usize::from(report.state == EvidenceState::Passed);
-            *all += 1;
-        }
-        let cases = (self.cases_passed, self.cases);
-        for ((passed, all), noun) in [(tests, "test"), (scenarios, "scenario"), (cases, "case")] {
-            if all > 0 {
-                parts.push(passed_of(passed, all, noun));
-            }
-        }
-        let missing = |it: &&EvidenceReport| {
-            it.name.starts_with("vector:") && it.state == EvidenceState::DidNotRun
-        };
-        let missing = self.shown_by.iter().filter(missing).count();
-        if missing > 0 {
-            parts.push(format!("{} did not run", counted(missing, "case")));
-        }
-        if parts.is_empty() {
-            "no evidence".to_owned()
-        } else {
-            parts.join(", ")
-        }
-    }
-
-    fn failed(&self) -> bool {
-        self.state == RequirementState::Failed
-    }
-
-    fn status(&self) -> &'static str {
-        match self.requirement.status {
-            Status::Done => "done",
-            Status::Partial => "partial",
-            Status::NotApplicable => "not applicable",
-            Status::Deviates => "deviates",
-            Status::Open => "open",
-        }
-    }
-
-    fn level(&self) -> String {
-        serde_json::to_value(self.requirement.level)
-            .ok()
-            .and_then(|level| level.as_str().map(str::to_owned))
-            .unwrap_or_default()
-    }
-}
-
-/// One piece of evidence.
-#[derive(Clone, Debug, Serialize)]
-pub struct EvidenceReport {
-    /// Its name.
-    pub name: String,
-    /// The outcome.
-    pub state: EvidenceState,
-    /// The reason, if it did not pass.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-}
-
-/// The outcome of a piece of evidence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EvidenceState {
-    /// The evidence ran and passed.
-    Passed,
-    /// The evidence ran and failed.
-    Failed,
-    /// The evidence did not run: there is no such case or test, or it is ignored.
-    DidNotRun,
-}
-
-impl EvidenceState {
-    fn label(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::DidNotRun => "did not run",
-        }
-    }
-}
-
-impl LedgerReport {
-    fn count(&self, status: Status) -> usize {
-        let of_status = |entry: &&RequirementReport| entry.requirement.status == status;
-        self.requirements.iter().filter(of_status).count()
-    }
-
-    fn in_state(&self, state: RequirementState) -> usize {
-        let in_state = |entry: &&RequirementReport| entry.state == state;
-        self.requirements.iter().filter(in_state).count()
-    }
-}
-
 impl Report {
     /// Puts the findings together; the verdict follows from `passed` and `part`.
     #[must_use]
@@ -390,149 +99,6 @@ impl Report {
     pub fn cases(&self) -> (usize, usize) {
         let passed = self.suites.iter().map(|suite| suite.passed).sum();
         (passed, self.suites.iter().map(|suite| suite.total).sum())
-    }
-
-    /// Returns the report for a terminal of this width: a line for each protocol and draft, each failure, and the
-    /// verdict.
-    #[must_use]
-    pub fn table(&self, width: u16) -> String {
-        let mut text = self.by_protocol(width);
-        if !self.ledgers.is_empty() {
-            text += &format!("\n{}", self.by_draft(width));
-        }
-        let failures = self.failures();
-        if !failures.is_empty() {
-            text += &format!("\n{failures}");
-        }
-        text + &format!("\n{}\n", wrap(width, &self.summary()))
-    }
-
-    fn by_protocol(&self, width: u16) -> String {
-        let mut protocols = BTreeMap::<&str, [usize; 5]>::new();
-        let first = |name: &str| name.split('/').next().unwrap_or_default().len();
-        for suite in &self.suites {
-            let name = suite.suite.get(..first(&suite.suite)).unwrap_or_default();
-            let [suites, passed, cases, ..] = protocols.entry(name).or_default();
-            *suites += 1;
-            *passed += suite.passed;
-            *cases += suite.total;
-        }
-        for report in &self.live {
-            let name = report.name.get(..first(&report.name)).unwrap_or_default();
-            let [.., passed, scenarios] = protocols.entry(name).or_default();
-            *passed += usize::from(report.state == LiveState::Passed);
-            *scenarios += 1;
-        }
-        let header = ["protocol", "suites", "cases", "live scenarios"];
-        let columns = if self.live.is_empty() { 3 } else { 4 };
-        let mut table = table(width, header.get(..columns).unwrap_or_default());
-        for (name, [suites, passed, cases, live, scenarios]) in protocols {
-            let row = [
-                name.to_owned(),
-                suites.to_string(),
-                passed_of(passed, cases, "case"),
-                match scenarios {
-                    0 => "none".to_owned(),
-                    _ => passed_of(live, scenarios, "scenario"),
-                },
-            ];
-            table.add_row(row.into_iter().take(columns));
-        }
-        format!("{table}\n")
-    }
-
-    fn by_draft(&self, width: u16) -> String {
-        let header = ["requirements of", "shown", "failed", "no evidence"];
-        let mut table = table(width, &header);
-        for ledger in &self.ledgers {
-            table.add_row([
-                ledger.draft.clone(),
-                ledger.in_state(RequirementState::Shown).to_string(),
-                ledger.in_state(RequirementState::Failed).to_string(),
-                ledger.in_state(RequirementState::NoEvidence).to_string(),
-            ]);
-        }
-        let statuses = [
-            (Status::Done, "done"),
-            (Status::Partial, "partial"),
-            (Status::Deviates, "deviating"),
-            (Status::Open, "open"),
-            (Status::NotApplicable, "not applicable"),
-        ];
-        let statuses: Vec<_> = statuses
-            .into_iter()
-            .map(|(status, label)| {
-                let counts = self.ledgers.iter().map(|ledger| ledger.count(status));
-                format!("{} {label}", counts.sum::<usize>())
-            })
-            .collect();
-        let statuses = format!("Status in the ledgers: {}.", statuses.join(", "));
-        format!("{table}\n{}\n", wrap(width, &statuses))
-    }
-
-    fn failures(&self) -> String {
-        let mut text = String::new();
-        for suite in &self.suites {
-            for case in suite.cases.iter().filter(|case| !case.passed) {
-                let (name, state) = (&case.name, case.state.label());
-                text += &format!("FAILED {}/{name}: {state} ({})\n", suite.suite, suite.file);
-                for (label, value) in [("expected", &case.expected), ("actual", &case.actual)] {
-                    if let Some(value) = value {
-                        text += &format!("  {label}: {value}\n");
-                    }
-                }
-            }
-        }
-        for failure in self.tests.iter().flat_map(|tests| &tests.failures) {
-            let message = failure.message.replace('\n', "\n  ");
-            text += &format!(
-                "FAILED {}\n  {message}\n  next: {}\n",
-                failure.subject, failure.next
-            );
-        }
-        for report in &self.live {
-            let (name, detail) = (&report.name, &report.detail);
-            match report.state {
-                LiveState::Passed => {}
-                LiveState::Skipped => {
-                    text += &format!("FAILED live:{name} did not run: {detail}\n")
-                }
-                LiveState::Failed => text += &format!("FAILED live:{name}: {detail}\n"),
-            }
-        }
-        let no_test_ran = self.tests.iter().any(|tests| tests.executables == 0);
-        let mut untested = 0_usize;
-        for entry in self.ledgers.iter().flat_map(|ledger| &ledger.requirements) {
-            let id = &entry.requirement.id;
-            // One cause is reported once.
-            let only_tests_lack = entry.cases == entry.cases_passed
-                && entry.shown_by.iter().all(|it| {
-                    it.state == EvidenceState::Passed
-                        || it.state == EvidenceState::DidNotRun && it.name.starts_with("test:")
-                });
-            if no_test_ran && only_tests_lack {
-                untested += usize::from(entry.failed());
-                continue;
-            }
-            if entry.state == RequirementState::Failed {
-                text += &format!("FAILED {id}: {}\n", entry.evidence());
-            }
-            for evidence in &entry.shown_by {
-                if evidence.state != EvidenceState::Passed {
-                    let (name, state) = (&evidence.name, evidence.state.label());
-                    let detail = evidence.detail.as_deref().unwrap_or_default();
-                    text += &format!("  {name} {state}: {detail}\n");
-                }
-            }
-        }
-        if untested > 0 {
-            let requirements = counted(untested, "requirement");
-            text += &format!("FAILED {requirements} with tests as evidence: no test ran\n");
-        }
-        for problem in &self.problems {
-            text += &format!("FAILED {problem}\n");
-        }
-        text
     }
 
     /// Returns the sentences that say what ran, what did not run, and the verdict.
@@ -631,7 +197,14 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::{
+        evidence::TestFailure,
+        finding::{CaseReport, CaseState, EvidenceReport, EvidenceState, RequirementReport},
+        part::unfinished,
+    };
 
     fn report(passed: bool, part: Option<Part>) -> Report {
         let suite = |suite: &str| SuiteReport {
@@ -759,7 +332,7 @@ mod tests {
     fn reports_tests_that_did_not_run_once() {
         let text = "[[requirement]]\nid='x'\nsection='1'\nlevel='MUST'\nrole='both'\ntext='t'\nstatus='done'\n\
             evidence=['test:p::t']";
-        let requirement = crate::Ledger::parse("d", text)
+        let requirement = crate::ledger::Ledger::parse("d", text)
             .expect("valid")
             .requirements
             .remove(0);

@@ -181,8 +181,7 @@ impl LatchStore for SqliteLatchStore {
         Box::pin(self.within(async move {
             let host = record.host();
             // No other process writes between what is read and what is written.
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(LatchStoreError::from)?;
+            let mut transaction = self.store.begin_write().await?;
             let row: Option<Row> = query_as(LOAD)
                 .bind(account.as_str())
                 .bind(host.as_str())
@@ -202,7 +201,7 @@ impl LatchStore for SqliteLatchStore {
                     .await
                     .map_err(failed)?;
             }
-            transaction.commit().await.map_err(failed)?;
+            transaction.commit().await?;
             Ok(merged)
         }))
     }
@@ -212,16 +211,8 @@ impl LatchStore for SqliteLatchStore {
         account: &'a Account,
     ) -> StoreFuture<'a, Result<u64, LatchStoreError>> {
         Box::pin(self.within(async move {
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(LatchStoreError::from)?;
-            let deleted = query(DELETE)
-                .bind(account.as_str())
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| self.failed(error))?;
-            let committed = transaction.commit().await;
-            committed.map_err(|error| self.failed(error))?;
-            Ok(deleted.rows_affected())
+            let delete = query(DELETE).bind(account.as_str());
+            Ok(self.store.write(delete).await?)
         }))
     }
 

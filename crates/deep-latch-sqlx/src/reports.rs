@@ -208,8 +208,7 @@ where
                 .bind(report.seconds())
         };
         Box::pin(self.within(async move {
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(ReportSinkError::from)?;
+            let mut transaction = self.store.begin_write().await?;
             let known = bound(KNOWN_CLIENT).fetch_optional(&mut *transaction);
             let (client, number, last_seen) = match known.await.map_err(failed)? {
                 Some(client) => client,
@@ -226,7 +225,7 @@ where
                         .await
                         .map_err(failed)?;
                     let Some(new) = new else {
-                        transaction.rollback().await.map_err(failed)?;
+                        transaction.rollback().await?;
                         return Err(ReportSinkErrorKind::TooManyClients.into());
                     };
                     new
@@ -251,11 +250,11 @@ where
                 let tags = query_scalar(COUNT_TAGS).bind(client);
                 let tags: i64 = tags.fetch_one(&mut *transaction).await.map_err(failed)?;
                 if tags > limit(MAX_TAGS_PER_CLIENT) {
-                    transaction.rollback().await.map_err(failed)?;
+                    transaction.rollback().await?;
                     return Err(ReportSinkErrorKind::TooManyTags.into());
                 }
             }
-            transaction.commit().await.map_err(failed)
+            Ok(transaction.commit().await?)
         }))
     }
 
@@ -365,33 +364,17 @@ where
 
     fn purge(&self, before: SystemTime) -> SinkFuture<'_, u64> {
         Box::pin(self.within(async move {
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(ReportSinkError::from)?;
-            let purged = query(PURGE)
+            let purge = query(PURGE)
                 .bind(to_seconds(before)?)
-                .bind(limit(CLIENTS_PER_BATCH))
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| self.failed(error))?;
-            let committed = transaction.commit().await;
-            committed.map_err(|error| self.failed(error))?;
-            Ok(DB::rows_affected(&purged))
+                .bind(limit(CLIENTS_PER_BATCH));
+            Ok(self.store.write(purge).await?)
         }))
     }
 
     fn forget<'a>(&'a self, account: &'a str) -> SinkFuture<'a, u64> {
-        Box::pin(self.within(async move {
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(ReportSinkError::from)?;
-            let forgotten = query(FORGET)
-                .bind(account)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| self.failed(error))?;
-            let committed = transaction.commit().await;
-            committed.map_err(|error| self.failed(error))?;
-            Ok(DB::rows_affected(&forgotten))
-        }))
+        Box::pin(
+            self.within(async move { Ok(self.store.write(query(FORGET).bind(account)).await?) }),
+        )
     }
 }
 

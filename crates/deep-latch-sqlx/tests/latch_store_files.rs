@@ -30,62 +30,6 @@ use deep_latch::{
 use deep_latch_sqlx::{SqliteLatchStore, SqliteOptions};
 use tempfile::TempDir;
 
-fn account(name: &str) -> Account {
-    Account::try_new(name).unwrap()
-}
-
-fn host(name: &str) -> Host {
-    Host::try_new(name).unwrap()
-}
-
-/// Latches a tag of a host for alice.
-async fn latch(store: &dyn LatchStore, of: &str) -> Result<LatchRecord, LatchStoreError> {
-    let record = LatchRecord::preset(host(of), [SecurityTag::TLS12]);
-    store.merge(&account("alice"), &record).await
-}
-
-async fn is_latched(store: &dyn LatchStore, of: &str) -> bool {
-    let kept = store.load(&account("alice"), &host(of)).await.unwrap();
-    kept.is_latched(&SecurityTag::TLS12)
-}
-
-/// The kind of an error, which must say which file it is about.
-fn kind<T>(answer: Result<T, LatchStoreError>) -> LatchStoreErrorKind {
-    let error = answer.err().expect("an error");
-    let place = error.place().expect("a path");
-    assert!(error.to_string().ends_with(place), "{error}");
-    error.kind()
-}
-
-fn names(directory: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(directory).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.collect()
-}
-
-fn set(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
-}
-
-fn set_mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-fn place() -> (TempDir, PathBuf) {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("latches");
-    (directory, path)
-}
-
-async fn sqlite(path: &Path) -> Result<SqliteLatchStore, LatchStoreError> {
-    SqliteLatchStore::open(path, SqliteOptions::default()).await
-}
-
-async fn new_sqlite(path: &Path) -> SqliteLatchStore {
-    let store = SqliteLatchStore::open_or_create(path, SqliteOptions::default());
-    store.await.unwrap()
-}
-
 #[tokio::test]
 async fn opens_one_store_by_all_names_of_its_file() {
     let (directory, _) = place();
@@ -293,4 +237,60 @@ async fn keeps_no_name_of_an_account_that_was_deleted() {
     }
     store.vacuum().await.unwrap();
     assert!(is_latched(&store, "kept.example").await);
+}
+
+fn account(name: &str) -> Account {
+    Account::try_new(name).unwrap()
+}
+
+fn host(name: &str) -> Host {
+    Host::try_new(name).unwrap()
+}
+
+/// Latches a tag of a host for alice.
+async fn latch(store: &dyn LatchStore, of: &str) -> Result<LatchRecord, LatchStoreError> {
+    let record = LatchRecord::preset(host(of), [SecurityTag::TLS12]);
+    store.merge(&account("alice"), &record).await
+}
+
+async fn is_latched(store: &dyn LatchStore, of: &str) -> bool {
+    let kept = store.load(&account("alice"), &host(of)).await.unwrap();
+    kept.is_latched(&SecurityTag::TLS12)
+}
+
+/// The kind of an error, which must say which file it is about.
+fn kind<T>(answer: Result<T, LatchStoreError>) -> LatchStoreErrorKind {
+    let error = answer.err().expect("an error");
+    let place = error.place().expect("a path");
+    assert!(error.to_string().ends_with(place), "{error}");
+    error.kind()
+}
+
+fn names(directory: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("latches");
+    (directory, path)
+}
+
+async fn sqlite(path: &Path) -> Result<SqliteLatchStore, LatchStoreError> {
+    SqliteLatchStore::open(path, SqliteOptions::default()).await
+}
+
+async fn new_sqlite(path: &Path) -> SqliteLatchStore {
+    let store = SqliteLatchStore::open_or_create(path, SqliteOptions::default());
+    store.await.unwrap()
 }

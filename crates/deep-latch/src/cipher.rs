@@ -10,10 +10,6 @@ use core::fmt;
 
 use nom::{Parser, bytes::complete::tag_no_case};
 
-#[cfg(feature = "cipher-names")]
-#[cfg_attr(docsrs, doc(cfg(feature = "cipher-names")))]
-pub use strength::strength_bits;
-
 use crate::{
     error::ParseError,
     rules::{self, Failure, Read},

@@ -13,6 +13,10 @@ mod connector;
 mod lettre;
 #[cfg(any(feature = "async-imap", feature = "lettre"))]
 mod library;
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+mod time_limited;
+#[cfg(feature = "async-imap")]
+mod whole_lines;
 
 use alloc::{vec, vec::Vec};
 use core::{
@@ -33,6 +37,12 @@ pub use self::connector::{Dane, LatchConnector, MailStream};
 #[cfg(feature = "lettre")]
 #[cfg_attr(docsrs, doc(cfg(feature = "lettre")))]
 pub use self::lettre::{SmtpConnection, SmtpConnectionError};
+#[cfg(any(feature = "async-imap", feature = "lettre"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "async-imap", feature = "lettre"))))]
+pub use self::time_limited::TimeLimited;
+#[cfg(feature = "async-imap")]
+#[cfg_attr(docsrs, doc(cfg(feature = "async-imap")))]
+pub use self::whole_lines::WholeLines;
 
 use crate::{
     client::{Client, ClientError, Demand, Protocol},

@@ -150,7 +150,8 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Returns a time as the seconds since 1970 that a sink keeps.
+/// Returns a time as the seconds since 1970 that a sink keeps. It is a function, as both types are of the standard
+/// library.
 ///
 /// # Errors
 /// Returns [`ReportSinkErrorKind::Time`] for a time before 1970, or one that does not fit.

@@ -18,7 +18,7 @@ use rustls::{
 };
 
 use crate::{
-    cipher::strength_bits,
+    cipher::TlsCipher,
     facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, TlsFacts},
     failure::{CertificateFault, HandshakeFault},
     host::Host,
@@ -186,7 +186,8 @@ impl DeferredServerVerifier {
         };
         Ok(TlsFacts {
             version: ProtocolVersion(version.into()),
-            strength_bits: suite.and_then(|suite| strength_bits(suite.suite().into())),
+            strength_bits: suite
+                .and_then(|suite| TlsCipher::from_number(suite.suite().into()).strength_bits()),
             chain: judged.chain,
             identity: judged.identity,
             dane: if dane == DaneVerdict::NotChecked {

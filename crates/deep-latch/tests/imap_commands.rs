@@ -12,60 +12,7 @@ use proptest::prelude::*;
 
 type Error = (&'static str, &'static str, usize);
 
-fn error(error: ParseError) -> Error {
-    (error.kind().name(), error.field(), error.offset())
-}
-
-/// The result of a reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Read {
-    Continue,
-    Command(Vec<u8>),
-    Line(Vec<u8>),
-    Refused(Error, Option<String>),
-}
-
 use Read::{Command, Continue, Line, Refused};
-
-fn next(reader: &mut CommandReader) -> Option<Read> {
-    Some(match reader.next_command() {
-        Ok(Received::Incomplete) => return None,
-        Ok(Received::Continue) => Continue,
-        Ok(Received::Command(command)) => Command(command.to_vec()),
-        Ok(Received::Line(line)) => Line(line.to_vec()),
-        Err(refused) => Refused(error(refused), reader.tag().map(str::to_owned)),
-    })
-}
-
-/// Reads octets that arrive at once.
-fn read(octets: &[u8]) -> Vec<Read> {
-    let mut reader = CommandReader::new();
-    reader.receive(octets);
-    std::iter::from_fn(|| next(&mut reader)).take(64).collect()
-}
-
-/// Reads octets that arrive one by one, without the continuation requests.
-fn read_one_by_one(octets: &[u8]) -> Vec<Read> {
-    let mut reader = CommandReader::new();
-    let mut read = Vec::new();
-    for octet in octets {
-        reader.receive(&[*octet]);
-        while let Some(next) = next(&mut reader) {
-            let last = matches!(next, Refused((kind, ..), _) if kind == "limit");
-            if next != Continue {
-                read.push(next);
-            }
-            if last {
-                return read;
-            }
-        }
-    }
-    read
-}
-
-fn command(octets: &[u8]) -> Read {
-    Command(octets.to_vec())
-}
 
 #[test]
 fn reads_commands_with_their_literals() {
@@ -402,4 +349,57 @@ proptest! {
             }
         }
     }
+}
+
+fn error(error: ParseError) -> Error {
+    (error.kind().name(), error.field(), error.offset())
+}
+
+/// The result of a reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Read {
+    Continue,
+    Command(Vec<u8>),
+    Line(Vec<u8>),
+    Refused(Error, Option<String>),
+}
+
+fn next(reader: &mut CommandReader) -> Option<Read> {
+    Some(match reader.next_command() {
+        Ok(Received::Incomplete) => return None,
+        Ok(Received::Continue) => Continue,
+        Ok(Received::Command(command)) => Command(command.to_vec()),
+        Ok(Received::Line(line)) => Line(line.to_vec()),
+        Err(refused) => Refused(error(refused), reader.tag().map(str::to_owned)),
+    })
+}
+
+/// Reads octets that arrive at once.
+fn read(octets: &[u8]) -> Vec<Read> {
+    let mut reader = CommandReader::new();
+    reader.receive(octets);
+    std::iter::from_fn(|| next(&mut reader)).take(64).collect()
+}
+
+/// Reads octets that arrive one by one, without the continuation requests.
+fn read_one_by_one(octets: &[u8]) -> Vec<Read> {
+    let mut reader = CommandReader::new();
+    let mut read = Vec::new();
+    for octet in octets {
+        reader.receive(&[*octet]);
+        while let Some(next) = next(&mut reader) {
+            let last = matches!(next, Refused((kind, ..), _) if kind == "limit");
+            if next != Continue {
+                read.push(next);
+            }
+            if last {
+                return read;
+            }
+        }
+    }
+    read
+}
+
+fn command(octets: &[u8]) -> Read {
+    Command(octets.to_vec())
 }

@@ -1,8 +1,8 @@
 //! Databases that keep what they confirmed, and answer in time or not at all.
 //!
 //! A [`SqlStore`] has a schema, whose versions are applied in order, and whose tables can be in the application's own
-//! database. Every write happens in a transaction that checks the settings first ([`SqlStore::begin_write`]), every
-//! operation has a time limit ([`SqlStore::within`]).
+//! database. Every write happens in a transaction that checks the settings first ([`SqlStore::write`] for one statement,
+//! [`SqlStore::begin_write`] for several), every operation has a time limit ([`SqlStore::within`]).
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -24,6 +24,7 @@ use sqlx::{
     Acquire, ColumnIndex, Database, Decode, Encode, Executor, IntoArguments, Pool, Type,
     migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
     pool::PoolConnection,
+    query::Query,
     query_as, query_scalar,
 };
 
@@ -144,10 +145,11 @@ impl<DB: SqlDatabase> SqlStore<DB> {
     /// # Errors
     /// [`ErrorKind::NotDurable`] if the database can lose what it confirms; [`ErrorKind::ReadOnly`] if the store was
     /// opened for reading; [`ErrorKind::Unavailable`] if no connection is free in time.
-    pub async fn begin_write(&self) -> Result<WriteTransaction<DB>, Error> {
+    pub async fn begin_write(&self) -> Result<WriteTransaction<'_, DB>, Error> {
         let failed = |error| self.error(error);
         let connection = self.acquire_writer().await?;
         let mut transaction = WriteTransaction {
+            store: self,
             connection,
             is_open: true,
         };
@@ -163,13 +165,28 @@ impl<DB: SqlDatabase> SqlStore<DB> {
         }
     }
 
-    /// Takes a connection for writing outside a transaction, and checks on it that the database keeps what it confirms.
-    /// A proxy that gives each transaction another connection to the server makes the check worthless:
-    /// [`begin_write`](Self::begin_write) is safe from that.
+    /// Runs one statement in a transaction of its own, as one of [`begin_write`](Self::begin_write), and commits it.
+    /// Returns the number of rows that the statement changed, which are on the disk.
     ///
     /// # Errors
-    /// As [`begin_write`](Self::begin_write).
-    pub async fn write_connection(&self) -> Result<PoolConnection<DB>, Error> {
+    /// Returns the errors of [`begin_write`](Self::begin_write), and the error of the statement or of the commit. After
+    /// an error of the commit the transaction may have been committed nevertheless.
+    pub async fn write(&self, statement: Query<'_, DB, DB::Arguments>) -> Result<u64, Error>
+    where
+        DB::Arguments: IntoArguments<DB>,
+        for<'c> &'c mut DB::Connection: Executor<'c, Database = DB>,
+    {
+        let mut transaction = self.begin_write().await?;
+        let written = statement.execute(&mut *transaction).await;
+        let written = written.map_err(|error| self.error(error))?;
+        transaction.commit().await?;
+        Ok(DB::rows_affected(&written))
+    }
+
+    /// Takes a connection for a change of the schema or the file, which is not in a transaction, and checks on it that
+    /// the database keeps what it confirms. A proxy that gives each transaction another connection to the server makes
+    /// the check worthless: [`begin_write`](Self::begin_write) is safe from that.
+    async fn write_connection(&self) -> Result<PoolConnection<DB>, Error> {
         let mut connection = self.acquire_writer().await?;
         let why = DB::why_not_durable(&mut connection)
             .await
@@ -232,34 +249,38 @@ impl<DB: SqlDatabase> fmt::Debug for SqlStore<DB> {
 /// A transaction that writes, of [`SqlStore::begin_write`]. If it is dropped without [`commit`](Self::commit) it is
 /// rolled back, and its connection is closed.
 #[must_use = "a transaction that is dropped is rolled back"]
-pub struct WriteTransaction<DB: SqlDatabase> {
+pub struct WriteTransaction<'s, DB: SqlDatabase> {
+    store: &'s SqlStore<DB>,
     connection: PoolConnection<DB>,
     is_open: bool,
 }
 
-impl<DB: SqlDatabase> WriteTransaction<DB> {
+impl<DB: SqlDatabase> WriteTransaction<'_, DB> {
     /// Commits the transaction. What it wrote is on the disk when this returns.
     ///
     /// # Errors
-    /// The error of the database, for [`SqlStore::error`]; the transaction may have been committed nevertheless.
-    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
-        DB::run(&mut self.connection, "COMMIT").await?;
-        self.is_open = false;
-        Ok(())
+    /// Returns the error of the database; the transaction may have been committed nevertheless.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.end("COMMIT").await
     }
 
     /// Rolls the transaction back, and keeps its connection for others.
     ///
     /// # Errors
-    /// The error of the database, for [`SqlStore::error`]; the transaction is rolled back nevertheless.
-    pub async fn rollback(mut self) -> Result<(), sqlx::Error> {
-        DB::run(&mut self.connection, "ROLLBACK").await?;
+    /// Returns the error of the database; the transaction is rolled back nevertheless.
+    pub async fn rollback(self) -> Result<(), Error> {
+        self.end("ROLLBACK").await
+    }
+
+    async fn end(mut self, statement: &'static str) -> Result<(), Error> {
+        let ended = DB::run(&mut self.connection, statement).await;
+        ended.map_err(|error| self.store.error(error))?;
         self.is_open = false;
         Ok(())
     }
 }
 
-impl<DB: SqlDatabase> Deref for WriteTransaction<DB> {
+impl<DB: SqlDatabase> Deref for WriteTransaction<'_, DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
@@ -267,13 +288,13 @@ impl<DB: SqlDatabase> Deref for WriteTransaction<DB> {
     }
 }
 
-impl<DB: SqlDatabase> DerefMut for WriteTransaction<DB> {
+impl<DB: SqlDatabase> DerefMut for WriteTransaction<'_, DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
         &mut self.connection
     }
 }
 
-impl<DB: SqlDatabase> Drop for WriteTransaction<DB> {
+impl<DB: SqlDatabase> Drop for WriteTransaction<'_, DB> {
     /// Closes the connection, which rolls back, whatever statement was interrupted.
     fn drop(&mut self) {
         if self.is_open {
@@ -282,7 +303,7 @@ impl<DB: SqlDatabase> Drop for WriteTransaction<DB> {
     }
 }
 
-impl<DB: SqlDatabase> fmt::Debug for WriteTransaction<DB> {
+impl<DB: SqlDatabase> fmt::Debug for WriteTransaction<'_, DB> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WriteTransaction").finish_non_exhaustive()
     }

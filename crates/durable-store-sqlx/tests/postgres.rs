@@ -41,56 +41,6 @@ const HASTY: PostgresOptions = PostgresOptions {
 
 type Store = SqlStore<Postgres>;
 
-async fn open(server: &PgConnectOptions, options: PostgresOptions) -> Result<Store, Error> {
-    SqlStore::connect(server.clone(), SCHEMA, options, OpenMode::Create).await
-}
-
-async fn add(store: &Store, text: &str) -> Result<(), Error> {
-    let written = store.within(async {
-        let mut transaction = store.begin_write().await?;
-        let insert = query("INSERT INTO notes (text) VALUES ($1)").bind(text);
-        let inserted = insert.execute(&mut *transaction).await;
-        inserted.map_err(|error| store.error(error))?;
-        transaction
-            .commit()
-            .await
-            .map_err(|error| store.error(error))
-    });
-    written.await?
-}
-
-async fn count(store: &Store) -> Result<i64, Error> {
-    let read = store.within(async {
-        let count = query_scalar("SELECT COUNT(*) FROM notes").fetch_one(store.reader());
-        count.await.map_err(|error| store.error(error))
-    });
-    read.await?
-}
-
-/// The kind of an error, which must say which server it is about.
-fn kind<T>(answer: Result<T, Error>) -> ErrorKind {
-    let error = answer.err().expect("an error");
-    let server = error.server().expect("a server");
-    assert!(error.to_string().ends_with(server), "{error}");
-    error.kind()
-}
-
-async fn connect(server: &PgConnectOptions) -> PgConnection {
-    PgConnection::connect_with(server).await.unwrap()
-}
-
-async fn execute(connection: &mut PgConnection, sql: &str) {
-    let sql = sqlx::AssertSqlSafe(sql.to_owned());
-    connection.execute(sqlx::raw_sql(sql)).await.unwrap();
-}
-
-/// Ends all other connections to a database, so that a pool makes new ones.
-async fn end_others(connection: &mut PgConnection) {
-    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-        WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    execute(connection, sql).await;
-}
-
 #[tokio::test]
 async fn refuses_to_write_where_a_new_connection_can_lose_what_it_confirms() {
     let server = PostgresServer::shared();
@@ -270,7 +220,7 @@ async fn limits_statements_locks_and_idle_transactions_on_each_connection() {
     let database = server.database("limits").await;
     let store = open(&database, HASTY).await.unwrap();
     for _ in 0..2 {
-        let mut connection = store.write_connection().await.unwrap();
+        let mut connection = store.begin_write().await.unwrap();
         for name in [
             "statement_timeout",
             "lock_timeout",
@@ -283,7 +233,8 @@ async fn limits_statements_locks_and_idle_transactions_on_each_connection() {
                 .unwrap();
             assert_eq!(value, "700ms", "{name}");
         }
-        connection.close().await.unwrap();
+        // Closes the connection, so that the next one is new.
+        drop(connection);
     }
 }
 
@@ -367,4 +318,47 @@ async fn opens_what_exists_and_creates_nothing_if_it_is_not_to() {
     assert_eq!(count(&reader).await.unwrap(), 0);
     let nowhere = database.clone().database("no such database");
     assert_eq!(kind(open(&nowhere, OPTIONS).await), ErrorKind::Missing);
+}
+
+async fn open(server: &PgConnectOptions, options: PostgresOptions) -> Result<Store, Error> {
+    SqlStore::connect(server.clone(), SCHEMA, options, OpenMode::Create).await
+}
+
+async fn add(store: &Store, text: &str) -> Result<(), Error> {
+    let insert = query("INSERT INTO notes (text) VALUES ($1)").bind(text);
+    let inserted = store.within(store.write(insert)).await??;
+    assert_eq!(inserted, 1);
+    Ok(())
+}
+
+async fn count(store: &Store) -> Result<i64, Error> {
+    let read = store.within(async {
+        let count = query_scalar("SELECT COUNT(*) FROM notes").fetch_one(store.reader());
+        count.await.map_err(|error| store.error(error))
+    });
+    read.await?
+}
+
+/// The kind of an error, which must say which server it is about.
+fn kind<T>(answer: Result<T, Error>) -> ErrorKind {
+    let error = answer.err().expect("an error");
+    let server = error.server().expect("a server");
+    assert!(error.to_string().ends_with(server), "{error}");
+    error.kind()
+}
+
+async fn connect(server: &PgConnectOptions) -> PgConnection {
+    PgConnection::connect_with(server).await.unwrap()
+}
+
+async fn execute(connection: &mut PgConnection, sql: &str) {
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    connection.execute(sqlx::raw_sql(sql)).await.unwrap();
+}
+
+/// Ends all other connections to a database, so that a pool makes new ones.
+async fn end_others(connection: &mut PgConnection) {
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    execute(connection, sql).await;
 }

@@ -197,3 +197,25 @@ impl fmt::Display for Disregarded {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 5280 section 4.2.1.6: 4 octets or 16, and no text.
+    #[test]
+    fn reads_addresses_from_octets_only() {
+        let v6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        for (octets, expected) in [
+            (&[192, 0, 2, 1][..], Some("192.0.2.1")),
+            (&v6, Some("2001:db8::1")),
+            (b"192.0.2.1", None),
+            (b"2001:db8::1", None),
+            (b"::1", None),
+            (&[], None),
+        ] {
+            let address = PresentedIdentity::Ip(octets.into()).address();
+            assert_eq!(address, expected.map(|text| text.parse().unwrap()));
+        }
+    }
+}

@@ -265,3 +265,44 @@ fn writes_dates_of_every_kind_of_year() {
         assert!(field.ends_with(&format!(";\r\n\t{date}\r\n")), "{field}");
     }
 }
+
+/// RFC 8314 section 4.3 and the draft's section 6: the characters of names, and four digits of numbers.
+#[test]
+fn reads_the_names_of_groups_and_suites_that_the_grammar_has() {
+    for (name, offset) in [
+        ("a_b-1", None),
+        ("X25519MLKEM768", None),
+        ("", Some(0)),
+        ("_a", Some(0)),
+        ("1a", Some(0)),
+        ("a.b", Some(1)),
+    ] {
+        let group = Group::parse(name);
+        assert_eq!(
+            group.as_ref().ok().map(Group::as_str),
+            offset.is_none().then_some(name)
+        );
+        assert_eq!(group.err().map(|error| error.offset()), offset, "{name:?}");
+    }
+    for (name, offset) in [
+        ("TLS_A_1", None),
+        ("0x00fF", None),
+        ("0X1301", None),
+        ("", Some(0)),
+        ("1", Some(0)),
+        ("TLS-A", Some(3)),
+        ("0x130", Some(5)),
+        ("0x13011", Some(6)),
+    ] {
+        let suite = CipherSuite::parse(name);
+        assert_eq!(
+            suite.as_ref().ok().map(CipherSuite::as_str),
+            offset.is_none().then_some(name)
+        );
+        assert_eq!(suite.err().map(|error| error.offset()), offset, "{name:?}");
+    }
+    // Numbers without a registered name: four digits for a suite, and no form at all for a group.
+    assert_eq!(CipherSuite::from_number(0x00c8).as_str(), "0x00C8");
+    assert_eq!(CipherSuite::from_number(0x00c8).number(), Some(0x00c8));
+    assert_eq!(Group::from_number(0x0a0a), None);
+}

@@ -16,93 +16,6 @@ use mail_implicit_tls::{
     srv::order,
 };
 
-/// Records of one priority. The port tells them apart.
-fn records(weights: &[u16]) -> Vec<Srv> {
-    let record = |(port, weight): (u16, &u16)| Srv {
-        priority: 1,
-        weight: *weight,
-        port,
-        target: DnsName::parse("h.example").unwrap(),
-    };
-    (0..).zip(weights).map(record).collect()
-}
-
-/// Returns the record that each number from 0 to the sum selects from a list.
-fn selected(list: &[Srv]) -> Vec<&Srv> {
-    let sum: u64 = list.iter().map(|record| u64::from(record.weight)).sum();
-    let select = |number| {
-        let mut running = 0;
-        let reaches = |record: &&Srv| {
-            running += u64::from(record.weight);
-            running >= number
-        };
-        list.iter().find(reaches).unwrap()
-    };
-    (0..=sum).map(select).collect()
-}
-
-/// Returns all lists of these records: "any order, except that all those with weight 0 are placed at the beginning".
-fn lists(left: &[Srv]) -> Vec<Vec<Srv>> {
-    if left.is_empty() {
-        return vec![Vec::new()];
-    }
-    let has_zero = left.iter().any(|record| record.weight == 0);
-    let may_be_first = |record: &&Srv| record.weight == 0 || !has_zero;
-    let with_first = |first: &Srv| {
-        let rest = lists(&without(left, first));
-        rest.into_iter()
-            .map(|rest| [vec![first.clone()], rest].concat())
-            .collect::<Vec<_>>()
-    };
-    left.iter()
-        .filter(may_be_first)
-        .flat_map(with_first)
-        .collect()
-}
-
-fn without(records: &[Srv], taken: &Srv) -> Vec<Srv> {
-    let other = |record: &&Srv| *record != taken;
-    records.iter().filter(other).cloned().collect()
-}
-
-/// Returns the probability of each order of the records' ports.
-fn orders(left: &[Srv]) -> BTreeMap<Vec<u16>, f64> {
-    if left.is_empty() {
-        return [(Vec::new(), 1.0)].into();
-    }
-    let mut orders = BTreeMap::new();
-    let lists = lists(left);
-    for list in &lists {
-        let selected = selected(list);
-        let of_each = f64::from(u32::try_from(lists.len() * selected.len()).unwrap()).recip();
-        let mut chances = BTreeMap::<&Srv, f64>::new();
-        for record in selected {
-            *chances.entry(record).or_default() += of_each;
-        }
-        for (first, chance) in chances {
-            for (rest, of_rest) in self::orders(&without(left, first)) {
-                *orders.entry([vec![first.port], rest].concat()).or_default() += chance * of_rest;
-            }
-        }
-    }
-    orders
-}
-
-/// Returns chi-square's value that is exceeded with a probability of one in a million (Wilson and Hilferty).
-fn limit(freedom: f64) -> f64 {
-    let spread = 2.0 / (9.0 * freedom);
-    freedom * (1.0 - spread + 4.753 * spread.sqrt()).powi(3)
-}
-
-fn random(mut state: u64) -> impl FnMut() -> u64 {
-    move || {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-}
-
 #[test]
 fn draws_each_order_with_the_probability_of_the_algorithm() {
     const DRAWS: u32 = 5_000;
@@ -194,5 +107,92 @@ fn chooses_as_the_algorithm_does_once_the_list_is_given() {
         }
         assert_eq!(chosen, expected);
         assert_eq!(of_number_0, [selected[0].clone()]);
+    }
+}
+
+/// Records of one priority. The port tells them apart.
+fn records(weights: &[u16]) -> Vec<Srv> {
+    let record = |(port, weight): (u16, &u16)| Srv {
+        priority: 1,
+        weight: *weight,
+        port,
+        target: DnsName::parse("h.example").unwrap(),
+    };
+    (0..).zip(weights).map(record).collect()
+}
+
+/// Returns the record that each number from 0 to the sum selects from a list.
+fn selected(list: &[Srv]) -> Vec<&Srv> {
+    let sum: u64 = list.iter().map(|record| u64::from(record.weight)).sum();
+    let select = |number| {
+        let mut running = 0;
+        let reaches = |record: &&Srv| {
+            running += u64::from(record.weight);
+            running >= number
+        };
+        list.iter().find(reaches).unwrap()
+    };
+    (0..=sum).map(select).collect()
+}
+
+/// Returns all lists of these records: "any order, except that all those with weight 0 are placed at the beginning".
+fn lists(left: &[Srv]) -> Vec<Vec<Srv>> {
+    if left.is_empty() {
+        return vec![Vec::new()];
+    }
+    let has_zero = left.iter().any(|record| record.weight == 0);
+    let may_be_first = |record: &&Srv| record.weight == 0 || !has_zero;
+    let with_first = |first: &Srv| {
+        let rest = lists(&without(left, first));
+        rest.into_iter()
+            .map(|rest| [vec![first.clone()], rest].concat())
+            .collect::<Vec<_>>()
+    };
+    left.iter()
+        .filter(may_be_first)
+        .flat_map(with_first)
+        .collect()
+}
+
+fn without(records: &[Srv], taken: &Srv) -> Vec<Srv> {
+    let other = |record: &&Srv| *record != taken;
+    records.iter().filter(other).cloned().collect()
+}
+
+/// Returns the probability of each order of the records' ports.
+fn orders(left: &[Srv]) -> BTreeMap<Vec<u16>, f64> {
+    if left.is_empty() {
+        return [(Vec::new(), 1.0)].into();
+    }
+    let mut orders = BTreeMap::new();
+    let lists = lists(left);
+    for list in &lists {
+        let selected = selected(list);
+        let of_each = f64::from(u32::try_from(lists.len() * selected.len()).unwrap()).recip();
+        let mut chances = BTreeMap::<&Srv, f64>::new();
+        for record in selected {
+            *chances.entry(record).or_default() += of_each;
+        }
+        for (first, chance) in chances {
+            for (rest, of_rest) in self::orders(&without(left, first)) {
+                *orders.entry([vec![first.port], rest].concat()).or_default() += chance * of_rest;
+            }
+        }
+    }
+    orders
+}
+
+/// Returns chi-square's value that is exceeded with a probability of one in a million (Wilson and Hilferty).
+fn limit(freedom: f64) -> f64 {
+    let spread = 2.0 / (9.0 * freedom);
+    freedom * (1.0 - spread + 4.753 * spread.sqrt()).powi(3)
+}
+
+fn random(mut state: u64) -> impl FnMut() -> u64 {
+    move || {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 }

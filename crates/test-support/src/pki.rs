@@ -310,7 +310,8 @@ mod configurations {
 
     use rustls::{
         ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
-        crypto::CryptoProvider, server::danger::ClientCertVerifier, sign::CertifiedKey,
+        client::WebPkiServerVerifier, crypto::CryptoProvider, server::danger::ClientCertVerifier,
+        sign::CertifiedKey,
     };
 
     use super::{Authority, Identity};
@@ -355,6 +356,14 @@ mod configurations {
     }
 
     impl Authority {
+        /// Returns the verifier of rustls that trusts this authority only.
+        #[must_use]
+        pub fn verifier(&self, provider: Arc<CryptoProvider>) -> Arc<WebPkiServerVerifier> {
+            let roots = Arc::new(self.roots());
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider);
+            verifier.build().unwrap()
+        }
+
         /// Returns a client's configuration that trusts this authority only.
         #[must_use]
         pub fn client_config(
@@ -367,6 +376,14 @@ mod configurations {
     }
 
     impl Identity {
+        /// Returns a store that trusts this certificate only.
+        #[must_use]
+        pub fn roots(&self) -> RootCertStore {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.certificate()).unwrap();
+            roots
+        }
+
         /// Returns a client's configuration that trusts this certificate itself.
         #[must_use]
         pub fn client_config(
@@ -374,9 +391,7 @@ mod configurations {
             provider: Arc<CryptoProvider>,
             versions: &[&'static SupportedProtocolVersion],
         ) -> ClientConfig {
-            let mut roots = RootCertStore::empty();
-            roots.add(self.certificate()).unwrap();
-            client_config(roots, provider, versions)
+            client_config(self.roots(), provider, versions)
         }
     }
 

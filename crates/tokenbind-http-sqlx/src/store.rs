@@ -1,8 +1,9 @@
 //! The store, generic over the database.
 //!
 //! Both databases understand all statements, with `$1` as the placeholder, and each operation is one
-//! statement. A write is in a transaction of its own, with the check that the database keeps it. sqlx's own `Any` would choose at run time, but connects by
-//! URL only, needs its drivers in a global, and hides the settings that make SQLite durable.
+//! statement. A write is in a transaction of its own, with the check that the database keeps it. sqlx's own `Any` would
+//! choose at run time, but connects by URL only, needs its drivers in a global, and hides the settings that make SQLite
+//! durable.
 
 use std::{
     fmt,
@@ -10,7 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use durable_store_sqlx::{SqlDatabase, SqlStore, WriteTransaction};
+use durable_store_sqlx::{SqlDatabase, SqlStore};
 use sqlx::{ColumnIndex, Decode, Encode, Executor, IntoArguments, Type, query, query_as};
 
 use tokenbind_http::token_store::{
@@ -101,12 +102,6 @@ impl<DB: SqlDatabase> SqlxTokenStore<DB> {
         done.map_err(of_database)?
     }
 
-    /// Commits a transaction.
-    async fn commit(&self, transaction: WriteTransaction<DB>) -> Result<(), TokenStoreError> {
-        let committed = transaction.commit().await;
-        committed.map_err(|error| self.failed(error))
-    }
-
     /// Returns the error for one of sqlx.
     fn failed(&self, error: sqlx::Error) -> TokenStoreError {
         of_database(self.store.error(error))
@@ -138,9 +133,7 @@ where
                 StoredBinding::Unbound => None,
             };
             let revoked_at = record.revoked_at().map(seconds).transpose()?;
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(of_database)?;
-            let inserted = query(INSERT)
+            let insert = query(INSERT)
                 .bind(digest.as_bytes().as_slice())
                 .bind(key_id.is_some())
                 .bind(key_id)
@@ -148,12 +141,8 @@ where
                 .bind(record.data())
                 .bind(seconds(record.issued_at())?)
                 .bind(seconds(record.expires_at())?)
-                .bind(revoked_at)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| self.failed(error))?;
-            self.commit(transaction).await?;
-            match DB::rows_affected(&inserted) {
+                .bind(revoked_at);
+            match self.store.write(insert).await.map_err(of_database)? {
                 0 => Err(TokenStoreErrorKind::Conflict.into()),
                 _ => Ok(()),
             }
@@ -180,16 +169,11 @@ where
         now: SystemTime,
     ) -> StoreFuture<'_, Result<bool, TokenStoreError>> {
         Box::pin(self.within(async move {
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(of_database)?;
-            let revoked = query(REVOKE)
+            let revoke = query(REVOKE)
                 .bind(digest.as_bytes().as_slice())
-                .bind(seconds(now)?)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| self.failed(error))?;
-            self.commit(transaction).await?;
-            Ok(DB::rows_affected(&revoked) != 0)
+                .bind(seconds(now)?);
+            let revoked = self.store.write(revoke).await.map_err(of_database)?;
+            Ok(revoked != 0)
         }))
     }
 
@@ -203,16 +187,8 @@ where
             TokensOf::Subject(subject) => (REVOKE_SUBJECT, subject),
         };
         Box::pin(self.within(async move {
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(of_database)?;
-            let revoked = query(sql)
-                .bind(value)
-                .bind(seconds(now)?)
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| self.failed(error))?;
-            self.commit(transaction).await?;
-            Ok(DB::rows_affected(&revoked))
+            let revoke = query(sql).bind(value).bind(seconds(now)?);
+            self.store.write(revoke).await.map_err(of_database)
         }))
     }
 
@@ -244,16 +220,8 @@ where
 
     fn purge(&self, expired_by: SystemTime) -> StoreFuture<'_, Result<u64, TokenStoreError>> {
         Box::pin(self.within(async move {
-            let transaction = self.store.begin_write().await;
-            let mut transaction = transaction.map_err(of_database)?;
-            let purged = query(PURGE)
-                .bind(seconds(expired_by)?)
-                .bind(limit())
-                .execute(&mut *transaction)
-                .await
-                .map_err(|error| self.failed(error))?;
-            self.commit(transaction).await?;
-            Ok(DB::rows_affected(&purged))
+            let purge = query(PURGE).bind(seconds(expired_by)?).bind(limit());
+            self.store.write(purge).await.map_err(of_database)
         }))
     }
 

@@ -17,14 +17,14 @@ use std::sync::Arc;
 use criterion::{Criterion, criterion_group, criterion_main};
 use paired::{Ratio, compare, ratios};
 use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
+    ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection,
     client::Resumption,
     crypto::{CryptoProvider, ring::default_provider},
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     version::TLS12,
 };
+use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
-    server,
+    server::Acceptor,
     tls::{ServerConfigs, VersionPreference},
     tls_unique::{Capture, capturing},
 };
@@ -34,53 +34,25 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 const ALPN: TokenBindingAlpn = TokenBindingAlpn::Http11P256;
 
-/// A server's certificate, of P-256, and its key.
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: Vec<u8>,
+fn identity() -> Identity {
+    Certificate::server(&["localhost"]).self_signed()
 }
 
-impl Identity {
-    fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
-        let made = made.expect("a certificate");
-        Self {
-            certificate: made.cert.into(),
-            key: made.signing_key.serialize_der(),
-        }
-    }
+fn server(identity: &Identity, provider: CryptoProvider) -> ServerConfig {
+    let mut config = identity.server_config(provider.into(), &[&TLS12]);
+    config.require_ems = true;
+    config.alpn_protocols = vec![ALPN.as_str().into()];
+    config
+}
 
-    fn key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()))
+fn client(identity: &Identity, provider: CryptoProvider, kind: HandshakeKind) -> ClientConfig {
+    let mut config = identity.client_config(provider.into(), &[&TLS12]);
+    config.require_ems = true;
+    config.alpn_protocols = vec![ALPN.as_str().into()];
+    if kind == HandshakeKind::Full {
+        config.resumption = Resumption::disabled();
     }
-
-    fn server(&self, provider: CryptoProvider) -> ServerConfig {
-        let mut config = ServerConfig::builder_with_provider(provider.into())
-            .with_protocol_versions(&[&TLS12])
-            .expect("it has TLS 1.2")
-            .with_no_client_auth()
-            .with_single_cert(vec![self.certificate.clone()], self.key())
-            .expect("its key");
-        config.require_ems = true;
-        config.alpn_protocols = vec![ALPN.as_str().into()];
-        config
-    }
-
-    fn client(&self, provider: CryptoProvider, kind: HandshakeKind) -> ClientConfig {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).expect("a root");
-        let mut config = ClientConfig::builder_with_provider(provider.into())
-            .with_protocol_versions(&[&TLS12])
-            .expect("it has TLS 1.2")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.require_ems = true;
-        config.alpn_protocols = vec![ALPN.as_str().into()];
-        if kind == HandshakeKind::Full {
-            config.resumption = Resumption::disabled();
-        }
-        config
-    }
+    config
 }
 
 /// Both sides of a connection, without a network.
@@ -93,8 +65,8 @@ struct Peers {
 impl Peers {
     fn new(identity: &Identity, provider: &CryptoProvider, kind: HandshakeKind) -> Self {
         let peers = Self {
-            client: identity.client(provider.clone(), kind).into(),
-            server: identity.server(provider.clone()).into(),
+            client: client(identity, provider.clone(), kind).into(),
+            server: server(identity, provider.clone()).into(),
             kind,
         };
         // The session to resume.
@@ -157,7 +129,7 @@ fn to_client(server: &mut ServerConnection, client: &mut ClientConnection) {
 
 /// Both sides capture, against neither.
 fn capture(c: &mut Criterion<Ratio>) {
-    let identity = Identity::new();
+    let identity = identity();
     for (name, kind, turn) in [
         ("full", HandshakeKind::Full, 1),
         ("resumed", HandshakeKind::Resumed, 4),
@@ -177,7 +149,7 @@ fn capture(c: &mut Criterion<Ratio>) {
 /// The acceptor, which reads the ClientHello, chooses, captures, and makes the connection's state,
 /// against tokio-rustls's. The client is tokio-rustls's in both.
 fn acceptor(c: &mut Criterion<Ratio>) {
-    let identity = Identity::new();
+    let identity = identity();
     let runtime = runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
@@ -192,13 +164,13 @@ fn acceptor(c: &mut Criterion<Ratio>) {
             |builder| {
                 builder
                     .with_no_client_auth()
-                    .with_single_cert(vec![identity.certificate.clone()], identity.key())
+                    .with_single_cert(identity.chain(), identity.private_key())
             },
         );
-        let ours = server::Acceptor::new(configs.expect("configurations"));
-        let stock = TlsAcceptor::from(Arc::new(identity.server(default_provider())));
+        let ours = Acceptor::new(configs.expect("configurations"));
+        let stock = TlsAcceptor::from(Arc::new(server(&identity, default_provider())));
         let connectors = [(); 2]
-            .map(|()| TlsConnector::from(Arc::new(identity.client(default_provider(), kind))));
+            .map(|()| TlsConnector::from(Arc::new(client(&identity, default_provider(), kind))));
         let [to_ours, to_stock] = &connectors;
         let with = async || {
             let (near, far) = tokio::io::duplex(1 << 14);

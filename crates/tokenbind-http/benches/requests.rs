@@ -30,12 +30,8 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use paired::{Ratio, compare, ratios, times};
-use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    crypto::ring::default_provider,
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
-    version::TLS12,
-};
+use rustls::{ClientConfig, ServerConfig, crypto::ring::default_provider, version::TLS12};
+use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
     ProvidedTokenBinding,
     client::{self, HttpClient, HttpsConnector, RequestOptions},
@@ -58,31 +54,9 @@ const ALPN: [(&str, TokenBindingAlpn); 4] = [
     ("http2-rsa2048", TokenBindingAlpn::H2Rsa2048),
 ];
 
-/// The server's certificate and key.
-struct Identity {
-    certificate: CertificateDer<'static>,
-    key: Vec<u8>,
-}
-
-impl Identity {
-    fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
-        let made = made.expect("a certificate");
-        Self {
-            certificate: made.cert.into(),
-            key: made.signing_key.serialize_der(),
-        }
-    }
-
-    fn key(&self) -> PrivateKeyDer<'static> {
-        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.clone()))
-    }
-
-    fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).expect("a root");
-        roots
-    }
+/// Makes the server's certificate and key.
+fn identity() -> Identity {
+    Certificate::server(&["localhost"]).self_signed()
 }
 
 /// The application: the least an application can do.
@@ -153,7 +127,7 @@ async fn stock_server(identity: &Identity, protocol: ApplicationProtocol) -> Soc
         .with_protocol_versions(&[&TLS12])
         .expect("it has TLS 1.2")
         .with_no_client_auth()
-        .with_single_cert(vec![identity.certificate.clone()], identity.key())
+        .with_single_cert(identity.chain(), identity.private_key())
         .expect("its key");
     config.alpn_protocols = vec![protocol.alpn().into()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -188,7 +162,7 @@ async fn bound_server(identity: &Identity, alpn: TokenBindingAlpn) -> SocketAddr
         |builder| {
             builder
                 .with_no_client_auth()
-                .with_single_cert(vec![identity.certificate.clone()], identity.key())
+                .with_single_cert(identity.chain(), identity.private_key())
         },
     );
     let acceptor = server::Acceptor::new(configs.expect("configurations"));
@@ -336,7 +310,7 @@ fn runtime() -> Runtime {
 /// hyper's connection with this crate's server and a header, against the same without both, and
 /// against the same without this crate's server: what checking the header costs, and not its bytes.
 fn connections(c: &mut Criterion<Ratio>) {
-    let (runtime, identity) = (runtime(), Identity::new());
+    let (runtime, identity) = (runtime(), identity());
     let exchanges = |connection: &mut Connection, times| {
         runtime.block_on(async {
             for _ in 0..times {
@@ -364,7 +338,7 @@ fn connections(c: &mut Criterion<Ratio>) {
 
 /// This crate's client with a server that negotiates, against the same with one that does not.
 fn clients(c: &mut Criterion<Ratio>) {
-    let (runtime, identity) = (runtime(), Identity::new());
+    let (runtime, identity) = (runtime(), identity());
     for (name, alpn) in [ALPN[0], ALPN[2]] {
         let client = || {
             let connector = token_binding_connector(&identity, &[alpn]);
@@ -404,7 +378,7 @@ fn clients(c: &mut Criterion<Ratio>) {
 
 /// The times themselves: of a request and its response, on both sides together.
 fn requests(c: &mut Criterion) {
-    let (runtime, identity) = (runtime(), Identity::new());
+    let (runtime, identity) = (runtime(), identity());
     let mut measure = |name: &str, connection: &mut Connection| {
         c.bench_function(&format!("request/{name}"), |b| {
             b.iter(|| runtime.block_on(connection.exchange()));

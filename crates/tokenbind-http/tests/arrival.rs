@@ -10,11 +10,6 @@
     reason = "tests"
 )]
 
-#[path = "support/loopback.rs"]
-mod loopback;
-#[path = "support/raw_http2.rs"]
-mod raw_http2;
-
 use std::{
     sync::{
         Arc, Mutex,
@@ -25,10 +20,10 @@ use std::{
 
 use axum::{Router, body::Body, routing};
 use http_body_util::BodyExt;
-use loopback::{Pki, soon};
-use raw_http2::{
-    END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, frames, get,
-    head, preface,
+use test_support::loopback::{Pki, soon};
+use test_support::raw_http2::{
+    self, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, frames,
+    get, head, preface,
 };
 use tokenbind_http::{
     client,
@@ -46,111 +41,7 @@ const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
 const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
 const NONE: &[TokenBindingAlpn] = &[];
 
-/// The adapter that serves an application.
-#[derive(Clone, Copy, Debug)]
-enum Adapter {
-    Connection,
-    Server,
-}
-
 const ADAPTERS: [Adapter; 2] = [Adapter::Connection, Adapter::Server];
-
-/// A service on loopback that counts its requests and answers with the length of their bodies.
-struct Site {
-    pki: Pki,
-    port: u16,
-    served: Arc<AtomicUsize>,
-    refusals: Arc<Mutex<Vec<server::TerminateKind>>>,
-}
-
-impl Site {
-    async fn start(adapter: Adapter, options: server::Options) -> Self {
-        let pki = Pki::new();
-        let refusals: Arc<Mutex<Vec<_>>> = Arc::default();
-        let noted = refusals.clone();
-        let acceptor = pki.acceptor(&TokenBindingAlpn::ALL);
-        let acceptor =
-            acceptor
-                .with_options(options)
-                .on_terminate(move |refusal: server::TerminateReason| {
-                    noted.lock().unwrap().push(refusal.kind())
-                });
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let served: Arc<AtomicUsize> = Arc::default();
-        let count = served.clone();
-        let app = Router::new().fallback(routing::any(async move |body: Body| {
-            count.fetch_add(1, Ordering::SeqCst);
-            body.collect().await.map_or_else(
-                |_| "error".to_owned(),
-                |body| body.to_bytes().len().to_string(),
-            )
-        }));
-        match adapter {
-            Adapter::Connection => tokio::spawn(by_hand(listener, acceptor, app)),
-            Adapter::Server => {
-                let server = server::Server::new(acceptor);
-                tokio::spawn(async move { server.serve(listener, app).await })
-            }
-        };
-        Self {
-            pki,
-            port,
-            served,
-            refusals,
-        }
-    }
-
-    /// A connection under the first of these identifiers, or a plain one of HTTP/2 or HTTP/1.1,
-    /// and the right header's value.
-    async fn connect(&self, alpn: &[TokenBindingAlpn]) -> (TlsStream<TcpStream>, Option<String>) {
-        let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
-        let state = Arc::new(state);
-        let connector = self.pki.connector(alpn, state.clone());
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
-        let origin = format!("https://127.0.0.1:{}", self.port).parse().unwrap();
-        let connected = connector.connect(origin, stream).await.unwrap();
-        let header = connected.connection.header(&state, None).unwrap().value;
-        (connected.stream, header.map(|header| header.to_string()))
-    }
-
-    fn taken(&self) -> (usize, Vec<server::TerminateKind>) {
-        let served = self.served.swap(0, Ordering::SeqCst);
-        (served, std::mem::take(&mut self.refusals.lock().unwrap()))
-    }
-}
-
-async fn by_hand(listener: TcpListener, acceptor: server::Acceptor, app: Router) {
-    loop {
-        let (stream, _) = listener.accept().await.unwrap();
-        let (acceptor, app) = (acceptor.clone(), app.clone());
-        tokio::spawn(async move {
-            let stream = acceptor.accept(stream).await.unwrap();
-            let _ended = serve_connection(stream, app).await;
-        });
-    }
-}
-
-/// Writes octets in one record of TLS, and reads to the connection's end.
-async fn exchange(mut stream: TlsStream<TcpStream>, octets: &[u8]) -> Vec<u8> {
-    stream.write_all(octets).await.unwrap();
-    stream.flush().await.unwrap();
-    let mut answer = Vec::new();
-    // A terminated connection ends without close_notify.
-    let _ended = soon(stream.read_to_end(&mut answer)).await;
-    answer
-}
-
-/// Checks that the answer has only frames that manage the connection.
-fn says_nothing(answer: &[u8]) {
-    for (kind, stream) in frames(answer) {
-        let of_connection = [SETTINGS, PING, WINDOW_UPDATE, GOAWAY];
-        assert!(
-            stream == 0 && of_connection.contains(&kind),
-            "{kind} {stream}"
-        );
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn terminates_on_the_first_request_of_a_write_before_the_second_is_served() {
@@ -422,4 +313,108 @@ async fn ends_other_streams_when_a_trailer_terminates() {
     let flags = END_STREAM | raw_http2::END_HEADERS;
     octets.extend(frame(HEADERS, flags, 3, &block));
     says_nothing(&exchange(connected.stream, &octets).await);
+}
+
+/// The adapter that serves an application.
+#[derive(Clone, Copy, Debug)]
+enum Adapter {
+    Connection,
+    Server,
+}
+
+/// A service on loopback that counts its requests and answers with the length of their bodies.
+struct Site {
+    pki: Pki,
+    port: u16,
+    served: Arc<AtomicUsize>,
+    refusals: Arc<Mutex<Vec<server::TerminateKind>>>,
+}
+
+impl Site {
+    async fn start(adapter: Adapter, options: server::Options) -> Self {
+        let pki = Pki::new();
+        let refusals: Arc<Mutex<Vec<_>>> = Arc::default();
+        let noted = refusals.clone();
+        let acceptor = pki.acceptor(&TokenBindingAlpn::ALL);
+        let acceptor =
+            acceptor
+                .with_options(options)
+                .on_terminate(move |refusal: server::TerminateReason| {
+                    noted.lock().unwrap().push(refusal.kind())
+                });
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let served: Arc<AtomicUsize> = Arc::default();
+        let count = served.clone();
+        let app = Router::new().fallback(routing::any(async move |body: Body| {
+            count.fetch_add(1, Ordering::SeqCst);
+            body.collect().await.map_or_else(
+                |_| "error".to_owned(),
+                |body| body.to_bytes().len().to_string(),
+            )
+        }));
+        match adapter {
+            Adapter::Connection => tokio::spawn(by_hand(listener, acceptor, app)),
+            Adapter::Server => {
+                let server = server::Server::new(acceptor);
+                tokio::spawn(async move { server.serve(listener, app).await })
+            }
+        };
+        Self {
+            pki,
+            port,
+            served,
+            refusals,
+        }
+    }
+
+    /// A connection under the first of these identifiers, or a plain one of HTTP/2 or HTTP/1.1,
+    /// and the right header's value.
+    async fn connect(&self, alpn: &[TokenBindingAlpn]) -> (TlsStream<TcpStream>, Option<String>) {
+        let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
+        let state = Arc::new(state);
+        let connector = self.pki.connector(alpn, state.clone());
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let origin = format!("https://127.0.0.1:{}", self.port).parse().unwrap();
+        let connected = connector.connect(origin, stream).await.unwrap();
+        let header = connected.connection.header(&state, None).unwrap().value;
+        (connected.stream, header.map(|header| header.to_string()))
+    }
+
+    fn taken(&self) -> (usize, Vec<server::TerminateKind>) {
+        let served = self.served.swap(0, Ordering::SeqCst);
+        (served, std::mem::take(&mut self.refusals.lock().unwrap()))
+    }
+}
+
+async fn by_hand(listener: TcpListener, acceptor: server::Acceptor, app: Router) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let (acceptor, app) = (acceptor.clone(), app.clone());
+        tokio::spawn(async move {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let _ended = serve_connection(stream, app).await;
+        });
+    }
+}
+
+/// Writes octets in one record of TLS, and reads to the connection's end.
+async fn exchange(mut stream: TlsStream<TcpStream>, octets: &[u8]) -> Vec<u8> {
+    stream.write_all(octets).await.unwrap();
+    stream.flush().await.unwrap();
+    let mut answer = Vec::new();
+    // A terminated connection ends without close_notify.
+    let _ended = soon(stream.read_to_end(&mut answer)).await;
+    answer
+}
+
+/// Checks that the answer has only frames that manage the connection.
+fn says_nothing(answer: &[u8]) {
+    for (kind, stream) in frames(answer) {
+        let of_connection = [SETTINGS, PING, WINDOW_UPDATE, GOAWAY];
+        assert!(
+            stream == 0 && of_connection.contains(&kind),
+            "{kind} {stream}"
+        );
+    }
 }

@@ -26,49 +26,6 @@ const CLIENT: &str = "000403001741046b17d1f2e12c4247f8bce6e563a440f277037d812deb
 const NAME: &str = "__Host-session";
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn client() -> TokenBindingId {
-    let bytes = hex::decode(CLIENT).expect("hex");
-    TokenBindingId::from_bytes(&bytes, PointEncoding::X962).expect("an id")
-}
-
-fn tokens() -> BoundTokens {
-    let keys = TokenKeys::try_new(TokenKeyId(1), &[1; 32]).expect("a key");
-    BoundTokens::try_new(Arc::new(keys), "session").expect("a purpose")
-}
-
-fn cookie(name: &str, attributes: CookieAttributes<'_>) -> Result<BoundCookie, CookieError> {
-    BoundCookie::try_new(&tokens(), name, attributes)
-}
-
-fn session() -> BoundCookie {
-    cookie(NAME, CookieAttributes::default()).expect("a cookie")
-}
-
-fn now() -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(1_700_000_000)
-}
-
-fn issue(cookie: &BoundCookie, payload: &[u8]) -> String {
-    let client = client();
-    cookie
-        .issue(client.view(), payload, DAY, now())
-        .expect("issued")
-}
-
-/// `name=value` of a `Set-Cookie`, and the attributes.
-fn split(set_cookie: &str) -> (&str, &str) {
-    set_cookie.split_once("; ").expect("attributes")
-}
-
-fn open(cookie: &BoundCookie, headers: &[&[u8]]) -> Option<Result<Vec<u8>, &'static str>> {
-    let verdict = cookie.open(headers.iter().copied(), client().provided(), now());
-    verdict.map(|verdict| match verdict {
-        SealedTokenVerdict::HonorBound(token) => Ok(token.into_payload()),
-        SealedTokenVerdict::HonorBearer(_) => Err("a bearer token"),
-        SealedTokenVerdict::Discard(why) => Err(why.kind().name()),
-    })
-}
-
 #[test]
 fn honors_a_cookie_that_it_issued() {
     let session = session();
@@ -371,4 +328,47 @@ proptest! {
             prop_assert_eq!(outcome, Some(Err("mac-mismatch")));
         }
     }
+}
+
+fn client() -> TokenBindingId {
+    let bytes = hex::decode(CLIENT).expect("hex");
+    TokenBindingId::from_bytes(&bytes, PointEncoding::X962).expect("an id")
+}
+
+fn tokens() -> BoundTokens {
+    let keys = TokenKeys::try_new(TokenKeyId(1), &[1; 32]).expect("a key");
+    BoundTokens::try_new(Arc::new(keys), "session").expect("a purpose")
+}
+
+fn cookie(name: &str, attributes: CookieAttributes<'_>) -> Result<BoundCookie, CookieError> {
+    BoundCookie::try_new(&tokens(), name, attributes)
+}
+
+fn session() -> BoundCookie {
+    cookie(NAME, CookieAttributes::default()).expect("a cookie")
+}
+
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_700_000_000)
+}
+
+fn issue(cookie: &BoundCookie, payload: &[u8]) -> String {
+    let client = client();
+    cookie
+        .issue(client.view(), payload, DAY, now())
+        .expect("issued")
+}
+
+/// `name=value` of a `Set-Cookie`, and the attributes.
+fn split(set_cookie: &str) -> (&str, &str) {
+    set_cookie.split_once("; ").expect("attributes")
+}
+
+fn open(cookie: &BoundCookie, headers: &[&[u8]]) -> Option<Result<Vec<u8>, &'static str>> {
+    let verdict = cookie.open(headers.iter().copied(), client().provided(), now());
+    verdict.map(|verdict| match verdict {
+        SealedTokenVerdict::HonorBound(token) => Ok(token.into_payload()),
+        SealedTokenVerdict::HonorBearer(_) => Err("a bearer token"),
+        SealedTokenVerdict::Discard(why) => Err(why.kind().name()),
+    })
 }

@@ -33,127 +33,6 @@ use tokenbind_wire::{Session, TokenBindingAlpn};
 
 const ALL: [TokenBindingAlpn; 4] = TokenBindingAlpn::ALL;
 
-struct Peers {
-    certificate: CertificateDer<'static>,
-    configs: ServerConfigs,
-}
-
-impl Peers {
-    fn new(alpn: &[TokenBindingAlpn], preference: VersionPreference) -> Self {
-        let (certificate, key) = peers::certificate();
-        let configs = ServerConfigs::build(default_provider(), alpn, preference, |builder| {
-            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
-            builder
-                .with_no_client_auth()
-                .with_single_cert(vec![certificate.clone()], key)
-        });
-        Self {
-            certificate: certificate.clone(),
-            configs: configs.unwrap(),
-        }
-    }
-
-    /// A client that knows Token Binding.
-    fn client(&self, alpn: &[TokenBindingAlpn]) -> ClientConfig {
-        client_config(default_provider(), alpn, |builder| {
-            builder
-                .with_root_certificates(self.roots())
-                .with_no_client_auth()
-        })
-        .unwrap()
-    }
-
-    /// Any client.
-    fn other(
-        &self,
-        provider: CryptoProvider,
-        versions: &[&'static SupportedProtocolVersion],
-        alpn: &[&str],
-    ) -> ClientConfig {
-        let mut config = ClientConfig::builder_with_provider(provider.into())
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(self.roots())
-            .with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|&alpn| alpn.into()).collect();
-        config
-    }
-
-    fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.certificate.clone()).unwrap();
-        roots
-    }
-
-    /// The handshake; what was chosen, and what each side has, as `choice` says or as chosen.
-    fn handshake(&self, config: ClientConfig) -> (Choice, Sessions) {
-        let config = Arc::new(config);
-        let mut client = connection(&config);
-        let hello = flight(&mut client);
-        let (server, choice) = self.configs.choose(&hello);
-        let mut server = ServerConnection::new(server).unwrap();
-        let (mut ours, mut theirs) = (Capture::new(), Capture::new());
-        ours.scope(|| feed_server(&mut server, &hello));
-        while client.is_handshaking() || server.is_handshaking() {
-            let mut flight_of_server = Vec::new();
-            while server.wants_write() {
-                ours.scope(|| server.write_tls(&mut flight_of_server))
-                    .unwrap();
-            }
-            theirs.scope(|| {
-                client.read_tls(&mut flight_of_server.as_slice()).unwrap();
-                client.process_new_packets().unwrap();
-            });
-            let flight = flight(&mut client);
-            ours.scope(|| feed_server(&mut server, &flight));
-        }
-        let sessions = Sessions {
-            server: self.configs.session(choice, &server, &ours),
-            server_misled: self.configs.session(
-                match choice {
-                    Choice::TokenBinding => Choice::Plain(PlainReason::NotOffered),
-                    Choice::Plain(_) => Choice::TokenBinding,
-                },
-                &server,
-                &ours,
-            ),
-            client: client_session(&client, &config, &theirs),
-            protocol: server.alpn_protocol().map(<[u8]>::to_vec),
-        };
-        (choice, sessions)
-    }
-}
-
-struct Sessions {
-    server: Result<Option<Session>, SessionError>,
-    server_misled: Result<Option<Session>, SessionError>,
-    client: Result<Option<Session>, SessionError>,
-    protocol: Option<Vec<u8>>,
-}
-
-fn connection(config: &Arc<ClientConfig>) -> ClientConnection {
-    ClientConnection::new(config.clone(), "localhost".try_into().unwrap()).unwrap()
-}
-
-fn flight(client: &mut ClientConnection) -> Vec<u8> {
-    let mut flight = Vec::new();
-    while client.wants_write() {
-        client.write_tls(&mut flight).unwrap();
-    }
-    flight
-}
-
-fn feed_server(server: &mut ServerConnection, mut flight: &[u8]) {
-    while !flight.is_empty() {
-        server.read_tls(&mut flight).unwrap();
-        server.process_new_packets().unwrap();
-    }
-}
-
-fn hello(config: ClientConfig) -> Vec<u8> {
-    flight(&mut connection(&Arc::new(config)))
-}
-
 #[test]
 fn reads_the_offer_of_a_rustls_client_as_configured() {
     let peers = Peers::new(&ALL, VersionPreference::TokenBinding);
@@ -355,4 +234,125 @@ fn reads_the_longest_client_hello_and_no_longer_one() {
     let claims = [22, 3, 1, 0, 4, 1, 0xff, 0xff, 0xff];
     let endless = [&claims[..], &[22, 3, 1, 0x40, 0], &[0; 16384]].concat();
     assert_eq!(ClientOffer::from_records(&endless), Err(ClientOfferError));
+}
+
+struct Peers {
+    certificate: CertificateDer<'static>,
+    configs: ServerConfigs,
+}
+
+impl Peers {
+    fn new(alpn: &[TokenBindingAlpn], preference: VersionPreference) -> Self {
+        let (certificate, key) = peers::certificate();
+        let configs = ServerConfigs::build(default_provider(), alpn, preference, |builder| {
+            let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
+            builder
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.clone()], key)
+        });
+        Self {
+            certificate: certificate.clone(),
+            configs: configs.unwrap(),
+        }
+    }
+
+    /// A client that knows Token Binding.
+    fn client(&self, alpn: &[TokenBindingAlpn]) -> ClientConfig {
+        client_config(default_provider(), alpn, |builder| {
+            builder
+                .with_root_certificates(self.roots())
+                .with_no_client_auth()
+        })
+        .unwrap()
+    }
+
+    /// Any client.
+    fn other(
+        &self,
+        provider: CryptoProvider,
+        versions: &[&'static SupportedProtocolVersion],
+        alpn: &[&str],
+    ) -> ClientConfig {
+        let mut config = ClientConfig::builder_with_provider(provider.into())
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(self.roots())
+            .with_no_client_auth();
+        config.alpn_protocols = alpn.iter().map(|&alpn| alpn.into()).collect();
+        config
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.certificate.clone()).unwrap();
+        roots
+    }
+
+    /// The handshake; what was chosen, and what each side has, as `choice` says or as chosen.
+    fn handshake(&self, config: ClientConfig) -> (Choice, Sessions) {
+        let config = Arc::new(config);
+        let mut client = connection(&config);
+        let hello = flight(&mut client);
+        let (server, choice) = self.configs.choose(&hello);
+        let mut server = ServerConnection::new(server).unwrap();
+        let (mut ours, mut theirs) = (Capture::new(), Capture::new());
+        ours.scope(|| feed_server(&mut server, &hello));
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut flight_of_server = Vec::new();
+            while server.wants_write() {
+                ours.scope(|| server.write_tls(&mut flight_of_server))
+                    .unwrap();
+            }
+            theirs.scope(|| {
+                client.read_tls(&mut flight_of_server.as_slice()).unwrap();
+                client.process_new_packets().unwrap();
+            });
+            let flight = flight(&mut client);
+            ours.scope(|| feed_server(&mut server, &flight));
+        }
+        let sessions = Sessions {
+            server: self.configs.session(choice, &server, &ours),
+            server_misled: self.configs.session(
+                match choice {
+                    Choice::TokenBinding => Choice::Plain(PlainReason::NotOffered),
+                    Choice::Plain(_) => Choice::TokenBinding,
+                },
+                &server,
+                &ours,
+            ),
+            client: client_session(&client, &config, &theirs),
+            protocol: server.alpn_protocol().map(<[u8]>::to_vec),
+        };
+        (choice, sessions)
+    }
+}
+
+struct Sessions {
+    server: Result<Option<Session>, SessionError>,
+    server_misled: Result<Option<Session>, SessionError>,
+    client: Result<Option<Session>, SessionError>,
+    protocol: Option<Vec<u8>>,
+}
+
+fn connection(config: &Arc<ClientConfig>) -> ClientConnection {
+    ClientConnection::new(config.clone(), "localhost".try_into().unwrap()).unwrap()
+}
+
+fn flight(client: &mut ClientConnection) -> Vec<u8> {
+    let mut flight = Vec::new();
+    while client.wants_write() {
+        client.write_tls(&mut flight).unwrap();
+    }
+    flight
+}
+
+fn feed_server(server: &mut ServerConnection, mut flight: &[u8]) {
+    while !flight.is_empty() {
+        server.read_tls(&mut flight).unwrap();
+        server.process_new_packets().unwrap();
+    }
+}
+
+fn hello(config: ClientConfig) -> Vec<u8> {
+    flight(&mut connection(&Arc::new(config)))
 }

@@ -38,6 +38,39 @@ use tokenbind_wire::{
 use tower_layer::Layer;
 use tower_service::Service;
 
+#[tokio::test]
+async fn discards_a_stolen_cookie() {
+    let (mut site, victim, thief) = (Site::new(), client(), client());
+    let login = site.request(Some(&victim), "/login", None).await;
+    assert_eq!(login.status(), StatusCode::OK);
+    let set_cookie = login.headers()[SET_COOKIE].to_str().unwrap();
+    let (cookie, attributes) = set_cookie.split_once("; ").unwrap();
+    assert_eq!(
+        attributes,
+        "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=60"
+    );
+
+    for (client, cookie, seen) in [
+        (Some(&victim), Some(cookie), "user 17"),
+        (Some(&victim), None, "no cookie"),
+        (
+            Some(&thief),
+            Some(cookie),
+            "SealedToken.binding: mismatch at byte 5",
+        ),
+        (
+            None,
+            Some(cookie),
+            "SealedToken.binding: no-token-binding-established at byte 5",
+        ),
+        (Some(&victim), Some(cookie), "user 17"),
+    ] {
+        let response = site.request(client, "/", cookie).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.body(), seen);
+    }
+}
+
 /// `/login` sets the cookie; everything else says whose it is.
 #[derive(Clone)]
 struct Application {
@@ -134,37 +167,4 @@ impl Site {
 
 fn client() -> client::State {
     client::State::new(MemoryKeyStore::new(), client::Options::default())
-}
-
-#[tokio::test]
-async fn discards_a_stolen_cookie() {
-    let (mut site, victim, thief) = (Site::new(), client(), client());
-    let login = site.request(Some(&victim), "/login", None).await;
-    assert_eq!(login.status(), StatusCode::OK);
-    let set_cookie = login.headers()[SET_COOKIE].to_str().unwrap();
-    let (cookie, attributes) = set_cookie.split_once("; ").unwrap();
-    assert_eq!(
-        attributes,
-        "Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=60"
-    );
-
-    for (client, cookie, seen) in [
-        (Some(&victim), Some(cookie), "user 17"),
-        (Some(&victim), None, "no cookie"),
-        (
-            Some(&thief),
-            Some(cookie),
-            "SealedToken.binding: mismatch at byte 5",
-        ),
-        (
-            None,
-            Some(cookie),
-            "SealedToken.binding: no-token-binding-established at byte 5",
-        ),
-        (Some(&victim), Some(cookie), "user 17"),
-    ] {
-        let response = site.request(client, "/", cookie).await;
-        assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.body(), seen);
-    }
 }

@@ -8,16 +8,15 @@
 ))]
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
-#[path = "support/programs.rs"]
-mod programs;
-
 use std::process::Command;
 
-use programs::{Running, example};
+use test_support::programs::{Running, example};
 
 /// Runs an example to its end, and returns the output.
 fn printed(name: &str) -> String {
-    let output = Command::new(example(name)).output().unwrap();
+    let output = Command::new(example("tokenbind-http", name))
+        .output()
+        .unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}{errors}");
@@ -76,7 +75,7 @@ fn distinguishes_clients_in_axum_and_issues_a_token_for_a_script() {
 #[test]
 fn keeps_services_up_on_request() {
     for name in ["protected_service", "axum_service"] {
-        let mut command = Command::new(example(name));
+        let mut command = Command::new(example("tokenbind-http", name));
         let mut running = Running::start(command.args(["--serve", "127.0.0.1:0"]));
         running.line_after("Stays up");
         let url = running.line_after("  curl -k ");
@@ -90,7 +89,7 @@ fn keeps_services_up_on_request() {
 #[test]
 fn refuses_an_address_that_cannot_be_served() {
     for name in ["protected_service", "axum_service"] {
-        let mut command = Command::new(example(name));
+        let mut command = Command::new(example("tokenbind-http", name));
         // An address of no machine (RFC 5737).
         let output = command.args(["--serve", "192.0.2.1:1"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");

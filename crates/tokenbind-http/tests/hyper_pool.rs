@@ -10,15 +10,12 @@
     reason = "tests"
 )]
 
-#[path = "support/loopback.rs"]
-mod loopback;
-
 use std::{convert::Infallible, error::Error, sync::mpsc, thread, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
-use loopback::{Pki, Server, get, ok, soon, text};
+use test_support::loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
     ProvidedTokenBinding, ReferredTokenBinding,
     client::{Disclosed, HttpClient, RequestError, RequestOptions},

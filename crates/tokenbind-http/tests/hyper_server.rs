@@ -10,9 +10,6 @@
     reason = "tests"
 )]
 
-#[path = "support/loopback.rs"]
-mod loopback;
-
 use std::{
     convert::Infallible,
     error::Error,
@@ -30,7 +27,7 @@ use http::{HeaderValue, Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use loopback::{Pki, Server, get, ok, soon, text};
+use test_support::loopback::{Pki, Server, get, ok, soon, text};
 use tokenbind_http::{
     ProvidedTokenBinding, ReferredTokenBinding, TokenBindings,
     client::{self, HttpClient, RequestError, RequestOptions},
@@ -51,49 +48,6 @@ const H2: &[TokenBindingAlpn] = &[TokenBindingAlpn::H2P256];
 const HTTP11: &[TokenBindingAlpn] = &[TokenBindingAlpn::Http11P256];
 
 type Refusals = Arc<Mutex<Vec<server::TerminateReason>>>;
-
-/// Remembers why connections are terminated.
-fn noting(acceptor: server::Acceptor) -> (server::Acceptor, Refusals) {
-    let refusals = Refusals::default();
-    let noted = refusals.clone();
-    let acceptor = acceptor.on_terminate(move |refusal| noted.lock().unwrap().push(refusal));
-    (acceptor, refusals)
-}
-
-fn kinds(refusals: &Refusals) -> Vec<server::TerminateKind> {
-    let refusals = refusals.lock().unwrap();
-    refusals.iter().map(|refusal| refusal.kind()).collect()
-}
-
-/// A client's connection and the header of its requests.
-async fn connect(
-    pki: &Pki,
-    alpn: &[TokenBindingAlpn],
-    url: &str,
-) -> (client::Stream<TcpStream>, HeaderValue) {
-    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
-    let state = Arc::new(state);
-    let connector = pki.connector(alpn, state.clone());
-    let uri: http::Uri = url.parse().unwrap();
-    let port = uri.port_u16().unwrap();
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    let connected = connector.connect(url.parse().unwrap(), stream).await;
-    let connected = connected.unwrap();
-    let header = connected.connection.header(&state, None).unwrap().value;
-    (connected, header.unwrap().parse().unwrap())
-}
-
-/// Returns the kind of the innermost I/O error among the sources of an error.
-fn io_kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
-    let sources = iter::successors(Some(error), |&error| error.source());
-    let found = sources.filter_map(|error| error.downcast_ref::<io::Error>());
-    found.last().map(io::Error::kind)
-}
-
-async fn fetch(client: &HttpClient, url: &str) -> String {
-    let response = client.request(get(url), RequestOptions::default());
-    text(soon(response).await.unwrap()).await
-}
 
 #[tokio::test]
 async fn hands_the_application_the_bindings_alone_and_together() {
@@ -236,6 +190,27 @@ async fn ends_all_streams_of_a_connection_after_a_bad_one() {
         kinds(&refusals),
         [server::TerminateKind::MissingInLaterRequest]
     );
+}
+
+/// A thief read a header of the victim, and sends it over a connection of its own.
+#[tokio::test]
+async fn answers_nothing_to_a_header_of_another_connection() {
+    let pki = Pki::new();
+    let (acceptor, refusals) = noting(pki.acceptor(HTTP11));
+    let server = Server::start(acceptor, |_| ok()).await;
+    let (_victim, stolen) = connect(&pki, HTTP11, &server.base).await;
+    let (mut thief, _own) = connect(&pki, HTTP11, &server.base).await;
+    let stolen = stolen.to_str().unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: localhost\r\nToken-Binding: {stolen}\r\n\r\n");
+    thief.stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let end = soon(thief.stream.read_to_end(&mut answer)).await;
+    // There is no close alert either.
+    assert_eq!(end.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(answer, b"");
+    let signature = server::TerminateKind::Message(TerminateKind::SignatureInvalid);
+    assert_eq!(kinds(&refusals), [signature]);
+    assert!(server.seen().is_empty());
 }
 
 /// hyper serves each stream in a task of its own, and nothing says which task is first.
@@ -435,4 +410,47 @@ async fn ends_a_handshake_that_takes_too_long() {
     // Its end, or a reset: the server did not read all.
     let mut octet = [0];
     assert!(!matches!(soon(stream.read(&mut octet)).await, Ok(1)));
+}
+
+/// Remembers why connections are terminated.
+fn noting(acceptor: server::Acceptor) -> (server::Acceptor, Refusals) {
+    let refusals = Refusals::default();
+    let noted = refusals.clone();
+    let acceptor = acceptor.on_terminate(move |refusal| noted.lock().unwrap().push(refusal));
+    (acceptor, refusals)
+}
+
+fn kinds(refusals: &Refusals) -> Vec<server::TerminateKind> {
+    let refusals = refusals.lock().unwrap();
+    refusals.iter().map(|refusal| refusal.kind()).collect()
+}
+
+/// A client's connection and the header of its requests.
+async fn connect(
+    pki: &Pki,
+    alpn: &[TokenBindingAlpn],
+    url: &str,
+) -> (client::Stream<TcpStream>, HeaderValue) {
+    let state = client::State::new(MemoryKeyStore::new(), client::Options::default());
+    let state = Arc::new(state);
+    let connector = pki.connector(alpn, state.clone());
+    let uri: http::Uri = url.parse().unwrap();
+    let port = uri.port_u16().unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let connected = connector.connect(url.parse().unwrap(), stream).await;
+    let connected = connected.unwrap();
+    let header = connected.connection.header(&state, None).unwrap().value;
+    (connected, header.unwrap().parse().unwrap())
+}
+
+/// Returns the kind of the innermost I/O error among the sources of an error.
+fn io_kind(error: &(dyn Error + 'static)) -> Option<ErrorKind> {
+    let sources = iter::successors(Some(error), |&error| error.source());
+    let found = sources.filter_map(|error| error.downcast_ref::<io::Error>());
+    found.last().map(io::Error::kind)
+}
+
+async fn fetch(client: &HttpClient, url: &str) -> String {
+    let response = client.request(get(url), RequestOptions::default());
+    text(soon(response).await.unwrap()).await
 }

@@ -30,86 +30,8 @@ use tokenbind_wire::{
 };
 use tower::{Layer, ServiceExt, service_fn};
 
-/// A connection with Token Binding, identified by its `tls_unique`.
-fn session(tls_unique: &[u8; 12]) -> Session {
-    let facts = TlsFacts {
-        version: ProtocolVersion::TLS1_2,
-        extended_master_secret: true,
-    };
-    Session {
-        negotiated: Negotiated::try_new(TokenBindingAlpn::Http11P256, facts).unwrap(),
-        tls_unique: TlsUnique::from_engine(tls_unique, facts).unwrap(),
-    }
-}
-
-fn connection(session: Option<Session>) -> server::Connection {
-    server::Connection::new(session, Arc::new(RustCrypto), server::Options::default())
-}
-
-fn origin(text: &str) -> Origin {
-    text.parse().unwrap()
-}
-
-fn client() -> client::State {
-    client::State::new(MemoryKeyStore::new(), client::Options::default())
-}
-
-/// A header for the connection with this `tls_unique`, with a referred binding if asked for.
-fn header(client: &client::State, tls_unique: &[u8; 12], referred: bool) -> HeaderValue {
-    let consumer = origin("https://consumer.example");
-    let permission = referred.then(|| {
-        let _visited = client.connection(consumer.clone(), Some(session(b"consumer....")));
-        client.script_permission(true, &consumer).unwrap()
-    });
-    let binding = client.connection(origin("https://here.example"), Some(session(tls_unique)));
-    let header = binding.header(client, permission).unwrap();
-    HeaderValue::from_str(&header.value.unwrap()).unwrap()
-}
-
-fn request(headers: &[HeaderValue]) -> Request<()> {
-    let mut request = Request::new(());
-    for header in headers {
-        request
-            .headers_mut()
-            .append("token-binding", header.clone());
-    }
-    request
-}
-
 /// The extensions of a request that the service received.
 type Seen = (Option<ProvidedTokenBinding>, Option<ReferredTokenBinding>);
-
-/// Runs a request through the layer; the response, and what the service saw if it was called.
-async fn run(layer: server::Layer, request: Request<()>) -> (Response<String>, Option<Seen>) {
-    let seen: Arc<Mutex<Option<Seen>>> = Arc::default();
-    let record = seen.clone();
-    let service = layer.layer(service_fn(move |request: Request<RequestBody<()>>| {
-        let extensions = request.extensions();
-        let saw = (extensions.get().cloned(), extensions.get().cloned());
-        *record.lock().unwrap() = Some(saw);
-        async { Ok::<_, Infallible>(Response::new("served".to_owned())) }
-    }));
-    let response = service.oneshot(request).await.unwrap();
-    let saw = seen.lock().unwrap().take();
-    (response, saw)
-}
-
-fn refused_with(status: StatusCode, (response, seen): &(Response<String>, Option<Seen>)) {
-    assert_eq!(response.status(), status);
-    let close = HeaderValue::from_static("close");
-    assert_eq!(response.headers().get("connection"), Some(&close));
-    assert_eq!((response.body().as_str(), seen), ("", &None));
-}
-
-/// The extensions of another request, as an earlier layer may leave them.
-async fn of_somebody_else() -> (ProvidedTokenBinding, ReferredTokenBinding) {
-    let connection = connection(Some(session(b"somebody els")));
-    let header = header(&client(), b"somebody els", true);
-    let layer = server::Layer::for_connection(connection);
-    let (_, seen) = run(layer, request(&[header])).await;
-    let (provided, referred) = seen.unwrap();
-    (provided.unwrap(), referred.unwrap())
-}
 
 #[tokio::test]
 async fn refuses_all_requests_without_a_connection_with_500() {
@@ -251,4 +173,82 @@ async fn agrees_in_two_layers_on_one_connection() {
     )));
     let response = service.oneshot(request(&[header])).await.unwrap();
     assert_eq!(response.body(), "true");
+}
+
+/// A connection with Token Binding, identified by its `tls_unique`.
+fn session(tls_unique: &[u8; 12]) -> Session {
+    let facts = TlsFacts {
+        version: ProtocolVersion::TLS1_2,
+        extended_master_secret: true,
+    };
+    Session {
+        negotiated: Negotiated::try_new(TokenBindingAlpn::Http11P256, facts).unwrap(),
+        tls_unique: TlsUnique::from_engine(tls_unique, facts).unwrap(),
+    }
+}
+
+fn connection(session: Option<Session>) -> server::Connection {
+    server::Connection::new(session, Arc::new(RustCrypto), server::Options::default())
+}
+
+fn origin(text: &str) -> Origin {
+    text.parse().unwrap()
+}
+
+fn client() -> client::State {
+    client::State::new(MemoryKeyStore::new(), client::Options::default())
+}
+
+/// A header for the connection with this `tls_unique`, with a referred binding if asked for.
+fn header(client: &client::State, tls_unique: &[u8; 12], referred: bool) -> HeaderValue {
+    let consumer = origin("https://consumer.example");
+    let permission = referred.then(|| {
+        let _visited = client.connection(consumer.clone(), Some(session(b"consumer....")));
+        client.script_permission(true, &consumer).unwrap()
+    });
+    let binding = client.connection(origin("https://here.example"), Some(session(tls_unique)));
+    let header = binding.header(client, permission).unwrap();
+    HeaderValue::from_str(&header.value.unwrap()).unwrap()
+}
+
+fn request(headers: &[HeaderValue]) -> Request<()> {
+    let mut request = Request::new(());
+    for header in headers {
+        request
+            .headers_mut()
+            .append("token-binding", header.clone());
+    }
+    request
+}
+
+/// Runs a request through the layer; the response, and what the service saw if it was called.
+async fn run(layer: server::Layer, request: Request<()>) -> (Response<String>, Option<Seen>) {
+    let seen: Arc<Mutex<Option<Seen>>> = Arc::default();
+    let record = seen.clone();
+    let service = layer.layer(service_fn(move |request: Request<RequestBody<()>>| {
+        let extensions = request.extensions();
+        let saw = (extensions.get().cloned(), extensions.get().cloned());
+        *record.lock().unwrap() = Some(saw);
+        async { Ok::<_, Infallible>(Response::new("served".to_owned())) }
+    }));
+    let response = service.oneshot(request).await.unwrap();
+    let saw = seen.lock().unwrap().take();
+    (response, saw)
+}
+
+fn refused_with(status: StatusCode, (response, seen): &(Response<String>, Option<Seen>)) {
+    assert_eq!(response.status(), status);
+    let close = HeaderValue::from_static("close");
+    assert_eq!(response.headers().get("connection"), Some(&close));
+    assert_eq!((response.body().as_str(), seen), ("", &None));
+}
+
+/// The extensions of another request, as an earlier layer may leave them.
+async fn of_somebody_else() -> (ProvidedTokenBinding, ReferredTokenBinding) {
+    let connection = connection(Some(session(b"somebody els")));
+    let header = header(&client(), b"somebody els", true);
+    let layer = server::Layer::for_connection(connection);
+    let (_, seen) = run(layer, request(&[header])).await;
+    let (provided, referred) = seen.unwrap();
+    (provided.unwrap(), referred.unwrap())
 }

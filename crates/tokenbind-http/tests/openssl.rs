@@ -28,123 +28,6 @@ use tokenbind_http::tls_unique::{Capture, CaptureFuture};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// Connects twice to a port, the second time with the session of the first, and prints what
-/// OpenSSL has for tls-unique and whether the session was reused.
-const CLIENT: &str = r#"
-import socket, ssl, sys
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-context.maximum_version = ssl.TLSVersion.TLSv1_2
-if sys.argv[2] == "session-id":
-    context.options |= ssl.OP_NO_TICKET
-session = None
-for _ in range(2):
-    raw = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-    with context.wrap_socket(raw, session=session) as tls:
-        tls.sendall(b"x")
-        print(tls.get_channel_binding("tls-unique").hex(), tls.session_reused, flush=True)
-        assert tls.recv(1) == b"y"
-        session = tls.session
-"#;
-
-/// Accepts two connections and prints the same.
-const SERVER: &str = r#"
-import socket, ssl, sys
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[1])
-context.maximum_version = ssl.TLSVersion.TLSv1_2
-if sys.argv[2] == "session-id":
-    context.options |= ssl.OP_NO_TICKET
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-for _ in range(2):
-    raw, _ = listener.accept()
-    with context.wrap_socket(raw, server_side=True) as tls:
-        assert tls.recv(1) == b"x"
-        print(tls.get_channel_binding("tls-unique").hex(), tls.session_reused, flush=True)
-        tls.sendall(b"y")
-        tls.unwrap()  # OpenSSL forgets sessions that are not shut down.
-"#;
-
-const RESUMPTIONS: [&str; 2] = ["session-id", "ticket"];
-
-fn python(script: &str, arguments: &[&str]) -> Child {
-    Command::new(std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into()))
-        .args(["-c", script])
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 is needed to compare with OpenSSL")
-}
-
-fn our_server(resumption: &str) -> Arc<ServerConfig> {
-    let (certificate, key) = certificate();
-    let mut config = server_config(provider(), Versions::Tls12, &certificate, &key);
-    if resumption == "ticket" {
-        config.ticketer = rustls::crypto::ring::Ticketer::new().unwrap();
-    }
-    config.into()
-}
-
-/// An OpenSSL server, the port it listens on, and our client's configuration for it.
-struct TheirServer {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    port: u16,
-    client: Arc<ClientConfig>,
-}
-
-fn their_server(test: &str, resumption: &str) -> TheirServer {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    let armour = |label: &str, der: &[u8]| {
-        let der = STANDARD.encode(der);
-        format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n")
-    };
-    let (certificate, key) = certificate();
-    let pem = std::env::temp_dir().join(format!("{}-{test}-{resumption}.pem", std::process::id()));
-    let armoured = armour("PRIVATE KEY", &key) + &armour("CERTIFICATE", &certificate);
-    std::fs::write(&pem, armoured).unwrap();
-    let mut child = python(SERVER, &[pem.to_str().unwrap(), resumption]);
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    // The certificate was read before the port is printed.
-    let port = lines.next().unwrap().unwrap().parse().unwrap();
-    std::fs::remove_file(&pem).unwrap();
-    TheirServer {
-        child,
-        lines,
-        port,
-        client: client_config(provider(), Versions::Tls12, &certificate).into(),
-    }
-}
-
-impl TheirServer {
-    fn lines(mut self) -> Vec<String> {
-        let lines = self.lines.map(Result::unwrap).collect();
-        self.child.wait().unwrap();
-        lines
-    }
-}
-
-fn line(kind: Option<HandshakeKind>, unique: &[u8]) -> String {
-    let reused = match kind.unwrap() {
-        HandshakeKind::Resumed => "True",
-        _ => "False",
-    };
-    format!("{} {reused}", hex::encode(unique))
-}
-
-/// Checks that the second connection resumed the session of the first, and that both sides agree on both.
-fn assert_same(ours: &[String], theirs: &[String], resumption: &str) {
-    assert_eq!(ours, theirs, "{resumption}");
-    let [full, resumed] = ours else {
-        panic!("{ours:?}");
-    };
-    assert!(
-        full.ends_with("False") && resumed.ends_with("True"),
-        "{ours:?}"
-    );
-}
-
 #[test]
 fn agrees_as_a_server_with_an_openssl_client_full_and_resumed() {
     for resumption in RESUMPTIONS {
@@ -254,3 +137,120 @@ async fn agrees_as_an_asynchronous_client_with_an_openssl_server_full_and_resume
         assert_same(&ours, &server.lines(), resumption);
     }
 }
+
+fn python(script: &str, arguments: &[&str]) -> Child {
+    Command::new(std::env::var_os("PYTHON").unwrap_or_else(|| "python3".into()))
+        .args(["-c", script])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 is needed to compare with OpenSSL")
+}
+
+fn our_server(resumption: &str) -> Arc<ServerConfig> {
+    let (certificate, key) = certificate();
+    let mut config = server_config(provider(), Versions::Tls12, &certificate, &key);
+    if resumption == "ticket" {
+        config.ticketer = rustls::crypto::ring::Ticketer::new().unwrap();
+    }
+    config.into()
+}
+
+/// An OpenSSL server, the port it listens on, and our client's configuration for it.
+struct TheirServer {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    port: u16,
+    client: Arc<ClientConfig>,
+}
+
+fn their_server(test: &str, resumption: &str) -> TheirServer {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let armour = |label: &str, der: &[u8]| {
+        let der = STANDARD.encode(der);
+        format!("-----BEGIN {label}-----\n{der}\n-----END {label}-----\n")
+    };
+    let (certificate, key) = certificate();
+    let pem = std::env::temp_dir().join(format!("{}-{test}-{resumption}.pem", std::process::id()));
+    let armoured = armour("PRIVATE KEY", &key) + &armour("CERTIFICATE", &certificate);
+    std::fs::write(&pem, armoured).unwrap();
+    let mut child = python(SERVER, &[pem.to_str().unwrap(), resumption]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // The certificate was read before the port is printed.
+    let port = lines.next().unwrap().unwrap().parse().unwrap();
+    std::fs::remove_file(&pem).unwrap();
+    TheirServer {
+        child,
+        lines,
+        port,
+        client: client_config(provider(), Versions::Tls12, &certificate).into(),
+    }
+}
+
+impl TheirServer {
+    fn lines(mut self) -> Vec<String> {
+        let lines = self.lines.map(Result::unwrap).collect();
+        self.child.wait().unwrap();
+        lines
+    }
+}
+
+fn line(kind: Option<HandshakeKind>, unique: &[u8]) -> String {
+    let reused = match kind.unwrap() {
+        HandshakeKind::Resumed => "True",
+        _ => "False",
+    };
+    format!("{} {reused}", hex::encode(unique))
+}
+
+/// Checks that the second connection resumed the session of the first, and that both sides agree on both.
+fn assert_same(ours: &[String], theirs: &[String], resumption: &str) {
+    assert_eq!(ours, theirs, "{resumption}");
+    let [full, resumed] = ours else {
+        panic!("{ours:?}");
+    };
+    assert!(
+        full.ends_with("False") && resumed.ends_with("True"),
+        "{ours:?}"
+    );
+}
+
+/// Connects twice to a port, the second time with the session of the first, and prints what
+/// OpenSSL has for tls-unique and whether the session was reused.
+const CLIENT: &str = r#"
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+context.maximum_version = ssl.TLSVersion.TLSv1_2
+if sys.argv[2] == "session-id":
+    context.options |= ssl.OP_NO_TICKET
+session = None
+for _ in range(2):
+    raw = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    with context.wrap_socket(raw, session=session) as tls:
+        tls.sendall(b"x")
+        print(tls.get_channel_binding("tls-unique").hex(), tls.session_reused, flush=True)
+        assert tls.recv(1) == b"y"
+        session = tls.session
+"#;
+
+/// Accepts two connections and prints the same.
+const SERVER: &str = r#"
+import socket, ssl, sys
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+context.maximum_version = ssl.TLSVersion.TLSv1_2
+if sys.argv[2] == "session-id":
+    context.options |= ssl.OP_NO_TICKET
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+for _ in range(2):
+    raw, _ = listener.accept()
+    with context.wrap_socket(raw, server_side=True) as tls:
+        assert tls.recv(1) == b"x"
+        print(tls.get_channel_binding("tls-unique").hex(), tls.session_reused, flush=True)
+        tls.sendall(b"y")
+        tls.unwrap()  # OpenSSL forgets sessions that are not shut down.
+"#;
+
+const RESUMPTIONS: [&str; 2] = ["session-id", "ticket"];

@@ -118,7 +118,7 @@ impl Raw {
         let (version, suite) = self.facts()?;
         Ok(TlsFacts {
             version,
-            strength_bits: deep_latch::cipher::strength_bits(suite),
+            strength_bits: deep_latch::TlsCipher::from_number(suite).strength_bits(),
             chain,
             identity,
             dane: DaneVerdict::NotChecked,

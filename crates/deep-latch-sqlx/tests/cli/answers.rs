@@ -8,6 +8,43 @@ use test_support::postgres::PostgresServer;
 
 use super::{day, deep_latch, expect, expect_failure, fill, filled};
 
+#[tokio::test]
+async fn answers_from_a_database_of_sqlite() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("reports.db");
+    let database = filled(&path).await;
+    asserts_answers(&database);
+    // Also if it is nobody's to write; nothing is made beside it.
+    let before = fs::read(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    asserts_answers(&database);
+    asserts_answers(&format!("sqlite://{}", path.display()));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn answers_a_role_of_postgresql_that_may_only_select() {
+    let server = PostgresServer::shared();
+    let owner = server.database("command").await;
+    let sink = PostgresReportSink::connect(owner.clone(), ReportSinkOptions::default()).await;
+    let sink = sink.unwrap();
+    fill(&sink).await;
+    let mut connection = PgConnection::connect_with(&owner).await.unwrap();
+    let grants = "CREATE ROLE may_ask LOGIN; \
+        GRANT SELECT ON deep_clients, deep_client_tags, deep_report_migrations TO may_ask";
+    connection.execute(sqlx::raw_sql(grants)).await.unwrap();
+    connection.close().await.unwrap();
+    let url = server.url("command");
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let server = rest.split_once('@').map_or(rest, |(_, server)| server);
+    let asked = format!("{scheme}://may_ask@{server}");
+    asserts_answers(&asked);
+    let ran = deep_latch(&asked, &["forget", "alice"]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+    asserts_answers(&asked);
+    sink.close().await;
+}
+
 /// Checks the tables of the reports that `fill` makes.
 fn asserts_answers(database: &str) {
     let (one, two, four, five) = (day(1), day(2), day(4), day(5));
@@ -140,41 +177,4 @@ Reports of the last 90 days.
         2,
         "deep-latch: the tag: security-tag: unexpected text after the end at byte 3\n",
     );
-}
-
-#[tokio::test]
-async fn answers_from_a_database_of_sqlite() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("reports.db");
-    let database = filled(&path).await;
-    asserts_answers(&database);
-    // Also if it is nobody's to write; nothing is made beside it.
-    let before = fs::read(&path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
-    asserts_answers(&database);
-    asserts_answers(&format!("sqlite://{}", path.display()));
-    assert_eq!(fs::read(&path).unwrap(), before);
-}
-
-#[tokio::test]
-async fn answers_a_role_of_postgresql_that_may_only_select() {
-    let server = PostgresServer::shared();
-    let owner = server.database("command").await;
-    let sink = PostgresReportSink::connect(owner.clone(), ReportSinkOptions::default()).await;
-    let sink = sink.unwrap();
-    fill(&sink).await;
-    let mut connection = PgConnection::connect_with(&owner).await.unwrap();
-    let grants = "CREATE ROLE may_ask LOGIN; \
-        GRANT SELECT ON deep_clients, deep_client_tags, deep_report_migrations TO may_ask";
-    connection.execute(sqlx::raw_sql(grants)).await.unwrap();
-    connection.close().await.unwrap();
-    let url = server.url("command");
-    let (scheme, rest) = url.split_once("://").unwrap();
-    let server = rest.split_once('@').map_or(rest, |(_, server)| server);
-    let asked = format!("{scheme}://may_ask@{server}");
-    asserts_answers(&asked);
-    let ran = deep_latch(&asked, &["forget", "alice"]);
-    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
-    asserts_answers(&asked);
-    sink.close().await;
 }

@@ -2,6 +2,52 @@
 
 use super::*;
 
+const TAGS: [&str; 4] = ["tls-cert", "tls-dane-tlsa", "tls10", "tls12"];
+
+/// The record of a host: tags and a status.
+type Kept = (BTreeSet<&'static str>, Option<String>);
+
+#[test]
+fn answers_as_the_model_in_all_stores() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config = ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let questions = prop::collection::vec(question(), 1..60);
+    let database = runtime.block_on(sqlite(&directory.path().join("latches.db")));
+    let result = TestRunner::new(config).run(&questions, |questions| {
+        let directory = tempfile::tempdir_in(&directory).unwrap();
+        let path = directory.path().join("latches");
+        let mut file = FileLatchStore::open_or_create(&path).unwrap();
+        let memory = MemoryLatchStore::new();
+        runtime.block_on(async {
+            for number in 0..3_u8 {
+                let account = account(&number.to_string());
+                database.delete_account(&account).await.unwrap();
+            }
+            let mut all = BTreeMap::new();
+            for (number, question) in questions.iter().enumerate() {
+                let expected = model(&mut all, question);
+                let stores: [(&str, &dyn LatchStore); 3] =
+                    [("memory", &memory), ("file", &file), ("SQLite", &database)];
+                for (name, store) in stores {
+                    let answer = ask(store, question).await;
+                    prop_assert_eq!(&answer, &expected, "{} {:?}", name, question);
+                }
+                // Now and then the file is read back.
+                if number % 8 == 7 {
+                    file = FileLatchStore::open(&path).unwrap();
+                }
+            }
+            Ok(())
+        })
+    });
+    result.unwrap();
+}
+
 /// A question to a store.
 #[derive(Clone, Debug)]
 enum Question {
@@ -27,17 +73,12 @@ fn question() -> impl Strategy<Value = Question> {
     ]
 }
 
-const TAGS: [&str; 4] = ["tls-cert", "tls-dane-tlsa", "tls10", "tls12"];
-
 fn chosen(mask: u8) -> Vec<&'static str> {
     (0..4)
         .filter(|bit| mask >> bit & 1 == 1)
         .map(|bit| TAGS[bit])
         .collect()
 }
-
-/// The record of a host: tags and a status.
-type Kept = (BTreeSet<&'static str>, Option<String>);
 
 fn seen(record: &LatchRecord) -> (String, Kept) {
     let tags = record.latched().map(|tag| {
@@ -146,45 +187,4 @@ fn model(all: &mut BTreeMap<(u8, u8), Kept>, question: &Question) -> String {
             format!("{}", before - all.len())
         }
     }
-}
-
-#[test]
-fn answers_as_the_model_in_all_stores() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let config = ProptestConfig {
-        cases: 64,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    let questions = prop::collection::vec(question(), 1..60);
-    let database = runtime.block_on(sqlite(&directory.path().join("latches.db")));
-    let result = TestRunner::new(config).run(&questions, |questions| {
-        let directory = tempfile::tempdir_in(&directory).unwrap();
-        let path = directory.path().join("latches");
-        let mut file = FileLatchStore::open_or_create(&path).unwrap();
-        let memory = MemoryLatchStore::new();
-        runtime.block_on(async {
-            for number in 0..3_u8 {
-                let account = account(&number.to_string());
-                database.delete_account(&account).await.unwrap();
-            }
-            let mut all = BTreeMap::new();
-            for (number, question) in questions.iter().enumerate() {
-                let expected = model(&mut all, question);
-                let stores: [(&str, &dyn LatchStore); 3] =
-                    [("memory", &memory), ("file", &file), ("SQLite", &database)];
-                for (name, store) in stores {
-                    let answer = ask(store, question).await;
-                    prop_assert_eq!(&answer, &expected, "{} {:?}", name, question);
-                }
-                // Now and then the file is read back.
-                if number % 8 == 7 {
-                    file = FileLatchStore::open(&path).unwrap();
-                }
-            }
-            Ok(())
-        })
-    });
-    result.unwrap();
 }

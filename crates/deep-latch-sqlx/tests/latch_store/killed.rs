@@ -1,108 +1,23 @@
 //! Writers that are killed.
 
+use test_support::killed_writer::{self, Writer};
+
 use super::*;
-
-/// The variable that makes this process a writer, with its store and name: `file:PATH` or `sqlite:PATH`, a space, and its
-/// name.
-const WRITE_TO: &str = "DEEP_LATCH_WRITE_TO";
-
-// Killed with -9.
-
-/// A process that latches tags until it is killed, and prints each when it has been stored.
-struct Writer {
-    process: Child,
-    output: BufReader<ChildStdout>,
-    stored: Vec<(String, String)>,
-}
-
-impl Writer {
-    /// This test binary, which runs the test [`prints_each_stored_latch`].
-    fn start(store: &str, name: &str) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "killed::prints_each_stored_latch", "--nocapture"])
-            .env(WRITE_TO, format!("{store} {name}"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let stored = Vec::new();
-        Self {
-            process,
-            output,
-            stored,
-        }
-    }
-
-    /// Waits for a latch more. False: the writer has ended.
-    fn stored(&mut self) -> bool {
-        loop {
-            let mut line = String::new();
-            self.output.read_line(&mut line).unwrap();
-            // The last line may be cut off.
-            let Some(whole) = line.strip_suffix('\n') else {
-                return false;
-            };
-            if let Some(latch) = whole.strip_prefix("stored ") {
-                let (host, tag) = latch.split_once(' ').unwrap();
-                self.stored.push((host.to_owned(), tag.to_owned()));
-                return true;
-            }
-        }
-    }
-
-    /// `kill -9`. All latches it has printed until then.
-    fn kill(mut self) -> Vec<(String, String)> {
-        self.process.kill().unwrap();
-        while self.stored() {}
-        self.process.wait().unwrap();
-        self.stored
-    }
-}
-
-/// Runs a writer: it latches tags of its own, on one host that all writers share and on hosts of its own.
-async fn write(to: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let (store, name) = to.split_once(' ').ok_or("no name")?;
-    let store: Box<dyn LatchStore> = match store.split_once(':') {
-        Some(("sqlite", path)) => {
-            let store = SqliteLatchStore::open_or_create(path, SqliteOptions::default());
-            Box::new(store.await?)
-        }
-        Some(("file", path)) => Box::new(FileLatchStore::open_or_create(path)?),
-        _ => return Err("no store".into()),
-    };
-    for number in 0.. {
-        let host = match number % 3 {
-            0 => "shared.example".to_owned(),
-            _ => format!("{name}-{number}.example"),
-        };
-        // Of the shared host's tags there may be 64.
-        let tag = match number {
-            0 => name.to_owned(),
-            _ => format!("t{}", number % 8),
-        };
-        let own = SecurityTag::parse(&tag)?.into_owned();
-        let record = LatchRecord::preset(Host::try_new(&host)?, [own]);
-        store.merge(&account("alice"), &record).await?;
-        let line = format!("\nstored {host} {tag}\n");
-        std::io::stdout().lock().write_all(line.as_bytes())?;
-    }
-    Ok(())
-}
 
 #[tokio::test]
 async fn prints_each_stored_latch() {
-    if let Ok(to) = env::var(WRITE_TO) {
+    if let Some(to) = killed_writer::argument() {
         let ended = write(&to).await;
         eprintln!("the writer ended: {:?}", ended.unwrap_err());
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let path = file_in(&directory);
-    let mut writer = Writer::start(&format!("file:{}", path.display()), "a");
+    let mut writer = start(&format!("file:{}", path.display()), "a");
     for _ in 0..5 {
-        assert!(writer.stored());
+        assert!(writer.confirmed());
     }
-    let stored = writer.kill();
+    let stored = latches(&writer.kill());
     assert!(stored.len() >= 5);
     let store = FileLatchStore::open(&path).unwrap();
     assert_all_there(&store, &stored).await;
@@ -133,25 +48,15 @@ async fn records(store: &dyn LatchStore) -> usize {
 /// anything, often before the store is open.
 async fn kill_writers(kind: &str, rounds: u64) {
     let mut all = 0;
-    for start in (0..rounds).step_by(20) {
+    for first in (0..rounds).step_by(20) {
         let directory = tempfile::tempdir().unwrap();
         let path = file_in(&directory);
         let mut stored = Vec::new();
-        for round in start..rounds.min(start + 20) {
+        for round in first..rounds.min(first + 20) {
             let to = format!("{kind}:{}", path.display());
-            let mut writers = [
-                Writer::start(&to, &format!("a{round}")),
-                Writer::start(&to, &format!("b{round}")),
-            ];
-            if !round.is_multiple_of(4) {
-                for writer in &mut writers {
-                    assert!(writer.stored());
-                }
-            }
-            for writer in writers {
-                std::thread::sleep(Duration::from_micros(round * 7919 % 9000));
-                stored.extend(writer.kill());
-            }
+            let writers = ["a", "b"].map(|name| start(&to, &format!("{name}{round}")));
+            let printed = Writer::kill_all(writers, round, Duration::from_millis(9));
+            stored.extend(latches(&printed.concat()));
             if round % 4 == 3 {
                 assert_all_there(&*open(kind, &path).await, &stored).await;
             }
@@ -195,12 +100,12 @@ async fn keeps_latches_of_two_processes_that_write_at_once() {
         let path = file_in(&directory);
         let to = format!("{kind}:{}", path.display());
         let writers = ["a", "b", "c"].map(|name| {
-            let mut writer = Writer::start(&to, name);
+            let mut writer = start(&to, name);
             std::thread::spawn(move || {
                 for _ in 0..60 {
-                    assert!(writer.stored());
+                    assert!(writer.confirmed());
                 }
-                writer.kill()
+                latches(&writer.kill())
             })
         });
         let mut stored = Vec::new();
@@ -214,4 +119,49 @@ async fn keeps_latches_of_two_processes_that_write_at_once() {
             assert!(shared.as_ref().unwrap().is_latched(&tag(name)));
         }
     }
+}
+
+/// Starts a writer to a store, `file:PATH` or `sqlite:PATH`. It prints the host and the tag of each stored latch.
+fn start(store: &str, name: &str) -> Writer {
+    Writer::start(
+        "killed::prints_each_stored_latch",
+        &format!("{store} {name}"),
+    )
+}
+
+/// Returns the hosts and tags that a killed writer printed.
+fn latches(printed: &[String]) -> Vec<(String, String)> {
+    let latches = printed.iter().map(|line| line.split_once(' ').unwrap());
+    latches
+        .map(|(host, tag)| (host.to_owned(), tag.to_owned()))
+        .collect()
+}
+
+/// Runs a writer: it latches tags of its own, on one host that all writers share and on hosts of its own.
+async fn write(to: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let (store, name) = to.split_once(' ').ok_or("no name")?;
+    let store: Box<dyn LatchStore> = match store.split_once(':') {
+        Some(("sqlite", path)) => {
+            let store = SqliteLatchStore::open_or_create(path, SqliteOptions::default());
+            Box::new(store.await?)
+        }
+        Some(("file", path)) => Box::new(FileLatchStore::open_or_create(path)?),
+        _ => return Err("no store".into()),
+    };
+    for number in 0.. {
+        let host = match number % 3 {
+            0 => "shared.example".to_owned(),
+            _ => format!("{name}-{number}.example"),
+        };
+        // Of the shared host's tags there may be 64.
+        let tag = match number {
+            0 => name.to_owned(),
+            _ => format!("t{}", number % 8),
+        };
+        let own = SecurityTag::parse(&tag)?.into_owned();
+        let record = LatchRecord::preset(Host::try_new(&host)?, [own]);
+        store.merge(&account("alice"), &record).await?;
+        killed_writer::confirm(&format!("{host} {tag}"));
+    }
+    Ok(())
 }

@@ -19,11 +19,11 @@ mod killed;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env, fs,
-    io::{BufRead, BufReader, Write},
+    fs,
+    io::Write,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Command, Stdio},
     sync::Arc,
     time::Duration,
 };

@@ -1,5 +1,7 @@
 //! Files, roles, servers and time limits.
 
+use test_support::pki::Certificate;
+
 use super::*;
 
 #[tokio::test]
@@ -200,8 +202,8 @@ async fn requires_verification_of_a_remote_postgresql_server() {
     server.database("verified").await;
     let database = server.verified("verified");
     connect(database.clone()).await.close().await;
-    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let by_another = database.ssl_root_cert_from_pem(other.cert.pem().into_bytes());
+    let other = Certificate::server(&["127.0.0.1"]).self_signed();
+    let by_another = database.ssl_root_cert_from_pem(other.pem().as_bytes().to_vec());
     assert_eq!(
         refusal(by_another, options).await,
         ReportSinkErrorKind::Unavailable

@@ -2,6 +2,42 @@
 
 use super::*;
 
+const TAGS: [&str; 4] = ["tls10", "tls12", "tls-cert", "X-own"];
+
+#[test]
+fn answers_alike_in_all_sinks() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let around = runtime.block_on(Around::new("model"));
+    let [sqlite, postgres] = runtime.block_on(around.open_both()).unwrap();
+    let config = ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let steps = prop::collection::vec(step(), 1..40);
+    let result = TestRunner::new(config).run(&steps, |steps| {
+        runtime.block_on(async {
+            around.both("DELETE FROM deep_clients").await;
+            let memory = MemoryReportSink::new();
+            for step in &steps {
+                let expected = answer(&memory, step).await;
+                prop_assert!(!expected.contains("Err"), "{}", expected);
+                for (name, sink) in [("SQLite", &sqlite), ("PostgreSQL", &postgres)] {
+                    prop_assert_eq!(
+                        &answer(&**sink, step).await,
+                        &expected,
+                        "{} {:?}",
+                        name,
+                        step
+                    );
+                }
+            }
+            Ok(())
+        })
+    });
+    result.unwrap();
+}
+
 /// A report, or a question, in small numbers.
 #[derive(Clone, Debug)]
 enum Step {
@@ -21,8 +57,6 @@ enum Step {
         host: Option<u8>,
     },
 }
-
-const TAGS: [&str; 4] = ["tls10", "tls12", "tls-cert", "X-own"];
 
 fn step() -> impl Strategy<Value = Step> {
     let set = || 0..16_u8;
@@ -89,38 +123,4 @@ async fn answer(sink: &dyn ReportSink, step: &Step) -> String {
             text
         }
     }
-}
-
-#[test]
-fn answers_alike_in_all_sinks() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let around = runtime.block_on(Around::new("model"));
-    let [sqlite, postgres] = runtime.block_on(around.open_both()).unwrap();
-    let config = ProptestConfig {
-        cases: 64,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    };
-    let steps = prop::collection::vec(step(), 1..40);
-    let result = TestRunner::new(config).run(&steps, |steps| {
-        runtime.block_on(async {
-            around.both("DELETE FROM deep_clients").await;
-            let memory = MemoryReportSink::new();
-            for step in &steps {
-                let expected = answer(&memory, step).await;
-                prop_assert!(!expected.contains("Err"), "{}", expected);
-                for (name, sink) in [("SQLite", &sqlite), ("PostgreSQL", &postgres)] {
-                    prop_assert_eq!(
-                        &answer(&**sink, step).await,
-                        &expected,
-                        "{} {:?}",
-                        name,
-                        step
-                    );
-                }
-            }
-            Ok(())
-        })
-    });
-    result.unwrap();
 }

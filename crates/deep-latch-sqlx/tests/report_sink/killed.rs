@@ -1,109 +1,23 @@
 //! Writers that are killed.
 
+use test_support::killed_writer::{self, Writer};
+
 use super::*;
-
-/// The variable that makes this process a writer, with its database: `sqlite:PATH`, or a URL of PostgreSQL.
-const WRITE_TO: &str = "DEEP_WRITE_TO";
-
-/// Returns the report that a writer records as number `number`.
-fn written(number: u64) -> ClientReport {
-    ClientReport {
-        latch_fail: tags("tls-cert tls10"),
-        security_tags: tags("tls12"),
-        ..software("Writer", &format!("{}", number % 100))
-    }
-}
-
-/// A process that records reports until it is killed, and prints the number of each that it has recorded.
-struct Writer {
-    process: Child,
-    output: BufReader<ChildStdout>,
-    account: String,
-    reports: u64,
-}
-
-impl Writer {
-    /// This test binary, which runs the test [`prints_each_recorded_report`].
-    fn start(database: &str, account: String) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "killed::prints_each_recorded_report",
-                "--nocapture",
-            ])
-            .env(WRITE_TO, format!("{account} {database}"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        Self {
-            process,
-            output,
-            account,
-            reports: 0,
-        }
-    }
-
-    /// Waits for a report more. False: the writer has ended.
-    fn report(&mut self) -> bool {
-        loop {
-            let mut line = String::new();
-            self.output.read_line(&mut line).unwrap();
-            // The last line may be cut off.
-            let Some(whole) = line.strip_suffix('\n') else {
-                return false;
-            };
-            if let Some(number) = whole.strip_prefix("report ") {
-                assert_eq!(number.parse(), Ok(self.reports));
-                self.reports += 1;
-                return true;
-            }
-        }
-    }
-
-    /// `kill -9`. Its account, and how many reports it has printed until then.
-    fn kill(mut self) -> (String, u64) {
-        self.process.kill().unwrap();
-        while self.report() {}
-        self.process.wait().unwrap();
-        (self.account, self.reports)
-    }
-}
-
-/// Runs a writer.
-async fn write(arguments: &str) -> Result<(), Box<dyn Error>> {
-    let (account, database) = arguments.split_once(' ').ok_or("no account")?;
-    let options = ReportSinkOptions::default();
-    let sink: Box<dyn ReportSink> = match database.split_once(':') {
-        Some(("sqlite", path)) => Box::new(SqliteReportSink::open(path, options).await?),
-        _ => Box::new(PostgresReportSink::connect(database.parse()?, options).await?),
-    };
-    let host = Host::try_new("imap.example.com")?;
-    for number in 0.. {
-        let report = written(number);
-        let received =
-            ReceivedReport::try_new(account, &host, MailProtocol::Imap, at(number), &report)?;
-        sink.record(&received).await?;
-        let line = format!("\nreport {number}\n");
-        std::io::stdout().lock().write_all(line.as_bytes())?;
-    }
-    Ok(())
-}
 
 #[tokio::test]
 async fn prints_each_recorded_report() {
-    if let Ok(arguments) = env::var(WRITE_TO) {
+    if let Some(arguments) = killed_writer::argument() {
         let ended = write(&arguments).await;
         eprintln!("the writer ended: {:?}", ended.unwrap_err());
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("reports.db");
-    let mut writer = Writer::start(&format!("sqlite:{}", path.display()), "w".to_owned());
+    let mut writer = start(&format!("sqlite:{}", path.display()), "w");
     for _ in 0..20 {
-        assert!(writer.report());
+        assert!(writer.confirmed());
     }
-    let (_, reports) = writer.kill();
+    let reports = reports(&writer.kill());
     assert!(reports >= 20);
     assert_recorded(&open(&path).await, reports, reports + 1).await;
 }
@@ -127,18 +41,9 @@ async fn assert_recorded(sink: &dyn ReportSink, least: u64, most: u64) {
 /// Kills two writers, one after the other, at a moment that depends on the round. Some are killed
 /// before they have opened the database.
 fn kill_two(database: &str, round: u64) -> u64 {
-    let start = |number| Writer::start(database, format!("writer-{round}-{number}"));
-    let mut writers = [start(0), start(1)];
-    if !round.is_multiple_of(4) {
-        for writer in &mut writers {
-            assert!(writer.report());
-        }
-    }
-    let killed = writers.map(|writer| {
-        std::thread::sleep(Duration::from_micros(round * 7919 % 19_000));
-        writer.kill().1
-    });
-    killed.iter().sum()
+    let writers = [0, 1].map(|number| start(database, &format!("writer-{round}-{number}")));
+    let killed = Writer::kill_all(writers, round, Duration::from_millis(19));
+    killed.iter().map(|printed| reports(printed)).sum()
 }
 
 #[tokio::test]
@@ -180,16 +85,64 @@ async fn keeps_reports_when_writers_to_postgresql_or_the_server_are_killed() {
     }
     assert!(printed >= 90, "{printed}");
     for round in 0..4 {
-        let start = |number| Writer::start(&url, format!("server-{round}-{number}"));
-        let mut writers = [start(0), start(1)];
+        let mut writers = [0, 1].map(|number| start(&url, &format!("server-{round}-{number}")));
         for writer in &mut writers {
-            assert!(writer.report());
+            assert!(writer.confirmed());
         }
         std::thread::sleep(Duration::from_millis(20 + round * 7));
         server.kill();
-        printed += writers.map(|writer| writer.kill().1).iter().sum::<u64>();
+        printed += writers
+            .map(|writer| reports(&writer.kill()))
+            .iter()
+            .sum::<u64>();
         killed += 2;
         server.restart();
         assert_recorded(&sink, printed, printed + killed).await;
     }
+}
+
+/// Returns the report that a writer records as number `number`.
+fn written(number: u64) -> ClientReport {
+    ClientReport {
+        latch_fail: tags("tls-cert tls10"),
+        security_tags: tags("tls12"),
+        ..software("Writer", &format!("{}", number % 100))
+    }
+}
+
+/// Starts a writer to a database: `sqlite:PATH`, or a URL of PostgreSQL. It prints the number of each recorded report.
+fn start(database: &str, account: &str) -> Writer {
+    Writer::start(
+        "killed::prints_each_recorded_report",
+        &format!("{account} {database}"),
+    )
+}
+
+/// Returns the number of reports that a killed writer printed, in their order.
+fn reports(printed: &[String]) -> u64 {
+    let mut reports = 0;
+    for number in printed {
+        assert_eq!(number.parse(), Ok(reports));
+        reports += 1;
+    }
+    reports
+}
+
+/// Runs a writer.
+async fn write(arguments: &str) -> Result<(), Box<dyn Error>> {
+    let (account, database) = arguments.split_once(' ').ok_or("no account")?;
+    let options = ReportSinkOptions::default();
+    let sink: Box<dyn ReportSink> = match database.split_once(':') {
+        Some(("sqlite", path)) => Box::new(SqliteReportSink::open(path, options).await?),
+        _ => Box::new(PostgresReportSink::connect(database.parse()?, options).await?),
+    };
+    let host = Host::try_new("imap.example.com")?;
+    for number in 0.. {
+        let report = written(number);
+        let received =
+            ReceivedReport::try_new(account, &host, MailProtocol::Imap, at(number), &report)?;
+        sink.record(&received).await?;
+        killed_writer::confirm(&number.to_string());
+    }
+    Ok(())
 }

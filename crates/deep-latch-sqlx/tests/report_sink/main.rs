@@ -21,13 +21,10 @@ mod schema;
 mod writers;
 
 use std::{
-    env,
     error::Error,
     fs,
-    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -48,8 +45,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
     sqlite::SqliteConnectOptions,
 };
-use tempfile::TempDir;
-use test_support::postgres::PostgresServer;
+use test_support::{
+    postgres::PostgresServer,
+    stores::{self, Stores},
+};
 
 /// 2014-11-24T00:00:00Z, and so many seconds.
 fn at(seconds: u64) -> SystemTime {
@@ -124,22 +123,38 @@ async fn record_at(
     sink.record(&report).await.unwrap();
 }
 
-/// An empty sink of each kind, one after another.
+/// The three kinds of sink.
+struct Sinks;
+
+impl Stores for Sinks {
+    type Store = dyn ReportSink;
+    type Error = ReportSinkErrorKind;
+
+    fn in_memory() -> Arc<dyn ReportSink> {
+        Arc::new(MemoryReportSink::new())
+    }
+
+    async fn sqlite(path: &Path) -> Result<Arc<dyn ReportSink>, ReportSinkErrorKind> {
+        match SqliteReportSink::open(path, ReportSinkOptions::default()).await {
+            Ok(sink) => Ok(Arc::new(sink)),
+            Err(error) => Err(error.kind()),
+        }
+    }
+
+    async fn postgres(
+        database: PgConnectOptions,
+    ) -> Result<Arc<dyn ReportSink>, ReportSinkErrorKind> {
+        match PostgresReportSink::connect(database, ReportSinkOptions::default()).await {
+            Ok(sink) => Ok(Arc::new(sink)),
+            Err(error) => Err(error.kind()),
+        }
+    }
+}
+
+type Around = stores::Around<Sinks>;
+
 async fn on_each(database: &str, scenario: impl AsyncFn(Arc<dyn ReportSink>)) {
-    println!("in memory");
-    scenario(Arc::new(MemoryReportSink::new())).await;
-
-    println!("in SQLite");
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = Arc::new(open(&directory.path().join("reports.db")).await);
-    scenario(sqlite.clone()).await;
-    sqlite.close().await;
-
-    println!("in PostgreSQL");
-    let server = PostgresServer::shared();
-    let postgres = Arc::new(connect(server.database(database).await).await);
-    scenario(postgres.clone()).await;
-    postgres.close().await;
+    stores::on_each::<Sinks>(database, scenario).await;
 }
 
 async fn open(path: &Path) -> SqliteReportSink {
@@ -190,58 +205,5 @@ fn broken(
             last_failure,
         }],
         versions_left_off: 0,
-    }
-}
-
-/// A database of each kind and, for each, a connection that goes around the sink.
-struct Around {
-    directory: TempDir,
-    database: PgConnectOptions,
-    _server: Arc<PostgresServer>,
-}
-
-impl Around {
-    async fn new(database: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let server = PostgresServer::shared();
-        let database = server.database(database).await;
-        let around = Self {
-            directory,
-            database,
-            _server: server,
-        };
-        around.open_both().await.map(drop).unwrap();
-        around
-    }
-
-    async fn open_both(&self) -> Result<[Arc<dyn ReportSink>; 2], [ReportSinkErrorKind; 2]> {
-        let options = ReportSinkOptions::default();
-        let path = self.directory.path().join("reports.db");
-        let sqlite = SqliteReportSink::open(path, options).await;
-        let postgres = PostgresReportSink::connect(self.database.clone(), options).await;
-        match (sqlite, postgres) {
-            (Ok(sqlite), Ok(postgres)) => Ok([Arc::new(sqlite), Arc::new(postgres)]),
-            (Err(sqlite), Err(postgres)) => Err([sqlite.kind(), postgres.kind()]),
-            (sqlite, postgres) => panic!("{sqlite:?} but {postgres:?}"),
-        }
-    }
-
-    async fn execute(&self, sqlite: &str, postgres: &str) -> [Result<(), sqlx::Error>; 2] {
-        let file = SqliteConnectOptions::new().filename(self.directory.path().join("reports.db"));
-        let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
-        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(sqlite.to_owned()));
-        let in_sqlite = connection.execute(sql).await.map(drop);
-        connection.close().await.unwrap();
-        let mut connection = PgConnection::connect_with(&self.database).await.unwrap();
-        let sql = sqlx::raw_sql(sqlx::AssertSqlSafe(postgres.to_owned()));
-        let in_postgres = connection.execute(sql).await.map(drop);
-        connection.close().await.unwrap();
-        [in_sqlite, in_postgres]
-    }
-
-    async fn both(&self, sql: &str) {
-        for done in self.execute(sql, sql).await {
-            done.unwrap();
-        }
     }
 }

@@ -115,9 +115,7 @@ async fn rejects_rows_that_are_not_reports() {
              DROP CONSTRAINT IF EXISTS deep_client_tags_failed_at_check; {}",
             update(broken)
         );
-        for done in around.execute(&sqlite, &postgres).await {
-            done.unwrap();
-        }
+        around.execute(&sqlite, &postgres).await;
         for sink in &sinks {
             let error = sink
                 .clients_by_tag(Clients::since(at(0)))
@@ -167,7 +165,7 @@ async fn rejects_by_the_schema_rows_that_are_not_reports() {
     let tags = tags.iter().map(|change| ("deep_client_tags", change));
     for (table, (column, value)) in clients.chain(tags) {
         let update = format!("UPDATE {table} SET {column} = {value}");
-        for done in around.execute(&update, &update).await {
+        for done in around.try_execute(&update, &update).await {
             let error = done.unwrap_err();
             let kind = error.as_database_error().unwrap().kind();
             let expected = [
@@ -198,9 +196,8 @@ async fn keeps_times_and_protocols_for_queries_of_an_operator() {
     const SEEN: &str =
         "SELECT account, host, name, version, protocol, first_seen, last_seen FROM deep_clients";
     type Row = (String, String, String, String, String, i64, i64);
-    let file = SqliteConnectOptions::new().filename(around.directory.path().join("reports.db"));
-    let mut sqlite = SqliteConnection::connect_with(&file).await.unwrap();
-    let mut postgres = PgConnection::connect_with(&around.database).await.unwrap();
+    let mut sqlite = around.connect_sqlite().await;
+    let mut postgres = around.connect_postgres().await;
     let rows: [Vec<Row>; 2] = [
         sqlx::query_as(SEEN).fetch_all(&mut sqlite).await.unwrap(),
         sqlx::query_as(SEEN).fetch_all(&mut postgres).await.unwrap(),

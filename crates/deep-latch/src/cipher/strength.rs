@@ -4,43 +4,6 @@ use tls_parser::{CIPHERS, TlsCipherEnc, TlsCipherSuite};
 
 use crate::cipher::TlsCipher;
 
-/// Returns the strength of a suite's cipher in bits, for
-/// [`TlsFacts::strength_bits`](crate::TlsFacts::strength_bits). Returns `None` for a number that is not in the
-/// registry: an unknown strength achieves no tag.
-///
-/// The strength is the length of the symmetric key, with these exceptions:
-/// - suites without encryption, and numbers that are signals and not ciphers: 0
-/// - RC4 with 128 bits: 0. Its biases give plaintext away, passwords first, whatever the key's length; TLS
-///   must not use it (RFC 7465).
-/// - Triple DES: 112 of its 168 bits count (RFC 3766 section 2; meet in the middle)
-/// - IDEA: 64 of its 128 bits. Its blocks of 64 bits repeat, and give plaintext away, after some gigabytes
-///   whatever the key's length; RFC 5469 took it out of TLS 1.2 with DES.
-/// - ciphers for export have the 40 or 56 bits that their name says
-///
-/// The key exchange and the authentication of the server do not matter here.
-///
-/// ```
-/// use deep_latch::cipher::strength_bits;
-///
-/// assert_eq!(strength_bits(0x1301), Some(128)); // TLS_AES_128_GCM_SHA256
-/// assert_eq!(strength_bits(0x000a), Some(112)); // TLS_RSA_WITH_3DES_EDE_CBC_SHA
-/// assert_eq!(strength_bits(0x0a0a), None); // GREASE
-/// ```
-#[must_use]
-pub fn strength_bits(suite: u16) -> Option<u16> {
-    let suite = TlsCipherSuite::from_id(suite)?;
-    Some(match suite.enc {
-        TlsCipherEnc::Null => 0,
-        // Also for those for export.
-        TlsCipherEnc::Rc4 => 0,
-        TlsCipherEnc::TripleDes => 112,
-        TlsCipherEnc::Idea => 64,
-        // The table has 128.
-        TlsCipherEnc::Chacha20_Poly1305 => 256,
-        _ => suite.enc_size,
-    })
-}
-
 impl TlsCipher<'static> {
     /// Creates the suite of a number: by its name if the number is registered, else by the number. "In the event the
     /// implementation does not know the name of the cipher suite [...] a four-digit hexadecimal cipher
@@ -70,6 +33,45 @@ impl TlsCipher<'_> {
             all.find(|suite| suite.name.eq_ignore_ascii_case(self.as_str()))
         };
         self.number().or_else(|| by_name().map(|suite| suite.id.0))
+    }
+
+    /// Returns the strength of the suite's cipher in bits, for
+    /// [`TlsFacts::strength_bits`](crate::TlsFacts::strength_bits). Returns `None` for a suite that is not in the
+    /// registry: an unknown strength achieves no tag.
+    ///
+    /// The strength is the length of the symmetric key, with these exceptions:
+    /// - suites without encryption, and numbers that are signals and not ciphers: 0
+    /// - RC4 with 128 bits: 0. Its biases give plaintext away, passwords first, whatever the key's length; TLS
+    ///   must not use it (RFC 7465).
+    /// - Triple DES: 112 of its 168 bits count (RFC 3766 section 2; meet in the middle)
+    /// - IDEA: 64 of its 128 bits. Its blocks of 64 bits repeat, and give plaintext away, after some gigabytes
+    ///   whatever the key's length; RFC 5469 took it out of TLS 1.2 with DES.
+    /// - ciphers for export have the 40 or 56 bits that their name says
+    ///
+    /// The key exchange and the authentication of the server do not matter here.
+    ///
+    /// ```
+    /// use deep_latch::TlsCipher;
+    ///
+    /// assert_eq!(TlsCipher::from_number(0x1301).strength_bits(), Some(128)); // TLS_AES_128_GCM_SHA256
+    /// assert_eq!(TlsCipher::from_number(0x000a).strength_bits(), Some(112)); // TLS_RSA_WITH_3DES_EDE_CBC_SHA
+    /// assert_eq!(TlsCipher::from_number(0x0a0a).strength_bits(), None); // GREASE
+    /// assert_eq!(TlsCipher::parse("TLS_AES_256_GCM_SHA384")?.strength_bits(), Some(256));
+    /// # Ok::<(), deep_latch::ParseError>(())
+    /// ```
+    #[must_use]
+    pub fn strength_bits(&self) -> Option<u16> {
+        let suite = TlsCipherSuite::from_id(self.suite()?)?;
+        Some(match suite.enc {
+            TlsCipherEnc::Null => 0,
+            // Also for those for export.
+            TlsCipherEnc::Rc4 => 0,
+            TlsCipherEnc::TripleDes => 112,
+            TlsCipherEnc::Idea => 64,
+            // The table has 128.
+            TlsCipherEnc::Chacha20_Poly1305 => 256,
+            _ => suite.enc_size,
+        })
     }
 }
 
@@ -112,7 +114,7 @@ mod tests {
     fn rates_every_registered_suite_by_its_name() {
         let mut seen = [0_usize; 2];
         for suite in CIPHERS.values() {
-            let bits = strength_bits(suite.id.0);
+            let bits = TlsCipher::of_suite(suite.id.0).strength_bits();
             assert_eq!(bits, Some(by_name(suite.name)), "{}", suite.name);
             let strong = bits.is_some_and(|bits| bits >= MIN_STRENGTH_BITS);
             seen[usize::from(strong)] += 1;
@@ -149,7 +151,8 @@ mod tests {
             (0xffff, None),
         ];
         for (suite, bits) in known {
-            assert_eq!(strength_bits(suite), bits, "{suite:#06x}");
+            let cipher = TlsCipher::from_number(suite);
+            assert_eq!(cipher.strength_bits(), bits, "{suite:#06x}");
         }
     }
 

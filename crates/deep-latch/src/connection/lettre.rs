@@ -6,12 +6,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{
-    fmt,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use core::fmt;
 use std::{error::Error, io, net::SocketAddr};
 
 use lettre::transport::smtp::{
@@ -20,17 +15,13 @@ use lettre::transport::smtp::{
     extension::ClientId,
     response::Response,
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::{Instant, Sleep, sleep},
-};
+use tokio::net::TcpStream;
 
 use crate::{
     client::{ClientError, ClientEvent},
     connection::connector::{LatchConnector, MailStream, TimedOut, timed_out, within},
     connection::library::{Library, finish},
-    connection::{Rewound, RunError},
+    connection::{Rewound, RunError, TimeLimited},
     facts::Login,
     smtp::SmtpClient,
     store::{Account, LatchStore},
@@ -107,11 +98,10 @@ impl LatchConnector {
         store: &'a dyn LatchStore,
         account: &'a Account,
     ) -> Result<SmtpConnection<'a>, SmtpConnectionError> {
-        let peer = tcp.peer_addr().map_err(RunError::Io)?;
         let (_, mut stream) = self.connect(&mut client, tcp, store, account).await?;
         stream.rewind(client.greeting().to_vec());
         let hello = ClientId::Domain(client.domain().into());
-        let stream = Box::new(Timed::new(stream, peer, self.limit()));
+        let stream = Box::new(TimeLimited::new(stream, self.limit()));
         let smtp = AsyncSmtpConnection::connect_with_transport(stream, &hello);
         let smtp = within(self.limit(), smtp).await;
         let smtp = smtp.map_err(|TimedOut| timed_out(&client))??;
@@ -191,85 +181,23 @@ fn reply(response: &Response) -> String {
     format!("{} \r\n", response.code())
 }
 
-/// A stream whose reads and writes have a time limit.
-#[derive(Debug)]
-struct Timed {
-    stream: Rewound<MailStream<TcpStream>>,
-    peer: SocketAddr,
-    limit: Duration,
-    sleep: Pin<Box<Sleep>>,
-    /// `true` while the time runs.
-    waits: bool,
-}
-
-impl Timed {
-    fn new(stream: Rewound<MailStream<TcpStream>>, peer: SocketAddr, limit: Duration) -> Self {
-        Self {
-            stream,
-            peer,
-            limit,
-            sleep: Box::pin(sleep(limit)),
-            waits: false,
-        }
-    }
-
-    /// Checks the time limit if the stream is not ready.
-    fn timed<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        polled: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.waits = false;
-            return polled;
-        }
-        if !self.waits {
-            self.waits = true;
-            // A time that the clock cannot represent is no limit.
-            if let Some(end) = Instant::now().checked_add(self.limit) {
-                self.sleep.as_mut().reset(end);
-            }
-        }
-        ready!(self.sleep.as_mut().poll(context));
-        self.waits = false;
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncTokioStream for Timed {
+impl<S: AsyncTokioStream> AsyncTokioStream for Rewound<S> {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.peer)
+        self.get_ref().peer_addr()
     }
 }
 
-impl AsyncRead for Timed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.timed(context, polled)
+impl<S: AsyncTokioStream> AsyncTokioStream for MailStream<S> {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        match self {
+            Self::Clear(stream) => stream.peer_addr(),
+            Self::Tls(stream) => stream.get_ref().0.peer_addr(),
+        }
     }
 }
 
-impl AsyncWrite for Timed {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.timed(context, polled)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(context);
-        self.timed(context, polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.timed(context, polled)
+impl<S: AsyncTokioStream> AsyncTokioStream for TimeLimited<S> {
+    fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.get_ref().peer_addr()
     }
 }

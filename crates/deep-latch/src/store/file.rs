@@ -61,7 +61,7 @@ const MAX_HEADER_BYTES: usize = 256;
 /// copy its file at any time: a reader finds the old or the new content, never a part.
 ///
 /// Calls work on the thread that polls them. They wait there for the disk, and for the lock no longer than
-/// [`FileLatchStoreOptions`] allows.
+/// [`FileLatchStoreOptions`] allows. While a change waits, loads of other threads return the content before the change.
 ///
 /// ```
 /// use deep_latch::{
@@ -107,9 +107,10 @@ impl Default for FileLatchStoreOptions {
     }
 }
 
-/// The content of the file, and the open file: while it is open, no other file gets its inode number.
+/// The content of the file.
 struct Content {
-    file: File,
+    /// The file, which stays open so that no other file gets its inode number.
+    _file: File,
     seen: Option<Seen>,
     records: Arc<Records>,
 }
@@ -207,39 +208,36 @@ impl FileLatchStore {
         let records = decode(&bytes).map_err(|error| error.at(self.file.path()))?;
         let records = Arc::new(records);
         *cached = Some(Content {
-            file,
+            _file: file,
             seen,
             records: records.clone(),
         });
         Ok(records)
     }
 
-    /// Reads the file, and replaces it if `change` says so, while no other process does.
+    /// Reads the file, and replaces it by means of `write` if `change` says so.
+    ///
+    /// The lock excludes other threads and other processes that change the file. The cache is not locked while `write`
+    /// waits for the disk, so that loads continue with the old content.
     fn change<T>(
         &self,
         change: impl FnOnce(&mut Arc<Records>) -> Result<(T, bool), LatchStoreError>,
+        write: impl FnOnce(&StoreFile, &Lock, &Records) -> Result<File, LatchStoreError>,
     ) -> Result<T, LatchStoreError> {
-        // Loads continue while this waits.
         let lock = self.file.lock(self.options.lock_timeout);
         let lock = lock.map_err(LatchStoreError::from)?;
-        let mut cached = self.cached();
-        let mut records = self.records(&mut cached)?;
-        // So that there is one copy of them only, and they are not copied to be changed. If anything
-        // fails from here on, the file is read again.
-        let before = cached.take().map(|content| (content.file, content.seen));
+        let mut records = self.records(&mut self.cached())?;
         let (answer, changed) = change(&mut records)?;
-        let now = if changed {
+        if changed {
+            // If this fails after the file was replaced, the next load reads the new file.
             let file = write(&self.file, &lock, &records)?;
             let seen = Seen::of(&file).ok();
-            Some((file, seen))
-        } else {
-            before
-        };
-        *cached = now.map(|(file, seen)| Content {
-            file,
-            seen,
-            records,
-        });
+            *self.cached() = Some(Content {
+                _file: file,
+                seen,
+                records,
+            });
+        }
         Ok(answer)
     }
 
@@ -252,7 +250,7 @@ impl FileLatchStore {
         account: &Account,
         record: &LatchRecord,
     ) -> Result<LatchRecord, LatchStoreError> {
-        self.change(|records| {
+        let merge = |records: &mut Arc<Records>| {
             let kept = records
                 .get(account)
                 .and_then(|hosts| hosts.get(record.host()));
@@ -263,15 +261,17 @@ impl FileLatchStore {
                 hosts.insert(record.host().clone(), merged.clone());
             }
             Ok((merged, changed))
-        })
+        };
+        self.change(merge, write)
     }
 
     fn delete_now(&self, account: &Account) -> Result<u64, LatchStoreError> {
-        self.change(|records| {
-            let removed = Arc::make_mut(records).remove(account);
-            let changed = removed.is_some();
-            Ok((count(removed), changed))
-        })
+        let delete = |records: &mut Arc<Records>| {
+            let is_known = records.contains_key(account);
+            let removed = is_known.then(|| Arc::make_mut(records).remove(account));
+            Ok((count(removed.flatten()), is_known))
+        };
+        self.change(delete, write)
     }
 }
 
@@ -476,4 +476,67 @@ fn write(file: &StoreFile, lock: &Lock, records: &Records) -> Result<File, Latch
     let bytes = encode(records).map_err(|error| error.at(file.path()))?;
     let written = file.replace(lock, &bytes);
     written.map_err(LatchStoreError::from)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+    use crate::tag::SecurityTag;
+
+    #[test]
+    fn loads_the_old_content_while_a_change_waits_for_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileLatchStore::open_or_create(directory.path().join("latches")).unwrap();
+        let account = Account::try_new("alice@example.com").unwrap();
+        let host = Host::try_new("imap.example.com").unwrap();
+        let old = LatchRecord::preset(host.clone(), [SecurityTag::TLS10]);
+        let new = LatchRecord::preset(host.clone(), [SecurityTag::TLS10, SecurityTag::TLS12]);
+        store.merge_now(&account, &old).unwrap();
+        let put = |records: &mut Arc<Records>| {
+            let hosts = Arc::make_mut(records).entry(account.clone()).or_default();
+            hosts.insert(host.clone(), new.clone());
+            Ok(((), true))
+        };
+        let (loaded, is_loaded) = mpsc::channel();
+        thread::scope(|threads| {
+            let slow = |file: &StoreFile, lock: &Lock, records: &Records| {
+                threads.spawn(|| loaded.send(store.load_now(&account, &host)));
+                // Without an answer the reader is blocked.
+                let read = is_loaded.recv_timeout(Duration::from_secs(20));
+                assert_eq!(read.unwrap().unwrap(), old);
+                write(file, lock, records)
+            };
+            store.change(put, slow).unwrap();
+        });
+        assert_eq!(store.load_now(&account, &host).unwrap(), new);
+    }
+
+    #[test]
+    fn loads_what_the_file_has_after_a_change_that_failed_before_or_after_the_replacement() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = FileLatchStore::open_or_create(directory.path().join("latches")).unwrap();
+        let account = Account::try_new("alice@example.com").unwrap();
+        let host = Host::try_new("imap.example.com").unwrap();
+        let empty = LatchRecord::new(host.clone());
+        let new = LatchRecord::preset(host.clone(), [SecurityTag::TLS12]);
+        for (is_replaced, expected) in [(false, &empty), (true, &new)] {
+            let put = |records: &mut Arc<Records>| {
+                let hosts = Arc::make_mut(records).entry(account.clone()).or_default();
+                hosts.insert(host.clone(), new.clone());
+                Ok(((), true))
+            };
+            let failing = |file: &StoreFile, lock: &Lock, records: &Records| {
+                if is_replaced {
+                    write(file, lock, records)?;
+                }
+                Err(LatchStoreErrorKind::Unavailable.into())
+            };
+            let failed = store.change(put, failing).map_err(|error| error.kind());
+            assert_eq!(failed, Err(LatchStoreErrorKind::Unavailable));
+            assert_eq!(store.load_now(&account, &host).unwrap(), *expected);
+        }
+    }
 }

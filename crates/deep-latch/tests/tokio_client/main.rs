@@ -28,13 +28,12 @@ use deep_latch::{
     verifier::{OnCertificateFailure, ServerJudge, ServerVerdicts},
 };
 use play::HOST;
-use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::{
-    HandshakeKind, RootCertStore, ServerConfig,
-    client::WebPkiServerVerifier,
+    HandshakeKind,
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
+    pki_types::{CertificateDer, UnixTime},
 };
+use test_support::pki::{Authority, Certificate};
 use tokio::{
     io::{
         AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, BufStream,
@@ -45,42 +44,21 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate authority that the client trusts, and a server's certificate of it.
+/// A certificate authority that the client trusts, and a server.
 struct World {
-    roots: Arc<RootCertStore>,
+    trusted: Authority,
     acceptor: TlsAcceptor,
 }
 
 impl World {
     /// The certificate is of this name; the client trusts its issuer, or another.
     fn of(name: &str, trusted: bool) -> Self {
-        let authority = |of: &str| {
-            let key = KeyPair::generate().unwrap();
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-            let common_name = rcgen::DnType::CommonName;
-            params.distinguished_name.push(common_name, of);
-            let certificate = params.self_signed(&key).unwrap().der().clone();
-            (Issuer::new(params, key), certificate)
-        };
-        let (issuer, own) = authority("own");
-        let (_, other) = authority("other");
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = certificate.signed_by(&key, &issuer).unwrap().der().clone();
-        let mut roots = RootCertStore::empty();
-        roots.add(if trusted { own } else { other }).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate],
-                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-            )
-            .unwrap();
+        let (own, other) = (Authority::new("own"), Authority::new("other"));
+        let provider = Arc::new(ring::default_provider());
+        let identity = Certificate::server(&[name]).issue(&own);
+        let config = identity.server_config(provider, rustls::DEFAULT_VERSIONS);
         Self {
-            roots: Arc::new(roots),
+            trusted: if trusted { own } else { other },
             acceptor: TlsAcceptor::from(Arc::new(config)),
         }
     }
@@ -91,9 +69,7 @@ impl World {
 
     fn connector(&self) -> LatchConnector {
         let provider = Arc::new(ring::default_provider());
-        let pkix =
-            WebPkiServerVerifier::builder_with_provider(self.roots.clone(), provider.clone());
-        LatchConnector::new(provider, pkix.build().unwrap())
+        LatchConnector::new(provider.clone(), self.trusted.verifier(provider))
     }
 }
 

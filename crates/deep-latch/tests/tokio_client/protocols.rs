@@ -73,7 +73,7 @@ async fn rewinds_a_stream_before_its_unread_bytes() {
     assert_eq!((octets, &*text), (*b"c", "abdef"));
 }
 
-/// A caller may read into a buffer that has octets already: they are not taken for octets that were read.
+/// A caller may read into a buffer that has octets already: they do not count as octets that were read.
 #[tokio::test]
 async fn reads_a_rewound_stream_behind_the_octets_of_a_buffer() {
     let mut stream = Rewound::new(b"cd".to_vec(), &b"ef"[..]);

@@ -3,14 +3,13 @@
 use crate::{
     account::{Account, Server},
     failure::Cause,
-    privacy::PrivacyLevel,
     service::{Security, Service},
 };
 
 /// Returns `true` if the account permits to connect again in clear text after this cause.
 pub(super) fn permits_clear_text(account: &Account, server: &Server, cause: &Cause) -> bool {
-    account.level() == PrivacyLevel::Low
-        && account.low().clear_text_fallback
+    // An account at the high level has no concessions in force.
+    account.low().clear_text_fallback
         && server.service.security != Security::Clear
         && cause.is_tls_negotiation()
 }

@@ -1,18 +1,7 @@
-//! The common parts of the adapters for libraries: a stream with a time limit, and their errors.
+//! The errors of the adapters for libraries.
 
-use std::{
-    fmt, io,
-    pin::Pin,
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+use std::fmt;
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep},
-};
-
-use super::Stream;
 use crate::service::{Protocol, Service};
 
 /// The reason why a connection was not handed to a library.
@@ -54,85 +43,5 @@ impl std::error::Error for AdapterError {
             Self::Lettre(error) => Some(error),
             _ => None,
         }
-    }
-}
-
-/// A stream of which no read and no write takes longer than its limit.
-#[derive(Debug)]
-pub(super) struct Timed {
-    stream: Stream,
-    limit: Duration,
-    sleep: Pin<Box<Sleep>>,
-    waits: bool,
-}
-
-impl Timed {
-    pub(super) fn new(stream: Stream, limit: Duration) -> Self {
-        Self {
-            stream,
-            limit,
-            sleep: Box::pin(sleep(limit)),
-            waits: false,
-        }
-    }
-
-    pub(super) const fn get_ref(&self) -> &Stream {
-        &self.stream
-    }
-
-    /// Lets the time run while the stream is not ready.
-    fn timed<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        polled: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if polled.is_ready() {
-            self.waits = false;
-            return polled;
-        }
-        if !self.waits {
-            self.waits = true;
-            // A time beyond what the clock has is no limit.
-            let Some(end) = Instant::now().checked_add(self.limit) else {
-                self.waits = false;
-                return Poll::Pending;
-            };
-            self.sleep.as_mut().reset(end);
-        }
-        ready!(self.sleep.as_mut().poll(context));
-        self.waits = false;
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Timed {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.timed(context, polled)
-    }
-}
-
-impl AsyncWrite for Timed {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, octets);
-        self.timed(context, polled)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(context);
-        self.timed(context, polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.timed(context, polled)
     }
 }

@@ -2,17 +2,18 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use deep_latch::connection::TimeLimited;
 use lettre::transport::smtp::{
     client::{AsyncSmtpConnection, AsyncTokioStream},
     extension::ClientId,
 };
 
-use super::{AdapterError, Connection, library::Timed};
+use super::{AdapterError, Connection, Stream};
 use crate::service::Protocol;
 
-impl AsyncTokioStream for Timed {
+impl AsyncTokioStream for Stream {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.get_ref().tcp().peer_addr()
+        self.tcp().peer_addr()
     }
 }
 
@@ -33,7 +34,7 @@ impl Connection {
             });
         }
         let hello = ClientId::Domain(self.ehlo.clone());
-        let stream = Timed::new(self.into_stream_with_greeting(), limit);
+        let stream = TimeLimited::new(self.into_stream_with_greeting(), limit);
         AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello)
             .await
             .map_err(AdapterError::Lettre)

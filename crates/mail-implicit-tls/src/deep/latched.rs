@@ -4,8 +4,7 @@ use std::fmt;
 
 use deep_latch::{
     Facilities, Host as LatchHost, ImapClient, LatchRecord, LatchSession, PopClient, SmtpClient,
-    TlsFacts,
-    cipher::strength_bits,
+    TlsCipher, TlsFacts,
     client::{Client, ClientError, ClientEvent, ClientOptions, TlsStart},
     connection::{Pause, RunError},
     facts::Login,
@@ -410,7 +409,9 @@ fn tls_facts(connection: &Connection) -> Option<TlsFacts> {
     let verdicts = facts(connection.verdict()?);
     Some(TlsFacts {
         version: deep_latch::facts::ProtocolVersion(connection.version()?.0),
-        strength_bits: connection.cipher_suite().and_then(strength_bits),
+        strength_bits: connection
+            .cipher_suite()
+            .and_then(|suite| TlsCipher::from_number(suite).strength_bits()),
         chain: verdicts.chain,
         identity: verdicts.identity,
         dane: verdicts.dane,

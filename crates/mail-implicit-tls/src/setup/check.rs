@@ -18,7 +18,7 @@ use crate::{
     dialogue::Capabilities,
     dns::{Lookup, Next, Resolve, host::HostFailure},
     failure::{Cause, Failure},
-    privacy::{Indication, PrivacyLevel, ProtocolVersion},
+    privacy::{Indication, ProtocolVersion},
     service::{Protocol, Security, Service},
     verdict::Verdict,
 };
@@ -271,10 +271,7 @@ fn permits(
     private: &[Checked],
 ) -> Result<(), NotChecked> {
     let account = account_of(setup, candidate);
-    let permits = |account: &Account| {
-        account.level() == PrivacyLevel::Low && account.low().clear_text_fallback
-    };
-    if !account.is_ok_and(|account| permits(&account)) {
+    if !account.is_ok_and(|account| account.low().clear_text_fallback) {
         return Err(NotChecked::NotPermitted);
     }
     let has_implicit =

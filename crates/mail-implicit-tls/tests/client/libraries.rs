@@ -65,7 +65,7 @@ async fn logs_in_and_selects_with_async_imap() {
     } = session.select("INBOX").await.unwrap();
     assert_eq!((exists, uid_validity), (3, Some(7)));
     session.logout().await.unwrap();
-    assert_eq!(session.get_ref().get_ref().closed(), None);
+    assert_eq!(session.get_ref().get_ref().get_ref().closed(), None);
     drop(session);
     let (lines, end) = serving.await.unwrap();
     assert_eq!(lines.len(), 3);

@@ -20,6 +20,8 @@ mod domain;
 mod fetch;
 #[cfg(feature = "autoconfig-fetch")]
 mod fetch_https;
+#[cfg(feature = "autoconfig-fetch")]
+mod fetch_request;
 mod identities;
 mod recheck;
 mod services;

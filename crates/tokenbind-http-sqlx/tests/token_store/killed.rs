@@ -1,19 +1,24 @@
 //! Tests of writers and servers that are killed.
 
+use test_support::killed_writer::{self, Writer};
+
 use super::*;
+
+/// The test that is the writer.
+const WRITER: &str = "killed::prints_each_issued_token_in_the_writer";
 
 #[tokio::test]
 async fn prints_each_issued_token_in_the_writer() {
-    if let Ok(database) = env::var(WRITE_TO) {
+    if let Some(database) = killed_writer::argument() {
         let ended = write(&database).await;
         eprintln!("the writer ended: {:?}", ended.unwrap_err());
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tokens.db");
-    let mut writer = Writer::start(&format!("sqlite:{}", path.display()));
+    let mut writer = start(&format!("sqlite:{}", path.display()));
     for _ in 0..20 {
-        assert!(writer.token());
+        assert!(writer.confirmed());
     }
     let tokens = writer.kill();
     assert!(tokens.len() >= 20);
@@ -25,63 +30,9 @@ fn written() -> TokenRecord {
     bound(&rsa_key(), "writer").with_data(&[7; 100]).unwrap()
 }
 
-/// A process that issues tokens until it is killed, and prints each when it has been issued.
-struct Writer {
-    process: Child,
-    output: BufReader<ChildStdout>,
-    tokens: Vec<String>,
-}
-
-impl Writer {
-    /// This test binary as a process that runs the test [`prints_each_issued_token_in_the_writer`].
-    fn start(database: &str) -> Self {
-        Self::start_in(Path::new("."), database)
-    }
-
-    fn start_in(directory: &Path, database: &str) -> Self {
-        let mut process = Command::new(env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "killed::prints_each_issued_token_in_the_writer",
-                "--nocapture",
-            ])
-            .env(WRITE_TO, database)
-            .current_dir(directory)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let tokens = Vec::new();
-        Self {
-            process,
-            output,
-            tokens,
-        }
-    }
-
-    /// Waits for a token more. False: the writer has ended.
-    fn token(&mut self) -> bool {
-        loop {
-            let mut line = String::new();
-            self.output.read_line(&mut line).unwrap();
-            // The last line may be cut off.
-            let Some(whole) = line.strip_suffix('\n') else {
-                return false;
-            };
-            if let Some(token) = whole.strip_prefix("token ") {
-                self.tokens.push(token.to_owned());
-                return true;
-            }
-        }
-    }
-
-    /// `kill -9`. All tokens it has printed until then.
-    fn kill(mut self) -> Vec<String> {
-        self.process.kill().unwrap();
-        while self.token() {}
-        self.process.wait().unwrap();
-        self.tokens
-    }
+/// Starts a writer to a database: `sqlite:PATH`, or a URL of PostgreSQL. It prints each issued token.
+fn start(database: &str) -> Writer {
+    Writer::start(WRITER, database)
 }
 
 /// Writes tokens until the process is killed.
@@ -93,8 +44,7 @@ async fn write(database: &str) -> Result<(), Box<dyn Error>> {
     };
     loop {
         let token = store.issue(&written()).await?;
-        let line = format!("\ntoken {}\n", token.as_str());
-        std::io::stdout().lock().write_all(line.as_bytes())?;
+        killed_writer::confirm(token.as_str());
     }
 }
 
@@ -112,18 +62,8 @@ async fn assert_all_there(store: &dyn TokenStore, tokens: &[String]) {
 /// Kills two writers, one after the other, at a moment that depends on the round. Some are killed
 /// before they have opened the database.
 fn kill_two(database: &str, round: u64) -> Vec<String> {
-    let mut writers = [Writer::start(database), Writer::start(database)];
-    if !round.is_multiple_of(4) {
-        for writer in &mut writers {
-            assert!(writer.token());
-        }
-    }
-    let mut tokens = Vec::new();
-    for writer in writers {
-        std::thread::sleep(Duration::from_micros(round * 7919 % 19_000));
-        tokens.extend(writer.kill());
-    }
-    tokens
+    let writers = [start(database), start(database)];
+    Writer::kill_all(writers, round, Duration::from_millis(19)).concat()
 }
 
 /// All tokens a store holds, page by page; none may be other than written.
@@ -153,8 +93,8 @@ fn digests(tokens: &[String]) -> BTreeSet<TokenDigest> {
 async fn opens_a_file_of_a_name_that_is_special_to_sqlite() {
     for name in [":memory:", "file:tokens?mode=memory"] {
         let directory = tempfile::tempdir().unwrap();
-        let mut writer = Writer::start_in(directory.path(), &format!("sqlite:{name}"));
-        assert!(writer.token());
+        let mut writer = Writer::start_in(directory.path(), WRITER, &format!("sqlite:{name}"));
+        assert!(writer.confirmed());
         let tokens = writer.kill();
         assert_all_there(&open(&directory.path().join(name)).await, &tokens).await;
     }
@@ -203,9 +143,9 @@ async fn loses_nothing_if_a_writer_to_postgresql_or_the_server_is_killed() {
     }
     assert!(all.len() >= 150);
     for round in 0..4 {
-        let mut writers = [Writer::start(&url), Writer::start(&url)];
+        let mut writers = [start(&url), start(&url)];
         for writer in &mut writers {
-            assert!(writer.token());
+            assert!(writer.confirmed());
         }
         std::thread::sleep(Duration::from_millis(20 + round * 7));
         server.kill();

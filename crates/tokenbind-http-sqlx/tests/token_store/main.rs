@@ -21,13 +21,10 @@ mod schema;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
     error::Error,
     fs,
-    io::{BufRead, BufReader, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -42,8 +39,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
     sqlite::SqliteConnectOptions,
 };
-use tempfile::TempDir;
-use test_support::postgres::PostgresServer;
+use test_support::{
+    postgres::PostgresServer,
+    stores::{self, Stores},
+};
 use tokenbind_http::{
     federation::{TokenToIssue, UnboundReason},
     token_store::{
@@ -62,10 +61,6 @@ use tokenbind_wire::{
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// The environment variable that makes this process a writer, with the database: `sqlite:PATH`, or a URL of
-/// PostgreSQL.
-const WRITE_TO: &str = "TOKENBIND_WRITE_TO";
 
 /// 2014-11-24T00:00:00Z, and so many seconds.
 fn at(seconds: u64) -> SystemTime {
@@ -119,22 +114,38 @@ fn digest(number: u32) -> TokenDigest {
     TokenDigest::of(&number.to_be_bytes())
 }
 
-/// An empty store of each kind, one after another.
+/// The three kinds of store.
+struct TokenStores;
+
+impl Stores for TokenStores {
+    type Store = dyn TokenStore;
+    type Error = TokenStoreErrorKind;
+
+    fn in_memory() -> Arc<dyn TokenStore> {
+        Arc::new(MemoryTokenStore::new())
+    }
+
+    async fn sqlite(path: &Path) -> Result<Arc<dyn TokenStore>, TokenStoreErrorKind> {
+        match SqliteTokenStore::open(path, SqlxOptions::default()).await {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(error.kind()),
+        }
+    }
+
+    async fn postgres(
+        database: PgConnectOptions,
+    ) -> Result<Arc<dyn TokenStore>, TokenStoreErrorKind> {
+        match PostgresTokenStore::connect(database, SqlxOptions::default()).await {
+            Ok(store) => Ok(Arc::new(store)),
+            Err(error) => Err(error.kind()),
+        }
+    }
+}
+
+type Around = stores::Around<TokenStores>;
+
 async fn on_each(database: &str, scenario: impl AsyncFn(Arc<dyn TokenStore>)) {
-    println!("in memory");
-    scenario(Arc::new(MemoryTokenStore::new())).await;
-
-    println!("in SQLite");
-    let directory = tempfile::tempdir().unwrap();
-    let sqlite = Arc::new(open(&directory.path().join("tokens.db")).await);
-    scenario(sqlite.clone()).await;
-    sqlite.close().await;
-
-    println!("in PostgreSQL");
-    let server = PostgresServer::shared();
-    let postgres = Arc::new(connect(server.database(database).await).await);
-    scenario(postgres.clone()).await;
-    postgres.close().await;
+    stores::on_each::<TokenStores>(database, scenario).await;
 }
 
 async fn open(path: &Path) -> SqliteTokenStore {
@@ -160,48 +171,4 @@ async fn verdict(
     store
         .check(token.as_str().as_bytes(), connection, policy, now)
         .await
-}
-
-/// A database of each kind and, for each, a connection that goes around the store.
-struct Around {
-    directory: TempDir,
-    server: Arc<PostgresServer>,
-    database: PgConnectOptions,
-}
-
-impl Around {
-    async fn new(database: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let server = PostgresServer::shared();
-        let database = server.database(database).await;
-        let around = Self {
-            directory,
-            server,
-            database,
-        };
-        around.open_both().await.map(drop).unwrap();
-        around
-    }
-
-    async fn open_both(&self) -> Result<[Arc<dyn TokenStore>; 2], [TokenStoreErrorKind; 2]> {
-        let options = SqlxOptions::default();
-        let path = self.directory.path().join("tokens.db");
-        let sqlite = SqliteTokenStore::open(path, options).await;
-        let postgres = PostgresTokenStore::connect(self.database.clone(), options).await;
-        match (sqlite, postgres) {
-            (Ok(sqlite), Ok(postgres)) => Ok([Arc::new(sqlite), Arc::new(postgres)]),
-            (Err(sqlite), Err(postgres)) => Err([sqlite.kind(), postgres.kind()]),
-            (sqlite, postgres) => panic!("{sqlite:?} but {postgres:?}"),
-        }
-    }
-
-    async fn execute(&self, sqlite: &'static str, postgres: &'static str) {
-        let file = SqliteConnectOptions::new().filename(self.directory.path().join("tokens.db"));
-        let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
-        connection.execute(sqlx::raw_sql(sqlite)).await.unwrap();
-        connection.close().await.unwrap();
-        let mut connection = PgConnection::connect_with(&self.database).await.unwrap();
-        connection.execute(sqlx::raw_sql(postgres)).await.unwrap();
-        connection.close().await.unwrap();
-    }
 }

@@ -15,8 +15,7 @@ fn answers_as_the_model_does_in_all_stores() {
     let questions = prop::collection::vec(question(), 1..60);
     let result = TestRunner::new(config).run(&questions, |questions| {
         runtime.block_on(async {
-            let empty = "DELETE FROM tokenbind_tokens";
-            around.execute(empty, empty).await;
+            around.both("DELETE FROM tokenbind_tokens").await;
             let memory: Arc<dyn TokenStore> = Arc::new(MemoryTokenStore::new());
             let stores = [
                 ("memory", &memory),

@@ -1,5 +1,7 @@
 //! Tests of PostgreSQL servers: verification, durability, locks, silence.
 
+use test_support::pki::Certificate;
+
 use super::*;
 
 #[tokio::test]
@@ -49,10 +51,10 @@ async fn requires_verification_of_a_postgresql_server_on_another_host() {
     connect(unverified).await.close().await;
     let database = server.verified("verified");
     connect(database.clone()).await.close().await;
-    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let other = Certificate::server(&["127.0.0.1"]).self_signed();
     let by_another = database
         .clone()
-        .ssl_root_cert_from_pem(other.cert.pem().into_bytes());
+        .ssl_root_cert_from_pem(other.pem().as_bytes().to_vec());
     assert_eq!(refusal(by_another).await, TokenStoreErrorKind::Unavailable);
     let of_another_name = database.host("localhost");
     assert_eq!(

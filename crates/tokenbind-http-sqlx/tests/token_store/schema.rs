@@ -8,17 +8,16 @@ async fn refuses_a_schema_that_is_newer_or_was_changed() {
     let around = Around::new("versions").await;
     let newer = "INSERT INTO tokenbind_migrations \
         (version, description, success, checksum, execution_time) VALUES (2, 'newer', TRUE, '', 0)";
-    around.execute(newer, newer).await;
+    around.both(newer).await;
     assert_eq!(around.open_both().await.map(drop), refused);
     let back = "DELETE FROM tokenbind_migrations WHERE version = 2";
-    around.execute(back, back).await;
+    around.both(back).await;
     assert_eq!(around.open_both().await.map(drop), Ok(()));
     let changed = "UPDATE tokenbind_migrations SET checksum = 'other' WHERE version = 1";
-    around.execute(changed, changed).await;
+    around.both(changed).await;
     assert_eq!(around.open_both().await.map(drop), refused);
     // A refusal leaves no lock behind that others would wait for.
     assert_eq!(around.open_both().await.map(drop), refused);
-    drop(around.server);
 }
 
 #[tokio::test]
@@ -29,8 +28,8 @@ async fn leaves_the_applications_migrations_unchanged() {
         checksum BLOB NOT NULL, execution_time BIGINT NOT NULL); \
         INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
         VALUES (7, 'own', TRUE, '', 0)";
-    let postgres = own.replace("BLOB", "BYTEA").leak();
-    around.execute(own, postgres).await;
+    let postgres = own.replace("BLOB", "BYTEA");
+    around.execute(own, &postgres).await;
     assert_eq!(around.open_both().await.map(drop), Ok(()));
 }
 
@@ -56,11 +55,11 @@ async fn honors_no_row_that_is_not_a_token() {
         )
         .await;
     for broken in broken {
-        let sqlite = format!("PRAGMA ignore_check_constraints = TRUE; {broken}").leak();
+        let sqlite = format!("PRAGMA ignore_check_constraints = TRUE; {broken}");
         for store in &stores {
             store.insert(digest(0), &record).await.unwrap();
         }
-        around.execute(sqlite, broken).await;
+        around.execute(&sqlite, broken).await;
         for store in &stores {
             let error = store.look_up(digest(0)).await.unwrap_err();
             assert_eq!(error.kind(), TokenStoreErrorKind::Unreadable, "{broken}");
@@ -75,9 +74,9 @@ async fn honors_no_row_that_is_not_a_token() {
             }
         }
         let delete = "DELETE FROM tokenbind_tokens";
-        around.execute(delete, delete).await;
+        around.both(delete).await;
     }
-    around.execute(sound, sound).await;
+    around.both(sound).await;
 }
 
 #[tokio::test]
@@ -90,10 +89,8 @@ async fn refuses_rows_that_are_not_tokens_in_the_schema() {
             .await
             .unwrap();
     }
-    let path = around.directory.path().join("tokens.db");
-    let file = SqliteConnectOptions::new().filename(path);
-    let mut sqlite = SqliteConnection::connect_with(&file).await.unwrap();
-    let mut postgres = PgConnection::connect_with(&around.database).await.unwrap();
+    let mut sqlite = around.connect_sqlite().await;
+    let mut postgres = around.connect_postgres().await;
     let long = |length: usize| format!("'{}'", "x".repeat(length));
     let blob = |text: String| {
         (

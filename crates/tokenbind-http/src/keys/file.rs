@@ -286,3 +286,31 @@ fn unseal(bytes: &[u8], key: &[u8; 32]) -> Result<Zeroizing<Vec<u8>>, KeyStoreEr
         .map(Zeroizing::new)
         .map_err(|_| KeyStoreErrorKind::Sealed.into())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use super::*;
+
+    #[test]
+    fn returns_known_keys_while_another_thread_replaces_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("keys");
+        let store = FileKeyStore::open(path, Zeroizing::new([7; 32])).unwrap();
+        let scope = Scope::from_stored("https://example.com:443".to_owned());
+        let id = |key: &Key| key.public_key().clone();
+        let known = id(&store.key(&scope, KeyParameters::P256).unwrap());
+        let (found, is_found) = mpsc::channel();
+        thread::scope(|threads| {
+            let writer = store.writer();
+            threads
+                .spawn(|| found.send(store.key(&scope, KeyParameters::P256).map(|key| id(&key))));
+            // Without an answer the reader is blocked.
+            let key = is_found.recv_timeout(Duration::from_secs(20));
+            drop(writer);
+            assert_eq!(key.unwrap().unwrap(), known);
+        });
+    }
+}

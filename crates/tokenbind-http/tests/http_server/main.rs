@@ -10,8 +10,6 @@
 )]
 
 mod limits;
-#[path = "../support/loopback.rs"]
-mod loopback;
 mod serving;
 mod settings;
 
@@ -27,7 +25,7 @@ use std::{
 use axum::{Extension, Router, body::Body, routing::get};
 use bytes::Bytes;
 use http::{StatusCode, Version};
-use loopback::{Pki, soon, text};
+use test_support::loopback::{self, Pki, soon, text};
 use tokenbind_http::{
     ProvidedTokenBinding,
     client::{self, HttpClient, RequestOptions},

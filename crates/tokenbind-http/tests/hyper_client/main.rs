@@ -11,8 +11,6 @@
 
 mod connections;
 mod disclosure;
-#[path = "../support/loopback.rs"]
-mod loopback;
 mod requests;
 
 use std::sync::{
@@ -22,7 +20,7 @@ use std::sync::{
 
 use http::{Method, Request, Response, StatusCode, Version, header};
 use http_body_util::Full;
-use loopback::{Pki, Seen, Server, get, ok, soon, text};
+use test_support::loopback::{Pki, Seen, Server, get, ok, soon, text};
 use tokenbind_http::{
     client::{ClientError, Disclosed, HttpClient, MAX_REDIRECTS, RequestError, RequestOptions},
     federation::{Disclosure, WithheldReason},

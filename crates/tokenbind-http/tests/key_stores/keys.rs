@@ -1,5 +1,7 @@
 //! Tests of the keys of all stores, and of writers that are killed.
 
+use test_support::killed_writer::{self, Writer};
+
 use super::*;
 
 #[test]
@@ -70,12 +72,12 @@ const KILLS: usize = 75;
 /// Stores that are written to at a time: most of the time is waiting for the disk.
 const LANES: usize = 4;
 
-/// This test runs itself as the process that is killed.
-const CHILD: &str = "TOKENBIND_HTTP_TEST_WRITES_TO";
+/// The test that runs itself as the process that is killed.
+const WRITER: &str = "keys::keeps_every_returned_key_if_a_writer_is_killed";
 
 #[test]
 fn keeps_every_returned_key_if_a_writer_is_killed() {
-    if let Some(path) = std::env::var_os(CHILD) {
+    if let Some(path) = killed_writer::argument() {
         write_until_killed(Path::new(&path));
     }
     std::thread::scope(|threads| {
@@ -87,49 +89,34 @@ fn keeps_every_returned_key_if_a_writer_is_killed() {
 
 fn kill_writers(path: &Path) {
     let mut given_out = BTreeMap::new();
-    let (mut killed, mut read) = (0, 0);
+    let mut read = 0;
     for round in 0..KILLS {
         if round % 15 == 0 {
             // Not for ever more keys: the file's cost grows with them.
             open(path).unwrap().reset(None).unwrap();
             given_out.clear();
         }
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--nocapture", "--test-threads=1"])
-            .arg("keys::keeps_every_returned_key_if_a_writer_is_killed")
-            .env(CHILD, path)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut read_keys = |most: usize| {
-            let before = read;
-            while read < before + most {
-                let Some(Ok(line)) = lines.next() else { break };
-                if let ["key", origin, id] = line.split(' ').collect::<Vec<_>>()[..] {
-                    given_out.insert(origin.to_owned(), id.to_owned());
-                    read += 1;
-                }
-            }
-        };
-        read_keys(round % 4);
+        let mut writer = Writer::start(WRITER, path.to_str().unwrap());
+        for _ in 0..round % 4 {
+            assert!(writer.confirmed());
+        }
         if round % 4 == 3 {
             assert_eq!(refusal(path), Some(KeyStoreErrorKind::Locked));
         }
         // Somewhere in the next writes.
         let point = u64::try_from(round * 37 % 300).unwrap();
         std::thread::sleep(std::time::Duration::from_micros(point * 10));
-        child.kill().unwrap();
-        killed += usize::from(!child.wait().unwrap().success());
-        read_keys(KILLS);
+        for key in writer.kill() {
+            let (origin, id) = key.split_once(' ').unwrap();
+            given_out.insert(origin.to_owned(), id.to_owned());
+            read += 1;
+        }
 
         let store = open(path).unwrap();
         for (origin, id) in &given_out {
             assert_eq!(&p256(&store, origin), id, "{origin} after {round} kills");
         }
     }
-    assert_eq!(killed, KILLS);
     assert!(read > KILLS, "{read} keys");
     let expected = BTreeSet::from(["keys".into(), "keys.lock".into()]);
     assert_eq!(beside(path), expected);
@@ -139,14 +126,10 @@ fn kill_writers(path: &Path) {
 fn write_until_killed(path: &Path) -> ! {
     let store = open(path).unwrap();
     let pid = std::process::id();
-    // Ends the line the test runner began.
-    println!();
     for n in 0_u64.. {
         let origin = format!("https://{n}-{pid}.example");
         let id = p256(&store, &origin);
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "key {origin} {id}").unwrap();
-        out.flush().unwrap();
+        killed_writer::confirm(&format!("{origin} {id}"));
     }
     std::process::exit(1)
 }

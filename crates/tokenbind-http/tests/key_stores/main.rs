@@ -16,9 +16,8 @@ mod keys;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fs,
-    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use chacha20poly1305::{

@@ -16,12 +16,8 @@ mod bodies;
 mod config;
 mod headers;
 mod hostile;
-#[path = "../../../tokenbind-http/tests/support/loopback.rs"]
-mod loopback;
 mod operator;
 mod policy;
-#[path = "../../../tokenbind-http/tests/support/programs.rs"]
-mod programs;
-#[path = "../../../tokenbind-http/tests/support/raw_http2.rs"]
-mod raw_http2;
 mod setup;
+
+use test_support::{loopback, programs, raw_http2};

@@ -64,10 +64,12 @@ mod tests {
         recent.insert(4, 'd', 3);
         assert_eq!(keys(&recent), [1, 3, 4]);
         // A new value of a known key takes no place of another, and counts as a use.
+        recent.insert(1, 'A', 3);
+        assert_eq!(keys(&recent), [1, 3, 4]);
         recent.insert(3, 'C', 3);
         assert_eq!(keys(&recent), [1, 3, 4]);
         recent.insert(5, 'e', 3);
-        assert_eq!(keys(&recent), [3, 4, 5]);
+        assert_eq!(keys(&recent), [1, 3, 5]);
         assert_eq!(recent.get(&3), Some(&'C'));
         recent.insert(6, 'f', 2);
         assert_eq!(keys(&recent), [3, 6]);

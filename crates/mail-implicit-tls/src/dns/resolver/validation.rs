@@ -214,4 +214,15 @@ mod tests {
         }
         assert_eq!(next_change(&[0; 15], 0), None);
     }
+
+    #[test]
+    fn begins_anew_in_the_second_of_the_first_change() {
+        let change = FirstChange::default();
+        assert!(!change.is_past(u64::MAX - 1));
+        for second in [300, 201, 250] {
+            change.0.fetch_min(second, Ordering::AcqRel);
+        }
+        assert!(!change.is_past(200));
+        assert!(change.is_past(201));
+    }
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use http_body_util::{BodyExt, Empty};
 use hyper::{Request, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use rustls::{client::Resumption, crypto::CryptoProvider};
+use rustls::crypto::CryptoProvider;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, timeout_at},
@@ -184,20 +184,25 @@ impl Fetcher {
         }
     }
 
+    /// Returns the port of all hosts.
+    fn port(&self) -> u16 {
+        self.address.map_or(PORT, |address| address.port())
+    }
+
     /// Opens a connection to a host and verifies it.
     async fn connect(
         &self,
         host: &DomainName,
     ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static, Cause> {
-        let (addresses, port) = match self.address {
-            Some(address) => (vec![address.ip()], address.port()),
+        let addresses = match self.address {
+            Some(address) => vec![address.ip()],
             None => {
                 let lookup = HostLookup::new(host.clone(), PORT, DaneUse::Never);
                 let found = dns::run(&*self.resolver, lookup).await;
-                (found.map_err(Cause::Lookup)?.addresses, PORT)
+                found.map_err(Cause::Lookup)?.addresses
             }
         };
-        let tcp = race::connect(&addresses, port)
+        let tcp = race::connect(&addresses, self.port())
             .await
             .map_err(|error| Cause::Connect(error.kind()))?;
         let unusable = || Cause::Tls(TlsFailure::Configuration);
@@ -210,8 +215,6 @@ impl Fetcher {
         let mut config =
             client_config(self.provider.clone(), Arc::new(verifier)).map_err(|_| unusable())?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // A resumed session would not be verified.
-        config.resumption = Resumption::disabled();
         let name = server_name(&server).map_err(|_| unusable())?;
         TlsConnector::from(Arc::new(config))
             .connect(name, tcp)
@@ -318,3 +321,18 @@ impl fmt::Display for FetchError {
 impl std::error::Error for FetchFailure {}
 
 impl std::error::Error for FetchError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connects_to_port_443_unless_an_address_is_set() {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let trust = Arc::new(Trust::in_certificates([]).unwrap());
+        let fetcher = Fetcher::new(&Connector::new(provider, trust));
+        assert_eq!(fetcher.port(), 443);
+        let other = fetcher.with_address(([127, 0, 0, 1], 8443).into());
+        assert_eq!(other.port(), 8443);
+    }
+}

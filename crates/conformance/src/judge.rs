@@ -1,0 +1,293 @@
+//! The ledgers, held against what ran: the state of each requirement.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    evidence::{TestOutcome, TestRun},
+    finding::{
+        EvidenceReport, EvidenceState, LedgerReport, RequirementReport, RequirementState,
+        SuiteReport,
+    },
+    ledger::{Evidence, Ledger, Requirement},
+    scenario::{LiveReport, LiveState},
+};
+
+/// Returns the packages whose tests the ledgers name.
+pub(crate) fn packages(ledgers: &[Ledger]) -> BTreeSet<String> {
+    let evidence = ledgers
+        .iter()
+        .flat_map(|ledger| &ledger.requirements)
+        .flat_map(|entry| &entry.evidence);
+    evidence
+        .filter_map(|evidence| match evidence {
+            Evidence::Test { package, .. } => Some(package.clone()),
+            Evidence::Vector { .. } | Evidence::Live { .. } => None,
+        })
+        .collect()
+}
+
+/// Returns the state of each requirement. Adds a problem for each requirement that a case names and no ledger has.
+pub(crate) fn check(
+    ledgers: &[Ledger],
+    suites: &[SuiteReport],
+    tests: &TestRun,
+    live: &[LiveReport],
+    problems: &mut Vec<String>,
+) -> Vec<LedgerReport> {
+    let mut cases = BTreeMap::new();
+    let mut named = BTreeMap::<&str, BTreeSet<Name>>::new();
+    for suite in suites {
+        for case in &suite.cases {
+            let name = (suite.suite.as_str(), case.name.as_str());
+            cases.insert(name, case.passed);
+            for requirement in &case.requirements {
+                named.entry(requirement).or_default().insert(name);
+            }
+        }
+    }
+    let known: BTreeSet<&str> = ledgers
+        .iter()
+        .flat_map(|ledger| &ledger.requirements)
+        .map(|requirement| requirement.id.as_str())
+        .collect();
+    for id in named.keys().filter(|id| !known.contains(*id)) {
+        problems.push(format!(
+            "vectors name the requirement {id}, which no ledger has"
+        ));
+    }
+    let entry = |requirement: &Requirement| {
+        let shown_by: Vec<_> = requirement
+            .evidence
+            .iter()
+            .map(|evidence| {
+                let (state, detail) = state(evidence, &cases, tests, live);
+                let (name, detail) = (evidence.to_string(), detail.map(str::to_owned));
+                EvidenceReport {
+                    name,
+                    state,
+                    detail,
+                }
+            })
+            .collect();
+        // A case that both names the requirement and is its evidence is one case.
+        let mut all = named
+            .get(requirement.id.as_str())
+            .cloned()
+            .unwrap_or_default();
+        all.extend(requirement.evidence.iter().filter_map(|it| match it {
+            Evidence::Vector { suite, case } => Some((suite.as_str(), case.as_str())),
+            Evidence::Test { .. } | Evidence::Live { .. } => None,
+        }));
+        let all: Vec<_> = all.iter().filter_map(|name| cases.get(name)).collect();
+        let cases_passed = all.iter().filter(|passed| ***passed).count();
+        let evidence_passed = shown_by
+            .iter()
+            .all(|evidence| evidence.state == EvidenceState::Passed);
+        let state = if !evidence_passed || cases_passed < all.len() {
+            RequirementState::Failed
+        } else if shown_by.is_empty() {
+            RequirementState::NoEvidence
+        } else {
+            RequirementState::Shown
+        };
+        RequirementReport {
+            requirement: requirement.clone(),
+            shown_by,
+            cases: all.len(),
+            cases_passed,
+            state,
+        }
+    };
+    ledgers
+        .iter()
+        .map(|ledger| LedgerReport {
+            draft: ledger.draft.clone(),
+            requirements: ledger.requirements.iter().map(entry).collect(),
+        })
+        .collect()
+}
+
+/// A suite and the name of a case.
+type Name<'a> = (&'a str, &'a str);
+
+/// Returns the outcome of a piece of evidence, and the reason if it did not pass.
+fn state<'a>(
+    evidence: &Evidence,
+    cases: &BTreeMap<Name<'_>, bool>,
+    tests: &TestRun,
+    live: &'a [LiveReport],
+) -> (EvidenceState, Option<&'a str>) {
+    use EvidenceState::{DidNotRun, Failed, Passed};
+    match evidence {
+        Evidence::Vector { suite, case } => match cases.get(&(suite.as_str(), case.as_str())) {
+            Some(true) => (Passed, None),
+            Some(false) => (Failed, Some("the case is listed with its outcome")),
+            None => (DidNotRun, Some("there is no such case")),
+        },
+        Evidence::Test { package, path } => match tests.outcome(package, path) {
+            Some(TestOutcome::Passed) => (Passed, None),
+            Some(TestOutcome::Failed) => (Failed, Some("the test is listed with its message")),
+            Some(TestOutcome::Ignored) => (DidNotRun, Some("the test is ignored")),
+            None if tests.does_not_compile() => (DidNotRun, Some("the tests do not compile")),
+            None => (DidNotRun, Some("no test of this name ran")),
+        },
+        Evidence::Live { name } => match live.iter().find(|report| report.name == *name) {
+            Some(report) => match report.state {
+                LiveState::Passed => (Passed, None),
+                LiveState::Failed => (Failed, Some(&report.detail)),
+                LiveState::Skipped => (DidNotRun, Some(&report.detail)),
+            },
+            None => (DidNotRun, Some("there is no such scenario")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::{CaseReport, CaseState};
+
+    fn ledger(evidence: &str) -> Vec<Ledger> {
+        let text = format!(
+            "[[requirement]]\nid='x'\nsection='1'\nlevel='MUST'\nrole='both'\ntext='t'\nstatus='done'\nevidence=['{evidence}']"
+        );
+        vec![Ledger::parse("d", &text).expect("valid")]
+    }
+
+    fn suites(passed: bool, requirement: &str) -> Vec<SuiteReport> {
+        let case = CaseReport {
+            name: "c".into(),
+            passed,
+            state: if passed {
+                CaseState::Passed
+            } else {
+                CaseState::Differs
+            },
+            requirements: vec![requirement.into()],
+            expected: None,
+            actual: None,
+        };
+        let (suite, file) = ("a/b".into(), "f".into());
+        vec![SuiteReport {
+            suite,
+            file,
+            passed: passed.into(),
+            total: 1,
+            malformed: 0,
+            violated: 0,
+            cases: vec![case],
+        }]
+    }
+
+    fn checked(
+        ledger: &[Ledger],
+        suites: &[SuiteReport],
+        live: &[LiveReport],
+    ) -> (RequirementReport, Vec<String>) {
+        let mut problems = Vec::new();
+        let mut report = check(ledger, suites, &TestRun::default(), live, &mut problems);
+        (report.remove(0).requirements.remove(0), problems)
+    }
+
+    #[test]
+    fn requires_evidence_that_ran_and_passed() {
+        let skipped = LiveReport {
+            name: "p/skipped".into(),
+            peer: None,
+            state: LiveState::Skipped,
+            detail: "not installed".into(),
+            seconds: 0.0,
+        };
+        use EvidenceState::{DidNotRun, Failed, Passed};
+        for (evidence, case_passes, state, detail) in [
+            ("vector:a/b/c", true, Passed, None),
+            (
+                "vector:a/b/c",
+                false,
+                Failed,
+                Some("the case is listed with its outcome"),
+            ),
+            (
+                "vector:a/b/d",
+                true,
+                DidNotRun,
+                Some("there is no such case"),
+            ),
+            (
+                "live:p/l",
+                true,
+                DidNotRun,
+                Some("there is no such scenario"),
+            ),
+            ("live:p/skipped", true, DidNotRun, Some("not installed")),
+            (
+                "test:p::t",
+                true,
+                DidNotRun,
+                Some("no test of this name ran"),
+            ),
+        ] {
+            let live = std::slice::from_ref(&skipped);
+            let (entry, problems) = checked(&ledger(evidence), &suites(case_passes, "x"), live);
+            let [shown_by] = entry.shown_by.as_slice() else {
+                panic!("{entry:?}");
+            };
+            assert_eq!(
+                (shown_by.state, shown_by.detail.as_deref()),
+                (state, detail)
+            );
+            let expected = match state {
+                Passed => RequirementState::Shown,
+                Failed | DidNotRun => RequirementState::Failed,
+            };
+            assert_eq!(entry.state, expected, "{evidence}");
+            assert_eq!(problems, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn counts_each_case_of_a_requirement_once() {
+        // The case is evidence, whether it names the requirement or another.
+        for named in ["x", "y"] {
+            let (entry, _) = checked(&ledger("vector:a/b/c"), &suites(true, named), &[]);
+            assert_eq!((entry.cases, entry.cases_passed), (1, 1));
+            assert_eq!(entry.evidence(), "1 case passed");
+        }
+    }
+
+    #[test]
+    fn fails_a_requirement_whose_other_case_failed() {
+        let mut suites = suites(false, "x");
+        let passes = CaseReport {
+            name: "d".into(),
+            passed: true,
+            state: CaseState::Passed,
+            requirements: Vec::new(),
+            expected: None,
+            actual: None,
+        };
+        suites[0].cases.push(passes);
+        let (entry, _) = checked(&ledger("vector:a/b/d"), &suites, &[]);
+        assert_eq!(entry.state, RequirementState::Failed);
+        assert_eq!(entry.evidence(), "1 of 2 cases passed");
+    }
+
+    #[test]
+    fn counts_no_requirement_without_evidence_as_shown() {
+        let text = "[[requirement]]\nid='x'\nsection='1'\nlevel='MAY'\nrole='both'\ntext='t'\n\
+            status='not-applicable'\nreason='r'";
+        let ledger = [Ledger::parse("d", text).expect("valid")];
+        let (entry, _) = checked(&ledger, &[], &[]);
+        assert_eq!(entry.state, RequirementState::NoEvidence);
+        assert_eq!(entry.evidence(), "no evidence");
+    }
+
+    #[test]
+    fn reports_a_case_that_names_an_unknown_requirement() {
+        let (_, problems) = checked(&ledger("vector:a/b/c"), &suites(true, "y"), &[]);
+        assert_eq!(
+            problems,
+            ["vectors name the requirement y, which no ledger has"]
+        );
+    }
+}
