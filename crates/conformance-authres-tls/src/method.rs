@@ -15,8 +15,10 @@ use authres_tls::{
         ValueError, Word,
     },
 };
-use conformance::{Case, Expected, Input, MalformedCase, Outcome, Ran, Suite, malformed,
-    octets::from_hex, violated};
+use conformance::{
+    Case, Expected, Input, MalformedCase, Outcome, Ran, Suite, malformed, octets::from_hex,
+    violated,
+};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

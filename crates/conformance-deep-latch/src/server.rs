@@ -1,7 +1,9 @@
 //! The suites of `deep-latch`'s server side: commands of IMAP, a proxy's `tls`, a relay's reply, and the field of a delivery
 //! status notification.
 
-use conformance::{Input, MalformedCase, Outcome, Ran, Suite, malformed, octets::from_hex, violated};
+use conformance::{
+    Input, MalformedCase, Outcome, Ran, Suite, malformed, octets::from_hex, violated,
+};
 use deep_latch::{
     Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsCipher,
     dsn::{DeliveryStatusBlock, SecurityLatchField},

@@ -50,6 +50,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
     live::command::SCENARIOS,
+    live::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]
 const SCENARIOS: &[&[Scenario]] = &[];

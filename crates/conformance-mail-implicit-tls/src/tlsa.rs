@@ -33,9 +33,7 @@ struct Case {
 pub(super) fn tlsa(input: Input) -> Ran {
     let case: Case = input.parse()?;
     let der = |list: &[String]| -> Result<Vec<CertificateDer<'static>>, _> {
-        let list = list
-            .iter()
-            .map(|it| from_hex(it).map(CertificateDer::from));
+        let list = list.iter().map(|it| from_hex(it).map(CertificateDer::from));
         list.collect::<Result<_, conformance::MalformedCase>>()
     };
     let (chain, roots) = (der(&case.chain)?, der(&case.roots)?);

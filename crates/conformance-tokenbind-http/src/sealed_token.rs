@@ -5,7 +5,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use conformance::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, octets::from_hex, violated};
+use conformance::{
+    Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, octets::from_hex, violated,
+};
 use serde::Deserialize;
 use serde_json::json;
 use tokenbind_http::sealed_tokens::{

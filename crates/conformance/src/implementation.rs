@@ -1,6 +1,7 @@
 //! Other implementations: a command that is started once, reads a request a line and writes an answer a line.
 
 mod command;
+mod known;
 mod report;
 
 use std::{fmt, path::PathBuf, time::Duration};
@@ -16,6 +17,7 @@ use crate::{
 use self::command::Running;
 pub use self::{
     command::{Fault, Trouble},
+    known::{KnownDifferences, second_implementation},
     report::{AnswerState, AnsweredCase, AnsweredSuite, ImplementationReport},
 };
 

@@ -46,7 +46,8 @@ pub use {
     generator::{PythonError, known_answers, python},
     implementation::{
         ANSWER_DEADLINE, AnswerState, AnsweredCase, AnsweredSuite, Fault, ImplementationError,
-        ImplementationOptions, ImplementationReport, Trouble, run_implementation,
+        ImplementationOptions, ImplementationReport, KnownDifferences, Trouble, run_implementation,
+        second_implementation,
     },
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
     part::{Part, page, unfinished},
