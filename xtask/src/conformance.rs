@@ -7,6 +7,7 @@ use conformance::{DOCUMENT, Options, Tests, document, unfinished};
 use xtask::protocols::PROTOCOLS;
 
 use crate::{
+    implementation,
     progress::Progress,
     shell::{self, Outcome},
 };
@@ -31,6 +32,8 @@ pub struct Arguments {
     /// Write docs/conformance.md from ledgers, vectors and scenarios, and run nothing
     #[arg(long, conflicts_with_all = ["full", "require_tests", "vectors", "only_vectors", "json"])]
     write_docs: bool,
+    #[command(flatten)]
+    other: implementation::Arguments,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
@@ -39,6 +42,10 @@ pub fn run(arguments: &Arguments) -> Outcome {
         fs::write(shell::root().join(DOCUMENT), text)?;
         eprintln!("written: {DOCUMENT}");
         return Ok(shell::exit(true));
+    }
+    if let Some(outcome) = implementation::run(&arguments.other, &arguments.vectors, arguments.json)
+    {
+        return outcome;
     }
     let options = Options {
         root: shell::root(),

@@ -4,7 +4,8 @@
 use std::error::Error;
 
 use conformance::{
-    DOCUMENT, DocumentCoverage, Evidence, Ledger, TestPlaces, coverage, document, repository,
+    DOCUMENT, DocumentCoverage, Evidence, Ledger, Origin, TestPlaces, VectorFile, coverage,
+    document, own_vectors, repository,
 };
 use xtask::protocols::PROTOCOLS;
 
@@ -44,6 +45,34 @@ fn covers_each_key_word_of_each_section_once() -> Result<(), Box<dyn Error>> {
     assert_eq!(problems, Vec::<String>::new());
     let counted: usize = coverage.iter().map(|it| it.counted().total()).sum();
     assert!(counted > 130, "{counted} key words");
+    Ok(())
+}
+
+#[test]
+fn draws_messages_of_each_suite_that_has_an_annotator() -> Result<(), Box<dyn Error>> {
+    let mut annotators = 0;
+    let mut without = Vec::new();
+    let mut drawn = std::collections::BTreeMap::<String, usize>::new();
+    for path in own_vectors(&repository(), &PROTOCOLS)? {
+        let file = VectorFile::load(&path, Origin::Own)?;
+        let all = PROTOCOLS.iter().flat_map(|it| it.annotators);
+        for annotator in all.filter(|it| it.suite == file.suite) {
+            let pictures = file
+                .cases
+                .iter()
+                .flat_map(|case| (annotator.draw)(&case.input));
+            *drawn.entry(file.suite.clone()).or_default() +=
+                pictures.filter(|it| !it.spans.is_empty()).count();
+        }
+    }
+    for annotator in PROTOCOLS.iter().flat_map(|it| it.annotators) {
+        annotators += 1;
+        if drawn.get(annotator.suite).is_none_or(|it| *it == 0) {
+            without.push(annotator.suite);
+        }
+    }
+    assert!(annotators > 15, "{annotators} annotators");
+    assert_eq!(without, Vec::<&str>::new());
     Ok(())
 }
 

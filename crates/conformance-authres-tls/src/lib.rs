@@ -32,6 +32,7 @@ const fn suite(name: &'static str, run: fn(conformance::Input) -> conformance::R
         name,
         run,
         import: None,
+        is_right: None,
     }
 }
 

@@ -42,6 +42,7 @@ const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
         name,
         run,
         import: None,
+        is_right: None,
     }
 }
 
@@ -52,6 +53,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
     live::command::SCENARIOS,
+    live::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]
 const SCENARIOS: &[&[Scenario]] = &[];
