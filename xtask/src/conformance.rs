@@ -7,6 +7,7 @@ use conformance::{Options, Tests, unfinished};
 use xtask::protocols::PROTOCOLS;
 
 use crate::{
+    implementation,
     progress::Progress,
     shell::{self, Outcome},
 };
@@ -28,9 +29,15 @@ pub struct Arguments {
     /// A test that a requirement names, and of which no outcome is recorded for these sources, is a failure
     #[arg(long, conflicts_with_all = ["full", "vectors", "only_vectors"])]
     require_tests: bool,
+    #[command(flatten)]
+    other: implementation::Arguments,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
+    if let Some(outcome) = implementation::run(&arguments.other, &arguments.vectors, arguments.json)
+    {
+        return outcome;
+    }
     let options = Options {
         root: shell::root(),
         vectors: arguments.vectors.clone(),

@@ -12,6 +12,7 @@ mod conformance;
 mod dist;
 mod features;
 mod fuzz;
+mod implementation;
 mod interop;
 mod package;
 mod progress;
@@ -40,6 +41,9 @@ enum Task {
     /// Check the crates against their drafts: vectors, tests, requirements
     ///
     /// Writes target/conformance/index.html. Exit code 1 if a case, a test, a live scenario or a requirement fails.
+    ///
+    /// With --implementation, checks an implementation in any language on the vectors of our suites, over the interface that
+    /// docs/vectors.md describes. Exit code 1 if a case did not pass, 2 if the command is silent, ends or writes no answer.
     #[command(after_help = EXIT_CODES)]
     Conformance(conformance::Arguments),
     /// Run the scenarios with foreign peers, and list the skipped ones with the reason

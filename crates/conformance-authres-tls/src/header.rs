@@ -16,11 +16,13 @@ pub(crate) const SUITES: &[Suite] = &[
         name: "authres-tls/header",
         run: header,
         import: Some(import_header),
+        is_right: None,
     },
     Suite {
         name: "authres-tls/lenient",
         run: lenient,
         import: None,
+        is_right: None,
     },
 ];
 

@@ -29,6 +29,7 @@ const fn suite(name: &'static str, run: fn(conformance::Input) -> conformance::R
         name,
         run,
         import: None,
+        is_right: None,
     }
 }
 

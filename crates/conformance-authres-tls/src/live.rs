@@ -10,9 +10,12 @@ use std::path::Path;
 
 use authres_tls::{AuthenticationResults, Options, Policy, TlsResInfo};
 use conformance::{
-    Live, Scenario,
+    Comparison, Live, Scenario,
     outcome::{Checked, Failure, passed, run, same},
+    second_implementation,
 };
+
+use crate::PROTOCOL;
 
 use self::{
     certificates::{Kind, SERVER, World},
@@ -44,6 +47,24 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         name: "authres-tls/perl-mail-authenticationresults",
         peer: Some("Perl Mail::AuthenticationResults"),
         run: |root| run(peers::compare(root, peers::Peer::Perl)),
+    },
+    Scenario {
+        name: "authres-tls/python-authres-on-vectors",
+        peer: Some("Python authres"),
+        run: |root| peers::on_vectors(root, peers::Peer::Python),
+    },
+    Scenario {
+        name: "authres-tls/perl-mail-authenticationresults-on-vectors",
+        peer: Some("Perl Mail::AuthenticationResults"),
+        run: |root| peers::on_vectors(root, peers::Peer::Perl),
+    },
+    Scenario {
+        name: "authres-tls/second-implementation",
+        peer: Some("second implementation in Python"),
+        run: |root| {
+            let suites = ["authres-tls/write"];
+            second_implementation(root, &PROTOCOL, &suites, Comparison::Strict)
+        },
     },
 ];
 

@@ -1,6 +1,6 @@
 //! The suites of `deep-latch`: the grammars of draft-newman-email-deep-02, and its registry.
 
-use conformance::{Input, Outcome, Ran, Suite, Written, malformed, violated};
+use conformance::{Input, Outcome, Ran, Suite, Written, malformed, octets::from_hex, violated};
 use deep_latch::{
     ClientReport, DeepStatus, ParseError, SecurityTag, TlsCipher,
     dsn::SecurityLatchField,
@@ -35,6 +35,7 @@ const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
         name,
         run,
         import: None,
+        is_right: None,
     }
 }
 
@@ -223,7 +224,7 @@ fn imap_id(input: Input) -> Ran {
     let IdInput { text, hex, from } = input.parse()?;
     let list = match (text, hex) {
         (Some(text), None) => String::from(text).into_bytes(),
-        (None, Some(octets)) => hex::decode(octets).map_err(malformed)?,
+        (None, Some(octets)) => from_hex(octets)?,
         _ => return Err(malformed("one of text and hex").into()),
     };
     oracle::imap_id(&list).map_err(violated)?;

@@ -13,7 +13,9 @@ mod world;
 
 use std::path::Path;
 
-use conformance::{Live, Scenario, outcome::run};
+use conformance::{Comparison, Live, Scenario, outcome::run, second_implementation};
+
+use crate::PROTOCOL;
 
 /// All of them.
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -88,6 +90,25 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         peer: Some("Python email"),
         run: |root| run(relay::python(root)),
     },
+    Scenario {
+        name: "deep-latch/second-implementation",
+        peer: Some("second implementation in Python"),
+        run: |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Given),
+    },
+];
+
+/// The suites of `python/implementation.py`, whose regular expressions find no kinds and offsets.
+const SECOND: [&str; 10] = [
+    "deep-latch/tag",
+    "deep-latch/status",
+    "deep-latch/tls-cipher",
+    "deep-latch/imap-capability",
+    "deep-latch/imap-id",
+    "deep-latch/pop-capa",
+    "deep-latch/smtp-ehlo",
+    "deep-latch/smtp-client",
+    "deep-latch/security-latch",
+    "deep-latch/registration",
 ];
 
 const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {

@@ -1,7 +1,9 @@
 //! The suites of `deep-latch`'s server side: commands of IMAP, a proxy's `tls`, a relay's reply, and the field of a delivery
 //! status notification.
 
-use conformance::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
+use conformance::{
+    Input, MalformedCase, Outcome, Ran, Suite, malformed, octets::from_hex, violated,
+};
 use deep_latch::{
     Facilities, Host, LatchRecord, LatchSession, SecurityTag, TlsCipher,
     dsn::{DeliveryStatusBlock, SecurityLatchField},
@@ -29,6 +31,7 @@ const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
         name,
         run,
         import: None,
+        is_right: None,
     }
 }
 
@@ -199,7 +202,7 @@ fn imap_commands(input: Input) -> Ran {
     } = input.parse()?;
     let octets = match (text, hex) {
         (Some(text), None) => text.into_bytes(),
-        (None, Some(hex)) => hex::decode(hex).map_err(malformed)?,
+        (None, Some(hex)) => from_hex(hex)?,
         _ => return Err(malformed("text or hex").into()),
     };
     let reader = match max_literal {

@@ -20,6 +20,7 @@ pub(crate) const SUITES: &[Suite] = &[Suite {
     name: "deep-latch/latch",
     run: latch,
     import: None,
+    is_right: None,
 }];
 
 #[derive(Deserialize)]

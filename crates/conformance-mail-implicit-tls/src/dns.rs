@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use conformance::{Input, MalformedCase, Outcome, Ran, malformed, violated};
+use conformance::{Input, MalformedCase, Outcome, Ran, malformed, octets::from_hex, violated};
 use mail_implicit_tls::{
     dns::{
         Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, Question, Record, Records,
@@ -223,7 +223,7 @@ fn record(data: Data) -> Result<Record, MalformedCase> {
             usage,
             selector,
             matching_type,
-            association: hex::decode(association).map_err(malformed)?,
+            association: from_hex(association)?,
         }),
         Data::Long(octets) => Record::Tlsa(Tlsa {
             usage: 3,

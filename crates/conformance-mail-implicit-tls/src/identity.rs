@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use conformance::{Input, Outcome, Ran, malformed, violated};
+use conformance::{Input, Outcome, Ran, malformed, octets::from_hex, violated};
 use mail_implicit_tls::{
     identity::{
         Disregarded, NameConstraints, Options, PresentedIdentity, ReferenceIdentity, Rules,
@@ -49,7 +49,7 @@ struct Constraints {
 
 pub(super) fn identity(input: Input) -> Ran {
     let case: Case = input.parse()?;
-    let certificate = hex::decode(&case.certificate).map_err(malformed)?;
+    let certificate = from_hex(&case.certificate)?;
     let expected: Result<Vec<_>, _> = case.expected.into_iter().map(reference).collect();
     let expected = expected?;
     let mut constraints = NameConstraints::none();

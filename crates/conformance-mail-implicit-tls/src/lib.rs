@@ -39,6 +39,7 @@ const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
         name,
         run,
         import: None,
+        is_right: None,
     }
 }
 
@@ -49,6 +50,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
     live::command::SCENARIOS,
+    live::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]
 const SCENARIOS: &[&[Scenario]] = &[];

@@ -10,3 +10,25 @@ pub(crate) mod resolvers;
 pub(crate) mod servers;
 mod site;
 mod tree;
+
+use conformance::{Comparison, Scenario, second_implementation};
+
+use crate::PROTOCOL;
+
+/// The second implementations.
+pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
+    name: "mail-implicit-tls/second-implementation",
+    peer: Some("second implementation in Python"),
+    run: |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Given),
+}];
+
+/// The suites of `python/implementation.py`; what reads Received fields finds no kinds and offsets.
+const SECOND: [&str; 7] = [
+    "mail-implicit-tls/client-dialogue",
+    "mail-implicit-tls/server-dialogue",
+    "mail-implicit-tls/srv-order",
+    "mail-implicit-tls/host-lookup",
+    "mail-implicit-tls/identity",
+    "mail-implicit-tls/received",
+    "mail-implicit-tls/setup",
+];

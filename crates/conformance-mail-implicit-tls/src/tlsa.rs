@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use conformance::{Input, Outcome, Ran, malformed, violated};
+use conformance::{Input, Outcome, Ran, malformed, octets::from_hex, violated};
 use mail_implicit_tls::{
     account::{AccountId, AccountSetup, Host, Server},
     dane::{DaneRules, TlsaJudge},
@@ -33,10 +33,8 @@ struct Case {
 pub(super) fn tlsa(input: Input) -> Ran {
     let case: Case = input.parse()?;
     let der = |list: &[String]| -> Result<Vec<CertificateDer<'static>>, _> {
-        let list = list
-            .iter()
-            .map(|it| hex::decode(it).map(CertificateDer::from));
-        list.collect::<Result<_, _>>().map_err(malformed)
+        let list = list.iter().map(|it| from_hex(it).map(CertificateDer::from));
+        list.collect::<Result<_, conformance::MalformedCase>>()
     };
     let (chain, roots) = (der(&case.chain)?, der(&case.roots)?);
     let records: Result<Vec<_>, _> = case
@@ -47,7 +45,7 @@ pub(super) fn tlsa(input: Input) -> Ran {
                 usage,
                 selector,
                 matching_type,
-                association: hex::decode(association).map_err(malformed)?,
+                association: from_hex(association)?,
             })
         })
         .collect::<Result<_, conformance::MalformedCase>>();

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use conformance::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, violated};
+use conformance::{
+    Input, MalformedCase, Outcome, Ran, Stopped, Suite, malformed, octets::from_hex, violated,
+};
 use serde::Deserialize;
 use serde_json::json;
 use tokenbind_http::sealed_tokens::{
@@ -21,6 +23,7 @@ pub(crate) const SUITES: &[Suite] = &[Suite {
     name: "tokenbind-http/sealed-token",
     run,
     import: None,
+    is_right: None,
 }];
 
 #[derive(Deserialize)]
@@ -50,7 +53,7 @@ struct TokenInput {
 }
 
 fn bytes(hex: &str) -> Result<Vec<u8>, MalformedCase> {
-    hex::decode(hex).map_err(malformed)
+    from_hex(hex)
 }
 
 fn ring(keys: &[Key]) -> Result<TokenKeys, MalformedCase> {

@@ -24,6 +24,7 @@ const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
         name,
         run,
         import: None,
+        is_right: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Fields that cases of several suites have, also those of `tokenbind-http`.
 
-use conformance::{MalformedCase, malformed};
+use conformance::{MalformedCase, octets::from_hex};
 use serde::Deserialize;
 use tokenbind_wire::{EncodingProfile, ProtocolVersion, TlsFacts};
 
@@ -9,7 +9,7 @@ use tokenbind_wire::{EncodingProfile, ProtocolVersion, TlsFacts};
 /// # Errors
 /// Blames the case if the text is not hex.
 pub fn bytes(hex: &str) -> Result<Vec<u8>, MalformedCase> {
-    hex::decode(hex).map_err(malformed)
+    from_hex(hex)
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]

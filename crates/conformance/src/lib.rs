@@ -4,12 +4,15 @@
 //! The evidence of each protocol is a crate beside this one, and gives the harness a [`Protocol`]. The protocols are named
 //! together in one place, which is `xtask`.
 
+mod answer;
 mod cargo;
 mod evidence;
 mod finding;
 mod generator;
+mod implementation;
 mod judge;
 mod ledger;
+pub mod octets;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
@@ -24,6 +27,7 @@ mod scenario;
 #[cfg(feature = "schemas")]
 mod schema;
 mod selection;
+mod serve;
 mod similar;
 mod step;
 mod stream;
@@ -34,6 +38,7 @@ mod vector;
 mod written;
 
 pub use {
+    answer::{Answer, AnswerError, Comparison, request},
     cargo::cargo,
     evidence::{
         Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
@@ -43,6 +48,11 @@ pub use {
         RequirementState, SuiteReport, TestsReport,
     },
     generator::{PythonError, known_answers, python},
+    implementation::{
+        ANSWER_DEADLINE, AnswerState, AnsweredCase, AnsweredSuite, Fault, ImplementationError,
+        ImplementationOptions, ImplementationReport, KnownDifferences, Trouble, run_implementation,
+        second_implementation,
+    },
     ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
     part::{Part, page, unfinished},
     protocol::Protocol,
@@ -50,10 +60,15 @@ pub use {
     run::{Options, RunError, Tests, own_vectors, repository, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
     selection::Selection,
+    serve::serve,
     similar::similar,
     step::Step,
-    suite::{Input, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated},
-    vector::{Case, Expected, Origin, RejectPattern, VectorError, VectorFile, files},
+    suite::{
+        Input, IsRight, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated,
+    },
+    vector::{
+        Case, Expected, Origin, RejectPattern, VectorError, VectorErrorKind, VectorFile, files,
+    },
     written::{Recipe, Written},
 };
 

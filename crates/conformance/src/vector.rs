@@ -10,7 +10,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 
 /// The origin of a file. Files of others may leave out the parts in brackets in `docs/vectors.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,33 @@ pub struct RejectPattern {
     pub offset: Option<usize>,
 }
 
+impl RejectPattern {
+    /// Returns the parts that there are.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        let mut parts = Map::new();
+        parts.extend(self.kind.clone().map(|kind| ("kind".into(), kind.into())));
+        parts.extend(
+            self.field
+                .clone()
+                .map(|field| ("field".into(), field.into())),
+        );
+        parts.extend(self.offset.map(|offset| ("offset".into(), offset.into())));
+        parts.into()
+    }
+}
+
+impl Expected {
+    /// Returns the expectation as the file has it.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        match self {
+            Self::Accept(value) => json!({"accept": value}),
+            Self::Reject(pattern) => json!({"reject": pattern.to_value()}),
+        }
+    }
+}
+
 /// The reason for which a vector file is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VectorError {
@@ -77,8 +104,58 @@ pub struct VectorError {
     pub path: PathBuf,
     /// The case, if the error is in one.
     pub case: Option<String>,
+    /// The kind of the fault.
+    pub kind: VectorErrorKind,
     /// The fault.
     pub reason: String,
+}
+
+/// The kind of a vector file's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VectorErrorKind {
+    /// The file or directory cannot be read.
+    Unreadable,
+    /// The text is not JSON.
+    Json,
+    /// An object has a key twice.
+    DuplicateKey,
+    /// A field of the file, or of `reject`, is unknown, missing or of another type.
+    Form,
+    /// The file has no cases: `count` is 0.
+    NoCases,
+    /// `count` is not the number of cases.
+    Count,
+    /// A case has no name.
+    MissingName,
+    /// Two cases have one name.
+    DuplicateName,
+    /// A case of this project's own files has no list of requirements.
+    MissingRequirements,
+    /// A case has both or neither of `accept` and `reject`.
+    AcceptOrReject,
+    /// `reject` of this project's own files lacks its kind, field or offset.
+    PartialReject,
+}
+
+impl VectorErrorKind {
+    /// Returns the kind's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::Json => "json",
+            Self::DuplicateKey => "duplicate-key",
+            Self::Form => "form",
+            Self::NoCases => "no-cases",
+            Self::Count => "count",
+            Self::MissingName => "missing-name",
+            Self::DuplicateName => "duplicate-name",
+            Self::MissingRequirements => "missing-requirements",
+            Self::AcceptOrReject => "accept-or-reject",
+            Self::PartialReject => "partial-reject",
+        }
+    }
 }
 
 impl fmt::Display for VectorError {
@@ -87,7 +164,7 @@ impl fmt::Display for VectorError {
         if let Some(case) = &self.case {
             write!(f, ": {case}")?;
         }
-        write!(f, ": {}", self.reason)
+        write!(f, ": {}: {}", self.kind.name(), self.reason)
     }
 }
 
@@ -100,6 +177,17 @@ struct File {
     source: String,
     count: usize,
     cases: Vec<Map<String, Value>>,
+}
+
+/// The beginning of the error about a key that an object has twice.
+const DUPLICATE_KEY: &str = "duplicate key";
+
+/// Reads a JSON value in which no object has a key twice.
+///
+/// # Errors
+/// Returns the place and the reason for which the text is refused.
+pub(crate) fn unambiguous(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text).map(|Unambiguous(value)| value)
 }
 
 /// A JSON value in which no object has a key twice, at any depth. `serde_json` keeps the last of two, and
@@ -158,7 +246,7 @@ impl<'de> Visitor<'de> for UnambiguousVisitor {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("duplicate key `{key}`")));
+                return Err(A::Error::custom(format!("{DUPLICATE_KEY} `{key}`")));
             }
             let Unambiguous(value) = entries.next_value()?;
             object.insert(key, value);
@@ -176,6 +264,7 @@ impl VectorFile {
         let text = fs::read_to_string(path).map_err(|error| VectorError {
             path: path.into(),
             case: None,
+            kind: VectorErrorKind::Unreadable,
             reason: error.to_string(),
         })?;
         Self::parse(path, &text, origin)
@@ -186,25 +275,37 @@ impl VectorFile {
     /// # Errors
     /// When it breaks a rule of `docs/vectors.md`.
     pub fn parse(path: &Path, text: &str, origin: Origin) -> Result<Self, VectorError> {
-        let refuse = |case: Option<&str>, reason: String| VectorError {
+        let refuse = |case: Option<&str>, kind, reason: String| VectorError {
             path: path.into(),
             case: case.map(str::to_owned),
+            kind,
             reason,
         };
-        let Unambiguous(file) =
-            serde_json::from_str(text).map_err(|error| refuse(None, error.to_string()))?;
-        let file: File =
-            serde_json::from_value(file).map_err(|error| refuse(None, error.to_string()))?;
+        let file = unambiguous(text).map_err(|error| {
+            let reason = error.to_string();
+            let kind = if reason.starts_with(DUPLICATE_KEY) {
+                VectorErrorKind::DuplicateKey
+            } else {
+                VectorErrorKind::Json
+            };
+            refuse(None, kind, reason)
+        })?;
+        let file: File = serde_json::from_value(file)
+            .map_err(|error| refuse(None, VectorErrorKind::Form, error.to_string()))?;
         if file.cases.is_empty() {
-            return Err(refuse(None, "there are no cases".into()));
+            let reason = format!(
+                "count is {}, there are no cases, and a file has at least one",
+                file.count
+            );
+            return Err(refuse(None, VectorErrorKind::NoCases, reason));
         }
         if file.count != file.cases.len() {
             let reason = format!(
-                "count is {} but there are {} cases",
+                "count is {} but the number of cases is {}",
                 file.count,
                 file.cases.len()
             );
-            return Err(refuse(None, reason));
+            return Err(refuse(None, VectorErrorKind::Count, reason));
         }
         let mut names = BTreeSet::new();
         let mut cases = Vec::with_capacity(file.cases.len());
@@ -213,10 +314,15 @@ impl VectorFile {
                 .get("name")
                 .and_then(Value::as_str)
                 .map(str::to_owned);
-            let case =
-                Case::parse(fields, origin).map_err(|reason| refuse(name.as_deref(), reason))?;
+            let case = Case::parse(fields, origin)
+                .map_err(|(kind, reason)| refuse(name.as_deref(), kind, reason))?;
             if !names.insert(case.name.clone()) {
-                return Err(refuse(name.as_deref(), "the name is used twice".into()));
+                let reason = "the name is used twice".into();
+                return Err(refuse(
+                    name.as_deref(),
+                    VectorErrorKind::DuplicateName,
+                    reason,
+                ));
             }
             cases.push(case);
         }
@@ -231,31 +337,44 @@ impl VectorFile {
 }
 
 impl Case {
-    fn parse(mut fields: Map<String, Value>, origin: Origin) -> Result<Self, String> {
+    fn parse(
+        mut fields: Map<String, Value>,
+        origin: Origin,
+    ) -> Result<Self, (VectorErrorKind, String)> {
+        use VectorErrorKind::{
+            AcceptOrReject, Form, MissingName, MissingRequirements, PartialReject,
+        };
         let name = match fields.remove("name") {
             Some(Value::String(name)) if !name.is_empty() => name,
-            _ => return Err("name is missing".into()),
+            _ => return Err((MissingName, "name is missing".into())),
         };
+        let form = |field, error| (Form, format!("{field}: {error}"));
         let requirements = match (fields.remove("requirements"), origin) {
             (Some(value), _) => {
-                serde_json::from_value(value).map_err(|error| format!("requirements: {error}"))?
+                serde_json::from_value(value).map_err(|error| form("requirements", error))?
             }
             (None, Origin::Foreign) => Vec::new(),
-            (None, Origin::Own) => return Err("requirements is missing".into()),
+            (None, Origin::Own) => {
+                return Err((MissingRequirements, "requirements is missing".into()));
+            }
         };
         let expected = match (fields.remove("accept"), fields.remove("reject")) {
             (Some(value), None) => Expected::Accept(value),
             (None, Some(value)) => {
                 let reject: RejectPattern =
-                    serde_json::from_value(value).map_err(|error| format!("reject: {error}"))?;
+                    serde_json::from_value(value).map_err(|error| form("reject", error))?;
                 let whole =
                     reject.kind.is_some() && reject.field.is_some() && reject.offset.is_some();
                 if origin == Origin::Own && !whole {
-                    return Err("reject: kind, field and offset are all needed".into());
+                    let reason = "reject: kind, field and offset are all needed";
+                    return Err((PartialReject, reason.into()));
                 }
                 Expected::Reject(reject)
             }
-            _ => return Err("exactly one of accept and reject is needed".into()),
+            _ => {
+                let reason = "exactly one of accept and reject is needed";
+                return Err((AcceptOrReject, reason.into()));
+            }
         };
         Ok(Self {
             name,
@@ -274,6 +393,7 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
     let failed = |error: std::io::Error| VectorError {
         path: directory.into(),
         case: None,
+        kind: VectorErrorKind::Unreadable,
         reason: error.to_string(),
     };
     let mut found = Vec::new();
@@ -296,8 +416,12 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
 mod tests {
     use super::*;
 
+    fn refused(text: &str, origin: Origin) -> VectorError {
+        VectorFile::parse(Path::new("x.json"), text, origin).expect_err("refused")
+    }
+
     fn reason(text: &str, origin: Origin) -> (Option<String>, String) {
-        let error = VectorFile::parse(Path::new("x.json"), text, origin).expect_err("refused");
+        let error = refused(text, origin);
         (error.case, error.reason)
     }
 
@@ -320,16 +444,78 @@ mod tests {
 
     #[test]
     fn refuses_a_wrong_count() {
-        let expected = (None, "count is 2 but there are 1 cases".to_owned());
+        let expected = (None, "count is 2 but the number of cases is 1".to_owned());
         assert_eq!(reason(&file(GOOD, 2), Origin::Own), expected);
     }
 
     #[test]
     fn refuses_a_file_without_cases() {
-        let expected = (None, "there are no cases".to_owned());
         for origin in [Origin::Own, Origin::Foreign] {
-            assert_eq!(reason(&file("", 0), origin), expected);
+            for count in [0, 1] {
+                let why =
+                    format!("count is {count}, there are no cases, and a file has at least one");
+                assert_eq!(reason(&file("", count), origin), (None, why));
+            }
+            let zero = (None, "count is 0 but the number of cases is 1".to_owned());
+            assert_eq!(reason(&file(GOOD, 0), origin), zero);
         }
+    }
+
+    #[test]
+    fn names_the_kind_of_each_fault() {
+        use VectorErrorKind as Kind;
+        let twice = format!("{GOOD},{GOOD}");
+        let own = |case: &str| file(&format!(r#"{{"name":"a",{case}}}"#), 1);
+        for (text, kind, name) in [
+            ("{".to_owned(), Kind::Json, "json"),
+            (
+                r#"{"suite":"s","suite":"s"}"#.to_owned(),
+                Kind::DuplicateKey,
+                "duplicate-key",
+            ),
+            ("[]".to_owned(), Kind::Form, "form"),
+            (own(r#""requirements":1,"accept":1"#), Kind::Form, "form"),
+            (own(r#""requirements":[],"reject":1"#), Kind::Form, "form"),
+            (file("", 0), Kind::NoCases, "no-cases"),
+            (file(GOOD, 0), Kind::Count, "count"),
+            (file(r#"{"name":""}"#, 1), Kind::MissingName, "missing-name"),
+            (file(&twice, 2), Kind::DuplicateName, "duplicate-name"),
+            (
+                own(r#""accept":1"#),
+                Kind::MissingRequirements,
+                "missing-requirements",
+            ),
+            (
+                own(r#""requirements":[]"#),
+                Kind::AcceptOrReject,
+                "accept-or-reject",
+            ),
+            (
+                own(r#""requirements":[],"reject":{}"#),
+                Kind::PartialReject,
+                "partial-reject",
+            ),
+        ] {
+            let error = refused(&text, Origin::Own);
+            assert_eq!((error.kind, error.kind.name()), (kind, name), "{text}");
+        }
+        let error = VectorFile::load(Path::new("no/such/file"), Origin::Own);
+        let error = error.expect_err("refused");
+        assert_eq!(
+            (error.kind, error.kind.name()),
+            (Kind::Unreadable, "unreadable")
+        );
+        assert_eq!(
+            refused(&file(GOOD, 0), Origin::Own).to_string(),
+            "x.json: count: count is 0 but the number of cases is 1"
+        );
+    }
+
+    #[test]
+    fn writes_the_parts_of_a_pattern_that_there_are() {
+        let value = json!({"reject": {"kind": "k", "offset": 3}});
+        let pattern = serde_json::from_value(value["reject"].clone()).expect("a pattern");
+        assert_eq!(Expected::Reject(pattern).to_value(), value);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::{
 
 use authres_tls::{AuthenticationResults, Options, syntax::Text};
 use conformance::{
-    Expected, Live, Origin, VectorFile,
+    Comparison, Expected, KnownDifferences, Live, Origin, VectorFile,
     outcome::{Checked, Failure, passed},
     python,
 };
@@ -23,6 +23,7 @@ use serde::Deserialize;
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use super::field::written;
+use crate::PROTOCOL;
 
 #[derive(Clone, Copy)]
 pub(super) enum Peer {
@@ -173,6 +174,24 @@ impl Peer {
         }
         Err(format!("{} is not installed: {how}", self.name()))
     }
+}
+
+/// Asks a reader about the vectors of values as servers write them, and about those of the grammar, where only accept or
+/// reject is compared. `known_differences.json` lists the differences by their reasons. Both readers are stricter than
+/// a lenient reading and looser than the grammar.
+pub(super) fn on_vectors(root: &Path, peer: Peer) -> Result<Live, String> {
+    let (interpreter, script) = match peer.command(root) {
+        Ok(command) => command,
+        Err(why) => return Ok(Live::Skipped(why)),
+    };
+    let known = include_str!("known_differences.json");
+    let mut known: BTreeMap<String, KnownDifferences> =
+        serde_json::from_str(known).map_err(|error| error.to_string())?;
+    let known = known.remove(peer.name()).unwrap_or_default();
+    let command = format!("'{}' '{}' --serve", interpreter.display(), script.display());
+    let suites = ["authres-tls/header", "authres-tls/real"];
+    let checked = known.check(root, &PROTOCOL, &command, &suites, Comparison::Given);
+    checked.map(Live::Passed)
 }
 
 pub(super) async fn compare(root: &Path, peer: Peer) -> Checked {

@@ -1,0 +1,274 @@
+//! The command of an implementation: a process with a line for each request and each answer.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    answer::{Answer, AnswerError, request},
+    vector::Case,
+};
+
+/// The longest answer, in octets: an answer is not longer than the vectors that it is compared with.
+const LONGEST_ANSWER: u64 = 1 << 24;
+
+/// The number of lines of the command's standard error that are kept, the last ones.
+const KEPT_LINES: usize = 20;
+
+/// The longest line of the command's standard error that is kept whole, in octets.
+const LONGEST_LINE: u64 = 1 << 12;
+
+/// The time between two looks at a process that ends.
+const ENDING: Duration = Duration::from_millis(10);
+
+/// Trouble with the command, which ends the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The suite and the case that were asked about, if any.
+    pub case: Option<(String, String)>,
+    /// The fault.
+    pub fault: Fault,
+    /// The last lines that the command wrote to its standard error.
+    pub stderr: Vec<String>,
+}
+
+/// A fault of the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The command cannot be started.
+    Start(String),
+    /// The command ended, with this status, before its answer.
+    Ended(String),
+    /// The command gave no answer within this time.
+    Silent(Duration),
+    /// The line is no answer to the case.
+    Answer(AnswerError),
+    /// An answer is too long, or is not UTF-8.
+    Line(String),
+    /// The command wrote a line after the last answer.
+    Surplus(String),
+    /// The command did not end when there were no more requests.
+    Endless(Duration),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => write!(f, "the command cannot be started: {error}"),
+            Self::Ended(status) => write!(f, "the command ended without an answer ({status})"),
+            Self::Silent(limit) => write!(f, "no answer within {} s", limit.as_secs_f64()),
+            Self::Answer(error) => error.fmt(f),
+            Self::Line(error) => write!(f, "the answer cannot be read: {error}"),
+            Self::Surplus(line) => write!(f, "a line after the last answer: {line:?}"),
+            Self::Endless(limit) => write!(
+                f,
+                "the command did not end within {} s after the end of its input",
+                limit.as_secs_f64()
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.case {
+            Some((suite, case)) => write!(f, "{suite} {case}: {}", self.fault)?,
+            None => self.fault.fmt(f)?,
+        }
+        if !self.stderr.is_empty() {
+            write!(f, "\nstandard error of the command:")?;
+        }
+        for line in &self.stderr {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// A command that runs.
+pub(super) struct Running {
+    child: Child,
+    requests: Option<Sender<String>>,
+    answers: Receiver<Result<String, String>>,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+    stderr_ended: Receiver<()>,
+}
+
+impl Running {
+    pub(super) fn start(command: &str) -> Result<Self, Trouble> {
+        let trouble = |error: &dyn fmt::Display| Trouble {
+            case: None,
+            fault: Fault::Start(error.to_string()),
+            stderr: Vec::new(),
+        };
+        let mut child = Command::new("sh")
+            .args(["-c", command])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| trouble(&error))?;
+        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(mut stdin), Some(stdout), Some(errors)) = pipes else {
+            return Err(trouble(&"it has no pipes"));
+        };
+        // A thread writes, since a command that does not read would stop this one.
+        let (requests, to_write) = channel::<String>();
+        thread::spawn(move || {
+            for line in to_write {
+                // A command that ended is seen by its answers.
+                if writeln!(stdin, "{line}")
+                    .and_then(|()| stdin.flush())
+                    .is_err()
+                {
+                    break;
+                }
+            }
+        });
+        let (read, answers) = channel();
+        thread::spawn(move || {
+            let mut stdout = BufReader::new(stdout);
+            while let Some(line) = line(&mut stdout) {
+                if read.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let stderr = Arc::new(Mutex::new(VecDeque::new()));
+        let (ended, stderr_ended) = channel();
+        let kept = Arc::clone(&stderr);
+        thread::spawn(move || {
+            keep(BufReader::new(errors), &kept);
+            drop(ended);
+        });
+        Ok(Self {
+            child,
+            requests: Some(requests),
+            answers,
+            stderr,
+            stderr_ended,
+        })
+    }
+
+    /// Asks about a case.
+    pub(super) fn ask(
+        &mut self,
+        suite: &str,
+        case: &Case,
+        deadline: Duration,
+    ) -> Result<Answer, Trouble> {
+        let line = request(suite, &case.name, &case.input);
+        if let Some(requests) = &self.requests {
+            // A writer that ended is seen by the missing answer.
+            let _ = requests.send(line);
+        }
+        let answer = match self.answers.recv_timeout(deadline) {
+            Ok(Ok(line)) => Answer::parse(&line, suite, &case.name).map_err(Fault::Answer),
+            Ok(Err(error)) => Err(Fault::Line(error)),
+            Err(RecvTimeoutError::Timeout) => Err(Fault::Silent(deadline)),
+            Err(RecvTimeoutError::Disconnected) => Err(Fault::Ended(self.status(deadline))),
+        };
+        let case = (suite.to_owned(), case.name.clone());
+        answer.map_err(|fault| self.trouble(Some(case), fault))
+    }
+
+    /// Ends the input, and waits for the end of the output.
+    pub(super) fn finish(mut self, deadline: Duration) -> Result<(), Trouble> {
+        self.requests = None;
+        let fault = match self.answers.recv_timeout(deadline) {
+            Ok(Ok(line)) => Fault::Surplus(line),
+            Ok(Err(error)) => Fault::Line(error),
+            Err(RecvTimeoutError::Timeout) => Fault::Endless(deadline),
+            Err(RecvTimeoutError::Disconnected) => {
+                // It is not killed while it ends.
+                self.status(deadline);
+                return Ok(());
+            }
+        };
+        Err(self.trouble(None, fault))
+    }
+
+    fn trouble(&mut self, case: Option<(String, String)>, fault: Fault) -> Trouble {
+        // Its last words are read to their end.
+        let _ = self.child.kill();
+        let _ = self.stderr_ended.recv_timeout(Duration::from_secs(1));
+        let kept = self
+            .stderr
+            .lock()
+            .map(|lines| lines.iter().cloned().collect());
+        Trouble {
+            case,
+            fault,
+            stderr: kept.unwrap_or_default(),
+        }
+    }
+
+    /// Returns the status with which the process ended.
+    fn status(&mut self, deadline: Duration) -> String {
+        let start = Instant::now();
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.to_string(),
+                Err(error) => return error.to_string(),
+                Ok(None) if start.elapsed() < deadline => thread::sleep(ENDING),
+                Ok(None) => return "its standard output is closed".to_owned(),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.requests = None;
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads a line, or returns `None` at the end.
+fn line(stdout: &mut impl BufRead) -> Option<Result<String, String>> {
+    let mut octets = Vec::new();
+    let mut limited = stdout.take(LONGEST_ANSWER);
+    match limited.read_until(b'\n', &mut octets) {
+        Ok(0) => None,
+        Err(error) => Some(Err(error.to_string())),
+        Ok(_) if limited.limit() == 0 && octets.last() != Some(&b'\n') => {
+            Some(Err(format!("longer than {LONGEST_ANSWER} octets")))
+        }
+        Ok(_) => {
+            let line = octets.strip_suffix(b"\n").unwrap_or(&octets).to_vec();
+            Some(String::from_utf8(line).map_err(|error| error.utf8_error().to_string()))
+        }
+    }
+}
+
+/// Keeps the last lines.
+fn keep(mut errors: impl BufRead, kept: &Mutex<VecDeque<String>>) {
+    loop {
+        let mut octets = Vec::new();
+        let read = (&mut errors)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut octets);
+        if !matches!(read, Ok(1..)) {
+            break;
+        }
+        let line = String::from_utf8_lossy(&octets).trim_end().to_owned();
+        if let Ok(mut lines) = kept.lock() {
+            if lines.len() == KEPT_LINES {
+                lines.pop_front();
+            }
+            lines.push_back(line);
+        }
+    }
+}

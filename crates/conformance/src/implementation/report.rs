@@ -1,0 +1,210 @@
+//! The report on another implementation.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{ImplementationOptions, Trouble};
+use crate::{
+    answer::Comparison,
+    text::{passed_of, table, wrap},
+};
+
+/// The state of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnswerState {
+    /// The answer is the expected one.
+    Passed,
+    /// The answer is another one.
+    Failed,
+    /// The implementation has no answer.
+    Unsupported,
+}
+
+/// A case that was answered.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AnsweredCase {
+    /// The name of the case.
+    pub name: String,
+    /// The state.
+    pub state: AnswerState,
+    /// The expectation, of a case that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Value>,
+    /// The answer, of a case that did not pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Value>,
+    /// The form of the answer that may be the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// The answers to the cases of a suite's file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AnsweredSuite {
+    /// The suite.
+    pub suite: String,
+    /// The number of cases that passed.
+    pub passed: usize,
+    /// The number of cases that failed.
+    pub failed: usize,
+    /// The number of cases without an answer.
+    pub unsupported: usize,
+    /// The cases.
+    pub cases: Vec<AnsweredCase>,
+}
+
+impl AnsweredSuite {
+    pub(super) fn new(suite: &str) -> Self {
+        Self {
+            suite: suite.to_owned(),
+            passed: 0,
+            failed: 0,
+            unsupported: 0,
+            cases: Vec::new(),
+        }
+    }
+
+    pub(super) fn push(&mut self, case: AnsweredCase) {
+        *match case.state {
+            AnswerState::Passed => &mut self.passed,
+            AnswerState::Failed => &mut self.failed,
+            AnswerState::Unsupported => &mut self.unsupported,
+        } += 1;
+        self.cases.push(case);
+    }
+}
+
+/// The report on an implementation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ImplementationReport {
+    /// The command.
+    pub command: String,
+    /// `true` if kinds, offsets and all accepted fields were compared.
+    pub strict: bool,
+    /// The number of cases of the chosen suites.
+    pub cases: usize,
+    /// The number of cases that passed.
+    pub passed: usize,
+    /// The number of cases that failed.
+    pub failed: usize,
+    /// The number of cases without an answer.
+    pub unsupported: usize,
+    /// The number of cases that were not asked about, or not answered, because of trouble with the command.
+    pub did_not_run: usize,
+    /// The trouble with the command, which ended the run.
+    pub trouble: Option<String>,
+    /// The suites.
+    pub suites: Vec<AnsweredSuite>,
+}
+
+impl ImplementationReport {
+    pub(super) fn new(
+        options: &ImplementationOptions,
+        suites: Vec<AnsweredSuite>,
+        cases: usize,
+        trouble: Option<Trouble>,
+    ) -> Self {
+        let sum = |count: fn(&AnsweredSuite) -> usize| suites.iter().map(count).sum::<usize>();
+        let answered = sum(|suite| suite.cases.len());
+        Self {
+            command: options.command.clone(),
+            strict: options.comparison == Comparison::Strict,
+            cases,
+            passed: sum(|suite| suite.passed),
+            failed: sum(|suite| suite.failed),
+            unsupported: sum(|suite| suite.unsupported),
+            did_not_run: cases.saturating_sub(answered),
+            trouble: trouble.map(|trouble| trouble.to_string()),
+            suites,
+        }
+    }
+
+    /// Returns `true` if every case of the chosen suites passed, and the command kept to the interface.
+    #[must_use]
+    pub fn passed_all(&self) -> bool {
+        self.passed == self.cases && self.trouble.is_none()
+    }
+
+    /// Returns the failed cases, the numbers of each suite, and the verdict.
+    #[must_use]
+    pub fn table(&self, width: u16) -> String {
+        let mut text = String::new();
+        for suite in &self.suites {
+            let failed = suite
+                .cases
+                .iter()
+                .filter(|case| case.state == AnswerState::Failed);
+            for case in failed {
+                text += &format!("FAILED {} {}\n", suite.suite, case.name);
+                for (label, value) in [("expected", &case.expected), ("actual", &case.actual)] {
+                    let value = value.as_ref().map(Value::to_string).unwrap_or_default();
+                    text += &labelled(width, label, &value);
+                }
+                if let Some(hint) = &case.hint {
+                    text += &labelled(width, "hint", hint);
+                }
+            }
+        }
+        let mut numbers = table(width, &["suite", "passed", "failed", "unsupported"]);
+        for suite in &self.suites {
+            let counts = [suite.passed, suite.failed, suite.unsupported];
+            let [passed, failed, unsupported] = counts.map(|count| count.to_string());
+            numbers.add_row([&suite.suite, &passed, &failed, &unsupported]);
+        }
+        text += &format!("{numbers}\n");
+        if let Some(trouble) = &self.trouble {
+            text += &format!("trouble with the command: {trouble}\n");
+        }
+        text + &wrap(width, &self.verdict()) + "\n"
+    }
+
+    fn verdict(&self) -> String {
+        let compared = if self.strict {
+            "accept or reject, all accepted fields, kinds and offsets compared"
+        } else {
+            "accept or reject, and the accepted fields that were given compared"
+        };
+        let mut verdict = passed_of(self.passed, self.cases, "case");
+        for (count, state) in [
+            (self.failed, "failed"),
+            (self.unsupported, "unsupported"),
+            (self.did_not_run, "did not run"),
+        ] {
+            if count > 0 {
+                verdict += &format!(", {count} {state}");
+            }
+        }
+        format!("{verdict}; {compared}")
+    }
+
+    /// Writes `target/conformance/implementation.json` and returns its path.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be written.
+    pub fn write(&self, root: &Path) -> io::Result<PathBuf> {
+        let directory = root.join("target/conformance");
+        fs::create_dir_all(&directory)?;
+        let path = directory.join("implementation.json");
+        fs::write(&path, serde_json::to_string_pretty(self)? + "\n")?;
+        Ok(path)
+    }
+}
+
+/// Returns a label and a text, broken into lines of at most `width` characters.
+fn labelled(width: u16, label: &str, text: &str) -> String {
+    let indent = 11;
+    let room = usize::from(width).saturating_sub(indent).max(20);
+    let characters: Vec<char> = text.chars().collect();
+    let lines = characters.chunks(room).enumerate().map(|(at, line)| {
+        let label = if at == 0 { label } else { "" };
+        let line: String = line.iter().collect();
+        format!("  {label:<9}{line}\n")
+    });
+    lines.collect()
+}
