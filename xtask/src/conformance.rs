@@ -24,10 +24,10 @@ pub struct Arguments {
     #[arg(long)]
     only_vectors: bool,
     /// Build and run the tests that requirements name, too (minutes; needs PostgreSQL)
-    #[arg(long, conflicts_with_all = ["vectors", "only_vectors"])]
+    #[arg(long, conflicts_with_all = ["implementation", "only_vectors", "serve", "vectors"])]
     full: bool,
     /// A test that a requirement names, and of which no outcome is recorded for these sources, is a failure
-    #[arg(long, conflicts_with_all = ["full", "vectors", "only_vectors"])]
+    #[arg(long, conflicts_with_all = ["full", "implementation", "only_vectors", "serve", "vectors"])]
     require_tests: bool,
     #[command(flatten)]
     other: implementation::Arguments,
