@@ -24,13 +24,13 @@ pub struct Arguments {
     #[arg(long)]
     only_vectors: bool,
     /// Build and run the tests that requirements name, too (minutes; needs PostgreSQL)
-    #[arg(long, conflicts_with_all = ["vectors", "only_vectors"])]
+    #[arg(long, conflicts_with_all = ["implementation", "only_vectors", "serve", "vectors"])]
     full: bool,
     /// A test that a requirement names, and of which no outcome is recorded for these sources, is a failure
-    #[arg(long, conflicts_with_all = ["full", "vectors", "only_vectors"])]
+    #[arg(long, conflicts_with_all = ["full", "implementation", "only_vectors", "serve", "vectors"])]
     require_tests: bool,
     /// Write docs/conformance.md from ledgers, vectors and scenarios, and run nothing
-    #[arg(long, conflicts_with_all = ["full", "require_tests", "vectors", "only_vectors", "json"])]
+    #[arg(long, conflicts_with_all = ["full", "implementation", "json", "only_vectors", "require_tests", "serve", "vectors"])]
     write_docs: bool,
     #[command(flatten)]
     other: implementation::Arguments,
