@@ -64,4 +64,8 @@ const PEERS: &[Peer] = &[
             "print 'Mail::AuthenticationResults ', Mail::AuthenticationResults->VERSION",
         ],
     },
+    Peer {
+        name: "second implementation in Python",
+        version: &["python3", "--version"],
+    },
 ];

@@ -48,4 +48,8 @@ const PEERS: &[Peer] = &[
         name: "Python email",
         version: &["python3", "--version"],
     },
+    Peer {
+        name: "second implementation in Python",
+        version: &["python3", "--version"],
+    },
 ];

@@ -128,4 +128,8 @@ const PEERS: &[Peer] = &[
         name: "unbound",
         version: &["unbound", "-V"],
     },
+    Peer {
+        name: "second implementation in Python",
+        version: &["python3", "--version"],
+    },
 ];
