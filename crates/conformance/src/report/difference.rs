@@ -10,7 +10,7 @@ use serde_json::Value;
 pub struct Difference {
     /// The commit and the date of the report before.
     pub since: String,
-    /// What has another verdict now.
+    /// The names that have another verdict now.
     pub changed: Vec<Change>,
     /// The names that were not there before.
     pub added: Vec<String>,
