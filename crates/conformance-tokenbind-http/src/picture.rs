@@ -190,9 +190,9 @@ mod tests {
         let expected = [
             "type 22",
             "version 769",
-            "length 54",
+            "length 52",
             "msg_type 1",
-            "length 50",
+            "length 48",
             "client_version 771",
             "random ",
             "session_id (length) 0",
