@@ -118,6 +118,15 @@ impl TestRun {
         tests.filter(|known| **known == outcome).count()
     }
 
+    /// Returns each test's package, path and outcome.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&str, &str, TestOutcome)> {
+        let packages = self.packages.iter();
+        packages.flat_map(|(name, package)| {
+            let tests = package.tests.iter();
+            tests.map(move |(path, outcome)| (name.as_str(), path.as_str(), *outcome))
+        })
+    }
+
     /// Returns the number of executables that ran.
     #[must_use]
     pub fn executables(&self) -> usize {

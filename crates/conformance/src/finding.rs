@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     evidence::{Origin, TestFailure, TestOutcome, TestRun},
     ledger::{Evidence, Requirement, Status},
+    picture::Picture,
     text::{counted, passed_of},
 };
 
@@ -18,6 +19,8 @@ pub struct SuiteReport {
     pub suite: String,
     /// The file.
     pub file: String,
+    /// The origin of its cases.
+    pub source: String,
     /// The number of cases that passed.
     pub passed: usize,
     /// The number of cases.
@@ -47,6 +50,22 @@ pub struct CaseReport {
     /// The actual outcome, if the case failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
+    /// The whole case, for its page.
+    #[serde(skip)]
+    pub detail: CaseDetail,
+}
+
+/// A case as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct CaseDetail {
+    /// The input.
+    pub input: Map<String, Value>,
+    /// The expected outcome.
+    pub expected: Value,
+    /// The actual outcome.
+    pub actual: Option<Value>,
+    /// The messages in the input; `None` if the suite has no annotator.
+    pub pictures: Option<Vec<Picture>>,
 }
 
 /// The state of a case after a run.
@@ -79,6 +98,8 @@ impl CaseState {
 pub struct LedgerReport {
     /// The draft.
     pub draft: String,
+    /// The document whose sections the entries name.
+    pub document: String,
     /// Its requirements.
     pub requirements: Vec<RequirementReport>,
 }
@@ -132,11 +153,19 @@ pub struct TestsReport {
     pub recorded: bool,
     /// The failures, named by a requirement or not.
     pub failures: Vec<TestFailure>,
+    /// The outcome of each test, by package and path.
+    pub outcomes: BTreeMap<String, BTreeMap<String, TestOutcome>>,
 }
 
 impl From<&TestRun> for TestsReport {
     fn from(run: &TestRun) -> Self {
+        let mut outcomes = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for (package, path, outcome) in run.outcomes() {
+            let of_package = outcomes.entry(package.to_owned()).or_default();
+            of_package.insert(path.to_owned(), outcome);
+        }
         Self {
+            outcomes,
             executables: run.executables(),
             passed: run.count(TestOutcome::Passed),
             failed: run.count(TestOutcome::Failed),
@@ -190,22 +219,18 @@ impl RequirementReport {
     pub(crate) fn failed(&self) -> bool {
         self.state == RequirementState::Failed
     }
+}
 
-    pub(crate) fn status(&self) -> &'static str {
-        match self.requirement.status {
-            Status::Done => "done",
-            Status::Partial => "partial",
-            Status::NotApplicable => "not applicable",
-            Status::Deviates => "deviates",
-            Status::Open => "open",
+impl RequirementState {
+    /// Returns the state in words.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Failed => "failed",
+            Self::LeftOut => "left out",
+            Self::NoEvidence => "no evidence",
         }
-    }
-
-    pub(crate) fn level(&self) -> String {
-        serde_json::to_value(self.requirement.level)
-            .ok()
-            .and_then(|level| level.as_str().map(str::to_owned))
-            .unwrap_or_default()
     }
 }
 

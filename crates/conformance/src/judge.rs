@@ -111,6 +111,7 @@ pub(crate) fn check(
         .iter()
         .map(|ledger| LedgerReport {
             draft: ledger.draft.clone(),
+            document: ledger.document.clone(),
             requirements: ledger.requirements.iter().map(entry).collect(),
         })
         .collect()
@@ -172,7 +173,7 @@ fn test_state(package: &str, path: &str, tests: &TestRun) -> (EvidenceState, Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{CaseReport, CaseState};
+    use crate::finding::{CaseDetail, CaseReport, CaseState};
 
     fn ledger(evidence: &str) -> Vec<Ledger> {
         let text = format!(
@@ -193,11 +194,13 @@ mod tests {
             requirements: vec![requirement.into()],
             expected: None,
             actual: None,
+            detail: CaseDetail::default(),
         };
         let (suite, file) = ("a/b".into(), "f".into());
         vec![SuiteReport {
             suite,
             file,
+            source: String::new(),
             passed: passed.into(),
             total: 1,
             malformed: 0,
@@ -355,6 +358,7 @@ mod tests {
             requirements: Vec::new(),
             expected: None,
             actual: None,
+            detail: CaseDetail::default(),
         };
         suites[0].cases.push(passes);
         let (entry, _) = checked(&ledger("vector:a/b/d"), &suites, &[]);

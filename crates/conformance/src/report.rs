@@ -1,21 +1,27 @@
-//! The report of a run: its findings and its verdict, in words and as HTML.
+//! The report of a run: its findings and its verdict, as data and in words. The modules below give it its other forms.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    path::{Path, PathBuf},
-};
+mod difference;
+mod html;
+mod junit;
+pub(crate) mod markdown;
+mod pages;
 
-use askama::Template;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::{
     evidence::Origin,
+    facts::Facts,
     finding::{LedgerReport, RequirementState, SuiteReport, TestsReport},
-    part::{Part, page, replace},
+    interop::PeerReport,
+    ledger::DocumentCoverage,
+    part::Part,
     scenario::{LiveReport, LiveState},
     text::{counted, passed_of},
 };
+
+pub use difference::{Change, Difference};
 
 /// The verdict of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -57,9 +63,10 @@ impl Judgement {
 }
 
 /// The findings of a conformance run.
-#[derive(Clone, Debug, Serialize, Template)]
-#[template(path = "report.html")]
+#[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// Commit, toolchain, date and duration.
+    pub facts: Facts,
     /// `true` if everything that was asked for ran and passed.
     pub passed: bool,
     /// The part that was asked for, or `None` if everything was.
@@ -74,6 +81,12 @@ pub struct Report {
     pub live: Vec<LiveReport>,
     /// The ledgers; none if only vectors were asked for.
     pub ledgers: Vec<LedgerReport>,
+    /// The key words of each document, and the entries that cover them.
+    pub coverage: Vec<DocumentCoverage>,
+    /// The scenarios with foreign peers, as they were last run by `cargo xtask interop`.
+    pub peers: Vec<PeerReport>,
+    /// The difference to the report that was there before; `None` until the report is written, or if there was none.
+    pub difference: Option<Difference>,
     /// Problems other than single cases and entries, e.g. a file that cannot be read.
     pub problems: Vec<String>,
 }
@@ -103,6 +116,7 @@ impl Report {
             (Some(_), false) => Judgement::PartFailed,
         };
         Self {
+            facts: Facts::default(),
             passed,
             part,
             verdict,
@@ -110,6 +124,9 @@ impl Report {
             tests,
             live,
             ledgers,
+            coverage: Vec::new(),
+            peers: Vec::new(),
+            difference: None,
             problems,
         }
     }
@@ -200,25 +217,6 @@ impl Report {
             self.verdict.label()
         )
     }
-
-    /// Returns the report as a page of its own.
-    ///
-    /// # Errors
-    /// Returns the template engine's error, which no report can cause.
-    pub fn html(&self) -> Result<String, askama::Error> {
-        self.render()
-    }
-
-    /// Writes the page to [`page`] and returns its path below `root`.
-    ///
-    /// # Errors
-    /// Returns an error if the page cannot be written.
-    pub fn write(&self, root: &Path) -> io::Result<PathBuf> {
-        let page = page(self.part);
-        let text = self.html().map_err(io::Error::other)?;
-        replace(&root.join(&page), &text)?;
-        Ok(page)
-    }
 }
 
 /// Returns the parts of the summary on tests that did not run now: their outcomes are those of the record, or there are
@@ -259,20 +257,23 @@ fn recorded_tests(tests: &TestsReport) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
+pub(crate) mod tests {
+    use std::{fs, path::Path};
 
     use super::*;
     use crate::{
-        evidence::TestFailure,
-        finding::{CaseReport, CaseState, EvidenceReport, EvidenceState, RequirementReport},
-        part::unfinished,
+        evidence::{TestFailure, TestOutcome},
+        finding::{
+            CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, RequirementReport,
+        },
+        part::{page, unfinished},
     };
 
-    fn report(passed: bool, part: Option<Part>) -> Report {
+    pub(crate) fn report(passed: bool, part: Option<Part>) -> Report {
         let suite = |suite: &str| SuiteReport {
             suite: suite.into(),
             file: "f.json".into(),
+            source: "s".into(),
             passed: usize::from(passed),
             total: 1,
             malformed: 0,
@@ -288,6 +289,7 @@ mod tests {
                 requirements: Vec::new(),
                 expected: None,
                 actual: None,
+                detail: CaseDetail::default(),
             }],
         };
         let tests = part.is_none().then(|| TestsReport {
@@ -297,6 +299,17 @@ mod tests {
             ignored: 1,
             packages: BTreeMap::from([("p".into(), Origin::Ran)]),
             left_out: vec!["q".into()],
+            outcomes: BTreeMap::from([(
+                "p".into(),
+                BTreeMap::from([(
+                    "t".into(),
+                    if passed {
+                        TestOutcome::Passed
+                    } else {
+                        TestOutcome::Failed
+                    },
+                )]),
+            )]),
             recorded: false,
             failures: if passed {
                 Vec::new()
@@ -379,6 +392,7 @@ mod tests {
         };
         let ledgers = vec![LedgerReport {
             draft: "d".into(),
+            document: "d".into(),
             requirements: vec![entry],
         }];
         let part = report(tests, ledgers);
@@ -416,7 +430,7 @@ mod tests {
             let report = report(passed, part);
             let json = serde_json::to_string(&report).expect("JSON");
             assert!(json.contains(&format!("\"part\":{in_json},\"verdict\":\"{verdict}\"")));
-            let html = report.html().expect("HTML");
+            let html = html::index(&report, Path::new(".")).expect("HTML");
             assert!(html.contains(&format!("<title>{title}")), "{html}");
             assert_eq!(html.contains(">conforms<"), part.is_none());
         }
@@ -432,7 +446,7 @@ mod tests {
             table.contains("FAILED p/a/c: differs (f.json)\n"),
             "{table}"
         );
-        let html = report(false, None).html().expect("HTML");
+        let html = html::index(&report(false, None), Path::new(".")).expect("HTML");
         assert!(html.contains("apt-get install postgresql"));
     }
 
@@ -472,6 +486,7 @@ mod tests {
         let mut report = report(false, None);
         report.ledgers.push(LedgerReport {
             draft: "d".into(),
+            document: "d".into(),
             requirements: vec![entry.clone(), entry],
         });
         assert_eq!(

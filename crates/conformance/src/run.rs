@@ -4,16 +4,20 @@ use std::{
     collections::BTreeSet,
     fmt, io,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use serde_json::{Value, json};
 
 use crate::{
     evidence::{TestOutcome, recorded_tests, run_tests},
-    finding::{CaseReport, CaseState, RequirementState, SuiteReport, TestsReport},
+    facts::Facts,
+    finding::{CaseDetail, CaseReport, CaseState, RequirementState, SuiteReport, TestsReport},
+    interop,
     judge::{check, left_out, tests_named},
-    ledger::{Ledger, LedgerError},
+    ledger::{DocumentCoverage, Ledger, LedgerError, coverage},
     part::Part,
+    picture::Annotator,
     protocol::Protocol,
     report::Report,
     scenario::LiveState,
@@ -117,6 +121,7 @@ pub fn run(
     protocols: &[Protocol],
     mut progress: impl FnMut(Step<'_>),
 ) -> Result<Report, RunError> {
+    let start = Instant::now();
     let (paths, origin) = if options.vectors.is_empty() {
         (own_vectors(&options.root, protocols)?, Origin::Own)
     } else {
@@ -152,7 +157,12 @@ pub fn run(
     for file in &loaded {
         let mut known = protocols.iter().flat_map(Protocol::suites);
         match known.find(|suite| suite.name == file.suite) {
-            Some(suite) => suites.push(run_file(suite, file, &options.root, &mut progress)),
+            Some(suite) => {
+                let mut annotators = protocols.iter().flat_map(|it| it.annotators);
+                let annotator = annotators.find(|it| it.suite == suite.name);
+                let report = run_file(suite, annotator, file, &options.root, &mut progress);
+                suites.push(report);
+            }
             None => {
                 let known = protocols.iter().flat_map(Protocol::suites);
                 let names: Vec<_> = known.map(|suite| suite.name).collect();
@@ -161,13 +171,13 @@ pub fn run(
         }
     }
     let (mut live, mut ledgers, mut tests) = (Vec::new(), Vec::new(), None);
+    let (mut covered, mut peers) = (Vec::new(), Vec::new());
     let part = options.part();
     if part.is_none() {
-        let directories: Vec<_> = protocols
-            .iter()
-            .map(|protocol| protocol.folder(&options.root).join("requirements"))
-            .collect();
-        let ledger = Ledger::load_all(&directories).map_err(RunError::Ledger)?;
+        let ledger = read_ledgers(&options.root, protocols)?;
+        covered = coverage(&ledger);
+        problems.extend(covered.iter().flat_map(DocumentCoverage::problems));
+        peers = interop::last(&options.root, protocols);
         let named = tests_named(&ledger);
         let ran = match options.tests {
             Tests::Run => run_tests(&options.root, &Selection::Named(named), &mut progress),
@@ -215,9 +225,20 @@ pub fn run(
             .iter()
             .flat_map(|ledger| &ledger.requirements)
             .all(|entry| entry.state != RequirementState::Failed);
-    Ok(Report::new(
-        passed, part, suites, tests, live, ledgers, problems,
-    ))
+    let mut report = Report::new(passed, part, suites, tests, live, ledgers, problems);
+    report.coverage = covered;
+    report.peers = peers;
+    report.facts = Facts::of(&options.root, start);
+    Ok(report)
+}
+
+/// Reads the ledgers of these protocols.
+pub(crate) fn read_ledgers(root: &Path, protocols: &[Protocol]) -> Result<Vec<Ledger>, RunError> {
+    let directories: Vec<_> = protocols
+        .iter()
+        .map(|protocol| protocol.folder(root).join("requirements"))
+        .collect();
+    Ledger::load_all(&directories).map_err(RunError::Ledger)
 }
 
 /// Returns the line about a file of a suite that does not exist.
@@ -246,6 +267,7 @@ pub fn own_vectors(root: &Path, protocols: &[Protocol]) -> Result<Vec<PathBuf>, 
 
 fn run_file(
     suite: &Suite,
+    annotator: Option<&Annotator>,
     file: &VectorFile,
     root: &Path,
     progress: &mut impl FnMut(Step<'_>),
@@ -254,7 +276,8 @@ fn run_file(
         .cases
         .iter()
         .map(|case| {
-            let (state, actual) = match suite.check(case, file.origin) {
+            let (verdict, outcome) = suite.judge(case, file.origin);
+            let (state, actual) = match verdict {
                 Verdict::Passed => (CaseState::Passed, None),
                 Verdict::Differs(actual) => (CaseState::Differs, Some(actual)),
                 Verdict::Malformed(why) => (CaseState::Malformed, Some(json!({"malformed": why}))),
@@ -267,12 +290,19 @@ fn run_file(
                 state,
                 requirements: case.requirements.clone(),
                 expected: actual.is_some().then(|| expected(&case.expected)),
+                detail: CaseDetail {
+                    input: case.input.clone(),
+                    expected: expected(&case.expected),
+                    actual: outcome.or_else(|| actual.clone()),
+                    pictures: annotator.map(|it| (it.draw)(&case.input)),
+                },
                 actual,
             }
         })
         .collect();
     SuiteReport {
         suite: file.suite.clone(),
+        source: file.source.clone(),
         file: file
             .path
             .strip_prefix(root)
