@@ -1,7 +1,7 @@
 //! `cargo xtask interop`
 
-use conformance::{LiveRun, Scenario};
-use xtask::protocols::scenarios;
+use conformance::{LiveRun, Scenario, keep_interop};
+use xtask::protocols::{PROTOCOLS, scenarios};
 
 use crate::{
     choice::choose,
@@ -43,6 +43,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         eprintln!("  {state} in {seconds:.1} s: {}", report.detail);
         reports.push(report);
     }
+    keep_interop(&shell::root(), &PROTOCOLS, &reports)?;
     let part = Some(arguments.only.clone()).filter(|only| !only.is_empty());
     let run = LiveRun::new(reports, part);
     if arguments.json {

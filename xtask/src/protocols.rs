@@ -35,6 +35,26 @@ mod tests {
     }
 
     #[test]
+    fn annotates_suites_and_asks_versions_of_peers_that_exist() {
+        let peers = scenarios().into_iter().filter_map(|it| it.peer);
+        let peers: BTreeSet<_> = peers.flat_map(|it| it.split(", ")).collect();
+        let asked = PROTOCOLS.iter().flat_map(|it| it.peers);
+        let asked: BTreeSet<_> = asked.map(|it| it.name).collect();
+        let unknown: Vec<_> = peers.difference(&asked).collect();
+        assert_eq!(unknown, Vec::<&&str>::new());
+        // Without the feature, the scenarios that have most peers are not built.
+        if cfg!(feature = "interop") {
+            assert_eq!(asked, peers);
+        }
+        for protocol in &PROTOCOLS {
+            let suites: BTreeSet<_> = protocol.suites().map(|it| it.name).collect();
+            for annotator in protocol.annotators {
+                assert!(suites.contains(annotator.suite), "{}", annotator.suite);
+            }
+        }
+    }
+
+    #[test]
     fn gives_each_suite_and_scenario_a_name_of_its_own_below_its_protocol() {
         let mut names = BTreeSet::new();
         for protocol in &PROTOCOLS {

@@ -1,6 +1,7 @@
 //! Running commands: announced, timed, in the repository's root.
 
 use std::{
+    env,
     error::Error,
     path::PathBuf,
     process::{Command, ExitCode},
@@ -24,6 +25,13 @@ pub fn cargo(arguments: &[&str]) -> Command {
     let mut command = conformance::cargo(&root());
     command.args(arguments);
     command
+}
+
+/// Runs this task again, with the same arguments, by an executable that is built with a feature.
+pub fn with_feature(feature: &str) -> Outcome {
+    let mut command = cargo(&["run", "--package", "xtask", "--features", feature, "--"]);
+    let status = command.args(env::args_os().skip(1)).status()?;
+    Ok(exit(status.success()))
 }
 
 /// Runs a step, shows what is run and how long it took; whether it succeeded.

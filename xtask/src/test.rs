@@ -8,10 +8,15 @@ use std::{
     process::Command,
 };
 
-use crate::shell::{self, Outcome, cargo, exit, step};
+use conformance::{Selection, TestOutcome, run_tests};
 
-/// The steps, in order; the first that fails ends the task.
-const STEPS: &[&[&str]] = &[
+use crate::{
+    progress::Progress,
+    shell::{self, Outcome, cargo, exit, step},
+};
+
+/// The steps before the tests, in order; the first that fails ends the task.
+const BEFORE: &[&[&str]] = &[
     &["fmt", "--all", "--check"],
     &[
         "clippy",
@@ -22,7 +27,11 @@ const STEPS: &[&[&str]] = &[
         "-D",
         "warnings",
     ],
-    &["test", "--workspace", "--all-features"],
+];
+
+/// The steps after the tests.
+const AFTER: &[&[&str]] = &[
+    &["test", "--doc", "--workspace", "--all-features"],
     &["doc", "--workspace", "--no-deps", "--all-features"],
 ];
 
@@ -67,6 +76,43 @@ fn environment(root: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Runs the steps, and returns `true` if all succeeded.
+fn steps(steps: &[&[&str]]) -> Result<bool, Box<dyn Error>> {
+    for arguments in steps {
+        let mut command = cargo(arguments);
+        if arguments.first() == Some(&"doc") {
+            command.env("RUSTDOCFLAGS", "-D warnings");
+        }
+        if !step(&mut command)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Runs all tests but those of the documentation, and records the outcomes for `cargo xtask conformance`.
+fn tests() -> Result<bool, Box<dyn Error>> {
+    let mut progress = Progress::new()?;
+    let run = run_tests(&shell::root(), &Selection::All, |step| progress.step(step))?;
+    progress.finish();
+    let failures = run.failures();
+    for failure in &failures {
+        let message = failure.message.replace('\n', "\n  ");
+        println!(
+            "FAILED {}\n  {message}\n  next: {}",
+            failure.subject, failure.next
+        );
+    }
+    println!(
+        "tests: {} passed, {} failed, {} ignored, in {} executables",
+        run.count(TestOutcome::Passed),
+        run.count(TestOutcome::Failed),
+        run.count(TestOutcome::Ignored),
+        run.executables()
+    );
+    Ok(failures.is_empty() && run.count(TestOutcome::Passed) > 0)
+}
+
 pub fn run() -> Outcome {
     // What the tests need is checked before the build, which takes minutes.
     let path = env::var_os("PATH").unwrap_or_default();
@@ -76,16 +122,7 @@ pub fn run() -> Outcome {
     if !prose::run(&shell::root(), &prose::Arguments::default())? {
         return Ok(exit(false));
     }
-    for arguments in STEPS {
-        let mut command = cargo(arguments);
-        if arguments.first() == Some(&"doc") {
-            command.env("RUSTDOCFLAGS", "-D warnings");
-        }
-        if !step(&mut command)? {
-            return Ok(exit(false));
-        }
-    }
-    Ok(exit(true))
+    Ok(exit(steps(BEFORE)? && tests()? && steps(AFTER)?))
 }
 
 #[cfg(test)]

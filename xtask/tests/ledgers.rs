@@ -1,33 +1,32 @@
-//! The ledgers name tests that exist, with the modules they are in. A run of the suite would tell only at its end.
+//! The ledgers name tests that exist, with the modules they are in, and cover the key words of their documents. A run of the
+//! suite would tell only at its end.
 
-use std::{
-    collections::BTreeMap,
-    error::Error,
-    fs,
-    path::{Path, PathBuf},
+use std::error::Error;
+
+use conformance::{
+    DOCUMENT, DocumentCoverage, Evidence, Ledger, Origin, TestPlaces, VectorFile, coverage,
+    document, own_vectors, repository,
 };
+use xtask::protocols::PROTOCOLS;
+
+fn ledgers() -> Result<Vec<Ledger>, Box<dyn Error>> {
+    let root = repository();
+    let folders = PROTOCOLS.iter().map(|it| it.folder(&root));
+    let folders: Vec<_> = folders.map(|it| it.join("requirements")).collect();
+    Ok(Ledger::load_all(&folders)?)
+}
 
 #[test]
 fn finds_each_test_that_the_ledgers_name() -> Result<(), Box<dyn Error>> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let root = manifest.parent().ok_or("the root is missing")?;
-    let mut ledgers = Vec::new();
-    for entry in fs::read_dir(root.join("crates"))? {
-        files(&entry?.path().join("requirements"), "toml", &mut ledgers)?;
-    }
-    let (mut crates, mut count, mut missing) = (BTreeMap::new(), 0, Vec::new());
-    for ledger in ledgers {
-        let text = fs::read_to_string(&ledger)?;
-        for named in text.split("\"test:").skip(1) {
-            let named = named.split('"').next().unwrap_or_default();
-            let (package, path) = named.split_once("::").ok_or("a path is missing")?;
-            if !crates.contains_key(package) {
-                let sources = sources(&root.join("crates").join(package))?;
-                crates.insert(package.to_owned(), sources);
-            }
+    let root = repository();
+    let (mut places, mut count, mut missing) = (TestPlaces::new(&root), 0, Vec::new());
+    let ledgers = ledgers()?;
+    let entries = ledgers.iter().flat_map(|it| &it.requirements);
+    for evidence in entries.flat_map(|it| &it.evidence) {
+        if let Evidence::Test { package, path } = evidence {
             count += 1;
-            if !crates[package].iter().any(|source| source.has(path)) {
-                missing.push(format!("{}: {named}", ledger.display()));
+            if places.find(package, path).is_none() {
+                missing.push(evidence.to_string());
             }
         }
     }
@@ -37,82 +36,61 @@ fn finds_each_test_that_the_ledgers_name() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn tells_a_test_from_one_in_another_module() {
-    let source = Source {
-        module: "a::b".to_owned(),
-        text: "#[test]\nfn one() {}\nmod tests {\n    async fn two() {}\n}\n".to_owned(),
-    };
-    for path in ["a::b::one", "a::b::tests::two"] {
-        assert!(source.has(path), "{path}");
-    }
-    for path in ["one", "a::one", "b::one", "a::b::on", "a::b::other::two"] {
-        assert!(!source.has(path), "{path}");
-    }
+fn covers_each_key_word_of_each_section_once() -> Result<(), Box<dyn Error>> {
+    let coverage = coverage(&ledgers()?);
+    let problems: Vec<_> = coverage
+        .iter()
+        .flat_map(DocumentCoverage::problems)
+        .collect();
+    assert_eq!(problems, Vec::<String>::new());
+    let counted: usize = coverage.iter().map(|it| it.counted().total()).sum();
+    assert!(counted > 130, "{counted} key words");
+    Ok(())
 }
 
-/// A source file, with the module that it is in a test executable.
-struct Source {
-    module: String,
-    text: String,
-}
-
-impl Source {
-    /// Returns `true` if the file has a function of this path.
-    fn has(&self, path: &str) -> bool {
-        let inner = match self.module.as_str() {
-            "" => Some(path),
-            module => path
-                .strip_prefix(module)
-                .and_then(|path| path.strip_prefix("::")),
-        };
-        let Some(inner) = inner else {
-            return false;
-        };
-        let (modules, name) = inner.rsplit_once("::").unwrap_or(("", inner));
-        let mut modules = modules.split("::").filter(|module| !module.is_empty());
-        let has_modules = modules.all(|module| self.text.contains(&format!("mod {module} {{")));
-        has_modules && self.text.contains(&format!("fn {name}("))
-    }
-}
-
-/// Reads the sources of a crate: `src`, and each executable of `tests`, which is a file or a folder with `main.rs`.
-fn sources(package: &Path) -> Result<Vec<Source>, Box<dyn Error>> {
-    let mut sources = Vec::new();
-    for folder in ["src", "tests"] {
-        let folder = package.join(folder);
-        let mut found = Vec::new();
-        files(&folder, "rs", &mut found)?;
-        for file in found {
-            let parts = file.strip_prefix(&folder)?.with_extension("");
-            let mut parts: Vec<_> = parts
+#[test]
+fn draws_messages_of_each_suite_that_has_an_annotator() -> Result<(), Box<dyn Error>> {
+    let mut annotators = 0;
+    let mut without = Vec::new();
+    let mut drawn = std::collections::BTreeMap::<String, usize>::new();
+    for path in own_vectors(&repository(), &PROTOCOLS)? {
+        let file = VectorFile::load(&path, Origin::Own)?;
+        let all = PROTOCOLS.iter().flat_map(|it| it.annotators);
+        for annotator in all.filter(|it| it.suite == file.suite) {
+            let pictures = file
+                .cases
                 .iter()
-                .map(|part| part.to_string_lossy().into_owned())
-                .collect();
-            if folder.ends_with("tests") {
-                parts.remove(0);
-            }
-            if parts.last().is_some_and(|it| it == "main" || it == "lib") {
-                parts.pop();
-            }
-            let (module, text) = (parts.join("::"), fs::read_to_string(&file)?);
-            sources.push(Source { module, text });
+                .flat_map(|case| (annotator.draw)(&case.input));
+            *drawn.entry(file.suite.clone()).or_default() +=
+                pictures.filter(|it| !it.spans.is_empty()).count();
         }
     }
-    Ok(sources)
+    for annotator in PROTOCOLS.iter().flat_map(|it| it.annotators) {
+        annotators += 1;
+        if drawn.get(annotator.suite).is_none_or(|it| *it == 0) {
+            without.push(annotator.suite);
+        }
+    }
+    assert!(annotators > 15, "{annotators} annotators");
+    assert_eq!(without, Vec::<&str>::new());
+    Ok(())
 }
 
-/// Finds the files with this extension in a folder, if there is one.
-fn files(folder: &Path, extension: &str, found: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
-    if !folder.is_dir() {
-        return Ok(());
-    }
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files(&path, extension, found)?;
-        } else if path.extension().is_some_and(|it| it == extension) {
-            found.push(path);
-        }
-    }
+#[test]
+fn finds_the_list_of_requirements_in_the_documents_as_the_ledgers_have_it()
+-> Result<(), Box<dyn Error>> {
+    let root = repository();
+    let (written, expected) = (
+        std::fs::read_to_string(root.join(DOCUMENT))?,
+        document(&root, &PROTOCOLS)?,
+    );
+    let differs = written
+        .lines()
+        .zip(expected.lines())
+        .find(|(one, other)| one != other);
+    assert!(
+        written == expected,
+        "{DOCUMENT} is stale: cargo xtask conformance --write-docs; the first difference: {differs:?}"
+    );
     Ok(())
 }

@@ -5,17 +5,20 @@ mod header;
 mod live;
 mod method;
 pub mod oracle;
+mod picture;
 mod real;
 mod strip;
 mod write;
 
-use conformance::{Protocol, Scenario, Suite};
+use conformance::{Peer, Protocol, Scenario, Suite};
 
 /// The suites and, with the feature `live`, the scenarios.
 pub const PROTOCOL: Protocol = Protocol {
     name: "authres-tls",
     suites: &[header::SUITES, FIELDS, method::SUITES],
     scenarios: SCENARIOS,
+    annotators: picture::ANNOTATORS,
+    peers: PEERS,
 };
 
 const FIELDS: &[Suite] = &[
@@ -37,3 +40,32 @@ const fn suite(name: &'static str, run: fn(conformance::Input) -> conformance::R
 const SCENARIOS: &[&[Scenario]] = &[live::SCENARIOS];
 #[cfg(not(feature = "live"))]
 const SCENARIOS: &[&[Scenario]] = &[];
+
+/// The commands that print the versions of the foreign peers.
+const PEERS: &[Peer] = &[
+    Peer {
+        name: "Python authres",
+        version: &[
+            "python3",
+            "-c",
+            "import importlib.metadata as m; print('authres', m.version('authres'))",
+        ],
+    },
+    Peer {
+        name: "Python email",
+        version: &["python3", "--version"],
+    },
+    Peer {
+        name: "Perl Mail::AuthenticationResults",
+        version: &[
+            "perl",
+            "-MMail::AuthenticationResults",
+            "-e",
+            "print 'Mail::AuthenticationResults ', Mail::AuthenticationResults->VERSION",
+        ],
+    },
+    Peer {
+        name: "second implementation in Python",
+        version: &["python3", "--version"],
+    },
+];

@@ -26,11 +26,7 @@ const FILES: &[(&str, usize)] = &[
 #[test]
 fn runs_every_case_of_every_file_and_all_pass() {
     let root = repository();
-    let options = Options {
-        root: root.clone(),
-        vectors: Vec::new(),
-        only_vectors: true,
-    };
+    let options = Options::own_vectors(root.clone());
     let report = run(&options, &[PROTOCOL], |_| ()).expect("a report");
     assert!(report.passed, "{}", report.table(80));
     let folder = PROTOCOL.folder(&root);

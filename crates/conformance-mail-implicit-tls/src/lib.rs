@@ -7,18 +7,21 @@ mod identity;
 #[cfg(feature = "live")]
 mod live;
 pub mod oracle;
+mod picture;
 mod privacy;
 mod received;
 mod setup;
 mod tlsa;
 
-use conformance::{Input, Protocol, Ran, Scenario, Suite};
+use conformance::{Input, Peer, Protocol, Ran, Scenario, Suite};
 
 /// The suites and, with the feature `live`, the scenarios.
 pub const PROTOCOL: Protocol = Protocol {
     name: "mail-implicit-tls",
     suites: &[SUITES],
     scenarios: SCENARIOS,
+    annotators: picture::ANNOTATORS,
+    peers: PEERS,
 };
 
 const SUITES: &[Suite] = &[
@@ -54,3 +57,79 @@ const SCENARIOS: &[&[Scenario]] = &[
 ];
 #[cfg(not(feature = "live"))]
 const SCENARIOS: &[&[Scenario]] = &[];
+
+/// The commands that print the versions of the foreign peers.
+const PEERS: &[Peer] = &[
+    Peer {
+        name: "Dovecot",
+        version: &["dovecot", "--version"],
+    },
+    Peer {
+        name: "Postfix",
+        version: &["postconf", "-h", "mail_version"],
+    },
+    Peer {
+        name: "nginx",
+        version: &["nginx", "-v"],
+    },
+    Peer {
+        name: "Cyrus",
+        version: &["dpkg-query", "-W", "-f", "${Version}", "cyrus-imapd"],
+    },
+    Peer {
+        name: "Courier",
+        version: &["dpkg-query", "-W", "-f", "${Version}", "courier-imap"],
+    },
+    Peer {
+        name: "curl",
+        version: &["curl", "--version"],
+    },
+    Peer {
+        name: "Python's ssl",
+        version: &[
+            "python3",
+            "-c",
+            "import ssl, sys; print('Python', sys.version.split()[0], ssl.OPENSSL_VERSION)",
+        ],
+    },
+    Peer {
+        name: "OpenSSL",
+        version: &["openssl", "version"],
+    },
+    Peer {
+        name: "GnuTLS",
+        version: &["gnutls-cli", "--version"],
+    },
+    Peer {
+        name: "swaks",
+        version: &["swaks", "--version"],
+    },
+    Peer {
+        name: "msmtp",
+        version: &["msmtp", "--version"],
+    },
+    Peer {
+        name: "mpop",
+        version: &["mpop", "--version"],
+    },
+    Peer {
+        name: "mbsync",
+        version: &["mbsync", "--version"],
+    },
+    Peer {
+        name: "fetchmail",
+        version: &["fetchmail", "--version"],
+    },
+    Peer {
+        name: "Knot DNS",
+        version: &["knotd", "--version"],
+    },
+    Peer {
+        name: "unbound",
+        version: &["unbound", "-V"],
+    },
+    Peer {
+        name: "second implementation in Python",
+        version: &["python3", "--version"],
+    },
+];

@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod oracle;
+pub mod picture;
 mod suites;
 
 use conformance::Protocol;
@@ -11,4 +12,6 @@ pub const PROTOCOL: Protocol = Protocol {
     name: "tokenbind-wire",
     suites: &[suites::SUITES],
     scenarios: &[],
+    annotators: picture::ANNOTATORS,
+    peers: &[],
 };

@@ -1,22 +1,64 @@
-//! Starts cargo the way a shell would.
+//! Starts cargo, and what cargo built, the way a shell would.
 
-use std::{path::Path, process::Command};
+use std::{env, path::Path, process::Command};
 
-/// Returns a command that runs cargo in `root`.
-///
-/// `cargo run` sets variables of the package it runs. Build scripts that watch them, as ring's does,
-/// would run again in the inner cargo, and everything above them would be built again.
+/// Returns a command that runs cargo in `root`, without incremental compilation unless the environment asks for it:
+/// what is built here is built once, and would take three times the space.
 #[must_use]
 pub fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env!("CARGO"));
-    for (name, _) in std::env::vars_os() {
-        let of_package = name.to_str().is_some_and(|name| {
-            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-        });
-        if of_package {
-            command.env_remove(name);
-        }
+    leave_package(&mut command);
+    if env::var_os("CARGO_INCREMENTAL").is_none() {
+        command.env("CARGO_INCREMENTAL", "0");
     }
     command.current_dir(root);
     command
+}
+
+/// Removes the variables that `cargo run` sets of the package it runs.
+///
+/// Build scripts that watch them, as ring's does, would run again in the inner cargo, and everything above them would
+/// be built again. A test would take them for those of its own package.
+pub(crate) fn leave_package(command: &mut Command) {
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_of_package) {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// Returns `true` for the variables that cargo sets of a package.
+fn is_of_package(name: &str) -> bool {
+    [
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
+        || ["CARGO_PRIMARY_PACKAGE", "OUT_DIR"].contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_cargo_without_the_variables_of_a_package() {
+        let command = cargo(Path::new("/"));
+        let removed = |name: &str| {
+            let mut changes = command.get_envs();
+            changes.any(|(changed, value)| changed == name && value.is_none())
+        };
+        // Cargo sets them for this test, as it does for what it runs.
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
+            assert!(env::var_os(name).is_some(), "{name}");
+            assert!(removed(name), "{name}");
+        }
+        for name in ["CARGO", "CARGO_HOME", "CARGO_TARGET_DIR", "PATH"] {
+            assert!(!is_of_package(name), "{name}");
+            assert!(!removed(name), "{name}");
+        }
+    }
 }

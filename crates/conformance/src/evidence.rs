@@ -1,23 +1,38 @@
-//! Runs the tests that the ledger names, and says which passed.
+//! Runs tests, two executables at a time, and says which passed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     path::{Path, PathBuf},
     process::Command,
+    sync::{
+        Mutex, PoisonError,
+        mpsc::{RecvTimeoutError, Sender, channel},
+    },
+    thread,
+    time::Duration,
 };
 
-use cargo_metadata::Message;
-use serde::Serialize;
+use cargo_metadata::{Message, Metadata, MetadataCommand};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    cargo::cargo,
+    cargo::{cargo, leave_package},
+    record::{PackageRecord, Record, Sources},
+    selection::{Kind, Selection, TestTarget, arguments, targets},
     step::Step,
     stream::{Line, stream},
 };
 
+/// The number of executables that run at a time.
+const AT_ONCE: usize = 2;
+
+/// The time after which it is reported that executables still run.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// The outcome of a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TestOutcome {
     /// The test passed.
     Passed,
@@ -28,7 +43,7 @@ pub enum TestOutcome {
 }
 
 /// A failure of a test, of an executable, or of the build.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestFailure {
     /// The subject: `test:<crate>::<path>`, or a description.
     pub subject: String,
@@ -41,12 +56,44 @@ pub struct TestFailure {
 /// The outcomes of the tests of some crates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TestRun {
-    outcomes: BTreeMap<(String, String), TestOutcome>,
-    failures: Vec<TestFailure>,
-    packages: BTreeSet<String>,
+    packages: BTreeMap<String, PackageRun>,
     left_out: BTreeSet<String>,
+    build: Option<TestFailure>,
+    recorded: bool,
+}
+
+/// The outcomes of one package's tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PackageRun {
+    origin: Origin,
     executables: usize,
-    does_not_compile: bool,
+    tests: BTreeMap<String, TestOutcome>,
+    failures: Vec<TestFailure>,
+}
+
+impl From<Origin> for PackageRun {
+    fn from(origin: Origin) -> Self {
+        Self {
+            origin,
+            executables: 0,
+            tests: BTreeMap::new(),
+            failures: Vec::new(),
+        }
+    }
+}
+
+/// The origin of the outcomes of a package's tests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// The tests ran.
+    Ran,
+    /// The tests were recorded at this commit, and their sources are the same.
+    Recorded(String),
+    /// The tests were recorded at this commit, but their sources have changed: no outcome counts.
+    Changed(String),
+    /// The tests were never recorded.
+    NotRecorded,
 }
 
 impl TestRun {
@@ -54,48 +101,86 @@ impl TestRun {
     /// all of them.
     #[must_use]
     pub fn outcome(&self, package: &str, path: &str) -> Option<TestOutcome> {
-        self.outcomes
-            .get(&(package.to_owned(), path.to_owned()))
-            .copied()
+        self.packages.get(package)?.tests.get(path).copied()
     }
 
     /// Returns each failure, named by a requirement or not.
     #[must_use]
-    pub fn failures(&self) -> &[TestFailure] {
-        &self.failures
+    pub fn failures(&self) -> Vec<TestFailure> {
+        let tests = self.packages.values().flat_map(|it| &it.failures);
+        self.build.iter().chain(tests).cloned().collect()
     }
 
     /// Returns the number of tests with this outcome.
     #[must_use]
     pub fn count(&self, outcome: TestOutcome) -> usize {
-        self.outcomes
-            .values()
-            .filter(|known| **known == outcome)
-            .count()
+        let tests = self.packages.values().flat_map(|it| it.tests.values());
+        tests.filter(|known| **known == outcome).count()
+    }
+
+    /// Returns each test's package, path and outcome.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&str, &str, TestOutcome)> {
+        let packages = self.packages.iter();
+        packages.flat_map(|(name, package)| {
+            let tests = package.tests.iter();
+            tests.map(move |(path, outcome)| (name.as_str(), path.as_str(), *outcome))
+        })
     }
 
     /// Returns the number of executables that ran.
     #[must_use]
-    pub const fn executables(&self) -> usize {
-        self.executables
+    pub fn executables(&self) -> usize {
+        self.packages.values().map(|it| it.executables).sum()
     }
 
-    /// Returns the packages whose tests ran.
+    /// Returns the packages, and the origin of their tests' outcomes.
+    pub fn packages(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        let packages = self.packages.iter();
+        packages.map(|(name, package)| (name.as_str(), &package.origin))
+    }
+
+    /// Returns the origin of the outcomes of a package's tests, if the package has some.
     #[must_use]
-    pub const fn packages(&self) -> &BTreeSet<String> {
-        &self.packages
+    pub fn origin(&self, package: &str) -> Option<&Origin> {
+        self.packages.get(package).map(|it| &it.origin)
     }
 
-    /// Returns the packages whose tests were built and did not run.
+    /// Returns the packages of the workspace whose tests were left out.
     #[must_use]
     pub const fn left_out(&self) -> &BTreeSet<String> {
         &self.left_out
     }
 
+    /// Returns `true` if no test ran now: the outcomes are those of the record.
+    #[must_use]
+    pub const fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// Returns `true` if no test ran because one does not compile.
     #[must_use]
     pub const fn does_not_compile(&self) -> bool {
-        self.does_not_compile
+        self.build.is_some()
+    }
+
+    /// Returns the outcome of one test, of this origin.
+    #[cfg(test)]
+    pub(crate) fn of_package(
+        name: &str,
+        origin: Origin,
+        test: Option<(&str, TestOutcome)>,
+    ) -> Self {
+        let mut run = Self::default();
+        let mut package = PackageRun::from(origin);
+        let tests = test.map(|(path, outcome)| (path.to_owned(), outcome));
+        package.tests.extend(tests);
+        run.packages.insert(name.to_owned(), package);
+        run
+    }
+
+    fn package(&mut self, name: &str) -> &mut PackageRun {
+        let package = self.packages.entry(name.to_owned());
+        package.or_insert_with(|| Origin::Ran.into())
     }
 
     /// Takes in a line that libtest printed, and returns the path of the test that ended.
@@ -107,8 +192,9 @@ impl TestRun {
             "ignored" => TestOutcome::Ignored,
             _ => TestOutcome::Failed,
         };
-        self.outcomes
-            .entry((package.to_owned(), path.to_owned()))
+        self.package(package)
+            .tests
+            .entry(path.to_owned())
             .and_modify(|known| {
                 if *known == TestOutcome::Passed {
                     *known = outcome;
@@ -120,14 +206,14 @@ impl TestRun {
 
     /// Takes in the end of an executable. `success` is that of its exit status, which `status` describes.
     fn end(&mut self, binary: &TestBinary, printed: &Printed, success: bool, status: &str) {
-        self.executables += 1;
-        self.packages.insert(binary.package.clone());
-        let package = &binary.package;
+        let package = &binary.target.package;
+        let run = self.package(package);
+        run.executables += 1;
         let messages = messages(&printed.out);
         for (path, message) in &messages {
             let (path, message) = (path.as_str(), message.as_str());
             let alone = format!("cargo test -p {package} --all-features {path}");
-            self.failures.push(TestFailure {
+            run.failures.push(TestFailure {
                 subject: format!("test:{package}::{path}"),
                 message: message.to_owned(),
                 next: remedy(message).unwrap_or(alone),
@@ -142,8 +228,8 @@ impl TestRun {
                 last_lines(&printed.out),
                 last_lines(&printed.err)
             );
-            self.failures.push(TestFailure {
-                subject: format!("the executable {} of {package}", binary.name()),
+            run.failures.push(TestFailure {
+                subject: format!("the executable {} of {package}", binary.target.name),
                 next: remedy(&message)
                     .unwrap_or_else(|| format!("cargo test -p {package} --all-features")),
                 message: message.trim_end().to_owned(),
@@ -217,82 +303,230 @@ fn last_lines(text: &str) -> String {
     lines.get(from..).unwrap_or_default().join("\n")
 }
 
-/// An executable that holds tests of one package.
+/// An executable that holds tests of one target.
 struct TestBinary {
-    package: String,
+    target: TestTarget,
     directory: PathBuf,
     executable: PathBuf,
 }
 
-impl TestBinary {
-    /// Returns the target's name: the file's name without the hash.
-    fn name(&self) -> String {
-        let stem = self.executable.file_stem().unwrap_or_default();
-        let stem = stem.to_string_lossy();
-        let name = stem.rsplit_once('-').map_or(&*stem, |(name, _)| name);
-        name.to_owned()
-    }
+/// A thing that an executable did; the number is that of the executable.
+enum Event {
+    Started(usize),
+    Printed(usize, Line),
+    Ended(usize, io::Result<std::process::ExitStatus>),
 }
 
-/// Runs the unit and integration tests of these crates, with all their features.
+/// Runs unit and integration tests with all features of their crates, and records the outcomes.
 ///
-/// All crates are built by one call of cargo with the flags of `cargo xtask test`, so that nothing is
-/// built twice, and the executables are run without cargo.
+/// One call of cargo builds them, and the executables are run without cargo, two at a time.
 ///
 /// # Errors
 /// Returns an error when a command cannot be started. A test that fails or does not compile is an outcome.
 pub fn run_tests(
     root: &Path,
-    packages: &BTreeSet<String>,
+    selection: &Selection,
     mut progress: impl FnMut(Step<'_>),
 ) -> io::Result<TestRun> {
+    progress(Step::Building("the tests"));
+    let workspace = workspace(root)?;
+    // A change while the tests are built or run is not recorded as tested.
+    let sources = Sources::read(root, &workspace)?;
     let mut run = TestRun::default();
-    let Some(mut binaries) = test_binaries(root, &mut run, &mut progress)? else {
+    let mut command = vec!["test".to_owned(), "--no-run".to_owned()];
+    let chosen = match selection {
+        Selection::All => {
+            command.push("--workspace".to_owned());
+            None
+        }
+        Selection::Named(named) => {
+            let chosen = targets(&workspace, named)?;
+            command.extend(arguments(&chosen));
+            let packages = chosen.iter().map(|it| &it.package);
+            run.left_out = without(&workspace, &packages.collect());
+            Some(chosen)
+        }
+    };
+    if chosen.as_ref().is_some_and(BTreeSet::is_empty) {
+        return Ok(run);
+    }
+    command.push("--all-features".to_owned());
+    let Some(mut binaries) = test_binaries(root, &command, &mut run, &mut progress)? else {
         return Ok(run);
     };
-    let (wanted, others): (Vec<_>, Vec<_>) = binaries
-        .drain(..)
-        .partition(|binary| packages.contains(&binary.package));
-    run.left_out = others.into_iter().map(|binary| binary.package).collect();
-    progress(Step::Executables(wanted.len()));
-    for binary in wanted {
-        progress(Step::Tests {
-            package: &binary.package,
-            executable: &binary.name(),
-        });
-        let mut command = Command::new(&binary.executable);
-        command
-            .arg("--format=pretty")
-            .current_dir(&binary.directory)
-            .env("CARGO_MANIFEST_DIR", &binary.directory);
-        let mut printed = Printed::default();
-        let status = stream(&mut command, |line| {
-            match line {
-                Some(Line::Out(line)) => {
-                    if let Some(path) = run.read_line(&binary.package, &line) {
-                        progress(Step::Test(path));
-                    }
-                    printed.out += &format!("{line}\n");
-                }
-                Some(Line::Err(line)) => printed.err += &format!("{line}\n"),
-                None => progress(Step::Waiting),
+    binaries.retain(|it| chosen.as_ref().is_none_or(|them| them.contains(&it.target)));
+    progress(Step::Executables(binaries.len()));
+    run_binaries(&binaries, &mut run, &mut progress)?;
+    Record::update(root, records(&run, &sources))?;
+    Ok(run)
+}
+
+/// Returns the outcomes of these tests as they were last recorded. Those of crates that have changed do not count.
+///
+/// # Errors
+/// Returns an error when cargo cannot be started or a file of a crate cannot be read.
+pub fn recorded_tests(
+    root: &Path,
+    named: &BTreeMap<String, BTreeSet<String>>,
+) -> io::Result<TestRun> {
+    let workspace = workspace(root)?;
+    let sources = Sources::read(root, &workspace)?;
+    let record = Record::load(root);
+    let mut run = TestRun {
+        left_out: without(&workspace, &named.keys().collect()),
+        recorded: true,
+        ..TestRun::default()
+    };
+    for package in named.keys() {
+        let origin = match record.packages.get(package) {
+            None => Origin::NotRecorded,
+            Some(known) if known.sources != sources.of(package) => {
+                Origin::Changed(known.commit.clone())
             }
-            Ok(())
-        })?;
-        run.end(&binary, &printed, status.success(), &status.to_string());
+            Some(known) => {
+                let known = PackageRun {
+                    origin: Origin::Recorded(known.commit.clone()),
+                    executables: known.executables,
+                    tests: known.tests.clone(),
+                    failures: known.failures.clone(),
+                };
+                run.packages.insert(package.clone(), known);
+                continue;
+            }
+        };
+        run.packages.insert(package.clone(), origin.into());
     }
     Ok(run)
 }
 
-/// Builds the tests of the workspace and returns them, a package after the other. Returns `None`, with the
-/// failure in `run`, if they do not compile.
+/// Returns the packages of the workspace, without their dependencies.
+fn workspace(root: &Path) -> io::Result<Metadata> {
+    let mut metadata = MetadataCommand::new();
+    metadata.no_deps();
+    let mut command = cargo(root);
+    command.args(metadata.cargo_command().get_args());
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(String::from_utf8_lossy(&output.stderr)));
+    }
+    MetadataCommand::parse(String::from_utf8_lossy(&output.stdout)).map_err(io::Error::other)
+}
+
+fn without(workspace: &Metadata, packages: &BTreeSet<&String>) -> BTreeSet<String> {
+    let names = workspace.packages.iter().map(|it| it.name.to_string());
+    names.filter(|name| !packages.contains(name)).collect()
+}
+
+/// Returns what is kept of a run.
+fn records(run: &TestRun, sources: &Sources) -> BTreeMap<String, PackageRecord> {
+    let record = |(package, run): (&String, &PackageRun)| {
+        let record = PackageRecord {
+            commit: sources.commit.clone(),
+            sources: sources.of(package).to_owned(),
+            executables: run.executables,
+            tests: run.tests.clone(),
+            failures: run.failures.clone(),
+        };
+        (package.clone(), record)
+    };
+    run.packages.iter().map(record).collect()
+}
+
+fn run_binaries(
+    binaries: &[TestBinary],
+    run: &mut TestRun,
+    progress: &mut impl FnMut(Step<'_>),
+) -> io::Result<()> {
+    let queue = Mutex::new(binaries.iter().enumerate());
+    let (sender, events) = channel();
+    let mut ended: Vec<_> = binaries
+        .iter()
+        .map(|_| (Printed::default(), None))
+        .collect();
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            let (queue, sender) = (&queue, sender.clone());
+            scope.spawn(move || {
+                loop {
+                    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+                    let Some((number, binary)) = queue.next() else {
+                        return;
+                    };
+                    drop(queue);
+                    run_binary(number, binary, &sender);
+                }
+            });
+        }
+        drop(sender);
+        loop {
+            let event = match events.recv_timeout(SILENCE) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => {
+                    progress(Step::Waiting);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let (Event::Started(number) | Event::Printed(number, _) | Event::Ended(number, _)) =
+                &event;
+            let (Some(binary), Some((printed, status))) =
+                (binaries.get(*number), ended.get_mut(*number))
+            else {
+                continue;
+            };
+            match event {
+                Event::Started(_) => progress(Step::Tests {
+                    package: &binary.target.package,
+                    executable: &binary.target.name,
+                }),
+                Event::Printed(_, Line::Out(line)) => {
+                    if let Some(path) = run.read_line(&binary.target.package, &line) {
+                        progress(Step::Test(path));
+                    }
+                    printed.out += &format!("{line}\n");
+                }
+                Event::Printed(_, Line::Err(line)) => printed.err += &format!("{line}\n"),
+                Event::Ended(_, outcome) => *status = Some(outcome),
+            }
+        }
+    });
+    for (binary, (printed, status)) in binaries.iter().zip(ended) {
+        let status = status.ok_or_else(|| io::Error::other("an executable has no end"))??;
+        run.end(binary, &printed, status.success(), &status.to_string());
+    }
+    Ok(())
+}
+
+/// Runs an executable as `cargo test` would.
+fn run_binary(number: usize, binary: &TestBinary, events: &Sender<Event>) {
+    // Events are received until all executables have ended.
+    let send = |event| {
+        let _ = events.send(event);
+    };
+    send(Event::Started(number));
+    let mut command = Command::new(&binary.executable);
+    leave_package(&mut command);
+    command
+        .arg("--format=pretty")
+        .current_dir(&binary.directory)
+        .env("CARGO_MANIFEST_DIR", &binary.directory);
+    let status = stream(&mut command, |line| {
+        if let Some(line) = line {
+            send(Event::Printed(number, line));
+        }
+        Ok(())
+    });
+    send(Event::Ended(number, status));
+}
+
+/// Builds tests and returns them, a package after the other. Returns `None`, with the failure in `run`, if they do
+/// not compile.
 fn test_binaries(
     root: &Path,
+    arguments: &[String],
     run: &mut TestRun,
     progress: &mut impl FnMut(Step<'_>),
 ) -> io::Result<Option<Vec<TestBinary>>> {
-    let arguments = ["test", "--no-run", "--workspace", "--all-features"];
-    progress(Step::Building("the tests"));
     let mut command = cargo(root);
     command
         .args(arguments)
@@ -313,8 +547,7 @@ fn test_binaries(
         Ok(())
     })?;
     if !status.success() {
-        run.does_not_compile = true;
-        run.failures.push(TestFailure {
+        run.build = Some(TestFailure {
             subject: "the tests do not compile, and none ran".to_owned(),
             message: printed.trim_end().to_owned(),
             next: format!("cargo {}", arguments.join(" ")),
@@ -329,22 +562,24 @@ fn test_binaries(
         let Some(executable) = artifact.executable.filter(|_| artifact.profile.test) else {
             continue;
         };
-        let directory = artifact
-            .manifest_path
-            .parent()
-            .unwrap_or(&artifact.manifest_path);
+        let directory = artifact.manifest_path.parent();
+        let (Some(directory), Some(kind)) = (directory, Kind::of(&artifact.target.kind)) else {
+            continue;
+        };
         let Some(package) = directory.file_name() else {
             continue;
         };
         binaries.push(TestBinary {
-            package: package.to_owned(),
+            target: TestTarget {
+                package: package.to_owned(),
+                name: artifact.target.name,
+                kind,
+            },
             directory: directory.into(),
             executable: executable.into(),
         });
     }
-    binaries.sort_by(|left, right| {
-        (&left.package, &left.executable).cmp(&(&right.package, &right.executable))
-    });
+    binaries.sort_by(|left, right| left.target.cmp(&right.target));
     Ok(Some(binaries))
 }
 

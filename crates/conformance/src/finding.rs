@@ -1,11 +1,14 @@
 //! The findings of a run as data: vector files, tests, and requirements with their evidence.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
-    evidence::{TestFailure, TestOutcome, TestRun},
+    evidence::{Origin, TestFailure, TestOutcome, TestRun},
     ledger::{Evidence, Requirement, Status},
+    picture::Picture,
     text::{counted, passed_of},
 };
 
@@ -16,6 +19,8 @@ pub struct SuiteReport {
     pub suite: String,
     /// The file.
     pub file: String,
+    /// The origin of its cases.
+    pub source: String,
     /// The number of cases that passed.
     pub passed: usize,
     /// The number of cases.
@@ -45,6 +50,22 @@ pub struct CaseReport {
     /// The actual outcome, if the case failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actual: Option<Value>,
+    /// The whole case, for its page.
+    #[serde(skip)]
+    pub detail: CaseDetail,
+}
+
+/// A case as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct CaseDetail {
+    /// The input.
+    pub input: Map<String, Value>,
+    /// The expected outcome.
+    pub expected: Value,
+    /// The actual outcome.
+    pub actual: Option<Value>,
+    /// The messages in the input; `None` if the suite has no annotator.
+    pub pictures: Option<Vec<Picture>>,
 }
 
 /// The state of a case after a run.
@@ -77,6 +98,8 @@ impl CaseState {
 pub struct LedgerReport {
     /// The draft.
     pub draft: String,
+    /// The document whose sections the entries name.
+    pub document: String,
     /// Its requirements.
     pub requirements: Vec<RequirementReport>,
 }
@@ -105,6 +128,8 @@ pub enum RequirementState {
     Shown,
     /// Evidence failed or did not run.
     Failed,
+    /// No evidence failed, but tests were left out.
+    LeftOut,
     /// The ledger has no evidence for it.
     NoEvidence,
 }
@@ -120,24 +145,38 @@ pub struct TestsReport {
     pub failed: usize,
     /// The number of tests that did not run because they are ignored.
     pub ignored: usize,
-    /// The packages whose tests ran.
-    pub packages: Vec<String>,
+    /// The packages, and the origin of their tests' outcomes.
+    pub packages: BTreeMap<String, Origin>,
     /// The packages whose tests did not run, because no requirement names them.
     pub left_out: Vec<String>,
+    /// `true` if the outcomes are those of the record.
+    pub recorded: bool,
     /// The failures, named by a requirement or not.
     pub failures: Vec<TestFailure>,
+    /// The outcome of each test, by package and path.
+    pub outcomes: BTreeMap<String, BTreeMap<String, TestOutcome>>,
 }
 
 impl From<&TestRun> for TestsReport {
     fn from(run: &TestRun) -> Self {
+        let mut outcomes = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for (package, path, outcome) in run.outcomes() {
+            let of_package = outcomes.entry(package.to_owned()).or_default();
+            of_package.insert(path.to_owned(), outcome);
+        }
         Self {
+            outcomes,
             executables: run.executables(),
             passed: run.count(TestOutcome::Passed),
             failed: run.count(TestOutcome::Failed),
             ignored: run.count(TestOutcome::Ignored),
-            packages: run.packages().iter().cloned().collect(),
+            packages: run
+                .packages()
+                .map(|(name, origin)| (name.to_owned(), origin.clone()))
+                .collect(),
             left_out: run.left_out().iter().cloned().collect(),
-            failures: run.failures().to_vec(),
+            recorded: run.is_recorded(),
+            failures: run.failures(),
         }
     }
 }
@@ -180,22 +219,18 @@ impl RequirementReport {
     pub(crate) fn failed(&self) -> bool {
         self.state == RequirementState::Failed
     }
+}
 
-    pub(crate) fn status(&self) -> &'static str {
-        match self.requirement.status {
-            Status::Done => "done",
-            Status::Partial => "partial",
-            Status::NotApplicable => "not applicable",
-            Status::Deviates => "deviates",
-            Status::Open => "open",
+impl RequirementState {
+    /// Returns the state in words.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Failed => "failed",
+            Self::LeftOut => "left out",
+            Self::NoEvidence => "no evidence",
         }
-    }
-
-    pub(crate) fn level(&self) -> String {
-        serde_json::to_value(self.requirement.level)
-            .ok()
-            .and_then(|level| level.as_str().map(str::to_owned))
-            .unwrap_or_default()
     }
 }
 
@@ -206,7 +241,7 @@ pub struct EvidenceReport {
     pub name: String,
     /// The outcome.
     pub state: EvidenceState,
-    /// The reason, if it did not pass.
+    /// The reason, if it did not pass in this run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -221,6 +256,8 @@ pub enum EvidenceState {
     Failed,
     /// The evidence did not run: there is no such case or test, or it is ignored.
     DidNotRun,
+    /// The test was not asked for, and no outcome is recorded of these sources.
+    LeftOut,
 }
 
 impl EvidenceState {
@@ -229,6 +266,7 @@ impl EvidenceState {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::DidNotRun => "did not run",
+            Self::LeftOut => "left out",
         }
     }
 }

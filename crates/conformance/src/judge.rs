@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    evidence::{TestOutcome, TestRun},
+    evidence::{Origin as TestOrigin, TestOutcome, TestRun},
     finding::{
         EvidenceReport, EvidenceState, LedgerReport, RequirementReport, RequirementState,
         SuiteReport,
@@ -12,18 +12,27 @@ use crate::{
     scenario::{LiveReport, LiveState},
 };
 
-/// Returns the packages whose tests the ledgers name.
-pub(crate) fn packages(ledgers: &[Ledger]) -> BTreeSet<String> {
-    let evidence = ledgers
-        .iter()
-        .flat_map(|ledger| &ledger.requirements)
-        .flat_map(|entry| &entry.evidence);
-    evidence
-        .filter_map(|evidence| match evidence {
-            Evidence::Test { package, .. } => Some(package.clone()),
-            Evidence::Vector { .. } | Evidence::Live { .. } => None,
-        })
-        .collect()
+/// Returns the tests that are evidence, by package.
+pub(crate) fn tests_named(ledgers: &[Ledger]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut named = BTreeMap::<_, BTreeSet<_>>::new();
+    let entries = ledgers.iter().flat_map(|ledger| &ledger.requirements);
+    for evidence in entries.flat_map(|entry| &entry.evidence) {
+        if let Evidence::Test { package, path } = evidence {
+            let tests = named.entry(package.clone()).or_default();
+            tests.insert(path.clone());
+        }
+    }
+    named
+}
+
+/// Returns the number of requirements that lack the outcome of a test.
+pub(crate) fn left_out(ledgers: &[LedgerReport]) -> usize {
+    let entries = ledgers.iter().flat_map(|ledger| &ledger.requirements);
+    let lacks = |entry: &&RequirementReport| {
+        let mut evidence = entry.shown_by.iter();
+        evidence.any(|it| it.state == EvidenceState::LeftOut)
+    };
+    entries.filter(lacks).count()
 }
 
 /// Returns the state of each requirement. Adds a problem for each requirement that a case names and no ledger has.
@@ -61,9 +70,8 @@ pub(crate) fn check(
             .iter()
             .map(|evidence| {
                 let (state, detail) = state(evidence, &cases, tests, live);
-                let (name, detail) = (evidence.to_string(), detail.map(str::to_owned));
                 EvidenceReport {
-                    name,
+                    name: evidence.to_string(),
                     state,
                     detail,
                 }
@@ -80,13 +88,14 @@ pub(crate) fn check(
         }));
         let all: Vec<_> = all.iter().filter_map(|name| cases.get(name)).collect();
         let cases_passed = all.iter().filter(|passed| ***passed).count();
-        let evidence_passed = shown_by
-            .iter()
-            .all(|evidence| evidence.state == EvidenceState::Passed);
-        let state = if !evidence_passed || cases_passed < all.len() {
+        let in_state = |state| shown_by.iter().any(|evidence| evidence.state == state);
+        let failed = in_state(EvidenceState::Failed) || in_state(EvidenceState::DidNotRun);
+        let state = if failed || cases_passed < all.len() {
             RequirementState::Failed
         } else if shown_by.is_empty() {
             RequirementState::NoEvidence
+        } else if in_state(EvidenceState::LeftOut) {
+            RequirementState::LeftOut
         } else {
             RequirementState::Shown
         };
@@ -102,6 +111,7 @@ pub(crate) fn check(
         .iter()
         .map(|ledger| LedgerReport {
             draft: ledger.draft.clone(),
+            document: ledger.document.clone(),
             requirements: ledger.requirements.iter().map(entry).collect(),
         })
         .collect()
@@ -110,42 +120,60 @@ pub(crate) fn check(
 /// A suite and the name of a case.
 type Name<'a> = (&'a str, &'a str);
 
-/// Returns the outcome of a piece of evidence, and the reason if it did not pass.
-fn state<'a>(
+/// Returns the outcome of a piece of evidence, and the reason if it did not pass in this run.
+fn state(
     evidence: &Evidence,
     cases: &BTreeMap<Name<'_>, bool>,
     tests: &TestRun,
-    live: &'a [LiveReport],
-) -> (EvidenceState, Option<&'a str>) {
+    live: &[LiveReport],
+) -> (EvidenceState, Option<String>) {
     use EvidenceState::{DidNotRun, Failed, Passed};
+    let because = |state, why: &str| (state, Some(why.to_owned()));
     match evidence {
         Evidence::Vector { suite, case } => match cases.get(&(suite.as_str(), case.as_str())) {
             Some(true) => (Passed, None),
-            Some(false) => (Failed, Some("the case is listed with its outcome")),
-            None => (DidNotRun, Some("there is no such case")),
+            Some(false) => because(Failed, "the case is listed with its outcome"),
+            None => because(DidNotRun, "there is no such case"),
         },
-        Evidence::Test { package, path } => match tests.outcome(package, path) {
-            Some(TestOutcome::Passed) => (Passed, None),
-            Some(TestOutcome::Failed) => (Failed, Some("the test is listed with its message")),
-            Some(TestOutcome::Ignored) => (DidNotRun, Some("the test is ignored")),
-            None if tests.does_not_compile() => (DidNotRun, Some("the tests do not compile")),
-            None => (DidNotRun, Some("no test of this name ran")),
-        },
+        Evidence::Test { package, path } => test_state(package, path, tests),
         Evidence::Live { name } => match live.iter().find(|report| report.name == *name) {
             Some(report) => match report.state {
                 LiveState::Passed => (Passed, None),
-                LiveState::Failed => (Failed, Some(&report.detail)),
-                LiveState::Skipped => (DidNotRun, Some(&report.detail)),
+                LiveState::Failed => because(Failed, &report.detail),
+                LiveState::Skipped => because(DidNotRun, &report.detail),
             },
-            None => (DidNotRun, Some("there is no such scenario")),
+            None => because(DidNotRun, "there is no such scenario"),
         },
     }
+}
+
+fn test_state(package: &str, path: &str, tests: &TestRun) -> (EvidenceState, Option<String>) {
+    use EvidenceState::{DidNotRun, Failed, LeftOut, Passed};
+    let recorded = match tests.origin(package) {
+        Some(TestOrigin::Recorded(commit)) => Some(format!("recorded at {commit}")),
+        Some(TestOrigin::Changed(commit)) => {
+            let why = format!("recorded at {commit}, and the sources have changed since");
+            return (LeftOut, Some(why));
+        }
+        Some(TestOrigin::NotRecorded) => return (LeftOut, Some("never recorded".to_owned())),
+        Some(TestOrigin::Ran) | None => None,
+    };
+    let (state, why) = match tests.outcome(package, path) {
+        Some(TestOutcome::Passed) => (Passed, None),
+        Some(TestOutcome::Failed) => (Failed, Some("the test is listed with its message")),
+        Some(TestOutcome::Ignored) => (DidNotRun, Some("the test is ignored")),
+        None if tests.does_not_compile() => (DidNotRun, Some("the tests do not compile")),
+        None if recorded.is_some() => (LeftOut, Some("no test of this name is among those")),
+        None => (DidNotRun, Some("no test of this name ran")),
+    };
+    let parts: Vec<_> = why.map(str::to_owned).into_iter().chain(recorded).collect();
+    (state, Some(parts.join(", ")).filter(|it| !it.is_empty()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{CaseReport, CaseState};
+    use crate::finding::{CaseDetail, CaseReport, CaseState};
 
     fn ledger(evidence: &str) -> Vec<Ledger> {
         let text = format!(
@@ -166,11 +194,13 @@ mod tests {
             requirements: vec![requirement.into()],
             expected: None,
             actual: None,
+            detail: CaseDetail::default(),
         };
         let (suite, file) = ("a/b".into(), "f".into());
         vec![SuiteReport {
             suite,
             file,
+            source: String::new(),
             passed: passed.into(),
             total: 1,
             malformed: 0,
@@ -184,8 +214,17 @@ mod tests {
         suites: &[SuiteReport],
         live: &[LiveReport],
     ) -> (RequirementReport, Vec<String>) {
+        checked_with(ledger, suites, &TestRun::default(), live)
+    }
+
+    fn checked_with(
+        ledger: &[Ledger],
+        suites: &[SuiteReport],
+        tests: &TestRun,
+        live: &[LiveReport],
+    ) -> (RequirementReport, Vec<String>) {
         let mut problems = Vec::new();
-        let mut report = check(ledger, suites, &TestRun::default(), live, &mut problems);
+        let mut report = check(ledger, suites, tests, live, &mut problems);
         (report.remove(0).requirements.remove(0), problems)
     }
 
@@ -239,9 +278,63 @@ mod tests {
             let expected = match state {
                 Passed => RequirementState::Shown,
                 Failed | DidNotRun => RequirementState::Failed,
+                EvidenceState::LeftOut => RequirementState::LeftOut,
             };
             assert_eq!(entry.state, expected, "{evidence}");
             assert_eq!(problems, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn counts_recorded_tests_of_the_same_sources_and_leaves_out_the_others() {
+        use EvidenceState::{DidNotRun, Failed, LeftOut, Passed};
+        let recorded = TestOrigin::Recorded("c".to_owned());
+        for (origin, outcome, state, detail) in [
+            (
+                &recorded,
+                Some(TestOutcome::Passed),
+                Passed,
+                "recorded at c",
+            ),
+            (
+                &recorded,
+                Some(TestOutcome::Failed),
+                Failed,
+                "the test is listed with its message, recorded at c",
+            ),
+            (
+                &recorded,
+                Some(TestOutcome::Ignored),
+                DidNotRun,
+                "the test is ignored, recorded at c",
+            ),
+            (
+                &recorded,
+                None,
+                LeftOut,
+                "no test of this name is among those, recorded at c",
+            ),
+            (
+                &TestOrigin::Changed("c".to_owned()),
+                None,
+                LeftOut,
+                "recorded at c, and the sources have changed since",
+            ),
+            (&TestOrigin::NotRecorded, None, LeftOut, "never recorded"),
+        ] {
+            let tests = TestRun::of_package("p", origin.clone(), outcome.map(|it| ("t", it)));
+            let (entry, _) = checked_with(&ledger("test:p::t"), &[], &tests, &[]);
+            let [shown_by] = entry.shown_by.as_slice() else {
+                panic!("{entry:?}");
+            };
+            let found = (shown_by.state, shown_by.detail.as_deref());
+            assert_eq!(found, (state, Some(detail)));
+            let of_entry = match state {
+                Passed => RequirementState::Shown,
+                Failed | DidNotRun => RequirementState::Failed,
+                LeftOut => RequirementState::LeftOut,
+            };
+            assert_eq!(entry.state, of_entry, "{detail}");
         }
     }
 
@@ -265,6 +358,7 @@ mod tests {
             requirements: Vec::new(),
             expected: None,
             actual: None,
+            detail: CaseDetail::default(),
         };
         suites[0].cases.push(passes);
         let (entry, _) = checked(&ledger("vector:a/b/d"), &suites, &[]);

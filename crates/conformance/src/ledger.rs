@@ -1,8 +1,16 @@
 //! The requirements ledger: `requirements/*.toml` of each protocol's folder.
 
-use std::{collections::BTreeSet, fmt, fs, path::Path};
+mod coverage;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, fs,
+    path::Path,
+};
 
 use serde::{Deserialize, Serialize};
+
+pub use coverage::{DocumentCoverage, Keywords, SectionCoverage, coverage};
 
 /// The strength of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +35,21 @@ pub enum Level {
     Statement,
 }
 
+impl Level {
+    /// Returns the level as documents write it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Must => "MUST",
+            Self::MustNot => "MUST NOT",
+            Self::Should => "SHOULD",
+            Self::ShouldNot => "SHOULD NOT",
+            Self::May => "MAY",
+            Self::Statement => "statement",
+        }
+    }
+}
+
 /// The party that a requirement binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,6 +62,19 @@ pub enum Role {
     Both,
     /// Whoever runs one of them.
     Operator,
+}
+
+impl Role {
+    /// Returns the party in words.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+            Self::Both => "both",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 /// The degree to which a requirement is met.
@@ -57,6 +93,20 @@ pub enum Status {
     Open,
 }
 
+impl Status {
+    /// Returns the status in words.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::NotApplicable => "not applicable",
+            Self::Deviates => "deviates",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// One requirement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +117,9 @@ pub struct Requirement {
     pub section: String,
     /// The strength of the requirement.
     pub level: Level,
+    /// The key words of its section's text that the entry covers. By default, one of its level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub covers: Option<Keywords>,
     /// The party that it binds.
     pub role: Role,
     /// The requirement in our words.
@@ -155,6 +208,12 @@ impl fmt::Display for Evidence {
 pub struct Ledger {
     /// The draft: the file's name.
     pub draft: String,
+    /// The document whose sections the entries name. Several ledgers may share one.
+    pub document: String,
+    /// The reason for which the document's key words are not counted, if they are not.
+    pub not_counted: Option<String>,
+    /// The numbers of key words in the text of each section that has some.
+    pub keywords: BTreeMap<String, Keywords>,
     /// Its requirements.
     pub requirements: Vec<Requirement>,
 }
@@ -179,6 +238,10 @@ impl std::error::Error for LedgerError {}
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    document: Option<String>,
+    not_counted: Option<String>,
+    #[serde(default)]
+    keywords: BTreeMap<String, Keywords>,
     requirement: Vec<Requirement>,
 }
 
@@ -223,6 +286,9 @@ impl Ledger {
         }
         Ok(Self {
             draft: draft.into(),
+            document: file.document.unwrap_or_else(|| draft.to_owned()),
+            not_counted: file.not_counted,
+            keywords: file.keywords,
             requirements: file.requirement,
         })
     }

@@ -7,24 +7,30 @@
 mod answer;
 mod cargo;
 mod evidence;
+mod facts;
 mod finding;
 mod generator;
 mod implementation;
+mod interop;
 mod judge;
 mod ledger;
+mod locate;
 pub mod octets;
 pub mod oracle;
 #[cfg(feature = "live")]
 pub mod outcome;
 mod part;
+mod picture;
 #[cfg(feature = "live")]
 pub mod process;
 mod protocol;
+mod record;
 mod report;
 mod run;
 mod scenario;
 #[cfg(feature = "schemas")]
 mod schema;
+mod selection;
 mod serve;
 mod similar;
 mod step;
@@ -38,10 +44,13 @@ mod written;
 pub use {
     answer::{Answer, AnswerError, Comparison, request},
     cargo::cargo,
-    evidence::{TestFailure, TestOutcome, TestRun, run_tests},
+    evidence::{
+        Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
+    },
+    facts::Facts,
     finding::{
-        CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport, RequirementReport,
-        RequirementState, SuiteReport, TestsReport,
+        CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport,
+        RequirementReport, RequirementState, SuiteReport, TestsReport,
     },
     generator::{PythonError, known_answers, python},
     implementation::{
@@ -49,12 +58,22 @@ pub use {
         ImplementationOptions, ImplementationReport, KnownDifferences, Trouble, run_implementation,
         second_implementation,
     },
-    ledger::{Evidence, Ledger, LedgerError, Level, Requirement, Role, Status},
+    interop::{PeerReport, keep as keep_interop},
+    ledger::{
+        DocumentCoverage, Evidence, Keywords, Ledger, LedgerError, Level, Requirement, Role,
+        SectionCoverage, Status, coverage,
+    },
+    locate::TestPlaces,
     part::{Part, page, unfinished},
+    picture::{Annotator, Picture, Span, Walk},
     protocol::Protocol,
-    report::{Judgement, Report},
-    run::{Options, RunError, own_vectors, repository, run},
-    scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Scenario, live_table},
+    report::{
+        Change, Difference, Judgement, Report,
+        markdown::{DOCUMENT, document},
+    },
+    run::{Options, RunError, Tests, own_vectors, repository, run},
+    scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Peer, Scenario, live_table},
+    selection::Selection,
     serve::serve,
     similar::similar,
     step::Step,

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{scenario::Scenario, suite::Suite};
+use crate::{
+    picture::Annotator,
+    scenario::{Peer, Scenario},
+    suite::Suite,
+};
 
 /// The evidence of one protocol. It is a crate of its own, `crates/conformance-<name>`, whose folder also has the
 /// directories `requirements`, `vectors`, `schemas` and `python`.
@@ -14,6 +18,10 @@ pub struct Protocol {
     pub suites: &'static [&'static [Suite]],
     /// The live scenarios, in groups: those with our own code on both sides, and those with foreign peers.
     pub scenarios: &'static [&'static [Scenario]],
+    /// The annotators of suites whose cases have messages.
+    pub annotators: &'static [Annotator],
+    /// The commands that print the versions of foreign peers.
+    pub peers: &'static [Peer],
 }
 
 impl Protocol {

@@ -1,19 +1,27 @@
-//! The report of a run: its findings and its verdict, in words and as HTML.
+//! The report of a run: its findings and its verdict, as data and in words. The modules below give it its other forms.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+mod difference;
+mod html;
+mod junit;
+pub(crate) mod markdown;
+mod pages;
 
-use askama::Template;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::{
+    evidence::Origin,
+    facts::Facts,
     finding::{LedgerReport, RequirementState, SuiteReport, TestsReport},
-    part::{Part, page, replace},
+    interop::PeerReport,
+    ledger::DocumentCoverage,
+    part::Part,
     scenario::{LiveReport, LiveState},
     text::{counted, passed_of},
 };
+
+pub use difference::{Change, Difference};
 
 /// The verdict of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -21,6 +29,10 @@ use crate::{
 pub enum Judgement {
     /// Everything ran and passed.
     Conforms,
+    /// Vectors and live scenarios ran and passed; the tests passed when they were recorded, of the same sources.
+    ConformsAsRecorded,
+    /// Vectors and live scenarios ran and passed; tests that requirements name did not run.
+    TestsLeftOut,
     /// Something failed or did not run.
     DoesNotConform,
     /// The part that was asked for passed.
@@ -30,11 +42,19 @@ pub enum Judgement {
 }
 
 impl Judgement {
+    /// Returns `true` if everything passed: vectors, live scenarios, and the tests that requirements name.
+    #[must_use]
+    pub const fn is_complete(self) -> bool {
+        matches!(self, Self::Conforms | Self::ConformsAsRecorded)
+    }
+
     /// Returns the verdict in words.
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Conforms => "conforms",
+            Self::ConformsAsRecorded => "conforms, with tests as recorded",
+            Self::TestsLeftOut => "vectors and live scenarios passed, tests did not run",
             Self::DoesNotConform => "does not conform",
             Self::PartPassed => "this part passed",
             Self::PartFailed => "this part failed",
@@ -43,9 +63,10 @@ impl Judgement {
 }
 
 /// The findings of a conformance run.
-#[derive(Clone, Debug, Serialize, Template)]
-#[template(path = "report.html")]
+#[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// Commit, toolchain, date and duration.
+    pub facts: Facts,
     /// `true` if everything that was asked for ran and passed.
     pub passed: bool,
     /// The part that was asked for, or `None` if everything was.
@@ -60,6 +81,12 @@ pub struct Report {
     pub live: Vec<LiveReport>,
     /// The ledgers; none if only vectors were asked for.
     pub ledgers: Vec<LedgerReport>,
+    /// The key words of each document, and the entries that cover them.
+    pub coverage: Vec<DocumentCoverage>,
+    /// The scenarios with foreign peers, as they were last run by `cargo xtask interop`.
+    pub peers: Vec<PeerReport>,
+    /// The difference to the report that was there before; `None` until the report is written, or if there was none.
+    pub difference: Option<Difference>,
     /// Problems other than single cases and entries, e.g. a file that cannot be read.
     pub problems: Vec<String>,
 }
@@ -76,13 +103,20 @@ impl Report {
         ledgers: Vec<LedgerReport>,
         problems: Vec<String>,
     ) -> Self {
+        let left_out = ledgers
+            .iter()
+            .any(|ledger| ledger.in_state(RequirementState::LeftOut) > 0);
+        let recorded = tests.as_ref().is_some_and(|tests| tests.recorded);
         let verdict = match (part, passed) {
+            (None, true) if left_out => Judgement::TestsLeftOut,
+            (None, true) if recorded => Judgement::ConformsAsRecorded,
             (None, true) => Judgement::Conforms,
             (None, false) => Judgement::DoesNotConform,
             (Some(_), true) => Judgement::PartPassed,
             (Some(_), false) => Judgement::PartFailed,
         };
         Self {
+            facts: Facts::default(),
             passed,
             part,
             verdict,
@@ -90,6 +124,9 @@ impl Report {
             tests,
             live,
             ledgers,
+            coverage: Vec::new(),
+            peers: Vec::new(),
+            difference: None,
             problems,
         }
     }
@@ -110,7 +147,9 @@ impl Report {
         let mut not_run = Vec::new();
         if let Some(tests) = &self.tests {
             let all = tests.passed + tests.failed;
-            if tests.executables == 0 {
+            if tests.recorded {
+                not_run.extend(recorded_tests(tests));
+            } else if tests.executables == 0 {
                 not_run.push("tests".to_owned());
             } else {
                 ran.push(format!(
@@ -161,11 +200,15 @@ impl Report {
             requirements(RequirementState::Shown),
             requirements(RequirementState::Failed),
         );
+        let left_out = requirements(RequirementState::LeftOut);
         ran.push(format!(
             "{shown} of {} requirements with evidence shown, {} without evidence",
-            shown + failed,
+            shown + failed + left_out,
             requirements(RequirementState::NoEvidence)
         ));
+        if left_out > 0 {
+            not_run.push(format!("a test of {}", counted(left_out, "requirement")));
+        }
         not_run.push("doc tests; scenarios with foreign peers (cargo xtask interop)".to_owned());
         format!(
             "Ran: {}. Not run: {}. Verdict: {}.",
@@ -174,42 +217,63 @@ impl Report {
             self.verdict.label()
         )
     }
+}
 
-    /// Returns the report as a page of its own.
-    ///
-    /// # Errors
-    /// Returns the template engine's error, which no report can cause.
-    pub fn html(&self) -> Result<String, askama::Error> {
-        self.render()
+/// Returns the parts of the summary on tests that did not run now: their outcomes are those of the record, or there are
+/// none.
+fn recorded_tests(tests: &TestsReport) -> Vec<String> {
+    let mut commits = BTreeMap::<&str, Vec<&str>>::new();
+    let (mut changed, mut never) = (Vec::new(), Vec::new());
+    for (package, origin) in &tests.packages {
+        match origin {
+            Origin::Recorded(commit) => commits.entry(commit).or_default().push(package),
+            Origin::Changed(_) => changed.push(package.as_str()),
+            Origin::NotRecorded => never.push(package.as_str()),
+            Origin::Ran => {}
+        }
     }
-
-    /// Writes the page to [`page`] and returns its path below `root`.
-    ///
-    /// # Errors
-    /// Returns an error if the page cannot be written.
-    pub fn write(&self, root: &Path) -> io::Result<PathBuf> {
-        let page = page(self.part);
-        let text = self.html().map_err(io::Error::other)?;
-        replace(&root.join(&page), &text)?;
-        Ok(page)
+    let mut parts = Vec::new();
+    if !commits.is_empty() {
+        let all = tests.passed + tests.failed;
+        let commits: Vec<_> = commits.into_keys().collect();
+        parts.push(format!(
+            "{} as recorded at {}",
+            passed_of(tests.passed, all, "test"),
+            commits.join(", ")
+        ));
     }
+    for (packages, why) in [
+        (changed, "changed since their record"),
+        (never, "never recorded"),
+    ] {
+        if !packages.is_empty() {
+            parts.push(format!(
+                "tests of {}, {why} (cargo xtask conformance --full)",
+                packages.join(", ")
+            ));
+        }
+    }
+    parts
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
+pub(crate) mod tests {
+    use std::{fs, path::Path};
 
     use super::*;
     use crate::{
-        evidence::TestFailure,
-        finding::{CaseReport, CaseState, EvidenceReport, EvidenceState, RequirementReport},
-        part::unfinished,
+        evidence::{TestFailure, TestOutcome},
+        finding::{
+            CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, RequirementReport,
+        },
+        part::{page, unfinished},
     };
 
-    fn report(passed: bool, part: Option<Part>) -> Report {
+    pub(crate) fn report(passed: bool, part: Option<Part>) -> Report {
         let suite = |suite: &str| SuiteReport {
             suite: suite.into(),
             file: "f.json".into(),
+            source: "s".into(),
             passed: usize::from(passed),
             total: 1,
             malformed: 0,
@@ -225,6 +289,7 @@ mod tests {
                 requirements: Vec::new(),
                 expected: None,
                 actual: None,
+                detail: CaseDetail::default(),
             }],
         };
         let tests = part.is_none().then(|| TestsReport {
@@ -232,8 +297,20 @@ mod tests {
             passed: 3,
             failed: usize::from(!passed),
             ignored: 1,
-            packages: vec!["p".into()],
+            packages: BTreeMap::from([("p".into(), Origin::Ran)]),
             left_out: vec!["q".into()],
+            outcomes: BTreeMap::from([(
+                "p".into(),
+                BTreeMap::from([(
+                    "t".into(),
+                    if passed {
+                        TestOutcome::Passed
+                    } else {
+                        TestOutcome::Failed
+                    },
+                )]),
+            )]),
+            recorded: false,
             failures: if passed {
                 Vec::new()
             } else {
@@ -273,6 +350,65 @@ mod tests {
     }
 
     #[test]
+    fn says_which_tests_are_recorded_and_which_are_left_out() {
+        let given = report(true, None);
+        let mut tests = given.tests.clone().expect("tests");
+        tests.recorded = true;
+        tests.ignored = 0;
+        tests.left_out.clear();
+        tests.packages = BTreeMap::from([
+            ("p".into(), Origin::Recorded("c1".into())),
+            ("q".into(), Origin::Recorded("c1".into())),
+        ]);
+        let report = |tests: TestsReport, ledgers| {
+            let (suites, live) = (given.suites.clone(), Vec::new());
+            Report::new(true, None, suites, Some(tests), live, ledgers, Vec::new())
+        };
+        let all = report(tests.clone(), Vec::new());
+        assert_eq!(all.verdict, Judgement::ConformsAsRecorded);
+        assert_eq!(
+            all.summary(),
+            "Ran: 2 cases passed in 2 suites; 0 live scenarios passed; 0 of 0 requirements with evidence shown, 0 \
+             without evidence. Not run: 3 tests passed as recorded at c1; doc tests; scenarios with foreign peers \
+             (cargo xtask interop). Verdict: conforms, with tests as recorded."
+        );
+        tests
+            .packages
+            .insert("q".into(), Origin::Changed("c1".into()));
+        tests.packages.insert("r".into(), Origin::NotRecorded);
+        let text = "[[requirement]]\nid='x'\nsection='1'\nlevel='MUST'\nrole='both'\ntext='t'\nstatus='done'\n\
+            evidence=['test:r::t']";
+        let mut ledger = crate::Ledger::parse("d", text).expect("valid");
+        let entry = RequirementReport {
+            requirement: ledger.requirements.remove(0),
+            shown_by: vec![EvidenceReport {
+                name: "test:r::t".into(),
+                state: EvidenceState::LeftOut,
+                detail: Some("never recorded".into()),
+            }],
+            cases: 0,
+            cases_passed: 0,
+            state: RequirementState::LeftOut,
+        };
+        let ledgers = vec![LedgerReport {
+            draft: "d".into(),
+            document: "d".into(),
+            requirements: vec![entry],
+        }];
+        let part = report(tests, ledgers);
+        assert_eq!(part.verdict, Judgement::TestsLeftOut);
+        assert_eq!(
+            part.summary(),
+            "Ran: 2 cases passed in 2 suites; 0 live scenarios passed; 0 of 1 requirements with evidence shown, 0 \
+             without evidence. Not run: 3 tests passed as recorded at c1; tests of q, changed since their record \
+             (cargo xtask conformance --full); tests of r, never recorded (cargo xtask conformance --full); a test \
+             of 1 requirement; doc tests; scenarios with foreign peers (cargo xtask interop). Verdict: vectors and \
+             live scenarios passed, tests did not run."
+        );
+        assert!(!part.table(80).contains("FAILED"), "{}", part.table(80));
+    }
+
+    #[test]
     fn marks_a_part_in_json_and_in_the_page() {
         for (part, passed, in_json, verdict, title) in [
             (None, true, "null", "conforms", "Conformance report"),
@@ -294,7 +430,7 @@ mod tests {
             let report = report(passed, part);
             let json = serde_json::to_string(&report).expect("JSON");
             assert!(json.contains(&format!("\"part\":{in_json},\"verdict\":\"{verdict}\"")));
-            let html = report.html().expect("HTML");
+            let html = html::index(&report, Path::new(".")).expect("HTML");
             assert!(html.contains(&format!("<title>{title}")), "{html}");
             assert_eq!(html.contains(">conforms<"), part.is_none());
         }
@@ -310,7 +446,7 @@ mod tests {
             table.contains("FAILED p/a/c: differs (f.json)\n"),
             "{table}"
         );
-        let html = report(false, None).html().expect("HTML");
+        let html = html::index(&report(false, None), Path::new(".")).expect("HTML");
         assert!(html.contains("apt-get install postgresql"));
     }
 
@@ -350,6 +486,7 @@ mod tests {
         let mut report = report(false, None);
         report.ledgers.push(LedgerReport {
             draft: "d".into(),
+            document: "d".into(),
             requirements: vec![entry.clone(), entry],
         });
         assert_eq!(

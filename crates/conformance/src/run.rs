@@ -4,22 +4,28 @@ use std::{
     collections::BTreeSet,
     fmt, io,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use serde_json::{Value, json};
 
 use crate::{
-    evidence::{TestOutcome, run_tests},
-    finding::{CaseReport, CaseState, RequirementState, SuiteReport, TestsReport},
-    judge::{check, packages},
-    ledger::{Ledger, LedgerError},
+    evidence::{TestOutcome, recorded_tests, run_tests},
+    facts::Facts,
+    finding::{CaseDetail, CaseReport, CaseState, RequirementState, SuiteReport, TestsReport},
+    interop,
+    judge::{check, left_out, tests_named},
+    ledger::{DocumentCoverage, Ledger, LedgerError, coverage},
     part::Part,
+    picture::Annotator,
     protocol::Protocol,
     report::Report,
     scenario::LiveState,
+    selection::Selection,
     similar::similar,
     step::Step,
     suite::{Suite, Verdict},
+    text::counted,
     vector::{Expected, Origin, VectorError, VectorFile, files},
 };
 
@@ -32,6 +38,19 @@ pub struct Options {
     pub vectors: Vec<PathBuf>,
     /// Leave out the tests and the ledger.
     pub only_vectors: bool,
+    /// The tests that the ledger names.
+    pub tests: Tests,
+}
+
+/// The source of the outcomes of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tests {
+    /// Build and run the tests.
+    Run,
+    /// Take the outcomes that were recorded, and leave out the tests without one.
+    Recorded,
+    /// Take the outcomes that were recorded. A test without one is a failure.
+    RequireRecorded,
 }
 
 /// The reason for which there is no report.
@@ -46,6 +65,17 @@ pub enum RunError {
 }
 
 impl Options {
+    /// Returns the options of a run of the project's own vectors and nothing else.
+    #[must_use]
+    pub fn own_vectors(root: PathBuf) -> Self {
+        Self {
+            root,
+            vectors: Vec::new(),
+            only_vectors: true,
+            tests: Tests::Recorded,
+        }
+    }
+
     /// Returns the part that is run, or `None` if everything is.
     #[must_use]
     pub fn part(&self) -> Option<Part> {
@@ -91,6 +121,7 @@ pub fn run(
     protocols: &[Protocol],
     mut progress: impl FnMut(Step<'_>),
 ) -> Result<Report, RunError> {
+    let start = Instant::now();
     let (paths, origin) = if options.vectors.is_empty() {
         (own_vectors(&options.root, protocols)?, Origin::Own)
     } else {
@@ -126,7 +157,12 @@ pub fn run(
     for file in &loaded {
         let mut known = protocols.iter().flat_map(Protocol::suites);
         match known.find(|suite| suite.name == file.suite) {
-            Some(suite) => suites.push(run_file(suite, file, &options.root, &mut progress)),
+            Some(suite) => {
+                let mut annotators = protocols.iter().flat_map(|it| it.annotators);
+                let annotator = annotators.find(|it| it.suite == suite.name);
+                let report = run_file(suite, annotator, file, &options.root, &mut progress);
+                suites.push(report);
+            }
             None => {
                 let known = protocols.iter().flat_map(Protocol::suites);
                 let names: Vec<_> = known.map(|suite| suite.name).collect();
@@ -135,14 +171,18 @@ pub fn run(
         }
     }
     let (mut live, mut ledgers, mut tests) = (Vec::new(), Vec::new(), None);
+    let (mut covered, mut peers) = (Vec::new(), Vec::new());
     let part = options.part();
     if part.is_none() {
-        let directories: Vec<_> = protocols
-            .iter()
-            .map(|protocol| protocol.folder(&options.root).join("requirements"))
-            .collect();
-        let ledger = Ledger::load_all(&directories).map_err(RunError::Ledger)?;
-        let ran = run_tests(&options.root, &packages(&ledger), &mut progress);
+        let ledger = read_ledgers(&options.root, protocols)?;
+        covered = coverage(&ledger);
+        problems.extend(covered.iter().flat_map(DocumentCoverage::problems));
+        peers = interop::last(&options.root, protocols);
+        let named = tests_named(&ledger);
+        let ran = match options.tests {
+            Tests::Run => run_tests(&options.root, &Selection::Named(named), &mut progress),
+            Tests::Recorded | Tests::RequireRecorded => recorded_tests(&options.root, &named),
+        };
         let ran = ran.map_err(RunError::Io)?;
         let ours: Vec<_> = protocols
             .iter()
@@ -155,14 +195,25 @@ pub fn run(
             live.push(scenario.report(&options.root));
         }
         ledgers = check(&ledger, &suites, &ran, &live, &mut problems);
+        let needs_tests = options.tests != Tests::Recorded;
         for (is_empty, kind) in [
-            (ran.count(TestOutcome::Passed) == 0, "test passed"),
+            (
+                needs_tests && ran.count(TestOutcome::Passed) == 0,
+                "test passed",
+            ),
             (live.is_empty(), "live scenario ran"),
             (ledgers.is_empty(), "requirement was checked"),
         ] {
             if is_empty {
                 problems.push(format!("no {kind}"));
             }
+        }
+        let without = left_out(&ledgers);
+        if needs_tests && without > 0 {
+            problems.push(format!(
+                "{} with a test of which no outcome is recorded for these sources: cargo xtask test",
+                counted(without, "requirement")
+            ));
         }
         tests = Some(TestsReport::from(&ran));
     }
@@ -174,9 +225,20 @@ pub fn run(
             .iter()
             .flat_map(|ledger| &ledger.requirements)
             .all(|entry| entry.state != RequirementState::Failed);
-    Ok(Report::new(
-        passed, part, suites, tests, live, ledgers, problems,
-    ))
+    let mut report = Report::new(passed, part, suites, tests, live, ledgers, problems);
+    report.coverage = covered;
+    report.peers = peers;
+    report.facts = Facts::of(&options.root, start);
+    Ok(report)
+}
+
+/// Reads the ledgers of these protocols.
+pub(crate) fn read_ledgers(root: &Path, protocols: &[Protocol]) -> Result<Vec<Ledger>, RunError> {
+    let directories: Vec<_> = protocols
+        .iter()
+        .map(|protocol| protocol.folder(root).join("requirements"))
+        .collect();
+    Ledger::load_all(&directories).map_err(RunError::Ledger)
 }
 
 /// Returns the line about a file of a suite that does not exist.
@@ -205,6 +267,7 @@ pub fn own_vectors(root: &Path, protocols: &[Protocol]) -> Result<Vec<PathBuf>, 
 
 fn run_file(
     suite: &Suite,
+    annotator: Option<&Annotator>,
     file: &VectorFile,
     root: &Path,
     progress: &mut impl FnMut(Step<'_>),
@@ -213,7 +276,8 @@ fn run_file(
         .cases
         .iter()
         .map(|case| {
-            let (state, actual) = match suite.check(case, file.origin) {
+            let (verdict, outcome) = suite.judge(case, file.origin);
+            let (state, actual) = match verdict {
                 Verdict::Passed => (CaseState::Passed, None),
                 Verdict::Differs(actual) => (CaseState::Differs, Some(actual)),
                 Verdict::Malformed(why) => (CaseState::Malformed, Some(json!({"malformed": why}))),
@@ -226,12 +290,19 @@ fn run_file(
                 state,
                 requirements: case.requirements.clone(),
                 expected: actual.is_some().then(|| expected(&case.expected)),
+                detail: CaseDetail {
+                    input: case.input.clone(),
+                    expected: expected(&case.expected),
+                    actual: outcome.or_else(|| actual.clone()),
+                    pictures: annotator.map(|it| (it.draw)(&case.input)),
+                },
                 actual,
             }
         })
         .collect();
     SuiteReport {
         suite: file.suite.clone(),
+        source: file.source.clone(),
         file: file
             .path
             .strip_prefix(root)

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, panic, path::Path, time::Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::text::table;
 
@@ -29,8 +29,17 @@ pub struct Scenario {
     pub run: fn(&Path) -> Result<Live, String>,
 }
 
+/// The command that prints the version of a foreign peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The peer's name, as scenarios name it.
+    pub name: &'static str,
+    /// The program and its arguments. `python3` is the project's own.
+    pub version: &'static [&'static str],
+}
+
 /// The state of a scenario.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LiveState {
     /// The scenario passed.

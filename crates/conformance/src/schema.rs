@@ -114,6 +114,8 @@ mod tests {
             name: "toy",
             suites: &[],
             scenarios: &[],
+            annotators: &[],
+            peers: &[],
         };
         let folder = protocol.folder(root.path());
         for (directory, name, text) in [

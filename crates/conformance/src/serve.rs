@@ -92,6 +92,8 @@ mod tests {
         name: "toy",
         suites: &[&[TOY]],
         scenarios: &[],
+        annotators: &[],
+        peers: &[],
     };
 
     fn served(requests: &str) -> Result<String, String> {

@@ -125,21 +125,30 @@ impl Suite {
     /// Runs a case of a file of this origin and compares its outcome with the expected one.
     #[must_use]
     pub fn check(&self, case: &Case, origin: Origin) -> Verdict {
+        self.judge(case, origin).0
+    }
+
+    /// Checks a case, and returns the actual outcome as well, if there is one.
+    #[must_use]
+    pub fn judge(&self, case: &Case, origin: Origin) -> (Verdict, Option<Value>) {
         let case = self.imported(case, origin);
         let answer = match self.answer(Input(case.input)) {
             Ok(outcome) => Answer::from(outcome),
-            Err(Stopped::Malformed(MalformedCase(why))) => return Verdict::Malformed(why),
-            Err(Stopped::Violated(what)) => return Verdict::Violated(what),
+            Err(Stopped::Malformed(MalformedCase(why))) => return (Verdict::Malformed(why), None),
+            Err(Stopped::Violated(what)) => return (Verdict::Violated(what), None),
         };
-        if answer.is_expected(&case.expected, Comparison::Strict) {
-            return Verdict::Passed;
-        }
-        if let (Expected::Accept(expected), Answer::Accept(actual)) = (&case.expected, &answer)
+        let actual = answer.to_value();
+        let verdict = if answer.is_expected(&case.expected, Comparison::Strict) {
+            Verdict::Passed
+        } else if let (Expected::Accept(expected), Answer::Accept(actual)) =
+            (&case.expected, &answer)
             && let Some(place) = octets::upper_case_hex(expected, actual)
         {
-            return Verdict::Malformed(format!("upper-case hex at accept{place}"));
-        }
-        Verdict::Differs(answer.to_value())
+            Verdict::Malformed(format!("upper-case hex at accept{place}"))
+        } else {
+            Verdict::Differs(actual.clone())
+        };
+        (verdict, Some(actual))
     }
 
     /// Returns a case of a file of this origin in the form that runners read.

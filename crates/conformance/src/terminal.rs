@@ -61,13 +61,20 @@ impl Report {
     }
 
     fn by_draft(&self, width: u16) -> String {
-        let header = ["requirements of", "shown", "failed", "no evidence"];
+        let header = [
+            "requirements of",
+            "shown",
+            "failed",
+            "left out",
+            "no evidence",
+        ];
         let mut table = table(width, &header);
         for ledger in &self.ledgers {
             table.add_row([
                 ledger.draft.clone(),
                 ledger.in_state(RequirementState::Shown).to_string(),
                 ledger.in_state(RequirementState::Failed).to_string(),
+                ledger.in_state(RequirementState::LeftOut).to_string(),
                 ledger.in_state(RequirementState::NoEvidence).to_string(),
             ]);
         }
@@ -137,7 +144,10 @@ impl Report {
                 text += &format!("FAILED {id}: {}\n", entry.evidence());
             }
             for evidence in &entry.shown_by {
-                if evidence.state != EvidenceState::Passed {
+                if !matches!(
+                    evidence.state,
+                    EvidenceState::Passed | EvidenceState::LeftOut
+                ) {
                     let (name, state) = (&evidence.name, evidence.state.label());
                     let detail = evidence.detail.as_deref().unwrap_or_default();
                     text += &format!("  {name} {state}: {detail}\n");

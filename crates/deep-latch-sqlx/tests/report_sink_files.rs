@@ -23,7 +23,7 @@ use deep_latch::{
 };
 use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
 use sqlx::{Connection, Executor, PgConnection};
-use test_support::postgres::PostgresServer;
+use test_databases::postgres::PostgresServer;
 
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_416_787_200 + seconds)

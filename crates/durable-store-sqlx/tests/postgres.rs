@@ -17,7 +17,7 @@ use durable_store_sqlx::{Error, ErrorKind, OpenMode, PostgresOptions, Schema, Sq
 use sqlx::{
     Connection, Executor, PgConnection, Postgres, postgres::PgConnectOptions, query, query_scalar,
 };
-use test_support::postgres::PostgresServer;
+use test_databases::postgres::PostgresServer;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,

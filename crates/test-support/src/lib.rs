@@ -1,6 +1,5 @@
-//! Infrastructure for the tests of the workspace: certificates ([`pki`]), a PostgreSQL server
-//! ([`postgres`]), processes that write until they are killed ([`killed_writer`]), stores of three kinds that behave
-//! alike ([`stores`]), stores that several tasks open at the same time ([`opened_at_once`]), keys whose behaviour a test
+//! Infrastructure for the tests of the workspace: certificates ([`pki`]), processes that write until they are killed
+//! ([`killed_writer`]), stores that several tasks open at the same time ([`opened_at_once`]), keys whose behaviour a test
 //! chooses ([`keys`]), services with Token Binding on loopback ([`loopback`]), programs that run while a test does
 //! ([`programs`]), and frames of HTTP/2 that may be wrong ([`raw_http2`]).
 //!
@@ -18,14 +17,10 @@ pub mod killed_writer;
 pub mod loopback;
 #[cfg(feature = "pki")]
 pub mod pki;
-#[cfg(feature = "postgres")]
-pub mod postgres;
 #[cfg(feature = "programs")]
 pub mod programs;
 #[cfg(feature = "raw-http2")]
 pub mod raw_http2;
-#[cfg(feature = "postgres")]
-pub mod stores;
 
 #[cfg(feature = "opened-at-once")]
 pub use at_once::opened_at_once;

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions};
 use sqlx::{Connection, Executor, PgConnection};
-use test_support::postgres::PostgresServer;
+use test_databases::postgres::PostgresServer;
 
 use super::{day, deep_latch, expect, expect_failure, fill, filled};
 

@@ -45,7 +45,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
     sqlite::SqliteConnectOptions,
 };
-use test_support::{
+use test_databases::{
     postgres::PostgresServer,
     stores::{self, Stores},
 };

@@ -39,7 +39,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
     sqlite::SqliteConnectOptions,
 };
-use test_support::{
+use test_databases::{
     postgres::PostgresServer,
     stores::{self, Stores},
 };

@@ -20,8 +20,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgSslMode},
 };
 use tempfile::TempDir;
-
-use crate::pki::Certificate;
+use test_support::pki::Certificate;
 
 const USER: &str = "tests";
 const START: Duration = Duration::from_secs(60);
