@@ -99,15 +99,15 @@ fn accepts_another_signature_that_verifies_and_no_other_message() {
         serde_json::from_str(&fs::read_to_string(path).expect("vectors")).expect("JSON");
     let cases = file["cases"].as_array().expect("cases");
     let raw = cases.iter().find(|case| {
-        case["profile"]["signature"] == "raw64"
-            && case["referred"].is_null()
+        case["input"]["profile"]["signature"] == "raw64"
+            && case["input"]["referred"].is_null()
             && case.get("accept").is_some()
     });
     let case = raw.expect("a case of a raw signature");
     let mut suites = PROTOCOLS.iter().flat_map(Protocol::suites);
     let suite = suites.find(|it| it.name == "tokenbind-wire/sign");
     let is_right = suite.and_then(|it| it.is_right).expect("a check");
-    let input = conformance::Input(case.as_object().expect("a case").clone());
+    let input = conformance::Input(case["input"].as_object().expect("a case").clone());
     let is_right = |octets: &[u8]| {
         let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
         is_right(&input, &case["accept"], &json!({"message": hex}))
@@ -139,7 +139,7 @@ fn accepts_another_signature_that_verifies_and_no_other_message() {
 /// Runs the task with a small file of vectors.
 fn task(command: &str, more: &[&str]) -> (Output, TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
-    let case = |name: &str, own: &str, accept: Value| json!({"name": name, "value": "a.example; spf=pass", "own": [own], "accept": accept});
+    let case = |name: &str, own: &str, accept: Value| json!({"name": name, "input": {"value": "a.example; spf=pass", "own": [own]}, "accept": accept});
     let cases = [
         case(
             "own",

@@ -12,6 +12,9 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 FILE = REPOSITORY / "crates/conformance-authres-tls/vectors/real.json"
 SOURCE = "crates/conformance-authres-tls/python/authres_real_vectors.py; each case names where such a value was met"
@@ -570,7 +573,7 @@ def text_():
         part()
     names = [it["name"] for it in CASES]
     assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
-    lines = ",\n".join("  " + json.dumps(it, ensure_ascii=True) for it in CASES)
+    lines = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in CASES)
     head = {"suite": "authres-tls/real", "source": SOURCE, "count": len(CASES)}
     return json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n"
 

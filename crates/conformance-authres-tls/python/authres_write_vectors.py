@@ -11,6 +11,9 @@ import sys
 import unicodedata
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 FILE = REPOSITORY / "crates/conformance-authres-tls/vectors/write.json"
 SOURCE = "crates/conformance-authres-tls/python/authres_write_vectors.py"
@@ -465,7 +468,7 @@ def text_():
         part()
     names = [it["name"] for it in CASES]
     assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
-    lines = ",\n".join("  " + json.dumps(it, ensure_ascii=True) for it in CASES)
+    lines = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in CASES)
     head = {"suite": "authres-tls/write", "source": SOURCE, "count": len(CASES)}
     return json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n"
 

@@ -234,7 +234,7 @@ mod tests {
         let case = json!({
             "name": "a",
             "requirements": [],
-            "value": "a.example; spf=pass (b) smtp.mailfrom=c.example; dkim=none",
+            "input": {"value": "a.example; spf=pass (b) smtp.mailfrom=c.example; dkim=none"},
             "accept": accept,
         });
         let file =

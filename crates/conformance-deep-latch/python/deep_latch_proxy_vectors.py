@@ -6,6 +6,9 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 VECTORS = Path(__file__).resolve().parents[3] / "crates/conformance-deep-latch/vectors"
 SOURCE = "crates/conformance-deep-latch/python/deep_latch_proxy_vectors.py"
 REQUIREMENTS = ["newman-7-1-6"]
@@ -254,7 +257,7 @@ dialogue("bare-lf-of-the-server", S("* OK a\nb\r\n"), error=("character", "respo
 def written(suite):
     cases = SUITES[suite]
     head = json.dumps({"suite": "deep-latch/" + suite, "source": SOURCE, "count": len(cases), "cases": []})
-    lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
+    lines = ",\n".join(json.dumps(in_file(case), ensure_ascii=False) for case in cases)
     return head[:-2] + "\n" + lines + "\n]}\n"
 
 

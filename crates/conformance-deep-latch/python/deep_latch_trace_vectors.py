@@ -10,6 +10,9 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 FILE = REPOSITORY / "crates/conformance-deep-latch/vectors/latch.json"
 SOURCE = "crates/conformance-deep-latch/python/deep_latch_trace_vectors.py"
@@ -471,7 +474,7 @@ def text_():
         part()
     names = [it["name"] for it in CASES]
     assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
-    lines = ",\n".join("  " + json.dumps(it) for it in CASES)
+    lines = ",\n".join("  " + json.dumps(in_file(it)) for it in CASES)
     head = {"suite": "deep-latch/latch", "source": SOURCE, "count": len(CASES)}
     return json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n"
 

@@ -9,6 +9,9 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 from deep_latch_reference import REGISTERED, SUITES, judge
 
 DIRECTORY = Path(__file__).resolve().parents[3] / "crates/conformance-deep-latch/vectors"
@@ -514,7 +517,7 @@ def registrations():
 def written(suite):
     cases = list(CASES[suite].values())
     head = json.dumps({"suite": "deep-latch/" + suite, "source": SOURCE, "count": len(cases), "cases": []})
-    return head[:-2] + "\n" + ",\n".join(map(json.dumps, cases)) + "\n]}\n"
+    return head[:-2] + "\n" + ",\n".join(json.dumps(in_file(case)) for case in cases) + "\n]}\n"
 
 
 def main():

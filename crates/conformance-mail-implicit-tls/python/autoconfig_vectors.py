@@ -10,6 +10,9 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 FILE = Path(__file__).resolve().parents[1] / "vectors/autoconfig.json"
 SOURCE = "crates/conformance-mail-implicit-tls/python/autoconfig_vectors.py"
 USER = "alice@example.org"
@@ -88,7 +91,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
-    cases = ",\n".join("  " + json.dumps(one, ensure_ascii=True) for one in CASES.values())
+    cases = ",\n".join("  " + json.dumps(in_file(one), ensure_ascii=True) for one in CASES.values())
     text = f'{{"suite": "mail-implicit-tls/autoconfig", "source": "{SOURCE}", "count": {len(CASES)}, "cases": [\n{cases}\n]}}\n'
     if not check:
         FILE.write_text(text)

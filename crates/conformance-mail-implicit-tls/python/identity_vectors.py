@@ -14,6 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -452,7 +455,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     cases = list(CASES.values())
-    body = ",\n".join("  " + json.dumps(it, ensure_ascii=True) for it in cases)
+    body = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in cases)
     head = json.dumps({"suite": "mail-implicit-tls/identity", "source": SOURCE, "count": len(cases)})
     text = f'{head[:-1]}, "cases": [\n{body}\n]}}\n'
     for oracle, answers in ASKED.items():

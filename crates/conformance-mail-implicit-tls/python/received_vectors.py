@@ -10,6 +10,9 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 from received_reference import Refused, read
 
 FILE = Path(__file__).resolve().parents[1] / "vectors/received.json"
@@ -154,7 +157,7 @@ def main():
     parser.add_argument("--check", action="store_true")
     check = parser.parse_args().check
     cases = list(CASES.values())
-    body = ",\n".join("  " + json.dumps(it, ensure_ascii=True) for it in cases)
+    body = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in cases)
     head = json.dumps({"suite": "mail-implicit-tls/received", "source": SOURCE, "count": len(cases)})
     text = f'{head[:-1]}, "cases": [\n{body}\n]}}\n'
     print(f"{len(cases)} cases")

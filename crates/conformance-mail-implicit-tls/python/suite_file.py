@@ -5,6 +5,9 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 FOLDER = Path(__file__).resolve().parents[1]
 
 
@@ -20,7 +23,7 @@ class SuiteFile:
 
     def write(self, check):
         cases = list(self.cases.values())
-        body = ",\n".join("  " + json.dumps(it, ensure_ascii=True) for it in cases)
+        body = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in cases)
         head = json.dumps({"suite": f"mail-implicit-tls/{self.suite}", "source": self.source, "count": len(cases)})
         text = f'{head[:-1]}, "cases": [\n{body}\n]}}\n'
         print(f"{self.suite}: {len(cases)} cases")

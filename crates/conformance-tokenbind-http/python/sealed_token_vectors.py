@@ -16,6 +16,9 @@ import json
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCE = "crates/conformance-tokenbind-http/python/sealed_token_vectors.py (Python hmac, hashlib)"
 SUITE = "tokenbind-http/sealed-token"
@@ -114,7 +117,7 @@ class Cases:
 
     def text(self):
         head = json.dumps({"suite": SUITE, "source": SOURCE, "count": len(self.cases)})[:-1]
-        return head + ', "cases": [\n' + ",\n".join(json.dumps(case) for case in self.cases) + "\n]}\n"
+        return head + ', "cases": [\n' + ",\n".join(json.dumps(in_file(case)) for case in self.cases) + "\n]}\n"
 
 
 def honored(verdict="honor-bound", payload=b"user 17", expires=LATER, key=RING[0][0]):

@@ -16,6 +16,9 @@ import sys
 from math import gcd
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
+from cases import in_file  # noqa: E402
+
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -284,7 +287,7 @@ class Suite:
     def text(self):
         head = {"suite": self.name, "source": self.source, "count": len(self.cases)}
         lines = json.dumps(head)[:-1] + ', "cases": [\n'
-        return lines + ",\n".join(json.dumps(case) for case in self.cases) + "\n]}\n"
+        return lines + ",\n".join(json.dumps(in_file(case)) for case in self.cases) + "\n]}\n"
 
 
 def reject(kind, field, offset):

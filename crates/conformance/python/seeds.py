@@ -9,7 +9,9 @@ MOST_BYTES = 1300
 
 
 def vectors(crate, suite):
-    return json.loads((REPOSITORY / f"crates/conformance-{crate}/vectors/{suite}.json").read_text())["cases"]
+    """The cases, with the fields of the suite beside their names."""
+    file = json.loads((REPOSITORY / f"crates/conformance-{crate}/vectors/{suite}.json").read_text())
+    return [{key: value for key, value in case.items() if key != "input"} | case["input"] for case in file["cases"]]
 
 
 def write(target, name, data):

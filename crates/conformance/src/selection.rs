@@ -46,7 +46,7 @@ impl Kind {
 
 /// Returns the targets that hold these tests.
 ///
-/// A test is looked for by its function's name in the source files of each target. The targets of a package are all
+/// A test is found by its function's name in the source files of each target. The targets of a package are all
 /// taken if a name is in none of them, as that of a function which a macro writes.
 pub(crate) fn targets(
     workspace: &Metadata,

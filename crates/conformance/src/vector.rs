@@ -43,7 +43,7 @@ pub struct Case {
     pub name: String,
     /// The requirements it shows.
     pub requirements: Vec<String>,
-    /// The suite's own input fields.
+    /// The fields of `input`.
     pub input: Map<String, Value>,
     /// The expected outcome.
     pub expected: Expected,
@@ -376,10 +376,22 @@ impl Case {
                 return Err((AcceptOrReject, reason.into()));
             }
         };
+        // Others may put the fields of the input beside the name; then `input` is a field of the suite, or is not there.
+        let input = match fields.remove("input") {
+            Some(Value::Object(input)) => match fields.keys().next() {
+                None => input,
+                Some(other) => return Err((Form, format!("unknown field `{other}`"))),
+            },
+            flat if origin == Origin::Foreign => {
+                fields.extend(flat.map(|value| ("input".to_owned(), value)));
+                fields
+            }
+            _ => return Err((Form, "input is not an object".into())),
+        };
         Ok(Self {
             name,
             requirements,
-            input: fields,
+            input,
             expected,
         })
     }
@@ -429,7 +441,7 @@ mod tests {
         format!(r#"{{"suite":"s","source":"t","count":{count},"cases":[{cases}]}}"#)
     }
 
-    const GOOD: &str = r#"{"name":"a","requirements":["r"],"x":1,"accept":2}"#;
+    const GOOD: &str = r#"{"name":"a","requirements":["r"],"input":{"x":1},"accept":2}"#;
 
     #[test]
     fn keeps_the_fields_of_a_suite_in_its_cases() {
@@ -440,6 +452,52 @@ mod tests {
             Map::from_iter([("x".to_owned(), Value::from(1))])
         );
         assert_eq!(case.expected, Expected::Accept(Value::from(2)));
+    }
+
+    #[test]
+    fn reads_the_input_of_others_beside_the_name() {
+        let parsed = |case: &str, origin| {
+            let file = VectorFile::parse(Path::new("x.json"), &file(case, 1), origin);
+            file.map(|mut file| Value::Object(file.cases.remove(0).input))
+                .map_err(|error| (error.kind, error.reason))
+        };
+        let form = |reason: &str| Err((VectorErrorKind::Form, reason.to_owned()));
+        for (fields, own, foreign) in [
+            (
+                r#""input":{"x":1}"#,
+                Ok(json!({"x": 1})),
+                Ok(json!({"x": 1})),
+            ),
+            (
+                r#""input":{"input":"00"}"#,
+                Ok(json!({"input": "00"})),
+                Ok(json!({"input": "00"})),
+            ),
+            (
+                r#""input":{},"x":1"#,
+                form("unknown field `x`"),
+                form("unknown field `x`"),
+            ),
+            (
+                r#""input":"00","x":1"#,
+                form("input is not an object"),
+                Ok(json!({"input": "00", "x": 1})),
+            ),
+            (
+                r#""input":null"#,
+                form("input is not an object"),
+                Ok(json!({"input": null})),
+            ),
+            (
+                r#""x":1"#,
+                form("input is not an object"),
+                Ok(json!({"x": 1})),
+            ),
+        ] {
+            let case = format!(r#"{{"name":"a","requirements":[],{fields},"accept":1}}"#);
+            assert_eq!(parsed(&case, Origin::Own), own, "{fields}");
+            assert_eq!(parsed(&case, Origin::Foreign), foreign, "{fields}");
+        }
     }
 
     #[test]
@@ -545,7 +603,8 @@ mod tests {
     #[test]
     fn keeps_every_kind_of_value_as_it_is_written() {
         let value = r#"{"a":[null,true,-1,18446744073709551615,0.5,"\u00e9",{},[]],"b":""}"#;
-        let case = format!(r#"{{"name":"a","requirements":[],"x":{value},"accept":{value}}}"#);
+        let case =
+            format!(r#"{{"name":"a","requirements":[],"input":{{"x":{value}}},"accept":{value}}}"#);
         let file = VectorFile::parse(Path::new("x.json"), &file(&case, 1), Origin::Own);
         let case = file.expect("valid").cases.remove(0);
         let expected: Value = serde_json::from_str(value).expect("JSON");
