@@ -42,7 +42,7 @@ enum Task {
     ///
     /// Writes target/conformance/index.html. Exit code 1 if a case, a test, a live scenario or a requirement fails.
     ///
-    /// With --implementation, checks an implementation in any language on the vectors of our suites, over the interface that
+    /// --implementation checks a program in any language on the vectors of our suites, over the interface that
     /// docs/vectors.md describes. Exit code 1 if a case did not pass, 2 if the command is silent, ends or writes no answer.
     #[command(after_help = EXIT_CODES)]
     Conformance(conformance::Arguments),

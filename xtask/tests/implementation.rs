@@ -1,4 +1,4 @@
-//! The interface for other implementations: our own crates behind it, the example of `docs/vectors.md`, and commands that
+//! The interface for other implementations: our own crates as one of them, the example of `docs/vectors.md`, and commands that
 //! break its rules.
 
 use std::{

@@ -73,7 +73,8 @@ fn date(seconds: u64) -> String {
     let (mut days, of_day) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
     let length = |year: u64| {
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let leap =
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         (if leap { 366 } else { 365 }, if leap { 29 } else { 28 })
     };
     while days >= length(year).0 {

@@ -27,7 +27,7 @@ const KEPT_LINES: usize = 20;
 /// The longest line of the command's standard error that is kept whole, in octets.
 const LONGEST_LINE: u64 = 1 << 12;
 
-/// The time between two looks at a process that ends.
+/// The time between two checks of a process that ends.
 const ENDING: Duration = Duration::from_millis(10);
 
 /// Trouble with the command, which ends the run.

@@ -128,7 +128,7 @@ impl DocumentCoverage {
     }
 }
 
-/// Returns a key by which sections stand in the order of their document: `9.1` before `10`, and appendices last.
+/// Returns a key that sorts sections in the order of their document: `9.1` before `10`, and appendices last.
 #[must_use]
 fn section_order(section: &str) -> Vec<String> {
     let parts = section.split('.').map(str::trim);

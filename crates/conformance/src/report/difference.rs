@@ -37,7 +37,7 @@ impl Difference {
     }
 }
 
-/// Returns the difference to the report in this file, or `None` if there is none that can be read.
+/// Returns the difference to the report in this file, or `None` if the file is absent or malformed.
 pub(super) fn since(path: &Path, report: &impl Serialize) -> Option<Difference> {
     let before = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
     let now = serde_json::to_value(report).ok()?;

@@ -48,7 +48,7 @@ pub fn document(root: &Path, protocols: &[Protocol]) -> Result<String, RunError>
          # Conformance\n\n\
          This page lists {entries} requirements of {}, in our own words, with the section of each and the evidence that it is \
          met: {cases} cases in {}, {ours} live scenarios, and tests. `cargo xtask interop` runs further scenarios with {foreign} foreign peers.\n\n\
-         It says what is claimed. `cargo xtask conformance` runs the vectors and the live scenarios, takes the tests' outcomes as \
+         The page is the claim: `cargo xtask conformance` runs the vectors and the live scenarios, takes the tests' outcomes as \
          they were last recorded (`--full` runs the tests), and writes the verdict to `target/conformance/index.html`, with each \
          case octet by octet, `report.json` and `junit.xml`. An entry without a passing run of all its evidence fails. An \
          implementation in another language can [use the vectors as well](guides/other-language.md); [vectors.md](vectors.md) has \
