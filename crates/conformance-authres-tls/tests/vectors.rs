@@ -1,6 +1,6 @@
 //! The vectors pass, are all there, and are what the independent sources generate.
 
-use conformance::{Options, check_schemas, known_answers, repository, run};
+use conformance::checks;
 use conformance_authres_tls::PROTOCOL;
 
 /// Each file in `vectors`, and the number of its cases: whoever adds or removes cases changes the number here as well.
@@ -16,38 +16,15 @@ const FILES: &[(&str, usize)] = &[
 
 #[test]
 fn runs_every_case_of_every_file_and_all_pass() {
-    let root = repository();
-    let options = Options::own_vectors(root.clone());
-    let report = run(&options, &[PROTOCOL], |_| ()).expect("a report");
-    assert!(report.passed, "{}", report.table(80));
-    let folder = PROTOCOL.folder(&root);
-    let folder = folder.strip_prefix(&root).expect("a folder of the project");
-    let ran: Vec<_> = report
-        .suites
-        .iter()
-        .map(|suite| (suite.file.clone(), suite.cases.len()))
-        .collect();
-    let expected = FILES.iter().map(|(file, cases)| {
-        let file = folder.join("vectors").join(file);
-        (file.display().to_string(), *cases)
-    });
-    assert_eq!(ran, expected.collect::<Vec<_>>());
+    assert_eq!(checks::cases(&PROTOCOL, FILES), Ok(()));
 }
 
 #[test]
 fn regenerates_the_known_answers_to_the_same_bytes() {
-    match known_answers(&repository(), &PROTOCOL) {
-        Ok(outputs) => {
-            assert!(!outputs.is_empty(), "no generator");
-            for output in outputs {
-                assert!(output.status.success(), "{output:?}");
-            }
-        }
-        Err(missing) => panic!("{missing}"),
-    }
+    assert_eq!(checks::generators(&PROTOCOL), Ok(()));
 }
 
 #[test]
 fn has_a_schema_for_each_file_that_the_file_keeps() {
-    assert_eq!(check_schemas(&repository(), &PROTOCOL), Ok(FILES.len()));
+    assert_eq!(checks::schemas(&PROTOCOL), Ok(FILES.len()));
 }

@@ -7,7 +7,7 @@ mod dovecot;
 mod nginx;
 mod plug_ins;
 
-use std::{path::Path, process::Stdio};
+use std::process::Stdio;
 
 use conformance::{
     Live, Scenario,
@@ -31,38 +31,38 @@ use self::{
 
 /// All of them.
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    with(DOVECOT, "deep-latch/dovecot-latches-over-imap", |_| {
-        unless(dovecot::missing(), || run(dovecot_latches()))
+    Scenario::with_peer(DOVECOT, "deep-latch/dovecot-latches-over-imap", |_| {
+        Live::unless(dovecot::missing(), || run(dovecot_latches()))
     }),
-    with(DOVECOT, "deep-latch/dovecot-certificate-swapped", |_| {
-        unless(dovecot::missing(), || run(dovecot_certificate_swapped()))
+    Scenario::with_peer(DOVECOT, "deep-latch/dovecot-certificate-swapped", |_| {
+        Live::unless(dovecot::missing(), || run(dovecot_certificate_swapped()))
     }),
-    with(DOVECOT, "deep-latch/dovecot-starttls-stripped", |_| {
-        unless(dovecot::missing(), || run(dovecot_starttls_stripped()))
+    Scenario::with_peer(DOVECOT, "deep-latch/dovecot-starttls-stripped", |_| {
+        Live::unless(dovecot::missing(), || run(dovecot_starttls_stripped()))
     }),
-    with(DOVECOT, "deep-latch/dovecot-status-withdrawn", |_| {
-        unless(dovecot::missing(), || run(dovecot_status_withdrawn()))
+    Scenario::with_peer(DOVECOT, "deep-latch/dovecot-status-withdrawn", |_| {
+        Live::unless(dovecot::missing(), || run(dovecot_status_withdrawn()))
     }),
-    with(NGINX, "deep-latch/nginx-latches-over-imap-pop-smtp", |_| {
-        unless(nginx::missing(), || run(nginx_latches()))
+    Scenario::with_peer(NGINX, "deep-latch/nginx-latches-over-imap-pop-smtp", |_| {
+        Live::unless(nginx::missing(), || run(nginx_latches()))
     }),
-    with(NGINX, "deep-latch/nginx-certificate-swapped", |_| {
-        unless(nginx::missing(), || run(nginx_certificate_swapped()))
+    Scenario::with_peer(NGINX, "deep-latch/nginx-certificate-swapped", |_| {
+        Live::unless(nginx::missing(), || run(nginx_certificate_swapped()))
     }),
-    with(NGINX, "deep-latch/nginx-tls-version-lowered", |_| {
-        unless(nginx::missing(), || run(nginx_version_lowered()))
+    Scenario::with_peer(NGINX, "deep-latch/nginx-tls-version-lowered", |_| {
+        Live::unless(nginx::missing(), || run(nginx_version_lowered()))
     }),
-    with(NGINX, "deep-latch/nginx-starttls-stripped", |_| {
-        unless(nginx::missing(), || run(nginx_starttls_stripped()))
+    Scenario::with_peer(NGINX, "deep-latch/nginx-starttls-stripped", |_| {
+        Live::unless(nginx::missing(), || run(nginx_starttls_stripped()))
     }),
-    with(DOVECOT, "deep-latch/async-imap-over-dovecot", |root| {
-        unless(dovecot::missing(), || {
+    Scenario::with_peer(DOVECOT, "deep-latch/async-imap-over-dovecot", |root| {
+        Live::unless(dovecot::missing(), || {
             plug_ins::built(root)?;
             run(plug_ins::async_imap(root))
         })
     }),
-    with("aiosmtpd", "deep-latch/lettre-over-aiosmtpd", |root| {
-        unless(plug_ins::no_aiosmtpd(root), || {
+    Scenario::with_peer("aiosmtpd", "deep-latch/lettre-over-aiosmtpd", |root| {
+        Live::unless(plug_ins::no_aiosmtpd(root), || {
             plug_ins::built(root)?;
             run(plug_ins::lettre(root))
         })
@@ -71,26 +71,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 
 const DOVECOT: &str = "Dovecot";
 const NGINX: &str = "nginx";
-
-const fn with(
-    peer: &'static str,
-    name: &'static str,
-    run: fn(&Path) -> Result<Live, String>,
-) -> Scenario {
-    Scenario {
-        name,
-        peer: Some(peer),
-        run,
-    }
-}
-
-/// Runs a scenario unless something is missing.
-fn unless(
-    missing: Option<String>,
-    run: impl FnOnce() -> Result<Live, String>,
-) -> Result<Live, String> {
-    missing.map_or_else(run, |missing| Ok(Live::Skipped(missing)))
-}
 
 const PAGE: &str = "https://www.example.com/privacy-support.html";
 const STATUS: &str = "tls12 tls-cert <https://www.example.com/privacy-support.html>";

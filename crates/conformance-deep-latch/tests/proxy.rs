@@ -1,30 +1,12 @@
 //! The oracle of the IMAP proxy of `deep-latch` on the committed seeds and regressions of its fuzz target, on
 //! the same with something wrong in them, and on what looks like commands.
 
-use std::fs;
-
-use conformance::repository;
 use conformance_deep_latch::oracle::proxy as oracle;
 use proptest::{collection::vec, prelude::*, sample::Index};
 
-/// Seeds and regressions by name.
+/// Seeds and regressions by path.
 fn inputs() -> Vec<(String, Vec<u8>)> {
-    let mut inputs = Vec::new();
-    for directory in ["seeds", "regressions"] {
-        let path = repository()
-            .join("fuzz")
-            .join(directory)
-            .join("deep_imap_proxy");
-        for entry in fs::read_dir(path).into_iter().flatten() {
-            let entry = entry.expect("an entry of the directory");
-            let name = entry.file_name().to_string_lossy().into_owned();
-            inputs.push((
-                name,
-                fs::read(entry.path()).expect("a file that can be read"),
-            ));
-        }
-    }
-    inputs
+    conformance::oracle::inputs("deep_imap_proxy").expect("files that can be read")
 }
 
 #[test]

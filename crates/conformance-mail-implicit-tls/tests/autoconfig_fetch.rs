@@ -1,27 +1,12 @@
 //! The oracle of fetches of configuration files on the committed seeds and regressions of its fuzz target, and on
 //! seeds with something wrong in them.
 
-use std::fs;
-
-use conformance::repository;
 use conformance_mail_implicit_tls::oracle::autoconfig_fetch;
 use proptest::{collection::vec, prelude::*, sample::select};
 
-/// Seeds and regressions by name.
+/// Seeds and regressions by path.
 fn committed() -> Vec<(String, Vec<u8>)> {
-    let mut inputs = Vec::new();
-    for directory in ["seeds", "regressions"] {
-        let directory = repository()
-            .join("fuzz")
-            .join(directory)
-            .join("mail_autoconfig_fetch");
-        for entry in fs::read_dir(directory).into_iter().flatten() {
-            let path = entry.expect("an entry").path();
-            let name = path.display().to_string();
-            inputs.push((name, fs::read(path).expect("a file")));
-        }
-    }
-    inputs
+    conformance::oracle::inputs("mail_autoconfig_fetch").expect("files that can be read")
 }
 
 #[test]

@@ -70,85 +70,85 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     ours("tokenbind-http/key-reset", |_| run(reset::keys())),
     ours("tokenbind-http/proxy", |_| run(proxy::backend())),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-client-http1-p256",
         |root| run(openssl::their_client(root, TokenBindingAlpn::Http11P256)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-client-http1-rsa2048",
         |root| run(openssl::their_client(root, TokenBindingAlpn::Http11Rsa2048)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-client-http2-p256",
         |root| run(openssl::their_client(root, TokenBindingAlpn::H2P256)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-client-http2-rsa2048",
         |root| run(openssl::their_client(root, TokenBindingAlpn::H2Rsa2048)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-client-referred",
         |root| run(openssl::their_client_refers(root)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-client-terminated",
         |root| run(openssl::their_client_is_terminated(root)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-client-without-ems",
         |root| run(openssl::their_client_without(root, "1.2", false)),
     ),
-    with(PYTHON_SSL, "tokenbind-http/openssl-client-tls13", |root| {
+    Scenario::with_peer(PYTHON_SSL, "tokenbind-http/openssl-client-tls13", |root| {
         run(openssl::their_client_without(root, "1.3", true))
     }),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-server-http1-p256",
         |root| run(openssl::their_server(root, TokenBindingAlpn::Http11P256)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-server-http1-rsa2048",
         |root| run(openssl::their_server(root, TokenBindingAlpn::Http11Rsa2048)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-server-http2-p256",
         |root| run(openssl::their_server(root, TokenBindingAlpn::H2P256)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-server-http2-rsa2048",
         |root| run(openssl::their_server(root, TokenBindingAlpn::H2Rsa2048)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-server-federation",
         |root| run(openssl::their_federation(root)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-server-breaks-the-rules",
         |root| run(openssl::their_server_breaks_the_rules(root)),
     ),
-    with(
+    Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-server-without-token-binding",
         |root| run(openssl::their_plain_server(root)),
     ),
-    with(
+    Scenario::with_peer(
         "openssl s_client",
         "tokenbind-http/openssl-s-client",
         |_| run(command_line::s_client()),
     ),
-    with("curl", "tokenbind-http/curl", |_| run(command_line::curl())),
+    Scenario::with_peer("curl", "tokenbind-http/curl", |_| run(command_line::curl())),
 ];
 
 /// OpenSSL, through Python.
@@ -159,19 +159,6 @@ const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Sce
     Scenario {
         name,
         peer: None,
-        run,
-    }
-}
-
-/// A scenario with a foreign peer.
-const fn with(
-    peer: &'static str,
-    name: &'static str,
-    run: fn(&Path) -> Result<Live, String>,
-) -> Scenario {
-    Scenario {
-        name,
-        peer: Some(peer),
         run,
     }
 }

@@ -1,9 +1,6 @@
 //! The oracles of `tokenbind-http` on generated inputs, and on the committed seeds and regressions of
 //! the fuzz targets.
 
-use std::{fs, path::Path};
-
-use conformance::repository;
 use conformance_tokenbind_http::oracle;
 use proptest::prelude::*;
 
@@ -82,14 +79,7 @@ fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracles() {
 
 /// The committed seeds and regressions of a target.
 fn committed(target: &str) -> Vec<(String, Vec<u8>)> {
-    let read = |path: &Path| (path.display().to_string(), fs::read(path).expect("a file"));
-    ["seeds", "regressions"]
-        .into_iter()
-        .map(|directory| repository().join("fuzz").join(directory).join(target))
-        .filter(|directory| directory.is_dir())
-        .flat_map(|directory| fs::read_dir(directory).expect("a directory"))
-        .map(|entry| read(&entry.expect("an entry").path()))
-        .collect()
+    conformance::oracle::inputs(target).expect("files that can be read")
 }
 
 /// A seed of a target with some octets changed, put in or taken out, or pieces of two.

@@ -76,7 +76,7 @@ fn scripts(folder: &Path) -> io::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// Returns an error if Python, or a package, is missing.
-pub fn known_answers(root: &Path, protocol: &Protocol) -> Result<Vec<Output>, PythonError> {
+pub(crate) fn known_answers(root: &Path, protocol: &Protocol) -> Result<Vec<Output>, PythonError> {
     let python = python(root)?;
     let missing = |_| PythonError::Interpreter(python.clone());
     let check = |script| {

@@ -6,6 +6,7 @@
 
 mod answer;
 mod cargo;
+pub mod checks;
 mod evidence;
 mod facts;
 mod finding;
@@ -28,8 +29,6 @@ mod record;
 mod report;
 mod run;
 mod scenario;
-#[cfg(feature = "schemas")]
-mod schema;
 mod selection;
 mod serve;
 mod similar;
@@ -52,7 +51,7 @@ pub use {
         CaseDetail, CaseReport, CaseState, EvidenceReport, EvidenceState, LedgerReport,
         RequirementReport, RequirementState, SuiteReport, TestsReport,
     },
-    generator::{PythonError, known_answers, python},
+    generator::{PythonError, python},
     implementation::{
         ANSWER_DEADLINE, AnswerState, AnsweredCase, AnsweredSuite, Fault, ImplementationError,
         ImplementationOptions, ImplementationReport, KnownDifferences, Trouble, run_implementation,
@@ -85,6 +84,3 @@ pub use {
     },
     written::{Recipe, Written},
 };
-
-#[cfg(feature = "schemas")]
-pub use schema::check_schemas;

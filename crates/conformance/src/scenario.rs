@@ -77,7 +77,34 @@ impl LiveState {
     }
 }
 
+impl Live {
+    /// Runs a scenario, unless something that it needs is missing.
+    ///
+    /// # Errors
+    /// Returns the failure of the scenario.
+    pub fn unless(
+        missing: Option<String>,
+        run: impl FnOnce() -> Result<Self, String>,
+    ) -> Result<Self, String> {
+        missing.map_or_else(run, |missing| Ok(Self::Skipped(missing)))
+    }
+}
+
 impl Scenario {
+    /// Returns a scenario with a foreign peer.
+    #[must_use]
+    pub const fn with_peer(
+        peer: &'static str,
+        name: &'static str,
+        run: fn(&Path) -> Result<Live, String>,
+    ) -> Self {
+        Self {
+            name,
+            peer: Some(peer),
+            run,
+        }
+    }
+
     /// Runs the scenario.
     #[must_use]
     pub fn report(&self, root: &Path) -> LiveReport {

@@ -2,12 +2,7 @@
 //! mbsync, msmtp, mpop and fetchmail.
 
 use std::{
-    fs,
-    net::Ipv4Addr,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Stdio,
-    sync::Arc,
+    fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio, sync::Arc,
     time::Duration,
 };
 
@@ -34,15 +29,15 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    of("curl", "mail-implicit-tls/curl-on-our-servers", |_| {
+    Scenario::with_peer("curl", "mail-implicit-tls/curl-on-our-servers", |_| {
         unless("curl", "curl", || run(curl()))
     }),
-    of(
+    Scenario::with_peer(
         "curl",
         "mail-implicit-tls/curl-logs-in-by-certificate",
         |_| unless("curl", "curl", || run(curl_external())),
     ),
-    of(
+    Scenario::with_peer(
         "Python's ssl",
         "mail-implicit-tls/python-on-our-servers",
         |root| match python(root) {
@@ -50,44 +45,32 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             Ok(interpreter) => run(python_clients(interpreter)),
         },
     ),
-    of(
+    Scenario::with_peer(
         "OpenSSL",
         "mail-implicit-tls/openssl-on-our-servers",
         |_| unless("openssl", "openssl", || run(openssl())),
     ),
-    of("GnuTLS", "mail-implicit-tls/gnutls-on-our-servers", |_| {
+    Scenario::with_peer("GnuTLS", "mail-implicit-tls/gnutls-on-our-servers", |_| {
         unless("gnutls-cli", "gnutls-bin", || run(gnutls()))
     }),
-    of("swaks", "mail-implicit-tls/swaks-on-our-servers", |_| {
+    Scenario::with_peer("swaks", "mail-implicit-tls/swaks-on-our-servers", |_| {
         unless("swaks", "swaks", || run(swaks()))
     }),
-    of("msmtp", "mail-implicit-tls/msmtp-on-our-servers", |_| {
+    Scenario::with_peer("msmtp", "mail-implicit-tls/msmtp-on-our-servers", |_| {
         unless("msmtp", "msmtp", || run(msmtp()))
     }),
-    of("mpop", "mail-implicit-tls/mpop-on-our-servers", |_| {
+    Scenario::with_peer("mpop", "mail-implicit-tls/mpop-on-our-servers", |_| {
         unless("mpop", "mpop", || run(mpop()))
     }),
-    of("mbsync", "mail-implicit-tls/mbsync-on-our-servers", |_| {
+    Scenario::with_peer("mbsync", "mail-implicit-tls/mbsync-on-our-servers", |_| {
         unless("mbsync", "isync", || run(mbsync()))
     }),
-    of(
+    Scenario::with_peer(
         "fetchmail",
         "mail-implicit-tls/fetchmail-on-our-servers",
         |_| unless("fetchmail", "fetchmail", || run(fetchmail())),
     ),
 ];
-
-const fn of(
-    peer: &'static str,
-    name: &'static str,
-    run: fn(&Path) -> Result<Live, String>,
-) -> Scenario {
-    Scenario {
-        name,
-        peer: Some(peer),
-        run,
-    }
-}
 
 /// Runs a scenario if a program is installed.
 fn unless(

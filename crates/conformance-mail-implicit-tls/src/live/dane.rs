@@ -42,25 +42,25 @@ use super::{
 /// The scenarios.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("mail-implicit-tls/dane-on-every-certificate", |root| {
-        unless_missing(|| run(certificates(root)))
+        Live::unless(tree::missing(), || run(certificates(root)))
     }),
     scenario("mail-implicit-tls/dane-by-security-of-the-zone", |root| {
-        unless_missing(|| run(zones(root)))
+        Live::unless(tree::missing(), || run(zones(root)))
     }),
     scenario("mail-implicit-tls/dane-behind-srv", |root| {
-        unless_missing(|| run(behind_srv(root)))
+        Live::unless(tree::missing(), || run(behind_srv(root)))
     }),
-    with(
+    Scenario::with_peer(
         "Dovecot, Knot DNS, unbound",
         "mail-implicit-tls/dane-on-dovecot",
         |root| unless(servers::dovecot_missing(), || run(on_dovecot(root))),
     ),
-    with(
+    Scenario::with_peer(
         "Postfix, Knot DNS, unbound",
         "mail-implicit-tls/dane-on-postfix",
         |root| unless(servers::postfix_missing(), || run(on_postfix(root))),
     ),
-    with(
+    Scenario::with_peer(
         "nginx, Knot DNS, unbound",
         "mail-implicit-tls/dane-on-nginx",
         |root| unless(servers::nginx_missing(), || run(on_nginx(root))),
@@ -68,24 +68,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 const fn scenario(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
-    with("Knot DNS, unbound", name, run)
-}
-
-const fn with(
-    peer: &'static str,
-    name: &'static str,
-    run: fn(&Path) -> Result<Live, String>,
-) -> Scenario {
-    Scenario {
-        name,
-        peer: Some(peer),
-        run,
-    }
-}
-
-/// Runs a scenario unless a server is missing.
-fn unless_missing(run: impl FnOnce() -> Result<Live, String>) -> Result<Live, String> {
-    tree::missing().map_or_else(run, |missing| Ok(Live::Skipped(missing)))
+    Scenario::with_peer("Knot DNS, unbound", name, run)
 }
 
 /// Runs a scenario unless its peer or a server of the tree is missing.
@@ -93,10 +76,7 @@ fn unless(
     missing: Option<String>,
     run: impl FnOnce() -> Result<Live, String>,
 ) -> Result<Live, String> {
-    match missing {
-        Some(missing) => Ok(Live::Skipped(missing)),
-        None => unless_missing(run),
-    }
+    Live::unless(missing.or_else(tree::missing), run)
 }
 
 async fn certificates(root: &Path) -> Checked {

@@ -29,19 +29,19 @@ use super::{
 /// The scenarios.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("mail-implicit-tls/dns-validating-resolver", |root| {
-        unless_missing(|| run(validating(root)))
+        Live::unless(tree::missing(), || run(validating(root)))
     }),
     scenario("mail-implicit-tls/dns-loopback-resolver", |root| {
-        unless_missing(|| run(loopback(root)))
+        Live::unless(tree::missing(), || run(loopback(root)))
     }),
     scenario("mail-implicit-tls/dns-hickory-resolver", |root| {
-        unless_missing(|| run(hickory(root)))
+        Live::unless(tree::missing(), || run(hickory(root)))
     }),
     scenario("mail-implicit-tls/dns-failures", |root| {
-        unless_missing(|| run(failures(root)))
+        Live::unless(tree::missing(), || run(failures(root)))
     }),
     scenario("mail-implicit-tls/dns-hosts-and-setup", |root| {
-        unless_missing(|| run(hosts_and_setup(root)))
+        Live::unless(tree::missing(), || run(hosts_and_setup(root)))
     }),
 ];
 
@@ -58,11 +58,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The time for an answer of a server that does not.
 const SILENCE: Duration = Duration::from_secs(2);
-
-/// Runs a scenario unless a server is missing.
-fn unless_missing(run: impl FnOnce() -> Result<Live, String>) -> Result<Live, String> {
-    tree::missing().map_or_else(run, |missing| Ok(Live::Skipped(missing)))
-}
 
 /// Asks all questions, and returns those with a wrong answer.
 async fn wrong(resolver: &dyn Resolve) -> Vec<(Question, Given)> {

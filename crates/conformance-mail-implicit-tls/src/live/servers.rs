@@ -23,51 +23,32 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::site::{Shown, Site, account, server, write};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    of("Dovecot", "mail-implicit-tls/our-client-on-dovecot", |_| {
-        unless(dovecot_missing(), || run(dovecot()))
+    Scenario::with_peer("Dovecot", "mail-implicit-tls/our-client-on-dovecot", |_| {
+        Live::unless(dovecot_missing(), || run(dovecot()))
     }),
-    of(
+    Scenario::with_peer(
         "Dovecot",
         "mail-implicit-tls/our-client-on-dovecot-by-certificate",
-        |_| unless(dovecot_missing(), || run(dovecot_external())),
+        |_| Live::unless(dovecot_missing(), || run(dovecot_external())),
     ),
-    of(
+    Scenario::with_peer(
         "Dovecot",
         "mail-implicit-tls/our-client-judges-dovecot",
-        |_| unless(dovecot_missing(), || run(dovecot_judged())),
+        |_| Live::unless(dovecot_missing(), || run(dovecot_judged())),
     ),
-    of("Postfix", "mail-implicit-tls/our-client-on-postfix", |_| {
-        unless(postfix_missing(), || run(postfix()))
+    Scenario::with_peer("Postfix", "mail-implicit-tls/our-client-on-postfix", |_| {
+        Live::unless(postfix_missing(), || run(postfix()))
     }),
-    of("nginx", "mail-implicit-tls/our-client-on-nginx", |_| {
-        unless(nginx_missing(), || run(nginx()))
+    Scenario::with_peer("nginx", "mail-implicit-tls/our-client-on-nginx", |_| {
+        Live::unless(nginx_missing(), || run(nginx()))
     }),
-    of("Cyrus", "mail-implicit-tls/our-client-on-cyrus", |_| {
-        unless(cyrus_missing(), || run(cyrus()))
+    Scenario::with_peer("Cyrus", "mail-implicit-tls/our-client-on-cyrus", |_| {
+        Live::unless(cyrus_missing(), || run(cyrus()))
     }),
-    of("Courier", "mail-implicit-tls/our-client-on-courier", |_| {
-        unless(courier_missing(), || run(courier()))
+    Scenario::with_peer("Courier", "mail-implicit-tls/our-client-on-courier", |_| {
+        Live::unless(courier_missing(), || run(courier()))
     }),
 ];
-
-const fn of(
-    peer: &'static str,
-    name: &'static str,
-    run: fn(&Path) -> Result<Live, String>,
-) -> Scenario {
-    Scenario {
-        name,
-        peer: Some(peer),
-        run,
-    }
-}
-
-fn unless(
-    missing: Option<String>,
-    run: impl FnOnce() -> Result<Live, String>,
-) -> Result<Live, String> {
-    missing.map_or_else(run, |missing| Ok(Live::Skipped(missing)))
-}
 
 /// Connects to a service at a port, by an account that `setup` changes.
 async fn connect(

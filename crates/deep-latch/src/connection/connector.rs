@@ -1,16 +1,16 @@
 //! Connections over TLS of rustls, which begins with the connection or by STARTTLS, up to the login of the caller.
 
-mod recent;
-
 use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt,
+    num::NonZeroUsize,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 use std::{error::Error, io, sync::Mutex};
 
+use lru::LruCache;
 use rustls::{
     ClientConfig,
     client::danger::ServerCertVerifier,
@@ -20,7 +20,6 @@ use rustls::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use self::recent::Recent;
 use crate::{
     client::{Client, ClientError, Protocol},
     connection::{Pause, Rewound, RunError},
@@ -44,7 +43,7 @@ pub struct LatchConnector {
     on_failure: OnCertificateFailure,
     dane: Option<Dane>,
     judge: Option<Arc<dyn ServerJudge>>,
-    prepared: Arc<Mutex<Recent<(Account, Host), Prepared>>>,
+    prepared: Arc<Mutex<LruCache<(Account, Host), Prepared>>>,
     time_limit: Duration,
 }
 
@@ -57,7 +56,11 @@ struct Prepared {
 }
 
 /// The number of hosts, each of one account, whose sessions are resumed: those that were connected to last.
-const MAX_PREPARED: usize = 1024;
+const MAX_PREPARED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1023);
+
+fn nothing_prepared() -> Arc<Mutex<LruCache<(Account, Host), Prepared>>> {
+    Arc::new(Mutex::new(LruCache::new(MAX_PREPARED)))
+}
 
 /// The default time limit for connecting, and for each later step.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -87,7 +90,7 @@ impl LatchConnector {
             on_failure: OnCertificateFailure::Abort,
             dane: None,
             judge: None,
-            prepared: Arc::default(),
+            prepared: nothing_prepared(),
             time_limit: TIME_LIMIT,
         }
     }
@@ -104,7 +107,7 @@ impl LatchConnector {
     #[must_use]
     pub fn on_certificate_failure(mut self, on_failure: OnCertificateFailure) -> Self {
         self.on_failure = on_failure;
-        self.prepared = Arc::default();
+        self.prepared = nothing_prepared();
         self
     }
 
@@ -113,7 +116,7 @@ impl LatchConnector {
     #[must_use]
     pub fn judge(mut self, judge: Arc<dyn ServerJudge>) -> Self {
         self.judge = Some(judge);
-        self.prepared = Arc::default();
+        self.prepared = nothing_prepared();
         self
     }
 
@@ -146,7 +149,7 @@ impl LatchConnector {
             verifier,
             config: Arc::new(config),
         };
-        prepared.insert(key, new.clone(), MAX_PREPARED);
+        prepared.put(key, new.clone());
         Ok(new)
     }
 

@@ -1,9 +1,11 @@
 //! The configurations of TLS of the servers that a connector connected to last. Sessions are resumed within each.
 
 use std::{
-    collections::HashMap,
+    num::NonZeroUsize,
     sync::{Arc, Mutex},
 };
+
+use lru::LruCache;
 
 use super::prepared::Prepared;
 use crate::{
@@ -24,8 +26,14 @@ pub const MAX_RESUMED_SERVERS: usize = 256;
 type ServerKey = (AccountId, Service, Host, u16);
 
 /// The configurations by server, [`MAX_RESUMED_SERVERS`] at most.
-#[derive(Default)]
-pub(super) struct Pool(Mutex<Recent<ServerKey, Arc<Prepared>>>);
+pub(super) struct Pool(Mutex<LruCache<ServerKey, Arc<Prepared>>>);
+
+impl Default for Pool {
+    fn default() -> Self {
+        let limit = NonZeroUsize::MIN.saturating_add(MAX_RESUMED_SERVERS - 1);
+        Self(Mutex::new(LruCache::new(limit)))
+    }
+}
 
 impl Pool {
     /// Returns the configuration of a server, which is made if the account or the records are others than before.
@@ -49,85 +57,7 @@ impl Pool {
             return Ok(known.clone());
         }
         let new = Arc::new(make(tlsa)?);
-        recent.insert(key, new.clone(), MAX_RESUMED_SERVERS);
+        recent.put(key, new.clone());
         Ok(new)
-    }
-}
-
-/// Values by key, which count their uses.
-struct Recent<K, V> {
-    values: HashMap<K, (u64, V)>,
-    /// The number of uses so far.
-    uses: u64,
-}
-
-impl<K, V> Default for Recent<K, V> {
-    fn default() -> Self {
-        Self {
-            values: HashMap::new(),
-            uses: 0,
-        }
-    }
-}
-
-impl<K: Clone + Eq + std::hash::Hash, V> Recent<K, V> {
-    fn use_number(&mut self) -> u64 {
-        self.uses = self.uses.saturating_add(1);
-        self.uses
-    }
-
-    /// Returns a value, which is the most recently used one then.
-    fn get(&mut self, key: &K) -> Option<&V> {
-        let number = self.use_number();
-        let (last, value) = self.values.get_mut(key)?;
-        *last = number;
-        Some(value)
-    }
-
-    /// Adds or replaces a value. Values that were not used for the longest time make room for a new key.
-    fn insert(&mut self, key: K, value: V, limit: usize) {
-        while self.values.len() >= limit && !self.values.contains_key(&key) {
-            let oldest = self.values.iter().min_by_key(|(_, (last, _))| *last);
-            let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
-                return;
-            };
-            self.values.remove(&oldest);
-        }
-        let number = self.use_number();
-        self.values.insert(key, (number, value));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Returns the keys, sorted.
-    fn keys(recent: &Recent<u8, char>) -> Vec<u8> {
-        let mut keys: Vec<_> = recent.values.keys().copied().collect();
-        keys.sort_unstable();
-        keys
-    }
-
-    #[test]
-    fn evicts_the_value_that_was_used_least_recently() {
-        let mut recent = Recent::default();
-        for (key, value) in [(1, 'a'), (2, 'b'), (3, 'c')] {
-            recent.insert(key, value, 3);
-        }
-        assert_eq!(recent.get(&1), Some(&'a'));
-        assert_eq!(recent.get(&9), None);
-        recent.insert(4, 'd', 3);
-        assert_eq!(keys(&recent), [1, 3, 4]);
-        // A new value of a known key takes no place of another, and counts as a use.
-        recent.insert(1, 'A', 3);
-        assert_eq!(keys(&recent), [1, 3, 4]);
-        recent.insert(3, 'C', 3);
-        assert_eq!(keys(&recent), [1, 3, 4]);
-        recent.insert(5, 'e', 3);
-        assert_eq!(keys(&recent), [1, 3, 5]);
-        assert_eq!(recent.get(&3), Some(&'C'));
-        recent.insert(6, 'f', 2);
-        assert_eq!(keys(&recent), [3, 6]);
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt::Display, fs, path::Path};
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
-use crate::{protocol::Protocol, vector::files};
+use crate::{protocol::Protocol, run::repository, vector::files};
 
 /// Checks each file of vectors of a protocol against its schema, `schemas/<name>.schema.json` for `vectors/<name>.json`,
 /// and returns the number of files. A schema must also refuse what no suite permits: a case with an unknown field, with
@@ -13,7 +13,11 @@ use crate::{protocol::Protocol, vector::files};
 ///
 /// # Errors
 /// Returns each fault: a file without a schema, a schema without a file, and what a file breaks or a schema permits.
-pub fn check_schemas(root: &Path, protocol: &Protocol) -> Result<usize, Vec<String>> {
+pub fn schemas(protocol: &Protocol) -> Result<usize, Vec<String>> {
+    schemas_below(&repository(), protocol)
+}
+
+fn schemas_below(root: &Path, protocol: &Protocol) -> Result<usize, Vec<String>> {
     let folder = protocol.folder(root);
     let vectors = files(&folder.join("vectors")).map_err(|error| vec![error.to_string()])?;
     let schemas = files(&folder.join("schemas")).map_err(|error| vec![error.to_string()])?;
@@ -125,7 +129,7 @@ mod tests {
             fs::create_dir_all(folder.join(directory)).expect("a directory");
             fs::write(folder.join(directory).join(name), text).expect("a file");
         }
-        let faults = check_schemas(root.path(), &protocol)
+        let faults = schemas_below(root.path(), &protocol)
             .err()
             .unwrap_or_default();
         let folder = format!("{}/", folder.display());
