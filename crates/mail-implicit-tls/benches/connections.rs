@@ -94,7 +94,7 @@ fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> ClientCo
 }
 
 /// Client and server together, full handshakes. The client of this crate judges within the handshake and after it, as
-/// `Connector` does.
+/// `Connector` does. Each handshake has a verifier of its own, since one keeps its verdict for a second.
 fn handshakes(criterion: &mut Criterion<Ratio>) {
     let root = root();
     let issuer = root.intermediate("Issuer", |_| {});
@@ -123,19 +123,19 @@ fn handshakes(criterion: &mut Criterion<Ratio>) {
             .with_no_client_auth();
         plain.resumption = Resumption::disabled();
         let plain = Arc::new(plain);
-        let none = TlsaJudge::new(TlsaRecords::None, DaneRules::Rfc6698);
-        let judge = verifier(platform(&root), &provider).with_dane(Arc::new(none));
-        let judge = Arc::new(judge);
-        let mut ours = client_config(provider.clone(), judge.clone()).expect("versions");
-        ours.resumption = Resumption::disabled();
-        let ours = Arc::new(ours);
+        let none = Arc::new(TlsaJudge::new(TlsaRecords::None, DaneRules::Rfc6698));
+        let verifier = verifier(platform(&root), &provider);
         compare(
             criterion,
             &format!("handshake-{name}/to-rustls"),
             2,
             |turn| {
                 for _ in 0..turn {
-                    let client = handshake(&ours, &server);
+                    let judge = Arc::new(verifier.with_dane(none.clone()));
+                    let mut ours =
+                        client_config(provider.clone(), judge.clone()).expect("versions");
+                    ours.resumption = Resumption::disabled();
+                    let client = handshake(&Arc::new(ours), &server);
                     let chain = client.peer_certificates().expect("certificates");
                     let verdict = judge.judge(&chain[0], &chain[1..], UnixTime::now());
                     assert!(judge.accepts(&verdict), "{verdict}");
