@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cargo::{cargo, leave_package},
     record::{PackageRecord, Record, Sources},
-    selection::{Kind, Selection, TestTarget, arguments, targets},
+    selection::{Kind, Selection, TestTarget, arguments, examples, targets},
     step::Step,
     stream::{Line, stream},
 };
@@ -344,6 +344,12 @@ pub fn run_tests(
             command.extend(arguments(&chosen));
             let packages = chosen.iter().map(|it| &it.package);
             run.left_out = without(&workspace, &packages.collect());
+            let examples = examples(&workspace, &chosen);
+            if !examples.is_empty()
+                && test_binaries(root, &examples, &mut run, &mut progress)?.is_none()
+            {
+                return Ok(run);
+            }
             Some(chosen)
         }
     };

@@ -128,6 +128,31 @@ fn has_function(text: &str, name: &str) -> bool {
         })
 }
 
+/// The test target that runs the examples of its package. Cargo builds no examples for a test target that is named.
+const EXAMPLES: &str = "examples";
+
+/// Returns the arguments with which cargo builds the examples that these targets run, with the features of the tests.
+pub(crate) fn examples(workspace: &Metadata, targets: &BTreeSet<TestTarget>) -> Vec<String> {
+    let runs = |package: &&Package| {
+        let mut targets = targets.iter();
+        targets.any(|it| it.name == EXAMPLES && it.package == package.name.as_str())
+    };
+    let packages = workspace.packages.iter().filter(runs);
+    let names = packages.flat_map(|package| package.targets.iter().filter(|it| it.is_example()));
+    let names: Vec<_> = names
+        .flat_map(|it| ["--example".to_owned(), it.name.clone()])
+        .collect();
+    if names.is_empty() {
+        return names;
+    }
+    let packages: BTreeSet<_> = targets.iter().map(|it| &it.package).collect();
+    let packages = packages
+        .into_iter()
+        .flat_map(|it| ["--package".to_owned(), it.clone()]);
+    let first = ["build".to_owned(), "--all-features".to_owned()];
+    first.into_iter().chain(packages).chain(names).collect()
+}
+
 /// Returns the arguments with which cargo builds the tests of these targets.
 pub(crate) fn arguments(targets: &BTreeSet<TestTarget>) -> Vec<String> {
     let words = |flag: &str, names: BTreeSet<&str>| -> Vec<String> {
