@@ -49,6 +49,19 @@ fn run(root: &Path, tests: &[(&str, &str)], paths: &[&str]) -> (TestRun, bool) {
 }
 
 #[test]
+fn builds_the_examples_that_a_chosen_test_runs() {
+    let root = tempfile::tempdir().expect("a directory");
+    write_file(root.path(), "named/examples/shown.rs", "fn main() {}\n");
+    let test = "#[test] fn runs() {\n\
+        let test = std::env::current_exe().unwrap();\n\
+        let example = test.parent().unwrap().with_file_name(\"examples\").join(\"shown\");\n\
+        assert!(std::process::Command::new(example).status().unwrap().success());\n}\n";
+    let (run, _) = run(root.path(), &[("examples", test)], &["runs"]);
+    let outcome = run.outcome("named", "runs");
+    assert_eq!(outcome, Some(TestOutcome::Passed), "{:?}", run.failures());
+}
+
+#[test]
 fn reports_each_failure_with_its_message_and_the_next_command() {
     let root = tempfile::tempdir().expect("a directory");
     let (run, builds) = run(
