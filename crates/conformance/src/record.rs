@@ -91,7 +91,7 @@ impl Sources {
             for folder in needed {
                 all.update(folders.get(&folder).map_or(&[][..], Vec::as_slice));
             }
-            (package.name.to_string(), hexadecimal(&all.finalize()))
+            (package.name.to_string(), hex::encode(all.finalize()))
         });
         Ok(Self {
             digests: digests.collect(),
@@ -174,8 +174,4 @@ pub(crate) fn commit(root: &Path) -> String {
             _ => format!("{commit} with changes"),
         },
     }
-}
-
-fn hexadecimal(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }

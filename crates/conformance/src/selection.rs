@@ -139,42 +139,49 @@ pub(crate) fn examples(workspace: &Metadata, targets: &BTreeSet<TestTarget>) -> 
     };
     let packages = workspace.packages.iter().filter(runs);
     let names = packages.flat_map(|package| package.targets.iter().filter(|it| it.is_example()));
-    let names: Vec<_> = names
-        .flat_map(|it| ["--example".to_owned(), it.name.clone()])
-        .collect();
+    let names = words("--example", names.map(|it| it.name.as_str()).collect());
     if names.is_empty() {
         return names;
     }
-    let packages: BTreeSet<_> = targets.iter().map(|it| &it.package).collect();
-    let packages = packages
-        .into_iter()
-        .flat_map(|it| ["--package".to_owned(), it.clone()]);
     let first = ["build".to_owned(), "--all-features".to_owned()];
-    first.into_iter().chain(packages).chain(names).collect()
+    first
+        .into_iter()
+        .chain(packages_of(targets))
+        .chain(names)
+        .collect()
 }
 
 /// Returns the arguments with which cargo builds the tests of these targets.
 pub(crate) fn arguments(targets: &BTreeSet<TestTarget>) -> Vec<String> {
-    let words = |flag: &str, names: BTreeSet<&str>| -> Vec<String> {
-        let pairs = names
-            .into_iter()
-            .map(|name| [flag.to_owned(), name.to_owned()]);
-        pairs.flatten().collect()
-    };
     let names = |kind| {
         let of_kind = targets.iter().filter(move |target| target.kind == kind);
         of_kind
             .map(|target| target.name.as_str())
             .collect::<BTreeSet<_>>()
     };
-    let packages = targets.iter().map(|it| it.package.as_str()).collect();
-    let mut arguments = words("--package", packages);
+    let mut arguments = packages_of(targets);
     if !names(Kind::Library).is_empty() {
         arguments.push("--lib".to_owned());
     }
     arguments.extend(words("--bin", names(Kind::Binary)));
     arguments.extend(words("--test", names(Kind::Test)));
     arguments
+}
+
+/// Returns the arguments that name the packages of these targets.
+fn packages_of(targets: &BTreeSet<TestTarget>) -> Vec<String> {
+    words(
+        "--package",
+        targets.iter().map(|it| it.package.as_str()).collect(),
+    )
+}
+
+/// Returns each name after a flag.
+fn words(flag: &str, names: BTreeSet<&str>) -> Vec<String> {
+    let pairs = names
+        .into_iter()
+        .map(|name| [flag.to_owned(), name.to_owned()]);
+    pairs.flatten().collect()
 }
 
 #[cfg(test)]
