@@ -1,4 +1,4 @@
-//! Infrastructure for the tests of the workspace: certificates ([`pki`]), processes that write until they are killed
+//! Infrastructure for the tests of the workspace: certificates ([`pki`]), connections in memory ([`in_memory`]), processes that write until they are killed
 //! ([`killed_writer`]), stores that several tasks open at the same time ([`opened_at_once`]), keys whose behaviour a test
 //! chooses ([`keys`]), services with Token Binding on loopback ([`loopback`]), programs that run while a test does
 //! ([`programs`]), and frames of HTTP/2 that may be wrong ([`raw_http2`]).
@@ -9,6 +9,8 @@
 
 #[cfg(feature = "opened-at-once")]
 mod at_once;
+#[cfg(feature = "rustls")]
+pub mod in_memory;
 #[cfg(feature = "keys")]
 pub mod keys;
 #[cfg(feature = "killed-writer")]

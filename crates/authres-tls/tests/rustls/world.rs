@@ -20,9 +20,12 @@ use rustls::{
     sign::CertifiedKey,
     version,
 };
-use test_support::pki::{
-    Authority, Certificate, Identity,
-    rcgen::{ExtendedKeyUsagePurpose, KeyPair},
+use test_support::{
+    in_memory::exchange,
+    pki::{
+        Authority, Certificate, Identity,
+        rcgen::{ExtendedKeyUsagePurpose, KeyPair},
+    },
 };
 
 pub(crate) const NAME: &str = "smtp.example.com";
@@ -219,26 +222,7 @@ pub(crate) fn handshake(
     server: &mut ServerConnection,
 ) -> Result<(), rustls::Error> {
     client.writer().write_all(b"MAIL").unwrap();
-    for _ in 0..8 {
-        let mut records = Vec::new();
-        while client.wants_write() {
-            client.write_tls(&mut records).unwrap();
-        }
-        let mut rest = records.as_slice();
-        while !rest.is_empty() {
-            server.read_tls(&mut rest).unwrap();
-            server.process_new_packets()?;
-        }
-        let mut records = Vec::new();
-        while server.wants_write() {
-            server.write_tls(&mut records).unwrap();
-        }
-        let mut rest = records.as_slice();
-        while !rest.is_empty() {
-            client.read_tls(&mut rest).unwrap();
-            client.process_new_packets()?;
-        }
-    }
+    exchange(client, server)?;
     let mut message = [0; 4];
     server.reader().read_exact(&mut message).unwrap();
     assert_eq!(&message, b"MAIL");

@@ -35,7 +35,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime},
     version::{TLS12, TLS13},
 };
-use test_support::pki::{self, Authority, Certificate, Identity, rcgen::ExtendedKeyUsagePurpose};
+use test_support::{
+    in_memory::exchange,
+    pki::{self, Authority, Certificate, Identity, rcgen::ExtendedKeyUsagePurpose},
+};
 
 const NAME: &str = "imap.example.com";
 
@@ -140,7 +143,7 @@ fn refuses_and_reports_an_unverified_certificate_that_is_latched() {
             let mut client = Client::new(&trusted, &[SecurityTag::TLS_CERT], on);
             let mut server = ServerConnection::new(server_config(&pinned, &[version])).unwrap();
             let mut connection = client.connect();
-            handshake(&mut connection, &mut server).unwrap();
+            exchange(&mut connection, &mut server).unwrap();
             let facts = client.facts(&connection).unwrap();
             let step = client.latches.step(Event::Handshake(facts));
             let Outcome::Refuse(failure) = step.outcome else {
@@ -209,7 +212,7 @@ fn accepts_dane_instead_of_pkix_if_it_is_latched() {
     );
     let mut server = ServerConnection::new(server_config(&own, &[&TLS13])).unwrap();
     let mut connection = client.connect();
-    handshake(&mut connection, &mut server).unwrap();
+    exchange(&mut connection, &mut server).unwrap();
     let dane = DaneVerdict::Matches(CertificateUsage::DaneEe);
     let facts = client
         .verifier
@@ -233,7 +236,7 @@ fn judges_resumed_sessions_again() {
         for kind in [HandshakeKind::Full, HandshakeKind::Resumed] {
             let mut server = ServerConnection::new(config.clone()).unwrap();
             let mut connection = client.connect();
-            handshake(&mut connection, &mut server).unwrap();
+            exchange(&mut connection, &mut server).unwrap();
             assert_eq!(connection.handshake_kind(), Some(kind));
             let facts = client.facts(&connection).unwrap();
             assert_eq!(
@@ -324,7 +327,7 @@ fn verifies_the_possession_of_the_key_always() {
             let client = Client::new(&trusted, latched, OnCertificateFailure::GoOn);
             let mut server = ServerConnection::new(config.clone()).unwrap();
             let mut connection = client.connect();
-            let error = handshake(&mut connection, &mut server).unwrap_err();
+            let error = exchange(&mut connection, &mut server).unwrap_err();
             let bad = CertificateError::BadSignature;
             assert_eq!(error, rustls::Error::InvalidCertificate(bad));
             assert_eq!(client.facts(&connection), Err(HandshakeUnfinishedError));
@@ -365,7 +368,7 @@ fn latches_decide_which_versions_are_offered() {
     let name = ServerName::try_from(NAME).unwrap();
     let mut connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let mut server = ServerConnection::new(server_config(&identity, &[&TLS12])).unwrap();
-    let error = handshake(&mut connection, &mut server).unwrap_err();
+    let error = exchange(&mut connection, &mut server).unwrap_err();
     let expected = rustls::PeerIncompatible::Tls12NotOfferedOrEnabled;
     assert_eq!(error, rustls::Error::PeerIncompatible(expected));
 }

@@ -23,34 +23,6 @@ pub(super) fn server_config(
     Arc::new(identity.server_config(provider(), versions))
 }
 
-/// Hands records to and fro until neither side has more.
-pub(super) fn handshake(
-    client: &mut ClientConnection,
-    server: &mut ServerConnection,
-) -> Result<(), rustls::Error> {
-    for _ in 0..8 {
-        let mut records = Vec::new();
-        while client.wants_write() {
-            client.write_tls(&mut records).unwrap();
-        }
-        let mut rest = records.as_slice();
-        while !rest.is_empty() {
-            server.read_tls(&mut rest).unwrap();
-            server.process_new_packets()?;
-        }
-        let mut records = Vec::new();
-        while server.wants_write() {
-            server.write_tls(&mut records).unwrap();
-        }
-        let mut rest = records.as_slice();
-        while !rest.is_empty() {
-            client.read_tls(&mut rest).unwrap();
-            client.process_new_packets()?;
-        }
-    }
-    Ok(())
-}
-
 pub(super) fn host() -> Host {
     Host::try_new(NAME).unwrap()
 }
@@ -111,12 +83,12 @@ pub(super) fn seen(
         ServerConnection::new(config.clone()).unwrap(),
     );
     assert_eq!(goes_on.facts(&client), Err(HandshakeUnfinishedError));
-    handshake(&mut client, &mut server).unwrap();
+    exchange(&mut client, &mut server).unwrap();
     let facts = goes_on.facts(&client).unwrap();
 
     let aborts = Client::new(trusted, &[], OnCertificateFailure::Abort);
     let (mut client, mut server) = (aborts.connect(), ServerConnection::new(config).unwrap());
-    let error = handshake(&mut client, &mut server).err();
+    let error = exchange(&mut client, &mut server).err();
     match &error {
         Some(_) => assert_eq!(aborts.facts(&client), Err(HandshakeUnfinishedError)),
         None => assert_eq!(aborts.facts(&client), Ok(facts)),
