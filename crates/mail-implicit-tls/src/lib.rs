@@ -31,6 +31,9 @@ pub mod dns;
 pub mod external;
 pub mod failure;
 pub mod identity;
+#[cfg(feature = "monitor")]
+#[cfg_attr(docsrs, doc(cfg(feature = "monitor")))]
+pub mod monitor;
 pub mod name;
 pub mod pin;
 pub mod privacy;
