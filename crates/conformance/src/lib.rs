@@ -64,7 +64,7 @@ pub use {
     },
     locate::TestPlaces,
     part::{Part, page, unfinished},
-    picture::{Annotator, Picture, Span, Walk},
+    picture::{Annotator, Offsets, Picture, Span, Walk},
     protocol::Protocol,
     report::{
         Change, Difference, Judgement, Report,
