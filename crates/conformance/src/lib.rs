@@ -31,6 +31,8 @@ mod run;
 mod scenario;
 mod selection;
 mod serve;
+#[cfg(feature = "live")]
+pub mod servers;
 mod similar;
 mod step;
 mod stream;
