@@ -30,6 +30,9 @@ pub mod dialogue;
 pub mod dns;
 pub mod external;
 pub mod failure;
+#[cfg(feature = "gateway")]
+#[cfg_attr(docsrs, doc(cfg(feature = "gateway")))]
+pub mod gateway;
 pub mod identity;
 #[cfg(feature = "monitor")]
 #[cfg_attr(docsrs, doc(cfg(feature = "monitor")))]
