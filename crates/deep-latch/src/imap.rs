@@ -18,4 +18,7 @@ pub use {
     reader::{CommandReader, IdCommand, MAX_ID_COMMAND_BYTES, Received},
 };
 
-pub(crate) use client::has_literals;
+pub(crate) use {
+    capability::{capability_list, capability_words},
+    client::has_literals,
+};

@@ -2,6 +2,7 @@
 //! that finds commands and their literals in the octets of a connection, and the parser of the ID command.
 
 use alloc::{string::String, vec::Vec};
+use core::ops::Range;
 
 use crate::{
     error::{ErrorKind, ParseError},
@@ -294,6 +295,54 @@ impl Pieces {
     }
 
     fn line(&mut self, max_line: usize) -> Result<Piece<'_>, ParseError> {
+        let Some(line) = self.whole_line(max_line)? else {
+            return Ok(Piece::None);
+        };
+        let first = !core::mem::take(&mut self.within);
+        let octets = self.input.get(line).unwrap_or_default();
+        if first {
+            self.tag = tag_of(octets).map(Into::into);
+        }
+        let text = text_of(octets)?;
+        if first {
+            self.grammar = CommandGrammar::default();
+            if is_continuation(text) {
+                return Ok(Piece::Line(text));
+            }
+        }
+        let literal = self.grammar.part(text)?;
+        self.within = literal.is_some();
+        self.literal = literal.map(|literal| Literal {
+            left: literal.length,
+            may_have_nul: literal.may_have_nul,
+            waits: literal.waits,
+        });
+        Ok(Piece::Text {
+            text,
+            first,
+            literal,
+        })
+    }
+
+    /// Returns the next line, without CRLF, where the server asked for one: no command begins there, whatever the line is.
+    pub(crate) fn next_answer(&mut self, max_line: usize) -> Result<Option<&str>, ParseError> {
+        let Some(line) = self.whole_line(max_line)? else {
+            return Ok(None);
+        };
+        text_of(self.input.get(line).unwrap_or_default()).map(Some)
+    }
+
+    /// Takes the octets that were received and not taken.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        let Self {
+            mut input, taken, ..
+        } = core::mem::take(self);
+        input.drain(..taken);
+        input
+    }
+
+    /// Finds the next line. Returns the place of its text, which has no CR, LF and NUL.
+    fn whole_line(&mut self, max_line: usize) -> Result<Option<Range<usize>>, ParseError> {
         let too_long = || {
             let kind = ErrorKind::Limit { limit: max_line };
             Err(ParseError::new(kind, COMMAND, max_line))
@@ -311,7 +360,7 @@ impl Pieces {
                     } else if rest.len() > max_line {
                         return too_long();
                     }
-                    return Ok(Piece::None);
+                    return Ok(None);
                 }
                 Ok(Some(end)) => {
                     let start = self.taken;
@@ -334,32 +383,7 @@ impl Pieces {
         if self.taken.saturating_sub(start) > max_line {
             return too_long();
         }
-        let end = self.taken.saturating_sub(2);
-        let first = !core::mem::take(&mut self.within);
-        let octets = self.input.get(start..end).unwrap_or_default();
-        if first {
-            self.tag = tag_of(octets).map(Into::into);
-        }
-        let text = str::from_utf8(octets)
-            .map_err(|error| ParseError::new(ErrorKind::Character, COMMAND, error.valid_up_to()))?;
-        if first {
-            self.grammar = CommandGrammar::default();
-            if is_continuation(text) {
-                return Ok(Piece::Line(text));
-            }
-        }
-        let literal = self.grammar.part(text)?;
-        self.within = literal.is_some();
-        self.literal = literal.map(|literal| Literal {
-            left: literal.length,
-            may_have_nul: literal.may_have_nul,
-            waits: literal.waits,
-        });
-        Ok(Piece::Text {
-            text,
-            first,
-            literal,
-        })
+        Ok(Some(start..self.taken.saturating_sub(2)))
     }
 
     /// Ends the command that is being read, with the rest of its line.
@@ -367,6 +391,11 @@ impl Pieces {
         self.abandon();
         self.skipping = true;
     }
+}
+
+fn text_of(octets: &[u8]) -> Result<&str, ParseError> {
+    str::from_utf8(octets)
+        .map_err(|error| ParseError::new(ErrorKind::Character, COMMAND, error.valid_up_to()))
 }
 
 /// An ID command, RFC 2971 section 4.
