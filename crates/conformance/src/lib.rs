@@ -31,6 +31,8 @@ mod run;
 mod scenario;
 mod selection;
 mod serve;
+#[cfg(feature = "live")]
+pub mod servers;
 mod similar;
 mod step;
 mod stream;
@@ -64,7 +66,7 @@ pub use {
     },
     locate::TestPlaces,
     part::{Part, page, unfinished},
-    picture::{Annotator, Picture, Span, Walk},
+    picture::{Annotator, Offsets, Picture, Span, Walk},
     protocol::Protocol,
     report::{
         Change, Difference, Judgement, Report,

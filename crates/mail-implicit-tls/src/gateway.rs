@@ -14,6 +14,8 @@ mod facts;
 mod imap;
 mod options;
 mod pop;
+pub mod proxy_protocol;
+pub mod xclient;
 
 use std::fmt;
 

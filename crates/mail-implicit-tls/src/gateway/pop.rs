@@ -12,8 +12,8 @@ use self::{
     lines::{is_response, is_status, next_line},
 };
 use super::{
-    BackendFailure, ClientFacts, Event, GatewayError, GatewayErrorKind, GatewayOptions,
-    GatewaySession, Mechanism, Refusal, Side, imap::Certified,
+    BackendFailure, ClientAddress, ClientFacts, Event, GatewayError, GatewayErrorKind,
+    GatewayOptions, GatewaySession, Mechanism, Refusal, Side, imap::Certified,
 };
 use crate::{
     dialogue::{MAX_LINE_BYTES, MAX_REPLY_LINES, lines::Lines},
@@ -43,6 +43,8 @@ pub struct PopGateway {
     login: Option<Mechanism>,
     edits: Edits,
     external: Option<Certified>,
+    /// The command that passes on the client's address, after the greeting.
+    xclient: Option<String>,
     hides_greeting: bool,
     allows_utf8: bool,
     refusals: usize,
@@ -76,6 +78,8 @@ enum Turn {
 /// The reply that is expected.
 #[derive(Debug)]
 enum Reply {
+    /// One line, for the gateway.
+    Xclient,
     /// One line.
     Line,
     /// One line, after which a password may follow.
@@ -116,6 +120,7 @@ impl PopGateway {
             login: None,
             edits: Edits::new(deep, external.is_some()),
             external,
+            xclient: (options.address() == ClientAddress::Xclient).then(|| xclient(facts)),
             hides_greeting: facts.was_greeted(),
             allows_utf8: options.allows_utf8(),
             refusals: 0,
@@ -219,7 +224,13 @@ impl PopGateway {
                 if !self.hides_greeting {
                     self.say(&line);
                 }
+                if let Some(xclient) = self.xclient.take() {
+                    self.forward(xclient.as_bytes(), Reply::Xclient);
+                }
             }
+            // The backend would take the gateway for the client.
+            Turn::Reply(Reply::Xclient) if is_error => return unexpected(),
+            Turn::Reply(Reply::Xclient) => {}
             // The backend takes leave.
             Turn::Greeting | Turn::Command | Turn::External if is_error => {
                 self.say(&line);
@@ -481,4 +492,15 @@ impl GatewaySession for PopGateway {
         }
         self.end();
     }
+}
+
+/// Returns Dovecot's XCLIENT command for POP, whose addresses of IPv6 have no prefix.
+fn xclient(facts: &ClientFacts) -> String {
+    let peer = facts.record.peer;
+    format!(
+        "XCLIENT ADDR={} PORT={} SESSION={}",
+        peer.ip().to_canonical(),
+        peer.port(),
+        facts.session
+    )
 }
