@@ -251,7 +251,7 @@ fn may_pass_for_tls(field: &str) -> bool {
     words.any(|word| word.eq_ignore_ascii_case(TLS))
 }
 
-/// Prefixes of the fields by which servers are told a client's address and session. Dovecot and others use them.
+/// Prefixes of the fields by which proxies report a client's address and session. Dovecot and others read them.
 const ADDRESS_PREFIXES: &[&str] = &[
     "x-connected-",
     "x-forward-",
@@ -260,7 +260,7 @@ const ADDRESS_PREFIXES: &[&str] = &[
     "x-session-",
 ];
 
-/// Returns `true` if a field of ID may be taken for `tls`, or for a field by which a proxy reports the client's address.
+/// Returns `true` if a server may read a field of ID as `tls`, or as one by which a proxy reports the client's address.
 pub(crate) fn is_of_proxies(field: &str) -> bool {
     let is_part = |next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.');
     let words = field.split(|next| !is_part(next));

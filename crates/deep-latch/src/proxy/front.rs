@@ -71,13 +71,13 @@ pub(super) struct Front {
     logout: bool,
     /// `true` if the server has ID, as far as its capabilities are known.
     has_id: Option<bool>,
-    /// `true` if the server was told of the client by ID.
+    /// `true` if the server received the fields of the proxy in ID.
     reported: bool,
     /// `true` if the server's capabilities after login are known.
     knows_capabilities: bool,
     /// `true` if the server has UNAUTHENTICATE.
     may_leave: bool,
-    /// `true` if the server takes leave, so that no line of the proxy may follow.
+    /// `true` if the server closes the session, so that no line of the proxy may follow.
     bye: bool,
     over: bool,
     refusals: usize,
@@ -141,10 +141,15 @@ impl Front {
     pub(super) fn count_refusal(&mut self) -> Result<(), ParseError> {
         self.refusals = self.refusals.saturating_add(1);
         let limit = MAX_FRONT_REFUSALS;
-        match self.is_authenticated() || self.refusals <= limit {
-            true => Ok(()),
-            false => Err(ParseError::new(ErrorKind::Limit { limit }, "command", 0)),
+        match self.has_refused_all() {
+            false => Ok(()),
+            true => Err(ParseError::new(ErrorKind::Limit { limit }, "command", 0)),
         }
+    }
+
+    /// Returns `true` if more commands before login were refused than are permitted.
+    pub(super) fn has_refused_all(&self) -> bool {
+        !self.is_authenticated() && self.refusals > MAX_FRONT_REFUSALS
     }
 
     pub(super) fn end(&mut self) {
@@ -153,13 +158,9 @@ impl Front {
         }
     }
 
-    /// Checks that a text of the client may be read before login.
-    pub(super) fn check(&self, text: &str) -> Result<(), ParseError> {
-        let is_free = self.is_authenticated() || self.rules.allow_utf8;
-        match text.bytes().position(|octet| !octet.is_ascii()) {
-            Some(at) if !is_free => Err(ParseError::new(ErrorKind::Character, "command", at)),
-            _ => Ok(()),
-        }
+    /// Returns `true` if lines of the client have ASCII only.
+    pub(super) fn is_ascii_only(&self) -> bool {
+        !self.is_authenticated() && !self.rules.allow_utf8
     }
 
     /// Decides about a command by its first line.
@@ -243,7 +244,7 @@ impl Front {
         self.rules.external.is_some()
     }
 
-    /// Returns the fields that the server is told of the client.
+    /// Returns the fields of ID that report the client to the server.
     pub(super) fn fields(&self) -> Vec<(&'static str, &str)> {
         let tls = self.tls.as_ref().map(|cipher| ("tls", cipher.as_str()));
         let fields = self.rules.fields.iter();
@@ -253,13 +254,13 @@ impl Front {
             .collect()
     }
 
-    /// Returns `true` if the server must be told of the client before the login is forwarded, since the client sent no ID.
+    /// Returns `true` if an ID of the proxy precedes the login, since the client sent none.
     pub(super) fn reports_before_login(&self) -> bool {
         let is_known = self.has_id.unwrap_or(!self.rules.fields.is_empty());
         !self.reported && is_known && !self.fields().is_empty()
     }
 
-    /// Notes that the server was told of the client.
+    /// Notes that the server received the fields of the proxy.
     pub(super) const fn set_reported(&mut self) {
         self.reported = true;
     }

@@ -153,7 +153,7 @@ impl ImapProxy {
     }
 
     /// Creates the proxy of a connection to a server whose public side the proxy is. A `tls` of the client is removed, and
-    /// so are the fields by which servers are told a client's address.
+    /// so are the fields by which proxies report a client's address.
     ///
     /// ```
     /// use deep_latch::proxy::{FrontRules, ImapProxy};

@@ -2,6 +2,7 @@
 
 mod capabilities;
 mod lines;
+mod turn;
 
 use std::{collections::VecDeque, mem};
 
@@ -10,6 +11,7 @@ use deep_latch::proxy::{MAX_FRONT_REFUSALS, MapExternal};
 use self::{
     capabilities::Edits,
     lines::{is_response, is_status, next_line},
+    turn::{List, Reply, Turn},
 };
 use super::{
     BackendFailure, ClientAddress, ClientFacts, Event, GatewayError, GatewayErrorKind,
@@ -52,59 +54,6 @@ pub struct PopGateway {
     for_backend: Vec<u8>,
     events: VecDeque<Event>,
     failed: Option<GatewayError>,
-}
-
-/// The side that has to send next.
-#[derive(Debug)]
-enum Turn {
-    /// The backend: the greeting is expected.
-    Greeting,
-    /// The client: a command is expected.
-    Command,
-    /// The backend: the reply to a command is expected.
-    Reply(Reply),
-    /// The backend: the lines of a reply are expected.
-    Lines(List, Vec<Vec<u8>>),
-    /// The client: a line that the backend asked for is expected.
-    Response,
-    /// The client: a response of EXTERNAL is expected, which the gateway asked for.
-    External,
-    /// Both sides: the session is a pipe.
-    Pipe,
-    /// The session has ended.
-    Over,
-}
-
-/// The reply that is expected.
-#[derive(Debug)]
-enum Reply {
-    /// One line, for the gateway.
-    Xclient,
-    /// One line.
-    Line,
-    /// One line, after which a password may follow.
-    User,
-    /// One line, after which the client may be logged in.
-    Login,
-    /// One line, after which the session ends.
-    Quit,
-    /// A request for a line of the client, or one line after which the client may be logged in.
-    Sasl,
-    /// A request for this line of the gateway.
-    Message(Vec<u8>),
-    /// Several lines if it begins with `+OK`.
-    List(List),
-}
-
-/// The lines of a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum List {
-    /// Capabilities, of CAPA.
-    Capabilities,
-    /// SASL mechanisms, of AUTH without an argument.
-    Mechanisms,
-    /// Languages, of LANG without an argument.
-    Languages,
 }
 
 impl PopGateway {

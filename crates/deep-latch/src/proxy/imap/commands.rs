@@ -30,11 +30,21 @@ impl ImapProxy {
         let done = self.read_commands();
         if done.is_err() {
             self.failed_side = ProxySide::Client;
+            if self
+                .front
+                .as_ref()
+                .is_some_and(|front| !front.has_refused_all())
+            {
+                self.note(ProxyRefusal::Syntax);
+            }
         }
         done
     }
 
     fn read_commands(&mut self) -> Result<(), ParseError> {
+        if let Some(front) = &self.front {
+            self.client.set_ascii_only(front.is_ascii_only());
+        }
         while self.reads_client() {
             if matches!(self.turn, Turn::Line | Turn::External) {
                 match self.line()? {
@@ -53,9 +63,6 @@ impl ImapProxy {
                 }
                 Err(error) => return Err(error),
             };
-            if let (Some(front), Piece::Text { text, .. }) = (&self.front, &piece) {
-                front.check(text)?;
-            }
             match (&mut self.turn, piece) {
                 (Turn::Refused, Piece::Text { literal: None, .. }) => self.turn = Turn::Command,
                 // The client has received the refusal.
@@ -110,11 +117,10 @@ impl ImapProxy {
 
     /// Answers a command that does not follow the grammar, and that the server has no part of.
     fn malformed(&mut self, error: ParseError) -> Result<(), ParseError> {
-        let is_octet = error.kind() == ErrorKind::Character;
+        let is_octet = self.client.has_bad_octet();
         let front = self.front.as_ref();
         let is_before_login = front.is_some_and(|front| !front.is_authenticated());
         if matches!(error.kind(), ErrorKind::Limit { .. }) || is_octet && is_before_login {
-            self.note(ProxyRefusal::Syntax);
             return Err(error);
         }
         let was_refused = matches!(self.turn, Turn::Refused);
@@ -184,7 +190,6 @@ impl ImapProxy {
         let error = ParseError::new(ErrorKind::Limit { limit }, "literal", 0);
         if literal.is_some_and(|literal| !literal.waits) {
             // RFC 7888 section 5: the client sends the octets in any case.
-            self.note(ProxyRefusal::Syntax);
             return Err(error);
         }
         self.give_up(literal);
@@ -202,7 +207,7 @@ impl ImapProxy {
         }
     }
 
-    /// Forwards a login, after an ID of the proxy if the server was not told of the client yet.
+    /// Forwards a login, after an ID of the proxy if the client sent none.
     fn log_in(&mut self, held: Held) {
         let Some(front) = &mut self.front else {
             return;

@@ -19,7 +19,17 @@ pub(super) fn next_line(
     let error = |kind, at| Err(GatewayError::new(side, kind, field, at));
     let Some(line) = lines.next_line() else {
         if lines.has_bad_octet() {
-            return error(GatewayErrorKind::Octet, 0);
+            let octets = lines.unread().windows(2);
+            let is_bad = |pair: &[u8]| pair.first() == Some(&b'\r') || pair.contains(&0);
+            let at = octets.into_iter().position(is_bad).unwrap_or(0);
+            let is_second = lines
+                .unread()
+                .get(at)
+                .is_some_and(|it| !matches!(it, 0 | b'\r'));
+            return error(
+                GatewayErrorKind::Octet,
+                at.saturating_add(usize::from(is_second)),
+            );
         }
         return match lines.unread().len() > limit {
             true => error(GatewayErrorKind::TooLong, limit),
