@@ -81,7 +81,7 @@ for case in vectors("tokenbind-http", "client-hello"):
 MAC_LAST, TEXT, COOKIES = 0, 64, 128
 NAME = "__Host-session"
 for case in vectors("tokenbind-http", "sealed-token"):
-    token = case["input"]
+    token = case["token"]
     if len(token) > MOST_BYTES:
         continue
     options = (case["bearer_policy"] == "honor") | (case["connection"] is None) << 1

@@ -13,8 +13,8 @@ PROFILES = [("x962", "der"), ("x962", "raw64"), ("bare64", "der"), ("bare64", "r
 
 def cases(suite):
     for case in vectors("tokenbind-wire", suite):
-        if case["input"] is not None and not case["name"].startswith("truncated"):
-            data = bytes.fromhex(case["input"])
+        if case["message"] is not None and not case["name"].startswith("truncated"):
+            data = bytes.fromhex(case["message"])
             if len(data) <= MOST_BYTES:
                 yield case["name"], data, case
 

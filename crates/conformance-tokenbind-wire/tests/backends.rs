@@ -44,7 +44,7 @@ fn verifies_rsa_exponents_up_to_33_bits_with_every_backend() {
             negotiated: Negotiated::try_new(alpn.unwrap(), FACTS).unwrap(),
             tls_unique: TlsUnique::from_engine(&octets("tls_unique"), FACTS).unwrap(),
         };
-        let sent = octets("input");
+        let sent = octets("message");
         for (backend, verifier) in verifiers {
             let profile = EncodingProfile::default();
             let outcome = establish(

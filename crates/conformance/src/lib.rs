@@ -67,7 +67,7 @@ pub use {
     },
     locate::TestPlaces,
     part::{Part, page, unfinished},
-    picture::{Annotator, Picture, Span, Walk},
+    picture::{Annotator, Offsets, Picture, Span, Walk},
     protocol::Protocol,
     ran::{MalformedCase, Outcome, Ran, Stopped, malformed, violated},
     report::{

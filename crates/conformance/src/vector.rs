@@ -190,6 +190,13 @@ impl VectorFile {
 }
 
 impl Case {
+    /// Gives a field of the input that files from elsewhere name in another way the name that it has here.
+    pub fn rename(&mut self, other: &str, name: &str) {
+        if let Some(value) = self.input.remove(other) {
+            self.input.insert(name.to_owned(), value);
+        }
+    }
+
     fn parse(
         mut fields: Map<String, Value>,
         origin: Origin,

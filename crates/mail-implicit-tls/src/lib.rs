@@ -34,6 +34,9 @@ pub mod failure;
 #[cfg_attr(docsrs, doc(cfg(feature = "gateway")))]
 pub mod gateway;
 pub mod identity;
+#[cfg(feature = "monitor")]
+#[cfg_attr(docsrs, doc(cfg(feature = "monitor")))]
+pub mod monitor;
 pub mod name;
 pub mod pin {
     //! Certificate pins, draft-newman-email-deep-02 section 3.2.
