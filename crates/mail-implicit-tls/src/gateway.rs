@@ -12,6 +12,8 @@ mod error;
 mod event;
 mod facts;
 mod options;
+pub mod proxy_protocol;
+pub mod xclient;
 
 use std::fmt;
 
