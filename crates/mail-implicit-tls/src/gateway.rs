@@ -11,7 +11,9 @@
 mod error;
 mod event;
 mod facts;
+mod imap;
 mod options;
+mod pop;
 pub mod proxy_protocol;
 pub mod xclient;
 
@@ -21,7 +23,9 @@ pub use self::{
     error::{GatewayError, GatewayErrorKind, Side},
     event::{BackendFailure, Event, Mechanism, Refusal},
     facts::{ClientFacts, SessionId},
-    options::{ClientAddress, ExternalLogin, GatewayOptions, MasterUser, OptionsError},
+    imap::ImapGateway,
+    options::{AfterLogin, ClientAddress, ExternalLogin, GatewayOptions, MasterUser, OptionsError},
+    pop::{MAX_POP_COMMAND_BYTES, PopGateway},
 };
 
 /// A session between a client and a backend.
