@@ -65,8 +65,17 @@ impl Item {
             state: finding.state.into(),
             check: finding.check.name(),
             subject: finding.subject.to_string(),
-            sentence: finding.sentence(),
+            sentence: sentence(finding),
         }
+    }
+}
+
+/// Returns the sentence with a full stop, which the name of a host has already.
+fn sentence(finding: &Finding) -> String {
+    let sentence = finding.sentence();
+    match sentence.ends_with('.') {
+        true => sentence,
+        false => format!("{sentence}."),
     }
 }
 
@@ -148,7 +157,7 @@ mod tests {
             }],
         };
         let text = page.render().unwrap();
-        assert!(text.contains("&#60;script&#62;&#34;x&#34;."), "{text}");
+        assert!(text.contains("&#60;script&#62;&#34;x&#34;"), "{text}");
         assert!(!text.contains("<script"), "{text}");
     }
 }
