@@ -13,6 +13,7 @@ mod event;
 mod facts;
 mod options;
 pub mod proxy_protocol;
+mod submission;
 pub mod xclient;
 
 use std::fmt;
@@ -22,6 +23,7 @@ pub use self::{
     event::{BackendFailure, Event, Mechanism, Refusal},
     facts::{ClientFacts, SessionId},
     options::{ClientAddress, ExternalLogin, GatewayOptions, MasterUser, OptionsError},
+    submission::{MAX_OWN_REPLIES, MAX_SUBMISSION_COMMAND_BYTES, SubmissionGateway},
 };
 
 /// A session between a client and a backend.
