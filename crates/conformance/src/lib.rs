@@ -25,7 +25,7 @@ mod picture;
 #[cfg(feature = "live")]
 pub mod process;
 mod protocol;
-mod record;
+mod ran;
 mod report;
 mod run;
 mod scenario;
@@ -39,6 +39,7 @@ mod stream;
 mod suite;
 mod terminal;
 pub mod text;
+mod unambiguous;
 mod vector;
 mod written;
 
@@ -68,6 +69,7 @@ pub use {
     part::{Part, page, unfinished},
     picture::{Annotator, Offsets, Picture, Span, Walk},
     protocol::Protocol,
+    ran::{MalformedCase, Outcome, Ran, Stopped, malformed, violated},
     report::{
         Change, Difference, Judgement, Report,
         markdown::{DOCUMENT, document},
@@ -78,9 +80,7 @@ pub use {
     serve::serve,
     similar::similar,
     step::Step,
-    suite::{
-        Input, IsRight, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated,
-    },
+    suite::{Input, IsRight, Suite, Verdict},
     vector::{
         Case, Expected, Origin, RejectPattern, VectorError, VectorErrorKind, VectorFile, files,
     },

@@ -7,7 +7,9 @@
 #[cfg(feature = "serde")]
 mod configuration;
 mod error;
+mod host;
 mod id;
+pub(crate) mod pin;
 mod server;
 mod setup;
 mod warning;
@@ -17,8 +19,9 @@ mod warning;
 pub use self::configuration::Configuration;
 pub use self::{
     error::{AccountError, AccountErrorKind},
+    host::Host,
     id::{AccountId, MAX_ACCOUNT_ID_BYTES},
-    server::{Host, HostSource, Server},
+    server::{HostSource, Server},
     setup::{AccountSetup, MAX_SERVERS},
     warning::{Warning, WarningKind},
 };

@@ -1,17 +1,11 @@
-//! Certificate pins, draft-newman-email-deep-02 section 3.2.
-//!
-//! A pin is made while an account is set up ([`AccountSetup::pin`](crate::account::AccountSetup::pin)) and in no
-//! other way: there is no function that makes one of a failed connection. It belongs to one server of one account,
-//! replaces PKIX for that server, and never gives the high privacy level.
+//! Pins of a server's certificate.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{
-    account::{AccountId, Host},
-    verdict::PinVerdict,
-};
+use super::{host::Host, id::AccountId};
+use crate::verdict::PinVerdict;
 
 /// The greatest number of pins of a server. A provider with several machines may have several certificates.
 pub const MAX_PINS: usize = 16;
