@@ -60,13 +60,11 @@ pub enum ExternalLogin {
 
 /// The credentials of a user of the backend that may log in as others. `Debug` does not print the password.
 #[derive(Clone)]
-#[allow(dead_code, reason = "the sessions of the protocols use it")]
 pub struct MasterUser {
     user: String,
     password: Zeroizing<String>,
 }
 
-#[allow(dead_code, reason = "the sessions of the protocols use it")]
 impl MasterUser {
     /// Creates the credentials.
     ///
@@ -97,6 +95,19 @@ impl fmt::Debug for MasterUser {
     }
 }
 
+/// The treatment of a session of IMAP or POP after login.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AfterLogin {
+    /// The session becomes a pipe of octets, which costs neither parsing nor buffers. A session of IMAP stays parsed until
+    /// the backend's capabilities after login are known, and to its end if UNAUTHENTICATE (RFC 8437) is among them: a
+    /// client could begin once more, and claim to be a gateway.
+    #[default]
+    Pipe,
+    /// A session of IMAP is parsed to its end: capabilities and ID are the gateway's after login too. COMPRESS is not
+    /// available. Sessions of POP become pipes.
+    Parsed,
+}
+
 /// The options of the sessions of one service.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
@@ -105,6 +116,8 @@ pub struct GatewayOptions {
     advertisement: Option<Advertisement>,
     external: ExternalLogin,
     received: Option<Received>,
+    after_login: AfterLogin,
+    allows_utf8: bool,
     name: String,
 }
 
@@ -158,6 +171,8 @@ impl GatewayOptions {
             advertisement: None,
             external: ExternalLogin::Unavailable,
             received: None,
+            after_login: AfterLogin::Pipe,
+            allows_utf8: false,
             name: "localhost".to_owned(),
         })
     }
@@ -184,6 +199,22 @@ impl GatewayOptions {
     #[must_use]
     pub fn with_received(mut self, by: DomainName, clock: fn() -> u64) -> Self {
         self.received = Some(Received { by, clock });
+        self
+    }
+
+    /// Sets the treatment of sessions after login.
+    #[must_use]
+    pub const fn with_after_login(mut self, after_login: AfterLogin) -> Self {
+        self.after_login = after_login;
+        self
+    }
+
+    /// Accepts UTF-8 outside of literals before login (RFC 9051 section 4.3, RFC 6856), so that names and passwords of
+    /// LOGIN, USER and PASS can have it. RFC 3501 and RFC 1939 do not have it: a server that drops the eighth bit of an octet
+    /// finds CR and LF in it. SASL and literals do not need the option.
+    #[must_use]
+    pub const fn allow_utf8_before_login(mut self) -> Self {
+        self.allows_utf8 = true;
         self
     }
 
@@ -220,6 +251,18 @@ impl GatewayOptions {
 
     pub(super) const fn received(&self) -> Option<&Received> {
         self.received.as_ref()
+    }
+
+    /// Returns the treatment of sessions after login.
+    #[must_use]
+    pub const fn after_login(&self) -> AfterLogin {
+        self.after_login
+    }
+
+    /// Returns `true` if UTF-8 is accepted outside of literals before login.
+    #[must_use]
+    pub const fn allows_utf8(&self) -> bool {
+        self.allows_utf8
     }
 
     /// Returns the host name of the gateway.
