@@ -11,8 +11,11 @@
 mod error;
 mod event;
 mod facts;
+mod imap;
 mod options;
+mod pop;
 pub mod proxy_protocol;
+mod submission;
 pub mod xclient;
 
 use std::fmt;
@@ -21,7 +24,10 @@ pub use self::{
     error::{GatewayError, GatewayErrorKind, Side},
     event::{BackendFailure, Event, Mechanism, Refusal},
     facts::{ClientFacts, SessionId},
-    options::{ClientAddress, ExternalLogin, GatewayOptions, MasterUser, OptionsError},
+    imap::ImapGateway,
+    options::{AfterLogin, ClientAddress, ExternalLogin, GatewayOptions, MasterUser, OptionsError},
+    pop::{MAX_POP_COMMAND_BYTES, PopGateway},
+    submission::{MAX_OWN_REPLIES, MAX_SUBMISSION_COMMAND_BYTES, SubmissionGateway},
 };
 
 /// A session between a client and a backend.

@@ -57,7 +57,6 @@ pub struct GatewayError {
     offset: usize,
 }
 
-#[allow(dead_code, reason = "the sessions of the protocols use it")]
 impl GatewayError {
     pub(super) const fn new(
         side: Side,

@@ -22,7 +22,7 @@ impl ClientFacts {
     /// Returns the cipher suite of the client's connection as `tls-cipher` (draft-newman-email-deep-02 section 6).
     #[must_use]
     pub fn cipher(&self) -> Option<TlsCipher<'static>> {
-        self.record.cipher_suite.map(TlsCipher::from_number)
+        self.record.cipher_suite.map(TlsCipher::of_suite)
     }
 
     /// Returns `true` if the client received a greeting before TLS: on a port with STARTTLS the backend's greeting is not

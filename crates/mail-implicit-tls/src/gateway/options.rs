@@ -5,7 +5,7 @@ use std::fmt;
 use deep_latch::Advertisement;
 use zeroize::Zeroizing;
 
-use crate::service::Protocol;
+use crate::{name::DomainName, service::Protocol};
 
 /// The way in which the backend receives the client's address: exactly one, since a backend that reads two of them can be
 /// given two different addresses.
@@ -60,13 +60,11 @@ pub enum ExternalLogin {
 
 /// The credentials of a user of the backend that may log in as others. `Debug` does not print the password.
 #[derive(Clone)]
-#[allow(dead_code, reason = "the sessions of the protocols use it")]
 pub struct MasterUser {
     user: String,
     password: Zeroizing<String>,
 }
 
-#[allow(dead_code, reason = "the sessions of the protocols use it")]
 impl MasterUser {
     /// Creates the credentials.
     ///
@@ -97,6 +95,19 @@ impl fmt::Debug for MasterUser {
     }
 }
 
+/// The treatment of a session of IMAP or POP after login.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AfterLogin {
+    /// The session becomes a pipe of octets, which costs neither parsing nor buffers. A session of IMAP stays parsed until
+    /// the backend's capabilities after login are known, and to its end if UNAUTHENTICATE (RFC 8437) is among them: a
+    /// client could begin once more, and claim to be a gateway.
+    #[default]
+    Pipe,
+    /// A session of IMAP is parsed to its end: capabilities and ID are the gateway's after login too. COMPRESS is not
+    /// available. Sessions of POP become pipes.
+    Parsed,
+}
+
 /// The options of the sessions of one service.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
@@ -104,7 +115,19 @@ pub struct GatewayOptions {
     address: ClientAddress,
     advertisement: Option<Advertisement>,
     external: ExternalLogin,
+    received: Option<Received>,
+    after_login: AfterLogin,
+    allows_utf8: bool,
     name: String,
+}
+
+/// The Received field that a gateway adds to messages.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    /// The name of the gateway in the field.
+    pub(super) by: DomainName,
+    /// Returns the time in seconds since the Unix epoch.
+    pub(super) clock: fn() -> u64,
 }
 
 /// The reason why options are refused.
@@ -147,6 +170,9 @@ impl GatewayOptions {
             address,
             advertisement: None,
             external: ExternalLogin::Unavailable,
+            received: None,
+            after_login: AfterLogin::Pipe,
+            allows_utf8: false,
             name: "localhost".to_owned(),
         })
     }
@@ -162,6 +188,33 @@ impl GatewayOptions {
     #[must_use]
     pub fn with_external(mut self, external: ExternalLogin) -> Self {
         self.external = external;
+        self
+    }
+
+    /// Adds a Received field with the `tls` clause (draft-newman-email-deep-02 section 6, RFC 8314 section 4.3) to messages
+    /// that clients submit. The field shows the client's address and its name in EHLO to the recipients.
+    ///
+    /// `by` is the gateway's name in the field, and `clock` returns the time in seconds since the Unix epoch. BURL, which
+    /// has no place for the field, is not available then.
+    #[must_use]
+    pub fn with_received(mut self, by: DomainName, clock: fn() -> u64) -> Self {
+        self.received = Some(Received { by, clock });
+        self
+    }
+
+    /// Sets the treatment of sessions after login.
+    #[must_use]
+    pub const fn with_after_login(mut self, after_login: AfterLogin) -> Self {
+        self.after_login = after_login;
+        self
+    }
+
+    /// Accepts UTF-8 outside of literals before login (RFC 9051 section 4.3, RFC 6856), so that names and passwords of
+    /// LOGIN, USER and PASS can have it. RFC 3501 and RFC 1939 do not have it: a server that drops the eighth bit of an octet
+    /// finds CR and LF in it. SASL and literals do not need the option.
+    #[must_use]
+    pub const fn allow_utf8_before_login(mut self) -> Self {
+        self.allows_utf8 = true;
         self
     }
 
@@ -194,6 +247,22 @@ impl GatewayOptions {
     #[must_use]
     pub const fn external(&self) -> &ExternalLogin {
         &self.external
+    }
+
+    pub(super) const fn received(&self) -> Option<&Received> {
+        self.received.as_ref()
+    }
+
+    /// Returns the treatment of sessions after login.
+    #[must_use]
+    pub const fn after_login(&self) -> AfterLogin {
+        self.after_login
+    }
+
+    /// Returns `true` if UTF-8 is accepted outside of literals before login.
+    #[must_use]
+    pub const fn allows_utf8(&self) -> bool {
+        self.allows_utf8
     }
 
     /// Returns the host name of the gateway.
