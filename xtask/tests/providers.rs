@@ -65,6 +65,7 @@ fn brings_roots_and_dnssec_by_their_features_only() {
         ("bundled-roots", "webpki-roots"),
         ("dns", "ring"),
         ("hickory", "ring"),
+        ("monitor", "ring"),
     ] {
         let dependencies = dependencies("mail-implicit-tls", &["--features", feature]);
         let found: Vec<_> = PROVIDERS

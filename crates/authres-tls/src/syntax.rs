@@ -8,7 +8,7 @@ mod rules;
 pub(crate) mod scan;
 mod text;
 
-pub(crate) use rules::Rules;
+pub(crate) use rules::{Rules, is_wsp};
 pub use {
     error::{Diagnostic, DiagnosticKind, ErrorKind, ParseError},
     options::{Limits, Mode, Options},

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from seeds import MOST_BYTES, given, vectors, write  # noqa: E402
+from seeds import MOST_BYTES, finish, given, vectors, write  # noqa: E402
 
 # Each oracle says what its first octets choose.
 for suite in "header", "lenient", "real", "tls":
@@ -43,3 +43,5 @@ for case in vectors("authres-tls", "write"):
     if shape not in SEEN and len(data) <= MOST_BYTES:
         SEEN.add(shape)
         write("authres_write", case["name"], data)
+
+finish()

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from seeds import given, vectors, write  # noqa: E402
+from seeds import finish, given, vectors, write  # noqa: E402
 
 # Texts as they are.
 for suite, target in (("status", "deep_status"), ("pop-capa", "deep_status"), ("imap-id", "deep_imap_id"),
@@ -65,3 +65,5 @@ for case in vectors("deep-latch", "latch"):
 for case in vectors("deep-latch", "imap-proxy"):
     said = "".join(text for who, text in case["said"] if who == "client")
     write("deep_imap_proxy", case["name"], bytes([case["tls"] is None, 0, 0, 0, 0xff]) + said.encode())
+
+finish()

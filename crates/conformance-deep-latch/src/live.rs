@@ -97,8 +97,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     },
 ];
 
-/// The suites of `python/implementation.py`, whose regular expressions find no kinds and offsets.
-const SECOND: [&str; 10] = [
+/// The suites of `python/implementation.py`, most of which find no kinds and offsets.
+const SECOND: [&str; 16] = [
     "deep-latch/tag",
     "deep-latch/status",
     "deep-latch/tls-cipher",
@@ -109,6 +109,12 @@ const SECOND: [&str; 10] = [
     "deep-latch/smtp-client",
     "deep-latch/security-latch",
     "deep-latch/registration",
+    "deep-latch/latch",
+    "deep-latch/imap-commands",
+    "deep-latch/imap-proxy",
+    "deep-latch/proxy",
+    "deep-latch/relay",
+    "deep-latch/delivery-status",
 ];
 
 const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {

@@ -30,6 +30,11 @@ pub(crate) const ANNOTATORS: &[Annotator] = &[
     annotator("deep-latch/smtp-client", |input| {
         draw(input, "deep-cmd", deep_cmd)
     }),
+    annotator("deep-latch/tls-cipher", tls_cipher),
+    annotator("deep-latch/security-latch", security_latch),
+    annotator("deep-latch/delivery-status", |input| {
+        draw(input, "per-recipient-fields", per_recipient_fields)
+    }),
 ];
 
 const fn annotator(
@@ -39,7 +44,7 @@ const fn annotator(
     Annotator { suite, draw }
 }
 
-fn draw(input: &Map<String, Value>, title: &str, read: fn(&mut Walk)) -> Vec<Picture> {
+fn draw(input: &Map<String, Value>, title: &str, read: impl FnOnce(&mut Walk)) -> Vec<Picture> {
     let text = input.get("text").cloned().unwrap_or_default();
     let Ok(text) = serde_json::from_value::<Written>(text) else {
         return Vec::new();
@@ -49,16 +54,8 @@ fn draw(input: &Map<String, Value>, title: &str, read: fn(&mut Walk)) -> Vec<Pic
     vec![walk.finish()]
 }
 
-/// Returns the number of octets before the first that `ends`.
-fn until(walk: &Walk, ends: impl Fn(u8) -> bool) -> usize {
-    let left = walk.left();
-    left.iter()
-        .position(|octet| ends(*octet))
-        .unwrap_or(left.len())
-}
-
 fn take_line(walk: &mut Walk, name: &str) -> bool {
-    let length = until(walk, |octet| octet == b' ' || octet == b',');
+    let length = walk.until(|octet| octet == b' ' || octet == b',');
     let some = length > 0;
     if some {
         walk.take(name, length);
@@ -69,7 +66,7 @@ fn take_line(walk: &mut Walk, name: &str) -> bool {
 /// Reads words between spaces.
 fn words(walk: &mut Walk, name: &str) {
     while !walk.left().is_empty() {
-        match until(walk, |octet| octet == b' ') {
+        match walk.until(|octet| octet == b' ') {
             0 => walk.skip(1),
             length => {
                 walk.take(name, length);
@@ -90,14 +87,14 @@ fn deep_status(walk: &mut Walk) {
             it if it.is_ascii_alphabetic() => "security-tag",
             _ => "deep-extend",
         };
-        let length = until(walk, |octet| octet == b' ');
+        let length = walk.until(|octet| octet == b' ');
         walk.take(name, length);
     }
 }
 
 /// Reads a line that announces DEEP, and its status; a line with another keyword is that keyword.
 fn keyword(walk: &mut Walk) {
-    let length = until(walk, |octet| octet == b' ');
+    let length = walk.until(|octet| octet == b' ');
     let is_deep = walk
         .left()
         .get(..length)
@@ -113,13 +110,13 @@ fn keyword(walk: &mut Walk) {
 
 /// Reads `CLIENT` and its parameters.
 fn deep_cmd(walk: &mut Walk) {
-    let verb = until(walk, |octet| octet == b' ');
+    let verb = walk.until(|octet| octet == b' ');
     if verb > 0 {
         walk.take("\"CLIENT\"", verb);
     }
     let mut number = 0;
     while !walk.left().is_empty() {
-        let length = until(walk, |octet| octet == b' ');
+        let length = walk.until(|octet| octet == b' ');
         if length == 0 {
             walk.skip(1);
             continue;
@@ -205,6 +202,74 @@ fn string(walk: &mut Walk, name: &str) -> Option<()> {
     walk.take(name, length).map(|_| ())
 }
 
+/// Draws a cipher suite, or a clause with one, as the case's form says.
+fn tls_cipher(input: &Map<String, Value>) -> Vec<Picture> {
+    match input.get("form").and_then(Value::as_str) {
+        None | Some("value") => draw(input, "tls-cipher", |walk| walk.rest("tls-cipher")),
+        Some(_) => draw(input, "tls-cipher-clause", |walk| {
+            walk.comments_and_white_space();
+            for name in ["\"tls\"", "tls-cipher"] {
+                take_word(walk, name);
+                walk.comments_and_white_space();
+            }
+        }),
+    }
+}
+
+/// Takes what comes before white space, a comment or a semicolon. Returns `false` if there is nothing.
+fn take_word(walk: &mut Walk, name: &str) -> bool {
+    let length = walk.until(|octet| b" \t\r\n(;".contains(&octet));
+    length > 0 && walk.take(name, length).is_some()
+}
+
+/// Draws a field with its name, or only what follows the colon.
+fn security_latch(input: &Map<String, Value>) -> Vec<Picture> {
+    let is_body = input.get("body") == Some(&Value::Bool(true));
+    draw(input, "smtp-security-latch", |walk| {
+        if !is_body {
+            field_name(walk);
+        }
+        while !walk.left().is_empty() {
+            walk.comments_and_white_space();
+            if !take_word(walk, "security-tag") {
+                walk.skip(1);
+            }
+        }
+    })
+}
+
+/// Takes the name of a field, and skips the colon.
+fn field_name(walk: &mut Walk) {
+    let length = walk.until(|octet| octet == b':');
+    if length > 0 && length < walk.left().len() {
+        walk.take("field-name", length);
+        walk.skip(1);
+    }
+}
+
+/// Reads fields line by line; a line that begins with white space belongs to the field before it.
+fn per_recipient_fields(walk: &mut Walk) {
+    let mut number = 0;
+    while !walk.left().is_empty() {
+        number += 1;
+        walk.group(format!("field {number}"));
+        field_name(walk);
+        let left = walk.left();
+        let ends = |at: usize| {
+            let folds = matches!(left.get(at + 1), Some(b' ' | b'\t'));
+            left.get(at) == Some(&b'\n') && !folds
+        };
+        let line = (0..left.len()).find(|at| ends(*at)).unwrap_or(left.len());
+        let text = left.get(..line).unwrap_or_default().trim_ascii_end().len();
+        let spaces = walk.until(|octet| octet != b' ').min(text);
+        walk.skip(spaces);
+        if text > spaces {
+            walk.take("field-body", text - spaces);
+        }
+        walk.skip(line + 1 - text);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -212,14 +277,17 @@ mod tests {
     use super::*;
 
     fn names(suite: &str, text: &str) -> Vec<String> {
-        let Value::Object(input) = json!({"text": text}) else {
-            return Vec::new();
-        };
+        names_of(suite, &json!({"text": text}))
+    }
+
+    fn names_of(suite: &str, input: &Value) -> Vec<String> {
+        let input = input.as_object().expect("an object");
+        let text = input["text"].as_str().expect("a text");
         let mut annotators = ANNOTATORS.iter();
         let annotator = annotators
             .find(|it| it.suite == suite)
             .expect("an annotator");
-        let picture = (annotator.draw)(&input).remove(0);
+        let picture = (annotator.draw)(input).remove(0);
         let spans = picture.spans.into_iter();
         spans
             .map(|it| format!("{} {}{}", it.name, &text[it.start..it.end], it.value))
@@ -243,6 +311,57 @@ mod tests {
         assert_eq!(
             names("deep-latch/tag", "tls10,tls12"),
             ["security-tag tls10", "security-tag tls12"]
+        );
+    }
+
+    #[test]
+    fn names_the_parts_of_a_cipher_suite() {
+        assert_eq!(
+            names("deep-latch/tls-cipher", "0x1301"),
+            ["tls-cipher 0x1301"]
+        );
+        for form in ["clause", "split"] {
+            let input = json!({"text": "(a) TLS\r\n\tA(b) ; x", "form": form});
+            let expected = ["comment (a)", "\"tls\" TLS", "tls-cipher A", "comment (b)"];
+            assert_eq!(names_of("deep-latch/tls-cipher", &input), expected);
+        }
+        let cut_off = json!({"text": "(a", "form": "clause"});
+        assert_eq!(names_of("deep-latch/tls-cipher", &cut_off), ["comment (a"]);
+    }
+
+    #[test]
+    fn names_the_tags_of_a_field() {
+        let field = "SMTP-Security-Latch: (a;b) tls10\r\n ; tls12";
+        let expected = [
+            "field-name SMTP-Security-Latch",
+            "comment (a;b)",
+            "security-tag tls10",
+            "security-tag tls12",
+        ];
+        assert_eq!(names("deep-latch/security-latch", field), expected);
+        let body = json!({"text": " a:b", "body": true});
+        assert_eq!(
+            names_of("deep-latch/security-latch", &body),
+            ["security-tag a:b"]
+        );
+        assert_eq!(names("deep-latch/security-latch", "a"), ["security-tag a"]);
+    }
+
+    #[test]
+    fn names_the_fields_of_a_recipient() {
+        let fields = "Final-Recipient: rfc822; a\r\n b\r\nAction:failed\r\n:\r\nc";
+        let expected = [
+            "field-name Final-Recipient",
+            "field-body rfc822; a\r\n b",
+            "field-name Action",
+            "field-body failed",
+            "field-body :",
+            "field-body c",
+        ];
+        assert_eq!(names("deep-latch/delivery-status", fields), expected);
+        assert_eq!(
+            names("deep-latch/delivery-status", ""),
+            Vec::<String>::new()
         );
     }
 

@@ -14,7 +14,7 @@ const FILES: &[(&str, usize)] = &[
     ("pop-capa.json", 30),
     ("proxy.json", 82),
     ("registration.json", 38),
-    ("relay.json", 21),
+    ("relay.json", 22),
     ("security-latch.json", 89),
     ("smtp-client.json", 58),
     ("smtp-ehlo.json", 31),

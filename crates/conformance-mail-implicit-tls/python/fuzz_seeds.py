@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from seeds import MOST_BYTES, vectors, write  # noqa: E402
+from seeds import MOST_BYTES, finish, vectors, write  # noqa: E402
 
 from identity_reference import SAN, Unreadable, elements  # noqa: E402
 
@@ -113,3 +113,5 @@ FETCHES = {
 for name, (choice, responses) in FETCHES.items():
     data = b"\xff".join(response.encode() for response in responses)
     write("mail_autoconfig_fetch", name, bytes([choice]) + data)
+
+finish()

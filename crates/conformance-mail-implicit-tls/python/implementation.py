@@ -6,11 +6,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
 from implementation_interface import Rejected, serve  # noqa: E402
 
+import autoconfig_reference  # noqa: E402
 import dialogue_reference  # noqa: E402
 import dns_reference  # noqa: E402
 import identity_reference  # noqa: E402
+import privacy_reference  # noqa: E402
 import received_reference  # noqa: E402
 import setup_reference  # noqa: E402
+import tlsa_reference  # noqa: E402
 
 
 def client_dialogue(service, script, upgraded=False, without_authentication=False):
@@ -53,5 +56,20 @@ def setup(domain, level, seed, answers, confirmed=False, configured=()):
     return setup_reference.Setup(domain, level, seed, answers, confirmed).result(configured)
 
 
-SUITES = client_dialogue, server_dialogue, srv_order, host_lookup, identity, received, setup
+def privacy(profile, level, ignore_certificate, clear_text_fallback, connection):
+    return privacy_reference.judge(profile, level, ignore_certificate, connection)
+
+
+def tlsa(**case):
+    return tlsa_reference.judge(**case)
+
+
+def autoconfig(user, file):
+    try:
+        return autoconfig_reference.read(user, file)
+    except autoconfig_reference.Refused:
+        raise Rejected() from None
+
+
+SUITES = client_dialogue, server_dialogue, srv_order, host_lookup, identity, received, setup, privacy, tlsa, autoconfig
 serve({f"mail-implicit-tls/{suite.__name__.replace('_', '-')}": suite for suite in SUITES})

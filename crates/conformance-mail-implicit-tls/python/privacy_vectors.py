@@ -1,53 +1,33 @@
 """Writes mail-implicit-tls/vectors/privacy.json: accounts of both levels and connections of every kind. The outcome comes
-from a second implementation, written from section 3 of the draft as a table of what gives which level.
+from privacy_reference.py.
 
     python3 crates/conformance-mail-implicit-tls/python/privacy_vectors.py [--check]
 """
 
 from itertools import product
 
+from privacy_reference import judge
 from suite_file import SuiteFile, main
 
 FILE = SuiteFile("privacy", __file__, [])
-ACTIONS = ["work-offline", "try-again-later", {"open": "https://status.example.org/"}]
 CHAINS, IDENTITIES = ("not-checked", "trusted", "refused"), ("not-checked", "matches", "differs")
 DANES = ("not-used", {"matches": [0, False]}, {"matches": [1, False]}, {"matches": [2, False]}, {"matches": [3, False]}, {"matches": [3, True]}, "differs")
 PINS = ("not-pinned", "matches", "differs")
 
 
-def authenticated(chain, identity, dane, pin):
-    """Section 3.1: by PKIX or DANE, and by name. Section 3.2: a pin is not that."""
-    if pin != "not-pinned" or dane == "differs":
-        return False
-    usage, covers = dane["matches"] if isinstance(dane, dict) else (None, False)
-    path = chain == "trusted" or usage in (2, 3)
-    return path and (identity == "matches" or covers)
-
-
-def expected(profile, level, ignore, connection):
-    if level == "low" and profile == "rfc8314":
-        return {"configuration": "level-of-profile"}, ["newman-3-1-1"]
-    if connection == "clear":
-        if level == "high":
-            return {"configuration": "clear-text-with-high"}, ["newman-3-1-1"]
-        return {"accepted": None}, ["newman-3-3-1"]
-    tls = connection["tls"]
-    private = authenticated(tls["chain"], tls["identity"], tls["dane"], tls["pin"])
+def shown(level, connection, accept):
+    """The requirements that a case shows."""
+    if "configuration" in accept:
+        return ["newman-3-1-1"]
     requirements = ["newman-3-1-1" if level == "high" else "newman-3-3-1"]
-    if tls["pin"] == "matches":
+    if connection != "clear" and connection["tls"]["pin"] == "matches":
         requirements.append("newman-3-2-4")
-    # Section 3.3 lets a client ignore a certificate that is not validated, not one that is another than was pinned, and
-    # not one that TLSA records refute.
-    tolerated = level == "low" and tls["pin"] != "differs" and tls["dane"] != "differs" and (ignore or tls["pin"] == "matches")
-    if not private and not tolerated:
-        return {"actions": ACTIONS, "clear_text": False}, [*requirements, "newman-3-1-4"]
-    shown = "high" if private and tls["version"] >= 0x0301 else "low"
-    return {"accepted": shown}, requirements
+    return [*requirements, "newman-3-1-4"] if "actions" in accept else requirements
 
 
 def case(name, profile, level, ignore, clear, connection):
-    accept, requirements = expected(profile, level, ignore, connection)
-    FILE.case(name, accept, requirements, profile=profile, level=level, ignore_certificate=ignore, clear_text_fallback=clear, connection=connection)
+    accept = judge(profile, level, ignore, connection)
+    FILE.case(name, accept, shown(level, connection, accept), profile=profile, level=level, ignore_certificate=ignore, clear_text_fallback=clear, connection=connection)
 
 
 def word(value):

@@ -1,7 +1,7 @@
 """Writes mail-implicit-tls/vectors/tlsa.json: chains made with Python cryptography, and TLSA records for them. Whether the
-records match is stated by hand; `judge` below, a second implementation of RFC 6698 and 7671, must find the same and gives
-the findings. OpenSSL is asked too, as a client with -dane_tlsa_rrdata of a server on loopback; where it decides
-otherwise, the case states one of the reasons in OPINIONS. It follows RFC 7671.
+records match is stated by hand; tlsa_reference.py must find the same and gives the findings. OpenSSL is asked too, as a
+client with -dane_tlsa_rrdata of a server on loopback; where it decides otherwise, the case states one of the reasons in
+OPINIONS. It follows RFC 7671.
 
     python3 crates/conformance-mail-implicit-tls/python/tlsa_vectors.py [--check] [--without-openssl]
 """
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
 from suite_file import SuiteFile, main
+from tlsa_reference import judge
 
 FILE = SuiteFile("tlsa", __file__, ["newman-3-1-3"])
 HOST, BASE = "imap.example.org", "mail.example.net"
@@ -36,9 +37,6 @@ OPINIONS = {
 class Made:
     def __init__(self, seed, name, issuer=None, ca=False, path_length=None, names=(), days=(-10, 10), key_usage=None):
         self.key = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
-        self.issuer, self.ca, self.path_length, self.names = issuer, ca, path_length, names
-        self.valid = days[0] <= 0 <= days[1]
-        self.may_sign = ca and (key_usage is None or key_usage)
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         parent = issuer or self
         builder = x509.CertificateBuilder(subject_name=subject, issuer_name=issuer.made.subject if issuer else subject)
@@ -86,98 +84,6 @@ def record(usage, selector, matching, made, change=None):
     return [usage, selector, matching, (change(data) if change else data).hex()]
 
 
-def path(leaf, sent, anchors):
-    """The certificates from the leaf's issuer to an anchor, if each may issue and is valid now."""
-    if not leaf.valid or leaf.ca:
-        return None
-    below, found = leaf, []
-    while True:
-        parent = below.issuer
-        if parent is None:
-            return None
-        if parent in anchors:
-            return [*found, parent]
-        limit = parent.path_length
-        if parent not in sent or not parent.may_sign or not parent.valid or limit is not None and len(found) > limit:
-            return None
-        found.append(parent)
-        below = parent
-
-
-def usable(usage, selector, matching, data):
-    data = bytes.fromhex(data)
-    if usage > 3:
-        return "usage"
-    if selector > 1:
-        return "selector"
-    if matching > 2:
-        return "matching-type"
-    if matching and len(data) != 32 * matching:
-        return "digest-length"
-    if not matching:
-        known = {it.spki if selector else it.der for it in globals().values() if isinstance(it, Made)}
-        if data not in known:
-            return "malformed"
-    return None
-
-
-def judge(rules, records, leaf, sent, roots):
-    """The verdict of the records: the record that matches, the findings, or that none is usable."""
-    findings, good = [], []
-    for it in records:
-        problem = usable(*it)
-        if problem:
-            findings.append([*it[:3], problem])
-        else:
-            good.append(it)
-    if not good:
-        return {"unusable": findings}
-    pkix = path(leaf, sent, roots)
-    for it in good:
-        usage, selector, matching, data = it
-        same = [other for other in good if other[:2] == it[:2]]
-        if rules == "rfc7671" and matching == 1 and any(other[2] == 2 for other in same):
-            findings.append([*it[:3], "weaker-digest"])
-            continue
-
-        def is_of(made):
-            return record(usage, selector, matching, made)[3] == data
-
-        names, problem = [HOST, BASE] if usage > 1 else [HOST], None
-        if usage in (1, 3):
-            problem = None if is_of(leaf) else "no-match"
-            if not problem and usage == 1 and not pkix:
-                problem = "path"
-        elif usage == 0:
-            matching_ones = [made for made in (pkix or sent) if is_of(made)]
-            problem = "no-match" if not matching_ones else None if pkix else "path"
-        else:
-            anchors = [made for made in sent if is_of(made)]
-            if not anchors and matching == 0 and selector == 0:
-                anchors = [made for made in globals().values() if isinstance(made, Made) and is_of(made)]
-            if not anchors:
-                problem = "no-match"
-            else:
-                anchor = anchors[0]
-                way = path(leaf, sent, [anchor])
-                limit = anchor.path_length
-                fits = way and anchor.may_sign and anchor.valid and (limit is None or len(way) - 1 <= limit)
-                problem = None if fits else "path"
-        covers = usage == 3 and rules == "rfc7671"
-        if not problem and not covers and not set(names) & set(leaf.names):
-            problem = "identity"
-        if not problem:
-            return {"usage": usage, "covers_identity": covers}
-        findings.append([*it[:3], problem])
-    return {"differs": findings}
-
-
-def accepted(verdict, leaf, sent, roots):
-    if "unusable" in verdict:
-        return bool(path(leaf, sent, roots)) and HOST in leaf.names
-    return "usage" in verdict
-
-
 ASK = "--without-openssl" not in sys.argv
 if not ASK:
     sys.argv.remove("--without-openssl")
@@ -222,11 +128,11 @@ def case(name, matches, records, leaf=LEAF, sent=(ISSUER, ROOT), roots=(ROOT,), 
     sent, roots = list(sent), list(roots)
     stated = {"rfc7671": matches, "rfc6698": matches if rfc6698 is None else rfc6698}
     for rules, expected in stated.items():
-        verdict = judge(rules, records, leaf, sent, roots)
-        assert accepted(verdict, leaf, sent, roots) == expected, f"{name} {rules}: {verdict}"
-        accept = {"dane": verdict, "accepted": expected}
-        chain = [it.der.hex() for it in (leaf, *sent)]
-        FILE.case(f"{name}-{rules}", accept, rules=rules, host=HOST, base=BASE, roots=[it.der.hex() for it in roots], chain=chain, records=records, time=int(NOW.timestamp()))
+        fields = {"rules": rules, "host": HOST, "base": BASE, "roots": [it.der.hex() for it in roots]}
+        fields |= {"chain": [it.der.hex() for it in (leaf, *sent)], "records": records, "time": int(NOW.timestamp())}
+        accept = judge(**fields)
+        assert accept["accepted"] == expected, f"{name} {rules}: {accept}"
+        FILE.case(f"{name}-{rules}", accept, **fields)
     if ASK:
         theirs = openssl(leaf, sent, roots, records)
         AGREE[theirs != matches] += 1

@@ -49,7 +49,11 @@ const fn suite(name: &'static str, run: fn(Input) -> Ran) -> Suite {
 #[cfg(feature = "live")]
 const SCENARIOS: &[&[Scenario]] = &[
     live::clients::SCENARIOS,
-    live::servers::SCENARIOS,
+    live::servers::dovecot::SCENARIOS,
+    live::servers::postfix::SCENARIOS,
+    live::servers::nginx::SCENARIOS,
+    live::servers::cyrus::SCENARIOS,
+    live::servers::courier::SCENARIOS,
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
     live::command::SCENARIOS,

@@ -22,8 +22,9 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
     run: |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Given),
 }];
 
-/// The suites of `python/implementation.py`; what reads Received fields finds no kinds and offsets.
-const SECOND: [&str; 7] = [
+/// The suites of `python/implementation.py`; the readers of Received fields and of configuration files find no kinds and
+/// offsets.
+const SECOND: [&str; 10] = [
     "mail-implicit-tls/client-dialogue",
     "mail-implicit-tls/server-dialogue",
     "mail-implicit-tls/srv-order",
@@ -31,4 +32,7 @@ const SECOND: [&str; 7] = [
     "mail-implicit-tls/identity",
     "mail-implicit-tls/received",
     "mail-implicit-tls/setup",
+    "mail-implicit-tls/privacy",
+    "mail-implicit-tls/tlsa",
+    "mail-implicit-tls/autoconfig",
 ];

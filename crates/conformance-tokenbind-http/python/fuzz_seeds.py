@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from seeds import MOST_BYTES, vectors, write  # noqa: E402
+from seeds import MOST_BYTES, finish, vectors, write  # noqa: E402
 
 # The orders of TokenBindingAlpn::ALL and EncodingProfile::ALL, which section_5's first byte indexes.
 ALPN = ["h2_tb_p256", "h2_tb_rsa2048", "http/1.1_tb_p256", "http/1.1_tb_rsa2048"]
@@ -81,7 +81,7 @@ for case in vectors("tokenbind-http", "client-hello"):
 MAC_LAST, TEXT, COOKIES = 0, 64, 128
 NAME = "__Host-session"
 for case in vectors("tokenbind-http", "sealed-token"):
-    token = case["input"]
+    token = case["token"]
     if len(token) > MOST_BYTES:
         continue
     options = (case["bearer_policy"] == "honor") | (case["connection"] is None) << 1
@@ -101,3 +101,5 @@ for case in vectors("tokenbind-http", "sealed-token"):
         octets = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         second_key = octets[1:5] == b"\xff" * 4
         write("sealed_token", "octets-" + case["name"], bytes([MAC_LAST | options | second_key << 2]) + octets[:-32])
+
+finish()

@@ -105,7 +105,7 @@ class Cases:
         self.cases.append({
             "name": name,
             "requirements": requirements.split(),
-            "input": octets if isinstance(octets, str) else text(octets),
+            "token": octets if isinstance(octets, str) else text(octets),
             "keys": [{"id": id_, "secret": key.hex()} for id_, key in ring or RING],
             "purpose": where[0],
             "cookie": where[1],

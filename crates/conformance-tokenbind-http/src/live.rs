@@ -18,8 +18,10 @@ mod theft;
 
 use std::path::Path;
 
-use conformance::{Live, Scenario, outcome::run};
+use conformance::{Comparison, Live, Scenario, outcome::run, second_implementation};
 use tokenbind_wire::TokenBindingAlpn;
+
+use crate::PROTOCOL;
 
 /// All of them.
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -149,6 +151,23 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         |_| run(command_line::s_client()),
     ),
     Scenario::with_peer("curl", "tokenbind-http/curl", |_| run(command_line::curl())),
+    Scenario {
+        name: "tokenbind-http/second-implementation",
+        peer: Some("second implementation in Python"),
+        run: |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Strict),
+    },
+];
+
+/// The suites of `python/implementation.py`.
+const SECOND: [&str; 8] = [
+    "tokenbind-http/header",
+    "tokenbind-http/request",
+    "tokenbind-http/token-to-issue",
+    "tokenbind-http/redirect",
+    "tokenbind-http/xhr",
+    "tokenbind-http/client-hello",
+    "tokenbind-http/server-policy",
+    "tokenbind-http/sealed-token",
 ];
 
 /// OpenSSL, through Python.

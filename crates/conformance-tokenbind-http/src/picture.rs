@@ -1,6 +1,7 @@
-//! Pictures of Token-Binding header fields, and of the ClientHello, with the names of RFC 5246 section 7.4.1.2.
+//! Pictures of Token-Binding header fields, of sealed tokens with the names of `docs/vectors.md`, and of the ClientHello
+//! with those of RFC 5246 section 7.4.1.2.
 
-use conformance::{Annotator, Picture, Walk};
+use conformance::{Annotator, Offsets, Picture, Walk};
 use conformance_tokenbind_wire::picture::message;
 use serde_json::{Map, Value};
 
@@ -22,6 +23,10 @@ pub(crate) const ANNOTATORS: &[Annotator] = &[
         suite: "tokenbind-http/client-hello",
         draw: client_hello,
     },
+    Annotator {
+        suite: "tokenbind-http/sealed-token",
+        draw: sealed_token,
+    },
 ];
 
 /// Draws the message in each field value that is web-safe Base64. Those of several requests may be nested.
@@ -31,7 +36,7 @@ fn fields(input: &Map<String, Value>, name: &str) -> Vec<Picture> {
     let messages = values.iter().zip(1..).filter_map(|(value, number)| {
         let mut picture = message(decoded(value)?);
         // The offset of an error counts in the field's value.
-        picture.has_offsets = false;
+        picture.offsets = Offsets::None;
         picture.title = match values.len() {
             1 => "TokenBindingMessage in the field, decoded".to_owned(),
             _ => format!("TokenBindingMessage in field {number}, decoded"),
@@ -70,6 +75,50 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
         }
     }
     (!octets.is_empty()).then_some(octets)
+}
+
+/// Draws the text of a token, and its octets if it is web-safe Base64. Errors of the text have the name of the whole.
+fn sealed_token(input: &Map<String, Value>) -> Vec<Picture> {
+    let Some(text) = input.get("token").and_then(Value::as_str) else {
+        return Vec::new();
+    };
+    let mut written =
+        Walk::text("SealedToken, as it is sent", text).with_offsets_for(Offsets::Of("SealedToken"));
+    written.rest("base64url");
+    let mut pictures = vec![written.finish()];
+    if let Some(octets) = decoded(text) {
+        let mut walk =
+            Walk::octets("SealedToken", octets).with_offsets_for(Offsets::But("SealedToken"));
+        let rest = token(&mut walk).map_or("not read", |()| "mac");
+        walk.rest(rest);
+        pictures.push(walk.finish());
+    }
+    pictures
+}
+
+/// Reads what precedes the MAC. Returns `None` at the first field that is not whole or has no form.
+fn token(walk: &mut Walk) -> Option<()> {
+    walk.number("version", 1)?;
+    walk.number("key", 4)?;
+    let binding = walk.number("binding", 1)?;
+    match binding {
+        0 => walk.describe("bearer (0)"),
+        1 => {
+            walk.describe("bound (1)");
+            walk.take("key_id_sha256", 32)?;
+        }
+        _ => return None,
+    }
+    walk.number("expires", 8)?;
+    let length = walk.number("payload (length)", 2)?;
+    if length > 0 {
+        walk.take("payload", length)?;
+    }
+    let between = walk.left().len().checked_sub(32).filter(|it| *it > 0);
+    if let Some(between) = between {
+        walk.take("after the payload", between);
+    }
+    Some(())
 }
 
 /// Draws the records of a ClientHello. One that is split over several records is drawn record by record only.
@@ -171,6 +220,33 @@ mod tests {
         ];
         assert_eq!(titles, expected);
         assert_eq!(pictures[1].octets, [0, 2, 0]);
+    }
+
+    #[test]
+    fn names_the_fields_of_a_sealed_token() {
+        // Version 1, key 2, bearer, expires at 3, payload "a", one octet too many, and the MAC.
+        let head = "AQAAAAIAAAAAAAAAAAMAAWFi";
+        let input = input(json!({ "token": format!("{head}{}", "B".repeat(43)) }));
+        let pictures = sealed_token(&input);
+        assert!(pictures[0].offsets.count_for("SealedToken"));
+        assert!(pictures[1].offsets.count_for("SealedToken.mac"));
+        let spans = pictures[1].spans.iter();
+        let found: Vec<_> = spans
+            .map(|it| format!("{} {}-{} {}", it.name, it.start, it.end, it.value))
+            .collect();
+        let expected = [
+            "version 0-1 1",
+            "key 1-5 2",
+            "binding 5-6 bearer (0)",
+            "expires 6-14 3",
+            "payload (length) 14-16 1",
+            "payload 16-17 ",
+            "after the payload 17-18 ",
+            "mac 18-50 ",
+        ];
+        assert_eq!(found, expected);
+        let other = Map::from_iter([("token".to_owned(), json!("AQ=*"))]);
+        assert_eq!(sealed_token(&other).len(), 1);
     }
 
     #[test]

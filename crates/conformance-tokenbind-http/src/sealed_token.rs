@@ -22,7 +22,7 @@ use crate::oracle;
 pub(crate) const SUITES: &[Suite] = &[Suite {
     name: "tokenbind-http/sealed-token",
     run,
-    import: None,
+    import: Some(|case| case.rename("input", "token")),
     is_right: None,
 }];
 
@@ -43,7 +43,7 @@ enum Policy {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TokenInput {
-    input: String,
+    token: String,
     keys: Vec<Key>,
     purpose: String,
     cookie: Option<String>,
@@ -82,7 +82,7 @@ fn run(input: Input) -> Ran {
     let connection = id.as_ref().and_then(TokenBindingId::provided);
     let now = UNIX_EPOCH.checked_add(Duration::from_secs(case.now));
     let now = now.ok_or_else(|| malformed("now: too great"))?;
-    let token = case.input.as_bytes();
+    let token = case.token.as_bytes();
     let verdict = match &case.cookie {
         None => {
             oracle::sealed_token(&tokens, token, connection, now).map_err(violated)?;
@@ -122,4 +122,25 @@ fn in_cookie(
         .map_err(malformed)?
         .open([header.as_slice()], connection, now)
         .ok_or_else(|| violated("the cookie was not found"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use conformance::{Origin, VectorFile, Verdict};
+
+    #[test]
+    fn reads_tokens_that_foreign_files_call_the_input() {
+        let root = conformance::repository();
+        let path = root.join("crates/conformance-tokenbind-http/vectors/sealed-token.json");
+        let file = VectorFile::load(&path, Origin::Own).expect("vectors");
+        let [suite] = SUITES else {
+            panic!("one suite");
+        };
+        let own = &file.cases[0];
+        let mut foreign = own.clone();
+        foreign.rename("token", "input");
+        assert_eq!(suite.check(own, Origin::Own), Verdict::Passed);
+        assert_eq!(suite.check(&foreign, Origin::Foreign), Verdict::Passed);
+    }
 }

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from seeds import MOST_BYTES, vectors, write  # noqa: E402
+from seeds import MOST_BYTES, finish, vectors, write  # noqa: E402
 
 # The orders of TokenBindingAlpn::ALL and EncodingProfile::ALL, which section_5's first byte indexes.
 ALPN = ["h2_tb_p256", "h2_tb_rsa2048", "http/1.1_tb_p256", "http/1.1_tb_rsa2048"]
@@ -13,8 +13,8 @@ PROFILES = [("x962", "der"), ("x962", "raw64"), ("bare64", "der"), ("bare64", "r
 
 def cases(suite):
     for case in vectors("tokenbind-wire", suite):
-        if case["input"] is not None and not case["name"].startswith("truncated"):
-            data = bytes.fromhex(case["input"])
+        if case[suite] is not None and not case["name"].startswith("truncated"):
+            data = bytes.fromhex(case[suite])
             if len(data) <= MOST_BYTES:
                 yield case["name"], data, case
 
@@ -28,3 +28,5 @@ for name, data, case in cases("message"):
         write("message", name, data)
 for name, data, _ in cases("id"):
     write("id", name, data)
+
+finish()

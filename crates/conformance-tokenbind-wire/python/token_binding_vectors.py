@@ -300,7 +300,7 @@ class MessageSuite(Suite):
 
     def fields(self, data, profile=DEFAULT, negotiated=H1_P256, tls_unique=TLS_UNIQUE, first=True):
         return {
-            "input": None if data is None else bytes(data).hex(),
+            "message": None if data is None else bytes(data).hex(),
             "profile": profile,
             "negotiated": negotiated,
             "tls_unique": tls_unique.hex(),
@@ -796,7 +796,7 @@ def ids():
     suite = Suite("tokenbind-wire/id")
 
     def add(name, data, items, profile=DEFAULT, outcome=None):
-        fields = {"input": bytes(data).hex(), "profile": profile}
+        fields = {"id": bytes(data).hex(), "profile": profile}
         if outcome:
             suite.add(name, "popov-6-1 popov-4-6", fields, reject=reject(*outcome))
             return

@@ -1,21 +1,17 @@
 //! Pictures of Token Binding messages and identifiers, field by field as section 4 of the draft spells them.
 
-use conformance::{Annotator, Picture, Walk};
+use conformance::{Annotator, Offsets, Picture, Walk};
 use serde_json::{Map, Value};
 
 /// The annotators.
 pub(crate) const ANNOTATORS: &[Annotator] = &[
     Annotator {
         suite: "tokenbind-wire/message",
-        draw: |input| hex(input, "input", message),
+        draw: |input| hex(input, "message", message),
     },
     Annotator {
         suite: "tokenbind-wire/id",
-        draw: |input| {
-            hex(input, "input", |octets| {
-                identifier("TokenBindingID", octets)
-            })
-        },
+        draw: |input| hex(input, "id", |octets| identifier("TokenBindingID", octets)),
     },
     Annotator {
         suite: "tokenbind-wire/token-check",
@@ -41,7 +37,7 @@ fn hex(
 fn connection(input: &Map<String, Value>) -> Vec<Picture> {
     hex(input, "connection", |octets| {
         let mut picture = identifier("TokenBindingID of the connection", octets);
-        picture.has_offsets = false;
+        picture.offsets = Offsets::None;
         picture
     })
 }

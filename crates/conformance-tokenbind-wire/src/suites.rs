@@ -12,7 +12,7 @@ use tokenbind_wire::{
 };
 
 use crate::{
-    case::{FACTS, Profile, bytes},
+    case::{FACTS, Message, Profile, bytes},
     oracle,
 };
 
@@ -27,7 +27,7 @@ pub(crate) const SUITES: &[Suite] = &[
     Suite {
         name: "tokenbind-wire/id",
         run: id,
-        import: None,
+        import: Some(|case| case.rename("input", "id")),
         is_right: None,
     },
     Suite {
@@ -62,47 +62,13 @@ pub(crate) const SUITES: &[Suite] = &[
     },
 ];
 
-fn yes() -> bool {
-    true
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MessageInput {
-    input: Option<String>,
-    #[serde(default)]
-    profile: Profile,
-    #[serde(default)]
-    negotiated: Option<String>,
-    #[serde(default)]
-    tls_unique: Option<String>,
-    #[serde(default = "yes")]
-    first: bool,
-}
-
 fn message(input: Input) -> Ran {
-    let case: MessageInput = input.parse()?;
-    let session = match case.negotiated {
-        None => None,
-        Some(alpn) => {
-            let alpn = TokenBindingAlpn::parse(alpn.as_bytes())
-                .ok_or_else(|| malformed("negotiated: not a Token Binding identifier"))?;
-            let unique = case
-                .tls_unique
-                .ok_or_else(|| malformed("tls_unique is missing"))?;
-            Some(Session {
-                negotiated: Negotiated::try_new(alpn, FACTS).map_err(malformed)?,
-                tls_unique: TlsUnique::from_engine(&bytes(&unique)?, FACTS).map_err(malformed)?,
-            })
-        }
-    };
-    let sent = case.input.as_deref().map(bytes).transpose()?;
-    let profile = EncodingProfile::from(case.profile);
-    let position = if case.first {
-        Position::First
-    } else {
-        Position::Later
-    };
+    let Message {
+        session,
+        sent,
+        position,
+        profile,
+    } = Message::read(input)?;
     if let Some(sent) = &sent {
         oracle::message(sent, profile).map_err(violated)?;
     }
@@ -160,12 +126,13 @@ fn message(input: Input) -> Ran {
     )
 }
 
-/// Brings what others may spell in another way into the one form: input fields in an object `options`, a bare
-/// array of bindings, names instead of numbers, and absent `unreadable` or `extensions`.
+/// Brings what others may spell in another way into the one form: input fields in an object `options`, the message as
+/// `input`, a bare array of bindings, names instead of numbers, and absent `unreadable` or `extensions`.
 fn import_message(case: &mut Case) {
     if let Some(Value::Object(options)) = case.input.remove("options") {
         case.input.extend(options);
     }
+    case.rename("input", "message");
     let Expected::Accept(expected) = &mut case.expected else {
         return;
     };
@@ -195,7 +162,7 @@ fn import_message(case: &mut Case) {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IdInput {
-    input: String,
+    id: String,
     #[serde(default)]
     profile: Profile,
 }
@@ -206,10 +173,10 @@ fn decode_error(error: DecodeError) -> Outcome {
 
 fn id(input: Input) -> Ran {
     let case: IdInput = input.parse()?;
-    let input = bytes(&case.input)?;
+    let octets = bytes(&case.id)?;
     let profile = EncodingProfile::from(case.profile);
-    oracle::id(&input, profile.point).map_err(violated)?;
-    let id = match TokenBindingIdRef::from_bytes(&input, profile.point) {
+    oracle::id(&octets, profile.point).map_err(violated)?;
+    let id = match TokenBindingIdRef::from_bytes(&octets, profile.point) {
         Ok(id) => id,
         Err(error) => return Ok(decode_error(error)),
     };
@@ -343,7 +310,7 @@ fn is_signed(input: &Input, expected: &Value, actual: &Value) -> bool {
     let read = |sent: &Value| {
         let mut fields = input.0.clone();
         fields.retain(|name, _| ["negotiated", "tls_unique", "profile"].contains(&name.as_str()));
-        fields.insert("input".into(), sent.get("message")?.clone());
+        fields.insert("message".into(), sent.get("message")?.clone());
         let Ok(Outcome::Accept(mut message)) = message(Input(fields)) else {
             return None;
         };
@@ -558,15 +525,30 @@ mod tests {
         foreign
             .input
             .insert("options".into(), json!({"first": first}));
+        foreign.rename("message", "input");
 
         let suite = &SUITES[0];
         assert_eq!(suite.check(own, Origin::Own), Verdict::Passed);
         assert_eq!(suite.check(own, Origin::Foreign), Verdict::Passed);
         assert_eq!(suite.check(&foreign, Origin::Foreign), Verdict::Passed);
-        let unknown = "unknown field `options`";
+        let unknown = "unknown field `input`";
         match suite.check(&foreign, Origin::Own) {
             Verdict::Malformed(why) => assert!(why.starts_with(unknown), "{why}"),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_identifiers_that_foreign_files_call_the_input() {
+        let root = conformance::repository();
+        let path = root.join("crates/conformance-tokenbind-wire/vectors/id.json");
+        let file = VectorFile::load(&path, Origin::Own).expect("vectors");
+        let suite = SUITES.iter().find(|it| it.name == file.suite);
+        let suite = suite.expect("the suite");
+        for own in &file.cases {
+            let mut foreign = own.clone();
+            foreign.rename("id", "input");
+            assert_eq!(suite.check(&foreign, Origin::Foreign), Verdict::Passed);
         }
     }
 }

@@ -48,7 +48,7 @@ fn seeds(suite: &str) -> Vec<Vec<u8>> {
     let inputs = file
         .cases
         .iter()
-        .filter_map(|case| case.input.get("input")?.as_str());
+        .filter_map(|case| case.input.get(suite)?.as_str());
     inputs
         .map(|input| hex::decode(input).expect("hex"))
         .filter(|input| (3..1200).contains(&input.len()))

@@ -1,11 +1,13 @@
 """The seed corpora of the fuzz targets, fuzz/seeds: read from the vectors by `fuzz_seeds.py` of each protocol."""
 
 import json
+import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SEEDS = REPOSITORY / "fuzz/seeds"
 MOST_BYTES = 1300
+WRITTEN = {}
 
 
 def vectors(crate, suite):
@@ -15,8 +17,20 @@ def vectors(crate, suite):
 
 
 def write(target, name, data):
-    (SEEDS / target).mkdir(parents=True, exist_ok=True)
-    (SEEDS / target / name).write_bytes(data)
+    """Keeps a seed for `finish`; a later one of the same name replaces it."""
+    WRITTEN[SEEDS / target / name] = data
+
+
+def finish():
+    """Writes the seeds, or with `--check` compares them with the files."""
+    check = "--check" in sys.argv[1:]
+    for path, data in WRITTEN.items():
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        elif not path.is_file() or path.read_bytes() != data:
+            sys.exit(f"{path} is not what this script writes")
+    print(f"{len(WRITTEN)} seeds")
 
 
 def given(value):

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     octets,
-    suite::Outcome,
-    vector::{Expected, RejectPattern, unambiguous},
+    ran::Outcome,
+    unambiguous::unambiguous,
+    vector::{Expected, RejectPattern},
 };
 
 /// The answer of an implementation to a case.

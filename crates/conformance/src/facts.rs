@@ -8,8 +8,6 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::commit;
-
 /// The facts of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
@@ -95,6 +93,25 @@ fn date(seconds: u64) -> String {
         "{year}-{month:02}-{:02} {hour:02}:{minute:02} UTC",
         days + 1
     )
+}
+
+/// Returns the commit, and says if there are changes that no commit has.
+pub(crate) fn commit(root: &Path) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(root)
+            .output();
+        let output = output.ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    match git(&["rev-parse", "--short=12", "HEAD"]) {
+        None => "an unknown commit".to_owned(),
+        Some(commit) => match git(&["status", "--porcelain"]).as_deref() {
+            Some("") => commit,
+            _ => format!("{commit} with changes"),
+        },
+    }
 }
 
 #[cfg(test)]

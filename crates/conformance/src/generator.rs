@@ -8,13 +8,16 @@ use std::{
 
 use crate::protocol::Protocol;
 
+/// The packages that the known answers need, beside Python's own.
+const PACKAGES: &str = "cryptography, service_identity";
+
 /// The reason for which the known answers cannot be regenerated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PythonError {
     /// The interpreter cannot be started.
     Interpreter(PathBuf),
-    /// The interpreter does not have `cryptography`.
-    Cryptography(PathBuf),
+    /// The interpreter lacks a package that the known answers need.
+    Packages(PathBuf),
 }
 
 impl fmt::Display for PythonError {
@@ -25,9 +28,9 @@ impl fmt::Display for PythonError {
                 "{} cannot be started: install Python 3.9 or later, or set PYTHON",
                 python.display()
             ),
-            Self::Cryptography(python) => write!(
+            Self::Packages(python) => write!(
                 f,
-                "{} lacks the package cryptography: python3 -m venv target/venv && \
+                "{} lacks a package ({PACKAGES}): python3 -m venv target/venv && \
                  target/venv/bin/pip install -r crates/conformance/python/requirements.txt",
                 python.display()
             ),
@@ -49,21 +52,22 @@ pub fn python(root: &Path) -> Result<PathBuf, PythonError> {
         None => "python3".into(),
     };
     match Command::new(&python)
-        .args(["-c", "import cryptography"])
+        .args(["-c", &format!("import {PACKAGES}")])
         .output()
     {
         Err(_) => Err(PythonError::Interpreter(python)),
         Ok(output) if output.status.success() => Ok(python),
-        Ok(_) => Err(PythonError::Cryptography(python)),
+        Ok(_) => Err(PythonError::Packages(python)),
     }
 }
 
-/// Returns the independent sources of a protocol: the scripts `python/*_vectors.py` in its folder.
+/// Returns the scripts that write files of a protocol: the independent sources, `python/*_vectors.py` in its folder, and
+/// `python/fuzz_seeds.py`.
 fn scripts(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut scripts = Vec::new();
     for entry in fs::read_dir(folder.join("python"))? {
         let path = entry?.path();
-        if path.to_string_lossy().ends_with("_vectors.py") {
+        if path.to_string_lossy().ends_with("_vectors.py") || path.ends_with("fuzz_seeds.py") {
             scripts.push(path);
         }
     }
@@ -71,7 +75,7 @@ fn scripts(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(scripts)
 }
 
-/// Generates the known answers of a protocol again and compares them with the committed files. Returns the outcome of
+/// Generates the known answers and the seeds of a protocol again and compares them with the committed files. Returns the outcome of
 /// each script.
 ///
 /// # Errors

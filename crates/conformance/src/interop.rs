@@ -10,10 +10,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    facts::commit,
     facts::{first_line, now},
     part::replace,
     protocol::Protocol,
-    record::commit,
     scenario::{LiveReport, LiveState},
 };
 

@@ -25,18 +25,21 @@ mod picture;
 #[cfg(feature = "live")]
 pub mod process;
 mod protocol;
-mod record;
+mod ran;
 mod report;
 mod run;
 mod scenario;
 mod selection;
 mod serve;
+#[cfg(feature = "live")]
+pub mod servers;
 mod similar;
 mod step;
 mod stream;
 mod suite;
 mod terminal;
 pub mod text;
+mod unambiguous;
 mod vector;
 mod written;
 
@@ -64,8 +67,9 @@ pub use {
     },
     locate::TestPlaces,
     part::{Part, page, unfinished},
-    picture::{Annotator, Picture, Span, Walk},
+    picture::{Annotator, Offsets, Picture, Span, Walk},
     protocol::Protocol,
+    ran::{MalformedCase, Outcome, Ran, Stopped, malformed, violated},
     report::{
         Change, Difference, Judgement, Report,
         markdown::{DOCUMENT, document},
@@ -76,9 +80,7 @@ pub use {
     serve::serve,
     similar::similar,
     step::Step,
-    suite::{
-        Input, IsRight, MalformedCase, Outcome, Ran, Stopped, Suite, Verdict, malformed, violated,
-    },
+    suite::{Input, IsRight, Suite, Verdict},
     vector::{
         Case, Expected, Origin, RejectPattern, VectorError, VectorErrorKind, VectorFile, files,
     },

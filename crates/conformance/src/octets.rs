@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::suite::{MalformedCase, malformed};
+use crate::ran::{MalformedCase, malformed};
 
 /// Reads octets in lower-case hex.
 ///

@@ -18,12 +18,39 @@ pub struct Picture {
     pub title: String,
     /// `true` if the octets are text.
     pub is_text: bool,
-    /// `true` if the offset of an expected error counts in these octets.
-    pub has_offsets: bool,
+    /// The fields whose expected errors have their offset in these octets.
+    pub offsets: Offsets,
     /// The octets.
     pub octets: Vec<u8>,
     /// The fields, in order, without overlaps. Octets of no field are between or after them.
     pub spans: Vec<Span>,
+}
+
+/// The fields whose errors have their offset in the octets of a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Offsets {
+    /// No field.
+    #[default]
+    None,
+    /// All fields.
+    All,
+    /// This field.
+    Of(&'static str),
+    /// All fields but this.
+    But(&'static str),
+}
+
+impl Offsets {
+    /// Returns `true` if the offset of an error in this field counts in these octets.
+    #[must_use]
+    pub fn count_for(self, field: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Of(only) => field == only,
+            Self::But(other) => field != other,
+        }
+    }
 }
 
 /// A field of a message.
@@ -57,7 +84,7 @@ impl Walk {
         let picture = Picture {
             title,
             is_text: false,
-            has_offsets: false,
+            offsets: Offsets::None,
             octets,
             spans: Vec::new(),
         };
@@ -76,10 +103,16 @@ impl Walk {
         walk
     }
 
-    /// Says that the offset of an expected error counts in these octets.
+    /// Says that the offset of an expected error, in whichever field, counts in these octets.
     #[must_use]
-    pub fn with_offsets(mut self) -> Self {
-        self.picture.has_offsets = true;
+    pub fn with_offsets(self) -> Self {
+        self.with_offsets_for(Offsets::All)
+    }
+
+    /// Names the fields whose expected errors have their offset in these octets.
+    #[must_use]
+    pub fn with_offsets_for(mut self, offsets: Offsets) -> Self {
+        self.picture.offsets = offsets;
         self
     }
 
@@ -129,6 +162,30 @@ impl Walk {
         self.take(name, length)
     }
 
+    /// Returns the number of octets before the first that `ends`, or of all that are left.
+    #[must_use]
+    pub fn until(&self, ends: impl Fn(u8) -> bool) -> usize {
+        let left = self.left();
+        left.iter()
+            .position(|octet| ends(*octet))
+            .unwrap_or(left.len())
+    }
+
+    /// Skips the white space that follows, line breaks included, and takes the comments in it (RFC 5322 section 3.2.2).
+    /// A comment that does not end is all that is left.
+    pub fn comments_and_white_space(&mut self) {
+        loop {
+            match self.left().first() {
+                Some(b' ' | b'\t' | b'\r' | b'\n') => self.skip(1),
+                Some(b'(') => {
+                    let length = comment(self.left());
+                    self.take("comment", length);
+                }
+                _ => return,
+            }
+        }
+    }
+
     /// Takes all octets that are left, if any are.
     pub fn rest(&mut self, name: &str) {
         let left = self.left().len();
@@ -176,9 +233,61 @@ impl Walk {
     }
 }
 
+/// Returns the length of the comment at the beginning, those within it included.
+fn comment(octets: &[u8]) -> usize {
+    let (mut depth, mut is_escaped) = (0_usize, false);
+    for (octet, length) in octets.iter().zip(1..) {
+        match octet {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return length;
+        }
+    }
+    octets.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn takes_comments_and_skips_white_space() {
+        let mut walk = Walk::text("m", " (a(b)\\)c)\r\n\t(d)e (f");
+        walk.comments_and_white_space();
+        assert_eq!(walk.until(|octet| octet == b' '), 1);
+        walk.take("word", 1);
+        walk.comments_and_white_space();
+        let spans: Vec<_> = walk
+            .finish()
+            .spans
+            .into_iter()
+            .map(|it| (it.name, it.start..it.end))
+            .collect();
+        let expected = [
+            ("comment", 1..10),
+            ("comment", 13..16),
+            ("word", 16..17),
+            ("comment", 18..20),
+        ];
+        assert_eq!(
+            spans,
+            expected.map(|(name, place)| (name.to_owned(), place))
+        );
+    }
+
+    #[test]
+    fn names_the_fields_whose_offsets_count() {
+        let counts = |offsets: Offsets| ["a", "b"].map(|field| offsets.count_for(field));
+        assert_eq!(counts(Offsets::None), [false, false]);
+        assert_eq!(counts(Offsets::All), [true, true]);
+        assert_eq!(counts(Offsets::Of("a")), [true, false]);
+        assert_eq!(counts(Offsets::But("a")), [false, true]);
+    }
 
     #[test]
     fn keeps_the_place_of_each_field_and_says_what_is_missing() {

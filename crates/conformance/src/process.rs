@@ -21,6 +21,9 @@ use crate::outcome::{Checked, Failure};
 /// The longest time that a server may take until it listens, or ends, or writes its log.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The time between two attempts.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A server that runs.
 #[derive(Debug)]
 pub struct Server {
@@ -105,7 +108,7 @@ impl Server {
                 if ended || Instant::now() > deadline {
                     return Err(Failure::new(format!("does not listen: {}", server.said())));
                 }
-                sleep(Duration::from_millis(20)).await;
+                sleep(PAUSE).await;
             }
         }
         Ok(server)
@@ -142,7 +145,7 @@ impl Server {
             if Instant::now() > deadline {
                 return Err(Failure::new(format!("no {parts:?} in {said}")));
             }
-            sleep(Duration::from_millis(20)).await;
+            sleep(PAUSE).await;
         }
     }
 
@@ -163,6 +166,21 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Waits until a server that is no child of this process listens on a port.
+///
+/// # Errors
+/// Returns an error if nothing listens in time.
+pub async fn listening(port: u16) -> Checked<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(at(port)).await.is_err() {
+        if Instant::now() > deadline {
+            return Err(Failure::new(format!("port {port} does not listen")));
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(())
 }
 
 /// Returns the address of a port of loopback.

@@ -6,7 +6,7 @@ mod junit;
 pub(crate) mod markdown;
 mod pages;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -144,11 +144,12 @@ impl Report {
         let (passed, total) = self.cases();
         let suites = counted(self.suites.len(), "suite");
         let mut ran = vec![format!("{} in {suites}", passed_of(passed, total, "case"))];
-        let mut not_run = Vec::new();
+        let (mut recorded, mut not_run) = (String::new(), Vec::new());
         if let Some(tests) = &self.tests {
             let all = tests.passed + tests.failed;
             if tests.recorded {
-                not_run.extend(recorded_tests(tests));
+                recorded = recorded_tests(tests);
+                not_run.extend(tests_left_out(tests));
             } else if tests.executables == 0 {
                 not_run.push("tests".to_owned());
             } else {
@@ -211,7 +212,7 @@ impl Report {
         }
         not_run.push("doc tests; scenarios with foreign peers (cargo xtask interop)".to_owned());
         format!(
-            "Ran: {}. Not run: {}. Verdict: {}.",
+            "Ran: {}.{recorded} Not run: {}. Verdict: {}.",
             ran.join("; "),
             not_run.join("; "),
             self.verdict.label()
@@ -219,29 +220,39 @@ impl Report {
     }
 }
 
-/// Returns the parts of the summary on tests that did not run now: their outcomes are those of the record, or there are
+/// Returns the sentence on the tests whose outcomes are those of the record, with a space before it; empty if there are
 /// none.
-fn recorded_tests(tests: &TestsReport) -> Vec<String> {
-    let mut commits = BTreeMap::<&str, Vec<&str>>::new();
+fn recorded_tests(tests: &TestsReport) -> String {
+    let origins = tests.packages.values();
+    let commits: BTreeSet<_> = origins
+        .filter_map(|origin| match origin {
+            Origin::Recorded(commit) => Some(commit.as_str()),
+            _ => None,
+        })
+        .collect();
+    if commits.is_empty() {
+        return String::new();
+    }
+    let all = tests.passed + tests.failed;
+    let commits: Vec<_> = commits.into_iter().collect();
+    format!(
+        " Recorded earlier, with the same sources: {} at {}.",
+        passed_of(tests.passed, all, "test"),
+        commits.join(", ")
+    )
+}
+
+/// Returns the parts of the summary on tests that neither ran nor have a record of the same sources.
+fn tests_left_out(tests: &TestsReport) -> Vec<String> {
     let (mut changed, mut never) = (Vec::new(), Vec::new());
     for (package, origin) in &tests.packages {
         match origin {
-            Origin::Recorded(commit) => commits.entry(commit).or_default().push(package),
             Origin::Changed(_) => changed.push(package.as_str()),
             Origin::NotRecorded => never.push(package.as_str()),
-            Origin::Ran => {}
+            Origin::Recorded(_) | Origin::Ran => {}
         }
     }
     let mut parts = Vec::new();
-    if !commits.is_empty() {
-        let all = tests.passed + tests.failed;
-        let commits: Vec<_> = commits.into_keys().collect();
-        parts.push(format!(
-            "{} as recorded at {}",
-            passed_of(tests.passed, all, "test"),
-            commits.join(", ")
-        ));
-    }
     for (packages, why) in [
         (changed, "changed since their record"),
         (never, "never recorded"),
@@ -258,7 +269,7 @@ fn recorded_tests(tests: &TestsReport) -> Vec<String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::{fs, path::Path};
+    use std::{collections::BTreeMap, fs, path::Path};
 
     use super::*;
     use crate::{
@@ -369,8 +380,8 @@ pub(crate) mod tests {
         assert_eq!(
             all.summary(),
             "Ran: 2 cases passed in 2 suites; 0 live scenarios passed; 0 of 0 requirements with evidence shown, 0 \
-             without evidence. Not run: 3 tests passed as recorded at c1; doc tests; scenarios with foreign peers \
-             (cargo xtask interop). Verdict: conforms, with tests as recorded."
+             without evidence. Recorded earlier, with the same sources: 3 tests passed at c1. Not run: doc tests; \
+             scenarios with foreign peers (cargo xtask interop). Verdict: conforms, with tests as recorded."
         );
         tests
             .packages
@@ -400,7 +411,7 @@ pub(crate) mod tests {
         assert_eq!(
             part.summary(),
             "Ran: 2 cases passed in 2 suites; 0 live scenarios passed; 0 of 1 requirements with evidence shown, 0 \
-             without evidence. Not run: 3 tests passed as recorded at c1; tests of q, changed since their record \
+             without evidence. Recorded earlier, with the same sources: 3 tests passed at c1. Not run: tests of q, changed since their record \
              (cargo xtask conformance --full); tests of r, never recorded (cargo xtask conformance --full); a test \
              of 1 requirement; doc tests; scenarios with foreign peers (cargo xtask interop). Verdict: vectors and \
              live scenarios passed, tests did not run."

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 use crate::{
     answer::{Answer, ascii},
     protocol::Protocol,
-    suite::{Input, MalformedCase, Stopped},
-    vector::unambiguous,
+    ran::{MalformedCase, Stopped},
+    suite::Input,
+    unambiguous::unambiguous,
 };
 
 #[derive(Deserialize)]
@@ -65,7 +66,10 @@ fn answer(protocols: &[Protocol], suite: &str, input: Map<String, Value>) -> Ans
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::{Outcome, Ran, Suite, violated};
+    use crate::{
+        ran::{Outcome, Ran, violated},
+        suite::Suite,
+    };
     use serde_json::json;
 
     fn toy(input: Input) -> Ran {

@@ -2,12 +2,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::{
     answer::{Answer, Comparison},
     octets,
+    ran::{MalformedCase, Ran, Stopped, violated},
     vector::{Case, Expected, Origin},
 };
 
@@ -29,9 +30,6 @@ pub struct Suite {
 /// A check of an accepted value: of the input, the expected value and the actual one.
 pub type IsRight = fn(&Input, &Value, &Value) -> bool;
 
-/// The outcome of a case, or the reason it has none.
-pub type Ran = Result<Outcome, Stopped>;
-
 /// The input fields of a case.
 #[derive(Clone, Debug)]
 pub struct Input(pub Map<String, Value>);
@@ -45,67 +43,6 @@ impl Input {
         serde_json::from_value(Value::Object(self.0))
             .map_err(|error| MalformedCase(error.to_string()))
     }
-}
-
-/// The outcome of a case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// A value.
-    Accept(Value),
-    /// An error.
-    Reject {
-        /// The kind's name.
-        kind: String,
-        /// The field in the draft's spelling.
-        field: String,
-        /// The byte offset.
-        offset: usize,
-    },
-}
-
-impl Outcome {
-    /// A rejection.
-    #[must_use]
-    pub fn reject(kind: &str, field: &str, offset: usize) -> Self {
-        let (kind, field) = (kind.to_owned(), field.to_owned());
-        Self::Reject {
-            kind,
-            field,
-            offset,
-        }
-    }
-}
-
-/// The reason a case has no outcome. The variant says who is to blame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stopped {
-    /// The case is not of the suite's form: the file is to blame.
-    Malformed(MalformedCase),
-    /// An invariant that holds for every input was broken: the implementation is to blame.
-    Violated(String),
-}
-
-impl From<MalformedCase> for Stopped {
-    fn from(case: MalformedCase) -> Self {
-        Self::Malformed(case)
-    }
-}
-
-/// The case itself is not of the suite's form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MalformedCase(pub String);
-
-/// Blames the case: for [`Result::map_err`] where a field of the case is read.
-#[must_use]
-pub fn malformed(what: impl ToString) -> MalformedCase {
-    MalformedCase(what.to_string())
-}
-
-/// Blames the implementation: for [`Result::map_err`] where an oracle ran or a result is written out.
-#[must_use]
-pub fn violated(what: impl ToString) -> Stopped {
-    Stopped::Violated(what.to_string())
 }
 
 /// The judgement of a case.
@@ -179,7 +116,7 @@ impl Suite {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vector::RejectPattern;
+    use crate::{ran::Outcome, vector::RejectPattern};
     use serde_json::json;
 
     const fn suite(run: fn(Input) -> Ran) -> Suite {

@@ -1,16 +1,18 @@
 //! Vector files: `{suite, source, count, cases}`, loaded strictly.
 
+mod error;
+
 use std::{
     collections::BTreeSet,
-    fmt, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error, MapAccess, SeqAccess, Visitor},
-};
-use serde_json::{Map, Number, Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+pub use self::error::{VectorError, VectorErrorKind};
+use crate::unambiguous::{DUPLICATE_KEY, unambiguous};
 
 /// The origin of a file. Files of others may leave out the parts in brackets in `docs/vectors.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,79 +99,6 @@ impl Expected {
     }
 }
 
-/// The reason for which a vector file is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VectorError {
-    /// The file.
-    pub path: PathBuf,
-    /// The case, if the error is in one.
-    pub case: Option<String>,
-    /// The kind of the fault.
-    pub kind: VectorErrorKind,
-    /// The fault.
-    pub reason: String,
-}
-
-/// The kind of a vector file's fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum VectorErrorKind {
-    /// The file or directory cannot be read.
-    Unreadable,
-    /// The text is not JSON.
-    Json,
-    /// An object has a key twice.
-    DuplicateKey,
-    /// A field of the file, or of `reject`, is unknown, missing or of another type.
-    Form,
-    /// The file has no cases: `count` is 0.
-    NoCases,
-    /// `count` is not the number of cases.
-    Count,
-    /// A case has no name.
-    MissingName,
-    /// Two cases have one name.
-    DuplicateName,
-    /// A case of this project's own files has no list of requirements.
-    MissingRequirements,
-    /// A case has both or neither of `accept` and `reject`.
-    AcceptOrReject,
-    /// `reject` of this project's own files lacks its kind, field or offset.
-    PartialReject,
-}
-
-impl VectorErrorKind {
-    /// Returns the kind's name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unreadable => "unreadable",
-            Self::Json => "json",
-            Self::DuplicateKey => "duplicate-key",
-            Self::Form => "form",
-            Self::NoCases => "no-cases",
-            Self::Count => "count",
-            Self::MissingName => "missing-name",
-            Self::DuplicateName => "duplicate-name",
-            Self::MissingRequirements => "missing-requirements",
-            Self::AcceptOrReject => "accept-or-reject",
-            Self::PartialReject => "partial-reject",
-        }
-    }
-}
-
-impl fmt::Display for VectorError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
-        if let Some(case) = &self.case {
-            write!(f, ": {case}")?;
-        }
-        write!(f, ": {}: {}", self.kind.name(), self.reason)
-    }
-}
-
-impl std::error::Error for VectorError {}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -177,82 +106,6 @@ struct File {
     source: String,
     count: usize,
     cases: Vec<Map<String, Value>>,
-}
-
-/// The beginning of the error about a key that an object has twice.
-const DUPLICATE_KEY: &str = "duplicate key";
-
-/// Reads a JSON value in which no object has a key twice.
-///
-/// # Errors
-/// Returns the place and the reason for which the text is refused.
-pub(crate) fn unambiguous(text: &str) -> Result<Value, serde_json::Error> {
-    serde_json::from_str(text).map(|Unambiguous(value)| value)
-}
-
-/// A JSON value in which no object has a key twice, at any depth. `serde_json` keeps the last of two, and
-/// other readers keep the first: such a file would say one thing here and another elsewhere.
-struct Unambiguous(Value);
-
-impl<'de> Deserialize<'de> for Unambiguous {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(UnambiguousVisitor).map(Self)
-    }
-}
-
-struct UnambiguousVisitor;
-
-impl<'de> Visitor<'de> for UnambiguousVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("not a finite number"))?;
-        Ok(number.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let mut array = Vec::new();
-        while let Some(Unambiguous(element)) = elements.next_element()? {
-            array.push(element);
-        }
-        Ok(array.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            if object.contains_key(&key) {
-                return Err(A::Error::custom(format!("{DUPLICATE_KEY} `{key}`")));
-            }
-            let Unambiguous(value) = entries.next_value()?;
-            object.insert(key, value);
-        }
-        Ok(object.into())
-    }
 }
 
 impl VectorFile {
@@ -337,6 +190,13 @@ impl VectorFile {
 }
 
 impl Case {
+    /// Gives a field of the input that files from elsewhere name in another way the name that it has here.
+    pub fn rename(&mut self, other: &str, name: &str) {
+        if let Some(value) = self.input.remove(other) {
+            self.input.insert(name.to_owned(), value);
+        }
+    }
+
     fn parse(
         mut fields: Map<String, Value>,
         origin: Origin,

@@ -210,3 +210,50 @@ fn counts_no_recorded_outcome_after_a_change_of_a_crate_that_is_built_on() {
     write_file(root, "other/src/lib.rs", "// Changed.\n");
     assert_eq!(outcome(), None);
 }
+
+#[test]
+fn counts_no_recorded_outcome_after_a_change_of_a_path_that_tests_read() {
+    let root = tempfile::tempdir().expect("a directory");
+    let root = root.path();
+    let tests = [("held", "#[test] fn passes() {}\n")];
+    run(root, &tests, &["passes"]);
+    // The tests of `named` depend on `other`, whose code reads the seeds.
+    let manifest = |name: &str, rest: &str| {
+        let text = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n{rest}"
+        );
+        write_file(root, &format!("{name}/Cargo.toml"), &text);
+    };
+    manifest(
+        "named",
+        "[package.metadata.tests]\nreads = [\"README.md\"]\n\
+         [dev-dependencies]\nother = { path = \"../other\" }\n",
+    );
+    manifest(
+        "other",
+        "[package.metadata.tests]\nreads = [\"fuzz/seeds\"]\n",
+    );
+    let paths = ["README.md", "fuzz/seeds/message/seed", "fuzz/README.md"];
+    for path in paths {
+        write_file(root, path, "before\n");
+    }
+    let named = named(&["passes"]);
+    for _ in 0..2 {
+        run_tests(root, &Selection::Named(named.clone()), |_| ()).expect("a run");
+    }
+    let outcome = || {
+        let recorded = recorded_tests(root, &named).expect("a run");
+        recorded.outcome("named", "passes")
+    };
+    let passed = Some(TestOutcome::Passed);
+    assert_eq!(outcome(), passed);
+    for (path, after) in paths.into_iter().zip([None, None, passed]) {
+        write_file(root, path, "after\n");
+        assert_eq!(outcome(), after, "{path}");
+        write_file(root, path, "before\n");
+        assert_eq!(outcome(), passed, "{path}");
+    }
+    fs::remove_file(root.join("README.md")).expect("removed");
+    let error = recorded_tests(root, &named).expect_err("an error");
+    assert!(error.to_string().contains("README.md: "), "{error}");
+}

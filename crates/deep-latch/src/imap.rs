@@ -5,6 +5,7 @@ mod capability;
 mod client;
 pub(crate) mod command;
 mod id;
+mod id_command;
 pub(crate) mod reader;
 pub(crate) mod string;
 
@@ -15,7 +16,11 @@ pub use {
         MAX_IMAP_UNTAGGED,
     },
     id::{IdParameters, IdStatus, MAX_ID_FIELD_BYTES, MAX_ID_PAIRS, MAX_ID_VALUE_BYTES},
-    reader::{CommandReader, IdCommand, MAX_ID_COMMAND_BYTES, Received},
+    id_command::IdCommand,
+    reader::{CommandReader, MAX_ID_COMMAND_BYTES, Received},
 };
 
-pub(crate) use client::has_literals;
+pub(crate) use {
+    capability::{capability_list, capability_words},
+    client::has_literals,
+};

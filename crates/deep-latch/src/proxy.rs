@@ -1,12 +1,21 @@
 //! Proxies that end TLS, draft-newman-email-deep-02 section 7.1, `tls` and example 3: a proxy reports the cipher suite of
 //! the client's connection to the server, and prevents clients from reporting another.
 
+mod front;
 mod imap;
+mod responses;
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-pub use self::imap::{ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_RESPONSE_BYTES};
+pub use self::{
+    front::{
+        FrontRules, MAX_FRONT_LITERAL_BYTES, MAX_FRONT_REFUSALS, MAX_SASL_LINE_BYTES, MapExternal,
+        MappedLogin, ProxyEvent, ProxyRefusal, ProxySide,
+    },
+    imap::{ImapProxy, MAX_PROXY_COMMAND_BYTES},
+    responses::MAX_PROXY_RESPONSE_BYTES,
+};
 
 use crate::{
     cipher::TlsCipher,
@@ -78,31 +87,43 @@ impl Forwarded {
         tls: Option<&TlsCipher<'_>>,
         inbound: InboundTls,
     ) -> Result<Self, ForwardError> {
+        let added = tls.map(|cipher| (TLS, cipher.as_str()));
+        Self::of_id_with(command, added.as_slice(), inbound, may_pass_for_tls)
+    }
+
+    /// Returns the ID command for the server, in the same way as [`of_id`](Self::of_id), with all of `added` as last fields.
+    /// `inbound` applies to the client's fields that `is_reserved` names.
+    pub(crate) fn of_id_with(
+        command: &IdCommand<'_>,
+        added: &[(&str, &str)],
+        inbound: InboundTls,
+        is_reserved: fn(&str) -> bool,
+    ) -> Result<Self, ForwardError> {
         let parameters = command.parameters()?;
-        let (mut removed, mut kept, mut count) = (false, false, 0_usize);
+        let (mut removed, mut count) = (false, 0_usize);
+        let mut left = added.to_vec();
         let mut list = List::default();
         for ((field, value), written) in parameters.pairs().zip(parameters.written()) {
-            match (may_pass_for_tls(field), inbound) {
+            match (is_reserved(field), inbound) {
                 (true, InboundTls::Refuse) => return Err(ForwardError::Inbound),
                 (true, InboundTls::Remove) => removed = true,
                 _ => {
-                    kept |= field.eq_ignore_ascii_case(TLS);
+                    left.retain(|(added, _)| !field.eq_ignore_ascii_case(added));
                     count = count.saturating_add(1);
                     list.pair(field, value, written);
                 }
             }
         }
-        let added = tls.filter(|_| !kept).map(TlsCipher::as_str);
-        if let Some(cipher) = added {
-            if count >= MAX_ID_PAIRS {
-                return Err(ForwardError::Full);
-            }
-            list.pair(TLS, Some(cipher), [None, None]);
+        if count.saturating_add(left.len()) > MAX_ID_PAIRS {
+            return Err(ForwardError::Full);
+        }
+        for (field, value) in &left {
+            list.pair(field, Some(value), [None, None]);
         }
         let start = command.start();
         let mut forwarded = start.to_vec();
         let mut waits = Vec::new();
-        if removed || added.is_some() || list.rewritten {
+        if removed || !left.is_empty() || list.rewritten {
             let before = |wait: usize| wait.saturating_add(start.len());
             waits.extend(list.waits.iter().copied().map(before));
             forwarded.extend_from_slice(list.finish().as_bytes());
@@ -228,6 +249,37 @@ fn may_pass_for_tls(field: &str) -> bool {
     let word = |next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.');
     let mut words = field.split(|next| !word(next));
     words.any(|word| word.eq_ignore_ascii_case(TLS))
+}
+
+/// Prefixes of the fields by which proxies report a client's address and session. Dovecot and others read them.
+const ADDRESS_PREFIXES: &[&str] = &[
+    "x-connected-",
+    "x-forward-",
+    "x-originating-",
+    "x-proxy-",
+    "x-session-",
+];
+
+/// Returns `true` if a server may read a field of ID as `tls`, or as one by which a proxy reports the client's address.
+pub(crate) fn is_of_proxies(field: &str) -> bool {
+    let is_part = |next: char| next.is_alphanumeric() || matches!(next, '-' | '_' | '.');
+    let words = field.split(|next| !is_part(next));
+    let is_address = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        ADDRESS_PREFIXES
+            .iter()
+            .any(|prefix| word.starts_with(prefix))
+    };
+    may_pass_for_tls(field) || words.into_iter().any(is_address)
+}
+
+/// Returns an ID command of the proxy itself, without literals.
+pub(crate) fn own_id(tag: &str, fields: &[(&str, &str)]) -> String {
+    let mut list = List::default();
+    for (field, value) in fields {
+        list.pair(field, Some(value), [None, None]);
+    }
+    format!("{tag} ID {}\r\n", list.finish())
 }
 
 /// `id_params_list` in the form for the server.

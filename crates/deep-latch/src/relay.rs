@@ -202,11 +202,9 @@ impl fmt::Display for RelayReply {
         let room = MAX_REPLY_LINE_BYTES.saturating_sub(overhead);
         let mut rest = &*self.text;
         loop {
-            // At a space, of which there is one at least every 253 bytes.
-            let fits = rest
-                .split_at_checked(room)
-                .filter(|(_, rest)| !rest.is_empty());
-            let Some((line, behind)) = fits
+            // At a space, of which there is one at least every 253 bytes; the one after a full line counts.
+            let too_long = rest.split_at_checked(room.saturating_add(1));
+            let Some((line, behind)) = too_long
                 .and_then(|(line, _)| line.rfind(' '))
                 .and_then(|space| rest.split_at_checked(space))
             else {

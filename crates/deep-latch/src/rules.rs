@@ -7,10 +7,10 @@ use nom::{
     error::ErrorKind as NomKind,
 };
 
-use crate::{
-    error::{ErrorKind, ParseError},
-    tag::MAX_TAG_BYTES,
-};
+use crate::error::{ErrorKind, ParseError};
+
+/// The longest `security-tag`, in bytes: `ALPHA *63(...)`.
+pub const MAX_TAG_BYTES: usize = 64;
 
 /// An error that remembers its place as what was left of the input there.
 #[derive(Clone, Copy, Debug)]

@@ -22,6 +22,9 @@ use crate::{
     tag::SecurityTag,
 };
 
+/// The names of the status in a response to ID.
+const STATUS_FIELDS: &[&str] = &["deep", "deep-status"];
+
 /// The configuration of an advertisement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AdvertisementConfig {
@@ -317,6 +320,53 @@ impl Advertisement {
                     .map(|report| tls.applied(report)),
             },
         })
+    }
+
+    /// Returns the response to IMAP's ID command of a proxy that is the public side of a server, if IMAP is one of the
+    /// protocols: the parameters of the server's response, with the status of the proxy in place of the server's. The
+    /// name and version of the proxy are in it only if the server's response lacks them.
+    ///
+    /// ```
+    /// # use deep_latch::{
+    /// #     Advertisement, DeepStatus, Facilities, MailProtocol, facts::SessionFacts, server::AdvertisementConfig,
+    /// # };
+    /// use deep_latch::imap::IdParameters;
+    /// # let config = AdvertisementConfig {
+    /// #     status: DeepStatus::parse("<https://www.example.com/>")?,
+    /// #     protocols: vec![MailProtocol::Imap],
+    /// #     ..AdvertisementConfig::default()
+    /// # };
+    /// # let facts = SessionFacts::default();
+    /// # let advertisement = Advertisement::try_new(&config, &Facilities::new(), &facts)?;
+    ///
+    /// let server = IdParameters::parse(br#"("name" "Demo Server" "deep" "tls12")"#)?;
+    /// let response = advertisement.merged_id(Some(&server)).ok_or("no IMAP")?;
+    /// assert_eq!(response, "* ID (\"name\" \"Demo Server\" \"deep\" \"<https://www.example.com/>\")\r\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn merged_id(&self, server: Option<&IdParameters<'_>>) -> Option<String> {
+        let line = self.id.as_deref()?;
+        let list = line.strip_prefix("* ID ").unwrap_or_default().trim_end();
+        // The line was written by this module.
+        let own = IdParameters::parse(list.as_bytes()).unwrap_or_default();
+        let is_status = |field: &str| {
+            STATUS_FIELDS
+                .iter()
+                .any(|it| field.eq_ignore_ascii_case(it))
+        };
+        let mut merged = IdParameters::new();
+        let server = server.into_iter().flat_map(IdParameters::pairs);
+        let kept = server.filter(|(field, _)| !is_status(field));
+        for (field, value) in kept.chain(own.pairs()) {
+            match merged.try_push(field, value) {
+                Err(error) if error.kind() != EncodeErrorKind::Duplicate => {
+                    return Some(line.to_string());
+                }
+                _ => {}
+            }
+        }
+        Some(format!("* ID {merged}\r\n"))
     }
 
     /// Answers SMTP's CLIENT command (section 7.3), a line without its CRLF, if SMTP is one of the protocols.

@@ -7,13 +7,11 @@ use core::{
     hash::{Hash, Hasher},
 };
 
+pub use crate::rules::MAX_TAG_BYTES;
 use crate::{
     error::{ErrorKind, ParseError},
     rules,
 };
-
-/// The longest `security-tag`, in bytes: `ALPHA *63(...)`.
-pub const MAX_TAG_BYTES: usize = 64;
 
 /// The most tags in a list. The registry has four; a longer list is an attack on the reader.
 pub const MAX_TAGS: usize = 64;

@@ -7,7 +7,9 @@
 #[cfg(feature = "serde")]
 mod configuration;
 mod error;
+mod host;
 mod id;
+pub(crate) mod pin;
 mod server;
 mod setup;
 mod warning;
@@ -17,13 +19,14 @@ mod warning;
 pub use self::configuration::Configuration;
 pub use self::{
     error::{AccountError, AccountErrorKind},
+    host::Host,
     id::{AccountId, MAX_ACCOUNT_ID_BYTES},
-    server::{Host, HostSource, Server},
+    server::{HostSource, Server},
     setup::{AccountSetup, MAX_SERVERS},
     warning::{Warning, WarningKind},
 };
 use crate::{
-    failure::StatusPage,
+    failure::{Cause, StatusPage},
     identity::{ReferenceIdentity, Rules},
     name::DomainName,
     privacy::PrivacyLevel,
@@ -194,6 +197,16 @@ impl Account {
                 verdict.is_verified() || tolerated && !contradicted
             }
         }
+    }
+
+    /// Returns `true` if the account permits to connect to the server again in clear text after an attempt with TLS
+    /// ended for this cause (section 3.3). [`Server::clear_text_sibling`] is where.
+    #[must_use]
+    pub fn permits_clear_text(&self, server: &Server, cause: &Cause) -> bool {
+        // An account at the high level has no concessions in force.
+        self.low().clear_text_fallback
+            && server.service.security != Security::Clear
+            && cause.is_tls_negotiation()
     }
 
     /// Returns the warnings that a user must see before the account is used the first time (sections 8 and 9.3).

@@ -7,16 +7,26 @@ mod material;
 mod record;
 mod rules;
 
+#[cfg(feature = "monitor")]
+use self::material::Material;
 use self::{
     judgement::Judgement,
     record::{Strongest, Usable, finding},
 };
 pub use self::{judgement::MAX_ANCHORS, rules::DaneRules};
+#[cfg(feature = "monitor")]
+use crate::dns::Tlsa;
 use crate::{
     dns::host::TlsaRecords,
     verdict::{CertificateUsage, ChainVerdict, DaneNotUsed, DaneVerdict, RecordProblem, Verdict},
     verifier::{DaneJudge, DaneJudgement, ServerCertificates},
 };
+
+/// Returns `true` if a record is usable and has the data of this certificate or its key.
+#[cfg(feature = "monitor")]
+pub(crate) fn names(record: &Tlsa, certificate: &[u8]) -> bool {
+    Usable::of(record).is_ok_and(|record| Material::of(certificate).matches(&record))
+}
 
 /// The judge of a server by the TLSA records that were looked up for a connection.
 ///

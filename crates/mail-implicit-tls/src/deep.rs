@@ -24,6 +24,8 @@ use deep_latch::{
 };
 use rustls::pki_types::{CertificateDer, UnixTime};
 
+#[cfg(feature = "monitor")]
+pub(crate) use self::latched::tls_facts;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub use self::latched::{Latched, LatchedConnector, LatchedFailure};

@@ -22,6 +22,9 @@ pub mod host;
 #[cfg(feature = "dns")]
 #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
 pub mod resolver;
+#[cfg(feature = "monitor")]
+#[cfg_attr(docsrs, doc(cfg(feature = "monitor")))]
+pub mod signatures;
 
 /// The greatest number of records that an answer may have. RFC 6698 and 2782 set no limit; no mail host needs more.
 pub const MAX_RECORDS: usize = 128;
@@ -107,7 +110,8 @@ impl fmt::Display for DnsName {
     }
 }
 
-/// The type of the records that a question asks for.
+/// The type of the records that a question asks for. A resolver that has no records of a type fails.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RecordKind {
     /// Addresses of IPv4.
@@ -120,6 +124,10 @@ pub enum RecordKind {
     Srv,
     /// Associations of certificates, RFC 6698.
     Tlsa,
+    /// Servers for inbound mail, RFC 5321.
+    Mx,
+    /// Texts.
+    Txt,
 }
 
 impl fmt::Display for RecordKind {
@@ -130,6 +138,8 @@ impl fmt::Display for RecordKind {
             Self::Cname => "CNAME",
             Self::Srv => "SRV",
             Self::Tlsa => "TLSA",
+            Self::Mx => "MX",
+            Self::Txt => "TXT",
         })
     }
 }
@@ -161,6 +171,19 @@ pub enum Record {
     Srv(Srv),
     /// TLSA.
     Tlsa(Tlsa),
+    /// MX.
+    Mx(Mx),
+    /// TXT: its strings, joined.
+    Txt(Vec<u8>),
+}
+
+/// An MX record, RFC 5321 section 5.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mx {
+    /// The preference; the lowest is tried first.
+    pub preference: u16,
+    /// The host, or the root of a domain that receives no mail (RFC 7505).
+    pub exchange: DnsName,
 }
 
 /// An SRV record, RFC 2782.
@@ -371,6 +394,8 @@ impl Answer {
                     | (Record::Alias(_), RecordKind::Cname)
                     | (Record::Srv(_), RecordKind::Srv)
                     | (Record::Tlsa(_), RecordKind::Tlsa)
+                    | (Record::Mx(_), RecordKind::Mx)
+                    | (Record::Txt(_), RecordKind::Txt)
             )
         };
         let short = |record: &Record| match record {

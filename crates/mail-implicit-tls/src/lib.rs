@@ -30,9 +30,25 @@ pub mod dialogue;
 pub mod dns;
 pub mod external;
 pub mod failure;
+#[cfg(feature = "gateway")]
+#[cfg_attr(docsrs, doc(cfg(feature = "gateway")))]
+pub mod gateway;
 pub mod identity;
+#[cfg(feature = "monitor")]
+#[cfg_attr(docsrs, doc(cfg(feature = "monitor")))]
+pub mod monitor;
 pub mod name;
-pub mod pin;
+pub mod pin {
+    //! Certificate pins, draft-newman-email-deep-02 section 3.2.
+    //!
+    //! A pin is made while an account is set up ([`AccountSetup::pin`](crate::account::AccountSetup::pin)) and in no
+    //! other way: there is no function that makes one of a failed connection. It belongs to one server of one account,
+    //! replaces PKIX for that server, and never gives the high privacy level.
+
+    pub use crate::account::pin::{
+        Fingerprint, FingerprintError, MAX_CERTIFICATE_BYTES, MAX_PINS, Pin, judge,
+    };
+}
 pub mod privacy;
 pub mod received;
 #[cfg(feature = "server")]

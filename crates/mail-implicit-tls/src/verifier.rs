@@ -23,9 +23,8 @@ use rustls::{
 
 pub use self::trust::{Revocation, RevocationDepth, Trust, TrustError};
 use crate::{
-    account::{Account, Host, HostSource, Server},
+    account::{Account, Host, HostSource, Server, pin},
     identity::{Options, PresentedIdentity, ReferenceIdentity, presented},
-    pin,
     verdict::{ChainVerdict, DaneNotUsed, DaneVerdict, IdentityVerdict, PinVerdict, Verdict},
 };
 

@@ -14,6 +14,8 @@ mod http_client;
 mod https;
 #[cfg(feature = "hyper")]
 mod pool;
+#[cfg(feature = "hyper")]
+mod request_error;
 mod state;
 
 #[cfg(feature = "tokio")]
@@ -26,6 +28,7 @@ pub use {
 #[cfg(feature = "hyper")]
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub use {
-    http_client::{Disclosed, HttpClient, MAX_REDIRECTS, RequestError, RequestOptions},
+    http_client::{Disclosed, HttpClient, RequestOptions},
     https::{HttpsConnector, HttpsStream},
+    request_error::{MAX_REDIRECTS, RequestError},
 };

@@ -13,6 +13,8 @@ pub(crate) mod first_request;
 mod http_server;
 #[cfg(feature = "tower")]
 mod layer;
+#[cfg(feature = "hyper")]
+mod peer;
 #[cfg(feature = "tower")]
 mod request_body;
 #[cfg(feature = "hyper")]
@@ -35,9 +37,10 @@ pub use {
 #[cfg_attr(docsrs, doc(cfg(feature = "hyper")))]
 pub use {
     http_server::{
-        Event, HANDSHAKE_TIMEOUT, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, Peer,
-        SHUTDOWN_TIMEOUT, Server,
+        Event, HANDSHAKE_TIMEOUT, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, SHUTDOWN_TIMEOUT,
+        Server,
     },
+    peer::Peer,
     serve::{
         ConnectionSettings, IDLE_TIMEOUT, Request, ServeError, serve_connection,
         serve_connection_with,

@@ -8,6 +8,7 @@ use super::{
     options::WriteOptions,
     text::{CommentBuf, Delimiters, Value},
 };
+use crate::syntax::is_wsp;
 
 /// The offset in a text that cannot be folded to fit.
 pub(super) struct TooLong(pub(super) usize);
@@ -19,10 +20,6 @@ pub(super) struct Folder<'o> {
     soft: usize,
     hard: usize,
     line_break: &'static str,
-}
-
-pub(super) const fn is_wsp(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t')
 }
 
 impl<'o> Folder<'o> {

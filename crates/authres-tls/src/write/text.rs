@@ -5,11 +5,8 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
-use super::{
-    error::{WriteError, WriteErrorKind},
-    fold::is_wsp,
-};
-use crate::syntax::{Form, Rules};
+use super::error::{WriteError, WriteErrorKind};
+use crate::syntax::{Form, Rules, is_wsp};
 
 /// A `Keyword` (RFC 5321 section 4.1.2), in lower case: a method, result, ptype or property.
 ///

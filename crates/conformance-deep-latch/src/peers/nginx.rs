@@ -1,10 +1,10 @@
 //! nginx's mail proxy, which advertises any configured text: DEEP over IMAP (the capability alone), POP and SMTP.
 
-use std::{fs, path::Path, process::Command};
-
+pub(super) use conformance::servers::nginx::missing;
 use conformance::{
-    outcome::{Checked, Failure},
-    process::{Server, directory, installed, is_root, ports},
+    outcome::Checked,
+    process::{Server, directory, ports},
+    servers::nginx,
 };
 
 use super::certificates::{Authorities, Shown};
@@ -31,22 +31,6 @@ pub(super) struct Nginx {
     pub(super) submissions: u16,
 }
 
-/// Debian's path of the mail proxy, if it is not compiled into the program.
-const MODULE: &str = "/usr/lib/nginx/modules/ngx_mail_module.so";
-
-/// Returns the reason for which nginx cannot run, if there is one.
-pub(super) fn missing() -> Option<String> {
-    let install = "apt-get install nginx libnginx-mod-mail";
-    let Some(program) = installed("nginx") else {
-        return Some(format!("nginx is not installed: {install}"));
-    };
-    let said = Command::new(program).arg("-V").output().ok()?;
-    let said = String::from_utf8_lossy(&said.stderr).into_owned();
-    let compiled_in = said.split_whitespace().any(|part| part == "--with-mail");
-    (!compiled_in && !Path::new(MODULE).exists())
-        .then(|| format!("nginx has no mail proxy: {install}"))
-}
-
 /// Returns the lines that advertise this line of CAPA and EHLO, or the lines without DEEP.
 fn capabilities(deep: Option<&str>) -> String {
     let imap = if deep.is_some() { " DEEP" } else { "" };
@@ -63,21 +47,9 @@ fn capabilities(deep: Option<&str>) -> String {
 
 impl Nginx {
     pub(super) async fn start(authorities: &Authorities, setup: &Setup) -> Checked<Self> {
-        let program = installed("nginx").ok_or_else(|| Failure::new("no nginx"))?;
         let directory = directory()?;
-        let path = directory.path();
-        authorities.write(path, setup.shown)?;
+        authorities.write(directory.path(), setup.shown)?;
         let [imaps, pop3, pop3s, submission, submissions, auth] = ports()?;
-        let module = match Path::new(MODULE).exists() {
-            true => format!("load_module {MODULE};\n"),
-            false => String::new(),
-        };
-        // Root's nginx gives up its rights, to whom its builder said.
-        let user = if is_root()? {
-            "user nobody nogroup;\n"
-        } else {
-            ""
-        };
         let capabilities = capabilities(setup.deep);
         let Setup {
             protocols,
@@ -89,14 +61,9 @@ impl Nginx {
             true => "HIGH",
             false => "ALL:@SECLEVEL=0",
         };
-        let path = path.display();
-        let configuration = format!(
-            r#"{module}{user}worker_processes 1;
-daemon off;
-pid {path}/pid;
-error_log {path}/log info;
-events {{ worker_connections 64; }}
-http {{
+        let path = directory.path().display();
+        let blocks = format!(
+            r#"http {{
   access_log off;
   client_body_temp_path {path}/body;
   proxy_temp_path {path}/proxy;
@@ -127,14 +94,8 @@ mail {{
 }}
 "#
         );
-        let file = directory.path().join("nginx.conf");
-        fs::write(&file, configuration)?;
-        let mut command = Command::new(program);
-        command.arg("-e").arg(directory.path().join("log"));
-        command.arg("-p").arg(directory.path());
-        command.arg("-c").arg(&file);
         let listening = [imaps, pop3, pop3s, submission, submissions];
-        let server = Server::start(directory, "log", &mut command, &listening).await?;
+        let server = nginx::start(directory, &blocks, &listening).await?;
         Ok(Self {
             server,
             imaps,

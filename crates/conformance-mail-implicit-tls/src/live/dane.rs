@@ -12,6 +12,7 @@ use std::{fmt::Write as _, path::Path, sync::Arc};
 use conformance::{
     Live, Scenario,
     outcome::{Checked, passed, run, same},
+    servers::nginx,
 };
 use mail_implicit_tls::{
     dane::DaneRules,
@@ -34,7 +35,11 @@ use self::{
     zones::{behind_srv, zones},
 };
 use super::{
-    servers::{self, Dovecot, Nginx, Postfix},
+    servers::{
+        dovecot::{self, Dovecot},
+        nginx::Nginx,
+        postfix::{self, Postfix},
+    },
     site::{HOST, Shown as OfSite, Site, server},
     tree::{self, Tree},
 };
@@ -53,17 +58,17 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::with_peer(
         "Dovecot, Knot DNS, unbound",
         "mail-implicit-tls/dane-on-dovecot",
-        |root| unless(servers::dovecot_missing(), || run(on_dovecot(root))),
+        |root| unless(dovecot::missing(), || run(on_dovecot(root))),
     ),
     Scenario::with_peer(
         "Postfix, Knot DNS, unbound",
         "mail-implicit-tls/dane-on-postfix",
-        |root| unless(servers::postfix_missing(), || run(on_postfix(root))),
+        |root| unless(postfix::missing(), || run(on_postfix(root))),
     ),
     Scenario::with_peer(
         "nginx, Knot DNS, unbound",
         "mail-implicit-tls/dane-on-nginx",
-        |root| unless(servers::nginx_missing(), || run(on_nginx(root))),
+        |root| unless(nginx::missing(), || run(on_nginx(root))),
     ),
 ];
 
@@ -83,7 +88,7 @@ async fn certificates(root: &Path) -> Checked {
     let imap = Imap::listen().await?;
     let port = imap.port;
     let rows = rows();
-    let authorities = Authorities::new()?;
+    let authorities = Authorities::new();
     let mut chains = Chains::default();
     let mut records = String::new();
     for row in &rows {
@@ -118,7 +123,7 @@ async fn certificates(root: &Path) -> Checked {
 async fn on_dovecot(root: &Path) -> Checked {
     let site = Site::new()?;
     let dovecot = Dovecot::start(&site, OfSite::OtherAuthority).await?;
-    let ports = servers::DOVECOTS.map(|service| (service, dovecot.port(service)));
+    let ports = dovecot::SERVICES.map(|service| (service, dovecot.port(service)));
     on_server(root, &site, dovecot.path(), &ports).await
 }
 

@@ -68,35 +68,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         stream.flush().await
     }
 
-    fn external(&self) -> bool {
-        self.client.is_some()
+    /// Returns the mechanisms that the client may use, each after this prefix.
+    fn mechanisms(&self, prefix: &str) -> String {
+        match self.client {
+            Some(_) => format!("{prefix}PLAIN {prefix}EXTERNAL"),
+            None => format!("{prefix}PLAIN"),
+        }
     }
 
-    /// Judges the response of EXTERNAL or PLAIN.
-    fn logs_in(&self, mechanism: &str, response: &str) -> bool {
-        let user = match mechanism {
+    /// Judges the response of EXTERNAL or PLAIN, for which it asks with this prompt if the command has none.
+    async fn logs_in(&mut self, arguments: &str, prompt: &str) -> std::io::Result<bool> {
+        let (mechanism, initial) = arguments.split_once(' ').unwrap_or((arguments, ""));
+        let mut response = initial.to_owned();
+        if initial.is_empty() {
+            self.send(&format!("{prompt}\r\n")).await?;
+            response = self.line().await?.unwrap_or_default();
+        }
+        let mechanism = mechanism.to_ascii_uppercase();
+        let user = match mechanism.as_str() {
             "EXTERNAL" => external::authorize(response.as_bytes(), self.client.as_deref())
                 .ok()
                 .map(str::to_owned),
             // alice, secret
             "PLAIN" => ["AGFsaWNlAHNlY3JldA==", "YWxpY2UAYWxpY2UAc2VjcmV0"]
-                .contains(&response)
+                .contains(&response.as_str())
                 .then(|| "alice".to_owned()),
             _ => None,
         };
         if let Some(user) = &user {
             self.notes.add(format!("login {mechanism} {user}"));
         }
-        user.is_some()
+        Ok(user.is_some())
     }
 
     async fn imap(&mut self, greets: bool) -> std::io::Result<()> {
-        let mechanisms = if self.external() {
-            "AUTH=PLAIN AUTH=EXTERNAL"
-        } else {
-            "AUTH=PLAIN"
-        };
-        let capabilities = format!("IMAP4rev1 SASL-IR {mechanisms}");
+        let capabilities = format!("IMAP4rev1 SASL-IR {}", self.mechanisms("AUTH="));
         if greets {
             self.send(&format!("* OK [CAPABILITY {capabilities}] ready\r\n"))
                 .await?;
@@ -112,19 +118,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                     self.notes.add("login LOGIN alice");
                     ok
                 }
-                "AUTHENTICATE" => {
-                    let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
-                    let (mechanism, mut response) =
-                        (mechanism.to_ascii_uppercase(), initial.to_owned());
-                    if initial.is_empty() {
-                        self.send("+ \r\n").await?;
-                        response = self.line().await?.unwrap_or_default();
-                    }
-                    match self.logs_in(&mechanism, &response) {
-                        true => ok,
-                        false => format!("{tag} NO refused\r\n"),
-                    }
-                }
+                "AUTHENTICATE" => match self.logs_in(rest, "+ ").await? {
+                    true => ok,
+                    false => format!("{tag} NO refused\r\n"),
+                },
                 "LIST" | "LSUB" if rest.ends_with("\"\"") && command == "LIST" => {
                     format!("* LIST (\\Noselect) \"/\" \"\"\r\n{ok}")
                 }
@@ -153,11 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         }
         while let Some(line) = self.line().await? {
             let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
-            let mechanisms = if self.external() {
-                "PLAIN EXTERNAL"
-            } else {
-                "PLAIN"
-            };
+            let mechanisms = self.mechanisms("");
             let reply = match command.to_ascii_uppercase().as_str() {
                 "CAPA" => format!("+OK\r\nUSER\r\nUIDL\r\nSASL {mechanisms}\r\n.\r\n"),
                 "USER" => "+OK\r\n".to_owned(),
@@ -165,22 +158,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
                     self.notes.add("login PASS alice");
                     "+OK\r\n".to_owned()
                 }
-                "AUTH" => {
-                    let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
-                    let (mechanism, mut response) =
-                        (mechanism.to_ascii_uppercase(), initial.to_owned());
-                    if initial.is_empty() {
-                        self.send("+ \r\n").await?;
-                        response = self.line().await?.unwrap_or_default();
-                    }
-                    let accepted = self.logs_in(&mechanism, &response);
-                    if accepted {
-                        "+OK\r\n"
-                    } else {
-                        "-ERR refused\r\n"
-                    }
-                    .to_owned()
+                "AUTH" => match self.logs_in(rest, "+ ").await? {
+                    true => "+OK\r\n",
+                    false => "-ERR refused\r\n",
                 }
+                .to_owned(),
                 "STAT" => "+OK 0 0\r\n".to_owned(),
                 "LIST" | "UIDL" => "+OK\r\n.\r\n".to_owned(),
                 "NOOP" => "+OK\r\n".to_owned(),
@@ -201,32 +183,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Dialogue<S> {
         }
         while let Some(line) = self.line().await? {
             let (command, rest) = line.split_once(' ').unwrap_or((&line, ""));
-            let mechanisms = if self.external() {
-                "PLAIN EXTERNAL"
-            } else {
-                "PLAIN"
-            };
+            let mechanisms = self.mechanisms("");
             let reply = match command.to_ascii_uppercase().as_str() {
                 "EHLO" => {
                     format!("250-mail.example.test\r\n250-8BITMIME\r\n250 AUTH {mechanisms}\r\n")
                 }
                 "HELO" => "250 mail.example.test\r\n".to_owned(),
-                "AUTH" => {
-                    let (mechanism, initial) = rest.split_once(' ').unwrap_or((rest, ""));
-                    let (mechanism, mut response) =
-                        (mechanism.to_ascii_uppercase(), initial.to_owned());
-                    if initial.is_empty() {
-                        self.send("334 \r\n").await?;
-                        response = self.line().await?.unwrap_or_default();
-                    }
-                    let accepted = self.logs_in(&mechanism, &response);
-                    if accepted {
-                        "235 2.7.0 done\r\n"
-                    } else {
-                        "535 5.7.8 refused\r\n"
-                    }
-                    .to_owned()
+                "AUTH" => match self.logs_in(rest, "334 ").await? {
+                    true => "235 2.7.0 done\r\n",
+                    false => "535 5.7.8 refused\r\n",
                 }
+                .to_owned(),
                 "MAIL" | "RCPT" | "RSET" | "NOOP" => "250 2.0.0 OK\r\n".to_owned(),
                 "DATA" => {
                     self.send("354 go\r\n").await?;

@@ -1,6 +1,7 @@
 //! The report as pages: one of all, and one for each suite. They need no other file, and no script to be read.
 
 mod case;
+mod changes;
 
 use std::{
     collections::BTreeMap,
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub(super) use case::shown;
+use changes::Changes;
 
 /// The page of all.
 #[derive(Template)]
@@ -41,6 +43,8 @@ struct Index<'a> {
     gathered: Vec<Entry<'a>>,
     /// Each package, the origin of its tests' outcomes, and their number.
     packages: Vec<(&'a str, String, String)>,
+    /// The difference to the run before.
+    changes: Option<Changes<'a>>,
 }
 
 /// A number at the top of the page.
@@ -181,6 +185,7 @@ pub(super) fn index(report: &Report, root: &Path) -> Result<String, askama::Erro
         tiles: tiles(report),
         gathered,
         packages: packages(report),
+        changes: report.difference.as_ref().map(Changes::new),
         drafts,
     };
     index.render()

@@ -1,4 +1,6 @@
-//! The capabilities of a server, RFC 3501 section 9.
+//! The capabilities of a server, RFC 3501 section 9, and the places of a response at which they can be.
+
+use core::ops::Range;
 
 use crate::{
     error::{ErrorKind, ParseError},
@@ -70,4 +72,54 @@ impl<'a> Capabilities<'a> {
     pub fn has_deep(&self) -> bool {
         self.contains(DEEP)
     }
+}
+
+const KEYWORD: &[u8] = b"CAPABILITY";
+
+/// The first words of responses with a text, which can begin with a response code.
+const WITH_TEXT: &[&[u8]] = &[b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH"];
+
+/// Returns the place of the capabilities in the first line of a response, without its CRLF: after `* CAPABILITY`, or in
+/// the response code of a greeting, a status response or a continuation request. More spaces than the grammar has are
+/// accepted: a client may accept them too.
+pub(crate) fn capability_list(line: &[u8]) -> Option<Range<usize>> {
+    let first = word(line, 0);
+    let second = word(line, first.end);
+    let octets = |place: &Range<usize>| line.get(place.clone()).unwrap_or_default();
+    let is = |place: &Range<usize>, name: &[u8]| octets(place).eq_ignore_ascii_case(name);
+    if octets(&first) == b"*" && is(&second, KEYWORD) {
+        return Some(second.end..line.len());
+    }
+    let before_text = match octets(&first) {
+        b"+" => first.end,
+        _ if WITH_TEXT.iter().any(|name| is(&second, name)) => second.end,
+        _ => return None,
+    };
+    let text = word(line, before_text).start;
+    let code = line.get(text..)?.strip_prefix(b"[")?;
+    let length = code.iter().position(|octet| *octet == b']');
+    let start = text.saturating_add(1);
+    let end = start.saturating_add(length.unwrap_or(code.len()));
+    let name = word(line.get(..end)?, start);
+    is(&name, KEYWORD).then_some(name.end..end)
+}
+
+/// Returns the words of a list of capabilities.
+pub(crate) fn capability_words(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let words = list.split(is_space);
+    words.filter(|word| !word.is_empty())
+}
+
+/// Returns the place of the next word, which spaces precede.
+fn word(line: &[u8], from: usize) -> Range<usize> {
+    let rest = line.get(from..).unwrap_or_default();
+    let spaces = rest.iter().take_while(|octet| is_space(octet)).count();
+    let start = from.saturating_add(spaces);
+    let rest = rest.get(spaces..).unwrap_or_default();
+    let length = rest.iter().take_while(|octet| !is_space(octet)).count();
+    start..start.saturating_add(length)
+}
+
+const fn is_space(octet: &u8) -> bool {
+    matches!(*octet, b' ' | b'\t')
 }

@@ -222,6 +222,16 @@ impl<'a> IdParameters<'a> {
         Ok(parameters)
     }
 
+    /// Returns the list without a field.
+    pub(crate) fn without_field(&self, field: &str) -> Self {
+        let others = self.pairs.iter();
+        let others = others.filter(|pair| !pair.field.eq_ignore_ascii_case(field));
+        Self {
+            source: self.source,
+            pairs: others.cloned().collect(),
+        }
+    }
+
     fn position(&self, field: &str) -> Option<usize> {
         let mut pairs = self.pairs.iter();
         pairs.position(|pair| pair.field.eq_ignore_ascii_case(field))

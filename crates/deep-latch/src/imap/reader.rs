@@ -1,13 +1,14 @@
 //! Commands as a server or a proxy receives them, draft-newman-email-deep-02 section 7.1, RFC 3501 and RFC 2971: a reader
-//! that finds commands and their literals in the octets of a connection, and the parser of the ID command.
+//! that finds commands and their literals in the octets of a connection.
 
 use alloc::{string::String, vec::Vec};
+use core::ops::Range;
 
 use crate::{
     error::{ErrorKind, ParseError},
     imap::{
-        IdParameters, MAX_ID_VALUE_BYTES,
-        command::{CommandGrammar, Head, is_continuation, line_end, tag_of},
+        MAX_ID_VALUE_BYTES,
+        command::{CommandGrammar, is_continuation, line_end, tag_of},
         string::Announced,
     },
 };
@@ -218,6 +219,10 @@ pub(crate) struct Pieces {
     literal: Option<Literal>,
     /// `true` if the refused text extends to the next CRLF.
     skipping: bool,
+    /// `true` if lines are ASCII.
+    ascii_only: bool,
+    /// `true` if the last error was an octet that no line or literal has there, and not only an error of the grammar.
+    bad_octet: bool,
     tag: Option<String>,
 }
 
@@ -234,6 +239,11 @@ impl Pieces {
         self.input.drain(..self.taken);
         self.taken = 0;
         self.input.extend_from_slice(octets);
+    }
+
+    /// Sets the octets of lines: ASCII only, or UTF-8.
+    pub(crate) const fn set_ascii_only(&mut self, ascii_only: bool) {
+        self.ascii_only = ascii_only;
     }
 
     /// Returns the tag of the command that began last, if it has one.
@@ -294,6 +304,63 @@ impl Pieces {
     }
 
     fn line(&mut self, max_line: usize) -> Result<Piece<'_>, ParseError> {
+        let Some(line) = self.whole_line(max_line)? else {
+            return Ok(Piece::None);
+        };
+        let first = !core::mem::take(&mut self.within);
+        let octets = self.input.get(line).unwrap_or_default();
+        if first {
+            self.tag = tag_of(octets).map(Into::into);
+        }
+        self.bad_octet = true;
+        let text = text_of(octets, self.ascii_only)?;
+        self.bad_octet = false;
+        if first {
+            self.grammar = CommandGrammar::default();
+            if is_continuation(text) {
+                return Ok(Piece::Line(text));
+            }
+        }
+        let literal = self.grammar.part(text)?;
+        self.within = literal.is_some();
+        self.literal = literal.map(|literal| Literal {
+            left: literal.length,
+            may_have_nul: literal.may_have_nul,
+            waits: literal.waits,
+        });
+        Ok(Piece::Text {
+            text,
+            first,
+            literal,
+        })
+    }
+
+    /// Returns the next line, without CRLF, where the server asked for one: no command begins there, whatever the line is.
+    pub(crate) fn next_answer(&mut self, max_line: usize) -> Result<Option<&str>, ParseError> {
+        let Some(line) = self.whole_line(max_line)? else {
+            return Ok(None);
+        };
+        let octets = self.input.get(line).unwrap_or_default();
+        text_of(octets, self.ascii_only).map(Some)
+    }
+
+    /// Takes the octets that were received and not taken.
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        let Self {
+            mut input, taken, ..
+        } = core::mem::take(self);
+        input.drain(..taken);
+        input
+    }
+
+    /// Returns `true` if the last error was an octet that no line or literal has there: CR, LF, NUL, or one outside of
+    /// ASCII or UTF-8.
+    pub(crate) const fn has_bad_octet(&self) -> bool {
+        self.bad_octet
+    }
+
+    /// Finds the next line. Returns the place of its text, which has no CR, LF and NUL.
+    fn whole_line(&mut self, max_line: usize) -> Result<Option<Range<usize>>, ParseError> {
         let too_long = || {
             let kind = ErrorKind::Limit { limit: max_line };
             Err(ParseError::new(kind, COMMAND, max_line))
@@ -311,7 +378,7 @@ impl Pieces {
                     } else if rest.len() > max_line {
                         return too_long();
                     }
-                    return Ok(Piece::None);
+                    return Ok(None);
                 }
                 Ok(Some(end)) => {
                     let start = self.taken;
@@ -334,144 +401,21 @@ impl Pieces {
         if self.taken.saturating_sub(start) > max_line {
             return too_long();
         }
-        let end = self.taken.saturating_sub(2);
-        let first = !core::mem::take(&mut self.within);
-        let octets = self.input.get(start..end).unwrap_or_default();
-        if first {
-            self.tag = tag_of(octets).map(Into::into);
-        }
-        let text = str::from_utf8(octets)
-            .map_err(|error| ParseError::new(ErrorKind::Character, COMMAND, error.valid_up_to()))?;
-        if first {
-            self.grammar = CommandGrammar::default();
-            if is_continuation(text) {
-                return Ok(Piece::Line(text));
-            }
-        }
-        let literal = self.grammar.part(text)?;
-        self.within = literal.is_some();
-        self.literal = literal.map(|literal| Literal {
-            left: literal.length,
-            may_have_nul: literal.may_have_nul,
-            waits: literal.waits,
-        });
-        Ok(Piece::Text {
-            text,
-            first,
-            literal,
-        })
+        Ok(Some(start..self.taken.saturating_sub(2)))
     }
 
     /// Ends the command that is being read, with the rest of its line.
     fn skip(&mut self) {
         self.abandon();
         self.skipping = true;
+        self.bad_octet = true;
     }
 }
 
-/// An ID command, RFC 2971 section 4.
-///
-/// ```abnf
-/// id-command = tag SP "ID" SP id_params_list CRLF
-/// ```
-#[derive(Clone, Debug)]
-pub struct IdCommand<'a> {
-    tag: &'a str,
-    start: &'a [u8],
-    list: &'a [u8],
-}
-
-impl<'a> IdCommand<'a> {
-    /// Parses a whole command, from its tag to its CRLF. Returns `None` for another command.
-    ///
-    /// # Errors
-    /// Returns an error if the octets are not one command of the grammar that [`CommandReader`] reads, also if they are
-    /// ID with spaces, tabs or other octets that the grammar does not have there. A proxy must not forward them: the
-    /// server may find ID in them.
-    pub fn parse(command: &'a [u8]) -> Result<Option<Self>, ParseError> {
-        let line = complete(command)?;
-        let Ok(head) = Head::parse(line) else {
-            return Ok(None);
-        };
-        if !head.is("ID") {
-            return Ok(None);
-        }
-        let separator = usize::from(!head.rest.is_empty());
-        let length = line.len().saturating_sub(head.rest.len());
-        let (start, list) = command
-            .split_at_checked(length.saturating_add(separator))
-            .unwrap_or((command, b""));
-        let list = list.strip_suffix(b"\r\n").unwrap_or(list);
-        let tag = head.tag;
-        Ok(Some(Self { tag, start, list }))
-    }
-
-    /// Returns the command's tag, for the response.
-    #[must_use]
-    pub const fn tag(&self) -> &'a str {
-        self.tag
-    }
-
-    /// Returns the octets of the argument.
-    pub(crate) const fn list(&self) -> &'a [u8] {
-        self.list
-    }
-
-    /// Parses the argument.
-    ///
-    /// # Errors
-    /// Returns an error if the argument is not an `id_params_list`, which IMAP answers with BAD. The offset is that in
-    /// the command.
-    pub fn parameters(&self) -> Result<IdParameters<'a>, ParseError> {
-        IdParameters::parse(self.list).map_err(|error| self.moved(error))
-    }
-
-    /// Returns an error in the argument as one in the command.
-    pub(crate) const fn moved(&self, error: ParseError) -> ParseError {
-        error.moved(self.start.len())
-    }
-
-    /// Returns the octets before the argument.
-    pub(crate) const fn start(&self) -> &'a [u8] {
-        self.start
-    }
-}
-
-/// Checks that `command` is exactly one command, and returns its first line without its CRLF.
-fn complete(command: &[u8]) -> Result<&str, ParseError> {
-    let mut grammar = CommandGrammar::default();
-    let mut first = None;
-    let mut at = 0_usize;
-    loop {
-        let error = |kind, field, offset| Err(ParseError::new(kind, field, offset));
-        let end = match line_end(command, at) {
-            Ok(Some(end)) => end,
-            Ok(None) => return error(ErrorKind::Expected, "CRLF", command.len()),
-            Err(at) => return error(ErrorKind::Character, COMMAND, at),
-        };
-        let text = command.get(at..end).unwrap_or_default();
-        let text = str::from_utf8(text).map_err(|error| {
-            let at = at.saturating_add(error.valid_up_to());
-            ParseError::new(ErrorKind::Character, COMMAND, at)
-        })?;
-        let literal = grammar.part(text).map_err(|error| error.moved(at))?;
-        let line = *first.get_or_insert(text);
-        at = end.saturating_add(2);
-        let Some(literal) = literal else {
-            return match command.len() == at {
-                true => Ok(line),
-                false => error(ErrorKind::Trailing, COMMAND, at),
-            };
-        };
-        let rest = command.get(at..).unwrap_or_default();
-        let Some(octets) = rest.get(..literal.length) else {
-            return error(ErrorKind::Expected, "literal", command.len());
-        };
-        if let Some(nul) = octets.iter().position(|octet| *octet == 0)
-            && !literal.may_have_nul
-        {
-            return error(ErrorKind::Character, "literal", at.saturating_add(nul));
-        }
-        at = at.saturating_add(literal.length);
+fn text_of(octets: &[u8], ascii_only: bool) -> Result<&str, ParseError> {
+    let error = |at| ParseError::new(ErrorKind::Character, COMMAND, at);
+    match octets.iter().position(|octet| !octet.is_ascii()) {
+        Some(at) if ascii_only => Err(error(at)),
+        _ => str::from_utf8(octets).map_err(|it| error(it.valid_up_to())),
     }
 }

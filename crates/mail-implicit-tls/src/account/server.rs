@@ -1,70 +1,9 @@
-//! The servers of an account: hosts, and the sources of their names.
+//! The servers of an account, and the sources of their hosts' names.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{fmt, net::IpAddr};
 
-use crate::{
-    name::{DomainName, NameError},
-    pin::Pin,
-    service::Service,
-};
-
-/// A host: a name, or the address that a user typed in its place.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
-pub enum Host {
-    /// A host name.
-    Name(DomainName),
-    /// An IP address.
-    Address(IpAddr),
-}
-
-impl Host {
-    /// Parses a host name or an IP address, which may be in brackets.
-    ///
-    /// # Errors
-    /// Returns an error of [`DomainName::parse`] for a text that is neither.
-    pub fn parse(text: &str) -> Result<Self, NameError> {
-        let bare = text
-            .strip_prefix('[')
-            .and_then(|text| text.strip_suffix(']'));
-        match bare.unwrap_or(text).parse() {
-            Ok(address) => Ok(Self::Address(address)),
-            Err(_) => DomainName::parse(text).map(Self::Name),
-        }
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => name.fmt(f),
-            Self::Address(address) => address.fmt(f),
-        }
-    }
-}
-
-impl FromStr for Host {
-    type Err = NameError;
-
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        Self::parse(text)
-    }
-}
-
-impl TryFrom<String> for Host {
-    type Error = NameError;
-
-    fn try_from(text: String) -> Result<Self, NameError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Host> for String {
-    fn from(host: Host) -> Self {
-        host.to_string()
-    }
-}
+use super::{host::Host, pin::Pin};
+use crate::service::{Security, Service};
 
 /// The source of a server's host name, which decides about the names that its certificate may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,6 +95,17 @@ impl Server {
     #[must_use]
     pub fn pins(&self) -> &[Pin] {
         &self.pins
+    }
+
+    /// Returns the service and the port of an attempt without TLS: the clear port of the protocol after implicit TLS,
+    /// whose port has no clear text, and the same port after `STARTTLS`.
+    #[must_use]
+    pub const fn clear_text_sibling(&self) -> (Service, u16) {
+        let clear = Service::new(self.service.protocol, Security::Clear);
+        match self.service.security {
+            Security::Implicit => (clear, clear.default_port()),
+            Security::StartTls | Security::Clear => (clear, self.port),
+        }
     }
 
     /// Returns what tells the servers of an account apart.

@@ -5,16 +5,13 @@ use std::collections::BTreeSet;
 use super::{
     Account, LowPrivacy, Profile,
     error::{AccountError, AccountErrorKind},
+    host::Host,
     id::AccountId,
-    server::{Host, Server},
+    pin::{MAX_CERTIFICATE_BYTES, MAX_PINS, Pin},
+    server::Server,
 };
 use crate::{
-    failure::StatusPage,
-    identity::Rules,
-    name::DomainName,
-    pin::{MAX_CERTIFICATE_BYTES, MAX_PINS, Pin},
-    privacy::PrivacyLevel,
-    service::Service,
+    failure::StatusPage, identity::Rules, name::DomainName, privacy::PrivacyLevel, service::Service,
 };
 
 /// The greatest number of servers of an account.

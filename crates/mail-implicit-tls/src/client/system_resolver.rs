@@ -45,9 +45,11 @@ impl Resolve for SystemResolver {
         Box::pin(async move {
             match question.kind {
                 RecordKind::A | RecordKind::Aaaa => Self::addresses(question).await,
-                RecordKind::Cname | RecordKind::Srv | RecordKind::Tlsa => {
-                    Answer::Failed(LookupFailure::Unreachable)
-                }
+                RecordKind::Cname
+                | RecordKind::Srv
+                | RecordKind::Tlsa
+                | RecordKind::Mx
+                | RecordKind::Txt => Answer::Failed(LookupFailure::Unreachable),
             }
         })
     }

@@ -405,7 +405,7 @@ fn refused(session: &LatchSession) -> Result<(), LatchedFailure> {
 }
 
 /// Returns the facts of a connection, or nothing in clear text.
-fn tls_facts(connection: &Connection) -> Option<TlsFacts> {
+pub(crate) fn tls_facts(connection: &Connection) -> Option<TlsFacts> {
     let verdicts = facts(connection.verdict()?);
     Some(TlsFacts {
         version: deep_latch::facts::ProtocolVersion(connection.version()?.0),

@@ -24,7 +24,8 @@ use tokio::time::timeout;
 
 use super::{
     ANSWER_TIMEOUT, Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES,
-    MAX_RECORDS, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa, anchors::TrustAnchors,
+    MAX_RECORDS, Mx, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa,
+    anchors::TrustAnchors,
 };
 
 /// A resolver that validates every answer, by hickory.
@@ -220,6 +221,8 @@ const fn record_type(kind: RecordKind) -> RecordType {
         RecordKind::Cname => RecordType::CNAME,
         RecordKind::Srv => RecordType::SRV,
         RecordKind::Tlsa => RecordType::TLSA,
+        RecordKind::Mx => RecordType::MX,
+        RecordKind::Txt => RecordType::TXT,
     }
 }
 
@@ -240,6 +243,11 @@ fn read(data: &RData) -> Option<Record> {
             matching_type: tlsa.matching.into(),
             association: tlsa.cert_data.clone(),
         }),
+        RData::MX(mx) => Record::Mx(Mx {
+            preference: mx.preference,
+            exchange: dns_name(&mx.exchange)?,
+        }),
+        RData::TXT(text) => Record::Txt(text.txt_data.concat()),
         _ => return None,
     })
 }

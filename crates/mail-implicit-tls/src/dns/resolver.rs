@@ -3,6 +3,8 @@
 //!
 //! The validator of `domain` is marked unstable by its authors, so none of its types is in this module's interface.
 
+#[cfg(feature = "monitor")]
+mod examine;
 mod validation;
 
 use std::{
@@ -26,7 +28,7 @@ use domain::{
         protocol::{TcpConnect, UdpConnect},
         request::{ComposeRequest, Error, RequestMessage, SendRequest},
     },
-    rdata::{A, Aaaa, Cname, Srv as SrvData},
+    rdata::{A, Aaaa, Cname, Mx as MxData, Srv as SrvData, Txt},
     resolv::stub::conf::ResolvConf,
 };
 use tokio::time::timeout;
@@ -34,7 +36,8 @@ use tokio::time::timeout;
 use self::validation::{Validation, now};
 use super::{
     ANSWER_TIMEOUT, Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES,
-    MAX_RECORDS, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa, anchors::TrustAnchors,
+    MAX_RECORDS, Mx, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa,
+    anchors::TrustAnchors,
 };
 
 /// The time after which a question without an answer is asked again.
@@ -259,15 +262,24 @@ async fn ask(
     question: &Question,
     flags: Flags,
 ) -> Result<Message<bytes::Bytes>, LookupFailure> {
+    ask_type(upstream, &question.name, record_type(question.kind), flags).await
+}
+
+/// Asks for records of a type, and checks that the code of the answer means an answer.
+async fn ask_type(
+    upstream: &Upstream,
+    name: &DnsName,
+    record_type: Rtype,
+    flags: Flags,
+) -> Result<Message<bytes::Bytes>, LookupFailure> {
     let mut message = MessageBuilder::new_vec();
     message.header_mut().set_rd(true);
     message.header_mut().set_ad(true);
     message.header_mut().set_cd(flags.checking_disabled);
     let mut message = message.question();
-    let name =
-        Name::vec_from_str(&question.name.to_string()).map_err(|_| LookupFailure::Malformed)?;
+    let name = Name::vec_from_str(&name.to_string()).map_err(|_| LookupFailure::Malformed)?;
     message
-        .push((name, record_type(question.kind)))
+        .push((name, record_type))
         .map_err(|_| LookupFailure::Malformed)?;
     let mut request = RequestMessage::new(message).map_err(|_| LookupFailure::Malformed)?;
     request.set_dnssec_ok(flags.dnssec_ok);
@@ -315,6 +327,8 @@ const fn record_type(kind: RecordKind) -> Rtype {
         RecordKind::Cname => Rtype::CNAME,
         RecordKind::Srv => Rtype::SRV,
         RecordKind::Tlsa => Rtype::TLSA,
+        RecordKind::Mx => Rtype::MX,
+        RecordKind::Txt => Rtype::TXT,
     }
 }
 
@@ -392,6 +406,14 @@ fn parse(record: &AnswerRecord<'_>, kind: RecordKind) -> Result<Record, LookupFa
                 association: association.to_vec(),
             }))
         }),
+        RecordKind::Mx => data::<MxData<ParsedName<_>>>(record).and_then(|it| {
+            Some(Record::Mx(Mx {
+                preference: it.preference(),
+                exchange: dns_name(it.exchange())?,
+            }))
+        }),
+        RecordKind::Txt => data::<Txt<bytes::Bytes>>(record)
+            .map(|it| Record::Txt(it.iter().flatten().copied().collect())),
     };
     parsed.ok_or(LookupFailure::Malformed)
 }

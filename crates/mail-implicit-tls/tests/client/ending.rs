@@ -4,28 +4,34 @@ use std::io;
 
 use mail_implicit_tls::{
     account::LowPrivacy,
-    client::Closed,
+    client::{Closed, Connection},
     privacy::PrivacyLevel,
     service::{Protocol, Service},
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::server::TlsStream;
 
 use crate::{
     serving::{GREETING, after_upgrade, high, listener, low, serve_tls, server},
     site::{HOST, Site},
 };
 
+/// Connects to a server of IMAPS that greets. Returns both ends.
+async fn connected(site: &Site) -> (Connection, TlsStream<TcpStream>) {
+    let (listener, port) = listener().await;
+    let far = tokio::spawn(serve_tls(listener, site.server_config(), GREETING));
+    let server = server(Service::IMAPS, port);
+    let connector = site.connector();
+    let connection = connector.connect(&high(&server), &server).await.unwrap();
+    (connection, far.await.unwrap())
+}
+
 #[tokio::test]
 async fn connects_privately_in_one_call() {
-    let site = Site::new();
-    let (listener, port) = listener().await;
-    let serving = tokio::spawn(serve_tls(listener, site.server_config(), GREETING));
-    let server = server(Service::IMAPS, port);
-    let connection = site
-        .connector()
-        .connect(&high(&server), &server)
-        .await
-        .unwrap();
+    let (connection, mut far) = connected(&Site::new()).await;
     assert_eq!(connection.indication().level(), Some(PrivacyLevel::High));
     assert_eq!(connection.capabilities().mechanisms(), ["PLAIN"]);
     assert!(connection.verdict().unwrap().is_verified());
@@ -35,7 +41,6 @@ async fn connects_privately_in_one_call() {
     );
     assert!(connection.group().is_some());
     assert!(!connection.is_resumed());
-    let mut far = serving.await.unwrap();
     assert_eq!(
         far.get_ref().1.alpn_protocol(),
         None,
@@ -58,16 +63,7 @@ async fn connects_privately_in_one_call() {
 
 #[tokio::test]
 async fn sends_a_close_alert_and_does_not_wait() {
-    let site = Site::new();
-    let (listener, port) = listener().await;
-    let serving = tokio::spawn(serve_tls(listener, site.server_config(), GREETING));
-    let server = server(Service::IMAPS, port);
-    let connection = site
-        .connector()
-        .connect(&high(&server), &server)
-        .await
-        .unwrap();
-    let mut far = serving.await.unwrap();
+    let (connection, mut far) = connected(&Site::new()).await;
     connection.into_stream().shutdown().await.unwrap();
     let mut rest = Vec::new();
     // Without the alert, rustls reports an unexpected end.
@@ -76,16 +72,8 @@ async fn sends_a_close_alert_and_does_not_wait() {
 
 #[tokio::test]
 async fn reports_a_truncated_session() {
-    let site = Site::new();
-    let (listener, port) = listener().await;
-    let serving = tokio::spawn(serve_tls(listener, site.server_config(), GREETING));
-    let server = server(Service::IMAPS, port);
-    let connection = site
-        .connector()
-        .connect(&high(&server), &server)
-        .await
-        .unwrap();
-    let (mut tcp, _) = serving.await.unwrap().into_inner();
+    let (connection, far) = connected(&Site::new()).await;
+    let (mut tcp, _) = far.into_inner();
     tcp.shutdown().await.unwrap();
     let mut stream = connection.into_stream();
     let error = stream.read_to_end(&mut Vec::new()).await.unwrap_err();

@@ -9,7 +9,7 @@ use std::{
 use tokenbind_wire::{Session, sign_message};
 
 use crate::{
-    client::state::{ClientError, State},
+    client::state::{ClientError, Opening, State},
     federation::{Disclosure, Party, Permission, Referral, WithheldReason},
     header,
     origin::Origin,
@@ -40,8 +40,27 @@ pub struct RequestHeader {
     pub disclosure: Option<Disclosure>,
 }
 
+impl State {
+    /// Returns the connection with `origin` that was noted as `opening`, and on which `session` was negotiated;
+    /// `None` if Token Binding was not negotiated.
+    #[must_use]
+    pub fn opened(&self, opening: Opening, origin: Origin, session: Option<Session>) -> Connection {
+        let Opening { generation } = opening;
+        self.note(&origin, session.as_ref(), generation);
+        Connection::new(origin, session, generation)
+    }
+
+    /// Returns a new connection with `origin`, on which `session` was negotiated in a handshake that resumed no TLS
+    /// session, or one that is known to be younger than the latest [`reset`](Self::reset). Use
+    /// [`opening`](Self::opening) and [`opened`](Self::opened) otherwise.
+    #[must_use]
+    pub fn connection(&self, origin: Origin, session: Option<Session>) -> Connection {
+        self.opened(self.opening(), origin, session)
+    }
+}
+
 impl Connection {
-    pub(super) const fn new(origin: Origin, session: Option<Session>, generation: u64) -> Self {
+    const fn new(origin: Origin, session: Option<Session>, generation: u64) -> Self {
         Self {
             origin,
             session,

@@ -21,7 +21,7 @@ use crate::{
     client::{
         connection::Connection,
         connector::{Connector, Stream},
-        http_client::RequestError,
+        request_error::RequestError,
         state::State,
     },
     origin::Origin,

@@ -19,7 +19,7 @@ use tower_service::Service;
 
 use crate::{
     client::{
-        connection::Connection, http_client::RequestError, https::HttpsConnector, state::State,
+        connection::Connection, https::HttpsConnector, request_error::RequestError, state::State,
     },
     header::NAME,
     origin::Origin,

@@ -22,7 +22,6 @@ use tokenbind_wire::{
 #[cfg(feature = "rustls")]
 use crate::tls::sessions::{Borrowed, EmsSessions};
 use crate::{
-    client::connection::Connection,
     federation::{Party, Permission, WithheldReason},
     keys::{Key, KeyStore, KeyStoreError, Reset},
     origin::{Origin, Scope, ScopeRule},
@@ -175,32 +174,19 @@ impl State {
         }
     }
 
-    /// Returns the connection with `origin` that was noted as `opening`, and on which `session` was negotiated;
-    /// `None` if Token Binding was not negotiated.
-    #[must_use]
-    pub fn opened(&self, opening: Opening, origin: Origin, session: Option<Session>) -> Connection {
-        let Opening { generation } = opening;
+    /// Notes the parameters of a connection with `origin` that was opened in this generation.
+    pub(super) fn note(&self, origin: &Origin, session: Option<&Session>, generation: u64) {
         let mut known = self.known();
-        match &session {
+        match session {
             Some(session) if self.is_current(generation) => {
                 let parameters = session.negotiated.key_parameters();
                 known.negotiated.insert(origin.clone(), parameters);
             }
             Some(_) => {}
             None => {
-                known.negotiated.remove(&origin);
+                known.negotiated.remove(origin);
             }
         }
-        drop(known);
-        Connection::new(origin, session, generation)
-    }
-
-    /// Returns a new connection with `origin`, on which `session` was negotiated in a handshake that resumed no TLS
-    /// session, or one that is known to be younger than the latest [`reset`](Self::reset). Use
-    /// [`opening`](Self::opening) and [`opened`](Self::opened) otherwise.
-    #[must_use]
-    pub fn connection(&self, origin: Origin, session: Option<Session>) -> Connection {
-        self.opened(self.opening(), origin, session)
     }
 
     /// Returns the configuration for one connection, whose TLS sessions are those of this client:
@@ -267,7 +253,7 @@ impl State {
     }
 
     /// Resets keys, cookies and TLS sessions together (section 4.2). Connections opened before the end of the reset
-    /// cannot be used afterwards: [`Connection::header`] returns [`ClientError::KeysReset`]. During the reset it
+    /// cannot be used afterwards: [`Connection::header`](super::Connection::header) returns [`ClientError::KeysReset`]. During the reset it
     /// does so on every connection.
     ///
     /// TLS sessions are dropped for all origins: a server that resumes one recognizes the client, also by another
@@ -370,5 +356,5 @@ impl Drop for ResetInProgress<'_> {
 /// A connection that is being opened: see [`State::opening`].
 #[derive(Clone, Copy, Debug)]
 pub struct Opening {
-    generation: u64,
+    pub(super) generation: u64,
 }

@@ -6,10 +6,7 @@ use std::{
     future::{Future, pending},
     io,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -23,7 +20,7 @@ use tower_service::Service;
 
 use crate::server::{
     acceptor::{Acceptor, Stream},
-    connection::Connection,
+    peer::{Peer, Place},
     serve::{ConnectionSettings, Request, ServeError, serve},
 };
 
@@ -38,15 +35,6 @@ pub const MAX_CONNECTIONS: usize = accept_loop::MAX_CONNECTIONS;
 
 /// The number of connections of one address, unless set.
 pub const MAX_CONNECTIONS_PER_ADDRESS: usize = accept_loop::MAX_CONNECTIONS_PER_ADDRESS;
-
-/// A client of a [`Server`]: an extension of each of its requests.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// The connection's state.
-    pub connection: Connection,
-    /// The address and port that the connection comes from.
-    pub address: SocketAddr,
-}
 
 /// An event that an operator may want in a log. None of them ends the server.
 #[derive(Clone, Copy, Debug)]
@@ -235,14 +223,11 @@ impl Server {
             }
             Err(_elapsed) => return self.tell(Event::HandshakeTimedOut(address)),
         };
-        let place = Place {
-            peer: Peer {
-                connection: stream.connection().clone(),
-                address,
-            },
-            has_asked: AtomicBool::new(false),
-            place,
+        let peer = Peer {
+            connection: stream.connection().clone(),
+            address,
         };
+        let place = Place::new(peer, place);
         let served = serve(stream, service, &self.settings, Some(place), stop).await;
         if let Err(error) = served {
             self.tell(Event::ConnectionFailed(address, &error));
@@ -274,22 +259,5 @@ impl fmt::Debug for Server {
             .field("handshake_timeout", &self.handshake_timeout)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
-    }
-}
-
-/// The place of a connection among those of the server, and its client.
-pub(crate) struct Place {
-    peer: Peer,
-    has_asked: AtomicBool,
-    place: accept_loop::Place,
-}
-
-impl Place {
-    /// Notes a request and returns the client it comes from. The first request secures the connection's place.
-    pub(crate) fn asks(&self) -> &Peer {
-        if !self.has_asked.swap(true, Ordering::Relaxed) {
-            self.place.is_served();
-        }
-        &self.peer
     }
 }

@@ -33,8 +33,8 @@ use crate::server::{
     acceptor::Stream,
     connection::Connection,
     first_request::FirstRequestFirst,
-    http_server::Place,
     layer::{self, check},
+    peer::Place,
     request_body::RequestBody,
     terminate::TerminateReason,
 };
@@ -147,7 +147,7 @@ where
     serve(stream, service, settings, None, stop).await
 }
 
-pub(crate) async fn serve<IO, S, B>(
+pub(super) async fn serve<IO, S, B>(
     stream: Stream<IO>,
     service: S,
     settings: &ConnectionSettings,

@@ -9,6 +9,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use crate::settings::MilterSettings;
 use crate::{
     finding::Severity,
+    input::Kind,
     mbox::Format,
     settings::{MessageSettings, StampSettings},
 };
@@ -197,30 +198,6 @@ impl Level {
             Self::Note => Severity::Note,
             Self::Warning => Severity::Warning,
             Self::Error => Severity::Error,
-        }
-    }
-}
-
-/// The kind of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
-    /// The text after the colon of a field
-    Value,
-    /// Field lines
-    Header,
-    /// Header and body
-    Message,
-    /// Messages, each after a separator: an empty line, and a line with `From `, a sender and a date
-    Mbox,
-}
-
-impl Kind {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Value => "value",
-            Self::Header => "header",
-            Self::Message => "message",
-            Self::Mbox => "mbox",
         }
     }
 }

@@ -15,10 +15,9 @@ use authres_tls::{
 use crate::{
     Verdict,
     analysis::Analysis,
-    arguments::{Kind, Shown},
+    arguments::Shown,
     finding,
-    input::{Found, Input, LineEnds},
-    lint::plural,
+    input::{Found, Input, Kind, LineEnds},
     source::Source,
     tls_view::{View, tls_property},
     visible::Visible,
@@ -129,6 +128,12 @@ pub(crate) fn verdicts(out: &mut String, analysis: &Analysis<'_>) {
         let accepted = diagnostics.map_or(0, <[_]>::len);
         verdict("leniently", analysis.lenient, accepted);
     }
+}
+
+/// Returns a number of things.
+pub(crate) fn plural(count: usize, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 /// Lines of names, with a text beside each name.

@@ -12,9 +12,9 @@ use authres_tls::{
     strip::{AUTHENTICATION_RESULTS, Disguise, StripScope},
     syntax::Limits,
 };
+use clap::ValueEnum;
 
 use crate::{
-    arguments::Kind,
     mbox::{Format, Part, Splitter, is_separator},
     source,
 };
@@ -31,6 +31,30 @@ const KEPT_BACK: usize = 1 << 20;
 /// limit.
 const LONGEST_FIELD: usize = (1 << 20) + 1024;
 const _: () = assert!(Limits::DEFAULT.bytes == 1 << 20);
+
+/// The kind of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// The text after the colon of a field
+    Value,
+    /// Field lines
+    Header,
+    /// Header and body
+    Message,
+    /// Messages, each after a separator: an empty line, and a line with `From `, a sender and a date
+    Mbox,
+}
+
+impl Kind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Header => "header",
+            Self::Message => "message",
+            Self::Mbox => "mbox",
+        }
+    }
+}
 
 /// Tells the kind of a file by its beginning.
 fn kind_of(beginning: &[u8], is_whole: bool) -> Kind {

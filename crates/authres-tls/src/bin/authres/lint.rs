@@ -6,7 +6,7 @@ use crate::{
     Verdict,
     analysis::Analysis,
     arguments::Lint,
-    explain::{self, BOLD},
+    explain::{self, BOLD, plural},
     finding::{self, Severity},
     input::Input,
     source::Source,
@@ -83,9 +83,4 @@ impl Counts {
         }
         Ok(Verdict::of(self.errors > 0 || self.warnings > 0))
     }
-}
-
-pub(crate) fn plural(count: usize, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{s}")
 }

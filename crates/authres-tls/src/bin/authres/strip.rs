@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::{
     Verdict,
     arguments::{Report, Strip},
-    lint::plural,
+    explain::plural,
     mbox::{Part, Splitter},
     source::{self, Source},
     visible,

@@ -6,95 +6,48 @@ use conformance::outcome::Checked;
 use mail_implicit_tls::{client::Connector, dane::DaneRules, dns::Resolve, verifier::Trust};
 use ring::digest::{SHA256, SHA512, digest};
 use rustls::{
-    pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::CertificateDer,
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use test_support::pki::rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, date_time_ymd,
+use test_support::pki::{
+    Authority, Certificate, Identity,
+    rcgen::{BasicConstraints, IsCa},
 };
 
-/// The time when the expired certificates expired: 2020-02-01.
-pub(super) const EXPIRED: Duration = Duration::from_secs(1_580_515_200);
+/// The time when the expired certificates expired: 2001-01-01.
+pub(super) const EXPIRED: Duration = Duration::from_secs(978_307_200);
 
-/// A certificate with its key.
-pub(super) struct Made {
-    pub(super) params: CertificateParams,
-    pub(super) key: KeyPair,
-    pub(super) der: CertificateDer<'static>,
-}
-
-impl Made {
-    /// Makes a certificate, which is its own issuer if none is given.
-    pub(super) fn new(params: CertificateParams, issuer: Option<&Self>) -> Checked<Self> {
-        let key = KeyPair::generate()?;
-        let certificate = match issuer {
-            Some(issuer) => {
-                params.signed_by(&key, &Issuer::from_params(&issuer.params, &issuer.key))?
-            }
-            None => params.self_signed(&key)?,
-        };
-        let der = certificate.der().clone();
-        Ok(Self { params, key, der })
-    }
-
-    pub(super) fn authority(name: &str, issuer: Option<&Self>) -> Checked<Self> {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params.distinguished_name.push(DnType::CommonName, name);
-        Self::new(params, issuer)
-    }
-
-    /// Returns the text of a TLSA record of this certificate.
-    pub(super) fn tlsa(&self, usage: u8, selector: u8, matching_type: u8) -> String {
-        let selected = match selector {
-            0 => self.der.to_vec(),
-            _ => self.key.subject_public_key_info(),
-        };
-        let association = match matching_type {
-            0 => selected,
-            1 => digest(&SHA256, &selected).as_ref().to_vec(),
-            _ => digest(&SHA512, &selected).as_ref().to_vec(),
-        };
-        format!(
-            "{usage} {selector} {matching_type} {}",
-            hex::encode(association)
-        )
-    }
-}
-
-/// The parameters of a server's certificate.
-pub(super) fn named(name: &str) -> Checked<CertificateParams> {
-    let mut params = CertificateParams::new(vec![name.to_owned()])?;
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.distinguished_name = DistinguishedName::new();
-    Ok(params)
-}
-
-pub(super) fn expired(name: &str) -> Checked<CertificateParams> {
-    let mut params = named(name)?;
-    params.not_before = date_time_ymd(2020, 1, 1);
-    params.not_after = date_time_ymd(2020, 2, 1);
-    Ok(params)
+/// Returns the text of a TLSA record of a certificate.
+pub(super) fn tlsa(identity: &Identity, usage: u8, selector: u8, matching_type: u8) -> String {
+    let selected = match selector {
+        0 => identity.certificate().to_vec(),
+        _ => identity.public_key(),
+    };
+    let association = match matching_type {
+        0 => selected,
+        1 => digest(&SHA256, &selected).as_ref().to_vec(),
+        _ => digest(&SHA512, &selected).as_ref().to_vec(),
+    };
+    let association = hex::encode(association);
+    format!("{usage} {selector} {matching_type} {association}")
 }
 
 /// Authorities: one that the client trusts, and one that it does not.
 pub(super) struct Authorities {
-    pub(super) root: Made,
-    pub(super) issuer: Made,
-    pub(super) private: Made,
+    pub(super) root: Authority,
+    pub(super) issuer: Authority,
+    pub(super) private: Authority,
 }
 
 impl Authorities {
-    pub(super) fn new() -> Checked<Self> {
-        let root = Made::authority("Root", None)?;
-        Ok(Self {
-            issuer: Made::authority("Issuer", Some(&root))?,
-            private: Made::authority("Private", None)?,
+    pub(super) fn new() -> Self {
+        let root = Authority::new("Root");
+        Self {
+            issuer: root.intermediate("Issuer", |_| {}),
+            private: Authority::new("Private"),
             root,
-        })
+        }
     }
 
     pub(super) fn connector(
@@ -103,7 +56,7 @@ impl Authorities {
         rules: DaneRules,
     ) -> Checked<Connector> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let trust = Trust::in_certificates([self.root.der.clone()])?;
+        let trust = Trust::in_certificates([self.root.certificate()])?;
         Ok(Connector::new(provider, Arc::new(trust))
             .with_resolver(resolver)
             .with_dane_rules(rules))
@@ -115,12 +68,18 @@ impl Authorities {
 pub(super) struct Chains(BTreeMap<String, Arc<CertifiedKey>>);
 
 impl Chains {
-    pub(super) fn add(&mut self, name: &str, own: &Made, others: &[&Made]) -> Checked<()> {
-        let chain = [own].into_iter().chain(others.iter().copied());
-        let chain = chain.map(|made| made.der.clone()).collect();
-        let key: PrivateKeyDer<'_> = PrivatePkcs8KeyDer::from(own.key.serialize_der()).into();
+    /// Adds a certificate, and the authority that the server sends after it.
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        own: &Identity,
+        authority: Option<&Authority>,
+    ) -> Checked<()> {
+        let authority = authority.map(|authority| authority.certificate());
+        let chain: Vec<CertificateDer<'_>> =
+            [own.certificate()].into_iter().chain(authority).collect();
         let provider = rustls::crypto::ring::default_provider();
-        let key = CertifiedKey::from_der(chain, key, &provider)?;
+        let key = CertifiedKey::from_der(chain, own.private_key(), &provider)?;
         self.0.insert(name.to_owned(), Arc::new(key));
         Ok(())
     }
@@ -148,42 +107,39 @@ pub(super) enum Shows {
 }
 
 /// A server's certificate, and the authority that its TLSA records may name.
-pub(super) struct Shown<'a> {
-    pub(super) own: Made,
-    pub(super) authority: &'a Made,
+pub(super) struct Shown {
+    pub(super) own: Identity,
+    pub(super) authority: Identity,
 }
 
-pub(super) fn show<'a>(
-    authorities: &'a Authorities,
+pub(super) fn show(
+    authorities: &Authorities,
     chains: &mut Chains,
     host: &str,
     shows: Shows,
-) -> Checked<Shown<'a>> {
+) -> Checked<Shown> {
     let Authorities {
         root,
         issuer,
         private,
     } = authorities;
+    let named = Certificate::server(&[host]);
     let own = match shows {
-        Shows::Good => Made::new(named(host)?, Some(issuer))?,
-        Shows::Private => Made::new(named(host)?, Some(private))?,
-        Shows::OtherName => Made::new(named("other.example")?, Some(private))?,
-        Shows::Expired => Made::new(expired(host)?, Some(private))?,
-        Shows::OwnAuthority => {
-            let mut params = named(host)?;
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            Made::new(params, None)?
-        }
+        Shows::Good => named.issue(issuer),
+        Shows::Private => named.issue(private),
+        Shows::OtherName => Certificate::server(&["other.example"]).issue(private),
+        Shows::Expired => named.expired().issue(private),
+        Shows::OwnAuthority => named
+            .change(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained))
+            .self_signed(),
     };
-    match shows {
-        Shows::Good => chains.add(host, &own, &[issuer])?,
-        Shows::OwnAuthority => chains.add(host, &own, &[])?,
-        _ => chains.add(host, &own, &[private])?,
-    }
-    let authority = match shows {
-        Shows::Good => root,
-        _ => private,
+    let (sent, authority) = match shows {
+        Shows::Good => (Some(issuer), root),
+        Shows::OwnAuthority => (None, private),
+        _ => (Some(private), private),
     };
+    chains.add(host, &own, sent)?;
+    let authority = authority.identity();
     Ok(Shown { own, authority })
 }
 

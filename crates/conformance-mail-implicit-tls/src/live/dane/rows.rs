@@ -9,7 +9,7 @@ use mail_implicit_tls::{
 };
 
 use super::{
-    certificates::{EXPIRED, Shown, Shows, WRONG},
+    certificates::{EXPIRED, Shown, Shows, WRONG, tlsa},
     ends::{
         End, TRUSTED, accepted, differing, differs, finding, matches, matching, not_verified,
         refused, rejected, verdict,
@@ -19,7 +19,7 @@ use super::{
 /// The right end of an attempt to connect to a host.
 pub(super) type Right<'r> = &'r dyn Fn(&str, DaneRules) -> Checked<End>;
 
-pub(super) type Record<'r> = &'r dyn Fn(&Shown<'_>) -> String;
+pub(super) type Record<'r> = &'r dyn Fn(&Shown) -> String;
 
 /// The certificate and the records of a host of the tree, and the outcome of the client's attempt under each reading of DANE.
 pub(super) struct Row<'r> {
@@ -38,19 +38,19 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ee",
             shows: Shows::Good,
-            records: vec![&|it| it.own.tlsa(3, 1, 1)],
+            records: vec![&|it| tlsa(&it.own, 3, 1, 1)],
             right: &|host, rules| accepted(TRUSTED, host, matches(DaneEe, rules)),
         },
         Row {
             label: "ee-private",
             shows: Shows::Private,
-            records: vec![&|it| it.own.tlsa(3, 0, 2)],
+            records: vec![&|it| tlsa(&it.own, 3, 0, 2)],
             right: &|host, rules| accepted(unknown(), host, matches(DaneEe, rules)),
         },
         Row {
             label: "ee-full-key",
             shows: Shows::Private,
-            records: vec![&|it| it.own.tlsa(3, 1, 0)],
+            records: vec![&|it| tlsa(&it.own, 3, 1, 0)],
             right: &|host, rules| accepted(unknown(), host, matches(DaneEe, rules)),
         },
         Row {
@@ -65,13 +65,13 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ee-one-of-two",
             shows: Shows::Private,
-            records: vec![&|_| format!("3 1 1 {WRONG}"), &|it| it.own.tlsa(3, 1, 1)],
+            records: vec![&|_| format!("3 1 1 {WRONG}"), &|it| tlsa(&it.own, 3, 1, 1)],
             right: &|host, rules| accepted(unknown(), host, matches(DaneEe, rules)),
         },
         Row {
             label: "ee-authority",
             shows: Shows::OwnAuthority,
-            records: vec![&|it| it.own.tlsa(3, 1, 1)],
+            records: vec![&|it| tlsa(&it.own, 3, 1, 1)],
             right: &|host, rules| {
                 let chain = refused(&[ChainProblem::IsAuthority, ChainProblem::SelfSigned]);
                 accepted(chain, host, matches(DaneEe, rules))
@@ -80,7 +80,7 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ee-expired",
             shows: Shows::Expired,
-            records: vec![&|it| it.own.tlsa(3, 1, 1)],
+            records: vec![&|it| tlsa(&it.own, 3, 1, 1)],
             right: &|host, rules| {
                 let chain = refused(&[DATE]);
                 accepted(chain, host, matches(DaneEe, rules))
@@ -89,7 +89,7 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ee-other-name",
             shows: Shows::OtherName,
-            records: vec![&|it| it.own.tlsa(3, 1, 1)],
+            records: vec![&|it| tlsa(&it.own, 3, 1, 1)],
             right: &|host, rules| {
                 let of = |expected| differing(expected, "other.example");
                 Ok(match rules {
@@ -108,7 +108,7 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ee-agility",
             shows: Shows::Private,
-            records: vec![&|it| it.own.tlsa(3, 1, 1), &|_| {
+            records: vec![&|it| tlsa(&it.own, 3, 1, 1), &|_| {
                 format!("3 1 2 {WRONG}{WRONG}")
             }],
             right: &|host, rules| {
@@ -131,19 +131,19 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ta",
             shows: Shows::Private,
-            records: vec![&|it| it.authority.tlsa(2, 0, 1)],
+            records: vec![&|it| tlsa(&it.authority, 2, 0, 1)],
             right: &|host, rules| accepted(unknown(), host, matches(DaneTa, rules)),
         },
         Row {
             label: "ta-key",
             shows: Shows::Private,
-            records: vec![&|it| it.authority.tlsa(2, 1, 2)],
+            records: vec![&|it| tlsa(&it.authority, 2, 1, 2)],
             right: &|host, rules| accepted(unknown(), host, matches(DaneTa, rules)),
         },
         Row {
             label: "ta-not-sent",
             shows: Shows::Good,
-            records: vec![&|it| it.authority.tlsa(2, 0, 1)],
+            records: vec![&|it| tlsa(&it.authority, 2, 0, 1)],
             right: &|host, _| {
                 let dane = differs([2, 0, 1], RecordProblem::NoMatch);
                 rejected(TRUSTED, host, dane)
@@ -152,13 +152,13 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ta-in-the-record",
             shows: Shows::Good,
-            records: vec![&|it| it.authority.tlsa(2, 0, 0)],
+            records: vec![&|it| tlsa(&it.authority, 2, 0, 0)],
             right: &|host, rules| accepted(TRUSTED, host, matches(DaneTa, rules)),
         },
         Row {
             label: "ta-of-the-server",
             shows: Shows::Private,
-            records: vec![&|it| it.own.tlsa(2, 1, 1)],
+            records: vec![&|it| tlsa(&it.own, 2, 1, 1)],
             right: &|host, _| {
                 let dane = differs([2, 1, 1], RecordProblem::NoMatch);
                 rejected(unknown(), host, dane)
@@ -167,7 +167,7 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ta-other-name",
             shows: Shows::OtherName,
-            records: vec![&|it| it.authority.tlsa(2, 0, 1)],
+            records: vec![&|it| tlsa(&it.authority, 2, 0, 1)],
             right: &|host, _| {
                 let identity = differing(&[host], "other.example")?;
                 let dane = differs([2, 0, 1], RecordProblem::Identity);
@@ -177,7 +177,7 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "ta-expired",
             shows: Shows::Expired,
-            records: vec![&|it| it.authority.tlsa(2, 0, 1)],
+            records: vec![&|it| tlsa(&it.authority, 2, 0, 1)],
             right: &|host, _| {
                 let chain = refused(&[DATE]);
                 let dane = differs([2, 0, 1], RecordProblem::Path(DATE));
@@ -187,19 +187,19 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "pkix-ta",
             shows: Shows::Good,
-            records: vec![&|it| it.authority.tlsa(0, 0, 1)],
+            records: vec![&|it| tlsa(&it.authority, 0, 0, 1)],
             right: &|host, rules| accepted(TRUSTED, host, matches(PkixTa, rules)),
         },
         Row {
             label: "pkix-ee",
             shows: Shows::Good,
-            records: vec![&|it| it.own.tlsa(1, 1, 1)],
+            records: vec![&|it| tlsa(&it.own, 1, 1, 1)],
             right: &|host, rules| accepted(TRUSTED, host, matches(PkixEe, rules)),
         },
         Row {
             label: "pkix-ee-private",
             shows: Shows::Private,
-            records: vec![&|it| it.own.tlsa(1, 1, 1)],
+            records: vec![&|it| tlsa(&it.own, 1, 1, 1)],
             right: &|host, _| {
                 let path = RecordProblem::Path(ChainProblem::UnknownIssuer);
                 let dane = differs([1, 1, 1], path);
@@ -229,7 +229,7 @@ pub(super) fn rows() -> Vec<Row<'static>> {
         Row {
             label: "unusable-beside-a-match",
             shows: Shows::Private,
-            records: vec![&|_| format!("3 9 1 {WRONG}"), &|it| it.own.tlsa(3, 1, 1)],
+            records: vec![&|_| format!("3 9 1 {WRONG}"), &|it| tlsa(&it.own, 3, 1, 1)],
             right: &|host, rules| accepted(unknown(), host, matches(DaneEe, rules)),
         },
         Row {

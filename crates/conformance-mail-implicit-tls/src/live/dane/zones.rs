@@ -24,10 +24,11 @@ use mail_implicit_tls::{
         RecordProblem,
     },
 };
+use test_support::pki::Certificate;
 
 use super::{
     super::tree::Tree,
-    certificates::{Authorities, Chains, Made, Shows, WRONG, named, show},
+    certificates::{Authorities, Chains, Shows, WRONG, show, tlsa},
     ends::{
         BOTH, End, TRUSTED, accepted, account, differs, dns_id, end, imaps, matches, matching,
         not_verified, presented, refused, verdict,
@@ -44,7 +45,7 @@ pub(super) struct Attempt {
 pub(super) async fn zones(root: &Path) -> Checked {
     let imap = Imap::listen().await?;
     let port = imap.port;
-    let authorities = Authorities::new()?;
+    let authorities = Authorities::new();
     let mut chains = Chains::default();
     let (mut good, mut plain) = (String::new(), String::new());
     let unknown = || refused(&[ChainProblem::UnknownIssuer]);
@@ -66,7 +67,11 @@ pub(super) async fn zones(root: &Path) -> Checked {
     // A chain of aliases, all secure: the last name is the base, the name in SNI and the name of the certificate.
     let shown = show(&authorities, &mut chains, "three.good.test", Shows::Private)?;
     writeln!(good, "one CNAME two\ntwo CNAME three\nthree A 127.0.0.1")?;
-    writeln!(good, "_{port}._tcp.three TLSA {}", shown.own.tlsa(3, 1, 1))?;
+    writeln!(
+        good,
+        "_{port}._tcp.three TLSA {}",
+        tlsa(&shown.own, 3, 1, 1)
+    )?;
     writeln!(good, "_{port}._tcp.one TLSA 3 1 1 {WRONG}")?;
     attempt("one.good.test", {
         let dane = matches(CertificateUsage::DaneEe, DaneRules::Rfc6698);
@@ -75,7 +80,7 @@ pub(super) async fn zones(root: &Path) -> Checked {
     // Records at the alias alone.
     let shown = show(&authorities, &mut chains, "late.good.test", Shows::Private)?;
     writeln!(good, "late CNAME bare\nbare A 127.0.0.1")?;
-    writeln!(good, "_{port}._tcp.late TLSA {}", shown.own.tlsa(3, 1, 1))?;
+    writeln!(good, "_{port}._tcp.late TLSA {}", tlsa(&shown.own, 3, 1, 1))?;
     attempt("late.good.test", ee("late.good.test")?);
     // A secure alias of a host that is not signed: the records at the alias count.
     let shown = show(
@@ -88,7 +93,7 @@ pub(super) async fn zones(root: &Path) -> Checked {
     writeln!(
         good,
         "_{port}._tcp.out-with TLSA {}",
-        shown.own.tlsa(3, 1, 1)
+        tlsa(&shown.own, 3, 1, 1)
     )?;
     attempt("out-with.good.test", ee("out-with.good.test")?);
     show(
@@ -127,7 +132,7 @@ pub(super) async fn zones(root: &Path) -> Checked {
         good,
         "shared A 127.0.0.1\n_{port}._tcp.shared CNAME _shared"
     )?;
-    writeln!(good, "_shared TLSA {}", shown.own.tlsa(3, 0, 1))?;
+    writeln!(good, "_shared TLSA {}", tlsa(&shown.own, 3, 0, 1))?;
     attempt("shared.good.test", ee("shared.good.test")?);
     show(&authorities, &mut chains, "unsigned.good.test", Shows::Good)?;
     writeln!(
@@ -228,7 +233,7 @@ pub(super) async fn zones(root: &Path) -> Checked {
 pub(super) async fn behind_srv(root: &Path) -> Checked {
     let imap = Imap::listen().await?;
     let port = imap.port;
-    let authorities = Authorities::new()?;
+    let authorities = Authorities::new();
     let mut chains = Chains::default();
     let (mut good, mut plain) = (String::new(), String::new());
     let shown = show(
@@ -240,7 +245,7 @@ pub(super) async fn behind_srv(root: &Path) -> Checked {
     writeln!(
         good,
         "target A 127.0.0.1\n_{port}._tcp.target TLSA {}",
-        shown.own.tlsa(3, 1, 1)
+        tlsa(&shown.own, 3, 1, 1)
     )?;
     show(&authorities, &mut chains, "other.good.test", Shows::Good)?;
     writeln!(
@@ -255,8 +260,8 @@ pub(super) async fn behind_srv(root: &Path) -> Checked {
     )?;
     writeln!(plain, "host-of-corp A 127.0.0.1")?;
     // A host that has a certificate of the mail domain, not of its own.
-    let own = Made::new(named("own.plain.test")?, Some(&authorities.issuer))?;
-    chains.add("shop.good.test", &own, &[&authorities.issuer])?;
+    let own = Certificate::server(&["own.plain.test"]).issue(&authorities.issuer);
+    chains.add("shop.good.test", &own, Some(&authorities.issuer))?;
     writeln!(
         good,
         "shop A 127.0.0.1\n_{port}._tcp.shop TLSA 3 1 1 {WRONG}"

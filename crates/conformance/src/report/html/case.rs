@@ -79,11 +79,13 @@ impl<'a> View<'a> {
                 format!("reject: {}, {}, octet {at}", text("kind"), text("field"))
             }
         };
+        let (kind, field) = (text("kind"), text("field"));
+        // The offset of an error counts in one message.
+        let mut mark = offset;
         let mut pictures = Vec::new();
         for picture in detail.pictures.iter().flatten() {
-            // The offset of an error counts in the first message.
-            let mark = offset.filter(|_| pictures.is_empty() && picture.has_offsets);
-            pictures.push(drawn(picture, mark, &text("kind"), &text("field")));
+            let here = mark.take_if(|_| picture.offsets.count_for(&field));
+            pictures.push(drawn(picture, here, &kind, &field));
         }
         Self {
             case,

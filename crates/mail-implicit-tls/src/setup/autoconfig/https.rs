@@ -190,7 +190,7 @@ impl Fetcher {
     }
 
     /// Opens a connection to a host and verifies it.
-    async fn connect(
+    pub(crate) async fn connect(
         &self,
         host: &DomainName,
     ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static, Cause> {

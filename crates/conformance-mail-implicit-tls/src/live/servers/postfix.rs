@@ -1,0 +1,134 @@
+//! Our client on Postfix.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+use conformance::{
+    Live, Scenario,
+    outcome::{Checked, Failure, passed, run, same},
+    process::{directory, installed, listening, ports},
+};
+use mail_implicit_tls::service::Service;
+use tempfile::TempDir;
+
+use super::{connect, needs_root, private};
+use crate::live::site::{Shown, Site, write};
+
+/// The scenario.
+pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
+    "Postfix",
+    "mail-implicit-tls/our-client-on-postfix",
+    |_| Live::unless(missing(), || run(accepted())),
+)];
+
+pub(in crate::live) fn missing() -> Option<String> {
+    match installed("postfix") {
+        None => Some("Postfix is not installed: apt-get install postfix".to_owned()),
+        Some(_) => needs_root("Postfix"),
+    }
+}
+
+/// A Postfix, stopped by its own command.
+pub(in crate::live) struct Postfix {
+    directory: TempDir,
+    pub(in crate::live) ports: [(Service, u16); 2],
+}
+
+impl Postfix {
+    pub(in crate::live) async fn start(
+        site: &Site,
+        shown: Shown,
+        protocols: &str,
+    ) -> Checked<Self> {
+        let directory = directory()?;
+        let path = directory.path();
+        for name in ["etc", "spool", "data"] {
+            fs::create_dir(path.join(name))?;
+            fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o755))?;
+        }
+        Command::new("chown")
+            .arg("postfix")
+            .arg(path.join("data"))
+            .status()?;
+        write(&site.server(shown)?, path, "server");
+        let [submissions, submission] = ports()?;
+        let shown = path.display();
+        let main = format!(
+            "compatibility_level = 3.6\nqueue_directory = {shown}/spool\ndata_directory = {shown}/data\n\
+             command_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\nmail_owner = postfix\n\
+             setgid_group = postdrop\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
+             myhostname = mail.example.test\nmydestination =\nalias_maps =\nmaillog_file = {shown}/data/maillog\n\
+             maillog_file_prefixes = {shown}\nsmtpd_tls_cert_file = {shown}/server.pem\n\
+             smtpd_tls_key_file = {shown}/server.key\nsmtpd_tls_mandatory_protocols = {protocols}\n\
+             smtpd_tls_loglevel = 1\nsmtpd_relay_restrictions = reject\n"
+        );
+        fs::write(path.join("etc/main.cf"), main)?;
+        let master = format!(
+            "127.0.0.1:{submissions} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n  \
+             -o smtpd_tls_security_level=encrypt\n127.0.0.1:{submission} inet n - n - - smtpd\n  \
+             -o smtpd_tls_security_level=encrypt\nproxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\n\
+             anvil unix - - n - 1 anvil\ntlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\n"
+        );
+        fs::write(path.join("etc/master.cf"), master)?;
+        let postfix = Self {
+            directory,
+            ports: [
+                (Service::SUBMISSIONS, submissions),
+                (Service::SUBMISSION_STARTTLS, submission),
+            ],
+        };
+        let started = postfix.command("start")?;
+        if !started.status.success() {
+            return Err(Failure::new(
+                String::from_utf8_lossy(&started.stderr).into_owned(),
+            ));
+        }
+        for (_, port) in postfix.ports {
+            listening(port).await?;
+        }
+        Ok(postfix)
+    }
+
+    pub(in crate::live) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn command(&self, word: &str) -> Checked<std::process::Output> {
+        let mut command = Command::new("postfix");
+        Ok(command
+            .arg("-c")
+            .arg(self.directory.path().join("etc"))
+            .arg(word)
+            .output()?)
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        let _ = self.command("stop");
+    }
+}
+
+async fn accepted() -> Checked {
+    let site = Site::new()?;
+    let mut all = Vec::new();
+    for protocols in [">=TLSv1.2", "TLSv1.2"] {
+        let postfix = Postfix::start(&site, Shown::Good, protocols).await?;
+        for (service, port) in postfix.ports {
+            let failure = connect(&site.connector()?, service, port, |setup| setup).await?;
+            // This Postfix has no authentication server, which a submission server must have.
+            let Err(failure) = failure else {
+                return Err(Failure::new(
+                    "a submission server without authentication was accepted",
+                ));
+            };
+            same(
+                "no authentication",
+                failure.to_string().contains("offers no authentication"),
+                true,
+            )?;
+            let connector = site.connector()?.accept_submission_without_authentication();
+            all.push(private(&connector, service, port).await?);
+        }
+    }
+    passed(all.join(", "))
+}

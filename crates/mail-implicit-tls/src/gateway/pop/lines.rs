@@ -1,0 +1,62 @@
+//! The lines of POP.
+
+use crate::{
+    dialogue::lines::Lines,
+    external::MAX_RESPONSE_BYTES,
+    gateway::{GatewayError, GatewayErrorKind, Side},
+};
+
+/// Returns the next line of a side, without its CRLF.
+pub(super) fn next_line(
+    lines: &mut Lines,
+    side: Side,
+    limit: usize,
+) -> Result<Option<Vec<u8>>, GatewayError> {
+    let field = match side {
+        Side::Client => "command",
+        Side::Backend => "response",
+    };
+    let error = |kind, at| Err(GatewayError::new(side, kind, field, at));
+    let Some(line) = lines.next_line() else {
+        if lines.has_bad_octet() {
+            let octets = lines.unread().windows(2);
+            let is_bad = |pair: &[u8]| pair.first() == Some(&b'\r') || pair.contains(&0);
+            let at = octets.into_iter().position(is_bad).unwrap_or(0);
+            let is_second = lines
+                .unread()
+                .get(at)
+                .is_some_and(|it| !matches!(it, 0 | b'\r'));
+            return error(
+                GatewayErrorKind::Octet,
+                at.saturating_add(usize::from(is_second)),
+            );
+        }
+        return match lines.unread().len() > limit {
+            true => error(GatewayErrorKind::TooLong, limit),
+            false => Ok(None),
+        };
+    };
+    if line.len() > limit {
+        return error(GatewayErrorKind::TooLong, limit);
+    }
+    let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+    match text
+        .iter()
+        .position(|octet| matches!(octet, 0 | b'\r' | b'\n'))
+    {
+        Some(at) => error(GatewayErrorKind::Octet, at),
+        None => Ok(Some(text.to_vec())),
+    }
+}
+
+/// Returns `true` if a line begins with this status indicator as a word. Its case counts, RFC 1939 section 3.
+pub(super) fn is_status(line: &[u8], status: &[u8]) -> bool {
+    let rest = line.strip_prefix(status);
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b' ')))
+}
+
+/// Returns `true` if a line can be one of a SASL exchange: base64 by its characters, or `*`.
+pub(super) fn is_response(line: &[u8]) -> bool {
+    let base64 = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/' | b'=');
+    line == b"*" || line.len() <= MAX_RESPONSE_BYTES && line.iter().all(base64)
+}

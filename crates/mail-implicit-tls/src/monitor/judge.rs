@@ -1,0 +1,98 @@
+//! The judgement of an observation: pure functions over facts, each with the clock as an argument.
+
+mod certificate;
+mod clear_text;
+mod connection;
+mod deep;
+mod disk;
+mod dnssec;
+mod srv;
+mod tlsa;
+mod transport;
+mod versions;
+
+use std::cmp::Reverse;
+
+use super::{
+    finding::{Finding, Report, State, Subject},
+    observation::{AddressObservation, Observation, ServerObservation, ServerSource},
+    policy::Context,
+};
+use crate::service::Security;
+
+/// Returns the findings about a domain, the most urgent first.
+#[must_use]
+pub fn judge(observation: &Observation, context: &Context) -> Report {
+    let mut findings = Vec::new();
+    findings.extend(srv::records(observation));
+    findings.extend(srv::reality(observation));
+    findings.extend(dnssec::signatures(&observation.signed, observation.at));
+    for server in &observation.servers {
+        findings.extend(of_server(server, observation, context));
+    }
+    findings.extend(disk::unused(observation, context));
+    if let Some(transport) = &observation.transport {
+        findings.extend(transport::policies(transport));
+    }
+    // A stable sort keeps the order of servers within a state.
+    findings.sort_by_key(|finding| Reverse(finding.state));
+    Report {
+        domain: observation.domain.clone(),
+        at: observation.at,
+        findings,
+    }
+}
+
+fn of_server(
+    server: &ServerObservation,
+    observation: &Observation,
+    context: &Context,
+) -> Vec<Finding> {
+    let mut findings = connection::addresses(server);
+    for address in server.addresses.iter().flatten() {
+        let at = At {
+            server,
+            address,
+            subject: Subject::Address(server.to_string(), address.address),
+        };
+        findings.push(connection::client(&at, observation));
+        findings.extend(certificate::validity(&at, observation.at, &context.policy));
+        findings.extend(certificate::chain(&at));
+        findings.extend(certificate::names(&at));
+        findings.extend(disk::served(&at, observation, context));
+        findings.extend(versions::versions(&at));
+        if server.service.security == Security::StartTls
+            && !matches!(server.source, ServerSource::Mx(_))
+        {
+            findings.extend(clear_text::logins(&at));
+        }
+        if !matches!(server.source, ServerSource::Mx(_)) {
+            findings.extend(deep::status(&at));
+        }
+    }
+    findings.extend(tlsa::records(server));
+    findings.extend(tlsa::rollover(server, observation, context));
+    findings
+}
+
+/// A server at one address.
+struct At<'a> {
+    server: &'a ServerObservation,
+    address: &'a AddressObservation,
+    subject: Subject,
+}
+
+impl At<'_> {
+    fn finding(&self, check: super::Check, state: State, fact: impl Into<String>) -> Finding {
+        Finding::new(check, self.subject.clone(), state, fact)
+    }
+}
+
+/// Returns names joined by commas, with `and` before the last.
+fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}

@@ -1,0 +1,163 @@
+//! The addresses of a host, and the result of the client's connection to each: sections 10.3 and 10.5.
+
+use std::{io, net::IpAddr};
+
+use super::{At, Finding, Observation, ServerObservation, State, Subject};
+use crate::{
+    dialogue::DialogueError,
+    dns::{LookupFailure, host::HostFailure},
+    failure::{Cause, TlsFailure},
+    monitor::{finding::Check, observation::ServerSource},
+};
+
+/// Returns the state of a lookup that failed. A bogus answer is a fault of the domain; any other failure may be one of
+/// the resolver or of the network.
+pub(super) const fn of_lookup(failure: LookupFailure) -> State {
+    match failure {
+        LookupFailure::Bogus | LookupFailure::Aliases | LookupFailure::TooLarge => State::Bad,
+        _ => State::NotKnown,
+    }
+}
+
+/// Judges the lookup of a host's addresses.
+pub(super) fn addresses(server: &ServerObservation) -> Vec<Finding> {
+    let subject = || Subject::Server(server.to_string());
+    let failed = |state, fact: String, action: &str| {
+        vec![Finding::new(Check::Address, subject(), state, fact).with_action(action)]
+    };
+    match &server.addresses {
+        Err(HostFailure::NoAddress) => failed(
+            State::Bad,
+            format!("{} has no address", server.host),
+            "publish an A or AAAA record, or remove the record that names the host",
+        ),
+        Err(HostFailure::Address(failure)) => failed(
+            of_lookup(*failure),
+            format!("The addresses of {} are not known, {failure}", server.host),
+            ask_again(of_lookup(*failure)),
+        ),
+        Err(HostFailure::Tlsa(failure)) => failed(
+            of_lookup(*failure),
+            format!(
+                "Clients with DANE do not connect to {}, since the lookup of TLSA records fails: {failure}",
+                server.host
+            ),
+            ask_again(of_lookup(*failure)),
+        ),
+        Ok(_) => match server.failed_family {
+            None => Vec::new(),
+            Some(failure) => failed(
+                of_lookup(failure),
+                format!(
+                    "One family of the addresses of {} is not known, {failure}",
+                    server.host
+                ),
+                ask_again(of_lookup(failure)),
+            ),
+        },
+    }
+}
+
+const fn ask_again(state: State) -> &'static str {
+    match state {
+        State::Bad => "repair the zone",
+        _ => "check the resolver of this machine, and run the monitor again",
+    }
+}
+
+/// Judges the connection of the client to one address.
+pub(super) fn client(at: &At<'_>, observation: &Observation) -> Finding {
+    let cause = match &at.address.client {
+        Ok(tls) => {
+            let version = crate::privacy::ProtocolVersion(tls.version);
+            return at.finding(
+                Check::Connection,
+                State::Good,
+                format!("A mail client can log in, over {version}"),
+            );
+        }
+        Err(cause) => cause,
+    };
+    let is_mx = matches!(at.server.source, ServerSource::Mx(_));
+    let (state, action) = match of_cause(cause, answers(at.address.address, observation)) {
+        // Without DANE and MTA-STS, other servers deliver to any certificate.
+        (State::Bad, action) if is_mx && !contradicts(cause) => (State::Advice, action),
+        other => other,
+    };
+    let fact = match (state, cause) {
+        (State::NotKnown, cause) => format!("No mail client could be tried, {cause}"),
+        (_, Cause::NotVerified(_)) => {
+            "Mail clients refuse the server, whose certificate is not verified".to_owned()
+        }
+        (_, cause) => format!("Mail clients fail: {cause}"),
+    };
+    at.finding(Check::Connection, state, fact)
+        .with_action(action)
+}
+
+/// Returns `true` if TLSA records contradict the certificate.
+fn contradicts(cause: &Cause) -> bool {
+    matches!(cause, Cause::NotVerified(verdict)
+        if matches!(verdict.dane, crate::verdict::DaneVerdict::Differs(_)))
+}
+
+/// Returns `true` if a client reached the address at any port, so that the address does not block this machine.
+fn answers(address: IpAddr, observation: &Observation) -> bool {
+    let reached = |cause: &Cause| {
+        !matches!(
+            cause,
+            Cause::Connect(_) | Cause::Timeout(_) | Cause::Lookup(_)
+        )
+    };
+    let servers = observation.servers.iter();
+    let mut all = servers.flat_map(|server| server.addresses.iter().flatten());
+    all.any(|other| other.address == address && other.client.as_ref().err().is_none_or(reached))
+        || observation.listening.iter().any(|it| it.address == address)
+}
+
+/// Returns the state that a failure reports, and the action that helps.
+fn of_cause(cause: &Cause, address_answers: bool) -> (State, &'static str) {
+    const OTHER_NETWORK: &str =
+        "run the monitor again, from another network too, and let the server accept this machine";
+
+    match cause {
+        Cause::Lookup(HostFailure::NoAddress) => (State::Bad, "publish an A or AAAA record"),
+        Cause::Lookup(HostFailure::Address(failure) | HostFailure::Tlsa(failure)) => {
+            (of_lookup(*failure), ask_again(of_lookup(*failure)))
+        }
+        // A machine that is blocked is refused at every port.
+        Cause::Connect(io::ErrorKind::ConnectionRefused) if address_answers => (
+            State::Bad,
+            "start the service, or remove the record that names this port",
+        ),
+        Cause::Connect(_)
+        | Cause::Timeout(_)
+        | Cause::Tls(TlsFailure::Closed | TlsFailure::Configuration)
+        | Cause::Dialogue(DialogueError::Refused | DialogueError::Closed)
+        | Cause::ClearText => (State::NotKnown, OTHER_NETWORK),
+        Cause::SpeaksClearText => (
+            State::Bad,
+            "let the service begin TLS at once on this port, or advertise it for STARTTLS",
+        ),
+        Cause::Tls(TlsFailure::Version) => (State::Bad, "enable TLS 1.2 and TLS 1.3"),
+        Cause::Tls(_) => (
+            State::Bad,
+            "check the certificate and the TLS settings of the server",
+        ),
+        Cause::NotVerified(_) => (
+            State::Bad,
+            "see the findings about its certificate, names and TLSA records",
+        ),
+        Cause::Dialogue(DialogueError::NoStartTls | DialogueError::StartTlsRefused) => (
+            State::Bad,
+            "install a certificate for the service, so that it offers STARTTLS",
+        ),
+        Cause::Dialogue(DialogueError::NoAuthentication) => {
+            (State::Bad, "enable authentication within TLS")
+        }
+        Cause::Dialogue(_) => (
+            State::Bad,
+            "repair the server, whose replies clients refuse",
+        ),
+    }
+}

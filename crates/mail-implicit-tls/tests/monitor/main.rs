@@ -1,0 +1,26 @@
+//! Findings about a mail domain, by hand-made observations and by connections to servers on loopback.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+#[path = "../support/site.rs"]
+mod site;
+
+mod addresses;
+mod clear_text;
+mod deep;
+mod disk;
+mod dnssec;
+mod facts;
+mod names;
+mod probing;
+mod rollover;
+mod srv;
+mod tlsa;
+mod transport;
+mod validity;
+mod versions;
