@@ -1,6 +1,11 @@
 //! Findings about a mail domain, by hand-made observations and by connections to servers on loopback.
 
-#![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 #[path = "../support/site.rs"]
 mod site;
