@@ -25,6 +25,7 @@ const IMAP: &[&str] = &[
     "n LOGOUT\r\n",
     "o SELECT {9+}\r\np NOOP\r\n\r\n",
     "q SELECT {9}\r\n",
+    "u LOGIN {1+}\r\nx {2}\r\n",
     "CAPABILITY NOOP\r\n",
     "proxy NOOP\r\n",
     "r STARTTLS\r\n",
