@@ -286,6 +286,8 @@ def server(protocol, can_start_tls, turns):
             text = line.decode("utf-8", "replace")
             if any(text.startswith(f"{method} ") for method in METHODS) or text.startswith("PRI * HTTP/"):
                 return close("http")
+            if not commands and text.startswith("PROXY "):
+                return close("proxy")
             if not line.endswith(b"\r\n") or re.search(rb"[\0\r\n]", line[:-2]):
                 return close("octet")
             commands += 1

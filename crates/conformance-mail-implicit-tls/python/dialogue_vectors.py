@@ -202,6 +202,11 @@ for protocol, start in START.items():
     server(f"{protocol}-record-after-command", protocol, "receive", "a NOOP\r\n", "\x16\x03\x01")
     for number, line in enumerate(["GET / HTTP/1.1", "POST /x HTTP/1.0", "PRI * HTTP/2.0", "OPTIONS * x", "CONNECT a:1 x", "PUT x", "HEAD x", "DELETE x", "PATCH x", "TRACE x"]):
         server(f"{protocol}-http-{number}", protocol, "http", line + "\r\n")
+    for number, line in enumerate(["TCP4 192.0.2.1 192.0.2.2 1 2", "UNKNOWN", "x"]):
+        server(f"{protocol}-proxy-header-{number}", protocol, "proxy", f"PROXY {line}\r\n{start}")
+    server(f"{protocol}-proxy-header-of-version-2", protocol, "octet", "\r\n\r\n\0\r\nQUIT\n")
+    server(f"{protocol}-proxy-header-second", protocol, "receive", "a NOOP\r\nPROXY UNKNOWN\r\n")
+    server(f"{protocol}-proxy-header-lower-case", protocol, "receive", "proxy UNKNOWN\r\n")
     server(f"{protocol}-http-lower-case", protocol, "receive", "get / http/1.1\r\n")
     server(f"{protocol}-http-second", protocol, "http", "a NOOP\r\nGET / HTTP/1.1\r\n")
 for number, line in enumerate(["a CAPABILITY", "a NOOP", "a LOGIN alice secret", "a AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==", "a ID NIL", "a", "", "a ", " NOOP", "* NOOP", "+ NOOP", "a(b NOOP", "a\\b NOOP", "é NOOP", "x" * 64 + " NOOP", "x" * 65 + " NOOP", "a+b NOOP", "} NOOP", "a STARTTLSX", "a STARTTLS x"]):

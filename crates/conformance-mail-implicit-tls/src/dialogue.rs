@@ -154,6 +154,7 @@ fn closed(reason: CloseReason) -> &'static str {
         CloseReason::Octet => "octet",
         CloseReason::Http => "http",
         CloseReason::Tls => "tls",
+        CloseReason::ProxyHeader => "proxy",
         _ => "unknown",
     }
 }

@@ -13,7 +13,7 @@ const FILES: &[(&str, usize)] = &[
     ("identity.json", 247),
     ("privacy.json", 640),
     ("received.json", 108),
-    ("server-dialogue.json", 177),
+    ("server-dialogue.json", 195),
     ("setup.json", 158),
     ("srv-order.json", 112),
     ("tlsa.json", 294),

@@ -2,11 +2,13 @@
 //! side of a connection.
 
 mod client;
+mod reply;
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 pub use client::{DomainError, MAX_SMTP_LINE_BYTES, MAX_SMTP_LINES, Smtp, SmtpClient};
+pub use reply::ReplyLine;
 
 use crate::{
     cipher::TlsCipher,

@@ -15,6 +15,7 @@ mod imap;
 mod options;
 mod pop;
 pub mod proxy_protocol;
+mod submission;
 pub mod xclient;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub use self::{
     imap::ImapGateway,
     options::{AfterLogin, ClientAddress, ExternalLogin, GatewayOptions, MasterUser, OptionsError},
     pop::{MAX_POP_COMMAND_BYTES, PopGateway},
+    submission::{MAX_OWN_REPLIES, MAX_SUBMISSION_COMMAND_BYTES, SubmissionGateway},
 };
 
 /// A session between a client and a backend.

@@ -12,7 +12,7 @@ use crate::{
     },
     error::{ErrorKind, ParseError},
     latch::LatchSession,
-    smtp::EhloLine,
+    smtp::{EhloLine, ReplyLine},
 };
 
 /// The longest line of a reply, in bytes with CR LF. RFC 5321 section 4.5.3.1.5 has 512, but asks clients to
@@ -174,8 +174,7 @@ impl Smtp {
         self.send(core, Awaited::Ehlo, &command);
     }
 
-    /// Reads a `Reply-line` of RFC 5321 section 4.2: a code, and text after a space, or after a hyphen if more
-    /// lines follow.
+    /// Reads a line of a reply.
     fn line(&mut self, core: &mut Core, line: &[u8]) -> Result<(), ClientError> {
         let malformed = |kind, offset| {
             Err(ClientError::Malformed(ParseError::new(
@@ -184,27 +183,8 @@ impl Smtp {
                 offset,
             )))
         };
-        let (code, rest) = match line {
-            [
-                first @ b'2'..=b'5',
-                second @ b'0'..=b'5',
-                third @ b'0'..=b'9',
-                rest @ ..,
-            ] => {
-                let digits = [*first, *second, *third].map(|digit| u16::from(digit & 0x0f));
-                let code = digits.iter().fold(0_u16, |code, digit| {
-                    code.saturating_mul(10).saturating_add(*digit)
-                });
-                (code, rest)
-            }
-            _ => return malformed(ErrorKind::Expected, 0),
-        };
-        let (more, text) = match rest {
-            [b'-', text @ ..] => (true, text),
-            [b' ', text @ ..] => (false, text),
-            [] => (false, rest),
-            _ => return malformed(ErrorKind::Expected, 3),
-        };
+        let read = ReplyLine::parse(line).map_err(ClientError::Malformed)?;
+        let (code, text) = (read.code(), read.text());
         let lines = match self.reply {
             Some((first, _)) if first != code => return malformed(ErrorKind::Conflict, 0),
             Some((_, lines)) => lines,
@@ -223,7 +203,7 @@ impl Smtp {
         if self.awaited == Awaited::Ehlo && code == 250 && lines > 0 {
             self.extension(core, text);
         }
-        if more {
+        if read.has_more() {
             self.reply = Some((code, lines.saturating_add(1)));
             return Ok(());
         }

@@ -73,6 +73,14 @@ impl Lines {
         first.chain(lines)
     }
 
+    /// Skips octets that no line was made of: they were read otherwise than as lines.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.buffer.len());
+        self.examined = self.start;
+        self.has_bad_octet = false;
+    }
+
     /// Takes the octets that no line was made of.
     pub(crate) fn take(&mut self) -> Vec<u8> {
         let Self {

@@ -5,7 +5,7 @@ use std::fmt;
 use deep_latch::Advertisement;
 use zeroize::Zeroizing;
 
-use crate::service::Protocol;
+use crate::{name::DomainName, service::Protocol};
 
 /// The way in which the backend receives the client's address: exactly one, since a backend that reads two of them can be
 /// given two different addresses.
@@ -115,9 +115,19 @@ pub struct GatewayOptions {
     address: ClientAddress,
     advertisement: Option<Advertisement>,
     external: ExternalLogin,
+    received: Option<Received>,
     after_login: AfterLogin,
     allows_utf8: bool,
     name: String,
+}
+
+/// The Received field that a gateway adds to messages.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    /// The name of the gateway in the field.
+    pub(super) by: DomainName,
+    /// Returns the time in seconds since the Unix epoch.
+    pub(super) clock: fn() -> u64,
 }
 
 /// The reason why options are refused.
@@ -160,6 +170,7 @@ impl GatewayOptions {
             address,
             advertisement: None,
             external: ExternalLogin::Unavailable,
+            received: None,
             after_login: AfterLogin::Pipe,
             allows_utf8: false,
             name: "localhost".to_owned(),
@@ -177,6 +188,17 @@ impl GatewayOptions {
     #[must_use]
     pub fn with_external(mut self, external: ExternalLogin) -> Self {
         self.external = external;
+        self
+    }
+
+    /// Adds a Received field with the `tls` clause (draft-newman-email-deep-02 section 6, RFC 8314 section 4.3) to messages
+    /// that clients submit. The field shows the client's address and its name in EHLO to the recipients.
+    ///
+    /// `by` is the gateway's name in the field, and `clock` returns the time in seconds since the Unix epoch. BURL, which
+    /// has no place for the field, is not available then.
+    #[must_use]
+    pub fn with_received(mut self, by: DomainName, clock: fn() -> u64) -> Self {
+        self.received = Some(Received { by, clock });
         self
     }
 
@@ -225,6 +247,10 @@ impl GatewayOptions {
     #[must_use]
     pub const fn external(&self) -> &ExternalLogin {
         &self.external
+    }
+
+    pub(super) const fn received(&self) -> Option<&Received> {
+        self.received.as_ref()
     }
 
     /// Returns the treatment of sessions after login.

@@ -61,6 +61,8 @@ pub enum CloseReason {
     Http,
     /// The client began TLS without `STARTTLS`.
     Tls,
+    /// The client sent a header of the PROXY protocol, which only listed proxies may.
+    ProxyHeader,
 }
 
 impl fmt::Display for CloseReason {
@@ -72,6 +74,7 @@ impl fmt::Display for CloseReason {
             Self::Octet => "the client's command has NUL or an incomplete line end",
             Self::Http => "the client sent an HTTP request",
             Self::Tls => "the client began TLS without STARTTLS",
+            Self::ProxyHeader => "the client sent a header of the PROXY protocol",
         })
     }
 }
@@ -148,6 +151,9 @@ impl BeforeTls {
             }
             if is_http(line) {
                 return self.close(replies, CloseReason::Http);
+            }
+            if self.commands == 0 && line.starts_with(b"PROXY ") {
+                return self.close(replies, CloseReason::ProxyHeader);
             }
             let command = line.strip_suffix(b"\r\n").filter(|line| is_line(line));
             let Some(command) = command.map(<[u8]>::to_vec) else {
