@@ -60,7 +60,7 @@ enum Address {
 enum External {
     #[default]
     Unavailable,
-    External(String),
+    Named(String),
     Plain(String, String),
 }
 
@@ -129,8 +129,8 @@ fn options(protocol: Protocol, case: &Case) -> Result<GatewayOptions, MalformedC
     };
     let external = match &case.external {
         External::Unavailable => ExternalLogin::Unavailable,
-        External::External(name) if name == "external" => ExternalLogin::External,
-        External::External(other) => return Err(malformed(format!("no external {other}"))),
+        External::Named(name) if name == "external" => ExternalLogin::External,
+        External::Named(other) => return Err(malformed(format!("no external {other}"))),
         External::Plain(user, password) => {
             let user = MasterUser::try_new(user, password.clone()).map_err(malformed)?;
             ExternalLogin::Plain(user)

@@ -23,7 +23,7 @@ use mail_implicit_tls::{
 /// The octet that ends the choices.
 const SEPARATOR: u8 = 0xff;
 
-/// A backend that answers as the choices say, and notes what it takes for commands.
+/// A backend that answers as the choices say, and records the commands that it reads.
 trait Backend {
     /// Returns the greeting.
     fn greeting(&self) -> &'static [u8];
@@ -53,7 +53,7 @@ struct Heard {
 /// A session that was played.
 #[derive(Debug, PartialEq)]
 struct Played {
-    /// What the client received, without continuation requests: whether the gateway makes one depends on the pieces.
+    /// The lines that the client received, without continuation requests: those of the gateway depend on the pieces.
     client: Vec<Vec<u8>>,
     heard: Heard,
     events: Vec<Event>,

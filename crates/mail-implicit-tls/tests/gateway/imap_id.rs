@@ -285,9 +285,9 @@ fn passes_on_the_clients_address() {
     );
 }
 
-/// After login the client's octets pass: a backend must believe `tls` before login only.
+/// After login the client's octets pass: a backend must trust `tls` before login only.
 #[test]
-fn is_not_believed_by_a_backend_after_login() {
+fn passes_no_trusted_tls_after_login() {
     let mut session = open(&facts(Service::IMAPS), &options(Protocol::Imap));
     let backend = advertisement();
     let heard = |octets: &[u8], trust: TlsField| {
