@@ -89,8 +89,6 @@ pub struct Package {
     pub name: String,
     /// Its features, without `default`.
     pub features: Vec<String>,
-    /// Its directory.
-    pub directory: PathBuf,
 }
 
 /// The packages that users can depend on, or the one asked for.
@@ -118,11 +116,6 @@ pub fn packages(only: Option<&str>) -> Result<Vec<Package>, Box<dyn Error>> {
                 .filter(|name| *name != "default")
                 .cloned()
                 .collect(),
-            directory: package
-                .manifest_path
-                .parent()
-                .map(|path| path.into())
-                .unwrap_or_default(),
         })
         .collect();
     packages.sort_by(|left, right| left.name.cmp(&right.name));
