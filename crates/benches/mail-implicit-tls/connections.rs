@@ -11,11 +11,9 @@
     reason = "a benchmark that cannot begin stops"
 )]
 
-#[path = "../../tokenbind-http/benches/paired.rs"]
-mod paired;
-
 use std::{hint::black_box, sync::Arc, time::Duration};
 
+use benches::{Ratio, compare, ratios, times};
 use criterion::{Criterion, criterion_group, criterion_main};
 use mail_implicit_tls::{
     account::{Account, AccountId, AccountSetup, Host, Server},
@@ -26,7 +24,6 @@ use mail_implicit_tls::{
     srv,
     verifier::{ServerVerifier, Trust, client_config},
 };
-use paired::{Ratio, compare, ratios, times};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection,
     client::Resumption,

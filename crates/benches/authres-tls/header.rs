@@ -14,10 +14,9 @@ use std::{
 };
 
 use authres_tls::{
-    AuthenticationResults, AuthenticationResultsBuf, Options, WriteOptions, syntax::authserv_id,
+    AuthenticationResults, AuthenticationResultsBuf, AuthservId, Options, StripPolicy,
+    WriteOptions, syntax::authserv_id,
 };
-#[cfg(feature = "strip")]
-use authres_tls::{AuthservId, StripPolicy};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mail_parser::HeaderValue;
 
@@ -153,7 +152,6 @@ fn adversarial(c: &mut Criterion) {
 }
 
 /// 64 kB of names that are expensive to compare: as one value, and as a message of many fields.
-#[cfg(feature = "strip")]
 fn strip(c: &mut Criterion) {
     const SIZE: usize = 65536;
     let own = AuthservId::try_new("example.com").expect("a name");
@@ -224,9 +222,6 @@ fn strip(c: &mut Criterion) {
     group.finish();
 }
 
-#[cfg(not(feature = "strip"))]
-const fn strip(_: &mut Criterion) {}
-
 /// A peer in another language, which measures itself.
 struct Peer {
     child: Child,
@@ -263,7 +258,7 @@ impl Drop for Peer {
 }
 
 fn peers(c: &mut Criterion) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("authres-tls");
     let venv = directory.join("../../../target/venv/bin/python");
     let python = if venv.exists() {
         venv

@@ -10,12 +10,10 @@
     reason = "a benchmark that cannot begin stops"
 )]
 
-mod paired;
-
 use std::sync::Arc;
 
+use benches::{Ratio, compare, ratios};
 use criterion::{Criterion, criterion_group, criterion_main};
-use paired::{Ratio, compare, ratios};
 use rustls::{
     ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection,
     client::Resumption,

@@ -13,12 +13,10 @@
     reason = "a benchmark that cannot begin stops"
 )]
 
-mod paired;
-
 use std::{hint::black_box, sync::Arc};
 
+use benches::{Ratio, compare, ratios, times};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use paired::{Ratio, compare, ratios, times};
 use ring::signature as raw;
 use rustls::server::Acceptor;
 use tokenbind_http::{

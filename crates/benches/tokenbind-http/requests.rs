@@ -13,10 +13,9 @@
     reason = "a benchmark that cannot begin stops"
 )]
 
-mod paired;
-
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
+use benches::{Ratio, compare, ratios, times};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header::HOST};
@@ -29,7 +28,6 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use paired::{Ratio, compare, ratios, times};
 use rustls::{ClientConfig, ServerConfig, crypto::ring::default_provider, version::TLS12};
 use test_support::pki::{Certificate, Identity};
 use tokenbind_http::{
