@@ -16,6 +16,8 @@ use crate::{
     },
 };
 
+mod begun;
+mod count;
 mod stripper;
 mod token;
 

@@ -3,6 +3,7 @@
 mod autoconfig;
 mod dialogue;
 mod dns;
+mod gateway;
 mod identity;
 #[cfg(feature = "live")]
 mod live;
@@ -27,6 +28,8 @@ pub const PROTOCOL: Protocol = Protocol {
 const SUITES: &[Suite] = &[
     suite("mail-implicit-tls/autoconfig", autoconfig::autoconfig),
     suite("mail-implicit-tls/client-dialogue", dialogue::client),
+    suite("mail-implicit-tls/gateway-imap", gateway::imap),
+    suite("mail-implicit-tls/gateway-pop", gateway::pop),
     suite("mail-implicit-tls/host-lookup", dns::host_lookup),
     suite("mail-implicit-tls/identity", identity::identity),
     suite("mail-implicit-tls/privacy", privacy::privacy),

@@ -3,11 +3,13 @@
 mod autoconfig_fetch;
 mod connection;
 mod dane;
+mod gateway;
 
 pub use self::{
     autoconfig_fetch::autoconfig_fetch,
     connection::{client_dialogue, client_octets, server_dialogue, server_octets, srv_order},
     dane::{tlsa, tlsa_octets},
+    gateway::{gateway_octets, session},
 };
 
 use conformance::oracle::Broken;
