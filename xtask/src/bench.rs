@@ -13,7 +13,7 @@ pub struct Arguments {
     package: Option<String>,
 }
 
-/// `benches/ratios.toml`: what is compared with what, and what is to be reached.
+/// `crates/benches/<crate>/ratios.toml`: what is compared with what, and what is to be reached.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Declarations {
@@ -56,7 +56,8 @@ struct Estimate {
 
 pub fn run(arguments: &Arguments) -> Outcome {
     for package in packages(arguments.package.as_deref())? {
-        let declarations = package.directory.join("benches/ratios.toml");
+        let folder = root().join("crates/benches").join(&package.name);
+        let declarations = folder.join("ratios.toml");
         if !declarations.is_file() {
             continue;
         }
@@ -65,8 +66,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
         if !step(&mut cargo(&[
             "bench",
             "-p",
+            "benches",
+            "--features",
             &package.name,
-            "--all-features",
             "--benches",
         ]))? {
             return Ok(exit(false));

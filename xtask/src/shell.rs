@@ -31,7 +31,16 @@ pub fn cargo(arguments: &[&str]) -> Command {
 pub fn with_feature(feature: &str) -> Outcome {
     let mut command = cargo(&["run", "--package", "xtask", "--features", feature, "--"]);
     let status = command.args(env::args_os().skip(1)).status()?;
-    Ok(exit(status.success()))
+    Ok(ExitCode::from(passed_on(status.code())))
+}
+
+/// Returns the exit code for that of a task which cargo ran. Cargo has others of its own, e.g. if the build failed.
+const fn passed_on(code: Option<i32>) -> u8 {
+    match code {
+        Some(0) => 0,
+        Some(2) => 2,
+        _ => 1,
+    }
 }
 
 /// Runs a step, shows what is run and how long it took; whether it succeeded.
@@ -80,8 +89,6 @@ pub struct Package {
     pub name: String,
     /// Its features, without `default`.
     pub features: Vec<String>,
-    /// Its directory.
-    pub directory: PathBuf,
 }
 
 /// The packages that users can depend on, or the one asked for.
@@ -109,13 +116,19 @@ pub fn packages(only: Option<&str>) -> Result<Vec<Package>, Box<dyn Error>> {
                 .filter(|name| *name != "default")
                 .cloned()
                 .collect(),
-            directory: package
-                .manifest_path
-                .parent()
-                .map(|path| path.into())
-                .unwrap_or_default(),
         })
         .collect();
     packages.sort_by(|left, right| left.name.cmp(&right.name));
     Ok(packages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::passed_on;
+
+    #[test]
+    fn passes_the_exit_code_of_a_task_on_and_takes_those_of_cargo_for_a_failure() {
+        let codes = [Some(0), Some(1), Some(2), Some(101), None];
+        assert_eq!(codes.map(passed_on), [0, 1, 2, 1, 1]);
+    }
 }

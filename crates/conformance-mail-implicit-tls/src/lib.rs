@@ -3,6 +3,7 @@
 mod autoconfig;
 mod dialogue;
 mod dns;
+mod gateway;
 mod gateway_submission;
 mod identity;
 #[cfg(feature = "live")]
@@ -29,6 +30,8 @@ pub const PROTOCOL: Protocol = Protocol {
 const SUITES: &[Suite] = &[
     suite("mail-implicit-tls/autoconfig", autoconfig::autoconfig),
     suite("mail-implicit-tls/client-dialogue", dialogue::client),
+    suite("mail-implicit-tls/gateway-imap", gateway::imap),
+    suite("mail-implicit-tls/gateway-pop", gateway::pop),
     suite(
         "mail-implicit-tls/gateway-submission",
         gateway_submission::gateway_submission,

@@ -3,6 +3,7 @@
 mod autoconfig_fetch;
 mod connection;
 mod dane;
+mod gateway;
 mod proxy_protocol;
 mod submission;
 
@@ -10,6 +11,7 @@ pub use self::{
     autoconfig_fetch::autoconfig_fetch,
     connection::{client_dialogue, client_octets, server_dialogue, server_octets, srv_order},
     dane::{tlsa, tlsa_octets},
+    gateway::{gateway_octets, session},
     proxy_protocol::proxy_protocol,
     submission::{submission, submission_facts, submission_octets},
 };

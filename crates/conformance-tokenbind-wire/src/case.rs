@@ -1,8 +1,11 @@
 //! Fields that cases of several suites have, also those of `tokenbind-http`.
 
-use conformance::{MalformedCase, octets::from_hex};
+use conformance::{Input, MalformedCase, malformed, octets::from_hex};
 use serde::Deserialize;
-use tokenbind_wire::{EncodingProfile, ProtocolVersion, TlsFacts};
+use tokenbind_wire::{
+    EncodingProfile, Negotiated, Position, ProtocolVersion, Session, TlsFacts, TlsUnique,
+    TokenBindingAlpn,
+};
 
 /// Reads octets in hex.
 ///
@@ -59,3 +62,69 @@ pub const FACTS: TlsFacts = TlsFacts {
     version: ProtocolVersion::TLS1_2,
     extended_master_secret: true,
 };
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MessageInput {
+    message: Option<String>,
+    #[serde(default)]
+    profile: Profile,
+    #[serde(default)]
+    negotiated: Option<String>,
+    #[serde(default)]
+    tls_unique: Option<String>,
+    #[serde(default = "yes")]
+    first: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// The input of a case of suite `message`.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The session; `None` if Token Binding was not negotiated.
+    pub session: Option<Session>,
+    /// The message that the client sent, if there is one.
+    pub sent: Option<Vec<u8>>,
+    /// The position of the message among those of the client.
+    pub position: Position,
+    /// The encodings.
+    pub profile: EncodingProfile,
+}
+
+impl Message {
+    /// Reads the input of a case.
+    ///
+    /// # Errors
+    /// Blames the case if it is not of the suite's form.
+    pub fn read(input: Input) -> Result<Self, MalformedCase> {
+        let case: MessageInput = input.parse()?;
+        let session = match case.negotiated {
+            None => None,
+            Some(alpn) => {
+                let alpn = TokenBindingAlpn::parse(alpn.as_bytes())
+                    .ok_or_else(|| malformed("negotiated: not a Token Binding identifier"))?;
+                let unique = case
+                    .tls_unique
+                    .ok_or_else(|| malformed("tls_unique is missing"))?;
+                Some(Session {
+                    negotiated: Negotiated::try_new(alpn, FACTS).map_err(malformed)?,
+                    tls_unique: TlsUnique::from_engine(&bytes(&unique)?, FACTS)
+                        .map_err(malformed)?,
+                })
+            }
+        };
+        Ok(Self {
+            session,
+            sent: case.message.as_deref().map(bytes).transpose()?,
+            position: if case.first {
+                Position::First
+            } else {
+                Position::Later
+            },
+            profile: case.profile.into(),
+        })
+    }
+}

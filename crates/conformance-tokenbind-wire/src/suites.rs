@@ -12,7 +12,7 @@ use tokenbind_wire::{
 };
 
 use crate::{
-    case::{FACTS, Profile, bytes},
+    case::{FACTS, Message, Profile, bytes},
     oracle,
 };
 
@@ -62,47 +62,13 @@ pub(crate) const SUITES: &[Suite] = &[
     },
 ];
 
-fn yes() -> bool {
-    true
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MessageInput {
-    message: Option<String>,
-    #[serde(default)]
-    profile: Profile,
-    #[serde(default)]
-    negotiated: Option<String>,
-    #[serde(default)]
-    tls_unique: Option<String>,
-    #[serde(default = "yes")]
-    first: bool,
-}
-
 fn message(input: Input) -> Ran {
-    let case: MessageInput = input.parse()?;
-    let session = match case.negotiated {
-        None => None,
-        Some(alpn) => {
-            let alpn = TokenBindingAlpn::parse(alpn.as_bytes())
-                .ok_or_else(|| malformed("negotiated: not a Token Binding identifier"))?;
-            let unique = case
-                .tls_unique
-                .ok_or_else(|| malformed("tls_unique is missing"))?;
-            Some(Session {
-                negotiated: Negotiated::try_new(alpn, FACTS).map_err(malformed)?,
-                tls_unique: TlsUnique::from_engine(&bytes(&unique)?, FACTS).map_err(malformed)?,
-            })
-        }
-    };
-    let sent = case.message.as_deref().map(bytes).transpose()?;
-    let profile = EncodingProfile::from(case.profile);
-    let position = if case.first {
-        Position::First
-    } else {
-        Position::Later
-    };
+    let Message {
+        session,
+        sent,
+        position,
+        profile,
+    } = Message::read(input)?;
     if let Some(sent) = &sent {
         oracle::message(sent, profile).map_err(violated)?;
     }

@@ -26,7 +26,7 @@ pub use self::{
     warning::{Warning, WarningKind},
 };
 use crate::{
-    failure::StatusPage,
+    failure::{Cause, StatusPage},
     identity::{ReferenceIdentity, Rules},
     name::DomainName,
     privacy::PrivacyLevel,
@@ -197,6 +197,16 @@ impl Account {
                 verdict.is_verified() || tolerated && !contradicted
             }
         }
+    }
+
+    /// Returns `true` if the account permits to connect to the server again in clear text after an attempt with TLS
+    /// ended for this cause (section 3.3). [`Server::clear_text_sibling`] is where.
+    #[must_use]
+    pub fn permits_clear_text(&self, server: &Server, cause: &Cause) -> bool {
+        // An account at the high level has no concessions in force.
+        self.low().clear_text_fallback
+            && server.service.security != Security::Clear
+            && cause.is_tls_negotiation()
     }
 
     /// Returns the warnings that a user must see before the account is used the first time (sections 8 and 9.3).

@@ -3,7 +3,6 @@
 mod connection;
 mod connector;
 mod deadline;
-mod fallback;
 mod handshake;
 #[cfg(feature = "async-imap")]
 mod imap;

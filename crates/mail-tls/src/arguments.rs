@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use crate::monitor::Monitor;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mail_implicit_tls::{
     account::{Host, LowPrivacy},
@@ -15,7 +16,7 @@ use mail_implicit_tls::{
     service::Service,
 };
 
-/// Shows what TLS a mail account would get
+/// Shows what TLS a mail account would get, and what will break
 #[derive(Parser)]
 #[command(name = "mail-tls", version, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -26,7 +27,9 @@ pub(crate) struct Arguments {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Connect to the servers of an account, up to the point where a client may log in
-    Connect(Connect),
+    Connect(Box<Connect>),
+    /// Observe mail domains, and report what will break: certificates, TLSA and SRV records, DNSSEC, clear text, DEEP
+    Monitor(Box<Monitor>),
 }
 
 #[derive(Args)]

@@ -2,16 +2,17 @@
 
 mod arguments;
 mod latches;
+mod monitor;
 mod report;
 mod show;
 
-use std::{fs, io::Write, process::ExitCode, sync::Arc};
+use std::{fs, io::Write, path::Path, process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use mail_implicit_tls::{
     account::{AccountId, AccountSetup, Server},
     client::Connector,
-    dns::{Resolve, anchors::TrustAnchors, resolver::ValidatingResolver},
+    dns::{anchors::TrustAnchors, resolver::ValidatingResolver},
     setup::{
         SetupLookup,
         address::MailAddress,
@@ -21,9 +22,10 @@ use mail_implicit_tls::{
     verifier::Trust,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
+use tokio::runtime::Runtime;
 
 use self::{
-    arguments::{Arguments, Command, Connect},
+    arguments::{Arguments, Command, Connect, ResolverAddress},
     latches::Latches,
     report::{Attempt, Report},
 };
@@ -32,14 +34,37 @@ use self::{
 type Failed = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    let Command::Connect(arguments) = Arguments::parse().command;
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(error) => return refused(&error),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    let run = runtime
-        .map_err(Failed::from)
-        .and_then(|runtime| runtime.block_on(connect(&arguments)));
-    match run {
+    let runtime = runtime.map_err(Failed::from);
+    match command {
+        Command::Connect(arguments) => connected(runtime, &arguments),
+        Command::Monitor(arguments) => match runtime {
+            Ok(runtime) => runtime.block_on(monitor::run(&arguments)),
+            Err(error) => monitor::failed(&error),
+        },
+    }
+}
+
+/// Prints the error or the help of the command line. Wrong arguments of the monitor are not a fault of the servers.
+fn refused(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    let is_monitor = std::env::args_os().nth(1).is_some_and(|it| it == "monitor");
+    ExitCode::from(match (error.use_stderr(), is_monitor) {
+        (false, _) => 0,
+        (true, true) => monitor::UNKNOWN,
+        (true, false) => 2,
+    })
+}
+
+/// Runs `connect`.
+fn connected(runtime: Result<Runtime, Failed>, arguments: &Connect) -> ExitCode {
+    match runtime.and_then(|runtime| runtime.block_on(connect(arguments))) {
         Ok(report) => {
             let mut out = anstream::stdout().lock();
             let shown = if arguments.json {
@@ -62,9 +87,9 @@ fn main() -> ExitCode {
 async fn connect(arguments: &Connect) -> Result<Report, Failed> {
     let user = MailAddress::parse(&arguments.address)?;
     let latches = Latches::open(arguments.latches.as_deref())?;
-    let resolver = resolver(arguments)?;
+    let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let connector = Connector::new(provider, Arc::new(trust(arguments)?))
+    let connector = Connector::new(provider, Arc::new(trust(arguments.roots.as_deref())?))
         .with_resolver(resolver.clone())
         .with_deadline(arguments.timeout())
         .with_dane_rules(arguments.dane.into());
@@ -126,8 +151,11 @@ fn fetcher(connector: &Connector, arguments: &Connect) -> Fetcher {
 }
 
 /// Returns the resolver: the named one, or the system's first.
-fn resolver(arguments: &Connect) -> Result<Arc<dyn Resolve>, Failed> {
-    let anchors = match &arguments.anchors {
+fn resolver(
+    anchors: Option<&Path>,
+    server: Option<ResolverAddress>,
+) -> Result<Arc<ValidatingResolver>, Failed> {
+    let anchors = match anchors {
         Some(path) => {
             let text =
                 fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -135,15 +163,15 @@ fn resolver(arguments: &Connect) -> Result<Arc<dyn Resolve>, Failed> {
         }
         None => TrustAnchors::iana(),
     };
-    Ok(match arguments.resolver {
+    Ok(match server {
         Some(server) => Arc::new(ValidatingResolver::new(server.0, &anchors)),
         None => Arc::new(ValidatingResolver::system(&anchors)?),
     })
 }
 
 /// Returns the trust anchors: those of a file, or the system's.
-fn trust(arguments: &Connect) -> Result<Trust, Failed> {
-    let Some(path) = &arguments.roots else {
+fn trust(roots: Option<&Path>) -> Result<Trust, Failed> {
+    let Some(path) = roots else {
         return Ok(Trust::of_platform()?);
     };
     let problem = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());

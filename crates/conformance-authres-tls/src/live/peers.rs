@@ -111,7 +111,7 @@ fn wrong(said: &Said, ours: &Reading) -> Option<&'static str> {
 
 /// Values as mail servers write them, ten a kind.
 fn as_met(root: &Path) -> Checked<Vec<(String, String)>> {
-    let text = fs::read_to_string(root.join("crates/authres-tls/benches/values.json"))?;
+    let text = fs::read_to_string(root.join("crates/benches/authres-tls/values.json"))?;
     let values: BTreeMap<String, Vec<String>> = serde_json::from_str(&text)?;
     let named = values.into_iter().flat_map(|(kind, values)| {
         let numbered = values.into_iter().enumerate();

@@ -27,22 +27,26 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
     peer: Some("Knot DNS, unbound"),
     run: |root| match tree::missing() {
         Some(missing) => Ok(Live::Skipped(missing)),
-        None => {
-            built(root)?;
-            run(over_srv(root))
-        }
+        None => match built(root)? {
+            Some(missing) => Ok(Live::Skipped(missing)),
+            None => run(over_srv(root)),
+        },
     },
 }];
 
-/// Builds the command, which may take longer than a scenario.
-fn built(root: &Path) -> Result<(), String> {
+/// Builds the command, which may take longer than a scenario. Returns the reason why this Rust cannot build it.
+pub(super) fn built(root: &Path) -> Result<Option<String>, String> {
     let output = cargo(root)
         .args(["build", "--quiet", "-p", "mail-tls"])
         .output()
         .map_err(|error| error.to_string())?;
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     match output.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        true => Ok(None),
+        false if errors.contains("is not supported by the following package") => {
+            Ok(Some("mail-tls needs Rust 1.94".to_owned()))
+        }
+        false => Err(errors),
     }
 }
 

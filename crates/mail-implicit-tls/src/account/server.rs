@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr};
 
 use super::{host::Host, pin::Pin};
-use crate::service::Service;
+use crate::service::{Security, Service};
 
 /// The source of a server's host name, which decides about the names that its certificate may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +95,17 @@ impl Server {
     #[must_use]
     pub fn pins(&self) -> &[Pin] {
         &self.pins
+    }
+
+    /// Returns the service and the port of an attempt without TLS: the clear port of the protocol after implicit TLS,
+    /// whose port has no clear text, and the same port after `STARTTLS`.
+    #[must_use]
+    pub const fn clear_text_sibling(&self) -> (Service, u16) {
+        let clear = Service::new(self.service.protocol, Security::Clear);
+        match self.service.security {
+            Security::Implicit => (clear, clear.default_port()),
+            Security::StartTls | Security::Clear => (clear, self.port),
+        }
     }
 
     /// Returns what tells the servers of an account apart.

@@ -11,7 +11,6 @@ use tokio::{
 use super::{
     connection::Connection,
     deadline::{DEADLINE, Progress, after},
-    fallback::{clear_text_sibling, permits_clear_text},
     handshake::handshake,
     pool::Pool,
     prepared::{OnRequest, Prepared, alpn},
@@ -221,12 +220,12 @@ impl Connector {
             Ok(connection) => return Ok(connection),
             Err(cause) => cause,
         };
-        if !permits_clear_text(account, server, &cause) {
+        if !account.permits_clear_text(server, &cause) {
             return Err(failure(cause));
         }
         // newman-3-3: "MUST implement code to reconnect without TLS if TLS negotiation fails for reasons other than
         // certificate validity".
-        let (clear, port) = clear_text_sibling(server);
+        let (clear, port) = server.clear_text_sibling();
         progress.deadline = end;
         let second = self
             .attempt(account, server, clear, port, &mut progress)

@@ -11,6 +11,8 @@ pub struct SignedAnswer {
     pub question: Question,
     /// The state of the answer, or the failure of the lookup.
     pub state: Result<Dnssec, LookupFailure>,
+    /// `true` if the answer has records, and `false` for a denial or a failure.
+    pub has_records: bool,
     /// The signatures, those of the keys of each zone too. An answer that is bogus has them, if there are any.
     pub signatures: Vec<Signature>,
     /// The zones that signed the answer.

@@ -255,6 +255,10 @@ impl Prober {
                 asked.insert(Question { name, kind });
             }
             if let Some(Ok(tlsa)) = &server.tlsa
+                && !matches!(
+                    tlsa.records,
+                    TlsaRecords::NotRequested | TlsaRecords::AddressInsecure
+                )
                 && let Some(name) = DnsName::parse(&tlsa.owner)
             {
                 let kind = RecordKind::Tlsa;

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
 mod accounts;
+mod clear_text;
 mod failures;
 mod levels;
 mod pins;

@@ -172,6 +172,12 @@ fn distinguishes_zones_without_signatures_from_lookups_that_failed() {
         signatures: Vec::new(),
         ..signed()
     };
+    // Denials are not listed.
+    let denied = SignedAnswer {
+        has_records: false,
+        ..answer(Ok(Dnssec::Insecure))
+    };
+    assert_eq!(of_check(&judged(vec![denied]), Check::Dnssec), []);
     let (state, subject, sentence) = only(
         &judged(vec![
             answer(Ok(Dnssec::Insecure)),

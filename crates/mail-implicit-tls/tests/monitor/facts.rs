@@ -162,6 +162,7 @@ pub(crate) fn signed() -> SignedAnswer {
     SignedAnswer {
         question: question("_imaps._tcp.example.org.", RecordKind::Srv),
         state: Ok(Dnssec::Secure),
+        has_records: true,
         signatures: vec![signature("SRV", NOW - 5 * DAY, NOW + 9 * DAY)],
         zones: Vec::new(),
     }

@@ -85,13 +85,16 @@ impl Resolve for Zone {
 
 impl Examine for Zone {
     fn examine<'a>(&'a self, question: &'a Question) -> SignedFuture<'a> {
-        let state = match self.answer(question) {
+        let answer = self.answer(question);
+        let has_records = matches!(answer, Answer::Records(_));
+        let state = match answer {
             Answer::Failed(failure) => Err(failure),
             _ => Ok(Dnssec::Secure),
         };
         let signed = SignedAnswer {
             question: question.clone(),
             state,
+            has_records,
             signatures: Vec::new(),
             zones: Vec::new(),
         };

@@ -2,7 +2,7 @@
 
 use mail_implicit_tls::monitor::{Check, NotKnown, OldVersions, State};
 
-use crate::facts::{first, fresh, observation, only, report};
+use crate::facts::{first, fresh, observation, of_check, only, report};
 
 fn found(negotiated: u16, old: Result<OldVersions, NotKnown>) -> (State, String) {
     let mut observation = observation(&fresh());
@@ -50,12 +50,20 @@ fn judges_the_versions_that_a_server_accepts() {
         ),
         (
             0x0304,
-            Err(NotKnown::NotTried),
+            Err(NotKnown::Refuses),
             State::NotKnown,
-            "The old versions of TLS that the server accepts are not known, an earlier step failed: run the monitor \
+            "The old versions of TLS that the server accepts are not known, the server refuses the connection: run the monitor \
              again, from another network too",
         ),
     ] {
         assert_eq!(found(negotiated, old), (state, expected.to_owned()));
     }
+}
+
+/// The connection itself is a finding.
+#[test]
+fn says_nothing_about_versions_of_a_server_that_no_client_reached() {
+    let mut observation = observation(&fresh());
+    first(&mut observation).old_versions = Err(NotKnown::NotTried);
+    assert_eq!(of_check(&report(&observation), Check::Versions), []);
 }

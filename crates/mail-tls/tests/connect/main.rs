@@ -6,6 +6,8 @@ mod arguments;
 mod autoconfig;
 mod latches;
 mod name_server;
+#[path = "../support/name_server.rs"]
+mod name_server_support;
 mod shown;
 mod srv;
 mod web;

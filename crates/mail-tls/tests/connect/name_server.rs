@@ -2,72 +2,30 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     process::{Command, Output},
 };
 
-use domain::{
-    base::{Message, MessageBuilder, Name, Rtype, Ttl, iana::Class},
-    rdata::{A, Soa, Srv},
+use crate::{
+    name_server_support::{ANCHORS, serve},
+    world::World,
 };
-use tokio::net::UdpSocket;
-
-use crate::world::World;
 
 /// Answers as the name server of `example.org`, which advertises these servers for IMAP, in this order, and no other.
 pub(crate) fn serve_dns(
     world: &World,
     servers: &'static [(&'static str, Option<u16>)],
 ) -> SocketAddr {
-    let socket = world
-        .runtime
-        .block_on(UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)))
-        .unwrap();
-    let address = socket.local_addr().unwrap();
     let own_port = world.address.port();
-    let name = |text: &str| text.parse::<Name<Vec<u8>>>().unwrap();
-    world.runtime.spawn(async move {
-        let mut octets = [0; 4096];
-        while let Ok((length, from)) = socket.recv_from(&mut octets).await {
-            let asked = Message::from_octets(octets.get(..length).unwrap()).unwrap();
-            let question = asked.sole_question().unwrap();
-            let owner = question.qname().to_string();
-            let mut answer = MessageBuilder::new_vec();
-            let header = answer.header_mut();
-            header.set_id(asked.header().id());
-            header.set_qr(true);
-            header.set_ra(true);
-            let mut answer = answer.question();
-            answer.push(question).unwrap();
-            let mut answer = answer.answer();
-            let is_host = servers.iter().any(|(host, _)| *host == owner);
-            if question.qtype() == Rtype::SRV && owner == "_imaps._tcp.example.org" {
-                for (priority, (host, port)) in (0..).zip(servers) {
-                    let data = Srv::new(priority, 0, port.unwrap_or(own_port), name(host));
-                    let record = (name(&owner), Class::IN, 300, data);
-                    answer.push(record).unwrap();
-                }
-            } else if question.qtype() == Rtype::A && is_host {
-                let data = A::new(Ipv4Addr::LOCALHOST);
-                answer.push((name(&owner), Class::IN, 300, data)).unwrap();
-            }
-            // A validator takes a denial without it for a wrong answer.
-            let mut answer = answer.authority();
-            let zone = || name("example.org");
-            let second = Ttl::from_secs(1);
-            let data = Soa::new(zone(), zone(), 1.into(), second, second, second, second);
-            answer.push((zone(), Class::IN, 300, data)).unwrap();
-            let _ = socket.send_to(&answer.finish(), from).await;
-        }
-    });
-    address
+    let servers = servers.iter();
+    let servers = servers.map(|(host, port)| (*host, port.unwrap_or(own_port)));
+    serve(&world.runtime, servers.collect())
 }
 
-/// Runs the command for the servers that this name server advertises. The trust anchor is of another domain, so that
-/// the answers are insecure.
+/// Runs the command for the servers that this name server advertises.
 pub(crate) fn run_with_dns(world: &World, dns: SocketAddr, more: &[&str]) -> Output {
     let anchors = world.directory.path().join("anchors");
-    fs::write(&anchors, "test. 300 IN DNSKEY 257 3 8 AwEAAa8=\n").unwrap();
+    fs::write(&anchors, ANCHORS).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mail-tls"));
     command.args(["connect", "alice@example.org", "--timeout", "10"]);
     command.arg("--resolver").arg(dns.to_string());

@@ -31,6 +31,7 @@ impl Examine for ValidatingResolver {
             let mut signed = SignedAnswer {
                 question: question.clone(),
                 state: Err(LookupFailure::Timeout),
+                has_records: false,
                 signatures: Vec::new(),
                 zones: Vec::new(),
             };
@@ -54,10 +55,9 @@ impl ValidatingResolver {
             }
         };
         let mut signers = signatures(&message, &mut signed.signatures);
-        signed.state = match self.answer(question).await {
-            Ok(answer) => state(&answer),
-            Err(failure) => Err(failure),
-        };
+        let answer = self.answer(question).await;
+        signed.has_records = matches!(answer, Ok(Answer::Records(_)));
+        signed.state = answer.and_then(|answer| state(&answer));
         if let Err(failure) = read(&message, question, Dnssec::Insecure) {
             signed.state = Err(failure);
         }

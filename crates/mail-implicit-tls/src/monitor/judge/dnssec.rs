@@ -27,7 +27,10 @@ pub(super) fn signatures(answers: &[SignedAnswer], now: Duration) -> Vec<Finding
         let finding =
             |state, fact: String| Finding::new(Check::Dnssec, subject.clone(), state, fact);
         match answer.state {
-            Ok(Dnssec::Insecure) => unsigned.push(answer.question.to_string()),
+            Ok(Dnssec::Insecure) if answer.has_records => {
+                unsigned.push(answer.question.to_string());
+            }
+            Ok(Dnssec::Insecure) => {}
             Ok(Dnssec::Secure) => findings.push(dates(answer, now, &finding)),
             Err(LookupFailure::Bogus) => {
                 findings.push(bogus(answer, now, is_clock_wrong, &finding));

@@ -1,7 +1,10 @@
 //! The versions of TLS that a server accepts: RFC 8996, sections 9.1 and 10.6.
 
 use super::{At, Finding, State};
-use crate::{monitor::finding::Check, privacy::ProtocolVersion};
+use crate::{
+    monitor::{finding::Check, observation::NotKnown},
+    privacy::ProtocolVersion,
+};
 
 /// TLS 1.3.
 const TLS_1_3: u16 = 0x0304;
@@ -11,6 +14,8 @@ pub(super) fn versions(at: &At<'_>) -> Option<Finding> {
     let negotiated = at.address.client.as_ref().ok().map(|tls| tls.version);
     let old = match &at.address.old_versions {
         Ok(old) => old,
+        // The connection itself is a finding.
+        Err(NotKnown::NotTried) => return None,
         Err(reason) => {
             let fact =
                 format!("The old versions of TLS that the server accepts are not known, {reason}");

@@ -1,0 +1,225 @@
+//! The command `mail-tls monitor`: findings about mail domains, as a table, JSON, metrics, a page, and an exit code.
+
+mod arguments;
+mod changes;
+mod files;
+mod history;
+mod json;
+mod metrics;
+mod page;
+mod picture;
+mod progress;
+mod table;
+
+use std::{
+    fs,
+    io::Write,
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use mail_implicit_tls::monitor::{
+    Certificate, Context, KnownCertificate, Observation, Policy, Prober, Report, State, judge,
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+pub(crate) use self::arguments::Monitor;
+use self::{changes::Change, history::History, progress::Progress};
+use crate::{Failed, resolver, trust};
+
+/// The exit code of a run that could not be carried out, as programs that Nagios calls have it.
+pub(crate) const UNKNOWN: u8 = 3;
+
+/// A domain, as it was observed.
+struct Observed {
+    observation: Observation,
+    report: Report,
+    /// The changes since the time that the operator asks for.
+    changes: Option<Vec<Change>>,
+}
+
+/// Runs the command, and returns its exit code.
+pub(crate) async fn run(arguments: &Monitor) -> ExitCode {
+    match monitor(arguments).await {
+        Ok(state) => ExitCode::from(exit_code(state)),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Reports a run that could not be carried out.
+pub(crate) fn failed(error: &Failed) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(UNKNOWN)
+}
+
+/// Returns the exit code of a state, as programs that Nagios calls have it.
+const fn exit_code(state: State) -> u8 {
+    match state {
+        State::Warning => 1,
+        State::Bad => 2,
+        State::NotKnown => UNKNOWN,
+        _ => 0,
+    }
+}
+
+async fn monitor(arguments: &Monitor) -> Result<State, Failed> {
+    let trust = trust(arguments.ca.as_deref())?;
+    let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let prober = Prober::new(provider, Arc::new(trust), resolver);
+    let history = match &arguments.state {
+        Some(path) => Some(History::open(path).await?),
+        None => None,
+    };
+    let mut is_first = true;
+    loop {
+        let observed = observe_all(arguments, &prober, history.as_ref(), is_first).await?;
+        let state = worst(&observed);
+        write_outputs(arguments, history.as_ref(), &observed, is_first).await?;
+        let Some(interval) = arguments.watch else {
+            if let Some(history) = &history {
+                history.close().await;
+            }
+            return Ok(state);
+        };
+        is_first = false;
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            stopped = tokio::signal::ctrl_c() => {
+                stopped?;
+                if let Some(history) = &history {
+                    history.close().await;
+                }
+                return Ok(state);
+            }
+        }
+    }
+}
+
+fn worst(observed: &[Observed]) -> State {
+    let states = observed.iter().map(|it| it.report.state());
+    states.max().unwrap_or(State::NotKnown)
+}
+
+fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// Observes and judges each domain, and records the states.
+async fn observe_all(
+    arguments: &Monitor,
+    prober: &Prober,
+    history: Option<&History>,
+    is_first: bool,
+) -> Result<Vec<Observed>, Failed> {
+    let options = arguments.options();
+    let progress = Progress::new();
+    let mut observed = Vec::new();
+    for domain in &arguments.domains {
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed)?;
+        let seed = u64::from_ne_bytes(seed);
+        let show = |step| progress.show(domain, step);
+        let observation = prober.observe(domain, &options, now(), seed, &show).await;
+        // The files may have been written since the last round.
+        let mut context = Context {
+            policy: arguments.policy(),
+            certificates: certificates(arguments)?,
+            first_seen: None,
+        };
+        if let Some(history) = history {
+            context.first_seen = Some(history.first_seen(&observation).await?);
+        }
+        let report = judge(&observation, &context);
+        let mut changes = None;
+        if let Some(history) = history {
+            let since = match (&arguments.since, is_first) {
+                (Some(since), true) => Some(since.before(report.at)),
+                // In later rounds the last one is what changes are counted from.
+                (_, false) => Some(None),
+                (None, true) => None,
+            };
+            if let Some(since) = since {
+                let before = history.states(domain, since).await?;
+                changes = Some(changes::between(&before, &report));
+            }
+            history.record(&report, &observation).await?;
+        }
+        observed.push(Observed {
+            observation,
+            report,
+            changes,
+        });
+    }
+    progress.finish();
+    Ok(observed)
+}
+
+/// Reads the certificates on the disk.
+fn certificates(arguments: &Monitor) -> Result<Vec<KnownCertificate>, Failed> {
+    let served = arguments.cert.iter().map(|file| known(file, false));
+    let next = arguments.next_cert.iter().map(|file| known(file, true));
+    served.chain(next).collect()
+}
+
+fn known(file: &Path, is_next: bool) -> Result<KnownCertificate, Failed> {
+    let problem = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let written = fs::metadata(file)
+        .and_then(|metadata| metadata.modified())
+        .map_err(|error| problem(&error))?;
+    let chain = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| problem(&error))?;
+    let certificate = Certificate::of_chain(chain);
+    Ok(KnownCertificate {
+        file: file.display().to_string(),
+        certificate: certificate.ok_or_else(|| problem(&"no certificate found"))?,
+        written: written.duration_since(UNIX_EPOCH).unwrap_or_default(),
+        is_next,
+    })
+}
+
+/// Prints the findings, and writes the files that the operator asks for.
+async fn write_outputs(
+    arguments: &Monitor,
+    history: Option<&History>,
+    observed: &[Observed],
+    is_first: bool,
+) -> Result<(), Failed> {
+    if let Some(path) = &arguments.metrics {
+        files::replace(path, metrics::text(observed).as_bytes())?;
+    }
+    if let (Some(directory), Some(history)) = (&arguments.html, history) {
+        fs::create_dir_all(directory)
+            .map_err(|error| format!("{}: {error}", directory.display()))?;
+        let page = page::text(observed, history).await?;
+        files::replace(&directory.join("index.html"), page.as_bytes())?;
+    }
+    let mut out = anstream::stdout().lock();
+    let shown = if arguments.json {
+        match arguments.watch {
+            None => writeln!(out, "{:#}", json::value(observed)),
+            // A line for each round.
+            Some(_) => writeln!(out, "{}", json::value(observed)),
+        }
+    } else {
+        table::show(observed, arguments.all, is_first, &mut out)
+    };
+    // A reader that has seen enough closes the pipe.
+    let _ = shown.and_then(|()| out.flush());
+    Ok(())
+}
+
+impl Monitor {
+    fn policy(&self) -> Policy {
+        Policy {
+            warning_percent: self.warn_left,
+            bad_percent: self.bad_left,
+            ..Policy::default()
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! States over time, and changes.
+
+use crate::world::{World, text};
+
+fn since(world: &World, since: &str) -> (Option<i32>, String) {
+    let state = world.path("states.db");
+    let output = world.run(&["--state", state.to_str().unwrap(), "--since", since]);
+    assert!(output.stderr.is_empty(), "{output:?}");
+    (output.status.code(), text(&output))
+}
+
+#[test]
+fn shows_changes_since_the_last_run_only() {
+    let world = World::with_days_left(60);
+    let (code, first) = since(&world, "last");
+    assert_eq!(code, Some(0));
+    // All that is not good is new.
+    assert_eq!(first.matches("  new  ").count(), 5, "{first}");
+    let (code, second) = since(&world, "last");
+    assert_eq!(code, Some(0));
+    assert_eq!(second, "OK example.org: 5 advice, 6 good\n  no change\n");
+    world.replace(&world.issue(20));
+    let (code, third) = since(&world, "last");
+    assert_eq!(code, Some(1));
+    let lines: Vec<_> = third.lines().collect();
+    assert_eq!(lines.len(), 3, "{third}");
+    assert_eq!(lines[0], "WARNING example.org: 1 warning, 5 advice, 5 good");
+    assert_eq!(
+        lines[1],
+        format!(
+            "  warning    was good  validity  {} at 127.0.0.1",
+            world.server()
+        )
+    );
+    assert!(
+        lines[2]
+            .trim_start()
+            .starts_with("The certificate expires in "),
+        "{third}"
+    );
+    // The exit code is that of all findings.
+    let (code, fourth) = since(&world, "last");
+    assert_eq!(code, Some(1));
+    assert!(fourth.ends_with("\n  no change\n"), "{fourth}");
+    // A day ago nothing was known.
+    let (_, day) = since(&world, "24h");
+    assert_eq!(day.matches("  new  ").count(), 6, "{day}");
+}
+
+#[test]
+fn prints_changes_as_json() {
+    let world = World::with_days_left(60);
+    let state = world.path("states.db");
+    let state = state.to_str().unwrap();
+    let _first = world.run(&["--state", state]);
+    world.replace(&world.issue(-1));
+    let output = world.run(&["--state", state, "--since", "last", "--json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let value: serde_json::Value = serde_json::from_str(&text(&output)).unwrap();
+    let changes = value["domains"][0]["changes"].as_array().unwrap();
+    let changes: Vec<_> = changes
+        .iter()
+        .map(|it| {
+            (
+                it["check"].as_str(),
+                it["before"].as_str(),
+                it["state"].as_str(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            (Some("connection"), Some("good"), Some("bad")),
+            (Some("deep"), Some("good"), Some("bad")),
+            (Some("validity"), Some("good"), Some("bad")),
+        ]
+    );
+    assert_eq!(value["domains"][0].get("findings"), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn keeps_the_states_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::with_days_left(60);
+    let state = world.path("states.db");
+    let output = world.run(&["--state", state.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0));
+    let mode = std::fs::metadata(&state).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // A file that is no database is not replaced.
+    std::fs::write(&state, "precious").unwrap();
+    let output = world.run(&["--state", state.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(std::fs::read(&state).unwrap(), b"precious");
+}
