@@ -43,7 +43,7 @@ struct Options {
     received: bool,
     deep: Option<String>,
     identity: Option<String>,
-    external: External,
+    external: Login,
     upgraded: bool,
 }
 
@@ -57,7 +57,7 @@ enum Address {
 
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum External {
+enum Login {
     #[default]
     Unavailable,
     External,
@@ -91,9 +91,9 @@ impl Options {
             options = options.with_advertisement(advertisement(line)?);
         }
         let external = match self.external {
-            External::Unavailable => ExternalLogin::Unavailable,
-            External::External => ExternalLogin::External,
-            External::Plain => {
+            Login::Unavailable => ExternalLogin::Unavailable,
+            Login::External => ExternalLogin::External,
+            Login::Plain => {
                 let user = MasterUser::try_new("master", "secret".to_owned());
                 ExternalLogin::Plain(user.map_err(|it| wrong(&it))?)
             }

@@ -13,8 +13,8 @@ use ppp::{HeaderResult, v1, v2};
 /// - The result is the same in whatever pieces the octets come, and an error points into them.
 /// - The octets that a header leaves are handed over, and no header is longer than its limit.
 /// - A header that is read is written so that it reads as before.
-/// - What is read as addresses of TCP, the library `ppp` reads as the same; what it reads, is read here, or refused for a
-///   rule that it does not check.
+/// - Addresses that are read are those that the library `ppp` reads. It may read headers that are refused here, since it
+///   checks fewer rules.
 /// - A peer that is not listed passes on no header.
 ///
 /// # Errors

@@ -85,7 +85,7 @@ fn play(client: &[u8], traits: u8, received: bool, piece: usize) -> Result<Playe
 
 /// Checks a session of a client that sends these octets without waiting.
 ///
-/// - It is the same in whatever pieces the octets come.
+/// - The session is the same in whatever pieces the octets come.
 /// - The backend receives only commands of the list, and no octet that is not part of what it reads.
 /// - A backend that takes a bare CR or LF for a line end, skips white space before a command, and ends a message by any dot
 ///   between line ends reads the same.
