@@ -65,8 +65,14 @@ impl ImapProxy {
             };
             match (&mut self.turn, piece) {
                 (Turn::Refused, Piece::Text { literal: None, .. }) => self.turn = Turn::Command,
-                // The client has received the refusal.
-                (Turn::Refused, Piece::Waiting) => {
+                // The client waits, and receives the refusal.
+                (
+                    Turn::Refused,
+                    Piece::Text {
+                        literal: Some(literal),
+                        ..
+                    },
+                ) if literal.waits => {
                     self.client.abandon();
                     self.turn = Turn::Command;
                 }
