@@ -4,6 +4,7 @@ mod header;
 #[cfg(feature = "live")]
 mod live;
 mod method;
+mod milter;
 pub mod oracle;
 mod picture;
 mod real;
@@ -22,6 +23,7 @@ pub const PROTOCOL: Protocol = Protocol {
 };
 
 const FIELDS: &[Suite] = &[
+    suite("authres-tls/milter", milter::milter),
     suite("authres-tls/real", real::real),
     suite("authres-tls/strip", strip::strip),
     suite("authres-tls/write", write::write),

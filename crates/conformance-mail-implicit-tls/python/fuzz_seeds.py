@@ -52,6 +52,13 @@ for case in vectors("mail-implicit-tls", "server-dialogue"):
         # 0x80 modulo 3 is 2.
         first = next(it for it in range(first & 0x80, 256) if it % 3 == (first & 0x7F) and it & 0x80 == first & 0x80)
         write("mail_server_dialogue", case["name"], bytes([first]) + data)
+# oracle::gateway reads an octet for protocol and status, the backend's choices up to 0xff, and the client's octets.
+for protocol, suite in enumerate(("gateway-imap", "gateway-pop")):
+    for case in vectors("mail-implicit-tls", suite):
+        data = "".join(text for side, text in case["said"] if side == "client").encode()
+        if data and len(data) <= MOST_BYTES and "greeting" not in case["name"]:
+            first = protocol | (0 if case.get("advertises") else 2)
+            write("mail_gateway", case["name"], bytes([first, 5, 2, 5, 0xFF]) + data)
 # oracle::dane reads usage, selector, matching type, the form of the data, and a certificate.
 for case in vectors("mail-implicit-tls", "tlsa"):
     if case["name"].startswith(("ee-", "ta-")) and case["name"].endswith("rfc7671"):
@@ -113,5 +120,19 @@ FETCHES = {
 for name, (choice, responses) in FETCHES.items():
     data = b"\xff".join(response.encode() for response in responses)
     write("mail_autoconfig_fetch", name, bytes([choice]) + data)
+
+# oracle::proxy_protocol reads the octets as they are.
+for case in vectors("mail-implicit-tls", "proxy-protocol"):
+    octets = bytes.fromhex(case["octets"])
+    if len(octets) <= MOST_BYTES and case.get("listed", True):
+        write("mail_proxy_protocol", case["name"], octets)
+# oracle::submission reads an octet for the backend, whose bit 0 is CHUNKING and bit 7 the field of Received, and what the
+# client sends, to which the backend of the oracle replies.
+SESSIONS = ("internal-0", "line", "bare", "pipelined", "smtputf8", "client-0", "auth-response", "certificate-plain", "data", "bdat", "received-f", "quit")
+for case in vectors("mail-implicit-tls", "gateway-submission"):
+    data = "".join(text for side, text in case["script"] if side == "client").encode("latin-1")
+    traits = 1 | 0x80 * case.get("options", {}).get("received", False)
+    if len(data) <= MOST_BYTES and case["name"].startswith(SESSIONS):
+        write("mail_gateway_submission", case["name"], bytes([traits]) + data)
 
 finish()

@@ -7,9 +7,13 @@ use conformance_mail_implicit_tls::PROTOCOL;
 const FILES: &[(&str, usize)] = &[
     ("autoconfig.json", 54),
     ("client-dialogue.json", 160),
+    ("gateway-imap.json", 224),
+    ("gateway-pop.json", 69),
+    ("gateway-submission.json", 577),
     ("host-lookup.json", 122),
     ("identity.json", 247),
     ("privacy.json", 640),
+    ("proxy-protocol.json", 178),
     ("received.json", 108),
     ("server-dialogue.json", 195),
     ("setup.json", 158),

@@ -144,3 +144,159 @@ fn judge(suite: &Suite, case: &Case, answer: Answer, comparison: Comparison) -> 
         actual: (state != AnswerState::Passed).then(|| answer.to_value()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{
+        ran::{Outcome, Ran},
+        vector::Expected,
+    };
+
+    /// A suite that takes octets which are even. Files from elsewhere call them numbers; an answer may be twice as much.
+    const EVEN: Suite = Suite {
+        name: "toy/even",
+        run: |_: Input| -> Ran { Ok(Outcome::Accept(Value::Null)) },
+        import: Some(|case| case.rename("number", "octet")),
+        is_right: Some(|_, expected, actual| {
+            let octet = |value: &Value| value.get("octet").and_then(Value::as_u64);
+            octet(expected).map(|it| it * 2) == octet(actual)
+        }),
+    };
+
+    const TOY: Protocol = Protocol {
+        name: "toy",
+        suites: &[&[EVEN]],
+        scenarios: &[],
+        annotators: &[],
+        peers: &[],
+    };
+
+    fn options(file: &str, command: &str, folder: &std::path::Path) -> ImplementationOptions {
+        let path = folder.join("even.json");
+        std::fs::write(&path, file).expect("a file");
+        ImplementationOptions {
+            command: command.to_owned(),
+            files: vec![path],
+            origin: Origin::Foreign,
+            suites: vec![EVEN.name.to_owned()],
+            comparison: Comparison::Given,
+            deadline: Duration::from_secs(120),
+        }
+    }
+
+    fn file() -> String {
+        let cases = [
+            json!({"name": "a", "input": {"number": 2}, "accept": {"octet": 2, "hex": "0a"}}),
+            json!({"name": "b", "input": {"octet": 4}, "accept": {"octet": 4, "hex": "0b"}}),
+            json!({"name": "c", "input": {"octet": 5}, "reject": {"kind": "odd"}}),
+        ];
+        json!({"suite": "toy/even", "source": "s", "count": 3, "cases": cases}).to_string()
+    }
+
+    fn run(answers: &str) -> ImplementationReport {
+        let folder = tempfile::tempdir().expect("a directory");
+        let options = options(&file(), answers, folder.path());
+        run_implementation(&options, &[TOY], |_| ()).expect("a report")
+    }
+
+    fn answers(lines: &[&str]) -> String {
+        let answer = |line: &&str| format!("read request; echo '{line}'\n");
+        lines.iter().map(answer).collect()
+    }
+
+    #[test]
+    fn asks_by_the_names_of_this_project() {
+        let echo = "while read request; do case $request in *'\"octet\":'*) echo '{\"accept\": null}';; \
+            *) echo '{\"unsupported\": \"other\"}';; esac; done";
+        let report = run(echo);
+        let states: Vec<_> = report.suites[0].cases.iter().map(|it| it.state).collect();
+        use AnswerState::{Failed, Passed};
+        assert_eq!(states, [Passed, Passed, Failed]);
+    }
+
+    #[test]
+    fn takes_what_the_suite_calls_right_and_keeps_what_is_expected_of_failures_alone() {
+        let lines = [
+            r#"{"accept": {"octet": 4}}"#,
+            r#"{"accept": {"hex": "0B"}}"#,
+            r#"{"unsupported": "later"}"#,
+        ];
+        let report = run(&answers(&lines));
+        assert_eq!(report.trouble, None);
+        let cases = &report.suites[0].cases;
+        let case = |name: &str, state, expected, actual, hint: Option<&str>| AnsweredCase {
+            name: name.to_owned(),
+            state,
+            expected,
+            actual,
+            hint: hint.map(str::to_owned),
+        };
+        let hint = "upper-case hex at accept/hex";
+        let expected = [
+            case("a", AnswerState::Passed, None, None, None),
+            case(
+                "b",
+                AnswerState::Failed,
+                Some(json!({"accept": {"octet": 4, "hex": "0b"}})),
+                Some(json!({"accept": {"hex": "0B"}})),
+                Some(hint),
+            ),
+            case(
+                "c",
+                AnswerState::Unsupported,
+                None,
+                Some(json!({"unsupported": "later"})),
+                None,
+            ),
+        ];
+        assert_eq!(cases, &expected);
+        let table = report.table(80);
+        assert!(table.contains(&format!("  hint     {hint}\n")), "{table}");
+    }
+
+    #[test]
+    fn keeps_the_answers_before_trouble() {
+        let report = run(&answers(&[r#"{"accept": null}"#, "what"]));
+        assert!(report.trouble.is_some());
+        let names: Vec<_> = report.suites[0].cases.iter().map(|it| &it.name).collect();
+        assert_eq!(names, ["a"]);
+        assert_eq!((report.passed, report.did_not_run), (1, 2));
+        assert!(!report.passed_all());
+        let verdict = "1 of 3 cases passed, 2 did not run; ";
+        assert!(report.table(80).contains(verdict), "{}", report.table(80));
+    }
+
+    #[test]
+    fn refuses_to_ask_about_nothing() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let mut options = options(&file(), "true", folder.path());
+        options.suites.clear();
+        let error = run_implementation(&options, &[TOY], |_| ()).expect_err("an error");
+        let expected = "the chosen suites have no cases, and nothing ran";
+        assert_eq!(error.to_string(), expected);
+        let other = file().replace("toy/even", "toy/odd");
+        std::fs::write(folder.path().join("even.json"), other).expect("a file");
+        let error = run_implementation(&options, &[TOY], |_| ()).expect_err("an error");
+        assert!(
+            error
+                .to_string()
+                .ends_with("even.json: unknown suite toy/odd")
+        );
+    }
+
+    #[test]
+    fn judges_a_case_of_the_suite_that_expects_an_error() {
+        let case = Case {
+            name: "c".into(),
+            requirements: Vec::new(),
+            input: serde_json::Map::new(),
+            expected: Expected::Reject(crate::vector::RejectPattern::default()),
+        };
+        let accept = Answer::Accept(json!({"octet": 1}));
+        let judged = judge(&EVEN, &case, accept, Comparison::Given);
+        assert_eq!(judged.state, AnswerState::Failed);
+    }
+}

@@ -10,7 +10,9 @@ use crate::slice;
 use alloc::vec::Vec;
 
 use super::{
-    AUTHENTICATION_RESULTS, Disguise, End, Removal, StripPolicy, StripReason, StripVerdict,
+    Disguise, End, Removal, StripPolicy, StripReason, StripVerdict,
+    begun::Begun,
+    count::{Count, Name},
     token::{LineFeed, Token, folds, is_special, may_fold, token},
 };
 
@@ -79,78 +81,6 @@ enum State {
     AfterRemoved(AfterRemoved),
     /// The header is over.
     Body,
-}
-
-/// A place where a field may have begun, and how much of the name was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Begun {
-    /// The first octet that is removed with the field.
-    start: usize,
-    /// Before it is a line feed that does not fold, or nothing.
-    certain: bool,
-    /// Letters of the name that were read.
-    letters: usize,
-    /// Other octets were before or among them.
-    odd: bool,
-    /// The place where the value begins.
-    value: usize,
-    /// Line feeds before it.
-    line: usize,
-    /// Fields before it.
-    index: usize,
-}
-
-impl Begun {
-    const fn at(start: usize, certain: bool, count: &Count) -> Self {
-        Self {
-            start,
-            certain,
-            letters: 0,
-            odd: false,
-            value: start,
-            line: count.line_feeds,
-            index: count.before_line,
-        }
-    }
-
-    /// Reads the next character of the name. Returns `false` if it is another name, or none.
-    fn read(&mut self, character: &[u8]) -> bool {
-        let expected = AUTHENTICATION_RESULTS.as_bytes().get(self.letters);
-        if let Some(expected) = expected
-            && is_letter(character, expected.to_ascii_lowercase())
-        {
-            self.letters = self.letters.saturating_add(1);
-            self.odd |= character.len() > 1;
-            return true;
-        }
-        match character {
-            // Before and after the name.
-            [b' ' | b'\t'] => {
-                self.odd |= self.letters == 0;
-                self.letters == 0 || expected.is_none()
-            }
-            [b'!'..=b'~'] => false,
-            _ => {
-                self.odd = true;
-                true
-            }
-        }
-    }
-
-    const fn has_name(&self) -> bool {
-        self.letters == AUTHENTICATION_RESULTS.len()
-    }
-}
-
-/// Returns `true` if some reader takes a character for this letter, whatever its case: of other alphabets
-/// the long s, and the i with and without a dot, as Java's `equalsIgnoreCase` does.
-fn is_letter(character: &[u8], letter: u8) -> bool {
-    match character {
-        [octet] => octet.to_ascii_lowercase() == letter,
-        [0xc5, 0xbf] => letter == b's',
-        [0xc4, 0xb0 | 0xb1] => letter == b'i',
-        _ => false,
-    }
 }
 
 /// A removed field has ended at an uncertain line break; the next line belongs to it, unless it is empty or
@@ -591,80 +521,4 @@ struct LineBreak {
     end: usize,
     feed: Option<LineFeed>,
     next: Option<u8>,
-}
-
-/// Counts lines, and the fields that [`fields`](crate::message::fields) sees.
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    fields: usize,
-    /// Fields before the current line.
-    before_line: usize,
-    line_feeds: usize,
-    name: Name,
-    from_line: FromLine,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Name {
-    Start,
-    Inside,
-    Blank,
-    Over,
-}
-
-/// The first line is the `From ` line of an mbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FromLine {
-    /// The line begins with this many of these octets.
-    Begins(usize),
-    Is,
-    IsNot,
-}
-
-impl Count {
-    const START: Self = Self {
-        fields: 0,
-        before_line: 0,
-        line_feeds: 0,
-        name: Name::Start,
-        from_line: FromLine::Begins(0),
-    };
-
-    fn octet(&mut self, octet: u8) {
-        self.name = match (self.name, octet) {
-            (Name::Inside | Name::Blank, b':') => {
-                self.fields = self.fields.saturating_add(1);
-                Name::Over
-            }
-            (Name::Start, b':') => Name::Over,
-            (Name::Start | Name::Inside, b'!'..=b'~') => Name::Inside,
-            (Name::Inside | Name::Blank, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r') => Name::Blank,
-            _ => Name::Over,
-        };
-        if let FromLine::Begins(octets) = self.from_line {
-            self.from_line = match b"From ".get(octets) {
-                Some(expected) if *expected != octet => FromLine::IsNot,
-                Some(b' ') => FromLine::Is,
-                _ => FromLine::Begins(octets.saturating_add(1)),
-            };
-        }
-    }
-
-    /// Returns `true` after the `From ` line.
-    fn line_break(&mut self, first: u8, feed: Option<LineFeed>, folds: bool) -> bool {
-        if feed.is_none() {
-            self.octet(first);
-            return false;
-        }
-        self.line_feeds = self.line_feeds.saturating_add(1);
-        let after_from_line = self.from_line == FromLine::Is;
-        self.from_line = FromLine::IsNot;
-        if folds && !after_from_line {
-            self.octet(b'\n');
-        } else {
-            self.name = Name::Start;
-            self.before_line = self.fields;
-        }
-        after_from_line
-    }
 }

@@ -272,3 +272,44 @@ fn keep(mut errors: impl BufRead, kept: &Mutex<VecDeque<String>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_lines_up_to_the_end_and_names_the_fault_of_others() {
+        let mut text = &b"a\n\nb\xff\nlast"[..];
+        assert_eq!(line(&mut text), Some(Ok("a".to_owned())));
+        assert_eq!(line(&mut text), Some(Ok(String::new())));
+        let fault = "invalid utf-8 sequence of 1 bytes from index 1";
+        assert_eq!(line(&mut text), Some(Err(fault.to_owned())));
+        assert_eq!(line(&mut text), Some(Ok("last".to_owned())));
+        assert_eq!(line(&mut text), None);
+    }
+
+    #[test]
+    fn reads_an_answer_of_the_longest_length_and_no_longer_one() {
+        let longest = usize::try_from(LONGEST_ANSWER).expect("a length");
+        let mut text = vec![b'x'; longest];
+        let fault = Some(Err("longer than 16777216 octets".to_owned()));
+        assert_eq!(line(&mut text.as_slice()), fault);
+        text[longest - 1] = b'\n';
+        let read = line(&mut text.as_slice()).expect("a line");
+        assert_eq!(read.map(|line| line.len()), Ok(longest - 1));
+    }
+
+    #[test]
+    fn keeps_the_last_lines_and_breaks_a_long_one() {
+        let kept = |text: &str| {
+            let lines = Mutex::new(VecDeque::new());
+            keep(text.as_bytes(), &lines);
+            Vec::from(lines.into_inner().expect("lines"))
+        };
+        let text: String = (0..25).map(|number| format!("{number} \r\n")).collect();
+        let last: Vec<_> = (5..25).map(|number| number.to_string()).collect();
+        assert_eq!(kept(&text), last);
+        let lengths = kept(&"x".repeat(5000)).into_iter().map(|line| line.len());
+        assert_eq!(lengths.collect::<Vec<_>>(), [4096, 904]);
+    }
+}

@@ -208,6 +208,17 @@ mod tests {
         ] {
             assert_eq!(known.problems(&report(states)), problems);
         }
+        let mut more = report(&[
+            ("a", Failed),
+            ("b", Failed),
+            ("c", Unsupported),
+            ("d", Unsupported),
+        ]);
+        more.trouble = Some("it ended".into());
+        assert_eq!(
+            known.problems(&more),
+            ["it ended", "p/s: 2 cases are unsupported, 1 are known"]
+        );
         let twice = json!({"differs": {"why": {"p/s": ["a"]}, "also": {"p/s": ["a"]}}});
         let twice: KnownDifferences = serde_json::from_value(twice).expect("known");
         assert_eq!(

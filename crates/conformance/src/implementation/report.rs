@@ -208,3 +208,71 @@ fn labelled(width: u16, label: &str, text: &str) -> String {
     });
     lines.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{implementation::Fault, vector::Origin};
+
+    fn report(
+        states: &[AnswerState],
+        comparison: Comparison,
+        trouble: bool,
+    ) -> ImplementationReport {
+        let options = ImplementationOptions {
+            command: "c".into(),
+            files: Vec::new(),
+            origin: Origin::Own,
+            suites: Vec::new(),
+            comparison,
+            deadline: crate::ANSWER_DEADLINE,
+        };
+        let mut suite = AnsweredSuite::new("p/s");
+        for state in states {
+            suite.push(AnsweredCase {
+                name: "c".into(),
+                state: *state,
+                expected: None,
+                actual: None,
+                hint: None,
+            });
+        }
+        let trouble = trouble.then(|| Trouble {
+            case: None,
+            fault: Fault::Start("why".into()),
+            stderr: Vec::new(),
+        });
+        ImplementationReport::new(&options, vec![suite], states.len(), trouble)
+    }
+
+    #[test]
+    fn counts_each_state_and_says_what_was_compared() {
+        use AnswerState::{Failed, Passed, Unsupported};
+        let states = [Passed, Failed, Unsupported, Passed];
+        let strict = report(&states, Comparison::Strict, false);
+        assert!(strict.strict && !strict.passed_all());
+        assert_eq!(
+            strict.verdict(),
+            "2 of 4 cases passed, 1 failed, 1 unsupported; accept or reject, all accepted fields, kinds and offsets \
+             compared"
+        );
+        let given = report(&[Passed], Comparison::Given, false);
+        assert!(!given.strict && given.passed_all());
+        assert_eq!(
+            given.verdict(),
+            "1 case passed; accept or reject, and the accepted fields that were given compared"
+        );
+        assert!(!report(&[Passed], Comparison::Given, true).passed_all());
+    }
+
+    #[test]
+    fn breaks_a_long_text_below_its_label() {
+        let text = "é".repeat(45);
+        let line = |label: &str, length| format!("  {label:<9}{}\n", "é".repeat(length));
+        let expected = line("actual", 20) + &line("", 20) + &line("", 5);
+        assert_eq!(labelled(31, "actual", &text), expected);
+        // A narrow terminal has room for some text nevertheless.
+        assert_eq!(labelled(3, "actual", &text), expected);
+        assert_eq!(labelled(80, "actual", ""), "");
+    }
+}

@@ -201,6 +201,13 @@ fn ends_at_responses_that_answer_no_command() {
             "{response}"
         );
     }
+    let done = "a OK done\r\n";
+    let ended = imap(&[
+        (Backend(GREETING), "", GREETING),
+        (Client("a NOOP\r\n"), "a NOOP\r\n", ""),
+        (Backend(&done.repeat(2)), "", &format!("{done}{bye}")),
+    ]);
+    assert_eq!(ended.error.map(|it| it.side()), Some(Side::Backend));
     for response in ["a OKAY\r\n", "a PREAUTH x\r\n", "c OK x\r\n", "+ go\r\n"] {
         let ended = imap(&[
             (Backend(GREETING), "", GREETING),

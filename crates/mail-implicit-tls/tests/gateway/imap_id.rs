@@ -1,12 +1,14 @@
 //! ID of IMAP (section 7.1): the client's, with `tls` of the gateway, and the answer with the status of the gateway.
 
-use deep_latch::{ClientReport, SecurityTag, TlsCipher};
+use deep_latch::{ClientReport, SecurityTag, TlsCipher, imap::IdCommand, server::TlsField};
 use mail_implicit_tls::{
     gateway::{AfterLogin, ClientAddress, Event, GatewayOptions, Mechanism, Refusal},
     service::{Protocol, Service},
 };
 
-use crate::script::{Backend, Client, advertisement, deep_options, facts, imap, play};
+use crate::script::{
+    Backend, Client, advertisement, deep_options, facts, imap, open, options, play,
+};
 
 const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 DEEP ID] hello\r\n";
 const TLS: &str = "\"tls\" \"TLS_AES_128_GCM_SHA256\"";
@@ -281,6 +283,39 @@ fn passes_on_the_clients_address() {
             (Client("b LOGIN x y\r\n"), "b LOGIN x y\r\n", ""),
         ],
     );
+}
+
+/// After login the client's octets pass: a backend must trust `tls` before login only.
+#[test]
+fn passes_no_trusted_tls_after_login() {
+    let mut session = open(&facts(Service::IMAPS), &options(Protocol::Imap));
+    let backend = advertisement();
+    let heard = |octets: &[u8], trust: TlsField| {
+        let command = IdCommand::parse(octets).unwrap().unwrap();
+        let answer = backend.answer_id(&command, trust).unwrap();
+        answer.report.unwrap().tls
+    };
+    session.backend_sent(GREETING.as_bytes()).unwrap();
+    session
+        .client_sent(b"a ID (\"tls\" \"A_LIE\")\r\n")
+        .unwrap();
+    let before = heard(&session.take_for_backend(), TlsField::Trust);
+    assert_eq!(before, Some(TlsCipher::of_suite(0x1301)));
+    session.backend_sent(b"* ID NIL\r\na OK\r\n").unwrap();
+    session.client_sent(b"b LOGIN x y\r\n").unwrap();
+    assert_eq!(session.take_for_backend(), b"b LOGIN x y\r\n");
+    session
+        .backend_sent(b"b OK [CAPABILITY IMAP4rev1 ID] in\r\n")
+        .unwrap();
+    session
+        .client_sent(b"c ID (\"tls\" \"A_LIE\")\r\n")
+        .unwrap();
+    let after = session.take_for_backend();
+    assert_eq!(
+        heard(&after, TlsField::Trust),
+        Some(TlsCipher::parse("A_LIE").unwrap())
+    );
+    assert_eq!(heard(&after, TlsField::Ignore), None);
 }
 
 #[test]

@@ -50,6 +50,16 @@ fn takes_the_octets_after_a_refused_literal_for_what_they_are() {
             "c BAD no literals\r\n",
         ),
     ]);
+    // The second literal waits, and the client receives the refusal in place of a request.
+    imap(&[
+        (Backend(GREETING), "", GREETING),
+        (
+            Client("a LOGIN {2+}\r\nxy {5}\r\nb NOOP\r\n"),
+            "a LOGIN {2}\r\n",
+            "",
+        ),
+        (Backend("a NO no\r\n"), "b NOOP\r\n", "a NO no\r\n"),
+    ]);
     let failed = Event::LoginFailed {
         mechanism: Mechanism::PASSWORD,
     };

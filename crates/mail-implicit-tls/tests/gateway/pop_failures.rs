@@ -68,6 +68,25 @@ fn ends_at_lines_and_refusals_without_end() {
         ended.error.map(|it| it.kind()),
         Some(GatewayErrorKind::TooLong)
     );
+    // 12,352 octets with CRLF are a line.
+    let line = format!("AUTH PLAIN {}", "A".repeat(12_339));
+    let ended = pop(&[
+        (Backend(GREETING), "", GREETING),
+        (
+            Client(&format!("{line}\r\n")),
+            "",
+            "-ERR mechanism and base64 expected\r\n",
+        ),
+        (
+            Client(&format!("{line}A\r\n")),
+            "",
+            "-ERR not a command\r\n",
+        ),
+    ]);
+    assert_eq!(
+        ended.error.map(|it| it.kind()),
+        Some(GatewayErrorKind::TooLong)
+    );
     let answers = "-ERR not available before login\r\n".repeat(21);
     let ended = pop(&[
         (Backend(GREETING), "", GREETING),

@@ -1,12 +1,14 @@
 //! The lenient reading of a value that deviates from the grammar. A result that names a method and a result
 //! word is never dropped, and no text becomes a result that may be the value of another property.
 
+use alloc::vec::Vec;
+
 use super::{AfterId, Form, Parser, Rest, TextNode, may_be_cfws};
 use crate::{
     registry, slice,
     syntax::{
-        Number,
-        error::{DiagnosticKind, ErrorKind},
+        Body, Number,
+        error::{DiagnosticKind, ErrorKind, ParseError},
         rules::{Failure, Read, is_control},
         text::Span,
     },
@@ -356,6 +358,61 @@ impl<'a> Parser<'a, '_> {
         let span = self.span(equals, equals);
         let (form, plain) = (Form::Unquoted, true);
         Ok((start, TextNode { span, form, plain }))
+    }
+
+    /// Skips the text up to the next `;` that is not in a quoted-string or comment.
+    pub(super) fn skip_to_semicolon(&self, mut input: &'a [u8]) -> Rest<'a> {
+        const FIELD: &str = "resinfo";
+        loop {
+            (input, ()) = self.rules.cfws(input, |_, _, _| Ok(()))?;
+            input = match input {
+                _ if self.ends_result(input) => return Ok(input),
+                [b'"', ..] => self.rules.quoted_string(input)?.0,
+                [octet, ..] if is_control(*octet) => {
+                    return Err(Failure::new(ErrorKind::Control, FIELD, input).fatal());
+                }
+                rest => slice::after_first(rest),
+            };
+        }
+    }
+
+    /// Notes the deviations of the value as a whole in a lenient reading.
+    pub(super) fn whole_value_diagnostics(&mut self) -> Result<(), ParseError> {
+        if !self.lenient {
+            return Ok(());
+        }
+        // The text after an unknown version was not parsed.
+        let read = match (self.tree.body, self.tree.version) {
+            (Body::UnsupportedVersion, Some(version)) => slice::to(self.input, version.span.end()),
+            _ => self.input,
+        };
+        let mut found = Vec::new();
+        let mut before = 0;
+        for (offset, octet) in read.iter().enumerate() {
+            if *octet == b'\n' && before != b'\r' && !self.options.bare_lf {
+                found.push((DiagnosticKind::BareLfFold, offset));
+            }
+            before = *octet;
+        }
+        let non_ascii = if self.options.utf8 {
+            core::str::from_utf8(read)
+                .err()
+                .map(|error| error.valid_up_to())
+        } else {
+            read.iter().position(|octet| !octet.is_ascii())
+        };
+        found.extend(non_ascii.map(|offset| (DiagnosticKind::NonAscii, offset)));
+        let input = self.input;
+        for (kind, offset) in found {
+            let noted = self.note(kind, "authres-payload", offset);
+            if let Err(nom::Err::Error(failure) | nom::Err::Failure(failure)) = noted {
+                return Err(failure.locate(input));
+            }
+        }
+        self.tree
+            .diagnostics
+            .sort_by_key(|diagnostic| diagnostic.offset());
+        Ok(())
     }
 }
 
