@@ -71,6 +71,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::dane::SCENARIOS,
     live::command::SCENARIOS,
     live::gateway::SCENARIOS,
+    live::monitor::SCENARIOS,
     live::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]

@@ -7,6 +7,7 @@ pub(crate) mod command;
 pub(crate) mod dane;
 pub(crate) mod gateway;
 mod mailbox;
+pub(crate) mod monitor;
 pub(crate) mod resolvers;
 pub(crate) mod servers;
 mod site;
