@@ -70,6 +70,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
     live::command::SCENARIOS,
+    live::monitor::SCENARIOS,
     live::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]

@@ -6,6 +6,7 @@ pub(crate) mod clients;
 pub(crate) mod command;
 pub(crate) mod dane;
 mod mailbox;
+pub(crate) mod monitor;
 pub(crate) mod resolvers;
 pub(crate) mod servers;
 mod site;
