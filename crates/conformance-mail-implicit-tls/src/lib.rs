@@ -71,6 +71,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
     live::command::SCENARIOS,
+    live::gateway::SCENARIOS,
     live::monitor::SCENARIOS,
     live::SCENARIOS,
 ];

@@ -5,6 +5,7 @@ mod answers;
 pub(crate) mod clients;
 pub(crate) mod command;
 pub(crate) mod dane;
+pub(crate) mod gateway;
 mod mailbox;
 pub(crate) mod monitor;
 pub(crate) mod postfix_behind_gateway;

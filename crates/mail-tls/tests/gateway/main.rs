@@ -16,4 +16,5 @@ mod descriptors;
 mod endpoint;
 mod log;
 mod operation;
+mod packaging;
 mod world;
