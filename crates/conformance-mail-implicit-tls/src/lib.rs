@@ -64,7 +64,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::clients::SCENARIOS,
     live::servers::dovecot::SCENARIOS,
     live::servers::postfix::SCENARIOS,
-    live::postfix_behind_gateway::SCENARIOS,
+    live::gateway_before_postfix::SCENARIOS,
     live::servers::nginx::SCENARIOS,
     live::servers::cyrus::SCENARIOS,
     live::servers::courier::SCENARIOS,

@@ -1,4 +1,4 @@
-//! Postfix behind the gateway, which reports the client by the PROXY protocol and by XCLIENT: swaks, msmtp, curl and
+//! The gateway before Postfix, to which it reports the client by the PROXY protocol and by XCLIENT: swaks, msmtp, curl and
 //! Python's smtplib submit through it, and the log of Postfix has their address.
 
 mod peers;
@@ -34,7 +34,7 @@ use super::{
 /// The scenario.
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
     "Postfix",
-    "mail-implicit-tls/postfix-behind-the-gateway",
+    "mail-implicit-tls/gateway-before-postfix",
     |_| Live::unless(missing(), || run(submitted())),
 )];
 
@@ -48,26 +48,18 @@ fn missing() -> Option<String> {
 /// The address of the clients, which is not the gateway's.
 const CLIENT: &str = "127.0.0.7";
 
-/// The lines of Postfix's `master.cf` for a gateway, with the address of the listener; those of `docs/operating.md`.
-const BY_PROXY: &str = "inet n - n - - smtpd
-  -o syslog_name=postfix/proxy
-  -o smtpd_upstream_proxy_protocol=haproxy
-  -o smtpd_tls_security_level=none
-  -o smtpd_tls_auth_only=no
-  -o smtpd_sasl_auth_enable=yes
-  -o smtpd_client_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_authorized_xclient_hosts=
-";
-const BY_XCLIENT: &str = "inet n - n - - smtpd
-  -o syslog_name=postfix/xclient
-  -o smtpd_tls_security_level=none
-  -o smtpd_tls_auth_only=no
-  -o smtpd_sasl_auth_enable=yes
-  -o smtpd_client_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject
-  -o smtpd_authorized_xclient_hosts=127.0.0.1
-";
+/// The snippets of the package.
+const BY_PROXY: &str = include_str!("../../../mail-tls/packaging/examples/postfix-master.cf");
+const BY_XCLIENT: &str =
+    include_str!("../../../mail-tls/packaging/examples/postfix-master-xclient.cf");
+
+/// Returns a snippet for another port, without a chroot, which needs files of the system.
+fn at_port(snippet: &str, port: u16) -> Checked<String> {
+    const LISTENER: &str = "127.0.0.1:10587 inet n - y ";
+    let listeners = snippet.matches(LISTENER).count();
+    same("listeners of the snippet", listeners, 1)?;
+    Ok(snippet.replace(LISTENER, &format!("127.0.0.1:{port} inet n - n ")))
+}
 
 /// Starts a Postfix that asks `logins` about passwords, and hands messages to `sink`.
 async fn start(logins: u16, sink: u16) -> Checked<Postfix> {
@@ -78,7 +70,7 @@ async fn start(logins: u16, sink: u16) -> Checked<Postfix> {
          smtpd_reject_unlisted_recipient = no\nsmtpd_reject_unlisted_sender = no\n\
          local_recipient_maps =\nsmtpd_delay_reject = yes\n"
     );
-    let master = format!("127.0.0.1:{proxy} {BY_PROXY}127.0.0.1:{xclient} {BY_XCLIENT}");
+    let master = at_port(BY_PROXY, proxy)? + &at_port(BY_XCLIENT, xclient)?;
     let ports = [
         (Service::SUBMISSION_CLEAR, proxy),
         (Service::SUBMISSION_CLEAR, xclient),
@@ -191,12 +183,12 @@ async fn submitted() -> Checked {
         (
             postfix.ports[0],
             ClientAddress::ProxyV2,
-            "postfix/proxy/smtpd",
+            "postfix/gateway/smtpd",
         ),
         (
             postfix.ports[1],
             ClientAddress::Xclient,
-            "postfix/xclient/smtpd",
+            "postfix/gateway-xclient/smtpd",
         ),
     ] {
         let notes = Notes::default();
