@@ -64,12 +64,15 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::clients::SCENARIOS,
     live::servers::dovecot::SCENARIOS,
     live::servers::postfix::SCENARIOS,
+    live::gateway_before_postfix::SCENARIOS,
     live::servers::nginx::SCENARIOS,
     live::servers::cyrus::SCENARIOS,
     live::servers::courier::SCENARIOS,
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
     live::command::SCENARIOS,
+    live::gateway::SCENARIOS,
+    live::monitor::SCENARIOS,
     live::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]

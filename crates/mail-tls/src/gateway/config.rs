@@ -145,6 +145,15 @@ pub(super) struct ServiceConfig {
     /// The networks of proxies that begin each connection with a header of the PROXY protocol.
     #[serde(default)]
     pub(super) proxies: NetworkList,
+    /// Adds a Received field with the client's TLS to each message, for services of Submission.
+    #[serde(default)]
+    pub(super) received: Option<Spanned<bool>>,
+    /// Parses sessions of IMAP and POP after login too.
+    #[serde(default)]
+    pub(super) parse_after_login: bool,
+    /// Permits UTF-8 in commands before login.
+    #[serde(default)]
+    pub(super) utf8_before_login: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -1,6 +1,6 @@
 //! A configuration that was checked: acceptors, backends and options, from which services are made.
 
-use std::{collections::BTreeSet, fs, net::SocketAddr, ops::Range, sync::Arc};
+use std::{collections::BTreeSet, fs, net::SocketAddr, ops::Range, sync::Arc, time::SystemTime};
 
 use deep_latch::{
     Advertisement, DeepStatus, Facilities, MailProtocol, TlsFacts,
@@ -14,8 +14,9 @@ use mail_implicit_tls::{
     client::Connector,
     dns::{Resolve, anchors::TrustAnchors, resolver::ValidatingResolver},
     gateway::{
-        Backend, Backends, ClientAddress, ExternalLogin, GatewayOptions, GatewayService,
-        MasterUser, PenaltyRules, SessionLimits, SessionTimes, Shared, proxy_protocol::Networks,
+        AfterLogin, Backend, Backends, ClientAddress, ExternalLogin, GatewayOptions,
+        GatewayService, MasterUser, PenaltyRules, SessionLimits, SessionTimes, Shared,
+        proxy_protocol::Networks,
     },
     server::{Acceptor, Certificates, UnknownName},
     service::{Protocol, Service},
@@ -178,7 +179,7 @@ impl Plan {
                     .map_err(|error| source.error(clients.span.clone(), error))?;
                 external = clients.login.clone();
             }
-            let mut options = options(service, kind.protocol, source)?
+            let mut options = options(service, kind.protocol, config, source)?
                 .with_name(config.name.0.as_str())
                 .with_external(external);
             if let Some(advertisement) = &advertisement {
@@ -222,13 +223,36 @@ impl Plan {
 fn options(
     service: &ServiceConfig,
     protocol: Protocol,
+    config: &Config,
     source: &Source,
 ) -> Result<GatewayOptions, ConfigError> {
     let (address, span) = match &service.client_address {
         Some(name) => (ClientAddress::from(*name.get_ref()), name.span()),
         None => (ClientAddress::None, service.kind.span()),
     };
-    GatewayOptions::try_new(protocol, address).map_err(|error| source.error(span, error))
+    let options = GatewayOptions::try_new(protocol, address);
+    let mut options = options.map_err(|error| source.error(span, error))?;
+    if service.parse_after_login {
+        options = options.with_after_login(AfterLogin::Parsed);
+    }
+    if service.utf8_before_login {
+        options = options.allow_utf8_before_login();
+    }
+    let received = service.received.as_ref().filter(|it| *it.get_ref());
+    match received {
+        Some(received) if protocol != Protocol::Submission => {
+            let message = "only messages of Submission have a Received field";
+            Err(source.error(received.span(), message))
+        }
+        Some(_) => Ok(options.with_received(config.name.0.clone(), now)),
+        None => Ok(options),
+    }
+}
+
+/// Returns the time in seconds since the Unix epoch.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 fn backends(
