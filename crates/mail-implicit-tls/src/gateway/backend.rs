@@ -248,6 +248,30 @@ impl Backends {
         std::mem::take(health).failures > 0
     }
 
+    /// Connects to the backends to which the last connection failed, and closes the connections that succeed.
+    pub(super) async fn recheck(
+        &self,
+        connector: &Connector,
+        first: &[u8],
+        time: Duration,
+        tell: impl Fn(&Backend, BackendNotice<'_>),
+    ) {
+        for (index, is_healthy) in self.are_healthy().into_iter().enumerate() {
+            let Some(backend) = self.backends.get(index).filter(|_| !is_healthy) else {
+                continue;
+            };
+            match backend.open(connector, first, time).await {
+                Ok(_) => {
+                    if self.succeeded(index) {
+                        tell(backend, BackendNotice::Recovered);
+                    }
+                }
+                // The failure is known already.
+                Err(_) => self.failed(index, Instant::now()),
+            }
+        }
+    }
+
     /// Opens a connection to the first backend that is available and greets. Each backend has the same time.
     ///
     /// # Errors

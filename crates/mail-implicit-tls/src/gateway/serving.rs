@@ -10,9 +10,10 @@ use tokio::{
 };
 
 use super::{
-    Backends, ClientFacts, GatewayOptions, Notice, RefusalReason, SessionTimes, Shared,
+    Backends, ClientAddress, ClientFacts, GatewayOptions, Notice, RefusalReason, SessionTimes,
+    Shared,
     inbound::arrive,
-    proxy_protocol::Networks,
+    proxy_protocol::{Header, Networks},
     running::{CLOSE_TIMEOUT, ClientStream, Running, Started},
     shared::Served,
     source::Source,
@@ -111,6 +112,36 @@ impl GatewayService {
     #[must_use]
     pub const fn backends(&self) -> &Arc<Backends> {
         &self.served.backends
+    }
+
+    /// Connects to the backends to which the last connection failed, so that their health is known without a client, and
+    /// closes the connections that succeed.
+    pub async fn recheck_backends(&self) {
+        let Served {
+            backends,
+            options,
+            times,
+            shared,
+        } = &self.served;
+        let first = match options.address() {
+            ClientAddress::ProxyV2 => Header::local().to_vec().unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let service = self.acceptor.service();
+        backends
+            .recheck(
+                &shared.connector,
+                &first,
+                times.connect,
+                |backend, notice| {
+                    shared.tell(&Notice::Backend {
+                        service,
+                        backend,
+                        notice,
+                    });
+                },
+            )
+            .await;
     }
 
     /// Serves one connection. What is needed before login only is in a box of its own, so that a session that is logged

@@ -5,19 +5,20 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use accept_loop::AcceptLoop;
 use deep_latch::Host;
 use mail_implicit_tls::{
-    gateway::{Backends, CurrentService, Event, Notice, Observer, Shared},
+    gateway::{Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared},
     server::Certificates,
     service::Service,
 };
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
+    time::{MissedTickBehavior, interval},
 };
 
 use super::{
@@ -31,6 +32,9 @@ use super::{
     signals::{Signal, Signals},
     systemd::{self, Sockets},
 };
+
+/// The time between two connections to a backend that failed.
+const RECHECK: Duration = Duration::from_secs(5);
 
 /// The parts of a configuration that the health endpoint asks.
 #[derive(Default)]
@@ -55,6 +59,7 @@ struct Running {
     listeners: HashMap<SocketAddr, Listening>,
     tasks: JoinSet<usize>,
     watch: JoinHandle<()>,
+    recheck: JoinHandle<()>,
     current: Arc<Mutex<Current>>,
 }
 
@@ -91,6 +96,7 @@ pub(super) async fn run(plan: Plan, process: Process) -> Result<(), Failure> {
         listeners: HashMap::new(),
         tasks: JoinSet::new(),
         watch: tokio::spawn(async {}),
+        recheck: tokio::spawn(async {}),
         current: Arc::default(),
     };
     running.start(&plan).await?;
@@ -207,6 +213,10 @@ impl Running {
                 .clone()
                 .watch(plan.certificates.clone(), self.metrics.clone()),
         );
+        self.recheck.abort();
+        let services = plan.services.iter();
+        let services = services.map(|planned| plan.service(planned, &self.shared));
+        self.recheck = tokio::spawn(recheck(services.collect()));
         let backends: Vec<_> = plan
             .services
             .iter()
@@ -303,6 +313,7 @@ impl Running {
     /// Stops all listeners, and waits for their sessions. Returns the number of those that were cut.
     async fn stop(&mut self) -> usize {
         self.watch.abort();
+        self.recheck.abort();
         for listening in self.listeners.values() {
             listening.stop.send_replace(true);
         }
@@ -311,6 +322,18 @@ impl Running {
             cut = cut.saturating_add(ended.unwrap_or_default());
         }
         cut
+    }
+}
+
+/// Connects now and then to the backends that failed, so that their health is known without a client.
+async fn recheck(services: Vec<GatewayService>) {
+    let mut ticks = interval(RECHECK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        for service in &services {
+            service.recheck_backends().await;
+        }
     }
 }
 

@@ -73,4 +73,11 @@ fn reports_a_service_without_a_backend_as_unhealthy() {
         "{health}"
     );
     assert!(get(metrics, "/").starts_with("HTTP/1.1 404 "));
+    // A backend that came back is noticed without a client.
+    let _backend = Backend::at(std::net::TcpListener::bind(down).unwrap());
+    soon("health", || {
+        get(metrics, "/health")
+            .starts_with("HTTP/1.1 200 ")
+            .then_some(())
+    });
 }

@@ -15,6 +15,7 @@ mod configuration;
 mod descriptors;
 mod endpoint;
 mod log;
+mod memory;
 mod operation;
 mod packaging;
 mod world;

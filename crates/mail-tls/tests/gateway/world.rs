@@ -276,7 +276,15 @@ impl Backend {
 
     /// Starts a server with these capabilities.
     pub(crate) fn with(capabilities: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::serve(TcpListener::bind("127.0.0.1:0").unwrap(), capabilities)
+    }
+
+    /// Starts a server on a listener.
+    pub(crate) fn at(listener: TcpListener) -> Self {
+        Self::serve(listener, "IMAP4rev1 AUTH=PLAIN")
+    }
+
+    fn serve(listener: TcpListener, capabilities: &'static str) -> Self {
         let address = listener.local_addr().unwrap();
         let received = Arc::<Mutex<Vec<String>>>::default();
         let lines = received.clone();
