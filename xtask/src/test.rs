@@ -51,7 +51,7 @@ fn postgresql(debian: &Path, path: &[PathBuf]) -> Result<PathBuf, String> {
         })
 }
 
-/// Looks for the command of OpenSSL, which scripts of the vectors ask.
+/// Checks that the command of OpenSSL is installed, which scripts of the vectors run.
 fn openssl(path: &[PathBuf]) -> Result<(), String> {
     if path.iter().any(|bin| bin.join("openssl").is_file()) {
         return Ok(());

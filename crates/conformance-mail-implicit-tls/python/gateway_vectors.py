@@ -401,6 +401,17 @@ imap(
     address="imap-id",
 )
 
+imap(
+    "address-refused",
+    backend("* OK [CAPABILITY IMAP4rev1] x\r\n"),
+    client("a ID NIL\r\n", f"a ID ({ADDRESS} {TLS})\r\n"),
+    backend("a BAD what\r\n"),
+    client("b LOGIN x y\r\n", f"proxy ID ({ADDRESS} {TLS})\r\n"),
+    backend("proxy BAD what\r\n", "* BYE [UNAVAILABLE] the server cannot be understood\r\n"),
+    end=error("backend", "unexpected", "response-tagged", 0),
+    address="imap-id",
+)
+
 # --- Literals ----------------------------------------------------------------------------------------------------
 
 imap(

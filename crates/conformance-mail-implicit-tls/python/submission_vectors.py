@@ -146,7 +146,7 @@ for name, text in ENDS.items():
     in_transaction(f"data-{name}-with-received", [*DATA, *parts, "S:250 ok\r\n", "NOOP\r\n"], requirements=RECEIVED, received=True)
 for name, text in {"dot-space": ". \r\n", "dot-text": ".x\r\n", "two-dots": "..\r\n", "space-dot": " .\r\n", "dot": ".", "dot-cr": ".\r", "cr": "\r", "text": "XCLIENT x\r\nMAIL FROM:<>\r\n"}.items():
     in_transaction(f"data-goes-on-{name}", [*DATA, "x\r\n" + text], clean=name != "text")
-SMUGGLED = {"lf-dot-crlf": "\n.\r\n", "crlf-dot-lf": "\r\n.\n", "cr-dot-cr": "\r.\r", "crlf-dot-cr": "\r\n.\r", "lf-dot-lf": "\n.\n", "lf-dot-cr": "\n.\r", "cr-dot-crlf": "\r.\r\n", "cr-dot-lf": "\r.\n", "crlf-dot-cr-crlf": "\r\n.\r\r\n", "cr-crlf-dot-crlf": "\r\r\n.\r\n", "crlf-nul-dot-crlf": "\r\n\0.\r\n", "crlf-dot-nul-crlf": "\r\n.\0\r\n", "nul": "\0", "lf": "\n", "lf-cr": "\n\r"}
+SMUGGLED = {"lf-dot-crlf": "\n.\r\n", "crlf-dot-lf": "\r\n.\n", "cr-dot-cr": "\r.\r", "crlf-dot-cr": "\r\n.\r", "lf-dot-lf": "\n.\n", "lf-dot-cr": "\n.\r", "cr-dot-crlf": "\r.\r\n", "cr-dot-lf": "\r.\n", "crlf-dot-cr-crlf": "\r\n.\r\r\n", "cr-crlf-dot-crlf": "\r\r\n.\r\n", "crlf-nul-dot-crlf": "\r\n\0.\r\n", "crlf-dot-nul-crlf": "\r\n.\0\r\n", "nul": "\0", "lf": "\n", "lf-cr": "\n\r", "lf-lf-dot-crlf": "\n\n.\r\n", "crlf-dot-lf-lf": "\r\n.\n\n"}
 for name, text in SMUGGLED.items():
     in_transaction(f"data-smuggled-{name}", [*DATA, f"x{text}MAIL FROM:<y@example.org>\r\nXCLIENT x\r\n"], OCTET)
     in_transaction(f"data-smuggled-{name}-in-parts", [*DATA, "x", *text, "MAIL FROM:<y@example.org>\r\n"], OCTET)

@@ -64,6 +64,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::clients::SCENARIOS,
     live::servers::dovecot::SCENARIOS,
     live::servers::postfix::SCENARIOS,
+    live::gateway_before_postfix::SCENARIOS,
     live::servers::nginx::SCENARIOS,
     live::servers::cyrus::SCENARIOS,
     live::servers::courier::SCENARIOS,
