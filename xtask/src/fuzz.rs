@@ -326,29 +326,34 @@ fn coverage(names: &[&str]) -> Outcome {
         return Err(format!("llvm-cov is missing:\n{install}").into());
     }
     let host = toolchain::rustc("nightly", &["--print", "host-tuple"])?;
+    // Versions of cargo-fuzz differ in where they build for coverage unless they are told.
+    let builds = root().join("target").join(&host).join("coverage");
     eprintln!(
-        "» Building {} fuzz targets for coverage, in fuzz/target",
-        names.len()
+        "» Building for coverage, in {}: {}",
+        builds.display(),
+        names.join(", ")
     );
     let mut table = table(&["target", "functions", "lines", "lines reached", "of all"]);
     for target in names {
         let mut command = toolchain::cargo("nightly");
         command
-            .args(["fuzz", "coverage", target])
+            .args(["fuzz", "coverage", "--target-dir"])
+            .arg(&builds)
+            .arg(target)
             .args(inputs(target)?);
         if !step(command.stdout(Stdio::null()))? {
             return Ok(exit(false));
         }
         let fuzz = root().join("fuzz");
         let profile = fuzz.join("coverage").join(target).join("coverage.profdata");
-        let program = fuzz.join(format!("target/{host}/coverage/{host}/release/{target}"));
+        let program = builds.join(&host).join("release").join(target);
         let mut instructions = OsString::from("-instr-profile=");
         instructions.push(&profile);
         let output = Command::new(&llvm_cov)
             .args([
                 "export",
                 "-summary-only",
-                "-ignore-filename-regex=/(registry|rustlib|rustc|fuzz_targets|conformance)/",
+                "-ignore-filename-regex=/(registry|rustlib|rustc|fuzz_targets|conformance[^/]*)/",
             ])
             .arg(instructions)
             .arg(&program)

@@ -54,7 +54,7 @@ enum Task {
     Interop(interop::Arguments),
     /// Run all tests: format, clippy, tests, doc tests, docs
     ///
-    /// The first step that fails ends the task. Needs PostgreSQL, and Python with venv for the known answers.
+    /// The first step that fails ends the task. Needs PostgreSQL, and Python with venv and OpenSSL for the known answers.
     #[command(after_help = EXIT_CODES)]
     Test,
     /// Build each crate alone with none, each and all of its features

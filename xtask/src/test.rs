@@ -51,6 +51,14 @@ fn postgresql(debian: &Path, path: &[PathBuf]) -> Result<PathBuf, String> {
         })
 }
 
+/// Checks that the command of OpenSSL is installed, which scripts of the vectors run.
+fn openssl(path: &[PathBuf]) -> Result<(), String> {
+    if path.iter().any(|bin| bin.join("openssl").is_file()) {
+        return Ok(());
+    }
+    Err("scripts of the vectors ask the command openssl, which is not installed:\napt-get install openssl".to_owned())
+}
+
 /// Makes `target/venv` if the interpreter lacks the packages that the tests need.
 fn environment(root: &Path) -> Result<(), Box<dyn Error>> {
     let Err(missing) = conformance::python(root) else {
@@ -118,6 +126,7 @@ pub fn run() -> Outcome {
     let path = env::var_os("PATH").unwrap_or_default();
     let path: Vec<_> = env::split_paths(&path).collect();
     postgresql(Path::new("/usr/lib/postgresql"), &path)?;
+    openssl(&path)?;
     environment(&shell::root())?;
     if !prose::run(&shell::root(), &prose::Arguments::default())? {
         return Ok(exit(false));
@@ -128,6 +137,18 @@ pub fn run() -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_openssl_or_names_the_command_that_installs_it() -> Result<(), Box<dyn Error>> {
+        let root = tempfile::tempdir()?;
+        let path = [root.path().join("none"), root.path().to_owned()];
+        let missing = "scripts of the vectors ask the command openssl, which is not installed:\n\
+            apt-get install openssl";
+        assert_eq!(openssl(&path), Err(missing.to_owned()));
+        fs::write(root.path().join("openssl"), "")?;
+        assert_eq!(openssl(&path), Ok(()));
+        Ok(())
+    }
 
     #[test]
     fn finds_postgresql_or_names_the_command_that_installs_it() -> Result<(), Box<dyn Error>> {

@@ -41,7 +41,7 @@ fn forces_no_crypto_provider_on_applications() {
         let features: &[&str] = match package {
             "mail-implicit-tls" => &[
                 "--features",
-                "async-imap,autoconfig,autoconfig-fetch,certificates,cipher-names,client,deep,lettre,serde,server,verifier",
+                "async-imap,autoconfig,autoconfig-fetch,certificates,cipher-names,client,deep,gateway,lettre,serde,server,verifier",
             ],
             _ => &["--all-features"],
         };

@@ -7,7 +7,8 @@ mod certificate;
 #[cfg_attr(docsrs, doc(cfg(feature = "milter")))]
 pub mod milter;
 #[cfg(feature = "postfix")]
-mod postfix;
+#[cfg_attr(docsrs, doc(cfg(feature = "postfix")))]
+pub mod postfix;
 #[cfg(feature = "rustls")]
 #[cfg_attr(docsrs, doc(cfg(feature = "rustls")))]
 pub mod rustls;

@@ -9,8 +9,14 @@
 
 extern crate alloc;
 
+#[cfg(feature = "strip")]
+#[cfg_attr(docsrs, doc(cfg(feature = "strip")))]
+pub mod border;
 pub mod facts;
 pub mod message;
+#[cfg(feature = "milter")]
+#[cfg_attr(docsrs, doc(cfg(feature = "milter")))]
+pub mod milter;
 pub mod policy;
 pub mod registry;
 mod slice;
@@ -21,6 +27,9 @@ pub mod syntax;
 pub mod tls;
 pub mod write;
 
+#[cfg(feature = "strip")]
+#[cfg_attr(docsrs, doc(cfg(feature = "strip")))]
+pub use border::Border;
 #[cfg(feature = "strip")]
 #[cfg_attr(docsrs, doc(cfg(feature = "strip")))]
 pub use strip::{AuthservId, StripPolicy, Stripper};

@@ -6,7 +6,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::{fmt, ops::Range};
+use core::{fmt, ops::Range, str::FromStr};
 
 use crate::{
     slice,
@@ -85,6 +85,14 @@ impl AuthservId {
             .0
             .strip_suffix(&self.0)
             .is_some_and(|below| below.is_empty() || below.ends_with('.'))
+    }
+}
+
+impl FromStr for AuthservId {
+    type Err = AuthservIdError;
+
+    fn from_str(text: &str) -> Result<Self, AuthservIdError> {
+        Self::try_new(text)
     }
 }
 

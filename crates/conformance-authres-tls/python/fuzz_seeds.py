@@ -24,6 +24,11 @@ for case in vectors("authres-tls", "strip"):
         choice = (not case.get("subdomains", True)) | 2 * case.get("all", False) | 6 * case.get("from_trusted", False)
         fields = b"Received: x\r\nAuthentication-Results: " + value + b"\r\nSubject: y\r\n\r\nbody\r\n"
         write("authres_strip", case["name"], bytes([choice]) + fields)
+for case in vectors("authres-tls", "milter"):
+    # From the first octet, and after the oracle's own negotiation.
+    received = bytes.fromhex(case["received"])
+    if len(received) <= MOST_BYTES and ("reject" in case or case["name"].startswith(("hidden", "several", "sendmail-o"))):
+        write("authres_milter", case["name"], bytes([(case.get("host") == "helo") | 2, 1]) + received)
 SEEN = set()
 for case in vectors("authres-tls", "write"):
     # One of each group of texts; the oracle tells by its length what a text is for.

@@ -4,6 +4,7 @@ mod header;
 #[cfg(feature = "live")]
 mod live;
 mod method;
+mod milter;
 pub mod oracle;
 mod picture;
 mod real;
@@ -22,6 +23,7 @@ pub const PROTOCOL: Protocol = Protocol {
 };
 
 const FIELDS: &[Suite] = &[
+    suite("authres-tls/milter", milter::milter),
     suite("authres-tls/real", real::real),
     suite("authres-tls/strip", strip::strip),
     suite("authres-tls/write", write::write),
@@ -37,7 +39,7 @@ const fn suite(name: &'static str, run: fn(conformance::Input) -> conformance::R
 }
 
 #[cfg(feature = "live")]
-const SCENARIOS: &[&[Scenario]] = &[live::SCENARIOS];
+const SCENARIOS: &[&[Scenario]] = &[live::SCENARIOS, live::MILTER];
 #[cfg(not(feature = "live"))]
 const SCENARIOS: &[&[Scenario]] = &[];
 
@@ -62,6 +64,18 @@ const PEERS: &[Peer] = &[
             "-MMail::AuthenticationResults",
             "-e",
             "print 'Mail::AuthenticationResults ', Mail::AuthenticationResults->VERSION",
+        ],
+    },
+    Peer {
+        name: "Postfix",
+        version: &["postconf", "-d", "mail_version"],
+    },
+    Peer {
+        name: "Postfix, OpenDKIM, OpenDMARC",
+        version: &[
+            "sh",
+            "-c",
+            "postconf -d mail_version; opendkim -V | head -1; opendmarc -V | head -1",
         ],
     },
     Peer {

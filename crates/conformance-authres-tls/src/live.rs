@@ -4,6 +4,7 @@ mod certificates;
 mod email;
 mod exchange;
 mod field;
+mod milter;
 mod peers;
 
 use std::path::Path;
@@ -23,7 +24,9 @@ use self::{
     field::{MESSAGE, the_field},
 };
 
-/// All of them.
+pub(crate) use self::milter::SCENARIOS as MILTER;
+
+/// All of them but those of the milter.
 pub(crate) const SCENARIOS: &[Scenario] = &[
     ours("authres-tls/each-kind-of-client-certificate-tls12", |_| {
         run(each_kind(Version::Tls12))

@@ -9,6 +9,7 @@ fn keep_the_oracles(bytes: &[u8]) -> Result<(), String> {
     oracle::write_any(bytes)?;
     oracle::edit_any(bytes)?;
     oracle::strip(bytes)?;
+    oracle::milter(bytes)?;
     oracle::method::any(bytes)
 }
 

@@ -121,4 +121,18 @@ for name, (choice, responses) in FETCHES.items():
     data = b"\xff".join(response.encode() for response in responses)
     write("mail_autoconfig_fetch", name, bytes([choice]) + data)
 
+# oracle::proxy_protocol reads the octets as they are.
+for case in vectors("mail-implicit-tls", "proxy-protocol"):
+    octets = bytes.fromhex(case["octets"])
+    if len(octets) <= MOST_BYTES and case.get("listed", True):
+        write("mail_proxy_protocol", case["name"], octets)
+# oracle::submission reads an octet for the backend, whose bit 0 is CHUNKING and bit 7 the field of Received, and what the
+# client sends, to which the backend of the oracle replies.
+SESSIONS = ("internal-0", "line", "bare", "pipelined", "smtputf8", "client-0", "auth-response", "certificate-plain", "data", "bdat", "received-f", "quit")
+for case in vectors("mail-implicit-tls", "gateway-submission"):
+    data = "".join(text for side, text in case["script"] if side == "client").encode("latin-1")
+    traits = 1 | 0x80 * case.get("options", {}).get("received", False)
+    if len(data) <= MOST_BYTES and case["name"].startswith(SESSIONS):
+        write("mail_gateway_submission", case["name"], bytes([traits]) + data)
+
 finish()

@@ -401,6 +401,17 @@ imap(
     address="imap-id",
 )
 
+imap(
+    "address-refused",
+    backend("* OK [CAPABILITY IMAP4rev1] x\r\n"),
+    client("a ID NIL\r\n", f"a ID ({ADDRESS} {TLS})\r\n"),
+    backend("a BAD what\r\n"),
+    client("b LOGIN x y\r\n", f"proxy ID ({ADDRESS} {TLS})\r\n"),
+    backend("proxy BAD what\r\n", "* BYE [UNAVAILABLE] the server cannot be understood\r\n"),
+    end=error("backend", "unexpected", "response-tagged", 0),
+    address="imap-id",
+)
+
 # --- Literals ----------------------------------------------------------------------------------------------------
 
 imap(
@@ -483,6 +494,15 @@ for name, line, at in [
         end=error("client", "octet", "command", at),
         events=[refused("syntax")],
     )
+imap(
+    "octet-nul-in-a-literal",
+    backend(HELLO),
+    passed("a LOGIN {5}\r\n"),
+    backend("+ go\r\n"),
+    client("ab\0cd", "ab", "* BYE literal: character that is not allowed at byte 2\r\n"),
+    end=error("client", "octet", "literal", 2),
+    events=[refused("syntax")],
+)
 imap("octet-8-bit-allowed", backend(HELLO), passed('a LOGIN x "é"\r\n'), allow_utf8=True)
 for command in ["SELECT INBOX", "ENABLE X", "UNAUTHENTICATE", "STARTTLS", "XCLIENT ADDR=192.0.2.9", "COMPRESS DEFLATE"]:
     imap(

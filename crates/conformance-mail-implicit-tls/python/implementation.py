@@ -11,8 +11,10 @@ import dialogue_reference  # noqa: E402
 import dns_reference  # noqa: E402
 import identity_reference  # noqa: E402
 import privacy_reference  # noqa: E402
+import proxy_protocol_reference  # noqa: E402
 import received_reference  # noqa: E402
 import setup_reference  # noqa: E402
+import submission_reference  # noqa: E402
 import tlsa_reference  # noqa: E402
 
 
@@ -71,5 +73,16 @@ def autoconfig(user, file):
         raise Rejected() from None
 
 
-SUITES = client_dialogue, server_dialogue, srv_order, host_lookup, identity, received, setup, privacy, tlsa, autoconfig
+def proxy_protocol(octets, listed=True):
+    try:
+        return proxy_protocol_reference.opening(octets, listed)
+    except proxy_protocol_reference.Refused as refused:
+        raise Rejected(**refused.reject) from None
+
+
+def gateway_submission(script, options=None):
+    return submission_reference.play(script, **(options or {}))
+
+
+SUITES = client_dialogue, server_dialogue, srv_order, host_lookup, identity, received, setup, privacy, tlsa, autoconfig, proxy_protocol, gateway_submission
 serve({f"mail-implicit-tls/{suite.__name__.replace('_', '-')}": suite for suite in SUITES})

@@ -4,12 +4,14 @@ mod autoconfig;
 mod dialogue;
 mod dns;
 mod gateway;
+mod gateway_submission;
 mod identity;
 #[cfg(feature = "live")]
 mod live;
 pub mod oracle;
 mod picture;
 mod privacy;
+mod proxy_protocol;
 mod received;
 mod setup;
 mod tlsa;
@@ -30,9 +32,17 @@ const SUITES: &[Suite] = &[
     suite("mail-implicit-tls/client-dialogue", dialogue::client),
     suite("mail-implicit-tls/gateway-imap", gateway::imap),
     suite("mail-implicit-tls/gateway-pop", gateway::pop),
+    suite(
+        "mail-implicit-tls/gateway-submission",
+        gateway_submission::gateway_submission,
+    ),
     suite("mail-implicit-tls/host-lookup", dns::host_lookup),
     suite("mail-implicit-tls/identity", identity::identity),
     suite("mail-implicit-tls/privacy", privacy::privacy),
+    suite(
+        "mail-implicit-tls/proxy-protocol",
+        proxy_protocol::proxy_protocol,
+    ),
     suite("mail-implicit-tls/received", received::received),
     suite("mail-implicit-tls/server-dialogue", dialogue::server),
     suite("mail-implicit-tls/setup", setup::setup),
@@ -54,12 +64,15 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::clients::SCENARIOS,
     live::servers::dovecot::SCENARIOS,
     live::servers::postfix::SCENARIOS,
+    live::gateway_before_postfix::SCENARIOS,
     live::servers::nginx::SCENARIOS,
     live::servers::cyrus::SCENARIOS,
     live::servers::courier::SCENARIOS,
     live::resolvers::SCENARIOS,
     live::dane::SCENARIOS,
     live::command::SCENARIOS,
+    live::gateway::SCENARIOS,
+    live::monitor::SCENARIOS,
     live::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]

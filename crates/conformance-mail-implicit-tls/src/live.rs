@@ -5,7 +5,10 @@ mod answers;
 pub(crate) mod clients;
 pub(crate) mod command;
 pub(crate) mod dane;
+pub(crate) mod gateway;
+pub(crate) mod gateway_before_postfix;
 mod mailbox;
+pub(crate) mod monitor;
 pub(crate) mod resolvers;
 pub(crate) mod servers;
 mod site;
@@ -24,7 +27,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
 
 /// The suites of `python/implementation.py`; the readers of Received fields and of configuration files find no kinds and
 /// offsets.
-const SECOND: [&str; 10] = [
+const SECOND: [&str; 12] = [
     "mail-implicit-tls/client-dialogue",
     "mail-implicit-tls/server-dialogue",
     "mail-implicit-tls/srv-order",
@@ -35,4 +38,6 @@ const SECOND: [&str; 10] = [
     "mail-implicit-tls/privacy",
     "mail-implicit-tls/tlsa",
     "mail-implicit-tls/autoconfig",
+    "mail-implicit-tls/gateway-submission",
+    "mail-implicit-tls/proxy-protocol",
 ];

@@ -4,12 +4,16 @@ mod autoconfig_fetch;
 mod connection;
 mod dane;
 mod gateway;
+mod proxy_protocol;
+mod submission;
 
 pub use self::{
     autoconfig_fetch::autoconfig_fetch,
     connection::{client_dialogue, client_octets, server_dialogue, server_octets, srv_order},
     dane::{tlsa, tlsa_octets},
     gateway::{gateway_octets, session},
+    proxy_protocol::proxy_protocol,
+    submission::{submission, submission_facts, submission_octets},
 };
 
 use conformance::oracle::Broken;
@@ -302,7 +306,9 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
 /// Returns the invariant that was broken.
 pub fn any(data: &[u8]) -> Result<(), Broken> {
     identity(data)?;
-    received(data)
+    received(data)?;
+    proxy_protocol(data)?;
+    submission_octets(data)
 }
 
 /// Checks a configuration file of any octets.

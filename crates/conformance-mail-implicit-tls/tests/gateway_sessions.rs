@@ -1,5 +1,6 @@
 //! The oracle of a gateway's sessions on sessions that are put together from pieces, and on the sessions of the vectors.
 
+use conformance::oracle::replay;
 use conformance_mail_implicit_tls::oracle;
 use mail_implicit_tls::service::Protocol;
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -102,4 +103,11 @@ proptest! {
     fn keeps_the_oracle_on_any_octets(data in vec(any::<u8>(), 0..300)) {
         prop_assert_eq!(oracle::gateway_octets(&data), Ok(()));
     }
+}
+
+#[test]
+fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracle() {
+    let keep = |data: &[u8]| oracle::gateway_octets(data);
+    let replayed = replay(&keep).expect("the oracle holds");
+    assert!(replayed > 200, "{replayed} files");
 }

@@ -50,7 +50,65 @@ const PIECES: &[&str] = &[
     "",
 ];
 
+/// Parts of what a client of Submission sends.
+const COMMANDS: &[&str] = &[
+    "EHLO c\r\n",
+    "HELO c\r\n",
+    "AUTH PLAIN AGEAYg==\r\n",
+    "AUTH LOGIN\r\n",
+    "YQ==\r\n",
+    "MAIL FROM:<a@example.org>\r\n",
+    "RCPT TO:<b@example.org>\r\n",
+    "RCPT TO:<no@example.org>\r\n",
+    "DATA\r\n",
+    "BDAT 5\r\n",
+    "BDAT 30 LAST\r\n",
+    "BDAT 0\r\n",
+    "RSET\r\n",
+    "NOOP\r\n",
+    "VRFY x\r\n",
+    "STARTTLS\r\n",
+    "XCLIENT ADDR=192.0.2.9\r\n",
+    "XFORWARD NAME=x\r\n",
+    "CLIENT name=x\r\n",
+    "Subject: x\r\n",
+    "\r\n.\r\n",
+    ".\r\n",
+    "..\r\n",
+    "*\r\n",
+    "\r\n",
+];
+
+/// Octets that servers read in different ways.
+const OCTETS: &[&str] = &[
+    "\r", "\n", "\0", ".", " ", "\t", "=", "x", "\u{8d}", "X", "\n.\n", "\r.\r",
+];
+
 proptest! {
+    #[test]
+    fn keeps_the_oracle_of_the_proxy_protocol_on_changed_headers(octets in mutated(headers())) {
+        prop_assert_eq!(oracle::proxy_protocol(&octets), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracle_of_submission_on_commands(
+        parts in vec(select(COMMANDS), 0..14),
+        traits in any::<u8>(),
+    ) {
+        let begin = "EHLO c\r\nAUTH PLAIN AGEAYg==\r\n";
+        let client = format!("{begin}{}", parts.concat());
+        prop_assert_eq!(oracle::submission(client.as_bytes(), traits & 0x7f, traits & 0x80 != 0), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracle_of_submission_on_octets_between_commands(
+        parts in vec(prop_oneof![3 => select(COMMANDS), 1 => select(OCTETS)], 0..14),
+        traits in any::<u8>(),
+    ) {
+        let client = parts.concat();
+        prop_assert_eq!(oracle::submission(client.as_bytes(), traits & 0x7f, traits & 0x80 != 0), Ok(()));
+    }
+
     #[test]
     fn keeps_the_oracle_of_names_on_changed_certificates(der in mutated(certificates())) {
         prop_assert_eq!(oracle::names(&der), Ok(()));
@@ -104,6 +162,14 @@ fn mutated(inputs: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
         }
         octets
     })
+}
+
+fn headers() -> Vec<Vec<u8>> {
+    let headers = inputs("proxy-protocol", "octets");
+    headers
+        .iter()
+        .map(|it| hex::decode(it).expect("hex"))
+        .collect()
 }
 
 fn certificates() -> Vec<Vec<u8>> {

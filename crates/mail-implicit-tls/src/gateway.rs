@@ -8,25 +8,44 @@
 //!
 //! No password is kept, and no event has octets of a peer but the report of a client, which is parsed.
 
+mod backend;
 mod error;
 mod event;
 mod facts;
 mod imap;
+mod inbound;
+mod notice;
 mod options;
+mod penalty;
+mod places;
 mod pop;
+mod probe;
 pub mod proxy_protocol;
+mod relay;
+mod running;
+mod serving;
+mod shared;
+mod source;
 mod submission;
 pub mod xclient;
 
 use std::fmt;
 
 pub use self::{
+    backend::{Backend, BackendNotice, Backends, Balance, OpenFailure},
     error::{GatewayError, GatewayErrorKind, Side},
     event::{BackendFailure, Event, Mechanism, Refusal},
     facts::{ClientFacts, SessionId},
     imap::ImapGateway,
+    notice::{Notice, Observer, RefusalReason, SessionEnd},
     options::{AfterLogin, ClientAddress, ExternalLogin, GatewayOptions, MasterUser, OptionsError},
+    penalty::PenaltyRules,
+    places::{LimitReached, SessionLimits},
     pop::{MAX_POP_COMMAND_BYTES, PopGateway},
+    probe::Probed,
+    relay::Carried,
+    serving::{CurrentService, GatewayService},
+    shared::{SessionTimes, Shared},
     submission::{MAX_OWN_REPLIES, MAX_SUBMISSION_COMMAND_BYTES, SubmissionGateway},
 };
 

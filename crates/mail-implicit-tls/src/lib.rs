@@ -1,6 +1,6 @@
 // The README's examples need these features, and are compiled where they are on.
 #![cfg_attr(
-    all(feature = "async-imap", feature = "autoconfig-fetch", feature = "dns", feature = "lettre", feature = "platform-roots", feature = "server"),
+    all(feature = "async-imap", feature = "autoconfig-fetch", feature = "dns", feature = "lettre", feature = "monitor", feature = "platform-roots", feature = "server"),
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(
@@ -9,6 +9,7 @@
         feature = "autoconfig-fetch",
         feature = "dns",
         feature = "lettre",
+        feature = "monitor",
         feature = "platform-roots",
         feature = "server"
     )),

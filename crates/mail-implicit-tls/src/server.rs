@@ -16,7 +16,10 @@ use rustls::{
     client::danger::HandshakeSignatureValid,
     crypto::CryptoProvider,
     pki_types::{CertificateDer, UnixTime},
-    server::danger::{ClientCertVerified, ClientCertVerifier},
+    server::{
+        ProducesTickets,
+        danger::{ClientCertVerified, ClientCertVerifier},
+    },
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -171,6 +174,16 @@ impl Acceptor {
         self
     }
 
+    /// Resumes sessions by tickets, which the clients keep (RFC 8446 section 4.6.1). Without this, the server keeps the
+    /// last 256 sessions. The crypto provider has the keys of tickets, and changes them.
+    #[must_use]
+    pub fn with_tickets(mut self, tickets: Arc<dyn ProducesTickets>) -> Self {
+        let mut config = ServerConfig::clone(&self.config);
+        config.ticketer = tickets;
+        self.config = Arc::new(config);
+        self
+    }
+
     /// Sets the time that a handshake may take, with the dialogue before it.
     #[must_use]
     pub const fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
@@ -199,9 +212,22 @@ impl Acceptor {
         config
             .alpn_protocols
             .clone_from(&self.config.alpn_protocols);
+        config.ticketer = self.config.ticketer.clone();
         self.config = Arc::new(config);
         self.clients = Some(Clients { verifier, map });
         Ok(self)
+    }
+
+    /// Returns the service.
+    #[must_use]
+    pub const fn service(&self) -> Service {
+        self.service
+    }
+
+    /// Returns the time that a handshake may take.
+    #[must_use]
+    pub const fn handshake_timeout(&self) -> Duration {
+        self.handshake_timeout
     }
 
     /// Returns the certificates.
@@ -222,7 +248,11 @@ impl Acceptor {
         accepted.unwrap_or(Err(AcceptError::Timeout))
     }
 
-    async fn handshake<S>(&self, mut stream: S, peer: SocketAddr) -> Result<Session<S>, AcceptError>
+    pub(crate) async fn handshake<S>(
+        &self,
+        mut stream: S,
+        peer: SocketAddr,
+    ) -> Result<Session<S>, AcceptError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {

@@ -30,6 +30,19 @@ pub(crate) enum Command {
     Connect(Box<Connect>),
     /// Observe mail domains, and report what will break: certificates, TLSA and SRV records, DNSSEC, clear text, DEEP
     Monitor(Box<Monitor>),
+    /// Run a gateway that ends TLS before mail servers, or check its configuration
+    Gateway(Gateway),
+}
+
+#[derive(Args)]
+pub(crate) struct Gateway {
+    /// The configuration, TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Check the configuration and the files that it names, connect to the backends, print what clients would be offered,
+    /// and exit
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Args)]

@@ -1,6 +1,8 @@
-//! The command `mail-tls`: shows what TLS a mail account would get (draft-newman-email-deep-02 sections 3, 4 and 8).
+//! The command `mail-tls`: shows what TLS a mail account would get (draft-newman-email-deep-02 sections 3, 4 and 8), and
+//! runs a gateway that ends TLS before mail servers (section 9).
 
 mod arguments;
+mod gateway;
 mod latches;
 mod monitor;
 mod report;
@@ -38,17 +40,19 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments.command,
         Err(error) => return refused(&error),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(Failed::from);
     match command {
-        Command::Connect(arguments) => connected(runtime, &arguments),
-        Command::Monitor(arguments) => match runtime {
+        Command::Connect(arguments) => connected(runtime(), &arguments),
+        Command::Monitor(arguments) => match runtime() {
             Ok(runtime) => runtime.block_on(monitor::run(&arguments)),
             Err(error) => monitor::failed(&error),
         },
+        Command::Gateway(arguments) => gateway::run(&arguments),
     }
+}
+
+fn runtime() -> Result<Runtime, Failed> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(Failed::from)
 }
 
 /// Prints the error or the help of the command line. Wrong arguments of the monitor are not a fault of the servers.

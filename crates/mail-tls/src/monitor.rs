@@ -73,29 +73,55 @@ async fn monitor(arguments: &Monitor) -> Result<State, Failed> {
         Some(path) => Some(History::open(path).await?),
         None => None,
     };
-    let mut is_first = true;
+    let state = match arguments.watch {
+        None => round(arguments, &prober, history.as_ref(), true).await?,
+        Some(interval) => watch(arguments, &prober, history.as_ref(), interval).await?,
+    };
+    if let Some(history) = &history {
+        history.close().await;
+    }
+    Ok(state)
+}
+
+/// Repeats the round until it is interrupted, and returns the state of the last complete one.
+async fn watch(
+    arguments: &Monitor,
+    prober: &Prober,
+    history: Option<&History>,
+    interval: Duration,
+) -> Result<State, Failed> {
+    let mut interrupted = tokio::spawn(tokio::signal::ctrl_c());
+    let mut last = None;
     loop {
-        let observed = observe_all(arguments, &prober, history.as_ref(), is_first).await?;
-        let state = worst(&observed);
-        write_outputs(arguments, history.as_ref(), &observed, is_first).await?;
-        let Some(interval) = arguments.watch else {
-            if let Some(history) = &history {
-                history.close().await;
-            }
-            return Ok(state);
-        };
-        is_first = false;
+        let next = round(arguments, prober, history, last.is_none());
         tokio::select! {
-            () = tokio::time::sleep(interval) => {}
-            stopped = tokio::signal::ctrl_c() => {
-                stopped?;
-                if let Some(history) = &history {
-                    history.close().await;
-                }
-                return Ok(state);
+            biased;
+            stopped = &mut interrupted => {
+                stopped??;
+                return Ok(last.unwrap_or(State::NotKnown));
             }
+            state = next => last = Some(state?),
+        }
+        tokio::select! {
+            stopped = &mut interrupted => {
+                stopped??;
+                return Ok(last.unwrap_or(State::NotKnown));
+            }
+            () = tokio::time::sleep(interval) => {}
         }
     }
+}
+
+/// Observes the domains once, and prints and writes the findings.
+async fn round(
+    arguments: &Monitor,
+    prober: &Prober,
+    history: Option<&History>,
+    is_first: bool,
+) -> Result<State, Failed> {
+    let observed = observe_all(arguments, prober, history, is_first).await?;
+    write_outputs(arguments, history, &observed, is_first).await?;
+    Ok(worst(&observed))
 }
 
 fn worst(observed: &[Observed]) -> State {

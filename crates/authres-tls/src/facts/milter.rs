@@ -1,6 +1,6 @@
 //! Feature `milter`: the facts of a session in the milter macros of sendmail and Postfix.
 
-use alloc::{boxed::Box, string::String};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{
     CertificateFields, ChainVerdict, ClientCertificate, DaneVerdict, PresentedCertificate, Session,
@@ -126,14 +126,13 @@ fn sendmail_client(macros: &MilterMacros<'_>) -> ClientCertificate {
     presented(fields, chain, dane)
 }
 
-/// Reads a name in OpenSSL's one-line form, in which sendmail writes some characters as `+XX`. Characters
-/// outside ASCII, and spaces that folding could change, are written with OpenSSL's escapes.
-fn sendmail_name(text: &str) -> Option<DistinguishedName<'static>> {
-    let mut name = String::with_capacity(text.len());
+/// Decodes the octets that sendmail writes as `+XX`, e.g. in `{cn_subject}`.
+pub(crate) fn xtext(text: &str) -> Option<Vec<u8>> {
+    let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     loop {
         let octet = match rest {
-            [] => break,
+            [] => return Some(octets),
             [b'+', high, low, left @ ..] => {
                 rest = left;
                 hex_pair(*high, *low)?
@@ -144,6 +143,15 @@ fn sendmail_name(text: &str) -> Option<DistinguishedName<'static>> {
                 *octet
             }
         };
+        octets.push(octet);
+    }
+}
+
+/// Reads a name in OpenSSL's one-line form, in which sendmail writes some characters as `+XX`. Characters
+/// outside ASCII, and spaces that folding could change, are written with OpenSSL's escapes.
+fn sendmail_name(text: &str) -> Option<DistinguishedName<'static>> {
+    let mut name = String::with_capacity(text.len());
+    for octet in xtext(text)? {
         if !matches!(octet, b' '..=b'~') || octet == b' ' && name.ends_with(' ') {
             name.push_str("\\x");
             push_hex(&mut name, octet);

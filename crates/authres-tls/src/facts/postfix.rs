@@ -2,6 +2,7 @@
 //! (`smtpd_tls_received_header = yes`).
 
 use alloc::boxed::Box;
+use core::net::IpAddr;
 
 use nom::{
     Parser,
@@ -62,7 +63,64 @@ impl Session {
     /// SMTP: [`ValueErrorKind::Expected`](crate::tls::ValueErrorKind::Expected) with the part that was
     /// expected, or [`ValueErrorKind::Unclosed`](crate::tls::ValueErrorKind::Unclosed) for a comment.
     pub fn from_postfix_received(value: &str) -> Result<Self, ValueError> {
+        Received::parse(value).map(|received| received.session)
+    }
+}
+
+/// The content of a `Received` field that Postfix added: the client, the session, and the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Received<'v> {
+    /// The name in HELO or EHLO.
+    pub helo: &'v str,
+    /// The name of the client's address in the DNS, if that name has the address.
+    pub client_name: Option<&'v str>,
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The client authenticated itself by SASL.
+    pub is_authenticated: bool,
+    /// The facts of the session.
+    pub session: Session,
+    /// The name of the server that added the field.
+    pub by: &'v str,
+}
+
+impl<'v> Received<'v> {
+    /// Parses the value of a field, folded or not, as [`Session::from_postfix_received`] describes.
+    ///
+    /// # Errors
+    /// Returns the errors of [`Session::from_postfix_received`].
+    pub fn parse(value: &'v str) -> Result<Self, ValueError> {
         read_all(value, RECEIVED, received)
+    }
+}
+
+/// Returns the server's name in a `Received` field of any MTA: the word after `by`, outside comments.
+#[must_use]
+pub fn received_by(value: &str) -> Option<&str> {
+    let mut rest = value.as_bytes();
+    let mut before = None;
+    loop {
+        rest = rest.trim_ascii_start();
+        if let [b'(', ..] = rest {
+            rest = comment(rest).ok()?.0;
+            continue;
+        }
+        let end = |octet: &u8| octet.is_ascii_whitespace() || matches!(octet, b'(' | b';');
+        let length = rest.iter().position(end).unwrap_or(rest.len());
+        let (word, left) = rest.split_at_checked(length)?;
+        if word.is_empty() {
+            return None;
+        }
+        rest = left;
+        let follows = |keyword: &[u8]| {
+            before.is_some_and(|before: &[u8]| before.eq_ignore_ascii_case(keyword))
+        };
+        if follows(b"by") {
+            return core::str::from_utf8(word).ok();
+        }
+        // The word after `from` is the client's name, whatever it is.
+        before = if follows(b"from") { None } else { Some(word) };
     }
 }
 
@@ -113,16 +171,19 @@ fn comment(input: &[u8]) -> ReadValue<'_> {
 }
 
 /// Reads `from EHLO (name [address]) (using …) (Client …) … by … with PROTOCOL …`
-fn received(input: &[u8]) -> ReadValue<'_, Session> {
+fn received(input: &[u8]) -> ReadValue<'_, Received<'_>> {
     let (rest, _) = opt(spaces).parse(input)?;
     let (rest, _) = keyword(rest, "from")?;
-    let (rest, _) = terminated(word, spaces).parse(rest)?;
-    let (rest, _) = terminated(comment, spaces).parse(rest)?;
+    let (rest, helo) = terminated(word, spaces).parse(rest)?;
+    let (rest, from) = terminated(comment, spaces).parse(rest)?;
+    let (client_name, address) = name_and_address(from);
+    let mut is_authenticated = false;
     let mut session = None;
     let mut rest = rest;
     let mut first = true;
     while let [b'(', ..] = rest {
         let (left, inside) = comment(rest)?;
+        is_authenticated |= inside.starts_with(b"Authenticated sender");
         if first && inside.starts_with(b"using ") {
             session = Some(using(inside).map_err(|_| expected(TLS, rest))?.1);
         } else if let Some(session) = session.as_mut().filter(|_| !first) {
@@ -135,7 +196,7 @@ fn received(input: &[u8]) -> ReadValue<'_, Session> {
         rest = spaces(left)?.0;
     }
     let (rest, _) = keyword(rest, "by")?;
-    let (rest, _) = terminated(word, spaces).parse(rest)?;
+    let (rest, by) = terminated(word, spaces).parse(rest)?;
     let (rest, _) = opt(terminated(comment, spaces)).parse(rest)?;
     let (at, _) = keyword(rest, "with")?;
     let (_, protocol) = word(at)?;
@@ -153,7 +214,27 @@ fn received(input: &[u8]) -> ReadValue<'_, Session> {
         None if clear => Session::Clear,
         None => return Err(expected("with", at)),
     };
-    Ok((&[], session))
+    is_authenticated |= protocol.ends_with(b"A");
+    let received = Received {
+        helo: slice::text(helo),
+        client_name,
+        address,
+        is_authenticated,
+        session,
+        by: slice::text(by),
+    };
+    Ok((&[], received))
+}
+
+/// Reads `NAME [ADDRESS]`. The name is `unknown` if the DNS does not confirm it.
+fn name_and_address(comment: &[u8]) -> (Option<&str>, Option<IpAddr>) {
+    let parts = slice::text(comment).strip_suffix(']');
+    let Some((name, address)) = parts.and_then(|parts| parts.rsplit_once(" [")) else {
+        return (None, None);
+    };
+    let address = address.strip_prefix("IPv6:").unwrap_or(address);
+    let name = Some(name).filter(|name| *name != "unknown" && !name.is_empty());
+    (name, address.parse().ok())
 }
 
 /// Reads `using VERSION with cipher NAME (BITS/BITS bits)`, and since Postfix 3.4 the algorithms of the key

@@ -1,6 +1,6 @@
 //! The built command `authres`: full outputs and exit codes.
 
-#![allow(clippy::expect_used, reason = "tests")]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::{
     fs,
@@ -13,6 +13,8 @@ mod explain;
 mod files;
 mod json;
 mod lint;
+mod milter;
+mod stamp;
 mod strip;
 
 const A1: &str = include_str!("../data/cli/a1.eml");
@@ -36,10 +38,12 @@ fn authres(arguments: &[&str], input: impl AsRef<[u8]>) -> Ran {
         .spawn()
         .expect("the command starts");
     let mut stdin = child.stdin.take().expect("piped");
-    // A command that does not read its input has closed it.
-    let _ = stdin.write_all(input.as_ref());
-    drop(stdin);
-    let ran = child.wait_with_output().expect("the command ends");
+    let ran = std::thread::scope(|scope| {
+        let input = input.as_ref().to_vec();
+        // A command that does not read its input has closed it; one that writes meanwhile waits for its reader.
+        scope.spawn(move || stdin.write_all(&input));
+        child.wait_with_output().expect("the command ends")
+    });
     Ran {
         code: ran.status.code(),
         out: ran.stdout,

@@ -51,26 +51,26 @@ pub(super) fn built(root: &Path) -> Result<Option<String>, String> {
 }
 
 /// The target of the SRV records, in the signed zone.
-const HOST: &str = "server.good.test";
+pub(super) const HOST: &str = "server.good.test";
 
 /// A digest of no key.
-const WRONG: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub(super) const WRONG: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// A listener, whose port the records need before it serves.
-struct Listening {
+pub(super) struct Listening {
     listener: TcpListener,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Listening {
-    async fn new() -> Checked<Self> {
+    pub(super) async fn new() -> Checked<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         Ok(Self { listener, port })
     }
 
     /// Greets on each connection, and answers each command with the same lines.
-    fn serve(
+    pub(super) fn serve(
         self,
         identity: &Identity,
         greeting: &'static str,

@@ -99,6 +99,8 @@ fn verdicts(report: &Value) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::report::tests::report;
 
@@ -126,6 +128,41 @@ mod tests {
         assert_eq!(difference.added, ["vector:p/b/new"]);
         assert_eq!(difference.removed, ["vector:p/a/c"]);
         assert!(between(&now, &now).is_empty());
+    }
+
+    #[test]
+    fn compares_scenarios_and_requirements_both_ways_and_names_the_run_before() {
+        let report = |commit: &str, live: &str, status: &str, state: &str| {
+            json!({
+                "facts": {"date": "today", "commit": commit},
+                "live": [{"name": "p/l", "peer": "q", "state": live}],
+                "ledgers": [{"requirements": [{"id": "r-1", "status": status, "state": state}]}],
+            })
+        };
+        let reports = [
+            ("c1", "failed", "done", "shown"),
+            ("c2", "passed", "partial", "shown"),
+        ];
+        for [before, now] in [[0, 1], [1, 0]].map(|order| order.map(|it| reports[it])) {
+            let value = |of: (&str, &str, &str, &str)| report(of.0, of.1, of.2, of.3);
+            let difference = between(&value(before), &value(now));
+            let change = |name: &str, before: &str, now: &str| Change {
+                name: name.into(),
+                before: before.into(),
+                now: now.into(),
+            };
+            let requirement = |of: (&str, &str, &str, &str)| format!("{}, {}", of.2, of.3);
+            let expected = Difference {
+                since: format!("today at {}", before.0),
+                changed: vec![
+                    change("live:p/l", before.1, now.1),
+                    change("requirement:r-1", &requirement(before), &requirement(now)),
+                ],
+                added: Vec::new(),
+                removed: Vec::new(),
+            };
+            assert_eq!(difference, expected);
+        }
     }
 
     #[test]

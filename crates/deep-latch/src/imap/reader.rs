@@ -217,6 +217,7 @@ pub(crate) struct Pieces {
     /// A command has begun.
     within: bool,
     literal: Option<Literal>,
+    passed: usize,
     /// `true` if the refused text extends to the next CRLF.
     skipping: bool,
     /// `true` if lines are ASCII.
@@ -281,18 +282,23 @@ impl Pieces {
             self.literal = None;
             return self.line(max_line);
         }
-        let length = literal.left.min(waiting);
-        let end = self.taken.saturating_add(length);
-        let octets = self.taken..end;
-        let nul = (self.input.get(octets.clone()))
+        let mut length = literal.left.min(waiting);
+        let octets = self.taken..self.taken.saturating_add(length);
+        let nul = (self.input.get(octets))
             .filter(|_| !literal.may_have_nul)
             .and_then(|octets| octets.iter().position(|octet| *octet == 0));
-        if let Some(at) = nul {
+        match nul {
+            Some(0) => {
+                self.skip();
+                return Err(ParseError::new(ErrorKind::Character, "literal", 0));
+            }
             // The octets before it belong to the literal, whatever their division.
-            self.taken = self.taken.saturating_add(at);
-            self.skip();
-            return Err(ParseError::new(ErrorKind::Character, "literal", at));
+            Some(at) => length = at,
+            None => {}
         }
+        let end = self.taken.saturating_add(length);
+        let octets = self.taken..end;
+        self.passed = self.passed.saturating_add(length);
         let left = literal.left.saturating_sub(length);
         self.literal = (left > 0).then_some(Literal {
             left,
@@ -303,7 +309,13 @@ impl Pieces {
         Ok(Piece::Literal(self.input.get(octets).unwrap_or_default()))
     }
 
+    /// Returns the number of octets of the last literal that were returned: errors in it are from its next octet.
+    pub(crate) const fn passed(&self) -> usize {
+        self.passed
+    }
+
     fn line(&mut self, max_line: usize) -> Result<Piece<'_>, ParseError> {
+        self.passed = 0;
         let Some(line) = self.whole_line(max_line)? else {
             return Ok(Piece::None);
         };

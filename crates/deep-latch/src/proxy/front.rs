@@ -256,7 +256,7 @@ impl Front {
 
     /// Returns `true` if an ID of the proxy precedes the login, since the client sent none.
     pub(super) fn reports_before_login(&self) -> bool {
-        let is_known = self.has_id.unwrap_or(!self.rules.fields.is_empty());
+        let is_known = self.has_id == Some(true) || self.must_report();
         !self.reported && is_known && !self.fields().is_empty()
     }
 
@@ -267,7 +267,18 @@ impl Front {
 
     /// Returns `true` if the proxy answers ID itself: the server has no ID.
     pub(super) fn answers_id(&self) -> bool {
-        self.has_id == Some(false) && self.own_id().is_some()
+        self.has_id == Some(false) && !self.must_report() && self.own_id().is_some()
+    }
+
+    /// Returns `true` if no login may be forwarded before the server has accepted the fields of the proxy: the server would
+    /// take the proxy for the client.
+    pub(super) const fn must_report(&self) -> bool {
+        !self.rules.fields.is_empty()
+    }
+
+    /// Notes that the server refused ID.
+    pub(super) const fn set_not_reported(&mut self) {
+        self.reported = false;
     }
 
     /// Notes the report in a client's ID.

@@ -1,10 +1,14 @@
 //! The connector: lookup, TCP, TLS and the dialogue before login, within one deadline (sections 3 and 4).
 
+#[cfg(feature = "gateway")]
+mod reach;
+
 use std::{collections::HashMap, fmt, io, net::IpAddr, sync::Arc, time::Duration};
 
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     time::{Instant, timeout_at},
 };
 
@@ -243,19 +247,21 @@ impl Connector {
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         let deadline = progress.deadline;
-        let attempt = self.open(account, server, service, port, &mut progress.stage);
+        let attempt = self.open(account, server, service, port, &[], &mut progress.stage);
         match timeout_at(deadline, attempt).await {
             Ok(result) => result,
             Err(_) => Err(Cause::Timeout(progress.stage)),
         }
     }
 
+    /// Opens a connection. `first` is sent before anything else.
     async fn open(
         &self,
         account: &Account,
         server: &Server,
         service: Service,
         port: u16,
+        first: &[u8],
         stage: &mut Stage,
     ) -> Result<Connection, Cause> {
         if service.security == Security::Clear && !account.low().clear_text_fallback {
@@ -264,12 +270,8 @@ impl Connector {
         *stage = Stage::Lookup;
         let (addresses, tlsa) = self.look_up(account, server, service, port).await?;
         *stage = Stage::Connect;
-        let tcp = race::connect(&addresses, port)
-            .await
-            .map_err(|error| Cause::Connect(error.kind()))?;
+        let tcp = connect(&addresses, port, first).await?;
         let peer = tcp.peer_addr().ok();
-        // Commands before login are short and wait for replies.
-        let _ = tcp.set_nodelay(true);
         let prepared = self.prepare(account, server, tlsa)?;
         let mut dialogue = Dialogue::new(service);
         if let Some(ehlo) = &self.ehlo {
@@ -409,4 +411,18 @@ impl Connector {
             })
         })
     }
+}
+
+/// Connects to the first address that answers, and sends the first octets.
+async fn connect(addresses: &[IpAddr], port: u16, first: &[u8]) -> Result<TcpStream, Cause> {
+    let connected = async {
+        let mut tcp = race::connect(addresses, port).await?;
+        // Commands before login are short and wait for replies.
+        let _ = tcp.set_nodelay(true);
+        tcp.write_all(first).await?;
+        Ok(tcp)
+    };
+    connected
+        .await
+        .map_err(|error: io::Error| Cause::Connect(error.kind()))
 }

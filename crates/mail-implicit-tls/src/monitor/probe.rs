@@ -3,38 +3,35 @@
 mod address;
 mod clear_text;
 mod hello;
+mod plan;
 mod transport;
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use rustls::crypto::CryptoProvider;
 use tokio::time::{Instant, timeout};
 
-use self::address::Target;
+use self::{
+    address::Target,
+    plan::{Located, Planned, addresses_of},
+};
 use super::observation::{
-    AddressObservation, Listening, Observation, ServerObservation, ServerSource,
-    ServiceObservation, TlsaObservation, TransportSecurity,
+    Listening, Observation, ServerObservation, ServerSource, ServiceObservation, TlsaObservation,
+    TransportSecurity,
 };
 use crate::{
-    account::{Host, Server},
     client::{Connector, DEADLINE, after},
     dane::DaneRules,
     dns::{
         self, Answer, DnsName, Dnssec, Lookup, Question, RecordKind, Resolve,
-        host::{DaneUse, Host as FoundHost, HostFailure, HostLookup, TlsaRecords},
+        host::{DaneUse, HostFailure, HostLookup, TlsaRecords},
         signatures::{Examine, SignedAnswer},
     },
     name::DomainName,
     privacy::PrivacyLevel,
     service::{Protocol, Service},
-    setup::{Candidate, Offer, SetupLookup, Source, autoconfig::https::Fetcher},
+    setup::{Offer, SetupLookup, autoconfig::https::Fetcher},
     verifier::Trust,
 };
 
@@ -127,57 +124,6 @@ impl fmt::Debug for Prober {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prober").finish_non_exhaustive()
     }
-}
-
-/// A server to be observed.
-struct Planned {
-    service: Service,
-    host: DomainName,
-    port: u16,
-    source: ServerSource,
-    server: Server,
-}
-
-impl Planned {
-    fn of_candidate(candidate: &Candidate) -> Self {
-        let dnssec = match candidate.source() {
-            Source::Srv(dnssec) => dnssec,
-            Source::Autoconfig => Dnssec::Insecure,
-        };
-        Self {
-            service: candidate.service(),
-            host: candidate.host().clone(),
-            port: candidate.port(),
-            source: ServerSource::Srv(dnssec),
-            server: candidate.to_server(),
-        }
-    }
-
-    fn new(service: Service, host: &DomainName, port: u16, source: ServerSource) -> Self {
-        Self {
-            service,
-            host: host.clone(),
-            port,
-            source,
-            server: Server::new(service, Host::Name(host.clone())).with_port(port),
-        }
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        (self.service, &self.host, self.port) == (other.service, &other.host, other.port)
-    }
-
-    const fn uses_dane(&self) -> bool {
-        // RFC 7672 section 2.2.1: a host that an insecure MX record names has no DANE.
-        !matches!(self.source, ServerSource::Mx(Dnssec::Insecure))
-    }
-}
-
-/// A server with its addresses and TLSA records.
-struct Located {
-    planned: Planned,
-    host: Result<FoundHost, HostFailure>,
-    tlsa: Option<Result<TlsaObservation, dns::LookupFailure>>,
 }
 
 impl Prober {
@@ -499,32 +445,5 @@ impl Prober {
             signed.extend(join_all(part.iter().map(|it| self.resolver.examine(it))).await);
         }
         signed
-    }
-}
-
-fn addresses_of(host: &Result<FoundHost, HostFailure>) -> impl Iterator<Item = IpAddr> {
-    let addresses = host.iter().flat_map(|host| host.addresses.iter().copied());
-    addresses.take(MAX_ADDRESSES)
-}
-
-impl Located {
-    fn observed(self, addresses: Vec<AddressObservation>) -> ServerObservation {
-        let Planned {
-            service,
-            host,
-            port,
-            source,
-            ..
-        } = self.planned;
-        let failed_family = self.host.as_ref().ok().and_then(|it| it.failed_family);
-        ServerObservation {
-            service,
-            host,
-            port,
-            source,
-            addresses: self.host.map(|_| addresses),
-            failed_family,
-            tlsa: self.tlsa,
-        }
     }
 }

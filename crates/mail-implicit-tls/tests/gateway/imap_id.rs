@@ -2,7 +2,7 @@
 
 use deep_latch::{ClientReport, SecurityTag, TlsCipher, imap::IdCommand, server::TlsField};
 use mail_implicit_tls::{
-    gateway::{AfterLogin, ClientAddress, Event, GatewayOptions, Mechanism, Refusal},
+    gateway::{AfterLogin, ClientAddress, Event, GatewayOptions, Mechanism, Refusal, Side},
     service::{Protocol, Service},
 };
 
@@ -13,6 +13,10 @@ use crate::script::{
 const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 DEEP ID] hello\r\n";
 const TLS: &str = "\"tls\" \"TLS_AES_128_GCM_SHA256\"";
 const STATUS: &str = "\"deep\" \"tls10 tls-cert <https://www.example.com/support.html>\"";
+
+const ADDRESS: &str = "\"x-originating-ip\" \"192.0.2.7\" \"x-originating-port\" \"51234\" \
+    \"x-connected-ip\" \"192.0.2.1\" \"x-connected-port\" \"993\" \
+    \"x-session-ext-id\" \"000000000000000000000000000000ab\"";
 
 /// Example 3 of section 7.1.
 #[test]
@@ -252,10 +256,7 @@ fn reports_tls_before_the_login_of_a_client_without_id() {
 #[test]
 fn passes_on_the_clients_address() {
     let options = GatewayOptions::try_new(Protocol::Imap, ClientAddress::ImapId).unwrap();
-    let fields = format!(
-        "\"x-originating-ip\" \"192.0.2.7\" \"x-originating-port\" \"51234\" \"x-connected-ip\" \"192.0.2.1\" \
-         \"x-connected-port\" \"993\" \"x-session-ext-id\" \"000000000000000000000000000000ab\" {TLS}"
-    );
+    let fields = format!("{ADDRESS} {TLS}");
     play(
         &facts(Service::IMAPS),
         &options,
@@ -316,6 +317,38 @@ fn passes_no_trusted_tls_after_login() {
         Some(TlsCipher::parse("A_LIE").unwrap())
     );
     assert_eq!(heard(&after, TlsField::Ignore), None);
+}
+
+/// The backend would take the gateway for the client.
+#[test]
+fn forwards_no_login_to_a_backend_that_refuses_the_clients_address() {
+    let options = GatewayOptions::try_new(Protocol::Imap, ClientAddress::ImapId).unwrap();
+    let fields = format!("{ADDRESS} {TLS}");
+    let greeting = "* OK [CAPABILITY IMAP4rev1] x\r\n";
+    let ended = play(
+        &facts(Service::IMAPS),
+        &options,
+        &[
+            (Backend(greeting), "", greeting),
+            (Client("a ID NIL\r\n"), &format!("a ID ({fields})\r\n"), ""),
+            (Backend("a BAD what\r\n"), "", "a BAD what\r\n"),
+            (
+                Client("b LOGIN x y\r\n"),
+                &format!("proxy ID ({fields})\r\n"),
+                "",
+            ),
+            (
+                Backend("proxy BAD what\r\n"),
+                "",
+                "* BYE [UNAVAILABLE] the server cannot be understood\r\n",
+            ),
+        ],
+    );
+    let error = ended.error.unwrap();
+    assert_eq!(
+        (error.side(), error.field()),
+        (Side::Backend, "response-tagged")
+    );
 }
 
 #[test]

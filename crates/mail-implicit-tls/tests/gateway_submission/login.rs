@@ -110,6 +110,20 @@ fn reads_what_is_pipelined_past_auth_as_the_backend_does() {
         ];
         assert_eq!(session.events(), events);
     }
+    // A backend that asks again, or accepts the login, reads otherwise than the gateway.
+    for reply in ["334 \r\n", "354 go\r\n", "235 ok\r\n"] {
+        let mut session = Session::greeted(&options());
+        session
+            .client("AUTH PLAIN\r\nx\r\nRSET\r\n")
+            .backend("334 \r\n")
+            .forget();
+        session.backend(reply);
+        assert_eq!(
+            session.sent(),
+            pair("421 Service not available\r\n", ""),
+            "{reply:?}"
+        );
+    }
     // The backend refuses the mechanism: the line is a command.
     let mut session = Session::greeted(&options());
     session

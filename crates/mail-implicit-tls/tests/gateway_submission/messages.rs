@@ -14,7 +14,10 @@ fn in_data() -> Session {
 fn ends_a_message_by_a_line_of_a_dot_alone() {
     let mut session = in_data();
     let message = "Subject: x\r\n\r\n..\r\n.a\r\n a.\r\n\r\n.\r\n";
-    session.client(format!("{message}XCLIENT ADDR=192.0.2.1\r\nNOOP\r\n"));
+    for piece in message.as_bytes().chunks(1) {
+        session.client(piece);
+    }
+    session.client("XCLIENT ADDR=192.0.2.1\r\nNOOP\r\n");
     assert_eq!(session.sent(), pair("", message));
     session.backend("250 queued\r\n");
     let expected = pair("250 queued\r\n502 Command not available\r\n", "NOOP\r\n");
@@ -33,6 +36,8 @@ fn passes_no_line_end_on_that_a_server_may_read_as_the_end_of_a_message() {
         ("a\r\r\n.\r\n", "a"),
         ("a\r\n.\0\r\n", "a\r\n."),
         ("a\0b", "a"),
+        ("a\n\n.\r\n", "a"),
+        ("a\r\n.\n\n", "a\r\n."),
     ] {
         for pieces in [1, message.len()] {
             let mut session = in_data();

@@ -127,6 +127,18 @@ fn refuses_no_certificate_of_a_server_for_inbound_mail_without_dane() {
             (Check::Names, State::Good)
         ]
     );
+    let other_name = Verdict {
+        identity: IdentityVerdict::Differs(Box::default()),
+        ..without_dane(ChainVerdict::Trusted)
+    };
+    assert_eq!(
+        states(other_name),
+        [
+            (Check::Connection, State::Advice),
+            (Check::Names, State::Advice),
+            (Check::Chain, State::Good)
+        ]
+    );
     let contradicted = Verdict {
         dane: DaneVerdict::Differs(Vec::new()),
         ..without_dane(chain)

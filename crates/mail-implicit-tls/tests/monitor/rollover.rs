@@ -110,6 +110,25 @@ fn asks_to_wait_while_a_new_record_is_younger_than_two_ttls() {
     assert!(sentence.contains("its age is not known"), "{sentence}");
 }
 
+/// One record that names the key is enough.
+#[test]
+fn counts_the_oldest_record_of_the_next_key() {
+    let (served, next) = (fresh(), next());
+    let whole = Tlsa {
+        usage: 3,
+        selector: 0,
+        matching_type: 1,
+        association: next.fingerprint().to_vec(),
+    };
+    let records = vec![record(&served), record(&next), whole.clone()];
+    let observation = with_records(&served, records);
+    let mut context = context(&next, Some(NOW - 3 * HOUR));
+    let seen = context.first_seen.as_mut().unwrap();
+    seen.insert((OWNER.to_owned(), whole), at(NOW));
+    let report = judge(&observation, &context);
+    assert_eq!(only(&report, Check::Rollover).0, State::Good);
+}
+
 /// A renewal with the same key needs no record, and a certificate on the disk is the next one until it is served.
 #[test]
 fn judges_certificates_on_the_disk_by_their_keys() {

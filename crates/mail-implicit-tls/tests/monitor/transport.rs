@@ -112,6 +112,8 @@ fn reports_policies_that_senders_refuse() {
     }
     let short = POLICY.replace("604800", "86399");
     assert_eq!(of_policy(&short).0, State::Advice);
+    let day = POLICY.replace("604800", "86400");
+    assert_eq!(of_policy(&day).0, State::Good);
     assert_eq!(
         of_policy(&POLICY.replace("enforce", "testing")).0,
         State::Advice

@@ -5,7 +5,14 @@ use std::path::PathBuf;
 use authres_tls::{AuthservId, Options};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use crate::{finding::Severity, input::Kind, mbox::Format};
+#[cfg(unix)]
+use crate::settings::MilterSettings;
+use crate::{
+    finding::Severity,
+    input::Kind,
+    mbox::Format,
+    settings::{MessageSettings, StampSettings},
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -14,7 +21,25 @@ Exit codes:
      remove (strip --check)
   2  the command line is wrong, or a file cannot be read or written";
 
-/// Explain, check and strip Authentication-Results fields (RFC 8601), the tls method of
+#[cfg(unix)]
+const MILTER_HELP: &str = "\
+Signals:
+  SIGTERM, SIGINT  accept no more connections, serve those that are open, exit; at once if sent twice
+  SIGHUP           read the file again; messages that begin later are treated by it. Sockets, user, limits on
+                   connections and time, metrics and log stay
+
+Exit codes:
+  0  stopped by a signal, or the configuration is valid
+  1  the milter cannot run, e.g. the socket is in use
+  2  the arguments or the configuration cannot be used";
+
+const STAMP_HELP: &str = "\
+Exit codes:
+  0   the message was written
+  2   the arguments or the configuration cannot be used
+  75  the message cannot be read, stamped or written, or no Received field is of a local host: an MTA tries again";
+
+/// Explain, check, strip and stamp Authentication-Results fields (RFC 8601), the tls method of
 /// draft-martin-authentication-results-tls-03 included
 ///
 /// Files are read piece by piece, with memory that does not depend on their length. Control characters and
@@ -73,6 +98,22 @@ pub(crate) enum Command {
     /// directories, need --check or --output.
     #[command(after_help = EXIT_CODES)]
     Strip(Strip),
+    /// Serve an MTA as a milter: remove forged fields, and add one about the TLS session
+    ///
+    /// Connects to Postfix or Sendmail by the milter protocol, versions 2 to 6. Settings come from flags, or
+    /// from a TOML file with the tables [message] and [milter], in which each flag but --config and --check is a key;
+    /// flags take precedence.
+    #[cfg(unix)]
+    #[command(after_help = MILTER_HELP)]
+    Milter(Box<Milter>),
+    /// Remove forged fields of one message, and add one about the TLS session
+    ///
+    /// Reads a message on standard input and writes it to standard output, for pipes and content filters. The facts
+    /// of the session are in the topmost Received field that the local Postfix added
+    /// (`smtpd_tls_received_header = yes`). Settings come from flags, or from the tables [message] and [stamp] of a
+    /// file that `authres milter` can read as well.
+    #[command(after_help = STAMP_HELP)]
+    Stamp(Box<Stamp>),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -159,6 +200,32 @@ impl Level {
             Self::Error => Severity::Error,
         }
     }
+}
+
+#[cfg(unix)]
+#[derive(Debug, Args)]
+pub(crate) struct Milter {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Check the configuration and exit
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) message: MessageSettings,
+    #[command(flatten)]
+    pub(crate) milter: MilterSettings,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Stamp {
+    /// Read settings from this TOML file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) message: MessageSettings,
+    #[command(flatten)]
+    pub(crate) stamp: StampSettings,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,5 @@
-//! The command `authres`: explains and checks `Authentication-Results` fields, and removes the forged ones of
-//! messages.
+//! The command `authres`: explains and checks `Authentication-Results` fields, removes the forged ones of messages, and
+//! adds one about the TLS session, as a milter or in a pipe.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -18,7 +18,11 @@ mod input;
 mod json;
 mod lint;
 mod mbox;
+#[cfg(unix)]
+mod milter;
+mod settings;
 mod source;
+mod stamp;
 mod strip;
 mod tls_view;
 mod visible;
@@ -42,6 +46,24 @@ impl Verdict {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    match &arguments.command {
+        #[cfg(unix)]
+        Command::Milter(it) => {
+            return ended(milter::run(it).map_err(|failed| match failed {
+                milter::Failed::Configuration(text) => (text, 2),
+                milter::Failed::Run(text) => (text, 1),
+            }));
+        }
+        Command::Stamp(it) => {
+            return ended(
+                stamp::run(it, arguments.quiet).map_err(|failed| match failed {
+                    stamp::Failed::Configuration(text) => (text, 2),
+                    stamp::Failed::Message(text) => (text, EX_TEMPFAIL),
+                }),
+            );
+        }
+        _ => {}
+    }
     let mut run = Run {
         verdict: Verdict::Fine,
         has_failed: false,
@@ -53,6 +75,20 @@ fn main() -> ExitCode {
         Err(error) => {
             warn(&error.to_string());
             ExitCode::from(2)
+        }
+    }
+}
+
+/// The exit code for which an MTA tries a message again (sysexits.h).
+const EX_TEMPFAIL: u8 = 75;
+
+/// Returns the exit code of a command that has codes of its own.
+fn ended(run: Result<(), (String, u8)>) -> ExitCode {
+    match run {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((text, code)) => {
+            warn(&text);
+            ExitCode::from(code)
         }
     }
 }
@@ -106,6 +142,10 @@ impl Run {
                 })?;
             }
             Command::Strip(it) => self.strip(it, arguments.quiet)?,
+            #[cfg(unix)]
+            Command::Milter(_) => {}
+            // Both end before.
+            Command::Stamp(_) => {}
             Command::Completions { shell } => {
                 let mut text = Vec::new();
                 clap_complete::generate(*shell, &mut Arguments::command(), "authres", &mut text);

@@ -41,6 +41,34 @@ impl Postfix {
     ) -> Checked<Self> {
         let directory = directory()?;
         let path = directory.path();
+        write(&site.server(shown)?, path, "server");
+        let [submissions, submission] = ports()?;
+        let shown = path.display();
+        let main = format!(
+            "smtpd_tls_cert_file = {shown}/server.pem\nsmtpd_tls_key_file = {shown}/server.key\n\
+             smtpd_tls_mandatory_protocols = {protocols}\nsmtpd_tls_loglevel = 1\n\
+             smtpd_relay_restrictions = reject\n"
+        );
+        let master = format!(
+            "127.0.0.1:{submissions} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n  \
+             -o smtpd_tls_security_level=encrypt\n127.0.0.1:{submission} inet n - n - - smtpd\n  \
+             -o smtpd_tls_security_level=encrypt\n"
+        );
+        let ports = [
+            (Service::SUBMISSIONS, submissions),
+            (Service::SUBMISSION_STARTTLS, submission),
+        ];
+        Self::start_with(directory, &main, &master, ports).await
+    }
+
+    /// Starts a Postfix with these lines of `main.cf` and `master.cf`.
+    pub(in crate::live) async fn start_with(
+        directory: TempDir,
+        main: &str,
+        master: &str,
+        ports: [(Service, u16); 2],
+    ) -> Checked<Self> {
+        let path = directory.path();
         for name in ["etc", "spool", "data"] {
             fs::create_dir(path.join(name))?;
             fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o755))?;
@@ -49,33 +77,19 @@ impl Postfix {
             .arg("postfix")
             .arg(path.join("data"))
             .status()?;
-        write(&site.server(shown)?, path, "server");
-        let [submissions, submission] = ports()?;
         let shown = path.display();
-        let main = format!(
+        let common = format!(
             "compatibility_level = 3.6\nqueue_directory = {shown}/spool\ndata_directory = {shown}/data\n\
              command_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\nmail_owner = postfix\n\
              setgid_group = postdrop\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
              myhostname = mail.example.test\nmydestination =\nalias_maps =\nmaillog_file = {shown}/data/maillog\n\
-             maillog_file_prefixes = {shown}\nsmtpd_tls_cert_file = {shown}/server.pem\n\
-             smtpd_tls_key_file = {shown}/server.key\nsmtpd_tls_mandatory_protocols = {protocols}\n\
-             smtpd_tls_loglevel = 1\nsmtpd_relay_restrictions = reject\n"
+             maillog_file_prefixes = {shown}\n"
         );
-        fs::write(path.join("etc/main.cf"), main)?;
-        let master = format!(
-            "127.0.0.1:{submissions} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes\n  \
-             -o smtpd_tls_security_level=encrypt\n127.0.0.1:{submission} inet n - n - - smtpd\n  \
-             -o smtpd_tls_security_level=encrypt\nproxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\n\
-             anvil unix - - n - 1 anvil\ntlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\n"
-        );
-        fs::write(path.join("etc/master.cf"), master)?;
-        let postfix = Self {
-            directory,
-            ports: [
-                (Service::SUBMISSIONS, submissions),
-                (Service::SUBMISSION_STARTTLS, submission),
-            ],
-        };
+        fs::write(path.join("etc/main.cf"), common + main)?;
+        const COMMON: &str = "proxymap unix - - n - - proxymap\npostlog unix-dgram n - n - 1 postlogd\n\
+             anvil unix - - n - 1 anvil\ntlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\n";
+        fs::write(path.join("etc/master.cf"), format!("{master}{COMMON}"))?;
+        let postfix = Self { directory, ports };
         let started = postfix.command("start")?;
         if !started.status.success() {
             return Err(Failure::new(
@@ -90,6 +104,20 @@ impl Postfix {
 
     pub(in crate::live) fn path(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Returns the first line of the log with all of these parts, once it is there.
+    pub(in crate::live) async fn line_with(&self, parts: &[&str]) -> Checked<String> {
+        let mut log = String::new();
+        for _ in 0..500 {
+            log = fs::read_to_string(self.path().join("data/maillog")).unwrap_or_default();
+            let mut lines = log.lines();
+            if let Some(line) = lines.find(|line| parts.iter().all(|part| line.contains(part))) {
+                return Ok(line.to_owned());
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Err(Failure::new(format!("no {parts:?} in {log}")))
     }
 
     fn command(&self, word: &str) -> Checked<std::process::Output> {

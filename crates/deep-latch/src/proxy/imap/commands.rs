@@ -58,10 +58,10 @@ impl ImapProxy {
                 Ok(piece) => piece,
                 // The server has no part of the command.
                 Err(error) if matches!(self.turn, Turn::Command | Turn::Refused) => {
-                    self.malformed(error)?;
+                    self.malformed(error.moved(self.client.passed()))?;
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.moved(self.client.passed())),
             };
             match (&mut self.turn, piece) {
                 (Turn::Refused, Piece::Text { literal: None, .. }) => self.turn = Turn::Command,

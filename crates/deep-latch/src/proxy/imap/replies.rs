@@ -98,7 +98,14 @@ impl ImapProxy {
             match &mut self.front {
                 Some(front) if forwards => {
                     if let Some(accepted) = completed {
+                        if !accepted && self.answer.is_some() {
+                            front.set_not_reported();
+                        }
                         if let Some(held) = self.held.take() {
+                            if !accepted && front.must_report() {
+                                return Err(unexpected("response-tagged"));
+                            }
+                            front.set_reported();
                             // The server has answered the proxy's own ID.
                             self.answer = None;
                             self.forward_held(held);

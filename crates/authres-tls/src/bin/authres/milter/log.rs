@@ -1,0 +1,106 @@
+//! The log: structured events. They have queue ids, results, numbers and names of reasons, and never octets of clients.
+
+use std::{
+    io,
+    os::unix::net::UnixDatagram,
+    sync::{Mutex, PoisonError},
+};
+
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::settings::{LogForm, LogLevel};
+
+/// Starts the log of the process.
+///
+/// # Errors
+/// Returns the error of the system log's socket.
+pub(super) fn start(form: LogForm, level: LogLevel) -> io::Result<()> {
+    let level = match level {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .with_max_level(level);
+    match form {
+        LogForm::Text => builder.init(),
+        LogForm::Json => builder.json().flatten_event(true).init(),
+        LogForm::Journal => builder.without_time().init(),
+        LogForm::Syslog => builder
+            .without_time()
+            .with_level(false)
+            .with_writer(Syslog::connect()?)
+            .init(),
+    }
+    Ok(())
+}
+
+/// The socket of the system log.
+const DEVICE: &str = "/dev/log";
+
+/// The facility mail of RFC 5424 section 6.2.1.
+const FACILITY: u8 = 2;
+
+/// The system log. Messages have no time: the daemons add the time at which one arrives.
+struct Syslog(Mutex<UnixDatagram>);
+
+impl Syslog {
+    fn connect() -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.connect(DEVICE)?;
+        Ok(Self(Mutex::new(socket)))
+    }
+
+    /// Sends a line, and connects again if the daemon was started again meanwhile.
+    fn send(&self, severity: u8, line: &[u8]) -> io::Result<()> {
+        let priority = FACILITY.saturating_mul(8).saturating_add(severity);
+        let mut packet = format!("<{priority}>authres[{}]: ", std::process::id()).into_bytes();
+        packet.extend_from_slice(line.trim_ascii_end());
+        let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if socket.send(&packet).is_ok() {
+            return Ok(());
+        }
+        let again = UnixDatagram::unbound()?;
+        again.connect(DEVICE)?;
+        *socket = again;
+        socket.send(&packet).map(|_| ())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Syslog {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(self, 6)
+    }
+
+    fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
+        let severity = match *of.level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            _ => 7,
+        };
+        Line(self, severity)
+    }
+}
+
+/// A line of the log, which is written at once.
+struct Line<'a>(&'a Syslog, u8);
+
+impl io::Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let Self(syslog, severity) = self;
+        syslog.send(*severity, line)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,367 @@
+//! The session of one client: a backend, the login, and the octets up to the end.
+
+use std::{pin::Pin, time::Duration};
+
+use accept_loop::AcceptedStream;
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+
+use super::{
+    BackendFailure, ClientAddress, ClientFacts, Event, GatewayOptions, GatewaySession, ImapGateway,
+    Notice, PopGateway, SessionEnd, SubmissionGateway,
+    backend::Opened,
+    inbound::Ahead,
+    places::Place,
+    proxy_protocol::Header,
+    relay::{Relay, Step},
+    shared::Served,
+    source::Source,
+};
+use crate::{
+    client::{Stream, after},
+    server::SessionStream,
+    service::Protocol,
+};
+
+/// The time in which a client takes the last octets of a session, and the close alert of TLS.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The time for which a backend may answer a client that sends no more.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client whose handshake is complete.
+pub(super) struct Started {
+    pub(super) facts: Box<ClientFacts>,
+    pub(super) source: Source,
+    pub(super) place: Place,
+    pub(super) begin: Instant,
+}
+
+pub(super) type ClientStream = SessionStream<Ahead<AcceptedStream>>;
+type SessionRelay = Relay<ClientStream, Stream>;
+
+/// A session, with the time limits that apply.
+pub(super) struct Running<F> {
+    served: Served,
+    started: Started,
+    stopping: Pin<Box<F>>,
+    timer: Pin<Box<Sleep>>,
+    is_stopping: bool,
+    /// The client sends no more, so the backend has a short time to end.
+    is_ending: bool,
+}
+
+/// An occurrence in a session.
+enum Happened {
+    Step(Step),
+    Stopping,
+    Late,
+}
+
+impl<F: Future<Output = ()>> Running<F> {
+    /// Returns the session of a client. `stopping` is ready when the gateway stops.
+    pub(super) fn new(served: Served, started: Started, stopping: Pin<Box<F>>) -> Self {
+        Self {
+            served,
+            started,
+            stopping,
+            timer: Box::pin(sleep(Duration::ZERO)),
+            is_stopping: false,
+            is_ending: false,
+        }
+    }
+
+    fn tell_event(&self, event: &Event, delay: Duration) {
+        self.served.shared.tell(&Notice::Session {
+            client: &self.started.facts,
+            event,
+            delay,
+        });
+    }
+
+    fn set_timer(&mut self, from: Instant, time: Duration) {
+        self.timer.as_mut().reset(after(from, time));
+    }
+
+    /// Opens a connection to a backend. Before that, a client with failed logins waits.
+    async fn open(&mut self) -> Result<Opened, BackendFailure> {
+        let Started {
+            facts,
+            source,
+            begin,
+            ..
+        } = &self.started;
+        let shared = &self.served.shared;
+        let wait = shared.penalties.wait(*source, Instant::now());
+        if !wait.is_zero() {
+            shared.tell(&Notice::Delayed {
+                client: facts,
+                time: wait,
+            });
+        }
+        let first = match self.served.options.address() {
+            ClientAddress::ProxyV2 => Header::of_client(facts)
+                .to_vec()
+                .map_err(|_| BackendFailure::Unreachable)?,
+            _ => Vec::new(),
+        };
+        let open = async {
+            if !wait.is_zero() {
+                sleep(wait).await;
+            }
+            self.served
+                .backends
+                .open(
+                    &shared.connector,
+                    &first,
+                    self.served.times.connect,
+                    |backend, notice| {
+                        shared.tell(&Notice::Backend {
+                            service: facts.record.service,
+                            backend,
+                            notice,
+                        });
+                    },
+                )
+                .await
+        };
+        let opened = tokio::select! {
+            biased;
+            opened = open => opened?,
+            () = &mut self.stopping => return Err(BackendFailure::Stopping),
+        };
+        if let Some(backend) = self.served.backends.all().get(opened.index) {
+            shared.tell(&Notice::Opened {
+                client: facts,
+                backend,
+                time: begin.elapsed(),
+            });
+        }
+        Ok(opened)
+    }
+
+    /// Carries a session up to the login, and a session of Submission to its end. Returns the relay of a session that
+    /// became a pipe.
+    pub(super) async fn log_in(&mut self, client: ClientStream) -> Option<SessionRelay> {
+        let mut session = session(&self.started.facts, &self.served.options);
+        let opened = match self.open().await {
+            Ok(opened) => opened,
+            Err(failure) => {
+                session.backend_failed(failure);
+                let mut relay = Relay::new(client, tokio::io::empty());
+                let end = match failure {
+                    BackendFailure::Stopping => SessionEnd::Stopped,
+                    failure => SessionEnd::NoBackend(failure),
+                };
+                while let Some(event) = session.next_event() {
+                    self.tell_event(&event, Duration::ZERO);
+                }
+                self.end(&mut relay, &session.take_for_client(), end).await;
+                return None;
+            }
+        };
+        let mut relay = Relay::new(client, opened.stream);
+        let greeted = session.backend_sent(&opened.greeting);
+        drop(opened.greeting);
+        let end = match greeted {
+            Ok(()) => match self.session(&mut *session, &mut relay).await {
+                None => return Some(relay),
+                Some(end) => end,
+            },
+            Err(error) => SessionEnd::Violation(error),
+        };
+        while let Some(event) = session.next_event() {
+            self.tell_event(&event, Duration::ZERO);
+        }
+        let rest = session.take_for_client();
+        self.end(&mut relay, &rest, end).await;
+        None
+    }
+
+    /// Runs a session. Returns its end, or `None` if it became a pipe.
+    async fn session(
+        &mut self,
+        session: &mut dyn GatewaySession,
+        relay: &mut SessionRelay,
+    ) -> Option<SessionEnd> {
+        let times = self.served.times;
+        let mut is_logged_in = false;
+        self.set_timer(self.started.begin, times.login);
+        loop {
+            match self.happened(relay.next(session)).await {
+                Happened::Step(Step::Pipe) => return None,
+                Happened::Step(Step::Event(event)) => {
+                    let delay = self.event(&event);
+                    if let Event::LoggedIn { .. } = event {
+                        is_logged_in = true;
+                        self.started.place.logged_in();
+                        if !self.is_stopping && !self.is_ending {
+                            self.set_timer(Instant::now(), times.idle);
+                        }
+                    }
+                    if let Some(end) = self.delay(delay).await {
+                        session.backend_failed(BackendFailure::Timeout);
+                        return Some(end);
+                    }
+                }
+                Happened::Step(Step::Over) => return Some(SessionEnd::Client),
+                Happened::Step(Step::Violation(error)) => {
+                    return Some(SessionEnd::Violation(error));
+                }
+                Happened::Step(Step::ClientEnded) => {
+                    self.is_ending = true;
+                    self.set_timer(Instant::now(), LINGER_TIMEOUT);
+                }
+                Happened::Step(Step::BackendEnded) => {
+                    session.backend_failed(BackendFailure::Closed);
+                    return Some(match self.is_ending {
+                        true => SessionEnd::Client,
+                        false => SessionEnd::Backend,
+                    });
+                }
+                Happened::Step(Step::ClientFailed(error)) => {
+                    return Some(SessionEnd::ClientBroke(error.kind()));
+                }
+                Happened::Step(Step::BackendFailed(error)) => {
+                    session.backend_failed(BackendFailure::Closed);
+                    return Some(SessionEnd::BackendBroke(error.kind()));
+                }
+                Happened::Stopping if is_logged_in => {
+                    self.set_timer(Instant::now(), times.drain);
+                }
+                Happened::Stopping => {
+                    session.backend_failed(BackendFailure::Stopping);
+                    return Some(SessionEnd::Stopped);
+                }
+                Happened::Late => {
+                    if let Some(end) = self.late(relay.last(), is_logged_in) {
+                        session.backend_failed(match end {
+                            SessionEnd::Stopped => BackendFailure::Stopping,
+                            _ => BackendFailure::Timeout,
+                        });
+                        return Some(end);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Carries the octets of a session that is logged in.
+    pub(super) async fn pipe(&mut self, relay: &mut SessionRelay) -> SessionEnd {
+        self.started.place.logged_in();
+        if !self.is_stopping && !self.is_ending {
+            self.set_timer(Instant::now(), self.served.times.idle);
+        }
+        loop {
+            match self.happened(relay.pipe()).await {
+                Happened::Step(Step::ClientEnded) => {
+                    self.is_ending = true;
+                    self.set_timer(Instant::now(), LINGER_TIMEOUT);
+                }
+                Happened::Step(Step::ClientFailed(error)) => {
+                    return SessionEnd::ClientBroke(error.kind());
+                }
+                Happened::Step(Step::BackendFailed(error)) => {
+                    return SessionEnd::BackendBroke(error.kind());
+                }
+                Happened::Step(_) if self.is_ending => return SessionEnd::Client,
+                Happened::Step(_) => return SessionEnd::Backend,
+                Happened::Stopping => self.set_timer(Instant::now(), self.served.times.drain),
+                Happened::Late => {
+                    if let Some(end) = self.late(relay.last(), true) {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the next step, for the stop of the gateway, or for the end of the time.
+    async fn happened(&mut self, step: impl Future<Output = Step>) -> Happened {
+        tokio::select! {
+            biased;
+            step = step => Happened::Step(step),
+            () = &mut self.stopping, if !self.is_stopping => {
+                self.is_stopping = true;
+                Happened::Stopping
+            }
+            () = &mut self.timer => Happened::Late,
+        }
+    }
+
+    /// Returns the end of a session whose time is over, or sets the timer if octets were carried in the meantime.
+    fn late(&mut self, last: Instant, is_logged_in: bool) -> Option<SessionEnd> {
+        if self.is_stopping {
+            return Some(SessionEnd::Stopped);
+        }
+        if self.is_ending {
+            return Some(SessionEnd::Client);
+        }
+        if !is_logged_in {
+            return Some(SessionEnd::LoginTimeout);
+        }
+        let idle = self.served.times.idle;
+        if last.elapsed() >= idle {
+            return Some(SessionEnd::Idle);
+        }
+        self.set_timer(last, idle);
+        None
+    }
+
+    /// Reports an event. Returns the time for which the session waits.
+    fn event(&self, event: &Event) -> Duration {
+        let delay = match event {
+            Event::LoginFailed { .. } => {
+                let penalties = &self.served.shared.penalties;
+                penalties.failed(self.started.source, Instant::now())
+            }
+            _ => Duration::ZERO,
+        };
+        self.tell_event(event, delay);
+        delay
+    }
+
+    /// Waits before a failed login is answered. Returns the end of a session whose time is over first.
+    async fn delay(&mut self, delay: Duration) -> Option<SessionEnd> {
+        if delay.is_zero() {
+            return None;
+        }
+        let until = after(Instant::now(), delay);
+        tokio::select! {
+            biased;
+            () = sleep_until(until) => None,
+            () = &mut self.stopping, if !self.is_stopping => {
+                self.is_stopping = true;
+                Some(SessionEnd::Stopped)
+            }
+            () = &mut self.timer => Some(SessionEnd::LoginTimeout),
+        }
+    }
+
+    /// Sends the last octets and the close alert of TLS, and reports the end.
+    pub(super) async fn end<B>(
+        &self,
+        relay: &mut Relay<ClientStream, B>,
+        rest: &[u8],
+        end: SessionEnd,
+    ) where
+        B: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    {
+        // The connection may be broken: the end is reported all the same.
+        let _ = timeout(CLOSE_TIMEOUT, relay.end(rest)).await;
+        self.served.shared.tell(&Notice::Ended {
+            client: &self.started.facts,
+            end: &end,
+            carried: relay.carried(),
+            time: self.started.begin.elapsed(),
+        });
+    }
+}
+
+/// Returns the session of a client.
+pub(super) fn session(facts: &ClientFacts, options: &GatewayOptions) -> Box<dyn GatewaySession> {
+    match options.protocol() {
+        Protocol::Imap => Box::new(ImapGateway::new(facts, options)),
+        Protocol::Pop => Box::new(PopGateway::new(facts, options)),
+        Protocol::Submission => Box::new(SubmissionGateway::new(facts, options)),
+    }
+}

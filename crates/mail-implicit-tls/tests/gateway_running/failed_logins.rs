@@ -1,0 +1,71 @@
+//! Failed logins are answered the later the more there are.
+
+use std::time::{Duration, Instant};
+
+use mail_implicit_tls::gateway::PenaltyRules;
+
+use crate::world::{ImapDouble, Setup, World};
+
+fn rules() -> PenaltyRules {
+    PenaltyRules {
+        free: 1,
+        first: Duration::from_millis(200),
+        most: Duration::from_millis(400),
+        forget: Duration::from_secs(60),
+    }
+}
+
+#[tokio::test]
+async fn slows_failed_logins_of_a_client_in_all_its_sessions() {
+    let double = ImapDouble::start().await;
+    let mut setup = Setup::imaps(&[double.address]);
+    setup.penalty = rules();
+    let world = World::start(setup).await;
+    let mut client = world.connect().await;
+    client.line().await;
+    let mut times = Vec::new();
+    for tag in ["a", "b", "c"] {
+        let begin = Instant::now();
+        client.send(&format!("{tag} LOGIN alice wrong\r\n")).await;
+        let answer = client.line().await;
+        assert!(answer.starts_with(&format!("{tag} NO")), "{answer}");
+        times.push(begin.elapsed());
+    }
+    assert!(times[0] < Duration::from_millis(150), "{times:?}");
+    assert!(times[1] >= Duration::from_millis(200), "{times:?}");
+    assert!(times[2] >= Duration::from_millis(400), "{times:?}");
+    // The right password is accepted at once.
+    let begin = Instant::now();
+    client.send("d LOGIN alice right\r\n").await;
+    assert!(client.line().await.starts_with("d OK"));
+    assert!(begin.elapsed() < Duration::from_millis(150));
+    let failed: Vec<_> = world.told.lines();
+    let failed = failed
+        .iter()
+        .filter(|it| it.starts_with("session LoginFailed"));
+    let delays: Vec<_> = failed
+        .map(|it| it.rsplit(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(delays, ["0", "200", "400"]);
+}
+
+/// A client that does not wait for the answer does not save the time by a new connection.
+#[tokio::test]
+async fn delays_the_next_session_of_a_client_that_does_not_wait() {
+    let double = ImapDouble::start().await;
+    let mut setup = Setup::imaps(&[double.address]);
+    setup.penalty = rules();
+    setup.penalty.free = 0;
+    setup.penalty.first = Duration::from_millis(400);
+    let world = World::start(setup).await;
+    let mut client = world.connect().await;
+    client.line().await;
+    client.send("a LOGIN alice wrong\r\n").await;
+    world.told.wait("session LoginFailed").await;
+    drop(client);
+    let begin = Instant::now();
+    let mut client = world.connect().await;
+    client.line().await;
+    assert!(begin.elapsed() >= Duration::from_millis(200));
+    world.told.wait("delayed").await;
+}

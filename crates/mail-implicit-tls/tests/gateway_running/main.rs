@@ -1,0 +1,20 @@
+//! A gateway that runs, between clients and backends that behave well and badly.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod backend_failures;
+mod failed_logins;
+mod limits;
+mod proxies;
+mod sessions;
+#[path = "../support/site.rs"]
+mod site;
+mod stopping;
+mod tls_backends;
+mod world;

@@ -1,0 +1,68 @@
+//! The command `mail-tls gateway`: ends TLS before mail servers of any make (draft-newman-email-deep-02 section 9).
+
+mod certificates;
+mod check;
+mod clients;
+mod config;
+mod endpoint;
+mod log;
+mod metrics;
+mod plan;
+mod reports;
+mod run;
+mod signals;
+mod systemd;
+
+use std::{process::ExitCode, sync::Arc};
+
+use rustls::crypto::ring::{Ticketer, default_provider};
+
+use self::{
+    config::Source,
+    plan::{Plan, Process},
+};
+use crate::arguments::Gateway;
+
+/// The end of a run that failed.
+#[derive(Debug)]
+enum Failure {
+    /// The configuration, or a file that it names, cannot be used: exit code 2.
+    Configuration(String),
+    /// The gateway cannot run: exit code 1.
+    Run(String),
+}
+
+/// Checks the configuration, or runs the gateway until a signal stops it.
+pub(crate) fn run(arguments: &Gateway) -> ExitCode {
+    let (text, code) = match start(arguments) {
+        Ok(code) => return code,
+        Err(Failure::Run(text)) => (text, 1),
+        Err(Failure::Configuration(text)) => (text, 2),
+    };
+    eprintln!("error: {}", text.trim_end());
+    ExitCode::from(code)
+}
+
+fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
+    let tickets = Ticketer::new()
+        .map_err(|error| Failure::Run(format!("keys of session tickets: {error}")))?;
+    let process = Process {
+        provider: Arc::new(default_provider()),
+        tickets,
+    };
+    let source = Source::read(&arguments.config);
+    let plan = source.and_then(|source| Plan::read(source, &process));
+    let plan = plan.map_err(|error| Failure::Configuration(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Run(format!("runtime: {error}")))?;
+    if arguments.check {
+        let is_good = runtime.block_on(check::check(&plan, &process));
+        return Ok(ExitCode::from(if is_good { 0 } else { 1 }));
+    }
+    log::start(plan.config.log.format, plan.config.log.level);
+    runtime
+        .block_on(run::run(plan, process))
+        .map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,49 @@
+//! `mail-tls gateway --check`: connects to the backends, and prints what clients would be offered.
+
+use mail_implicit_tls::gateway::Probed;
+
+use super::plan::{Plan, Process};
+
+/// Prints the findings. Returns `true` if each backend can be used.
+pub(super) async fn check(plan: &Plan, process: &Process) -> bool {
+    println!("the configuration is valid");
+    for warning in &plan.warnings {
+        println!("warning: {warning}");
+    }
+    let connector = plan.connector(process);
+    let mut is_good = true;
+    for planned in &plan.services {
+        let service = planned.acceptor.service();
+        let name = service.name();
+        for backend in planned.backends.all() {
+            let probed = backend
+                .probe(&connector, &planned.options, service, plan.times.connect)
+                .await;
+            match probed {
+                Ok(probed) => print(&format!("{name}: {backend}"), &probed),
+                Err(failure) => {
+                    is_good = false;
+                    println!("{name}: {backend}: failed: {failure}");
+                }
+            }
+        }
+    }
+    is_good
+}
+
+fn print(backend: &str, probed: &Probed) {
+    println!("{backend}: clients would be offered");
+    for line in &probed.offered {
+        println!("  {line}");
+    }
+    if !probed.plus.is_empty() {
+        println!(
+            "warning: {backend}: {} removed, since channel binding does not pass a gateway; turn it off at the backend: \
+             a client that supports it refuses a server that supports it and does not offer it (RFC 5802 section 6)",
+            probed.plus.join(" ")
+        );
+    }
+    if !probed.has_login {
+        println!("warning: {backend}: no way to log in is offered");
+    }
+}

@@ -1,0 +1,367 @@
+//! Counters and gauges in the format of `OpenMetrics`. Labels are names that the configuration or the program has, and never
+//! those that a peer chooses.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use mail_implicit_tls::{
+    gateway::{Backend, BackendNotice, Event, Notice},
+    service::Service,
+};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+
+/// Labels with one name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OfService {
+    service: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WithReason {
+    service: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WithResult {
+    service: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Handshake {
+    service: &'static str,
+    version: String,
+    resumed: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfBackend {
+    service: &'static str,
+    backend: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BackendFailed {
+    service: &'static str,
+    backend: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Octets {
+    service: &'static str,
+    from: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    result: &'static str,
+}
+
+/// The metrics of the process.
+pub(super) struct Metrics {
+    registry: Registry,
+    handshakes: Family<Handshake, Counter>,
+    refused: Family<WithReason, Counter>,
+    sessions: Family<OfService, Gauge>,
+    ended: Family<WithReason, Counter>,
+    logins: Family<WithResult, Counter>,
+    login_delay: Counter<f64, AtomicU64>,
+    rejected: Family<WithReason, Counter>,
+    octets: Family<Octets, Counter>,
+    backend_up: Family<OfBackend, Gauge>,
+    backend_failures: Family<BackendFailed, Counter>,
+    backend_open: Family<OfService, Histogram, fn() -> Histogram>,
+    accept_errors: Counter,
+    not_after: Gauge,
+    certificate_loads: Family<Outcome, Counter>,
+    reloads: Family<Outcome, Counter>,
+    reports: Family<Outcome, Counter>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+fn open_histogram() -> Histogram {
+    Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0])
+}
+
+impl Metrics {
+    /// Registers the metrics.
+    pub(super) fn new() -> Arc<Self> {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("mail_tls_gateway"),
+            handshakes: Family::default(),
+            refused: Family::default(),
+            sessions: Family::default(),
+            ended: Family::default(),
+            logins: Family::default(),
+            login_delay: Counter::default(),
+            rejected: Family::default(),
+            octets: Family::default(),
+            backend_up: Family::default(),
+            backend_failures: Family::default(),
+            backend_open: Family::new_with_constructor(open_histogram),
+            accept_errors: Counter::default(),
+            not_after: Gauge::default(),
+            certificate_loads: Family::default(),
+            reloads: Family::default(),
+            reports: Family::default(),
+        };
+        metrics.register();
+        Arc::new(metrics)
+    }
+
+    fn register(&mut self) {
+        let Self { registry, .. } = self;
+        let mut family = |name: &str, help: &str, metric: &dyn Register| {
+            metric.register(registry, name, help);
+        };
+        family(
+            "handshakes",
+            "TLS handshakes with clients",
+            &self.handshakes,
+        );
+        family(
+            "connections_refused",
+            "Connections that did not become a session",
+            &self.refused,
+        );
+        family("sessions", "Sessions at present", &self.sessions);
+        family(
+            "sessions_ended",
+            "Sessions that ended, by the end",
+            &self.ended,
+        );
+        family("logins", "Logins, by the backend's answer", &self.logins);
+        family(
+            "login_delay_seconds",
+            "Time by which answers to failed logins were delayed",
+            &self.login_delay,
+        );
+        family(
+            "commands_refused",
+            "Commands and fields that did not reach a backend",
+            &self.rejected,
+        );
+        family("octets", "Octets that were carried", &self.octets);
+        family(
+            "backend_up",
+            "1 if the last connection to the backend succeeded",
+            &self.backend_up,
+        );
+        family(
+            "backend_failures",
+            "Connections to a backend that failed",
+            &self.backend_failures,
+        );
+        family(
+            "backend_open_seconds",
+            "Time from the client's handshake to the backend's greeting",
+            &self.backend_open,
+        );
+        family(
+            "accept_errors",
+            "Errors of the operating system in place of a connection",
+            &self.accept_errors,
+        );
+        family(
+            "certificate_not_after_seconds",
+            "Time at which the first of the certificates that are served expires",
+            &self.not_after,
+        );
+        family(
+            "certificate_loads",
+            "Certificates that were read from the disk",
+            &self.certificate_loads,
+        );
+        family(
+            "reloads",
+            "Configurations that were read on request",
+            &self.reloads,
+        );
+        family(
+            "reports",
+            "Reports of clients about their latches",
+            &self.reports,
+        );
+    }
+
+    /// Returns the metrics as text.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// Notes that a certificate was read, or that the one before is kept.
+    pub(super) fn certificate(&self, not_after: Result<i64, ()>) {
+        let result = match not_after {
+            Ok(not_after) => {
+                self.not_after.set(not_after);
+                "served"
+            }
+            Err(()) => "refused",
+        };
+        self.certificate_loads
+            .get_or_create(&Outcome { result })
+            .inc();
+    }
+
+    pub(super) fn reload(&self, is_done: bool) {
+        let result = if is_done { "done" } else { "refused" };
+        self.reloads.get_or_create(&Outcome { result }).inc();
+    }
+
+    pub(super) fn report(&self, result: &'static str) {
+        self.reports.get_or_create(&Outcome { result }).inc();
+    }
+
+    /// Sets a backend's gauge before the first connection to it.
+    pub(super) fn backend(&self, service: Service, backend: &Backend, is_up: bool) {
+        let labels = OfBackend {
+            service: service.name(),
+            backend: backend.to_string(),
+        };
+        self.backend_up.get_or_create(&labels).set(i64::from(is_up));
+    }
+
+    /// Counts a notice.
+    pub(super) fn notice(&self, notice: &Notice<'_>) {
+        match notice {
+            Notice::Accept(accept_loop::Event::AcceptFailed(_)) => {
+                self.accept_errors.inc();
+            }
+            Notice::Refused {
+                service, reason, ..
+            } => self.refused(*service, reason.name()),
+            Notice::Started(client) => {
+                let record = &client.record;
+                let version = record.version.map(|version| version.to_string());
+                let labels = Handshake {
+                    service: record.service.name(),
+                    version: version.unwrap_or_default(),
+                    resumed: if record.resumed { "yes" } else { "no" },
+                };
+                self.handshakes.get_or_create(&labels).inc();
+                self.sessions.get_or_create(&of(record.service)).inc();
+            }
+            Notice::Backend {
+                service,
+                backend,
+                notice,
+            } => self.backend_notice(*service, backend, notice),
+            Notice::Opened { client, time, .. } => {
+                let labels = of(client.record.service);
+                self.backend_open
+                    .get_or_create(&labels)
+                    .observe(time.as_secs_f64());
+            }
+            Notice::Session {
+                client,
+                event,
+                delay,
+            } => self.session(client.record.service, event, *delay),
+            Notice::Ended {
+                client,
+                end,
+                carried,
+                ..
+            } => {
+                let service = client.record.service;
+                self.sessions.get_or_create(&of(service)).dec();
+                let reason = end.name();
+                self.ended
+                    .get_or_create(&with_reason(service, reason))
+                    .inc();
+                for (from, count) in [
+                    ("client", carried.from_client),
+                    ("backend", carried.from_backend),
+                ] {
+                    let labels = Octets {
+                        service: service.name(),
+                        from,
+                    };
+                    self.octets.get_or_create(&labels).inc_by(count);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn refused(&self, service: Service, reason: &'static str) {
+        self.refused
+            .get_or_create(&with_reason(service, reason))
+            .inc();
+    }
+
+    fn backend_notice(&self, service: Service, backend: &Backend, notice: &BackendNotice<'_>) {
+        match notice {
+            BackendNotice::Failed(failure) => {
+                self.backend(service, backend, false);
+                let labels = BackendFailed {
+                    service: service.name(),
+                    backend: backend.to_string(),
+                    reason: failure.reason().name(),
+                };
+                self.backend_failures.get_or_create(&labels).inc();
+            }
+            BackendNotice::Recovered => self.backend(service, backend, true),
+            _ => {}
+        }
+    }
+
+    fn session(&self, service: Service, event: &Event, delay: Duration) {
+        let result = match event {
+            Event::LoggedIn { .. } => "accepted",
+            Event::LoginFailed { .. } => "refused",
+            Event::Refused(refusal) => {
+                let labels = with_reason(service, refusal.name());
+                self.rejected.get_or_create(&labels).inc();
+                return;
+            }
+            _ => return,
+        };
+        let service = service.name();
+        self.logins
+            .get_or_create(&WithResult { service, result })
+            .inc();
+        self.login_delay.inc_by(delay.as_secs_f64());
+    }
+}
+
+fn of(service: Service) -> OfService {
+    OfService {
+        service: service.name(),
+    }
+}
+
+fn with_reason(service: Service, reason: &'static str) -> WithReason {
+    WithReason {
+        service: service.name(),
+        reason,
+    }
+}
+
+/// A metric that is registered with its name and help text.
+trait Register {
+    fn register(&self, registry: &mut Registry, name: &str, help: &str);
+}
+
+impl<M: prometheus_client::registry::Metric + Clone> Register for M {
+    fn register(&self, registry: &mut Registry, name: &str, help: &str) {
+        registry.register(name, help, self.clone());
+    }
+}

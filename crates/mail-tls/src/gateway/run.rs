@@ -1,0 +1,366 @@
+//! A running gateway: listeners, certificates that are watched, reload, and the end.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use accept_loop::AcceptLoop;
+use deep_latch::Host;
+use mail_implicit_tls::{
+    gateway::{Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared},
+    server::Certificates,
+    service::Service,
+};
+use tokio::{
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    Failure,
+    config::Source,
+    endpoint::{self, Health},
+    log,
+    metrics::Metrics,
+    plan::{Plan, PlannedService, Process},
+    reports::{self, Recorder},
+    signals::{Signal, Signals},
+    systemd::{self, Sockets},
+};
+
+/// The time between two connections to a backend that failed.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// The parts of a configuration that the health endpoint asks.
+#[derive(Default)]
+struct Current {
+    backends: Vec<(Service, Arc<Backends>)>,
+    certificates: Option<Arc<Certificates>>,
+}
+
+/// A listener that runs.
+struct Listening {
+    service: Arc<CurrentService>,
+    stop: watch::Sender<bool>,
+}
+
+/// The gateway while it runs.
+struct Running {
+    process: Process,
+    path: PathBuf,
+    metrics: Arc<Metrics>,
+    shared: Arc<Shared>,
+    sockets: Sockets,
+    listeners: HashMap<SocketAddr, Listening>,
+    tasks: JoinSet<usize>,
+    watch: JoinHandle<()>,
+    recheck: JoinHandle<()>,
+    current: Arc<Mutex<Current>>,
+}
+
+/// Runs the gateway until SIGTERM or SIGINT; a second one ends it at once.
+pub(super) async fn run(plan: Plan, process: Process) -> Result<(), Failure> {
+    // The signals first: one that arrives from here on is not lost.
+    let mut signals = Signals::new().map_err(|error| Failure::Run(format!("signals: {error}")))?;
+    let sockets = Sockets::passed()
+        .map_err(|error| Failure::Run(format!("sockets of the service manager: {error}")))?;
+    let metrics = Metrics::new();
+    let (recorder, reporting) = match reports::open(&plan.config.reports, &plan.source).await {
+        Err(error) => return Err(Failure::Configuration(error)),
+        Ok(None) => (None, None),
+        Ok(Some(sink)) => {
+            let host = Host::try_new(plan.config.name.0.as_str())
+                .map_err(|error| Failure::Configuration(error.to_string()))?;
+            let (recorder, task) = reports::start(sink, host, metrics.clone());
+            (Some(recorder), Some(task))
+        }
+    };
+    let shared = Shared::new(
+        plan.connector(&process),
+        plan.limits,
+        plan.penalty,
+        instance(),
+        observer(metrics.clone(), recorder),
+    );
+    let mut running = Running {
+        path: plan.source.path.clone(),
+        process,
+        metrics,
+        shared,
+        sockets,
+        listeners: HashMap::new(),
+        tasks: JoinSet::new(),
+        watch: tokio::spawn(async {}),
+        recheck: tokio::spawn(async {}),
+        current: Arc::default(),
+    };
+    running.start(&plan).await?;
+    let endpoint = running.endpoint(&plan).await?;
+    for unused in running.sockets.unused() {
+        tracing::warn!(address = %unused, "no service listens on a socket of the service manager");
+    }
+    let watchdog = systemd::watchdog();
+    systemd::ready();
+    while signals.next().await == Signal::Reload {
+        running.reload().await;
+    }
+    systemd::stopping();
+    tracing::info!("stopping; sessions that are logged in have time to end");
+    let cut = tokio::select! {
+        cut = running.stop() => cut,
+        () = stop_again(&mut signals) => {
+            tracing::warn!("stopped by a second signal");
+            return Ok(());
+        }
+    };
+    if cut > 0 {
+        tracing::warn!(sessions = cut, "sessions were cut");
+    }
+    for task in [endpoint, watchdog].into_iter().flatten() {
+        task.abort();
+    }
+    drop(running);
+    // What was noted is kept once the last recorder is gone.
+    if let Some(reporting) = reporting {
+        let _ = reporting.await;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn stop_again(signals: &mut Signals) {
+    while signals.next().await != Signal::Stop {}
+}
+
+/// Returns a number that differs from that of other runs.
+fn instance() -> u64 {
+    let mut octets = [0; 8];
+    match getrandom::fill(&mut octets) {
+        Ok(()) => u64::from_ne_bytes(octets),
+        // The names of sessions need not be secret.
+        Err(_) => SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| {
+                u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+            }),
+    }
+}
+
+/// Returns the function that logs and counts what happens, and keeps reports.
+fn observer(metrics: Arc<Metrics>, recorder: Option<Recorder>) -> Observer {
+    Arc::new(move |notice: &Notice<'_>| {
+        metrics.notice(notice);
+        log::notice(notice);
+        if let Notice::Session {
+            client,
+            event: Event::Report(report),
+            ..
+        } = notice
+            && let Some(recorder) = &recorder
+        {
+            recorder.note(client, report);
+        }
+    })
+}
+
+impl Running {
+    /// Starts the services of a plan, in place of those that run.
+    async fn start(&mut self, plan: &Plan) -> Result<(), Failure> {
+        let mut wanted = HashMap::new();
+        for planned in &plan.services {
+            for address in &planned.listen {
+                wanted.insert(*address, planned);
+            }
+        }
+        // New listeners first: if an address is not available, all remains as it was.
+        let mut opened = Vec::new();
+        for (address, planned) in &wanted {
+            if !self.listeners.contains_key(address) {
+                let listener = self.sockets.listen(*address).await;
+                let listener =
+                    listener.map_err(|error| Failure::Run(format!("{address}: {error}")))?;
+                opened.push((*address, listener, *planned));
+            }
+        }
+        self.shared =
+            self.shared
+                .replaced(plan.connector(&self.process), plan.limits, plan.penalty);
+        self.listeners.retain(|address, listening| {
+            let planned = wanted.get(address);
+            match planned {
+                Some(planned) => {
+                    let service = plan.service(planned, &self.shared);
+                    listening.service.replace(service);
+                }
+                None => {
+                    tracing::info!(%address, "no longer listening");
+                    listening.stop.send_replace(true);
+                }
+            }
+            planned.is_some()
+        });
+        for (address, listener, planned) in opened {
+            self.listen(address, listener, planned, plan);
+        }
+        self.watch.abort();
+        self.watch = tokio::spawn(
+            plan.files
+                .clone()
+                .watch(plan.certificates.clone(), self.metrics.clone()),
+        );
+        self.recheck.abort();
+        let services = plan.services.iter();
+        let services = services.map(|planned| plan.service(planned, &self.shared));
+        self.recheck = tokio::spawn(recheck(services.collect()));
+        let backends: Vec<_> = plan
+            .services
+            .iter()
+            .map(|planned| (planned.acceptor.service(), planned.backends.clone()))
+            .collect();
+        for (service, backends) in &backends {
+            for backend in backends.all() {
+                self.metrics.backend(*service, backend, true);
+            }
+        }
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Current {
+            backends,
+            certificates: Some(plan.certificates.clone()),
+        };
+        Ok(())
+    }
+
+    /// Serves the connections of a listener.
+    fn listen(
+        &mut self,
+        configured: SocketAddr,
+        listener: tokio::net::TcpListener,
+        planned: &PlannedService,
+        plan: &Plan,
+    ) {
+        let address = listener.local_addr().unwrap_or(configured);
+        let service = planned.acceptor.service().name();
+        let current = Arc::new(CurrentService::new(plan.service(planned, &self.shared)));
+        let (stop, mut stopped) = watch::channel(false);
+        // Limits of clients are those of sessions. A proxy has many clients at one address.
+        let accept_loop = AcceptLoop::new()
+            .max_connections(plan.limits.total)
+            .max_connections_per_address(plan.limits.total);
+        let serving = current.clone();
+        self.tasks.spawn(async move {
+            let stop = async {
+                // An error means that the gateway is gone.
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
+            serving.serve_until(listener, accept_loop, stop).await
+        });
+        println!("listening: {service} {address}");
+        tracing::info!(service, %address, "listening");
+        let listening = Listening {
+            service: current,
+            stop,
+        };
+        self.listeners.insert(configured, listening);
+    }
+
+    /// Starts the endpoint of metrics and health.
+    async fn endpoint(&mut self, plan: &Plan) -> Result<Option<JoinHandle<()>>, Failure> {
+        let Some(config) = &plan.config.metrics else {
+            return Ok(None);
+        };
+        let address = *config.listen.get_ref();
+        let listener = self
+            .sockets
+            .listen(address)
+            .await
+            .map_err(|error| Failure::Run(format!("{address}: {error}")))?;
+        let address = listener.local_addr().unwrap_or(address);
+        println!("listening: metrics {address}");
+        let current = self.current.clone();
+        let health: Health =
+            Arc::new(move || health(&current.lock().unwrap_or_else(PoisonError::into_inner)));
+        let serve = endpoint::serve(listener, self.metrics.clone(), health);
+        Ok(Some(tokio::spawn(serve)))
+    }
+
+    /// Reads the configuration again. If it cannot be used, the former one stays.
+    async fn reload(&mut self) {
+        systemd::reloading();
+        let (path, process) = (self.path.clone(), self.process.clone());
+        let read = move || Source::read(&path).and_then(|source| Plan::read(source, &process));
+        let reloaded = match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(plan)) => match self.start(&plan).await {
+                Ok(()) => Ok(()),
+                Err(Failure::Run(error) | Failure::Configuration(error)) => Err(error),
+            },
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        self.metrics.reload(reloaded.is_ok());
+        match reloaded {
+            Ok(()) => tracing::info!("configuration and certificates reloaded"),
+            Err(error) => {
+                tracing::error!(error, "configuration not reloaded; the former one is kept");
+            }
+        }
+        systemd::ready();
+    }
+
+    /// Stops all listeners, and waits for their sessions. Returns the number of those that were cut.
+    async fn stop(&mut self) -> usize {
+        self.watch.abort();
+        self.recheck.abort();
+        for listening in self.listeners.values() {
+            listening.stop.send_replace(true);
+        }
+        let mut cut = 0_usize;
+        while let Some(ended) = self.tasks.join_next().await {
+            cut = cut.saturating_add(ended.unwrap_or_default());
+        }
+        cut
+    }
+}
+
+/// Connects now and then to the backends that failed, so that their health is known without a client.
+async fn recheck(services: Vec<GatewayService>) {
+    let mut ticks = interval(RECHECK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        for service in &services {
+            service.recheck_backends().await;
+        }
+    }
+}
+
+/// Returns one line for each fault: a service without a backend, a certificate that is not valid.
+fn health(current: &Current) -> Result<(), String> {
+    let mut faults = String::new();
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        });
+    let not_after = current
+        .certificates
+        .as_ref()
+        .and_then(|certificates| certificates.not_after());
+    match not_after {
+        Some(not_after) if now <= not_after => {}
+        Some(_) => faults.push_str("certificates: one is expired\n"),
+        None => faults.push_str("certificates: none\n"),
+    }
+    for (service, backends) in &current.backends {
+        if !backends.are_healthy().contains(&true) {
+            faults.push_str(&format!("{}: no backend is available\n", service.name()));
+        }
+    }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(faults),
+    }
+}

@@ -1,0 +1,77 @@
+//! `--check` connects to the backends, and shows what clients would be offered.
+
+use crate::world::{Backend, Files, check, text};
+
+#[test]
+fn shows_what_clients_would_be_offered() {
+    let files = Files::new();
+    let backend = Backend::with("IMAP4rev1 STARTTLS LOGINDISABLED AUTH=PLAIN AUTH=SCRAM-SHA-256");
+    let more = "[deep]\nstatus = \"tls12 tls-cert\"\n";
+    let output = check(&files.configure("127.0.0.1:0", backend.address, more));
+    let shown = text(&output.stdout);
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{shown}{}",
+        text(&output.stderr)
+    );
+    assert!(shown.starts_with("the configuration is valid\n"), "{shown}");
+    let offer = shown
+        .lines()
+        .find(|line| line.contains("* CAPABILITY"))
+        .unwrap();
+    for word in [
+        "IMAP4rev1",
+        "AUTH=PLAIN",
+        "AUTH=SCRAM-SHA-256",
+        "DEEP",
+        "ID",
+    ] {
+        assert!(offer.split(' ').any(|it| it == word), "{word} in {offer}");
+    }
+    for word in ["STARTTLS", "LOGINDISABLED"] {
+        assert!(!offer.contains(word), "{word} in {offer}");
+    }
+    assert!(!shown.contains("warning"), "{shown}");
+    // The dialogue ends in order.
+    let received = backend.received.lock().unwrap().clone();
+    assert!(received.last().unwrap().ends_with("LOGOUT"), "{received:?}");
+}
+
+/// Channel binding cannot match through a gateway (RFC 5802 section 6).
+#[test]
+fn warns_of_mechanisms_with_channel_binding() {
+    let files = Files::new();
+    let backend = Backend::with("IMAP4rev1 AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-256-PLUS");
+    let output = check(&files.configure("127.0.0.1:0", backend.address, ""));
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let warning = shown
+        .lines()
+        .find(|line| line.starts_with("warning"))
+        .unwrap();
+    assert!(warning.contains("SCRAM-SHA-256-PLUS removed"), "{warning}");
+    assert!(!shown.contains("AUTH=SCRAM-SHA-256-PLUS"), "{shown}");
+}
+
+#[test]
+fn warns_of_a_backend_without_login() {
+    let files = Files::new();
+    let backend = Backend::with("IMAP4rev1 LOGINDISABLED");
+    let output = check(&files.configure("127.0.0.1:0", backend.address, ""));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("no way to log in is offered"), "{shown}");
+}
+
+#[test]
+fn fails_if_a_backend_is_down() {
+    let files = Files::new();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = unused.local_addr().unwrap();
+    drop(unused);
+    let output = check(&files.configure("127.0.0.1:0", address, ""));
+    assert_eq!(output.status.code(), Some(1));
+    let shown = text(&output.stdout);
+    let failed = format!("imaps: 127.0.0.1:{}: failed: ", address.port());
+    assert!(shown.contains(&failed), "{shown}");
+}

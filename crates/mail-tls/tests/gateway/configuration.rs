@@ -1,0 +1,155 @@
+//! The configuration file: each fault has its line, and a caret under the value.
+
+use crate::world::{Backend, Files, check, text};
+
+/// Returns the message about a configuration that is refused.
+fn refused(files: &Files, config: &str) -> String {
+    let output = check(&files.write(config));
+    assert_eq!(output.status.code(), Some(2));
+    text(&output.stderr).replace(&files.directory.path().display().to_string(), "DIR")
+}
+
+const CERTIFICATE: &str = "certificate = [{ chain = \"chain.pem\", key = \"key.pem\" }]\n";
+
+fn with(service: &str) -> String {
+    format!("name = \"mail.example.org\"\n{CERTIFICATE}[[service]]\n{service}")
+}
+
+const SERVICE: &str = "kind = \"imaps\"\nlisten = [\"127.0.0.1:0\"]\nbackend = [{ host = \"127.0.0.1\", port = 143 }]\n";
+
+#[test]
+fn refuses_an_unknown_key_with_its_line() {
+    let files = Files::new();
+    let config = with(&format!("{SERVICE}clientaddress = \"proxy-v2\"\n"));
+    let message = refused(&files, &config);
+    let expected = "error: DIR/gateway.toml: TOML parse error at line 7, column 1\n  |\n\
+                    7 | clientaddress = \"proxy-v2\"\n  | ^^^^^^^^^^^^^\n\
+                    unknown field `clientaddress`, expected one of";
+    assert!(message.starts_with(expected), "{message}");
+}
+
+#[test]
+fn refuses_a_way_to_pass_the_address_that_the_protocol_lacks() {
+    let files = Files::new();
+    let config = with(&format!("{SERVICE}client-address = \"xclient\"\n"));
+    let message = refused(&files, &config);
+    let expected = "error: DIR/gateway.toml: error at line 7, column 18\n  |\n\
+                    7 | client-address = \"xclient\"\n  |                  ^^^^^^^^^\n\
+                    client address: Imap does not have Xclient\n";
+    assert_eq!(message, expected);
+}
+
+#[test]
+fn refuses_values_with_their_place() {
+    let files = Files::new();
+    for (more, caret, reason) in [
+        (
+            "proxies = [\"192.0.2.1/24\"]\n",
+            "7 | proxies = [\"192.0.2.1/24\"]",
+            "network 0",
+        ),
+        (
+            "client-address = \"proxy\"\n",
+            "7 | client-address = \"proxy\"",
+            "unknown variant",
+        ),
+        (
+            "[limits]\nlogin = 0\n",
+            "8 | login = 0",
+            "seconds: a number of 1 to 86400 expected",
+        ),
+        (
+            "[limits]\nsessions = 0\n",
+            "8 | sessions = 0",
+            "a number of at least 1 expected",
+        ),
+        (
+            "[metrics]\nlisten = \"0.0.0.0:9090\"\n",
+            "8 | listen = \"0.0.0.0:9090\"",
+            "an address of loopback expected, or beyond-loopback = true",
+        ),
+        ("[deep]\nstatus = \"tls10 <\"\n", "deep", "at byte"),
+        (
+            "[reports]\nsqlite = \"a\"\npostgres-url-file = \"b\"\n",
+            "9 | postgres-url-file = \"b\"",
+            "reports are kept in SQLite or in PostgreSQL, not in both",
+        ),
+    ] {
+        let message = refused(&files, &with(&format!("{SERVICE}{more}")));
+        assert!(message.contains(caret), "{message}");
+        assert!(
+            message.contains('^') && message.contains(reason),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn refuses_services_that_cannot_work() {
+    let files = Files::new();
+    for (service, reason) in [
+        (
+            SERVICE.replace("[\"127.0.0.1:0\"]", "[]"),
+            "at least one address expected",
+        ),
+        (
+            SERVICE.replace("[{ host = \"127.0.0.1\", port = 143 }]", "[]"),
+            "at least one backend expected",
+        ),
+        (SERVICE.replace("port = 143", "port = 0"), "port"),
+        (
+            SERVICE.replace("port = 143", "port = 143, dane = true"),
+            "a backend in clear text has no DANE",
+        ),
+        (
+            SERVICE.replace("port = 143", "port = 993, tls = \"implicit\", dane = true"),
+            "DANE needs the key resolver of the table backend-tls",
+        ),
+        (
+            SERVICE.replace(
+                "[\"127.0.0.1:0\"]",
+                "[\"127.0.0.1:993\", \"127.0.0.1:993\"]",
+            ),
+            "127.0.0.1:993 is the address of another service, too",
+        ),
+    ] {
+        let message = refused(&files, &with(&service));
+        assert!(
+            message.contains('^') && message.contains(reason),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn refuses_certificates_with_their_file() {
+    let files = Files::new();
+    let backend = Backend::start();
+    std::fs::write(files.path("chain.pem"), "").unwrap();
+    let output = check(&files.configure("127.0.0.1:0", backend.address, ""));
+    assert_eq!(output.status.code(), Some(2));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("chain.pem: no certificate found"),
+        "{message}"
+    );
+    assert!(message.contains("2 | certificate ="), "{message}");
+}
+
+/// A password must not appear in a message, even if its file is wrong.
+#[test]
+fn keeps_the_url_of_a_database_out_of_messages() {
+    let files = Files::new();
+    let backend = Backend::start();
+    std::fs::write(files.path("url"), "postgres://[secret").unwrap();
+    let more = "[reports]\npostgres-url-file = \"url\"\n";
+    let config = files.configure("127.0.0.1:0", backend.address, more);
+    let output = crate::world::command(&config).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let message = text(&output.stderr);
+    assert!(
+        message.contains("url: the URL of a PostgreSQL database expected"),
+        "{message}"
+    );
+    assert!(!message.contains("secret"), "{message}");
+}

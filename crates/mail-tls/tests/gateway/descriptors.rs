@@ -1,0 +1,48 @@
+//! A process without a free file descriptor.
+
+use std::{net::TcpStream, process::Command, thread, time::Duration};
+
+use crate::world::{Backend, Client, Files, Gateway, get, soon};
+
+#[test]
+fn survives_a_lack_of_descriptors_without_using_the_processor() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let more = "[metrics]\nlisten = \"127.0.0.1:0\"\n[limits]\nhandshake = 5\n";
+    let config = files.configure("127.0.0.1:0", backend.address, more);
+    let mut shell = Command::new("sh");
+    let run = "ulimit -n 64 && exec \"$0\" gateway --config \"$1\"";
+    shell
+        .args(["-c", run, env!("CARGO_BIN_EXE_mail-tls")])
+        .arg(&config);
+    let mut gateway = Gateway::run(&mut shell);
+    let address = gateway.listening("imaps");
+    let metrics = gateway.listening("metrics");
+    let silent: Vec<_> = (0..100)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
+    gateway.logged("no connection can be accepted");
+    let before = processor_time(gateway.child.id());
+    thread::sleep(Duration::from_secs(1));
+    let used = processor_time(gateway.child.id()) - before;
+    assert!(used < 50, "{used} hundredths of a second");
+    drop(silent);
+    let client = soon("a session", || {
+        Client::with_name(&files, address, crate::world::HOST).ok()
+    });
+    drop(client);
+    let text = soon("the counter", || Some(get(metrics, "/metrics")));
+    let line = text
+        .lines()
+        .find(|it| it.starts_with("mail_tls_gateway_accept_errors_total"));
+    let count: f64 = line.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((1.0..2000.0).contains(&count), "{count}");
+}
+
+/// Returns the processor time of a process, in hundredths of a second.
+fn processor_time(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let fields: Vec<_> = fields.split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}

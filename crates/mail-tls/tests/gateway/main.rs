@@ -1,0 +1,21 @@
+//! The command `mail-tls gateway` as a process, between backends and clients.
+
+#![cfg(unix)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod certificates;
+mod check;
+mod configuration;
+mod descriptors;
+mod endpoint;
+mod log;
+mod memory;
+mod operation;
+mod packaging;
+mod world;

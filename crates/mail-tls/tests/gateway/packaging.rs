@@ -1,0 +1,205 @@
+//! The files of the packages: all are there, the configuration can be read, and the filter of fail2ban matches the log.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::world::{Backend, Client, Files, Gateway, check, text};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(root().join("packaging").join(name)).unwrap()
+}
+
+#[test]
+fn has_each_asset_of_the_debian_package() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let deb = &manifest["package"]["metadata"]["deb"];
+    let mut targets = Vec::new();
+    for asset in deb["assets"].as_array().unwrap() {
+        let asset: Vec<_> = asset
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it.as_str().unwrap())
+            .collect();
+        let (source, target) = (Path::new(asset[0]), asset[1]);
+        targets.push(match target.ends_with('/') {
+            true => format!("/{target}{}", source.file_name().unwrap().to_str().unwrap()),
+            false => format!("/{target}"),
+        });
+        let is_built = asset[0].starts_with("target/");
+        assert!(is_built || root().join(source).is_file(), "{}", asset[0]);
+    }
+    for file in deb["conf-files"].as_array().unwrap() {
+        let file = file.as_str().unwrap().to_owned();
+        assert!(targets.contains(&file), "{file} in {targets:?}");
+    }
+    assert!(
+        root()
+            .join(deb["license-file"][0].as_str().unwrap())
+            .is_file()
+    );
+    // The paths of the units are those of the package.
+    let unit = read("mail-tls-gateway.service");
+    assert!(
+        unit.contains("ExecStart=/usr/bin/mail-tls gateway --config /etc/mail-tls/gateway.toml")
+    );
+    assert!(targets.contains(&"/usr/bin/mail-tls".to_owned()));
+}
+
+#[test]
+fn checks_the_configuration_of_the_package() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let port = backend.address.port().to_string();
+    let config = read("gateway.toml")
+        .replace(
+            "/etc/letsencrypt/live/mail.example.org/fullchain.pem",
+            "chain.pem",
+        )
+        .replace(
+            "/etc/letsencrypt/live/mail.example.org/privkey.pem",
+            "key.pem",
+        )
+        .replace("proxy-v2", "none")
+        .replace("10143", &port)
+        .replace("/var/lib/mail-tls/reports.db", "reports.db");
+    let output = check(&files.write(&config));
+    let shown = text(&output.stdout);
+    assert!(
+        shown.starts_with("the configuration is valid\n"),
+        "{shown}{}",
+        text(&output.stderr)
+    );
+    assert!(
+        shown.contains(&format!(
+            "imaps: 127.0.0.1:{port}: clients would be offered"
+        )),
+        "{shown}"
+    );
+    // Nothing listens on the port of submission.
+    assert!(
+        shown.contains("submissions: 127.0.0.1:10587: failed"),
+        "{shown}"
+    );
+    // The unit of sockets has the addresses of the configuration.
+    for address in ["0.0.0.0:993", "0.0.0.0:465"] {
+        assert!(config.contains(&format!("listen = [\"{address}\"]")));
+        assert!(read("mail-tls-gateway.socket").contains(&format!("ListenStream={address}\n")));
+    }
+}
+
+/// The example of the manual has all keys but those of client certificates.
+#[test]
+fn accepts_the_configuration_of_the_manual() {
+    let manual = fs::read_to_string(root().join("../../docs/operating.md"));
+    let Ok(manual) = manual else { return };
+    let (_, config) = manual.split_once("```toml\n").unwrap();
+    let (config, _) = config.split_once("```\n").unwrap();
+    let files = Files::new();
+    let backend = Backend::start();
+    let config = config
+        .replace(
+            "/etc/letsencrypt/live/mail.example.org/fullchain.pem",
+            "chain.pem",
+        )
+        .replace(
+            "/etc/letsencrypt/live/mail.example.org/privkey.pem",
+            "key.pem",
+        )
+        .replace("imap2.example.org", "127.0.0.1")
+        .replace("port = 993", &format!("port = {}", backend.address.port()));
+    let output = check(&files.write(&config));
+    let shown = text(&output.stdout);
+    assert!(
+        shown.starts_with("the configuration is valid\n"),
+        "{shown}{}",
+        text(&output.stderr)
+    );
+}
+
+/// Returns the log of failed logins, one by a user with a name that imitates a line.
+fn log(format: &str) -> String {
+    let files = Files::new();
+    let backend = Backend::start();
+    let more = format!("[failed-logins]\nfree = 20\n[log]\nformat = \"{format}\"\n");
+    let mut gateway = Gateway::start(&files.configure("127.0.0.1:0", backend.address, &more));
+    let address = gateway.listening("imaps");
+    for user in [
+        "alice",
+        "\"x WARN login failed client=192.0.2.9 port=1\"",
+        "\"\x1b[2J\"",
+    ] {
+        let mut client = Client::connect(&files, address);
+        client.line();
+        client.ask(&format!("a LOGIN {user} wrong\r\n"));
+    }
+    let mut client = Client::connect(&files, address);
+    client.line();
+    client.ask("a LOGIN alice right\r\n");
+    gateway.logged("logged in");
+    gateway.log()
+}
+
+/// Returns the pattern of the filter as one of Python.
+fn pattern() -> String {
+    let filter = read("fail2ban/filter.d-mail-tls-gateway.conf");
+    let line = filter
+        .lines()
+        .find_map(|it| it.strip_prefix("failregex = "))
+        .unwrap();
+    line.replace("<ADDR>", r"(?P<address>[0-9a-f.:]+)")
+}
+
+#[test]
+fn matches_each_failed_login_and_nothing_else() {
+    let script = "import re, sys\n\
+                  found = [re.match(sys.argv[1], line.rstrip('\\n')) for line in sys.stdin]\n\
+                  print(' '.join(it['address'] for it in found if it))\n";
+    for format in ["text", "journal"] {
+        let log = log(format);
+        let failed = log.lines().filter(|it| it.contains("login failed")).count();
+        assert!(failed >= 2, "{log}");
+        let mut python = Command::new("python3")
+            .args(["-c", script, &pattern()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = python.stdin.take().unwrap();
+        std::io::Write::write_all(&mut input, log.as_bytes()).unwrap();
+        drop(input);
+        let output = python.wait_with_output().unwrap();
+        let expected = vec!["127.0.0.1"; failed].join(" ");
+        assert_eq!(text(&output.stdout).trim(), expected, "{log}");
+    }
+}
+
+/// The program is that of Debian's package `fail2ban`, where it is installed.
+#[test]
+fn matches_each_failed_login_with_fail2ban() {
+    let files = Files::new();
+    let (path, filter) = (files.path("log"), files.path("mail-tls-gateway.conf"));
+    let log = log("text");
+    let failed = log.lines().filter(|it| it.contains("login failed")).count();
+    fs::write(&path, &log).unwrap();
+    fs::write(&filter, read("fail2ban/filter.d-mail-tls-gateway.conf")).unwrap();
+    let run = Command::new("fail2ban-regex")
+        .arg(&path)
+        .arg(&filter)
+        .output();
+    let Ok(output) = run else {
+        eprintln!("fail2ban-regex is not installed: the pattern was tested with Python only");
+        return;
+    };
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let matched = format!("{failed} matched");
+    assert!(shown.contains(&matched), "{shown}");
+}
