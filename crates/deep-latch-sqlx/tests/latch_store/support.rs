@@ -1,4 +1,4 @@
-//! What the tests of the latch stores share: records, and an empty store of each kind.
+//! Records, and an empty store of each kind, for the tests of the latch stores.
 
 #![allow(dead_code, unused_imports, reason = "each executable uses a part")]
 

@@ -1,4 +1,4 @@
-//! What the tests of the report sinks share: reports, and a sink of each of the three kinds.
+//! Reports, and a sink of each of the three kinds, for the tests of the report sinks.
 
 #![allow(dead_code, unused_imports, reason = "each executable uses a part")]
 
