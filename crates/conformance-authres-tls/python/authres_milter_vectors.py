@@ -183,6 +183,10 @@ def negotiation():
     other = Mta().connect().helo().mail().end("none", CLEAR)
     again.sent, again.replies, again.events = again.sent + other.sent, again.replies + other.replies, again.events + other.events
     case("negotiate-again", again, (NEGOTIATION,))
+    before, fresh = mta().helo(**SUITE), Mta().mail().end("none", CLEAR)
+    before.sent, before.replies = before.sent + fresh.sent, before.replies + fresh.replies
+    before.events += fresh.events
+    case("negotiate-again-forgets-the-client", before, (NEGOTIATION, MACROS))
     more = Mta()
     more.sent = packet("O", struct.pack(">III", 6, 0x1ff, 0x1fffff) + b"later")
     case("negotiate-octets-of-later-versions", more, (NEGOTIATION,))

@@ -8,7 +8,7 @@ const FILES: &[(&str, usize)] = &[
     ("evaluate.json", 166),
     ("header.json", 416),
     ("lenient.json", 53),
-    ("milter.json", 178),
+    ("milter.json", 179),
     ("real.json", 135),
     ("strip.json", 88),
     ("tls.json", 219),
