@@ -115,3 +115,30 @@ async fn rejects_rows_that_are_not_records() {
     );
     store.close().await;
 }
+
+#[tokio::test]
+async fn omits_data_of_servers_from_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = file_in(&directory);
+    file::write_file(
+        &path,
+        r#"{"alice":{"a.example":{"latched":"SECRET SECRET","status":null}}}"#,
+    );
+    let error = FileLatchStore::open(&path).unwrap_err();
+    let database = directory.path().join("latches.db");
+    let store = sqlite(&database).await;
+    let alice = account("alice");
+    let record = preset("imap.example.com", &["tls10"]);
+    store.merge(&alice, &record).await.unwrap();
+    execute(
+        &database,
+        "UPDATE deep_latches SET latched = 'SECRET SECRET'",
+    )
+    .await;
+    let other = store.load(&alice, record.host()).await.unwrap_err();
+    for error in [error, other] {
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("SECRET"), "{text}");
+    }
+    store.close().await;
+}
