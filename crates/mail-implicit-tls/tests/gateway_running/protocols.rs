@@ -187,7 +187,7 @@ async fn upgrades_clients_by_starttls() {
     assert_eq!(done, ["235 2.7.0 in"]);
 }
 
-/// What follows STARTTLS in clear text may be an attacker's.
+/// Octets that follow STARTTLS in clear text may be an attacker's.
 #[tokio::test]
 async fn closes_connections_with_commands_behind_starttls() {
     let double = ImapDouble::start().await;
