@@ -79,12 +79,12 @@ const PEERS: &[Peer] = &[
         version: &["postconf", "-d", "mail_version"],
     },
     Peer {
-        name: "Postfix, OpenDKIM, OpenDMARC",
-        version: &[
-            "sh",
-            "-c",
-            "postconf -d mail_version; opendkim -V | head -1; opendmarc -V | head -1",
-        ],
+        name: "OpenDKIM",
+        version: &["opendkim", "-V"],
+    },
+    Peer {
+        name: "OpenDMARC",
+        version: &["opendmarc", "-V"],
     },
     Peer {
         name: "Sendmail",
