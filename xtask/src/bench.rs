@@ -1,6 +1,8 @@
 //! `cargo xtask bench`
 
-use std::{collections::BTreeMap, error::Error, fs, path::Path, time::SystemTime};
+use std::{
+    collections::BTreeMap, env, error::Error, fs, path::Path, process::Command, time::SystemTime,
+};
 
 use serde::Deserialize;
 
@@ -11,6 +13,9 @@ pub struct Arguments {
     /// Only this crate, or those with this in their names, or that match this pattern with * and ?
     #[arg(short, long, value_name = "GLOB")]
     package: Option<String>,
+    /// Only the scripts, which compare commands with other servers
+    #[arg(long)]
+    scripts: bool,
 }
 
 /// `crates/benches/<crate>/ratios.toml`: what is compared with what, and what is to be reached.
@@ -21,6 +26,17 @@ struct Declarations {
     ratio: Vec<Ratio>,
     #[serde(default)]
     time: Vec<Time>,
+    #[serde(default)]
+    script: Vec<Script>,
+}
+
+/// A Python script that compares a command with other servers, and prints a table. Its argument is the command's release build.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    file: String,
+    command: String,
+    features: String,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +78,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
             continue;
         }
         let declarations: Declarations = toml::from_str(&fs::read_to_string(declarations)?)?;
+        if !scripts(&package.name, &folder, &declarations.script)? {
+            return Ok(exit(false));
+        }
+        if arguments.scripts {
+            continue;
+        }
         let start = SystemTime::now();
         if !step(&mut cargo(&[
             "bench",
@@ -85,6 +107,30 @@ pub fn run(arguments: &Arguments) -> Outcome {
         println!("measured on {cores} cores{}", model.unwrap_or_default());
     }
     Ok(exit(true))
+}
+
+/// Builds the commands and runs the scripts until one fails.
+fn scripts(package: &str, folder: &Path, scripts: &[Script]) -> Result<bool, Box<dyn Error>> {
+    for script in scripts {
+        let (features, command) = (&*script.features, &*script.command);
+        let built = step(&mut cargo(&[
+            "build",
+            "--release",
+            "-p",
+            package,
+            "--features",
+            features,
+            "--bin",
+            command,
+        ]))?;
+        let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        let command = root().join(target).join("release").join(command);
+        let mut run = Command::new("python3");
+        if !built || !step(run.arg(folder.join(&script.file)).arg(command))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The medians, in nanoseconds, of what ran since `start`.

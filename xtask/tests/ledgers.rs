@@ -1,11 +1,11 @@
 //! The ledgers name tests that exist, with the modules they are in, and cover the key words of their documents. A run of the
 //! suite would tell only at its end.
 
-use std::error::Error;
+use std::{collections::BTreeSet, error::Error};
 
 use conformance::{
-    DOCUMENT, DocumentCoverage, Evidence, Ledger, Origin, TestPlaces, VectorFile, coverage,
-    document, own_vectors, repository,
+    DOCUMENT, DocumentCoverage, Evidence, Ledger, Origin, Protocol, TestPlaces, VectorFile,
+    coverage, document, own_vectors, repository,
 };
 use xtask::protocols::PROTOCOLS;
 
@@ -37,6 +37,29 @@ fn finds_each_test_that_the_ledgers_name() -> Result<(), Box<dyn Error>> {
     }
     assert!(count > 250, "{count} names");
     assert_eq!(missing, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn finds_each_scenario_that_the_ledgers_name_among_those_without_a_peer()
+-> Result<(), Box<dyn Error>> {
+    let scenarios = PROTOCOLS.iter().flat_map(Protocol::scenarios);
+    let ours: BTreeSet<_> = scenarios
+        .filter(|it| it.peer.is_none())
+        .map(|it| it.name.to_owned())
+        .collect();
+    let ledgers = ledgers()?;
+    let entries = ledgers.iter().flat_map(|it| &it.requirements);
+    let named: BTreeSet<_> = entries
+        .flat_map(|it| &it.evidence)
+        .filter_map(|it| match it {
+            Evidence::Live { name } => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    assert!(named.len() > 30, "{} names", named.len());
+    let missing: Vec<_> = named.difference(&ours).collect();
+    assert_eq!(missing, Vec::<&String>::new());
     Ok(())
 }
 

@@ -67,15 +67,32 @@ const PEERS: &[Peer] = &[
         ],
     },
     Peer {
+        name: "mailauth",
+        version: &[
+            "node",
+            "crates/conformance-authres-tls/javascript/mailauth_peer.js",
+            "--version",
+        ],
+    },
+    Peer {
         name: "Postfix",
         version: &["postconf", "-d", "mail_version"],
     },
     Peer {
-        name: "Postfix, OpenDKIM, OpenDMARC",
+        name: "OpenDKIM",
+        version: &["opendkim", "-V"],
+    },
+    Peer {
+        name: "OpenDMARC",
+        version: &["opendmarc", "-V"],
+    },
+    Peer {
+        name: "Sendmail",
         version: &[
             "sh",
             "-c",
-            "postconf -d mail_version; opendkim -V | head -1; opendmarc -V | head -1",
+            "sendmail=target/sendmail/usr/libexec/sendmail/sendmail; test -x $sendmail || sendmail=/${sendmail#target/sendmail/}; \
+             unshare --uts sh -c \"hostname mx.example.net && exec $sendmail -C /dev/null -d0.1 -bt\" < /dev/null",
         ],
     },
     Peer {

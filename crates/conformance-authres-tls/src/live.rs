@@ -52,6 +52,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         run: |root| run(peers::compare(root, peers::Peer::Perl)),
     },
     Scenario {
+        name: "authres-tls/mailauth",
+        peer: Some("mailauth"),
+        run: |root| run(peers::compare(root, peers::Peer::Mailauth)),
+    },
+    Scenario {
         name: "authres-tls/python-authres-on-vectors",
         peer: Some("Python authres"),
         run: |root| peers::on_vectors(root, peers::Peer::Python),

@@ -1,11 +1,7 @@
 //! The suites `mail-implicit-tls/gateway-imap` and `mail-implicit-tls/gateway-pop`: sessions through a gateway.
 
 use conformance::{Input, MalformedCase, Outcome, Ran, malformed, violated};
-use deep_latch::{
-    Advertisement, ClientReport, DeepStatus, Facilities, MailProtocol, SecurityTag, TlsFacts,
-    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, SessionFacts},
-    server::AdvertisementConfig,
-};
+use deep_latch::{ClientReport, MailProtocol, SecurityTag};
 use mail_implicit_tls::{
     gateway::{
         AfterLogin, BackendFailure, ClientAddress, ClientFacts, Event, ExternalLogin, GatewayError,
@@ -18,7 +14,10 @@ use mail_implicit_tls::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::oracle;
+use super::{
+    advertisement::{EXAMPLE_3, advertisement},
+    oracle,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,32 +143,15 @@ fn options(protocol: Protocol, case: &Case) -> Result<GatewayOptions, MalformedC
             After::Parsed => AfterLogin::Parsed,
         });
     if case.advertises {
-        options = options.with_advertisement(advertisement()?);
+        options = options.with_advertisement(
+            advertisement(EXAMPLE_3, &[MailProtocol::Imap, MailProtocol::Pop])
+                .map_err(malformed)?,
+        );
     }
     if case.allow_utf8 {
         options = options.allow_utf8_before_login();
     }
     Ok(options)
-}
-
-fn advertisement() -> Result<Advertisement, MalformedCase> {
-    let status = "tls10 tls-cert <https://www.example.com/support.html>";
-    let config = AdvertisementConfig {
-        status: DeepStatus::parse(status).map_err(malformed)?,
-        protocols: vec![MailProtocol::Imap, MailProtocol::Pop],
-        ..AdvertisementConfig::default()
-    };
-    let probe = SessionFacts {
-        tls: Some(TlsFacts {
-            version: ProtocolVersion::TLS1_3,
-            strength_bits: Some(256),
-            chain: ChainVerdict::Trusted,
-            identity: IdentityVerdict::Matches,
-            dane: DaneVerdict::NoRecords,
-        }),
-        login: None,
-    };
-    Advertisement::try_new(&config, &Facilities::new(), &probe).map_err(malformed)
 }
 
 /// Returns what each side receives, the events and the end.

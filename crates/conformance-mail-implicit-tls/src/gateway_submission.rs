@@ -1,11 +1,7 @@
 //! The suite `mail-implicit-tls/gateway-submission`: sessions of Submission through a gateway, whole and octet by octet.
 
 use conformance::{Input, MalformedCase, Outcome, Ran, malformed, violated};
-use deep_latch::{
-    Advertisement, ClientReport, DeepStatus, Facilities, MailProtocol, SecurityTag, TlsFacts,
-    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, SessionFacts},
-    server::AdvertisementConfig,
-};
+use deep_latch::{ClientReport, MailProtocol, SecurityTag};
 use mail_implicit_tls::{
     gateway::{
         BackendFailure, ClientAddress, ClientFacts, Event, ExternalLogin, GatewayErrorKind,
@@ -17,7 +13,7 @@ use mail_implicit_tls::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::oracle::submission_facts;
+use super::{advertisement::advertisement, oracle::submission_facts};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,7 +84,10 @@ impl Options {
             options = options.with_received(by, || 1_404_208_800);
         }
         if let Some(line) = &self.deep {
-            options = options.with_advertisement(advertisement(line)?);
+            let status = line.strip_prefix("DEEP ");
+            let status = status.ok_or_else(|| malformed("deep: DEEP expected"))?;
+            let advertisement = advertisement(status, &[MailProtocol::Smtp]).map_err(malformed)?;
+            options = options.with_advertisement(advertisement);
         }
         let external = match self.external {
             Login::Unavailable => ExternalLogin::Unavailable,
@@ -100,30 +99,6 @@ impl Options {
         };
         Ok(options.with_external(external))
     }
-}
-
-fn advertisement(line: &str) -> Result<Advertisement, MalformedCase> {
-    let wrong = |error: &dyn std::fmt::Display| malformed(error.to_string());
-    let status = line.strip_prefix("DEEP ");
-    let status = status.ok_or_else(|| malformed("deep: DEEP expected"))?;
-    let config = AdvertisementConfig {
-        status: DeepStatus::parse(status)
-            .map_err(|it| wrong(&it))?
-            .into_owned(),
-        protocols: vec![MailProtocol::Smtp],
-        ..AdvertisementConfig::default()
-    };
-    let facts = SessionFacts {
-        tls: Some(TlsFacts {
-            version: ProtocolVersion::TLS1_3,
-            strength_bits: Some(256),
-            chain: ChainVerdict::Trusted,
-            identity: IdentityVerdict::Matches,
-            dane: DaneVerdict::NoRecords,
-        }),
-        login: None,
-    };
-    Advertisement::try_new(&config, &Facilities::new(), &facts).map_err(|it| wrong(&it))
 }
 
 /// A session that was played.

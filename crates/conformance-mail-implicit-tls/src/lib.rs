@@ -1,5 +1,6 @@
 //! The evidence of `mail-implicit-tls`: the sections of draft-newman-email-deep-02 on accounts and connections.
 
+mod advertisement;
 mod autoconfig;
 mod dialogue;
 mod dns;

@@ -5,6 +5,36 @@ use conformance_mail_implicit_tls::oracle;
 use mail_implicit_tls::service::Protocol;
 use proptest::{collection::vec, prelude::*, sample::select};
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn keeps_the_oracle_on_sessions_of_imap(
+        octets in sessions(IMAP), choices in vec(any::<u8>(), 0..12), advertises in any::<bool>(),
+    ) {
+        prop_assert_eq!(oracle::session(Protocol::Imap, advertises, &choices, &octets), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracle_on_sessions_of_pop(
+        octets in sessions(POP), choices in vec(any::<u8>(), 0..12), advertises in any::<bool>(),
+    ) {
+        prop_assert_eq!(oracle::session(Protocol::Pop, advertises, &choices, &octets), Ok(()));
+    }
+
+    #[test]
+    fn keeps_the_oracle_on_any_octets(data in vec(any::<u8>(), 0..300)) {
+        prop_assert_eq!(oracle::gateway_octets(&data), Ok(()));
+    }
+}
+
+#[test]
+fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracle() {
+    let keep = |data: &[u8]| oracle::gateway_octets(data);
+    let replayed = replay(&keep).expect("the oracle holds");
+    assert!(replayed > 200, "{replayed} files");
+}
+
 /// Parts of sessions of IMAP.
 const IMAP: &[&str] = &[
     "a LOGIN x y\r\n",
@@ -80,34 +110,4 @@ const POP: &[&str] = &[
 
 fn sessions(pieces: &'static [&'static str]) -> impl Strategy<Value = Vec<u8>> {
     vec(select(pieces), 0..14).prop_map(|parts| parts.concat().into_bytes())
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-    #[test]
-    fn keeps_the_oracle_on_sessions_of_imap(
-        octets in sessions(IMAP), choices in vec(any::<u8>(), 0..12), advertises in any::<bool>(),
-    ) {
-        prop_assert_eq!(oracle::session(Protocol::Imap, advertises, &choices, &octets), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracle_on_sessions_of_pop(
-        octets in sessions(POP), choices in vec(any::<u8>(), 0..12), advertises in any::<bool>(),
-    ) {
-        prop_assert_eq!(oracle::session(Protocol::Pop, advertises, &choices, &octets), Ok(()));
-    }
-
-    #[test]
-    fn keeps_the_oracle_on_any_octets(data in vec(any::<u8>(), 0..300)) {
-        prop_assert_eq!(oracle::gateway_octets(&data), Ok(()));
-    }
-}
-
-#[test]
-fn seeds_and_regressions_of_the_fuzz_targets_keep_the_oracle() {
-    let keep = |data: &[u8]| oracle::gateway_octets(data);
-    let replayed = replay(&keep).expect("the oracle holds");
-    assert!(replayed > 200, "{replayed} files");
 }

@@ -4,86 +4,6 @@ use conformance::{Origin, VectorFile, repository};
 use conformance_mail_implicit_tls::oracle;
 use proptest::{collection::vec, prelude::*, sample::select};
 
-/// Parts of Received fields.
-const PIECES: &[&str] = &[
-    "from",
-    "by",
-    "via",
-    "with",
-    "id",
-    "for",
-    "tls",
-    "group",
-    "TLS",
-    "a",
-    "A_1",
-    "0x1301",
-    "x25519",
-    "ESMTPS",
-    " ",
-    "  ",
-    "\t",
-    "\r\n ",
-    "\r\n\t",
-    "\r\n",
-    "\r",
-    "\n",
-    "\0",
-    "(",
-    ")",
-    "(c)",
-    "((c) d)",
-    "\\",
-    "\\)",
-    "\"",
-    "\"a tls b\"",
-    "<",
-    "<a;b>",
-    ">",
-    "[",
-    "[::1]",
-    "]",
-    ";",
-    "; date",
-    "ü",
-    "\u{85}",
-    "",
-];
-
-/// Parts of what a client of Submission sends.
-const COMMANDS: &[&str] = &[
-    "EHLO c\r\n",
-    "HELO c\r\n",
-    "AUTH PLAIN AGEAYg==\r\n",
-    "AUTH LOGIN\r\n",
-    "YQ==\r\n",
-    "MAIL FROM:<a@example.org>\r\n",
-    "RCPT TO:<b@example.org>\r\n",
-    "RCPT TO:<no@example.org>\r\n",
-    "DATA\r\n",
-    "BDAT 5\r\n",
-    "BDAT 30 LAST\r\n",
-    "BDAT 0\r\n",
-    "RSET\r\n",
-    "NOOP\r\n",
-    "VRFY x\r\n",
-    "STARTTLS\r\n",
-    "XCLIENT ADDR=192.0.2.9\r\n",
-    "XFORWARD NAME=x\r\n",
-    "CLIENT name=x\r\n",
-    "Subject: x\r\n",
-    "\r\n.\r\n",
-    ".\r\n",
-    "..\r\n",
-    "*\r\n",
-    "\r\n",
-];
-
-/// Octets that servers read in different ways.
-const OCTETS: &[&str] = &[
-    "\r", "\n", "\0", ".", " ", "\t", "=", "x", "\u{8d}", "X", "\n.\n", "\r.\r",
-];
-
 proptest! {
     #[test]
     fn keeps_the_oracle_of_the_proxy_protocol_on_changed_headers(octets in mutated(headers())) {
@@ -186,3 +106,83 @@ fn certificates() -> Vec<Vec<u8>> {
     });
     ours.collect()
 }
+
+/// Parts of Received fields.
+const PIECES: &[&str] = &[
+    "from",
+    "by",
+    "via",
+    "with",
+    "id",
+    "for",
+    "tls",
+    "group",
+    "TLS",
+    "a",
+    "A_1",
+    "0x1301",
+    "x25519",
+    "ESMTPS",
+    " ",
+    "  ",
+    "\t",
+    "\r\n ",
+    "\r\n\t",
+    "\r\n",
+    "\r",
+    "\n",
+    "\0",
+    "(",
+    ")",
+    "(c)",
+    "((c) d)",
+    "\\",
+    "\\)",
+    "\"",
+    "\"a tls b\"",
+    "<",
+    "<a;b>",
+    ">",
+    "[",
+    "[::1]",
+    "]",
+    ";",
+    "; date",
+    "ü",
+    "\u{85}",
+    "",
+];
+
+/// Parts of what a client of Submission sends.
+const COMMANDS: &[&str] = &[
+    "EHLO c\r\n",
+    "HELO c\r\n",
+    "AUTH PLAIN AGEAYg==\r\n",
+    "AUTH LOGIN\r\n",
+    "YQ==\r\n",
+    "MAIL FROM:<a@example.org>\r\n",
+    "RCPT TO:<b@example.org>\r\n",
+    "RCPT TO:<no@example.org>\r\n",
+    "DATA\r\n",
+    "BDAT 5\r\n",
+    "BDAT 30 LAST\r\n",
+    "BDAT 0\r\n",
+    "RSET\r\n",
+    "NOOP\r\n",
+    "VRFY x\r\n",
+    "STARTTLS\r\n",
+    "XCLIENT ADDR=192.0.2.9\r\n",
+    "XFORWARD NAME=x\r\n",
+    "CLIENT name=x\r\n",
+    "Subject: x\r\n",
+    "\r\n.\r\n",
+    ".\r\n",
+    "..\r\n",
+    "*\r\n",
+    "\r\n",
+];
+
+/// Octets that servers read in different ways.
+const OCTETS: &[&str] = &[
+    "\r", "\n", "\0", ".", " ", "\t", "=", "x", "\u{8d}", "X", "\n.\n", "\r.\r",
+];

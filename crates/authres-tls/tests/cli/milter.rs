@@ -12,142 +12,6 @@ use std::{
 
 use crate::authres;
 
-/// A directory of a test, and the milter that runs with it.
-struct Milter {
-    child: Child,
-    directory: PathBuf,
-    log: BufReader<std::process::ChildStderr>,
-}
-
-const TIME: Duration = Duration::from_secs(20);
-
-impl Milter {
-    /// Starts the milter with a file, and waits until it listens. `@` in the file is the directory.
-    fn start(name: &str, file: &str) -> Self {
-        let directory = directory(name);
-        let config = directory.join("authres.toml");
-        let at = directory.display().to_string();
-        fs::write(&config, file.replace('@', &at)).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_authres"))
-            .args(["milter", "--config"])
-            .arg(&config)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the command starts");
-        let log = BufReader::new(child.stderr.take().expect("piped"));
-        let mut milter = Self {
-            child,
-            directory,
-            log,
-        };
-        milter.logs("listening");
-        milter
-    }
-
-    /// Reads the log up to a line with this text, which it returns.
-    fn logs(&mut self, text: &str) -> String {
-        loop {
-            let mut line = String::new();
-            let read = self.log.read_line(&mut line).expect("a log");
-            assert!(read > 0, "the log ended before {text:?}");
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &id])
-            .status();
-        assert!(sent.expect("kill").success());
-    }
-
-    fn code(&mut self) -> Option<i32> {
-        let start = Instant::now();
-        while start.elapsed() < TIME {
-            if let Some(status) = self.child.try_wait().expect("a status") {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("the milter did not end");
-    }
-
-    fn connect(&self) -> UnixStream {
-        let stream = UnixStream::connect(self.directory.join("s")).expect("a connection");
-        stream.set_read_timeout(Some(TIME)).expect("a time limit");
-        stream
-    }
-}
-
-impl Drop for Milter {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn directory(name: &str) -> PathBuf {
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("milter-{name}"));
-    let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).expect("a directory");
-    directory
-}
-
-const FILE: &str = "[message]\nauthserv-id = \"mx.example.org\"\n[milter]\nlisten = \"unix:@/s\"\n";
-
-fn packet(code: char, data: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(data.len().saturating_add(1)).expect("short");
-    [&length.to_be_bytes()[..], code.to_string().as_bytes(), data].concat()
-}
-
-fn negotiation() -> Vec<u8> {
-    packet('O', b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff")
-}
-
-fn next(stream: &mut impl Read) -> Vec<u8> {
-    let mut length = [0; 4];
-    stream.read_exact(&mut length).expect("a length");
-    let mut packet = vec![0; usize::try_from(u32::from_be_bytes(length)).expect("short")];
-    stream.read_exact(&mut packet).expect("a packet");
-    packet
-}
-
-/// Sends a message with a forged field; the replies after the negotiation.
-fn message(stream: &mut (impl Read + Write), negotiate: bool) -> Vec<Vec<u8>> {
-    let mut sent = if negotiate { negotiation() } else { Vec::new() };
-    sent.extend(packet('M', b"<>\0"));
-    sent.extend(packet(
-        'L',
-        b"Authentication-Results\0 mx.example.org; a=b\0",
-    ));
-    sent.extend(packet('E', b""));
-    stream.write_all(&sent).expect("sent");
-    if negotiate {
-        assert_eq!(next(stream).first(), Some(&b'O'));
-    }
-    let mut replies = Vec::new();
-    loop {
-        let reply = next(stream);
-        let is_last = reply.len() == 1;
-        replies.push(reply);
-        if is_last {
-            return replies;
-        }
-    }
-}
-
-fn expected(id: &str) -> Vec<Vec<u8>> {
-    let field = format!("i\0\0\0\0Authentication-Results\0 {id};\n\ttls=none\0");
-    vec![
-        b"m\0\0\0\x01Authentication-Results\0\0".to_vec(),
-        field.into_bytes(),
-        b"c".to_vec(),
-    ]
-}
-
 #[test]
 fn serves_messages_on_a_unix_socket_and_stops_gracefully() {
     let mut milter = Milter::start("unix", FILE);
@@ -336,4 +200,140 @@ fn starts_with_a_right_configuration_only() {
         let ran = authres(&["milter", "--check", "--config", path], "");
         assert_eq!((ran.code, ran.err), (Some(code), error), "{file}");
     }
+}
+
+/// A directory of a test, and the milter that runs with it.
+struct Milter {
+    child: Child,
+    directory: PathBuf,
+    log: BufReader<std::process::ChildStderr>,
+}
+
+const TIME: Duration = Duration::from_secs(20);
+
+impl Milter {
+    /// Starts the milter with a file, and waits until it listens. `@` in the file is the directory.
+    fn start(name: &str, file: &str) -> Self {
+        let directory = directory(name);
+        let config = directory.join("authres.toml");
+        let at = directory.display().to_string();
+        fs::write(&config, file.replace('@', &at)).expect("a file");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_authres"))
+            .args(["milter", "--config"])
+            .arg(&config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let log = BufReader::new(child.stderr.take().expect("piped"));
+        let mut milter = Self {
+            child,
+            directory,
+            log,
+        };
+        milter.logs("listening");
+        milter
+    }
+
+    /// Reads the log up to a line with this text, which it returns.
+    fn logs(&mut self, text: &str) -> String {
+        loop {
+            let mut line = String::new();
+            let read = self.log.read_line(&mut line).expect("a log");
+            assert!(read > 0, "the log ended before {text:?}");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &id])
+            .status();
+        assert!(sent.expect("kill").success());
+    }
+
+    fn code(&mut self) -> Option<i32> {
+        let start = Instant::now();
+        while start.elapsed() < TIME {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the milter did not end");
+    }
+
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(self.directory.join("s")).expect("a connection");
+        stream.set_read_timeout(Some(TIME)).expect("a time limit");
+        stream
+    }
+}
+
+impl Drop for Milter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn directory(name: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("milter-{name}"));
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory");
+    directory
+}
+
+const FILE: &str = "[message]\nauthserv-id = \"mx.example.org\"\n[milter]\nlisten = \"unix:@/s\"\n";
+
+fn packet(code: char, data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len().saturating_add(1)).expect("short");
+    [&length.to_be_bytes()[..], code.to_string().as_bytes(), data].concat()
+}
+
+fn negotiation() -> Vec<u8> {
+    packet('O', b"\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff")
+}
+
+fn next(stream: &mut impl Read) -> Vec<u8> {
+    let mut length = [0; 4];
+    stream.read_exact(&mut length).expect("a length");
+    let mut packet = vec![0; usize::try_from(u32::from_be_bytes(length)).expect("short")];
+    stream.read_exact(&mut packet).expect("a packet");
+    packet
+}
+
+/// Sends a message with a forged field; the replies after the negotiation.
+fn message(stream: &mut (impl Read + Write), negotiate: bool) -> Vec<Vec<u8>> {
+    let mut sent = if negotiate { negotiation() } else { Vec::new() };
+    sent.extend(packet('M', b"<>\0"));
+    sent.extend(packet(
+        'L',
+        b"Authentication-Results\0 mx.example.org; a=b\0",
+    ));
+    sent.extend(packet('E', b""));
+    stream.write_all(&sent).expect("sent");
+    if negotiate {
+        assert_eq!(next(stream).first(), Some(&b'O'));
+    }
+    let mut replies = Vec::new();
+    loop {
+        let reply = next(stream);
+        let is_last = reply.len() == 1;
+        replies.push(reply);
+        if is_last {
+            return replies;
+        }
+    }
+}
+
+fn expected(id: &str) -> Vec<Vec<u8>> {
+    let field = format!("i\0\0\0\0Authentication-Results\0 {id};\n\ttls=none\0");
+    vec![
+        b"m\0\0\0\x01Authentication-Results\0\0".to_vec(),
+        field.into_bytes(),
+        b"c".to_vec(),
+    ]
 }

@@ -1,5 +1,6 @@
-//! `authres milter` on Debian's Postfix: certificates of each kind, forged fields, many messages, and beside other milters.
+//! `authres milter` on Debian's Postfix and Sendmail: certificates of each kind, forged fields, many messages, and beside other milters.
 
+mod sendmail;
 mod site;
 
 use std::{fs, path::Path};
@@ -13,7 +14,7 @@ use conformance::{
 use serde_json::Value;
 
 use self::site::{CLIENT, FORGING, Said, Session, Site, built, missing};
-use super::{WasRead, certificates::SERVER, read};
+use super::{WasRead, certificates::SERVER, peers::read_back, read};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario("authres-tls/milter-on-postfix", |root| {
@@ -38,6 +39,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
             )),
         },
     },
+    sendmail::SCENARIO,
 ];
 
 const fn scenario(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
@@ -251,21 +253,8 @@ async fn each_kind(root: &Path) -> Checked {
             same("resumed", *resumed, name.starts_with("resumed")).map_err(of)?;
         }
     }
-    let mut read_back = Vec::new();
-    for peer in [super::peers::Peer::Python, super::peers::Peer::Perl] {
-        // The Perl module refuses every value with an escaped quote.
-        let is_read =
-            |value: &str| !matches!(peer, super::peers::Peer::Perl) || !value.contains("\\\"");
-        let values = values.iter().filter(|(_, value)| is_read(value)).cloned();
-        let compared = super::peers::compare_values(root, peer, values.collect(), false);
-        if let Live::Passed(said) = compared.await? {
-            read_back.push(said);
-        }
-    }
-    passed(format!(
-        "{count} messages; read back: {}",
-        read_back.join("; ")
-    ))
+    let read_back = read_back(root, &values).await?;
+    passed(format!("{count} messages; read back: {read_back}"))
 }
 
 /// The milter with the option to compare names, and with local names.
@@ -275,6 +264,7 @@ async fn names(root: &Path) -> Checked {
         ("cert.clientissuer", "CN=Trusted CA"),
         ("cert.verif", "LOCAL"),
     ];
+    let mut values = Vec::new();
     for (arguments, helo, result, comment, certificate) in [
         (["--host-identity", "helo"], CLIENT, "pass", "", VERIFIED),
         (
@@ -306,10 +296,12 @@ async fn names(root: &Path) -> Checked {
         let (value, _) = own(&delivered["s"])?;
         let said = said.first().ok_or_else(|| Failure::new("no answer"))?;
         let expected = expected(result, comment, &certificate, said)?;
-        same("content read", read(&value)?, expected)
-            .map_err(|failure| failure.of(&arguments.join(" ")))?;
+        let name = arguments.join(" ");
+        same("content read", read(&value)?, expected).map_err(|failure| failure.of(&name))?;
+        values.push((name, value));
     }
-    passed("pass, invalidhost, LOCAL")
+    let read_back = read_back(root, &values).await?;
+    passed(format!("pass, invalidhost, LOCAL; read back: {read_back}"))
 }
 
 /// Each value of the suite `authres-tls/strip`, as a field of a message to a border with the same ids.
@@ -358,9 +350,10 @@ async fn forged(root: &Path) -> Checked {
         .collect();
     site.send(root, &sessions, 4).await?;
     let delivered = site.delivered(count).await?;
+    let mut values = Vec::new();
     for (subject, message) in &delivered {
         let of = |failure: Failure| failure.of(subject);
-        own(message).map_err(of)?;
+        values.push((subject.clone(), own(message).map_err(of)?.0));
         // Without the field of our own, nothing that claims a local id is left for any reader.
         let at = message.find("Authentication-Results: ").unwrap_or_default();
         let end = message[at..]
@@ -386,7 +379,10 @@ async fn forged(root: &Path) -> Checked {
     if removed < 80 {
         return Err(Failure::new(format!("only {removed} fields were removed")));
     }
-    passed(format!("{count} messages, {removed} forged fields removed"))
+    let read_back = read_back(root, &values).await?;
+    passed(format!(
+        "{count} messages, {removed} forged fields removed; read back: {read_back}"
+    ))
 }
 
 /// A thousand messages in sessions of five, twenty sessions at a time.
@@ -406,6 +402,7 @@ async fn thousand(root: &Path) -> Checked {
     site.send(root, &sessions, 20).await?;
     let seconds = start.elapsed().as_secs_f64();
     let delivered = site.delivered(1000).await?;
+    let mut values = Vec::new();
     for (subject, message) in &delivered {
         let of = |failure: Failure| failure.of(subject);
         let (value, others) = own(message).map_err(of)?;
@@ -416,8 +413,13 @@ async fn thousand(root: &Path) -> Checked {
             "permerror".to_owned(),
         )
         .map_err(of)?;
+        values.push((subject.clone(), value));
     }
-    passed(format!("{} messages in {seconds:.1} s", delivered.len()))
+    let read_back = read_back(root, &values).await?;
+    passed(format!(
+        "{} messages in {seconds:.1} s; read back: {read_back}",
+        delivered.len()
+    ))
 }
 
 /// The milter first, then OpenDKIM and OpenDMARC with the same authserv-id.

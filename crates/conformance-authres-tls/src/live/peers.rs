@@ -4,7 +4,8 @@
 //! longer true is a failure, too. In general: authres drops properties of ptypes it does not know, `cert` and `key`
 //! among them, keeps the backslashes of quoted-pairs, refuses quoted authserv-ids that are not domain names and
 //! values outside ASCII without quotes, and compares ids without regard to case. Mail::AuthenticationResults refuses
-//! `\"` and quoted local-parts, keeps `\\`, and turns a fold inside a quoted-string into more spaces than it has.
+//! `\"` and quoted local-parts, keeps `\\`, and turns a fold inside a quoted-string into more spaces than it has. mailauth
+//! refuses nothing, never ends a pair of a backslash, and keeps the last result of a method.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,6 +30,7 @@ use crate::PROTOCOL;
 pub(super) enum Peer {
     Python,
     Perl,
+    Mailauth,
 }
 
 /// A peer's reading of a value.
@@ -144,23 +146,32 @@ impl Peer {
         match self {
             Self::Python => "Python authres",
             Self::Perl => "Perl Mail::AuthenticationResults",
+            Self::Mailauth => "mailauth",
         }
     }
 
     /// The interpreter, its script, and what is to be there; or why it cannot run.
     fn command(self, root: &Path) -> Result<(PathBuf, PathBuf), String> {
+        let of_node = root.join("crates/conformance-authres-tls/javascript/mailauth_peer.js");
+        let of_node = of_node.to_string_lossy();
         let (interpreter, script, probe, how) = match self {
             Self::Python => (
                 python(root).map_err(|error| error.to_string())?,
                 "python/authres_peer.py",
-                ["-c", "import authres"].as_slice(),
+                vec!["-c", "import authres"],
                 "pip install -r crates/conformance/python/requirements.txt",
             ),
             Self::Perl => (
                 PathBuf::from("perl"),
                 "perl/authres_peer.pl",
-                ["-MMail::AuthenticationResults::Parser", "-MJSON::PP", "-e1"].as_slice(),
+                vec!["-MMail::AuthenticationResults::Parser", "-MJSON::PP", "-e1"],
                 "Debian's libmail-authenticationresults-perl",
+            ),
+            Self::Mailauth => (
+                PathBuf::from("node"),
+                "javascript/mailauth_peer.js",
+                vec![&*of_node, "--version"],
+                "npm install --prefix target/node mailauth@4.13.3",
             ),
         };
         let found = std::process::Command::new(&interpreter)
@@ -201,9 +212,30 @@ pub(super) async fn compare(root: &Path, peer: Peer) -> Checked {
     compare_values(root, peer, values, true).await
 }
 
+/// Compares each peer's reading of these values, fields that a server wrote, with ours, and returns a line about each: the
+/// authserv-id, the methods with their results, the reasons and the properties.
+pub(super) async fn read_back(root: &Path, values: &[(String, String)]) -> Checked<String> {
+    let mut read = Vec::new();
+    for peer in [Peer::Python, Peer::Perl, Peer::Mailauth] {
+        // The Perl module refuses every value with an escaped quote. mailauth never ends a pair of a backslash.
+        let is_read = |value: &str| match peer {
+            Peer::Python => true,
+            Peer::Perl => !value.contains("\\\""),
+            Peer::Mailauth => !value.contains('\\'),
+        };
+        let values = values.iter().filter(|(_, value)| is_read(value));
+        let compared = compare_values(root, peer, values.cloned().collect(), false);
+        read.push(match compared.await? {
+            Live::Passed(said) => format!("{}: {said}", peer.name()),
+            Live::Skipped(why) => why,
+        });
+    }
+    Ok(read.join("; "))
+}
+
 /// Compares a peer's reading of these values with ours. With `all`, the known faults are exactly those that are listed; without,
 /// the properties may have a fault of a kind that the peer is known for, and nothing else may.
-pub(super) async fn compare_values(
+async fn compare_values(
     root: &Path,
     peer: Peer,
     values: Vec<(String, String)>,
@@ -251,6 +283,8 @@ pub(super) async fn compare_values(
         };
         let is_known = match all {
             true => known.get(what).is_some_and(|cases| cases.contains(name)),
+            // Of the readers, mailauth alone reads all properties as they are.
+            false if matches!(peer, Peer::Mailauth) => false,
             false => what.ends_with("properties") && known.contains_key(what),
         };
         if !is_known {

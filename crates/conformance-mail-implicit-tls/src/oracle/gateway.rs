@@ -7,10 +7,7 @@ mod imap;
 mod pop;
 
 use conformance::oracle::Broken;
-use deep_latch::{
-    Advertisement, DeepStatus, Facilities, MailProtocol, facts::SessionFacts,
-    server::AdvertisementConfig,
-};
+use deep_latch::MailProtocol;
 use mail_implicit_tls::{
     gateway::{
         ClientAddress, ClientFacts, Event, GatewayOptions, GatewaySession, ImapGateway, PopGateway,
@@ -19,6 +16,8 @@ use mail_implicit_tls::{
     server::ConnectionRecord,
     service::{Protocol, Service},
 };
+
+use crate::advertisement::advertisement;
 
 /// The octet that ends the choices.
 const SEPARATOR: u8 = 0xff;
@@ -196,15 +195,11 @@ fn open(protocol: Protocol, advertises: bool) -> Result<Box<dyn GatewaySession>,
     let mut options =
         GatewayOptions::try_new(protocol, ClientAddress::None).map_err(|error| text(&error))?;
     if advertises {
-        let config = AdvertisementConfig {
-            status: DeepStatus::parse("<https://www.example.com/>")
-                .map_err(|error| text(&error))?,
-            protocols: vec![MailProtocol::Imap, MailProtocol::Pop],
-            ..AdvertisementConfig::default()
-        };
-        let facts = SessionFacts::default();
-        let advertisement = Advertisement::try_new(&config, &Facilities::new(), &facts);
-        options = options.with_advertisement(advertisement.map_err(|error| text(&error))?);
+        let advertisement = advertisement(
+            "<https://www.example.com/>",
+            &[MailProtocol::Imap, MailProtocol::Pop],
+        );
+        options = options.with_advertisement(advertisement.map_err(|error| text(&*error))?);
     }
     let facts = ClientFacts {
         record: ConnectionRecord {

@@ -2,35 +2,19 @@
 
 use std::{fmt, time::Duration};
 
-/// 9999-12-31 23:59:59
-const LAST: u64 = 253_402_300_799;
+use crate::calendar::{Date, LAST_SECOND};
 
 /// A time since the Unix epoch, shown as `2026-12-01T10:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp(pub Duration);
 
 impl fmt::Display for Timestamp {
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "the number of seconds is at most LAST, so no intermediate value overflows"
-    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs().min(LAST);
+        let seconds = self.0.as_secs().min(LAST_SECOND);
         let (days, second) = (seconds / 86_400, seconds % 86_400);
-        // Years begin with March, and eras of 400 years in the year 0: the leap day is the last of a year.
-        let day = days + 719_468;
-        let (era, of_era) = (day / 146_097, day % 146_097);
-        let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let month = (5 * of_year + 2) / 153;
-        let of_month = of_year - (153 * month + 2) / 5 + 1;
-        let year = era * 400 + year + u64::from(month >= 10);
-        let month = (month + 2) % 12 + 1;
+        let Date { year, month, day } = Date::of_days(days);
         let (hour, minute) = (second / 3_600, second / 60 % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{of_month:02}T{hour:02}:{minute:02}Z"
-        )
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}Z")
     }
 }
 
@@ -63,7 +47,7 @@ mod tests {
             (951_868_800, "2000-03-01T00:00Z"),
             (1_796_083_199, "2026-11-30T23:59Z"),
             (1_798_761_600, "2027-01-01T00:00Z"),
-            (LAST, "9999-12-31T23:59Z"),
+            (LAST_SECOND, "9999-12-31T23:59Z"),
             (u64::MAX, "9999-12-31T23:59Z"),
         ] {
             let shown = Timestamp(Duration::from_secs(seconds)).to_string();

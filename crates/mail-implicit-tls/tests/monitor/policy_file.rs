@@ -16,62 +16,6 @@ use crate::{
     zone::{Zone, listener, observe, options},
 };
 
-const POLICY: &str = "version: STSv1\nmode: enforce\nmx: mx.example.org\nmax_age: 604800\n";
-
-fn zone() -> Zone {
-    let text = |text: &str| Record::Txt(text.as_bytes().to_vec());
-    let mx = Record::Mx(Mx {
-        preference: 10,
-        exchange: DnsName::parse("mx.example.org").unwrap(),
-    });
-    Zone::default()
-        .with("_mta-sts.example.org", "TXT", text("v=STSv1; id=1"))
-        .with("example.org", "MX", mx)
-}
-
-/// Observes the policies with a web server that answers each request so.
-async fn observed(site: &Site, config: Arc<ServerConfig>, response: String) -> Observation {
-    let (listener, port) = listener().await;
-    tokio::spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            let acceptor = TlsAcceptor::from(config.clone());
-            let response = response.clone();
-            tokio::spawn(async move {
-                let mut stream = acceptor.accept(tcp).await.ok()?;
-                let mut request = vec![0; 4096];
-                let count = stream.read(&mut request).await.ok()?;
-                let request = String::from_utf8_lossy(request.get(..count)?).into_owned();
-                let expected = "GET /.well-known/mta-sts.txt HTTP/1.1\r\n";
-                assert!(request.starts_with(expected), "{request}");
-                assert!(
-                    request.contains("host: mta-sts.example.org\r\n"),
-                    "{request}"
-                );
-                stream.write_all(response.as_bytes()).await.ok()?;
-                stream.shutdown().await.ok()
-            });
-        }
-    });
-    let options = Options {
-        transport: true,
-        policy_address: Some(([127, 0, 0, 1], port).into()),
-        ..options()
-    };
-    observe(site, zone(), &options).await.0
-}
-
-async fn policy(response: String) -> PolicyFile {
-    let site = Site::new();
-    let config = site.config_for(&site.issue(&["mta-sts.example.org"]));
-    let observed = observed(&site, config, response).await;
-    observed.transport.unwrap().policy.unwrap()
-}
-
-fn response(status: &str, kind: &str, body: &str) -> String {
-    let length = body.len();
-    format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
-}
-
 #[tokio::test]
 async fn fetches_the_policy_with_the_records() {
     let site = Site::new();
@@ -156,4 +100,60 @@ async fn observes_the_servers_of_mx_records_if_asked_for() {
     );
     let (observed, _) = observe(&site, zone(), &options()).await;
     assert!(observed.servers.is_empty());
+}
+
+const POLICY: &str = "version: STSv1\nmode: enforce\nmx: mx.example.org\nmax_age: 604800\n";
+
+fn zone() -> Zone {
+    let text = |text: &str| Record::Txt(text.as_bytes().to_vec());
+    let mx = Record::Mx(Mx {
+        preference: 10,
+        exchange: DnsName::parse("mx.example.org").unwrap(),
+    });
+    Zone::default()
+        .with("_mta-sts.example.org", "TXT", text("v=STSv1; id=1"))
+        .with("example.org", "MX", mx)
+}
+
+/// Observes the policies with a web server that answers each request so.
+async fn observed(site: &Site, config: Arc<ServerConfig>, response: String) -> Observation {
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let acceptor = TlsAcceptor::from(config.clone());
+            let response = response.clone();
+            tokio::spawn(async move {
+                let mut stream = acceptor.accept(tcp).await.ok()?;
+                let mut request = vec![0; 4096];
+                let count = stream.read(&mut request).await.ok()?;
+                let request = String::from_utf8_lossy(request.get(..count)?).into_owned();
+                let expected = "GET /.well-known/mta-sts.txt HTTP/1.1\r\n";
+                assert!(request.starts_with(expected), "{request}");
+                assert!(
+                    request.contains("host: mta-sts.example.org\r\n"),
+                    "{request}"
+                );
+                stream.write_all(response.as_bytes()).await.ok()?;
+                stream.shutdown().await.ok()
+            });
+        }
+    });
+    let options = Options {
+        transport: true,
+        policy_address: Some(([127, 0, 0, 1], port).into()),
+        ..options()
+    };
+    observe(site, zone(), &options).await.0
+}
+
+async fn policy(response: String) -> PolicyFile {
+    let site = Site::new();
+    let config = site.config_for(&site.issue(&["mta-sts.example.org"]));
+    let observed = observed(&site, config, response).await;
+    observed.transport.unwrap().policy.unwrap()
+}
+
+fn response(status: &str, kind: &str, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}")
 }

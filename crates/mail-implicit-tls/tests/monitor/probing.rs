@@ -21,71 +21,6 @@ use crate::{
     zone::{Zone, listener, observe, options},
 };
 
-const STATUS: &str = "tls10 tls-cert <https://status.example.org/>";
-
-fn reply(protocol: Protocol, line: &str, is_tls: bool) -> String {
-    let tag = line.split(' ').next().unwrap();
-    let upgrade = if is_tls { "" } else { " STARTTLS" };
-    match protocol {
-        Protocol::Imap if line.contains(" ID ") => {
-            format!("* ID (\"deep\" \"{STATUS}\")\r\n{tag} OK done\r\n")
-        }
-        Protocol::Imap if line.contains("STARTTLS") => format!("{tag} OK go\r\n"),
-        Protocol::Imap => {
-            format!("* CAPABILITY IMAP4rev1 AUTH=PLAIN DEEP ID{upgrade}\r\n{tag} OK done\r\n")
-        }
-        Protocol::Pop => "+OK\r\n".to_owned(),
-        Protocol::Submission => "250-hi\r\n250 AUTH PLAIN\r\n".to_owned(),
-    }
-}
-
-/// Answers commands, up to `STARTTLS` in clear text.
-async fn converse(
-    stream: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>,
-    protocol: Protocol,
-    greeting: &str,
-    is_tls: bool,
-) -> Option<()> {
-    let mut answer = greeting.to_owned();
-    loop {
-        stream.write_all(answer.as_bytes()).await.ok()?;
-        stream.flush().await.ok()?;
-        let mut line = String::new();
-        if stream.read_line(&mut line).await.ok()? == 0 {
-            return None;
-        }
-        answer = reply(protocol, line.trim_end(), is_tls);
-        if line.contains("STARTTLS") && !is_tls {
-            stream.write_all(answer.as_bytes()).await.ok()?;
-            stream.flush().await.ok()?;
-            return Some(());
-        }
-    }
-}
-
-/// Serves IMAP with implicit TLS, or with STARTTLS.
-fn serve(listener: TcpListener, config: Arc<ServerConfig>, is_implicit: bool) {
-    tokio::spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            let acceptor = TlsAcceptor::from(config.clone());
-            tokio::spawn(async move {
-                let protocol = Protocol::Imap;
-                let mut tcp = tcp;
-                let mut greeting = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN DEEP ID] hi\r\n";
-                if !is_implicit {
-                    let mut clear = BufReader::new(tcp);
-                    let in_clear = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN STARTTLS] hi\r\n";
-                    converse(&mut clear, protocol, in_clear, false).await?;
-                    tcp = clear.into_inner();
-                    greeting = "";
-                }
-                let stream = acceptor.accept(tcp).await.ok()?;
-                converse(&mut BufReader::new(stream), protocol, greeting, true).await
-            });
-        }
-    });
-}
-
 #[tokio::test]
 async fn observes_a_server_with_implicit_tls() {
     let site = Site::new();
@@ -256,4 +191,69 @@ async fn observes_servers_that_the_operator_names() {
     assert_eq!(observed.servers[0].source, ServerSource::Named);
     let address = &observed.servers[0].addresses.as_ref().unwrap()[0];
     assert!(address.client.is_ok(), "{address:?}");
+}
+
+const STATUS: &str = "tls10 tls-cert <https://status.example.org/>";
+
+fn reply(protocol: Protocol, line: &str, is_tls: bool) -> String {
+    let tag = line.split(' ').next().unwrap();
+    let upgrade = if is_tls { "" } else { " STARTTLS" };
+    match protocol {
+        Protocol::Imap if line.contains(" ID ") => {
+            format!("* ID (\"deep\" \"{STATUS}\")\r\n{tag} OK done\r\n")
+        }
+        Protocol::Imap if line.contains("STARTTLS") => format!("{tag} OK go\r\n"),
+        Protocol::Imap => {
+            format!("* CAPABILITY IMAP4rev1 AUTH=PLAIN DEEP ID{upgrade}\r\n{tag} OK done\r\n")
+        }
+        Protocol::Pop => "+OK\r\n".to_owned(),
+        Protocol::Submission => "250-hi\r\n250 AUTH PLAIN\r\n".to_owned(),
+    }
+}
+
+/// Answers commands, up to `STARTTLS` in clear text.
+async fn converse(
+    stream: &mut BufReader<impl AsyncRead + AsyncWrite + Unpin>,
+    protocol: Protocol,
+    greeting: &str,
+    is_tls: bool,
+) -> Option<()> {
+    let mut answer = greeting.to_owned();
+    loop {
+        stream.write_all(answer.as_bytes()).await.ok()?;
+        stream.flush().await.ok()?;
+        let mut line = String::new();
+        if stream.read_line(&mut line).await.ok()? == 0 {
+            return None;
+        }
+        answer = reply(protocol, line.trim_end(), is_tls);
+        if line.contains("STARTTLS") && !is_tls {
+            stream.write_all(answer.as_bytes()).await.ok()?;
+            stream.flush().await.ok()?;
+            return Some(());
+        }
+    }
+}
+
+/// Serves IMAP with implicit TLS, or with STARTTLS.
+fn serve(listener: TcpListener, config: Arc<ServerConfig>, is_implicit: bool) {
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let acceptor = TlsAcceptor::from(config.clone());
+            tokio::spawn(async move {
+                let protocol = Protocol::Imap;
+                let mut tcp = tcp;
+                let mut greeting = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN DEEP ID] hi\r\n";
+                if !is_implicit {
+                    let mut clear = BufReader::new(tcp);
+                    let in_clear = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN STARTTLS] hi\r\n";
+                    converse(&mut clear, protocol, in_clear, false).await?;
+                    tcp = clear.into_inner();
+                    greeting = "";
+                }
+                let stream = acceptor.accept(tcp).await.ok()?;
+                converse(&mut BufReader::new(stream), protocol, greeting, true).await
+            });
+        }
+    });
 }

@@ -6,28 +6,9 @@ use mail_implicit_tls::monitor::{Finding, State, Timestamp};
 use super::{
     Failed, Observed,
     history::{DOMAIN, History},
-    picture::{Bar, SHOWN, bars},
+    picture::{Bar, SHOWN, Shown, bars},
     worst,
 };
-
-/// A state in the page: the name of its style, and its word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) class: &'static str,
-    pub(super) word: &'static str,
-}
-
-impl From<State> for Shown {
-    fn from(state: State) -> Self {
-        Self {
-            class: state.name(),
-            word: match state {
-                State::NotKnown => "not known",
-                state => state.name(),
-            },
-        }
-    }
-}
 
 #[derive(Template)]
 #[template(path = "monitor.html")]

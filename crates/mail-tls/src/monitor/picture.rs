@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use mail_implicit_tls::monitor::{State, Timestamp};
 
-use super::{
-    history::{MAX_GAP, Segment},
-    page::Shown,
-};
+use super::history::{MAX_GAP, Segment};
 
 /// The width of a picture in units of its own; the page stretches it.
 const WIDTH: u64 = 1_000;
@@ -20,6 +17,25 @@ const LEAST_WIDTH: u64 = 3;
 
 /// The time that a picture shows.
 pub(super) const SHOWN: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// A state in the page: the name of its style, and its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) class: &'static str,
+    pub(super) word: &'static str,
+}
+
+impl From<State> for Shown {
+    fn from(state: State) -> Self {
+        Self {
+            class: state.name(),
+            word: match state {
+                State::NotKnown => "not known",
+                state => state.name(),
+            },
+        }
+    }
+}
 
 /// A part of a picture: a state between two times.
 #[derive(Debug, PartialEq, Eq)]

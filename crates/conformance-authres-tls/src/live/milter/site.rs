@@ -189,60 +189,15 @@ impl Site {
         sessions: &[Session],
         parallel: usize,
     ) -> Checked<Vec<Said>> {
-        let mut child = tokio::process::Command::new(python(root)?)
-            .arg(root.join("crates/conformance-authres-tls/python/milter_client.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut stdin = child.stdin.take().ok_or_else(|| Failure::new("no input"))?;
-        let given = serde_json::json!({"sessions": sessions, "parallel": parallel});
-        stdin.write_all(&serde_json::to_vec(&given)?).await?;
-        drop(stdin);
-        let output = child.wait_with_output().await?;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(Failure::new(text));
-        }
-        let said: Vec<Said> = serde_json::from_slice(&output.stdout)?;
-        for said in &said {
-            if let Said::Failed { error } = said {
-                return Err(Failure::new(format!("{error}\n{}", self.said())));
-            }
-        }
-        Ok(said)
+        sent(root, sessions, parallel, || self.said()).await
     }
 
     /// Returns the messages that were delivered, by their subject, once there are as many.
     pub(super) async fn delivered(&self, count: usize) -> Checked<BTreeMap<String, String>> {
-        let new = self.postfix.path().join("mail/all/new");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let there = fs::read_dir(&new).map_or(0, Iterator::count);
-            if there >= count {
-                break;
-            }
-            if Instant::now() > deadline {
-                let text = format!("{there} of {count} messages came\n{}", self.said());
-                return Err(Failure::new(text));
-            }
-            sleep(Duration::from_millis(50)).await;
-        }
-        let mut messages = BTreeMap::new();
-        for entry in fs::read_dir(new)? {
-            let message = String::from_utf8_lossy(&fs::read(entry?.path())?).into_owned();
-            let subject = message
-                .lines()
-                .find_map(|line| line.strip_prefix("Subject: "));
-            let subject = subject
-                .ok_or_else(|| Failure::new(message.clone()))?
-                .to_owned();
-            if messages.insert(subject.clone(), message).is_some() {
-                return Err(Failure::new(format!("{subject} came twice")));
-            }
-        }
-        Ok(messages)
+        arrived(&self.postfix.path().join("mail/all/new"), count, || {
+            self.said()
+        })
+        .await
     }
 
     /// Returns the logs of both servers.
@@ -258,14 +213,80 @@ impl Drop for Site {
     }
 }
 
-fn cargo_target(root: &Path) -> PathBuf {
+/// Sends the messages of all sessions; `logs` are added to a failure.
+pub(super) async fn sent(
+    root: &Path,
+    sessions: &[Session],
+    parallel: usize,
+    logs: impl Fn() -> String,
+) -> Checked<Vec<Said>> {
+    let mut child = tokio::process::Command::new(python(root)?)
+        .arg(root.join("crates/conformance-authres-tls/python/milter_client.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut stdin = child.stdin.take().ok_or_else(|| Failure::new("no input"))?;
+    let given = serde_json::json!({"sessions": sessions, "parallel": parallel});
+    stdin.write_all(&serde_json::to_vec(&given)?).await?;
+    drop(stdin);
+    let output = child.wait_with_output().await?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(Failure::new(text));
+    }
+    let said: Vec<Said> = serde_json::from_slice(&output.stdout)?;
+    for said in &said {
+        if let Said::Failed { error } = said {
+            return Err(Failure::new(format!("{error}\n{}", logs())));
+        }
+    }
+    Ok(said)
+}
+
+/// Returns the messages of a maildir by their subject, once there are as many; `logs` are added to a failure.
+pub(super) async fn arrived(
+    new: &Path,
+    count: usize,
+    logs: impl Fn() -> String,
+) -> Checked<BTreeMap<String, String>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let there = fs::read_dir(new).map_or(0, Iterator::count);
+        if there >= count {
+            break;
+        }
+        if Instant::now() > deadline {
+            let text = format!("{there} of {count} messages came\n{}", logs());
+            return Err(Failure::new(text));
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    let mut messages = BTreeMap::new();
+    for entry in fs::read_dir(new)? {
+        let message = String::from_utf8_lossy(&fs::read(entry?.path())?).into_owned();
+        let subject = message
+            .lines()
+            .find_map(|line| line.strip_prefix("Subject: "));
+        let subject = subject
+            .ok_or_else(|| Failure::new(message.clone()))?
+            .to_owned();
+        if messages.insert(subject.clone(), message).is_some() {
+            return Err(Failure::new(format!("{subject} came twice")));
+        }
+    }
+    Ok(messages)
+}
+
+pub(super) fn cargo_target(root: &Path) -> PathBuf {
     let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     root.join(set.unwrap_or_else(|| PathBuf::from("target")))
 }
 
 /// Writes the certificates of the server and of each kind of client, and the authority with a list of revoked ones, which
-/// Postfix does not ask.
-fn certificates(path: &Path) -> Checked<()> {
+/// the MTAs do not ask.
+pub(super) fn certificates(path: &Path) -> Checked<()> {
     let (trusted, other) = (Authority::new("Trusted CA"), Authority::new("Other CA"));
     let client = Certificate::client(CLIENT).organization("ACME");
     let server = Certificate::server(&[SERVER])

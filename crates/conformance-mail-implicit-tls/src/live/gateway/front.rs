@@ -6,12 +6,11 @@ use std::{
 };
 
 use accept_loop::AcceptLoop;
-use conformance::{outcome::Checked, process::at};
-use deep_latch::{
-    Advertisement, DeepStatus, Facilities, MailProtocol, TlsFacts,
-    facts::{ChainVerdict, DaneVerdict, IdentityVerdict, ProtocolVersion, SessionFacts},
-    server::AdvertisementConfig,
+use conformance::{
+    outcome::{Checked, Failure},
+    process::at,
 };
+use deep_latch::MailProtocol;
 use mail_implicit_tls::{
     account::{Host, Server},
     gateway::{
@@ -23,7 +22,10 @@ use mail_implicit_tls::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::live::site::Site;
+use crate::{
+    advertisement::{EXAMPLE_3, advertisement},
+    live::site::Site,
+};
 
 /// A gateway, which runs until it is dropped.
 pub(super) struct Front {
@@ -66,7 +68,9 @@ impl Front {
             Arc::new(observer),
         );
         let options = GatewayOptions::try_new(service.protocol, address)?;
-        let options = options.with_advertisement(advertisement()?);
+        let advertisement = advertisement(EXAMPLE_3, &[MailProtocol::Imap, MailProtocol::Pop])
+            .map_err(|error| Failure::new(error.to_string()))?;
+        let options = options.with_advertisement(advertisement);
         let server = Server::new(
             Service::new(service.protocol, Security::Clear),
             Host::parse(&at(backend).ip().to_string())?,
@@ -108,23 +112,4 @@ fn written(event: &Event) -> Option<String> {
         Event::Refused(refusal) => refusal.to_string(),
         _ => return None,
     })
-}
-
-fn advertisement() -> Checked<Advertisement> {
-    let config = AdvertisementConfig {
-        status: DeepStatus::parse("tls10 tls-cert <https://www.example.com/support.html>")?,
-        protocols: vec![MailProtocol::Imap, MailProtocol::Pop],
-        ..AdvertisementConfig::default()
-    };
-    let probe = SessionFacts {
-        tls: Some(TlsFacts {
-            version: ProtocolVersion::TLS1_3,
-            strength_bits: Some(256),
-            chain: ChainVerdict::Trusted,
-            identity: IdentityVerdict::Matches,
-            dane: DaneVerdict::NoRecords,
-        }),
-        login: None,
-    };
-    Ok(Advertisement::try_new(&config, &Facilities::new(), &probe)?)
 }
