@@ -11,6 +11,7 @@ mod plan;
 mod reports;
 mod run;
 mod signals;
+mod source;
 mod systemd;
 
 use std::{process::ExitCode, sync::Arc};
@@ -18,8 +19,8 @@ use std::{process::ExitCode, sync::Arc};
 use rustls::crypto::ring::{Ticketer, default_provider};
 
 use self::{
-    config::Source,
     plan::{Plan, Process},
+    source::Source,
 };
 use crate::arguments::Gateway;
 

@@ -30,7 +30,8 @@ use toml::Spanned;
 use super::{
     certificates::{Files, read_certificates},
     clients::UserMap,
-    config::{self, BackendConfig, Config, ConfigError, ServiceConfig, Source},
+    config::{self, BackendConfig, Config, ServiceConfig},
+    source::{ConfigError, Source},
 };
 
 /// The parts of the process that outlive a configuration.

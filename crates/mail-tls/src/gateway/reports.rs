@@ -11,7 +11,7 @@ use mail_implicit_tls::{gateway::ClientFacts, service::Protocol};
 use sqlx::postgres::PgConnectOptions;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{config::Reports, config::Source, metrics::Metrics};
+use super::{config::Reports, metrics::Metrics, source::Source};
 
 /// The number of reports that wait for the database. More are not kept.
 const WAITING: usize = 1024;

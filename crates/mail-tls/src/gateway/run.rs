@@ -23,13 +23,13 @@ use tokio::{
 
 use super::{
     Failure,
-    config::Source,
     endpoint::{self, Health},
     log,
     metrics::Metrics,
     plan::{Plan, PlannedService, Process},
     reports::{self, Recorder},
     signals::{Signal, Signals},
+    source::Source,
     systemd::{self, Sockets},
 };
 

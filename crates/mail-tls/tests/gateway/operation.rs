@@ -76,6 +76,23 @@ fn drains_sessions_and_ends_well() {
     assert_eq!(gateway.ended(), Some(0));
 }
 
+#[test]
+fn ends_at_once_at_a_second_signal() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let config = files.configure("127.0.0.1:0", backend.address, "[limits]\ndrain = 600\n");
+    let mut gateway = Gateway::start(&config);
+    let address = gateway.listening("imaps");
+    let mut client = Client::connect(&files, address);
+    client.line();
+    client.ask("a LOGIN alice right\r\n");
+    gateway.signal("TERM");
+    gateway.logged("stopping");
+    assert_eq!(client.ask("b NOOP\r\n"), "b OK NOOP\r\n");
+    gateway.signal("TERM");
+    soon("the end", || gateway.child.try_wait().unwrap());
+}
+
 /// The socket is that of the service manager, which keeps it open between two runs.
 #[test]
 fn serves_a_socket_of_the_service_manager() {
