@@ -24,6 +24,8 @@ pub enum Cause {
     Lookup(HostFailure),
     /// The connection could not be made, or it broke.
     Connect(io::ErrorKind),
+    /// This machine had no free descriptor or no memory for the connection, which says nothing about the server.
+    NoResources,
     /// The time for the connection was over at this stage.
     Timeout(Stage),
     /// The server sent clear text on a port for implicit TLS.
@@ -257,6 +259,30 @@ impl TlsFailure {
     }
 }
 
+/// The errors of an operating system that lacks descriptors of the process or of the machine, memory, or buffers. The
+/// standard library has no kinds for most of them.
+#[cfg(feature = "client")]
+const NO_RESOURCES: &[i32] = match () {
+    // EMFILE, ENFILE, ENOMEM, ENOBUFS.
+    () if cfg!(any(target_os = "linux", target_os = "android")) => &[24, 23, 12, 105],
+    () if cfg!(unix) => &[24, 23, 12, 55],
+    // WSAEMFILE, WSAENOBUFS.
+    () if cfg!(windows) => &[10_024, 10_055],
+    () => &[],
+};
+
+#[cfg(feature = "client")]
+impl Cause {
+    /// Returns the cause of a TCP connection that failed.
+    pub(crate) fn of_connecting(error: &io::Error) -> Self {
+        let number = error.raw_os_error();
+        match number.is_some_and(|number| NO_RESOURCES.contains(&number)) {
+            true => Self::NoResources,
+            false => Self::Connect(error.kind()),
+        }
+    }
+}
+
 impl Cause {
     /// Returns `true` if TLS negotiation failed for another reason than the certificate (section 3.3), in a way in which it
     /// fails with a server that lacks TLS or a version or algorithm of it.
@@ -273,6 +299,7 @@ impl Cause {
             | Self::Dialogue(DialogueError::NoStartTls | DialogueError::StartTlsRefused) => true,
             Self::Lookup(_)
             | Self::Connect(_)
+            | Self::NoResources
             | Self::Timeout(_)
             | Self::NotVerified(_)
             | Self::Dialogue(_)
@@ -315,6 +342,9 @@ impl fmt::Display for Cause {
         match self {
             Self::Lookup(failure) => write!(f, "{failure}"),
             Self::Connect(kind) => write!(f, "connection failed: {kind}"),
+            Self::NoResources => {
+                f.write_str("this machine has no free descriptor or no memory for a connection")
+            }
             Self::Timeout(Stage::Greeting) => {
                 f.write_str("no greeting in time; the port may be one for implicit TLS")
             }
@@ -339,3 +369,24 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+#[cfg(all(test, feature = "client"))]
+mod tests {
+    use super::*;
+
+    #[cfg(any(unix, windows))]
+    #[test]
+    fn tells_a_lack_of_resources_from_a_failure_of_the_server() {
+        for number in NO_RESOURCES {
+            let error = io::Error::from_raw_os_error(*number);
+            assert_eq!(Cause::of_connecting(&error), Cause::NoResources, "{error}");
+        }
+        for kind in [
+            io::ErrorKind::ConnectionRefused,
+            io::ErrorKind::AddrNotAvailable,
+        ] {
+            let error = io::Error::from(kind);
+            assert_eq!(Cause::of_connecting(&error), Cause::Connect(kind));
+        }
+    }
+}

@@ -424,5 +424,5 @@ async fn connect(addresses: &[IpAddr], port: u16, first: &[u8]) -> Result<TcpStr
     };
     connected
         .await
-        .map_err(|error: io::Error| Cause::Connect(error.kind()))
+        .map_err(|error: io::Error| Cause::of_connecting(&error))
 }

@@ -444,6 +444,7 @@ fn event(cause: &Cause) -> Option<Event<'static>> {
         },
         Cause::Lookup(_)
         | Cause::Connect(_)
+        | Cause::NoResources
         | Cause::Timeout(_)
         | Cause::Dialogue(_)
         | Cause::ClearText => return None,

@@ -101,6 +101,12 @@ pub enum OpenFailure {
 }
 
 impl OpenFailure {
+    /// Returns `true` if the gateway itself lacked what a connection needs, which says nothing about the backend.
+    #[must_use]
+    pub const fn is_of_the_gateway(&self) -> bool {
+        matches!(self, Self::Connection(Cause::NoResources))
+    }
+
     /// Returns the reason for the sessions of clients.
     #[must_use]
     pub const fn reason(&self) -> BackendFailure {
@@ -180,6 +186,8 @@ pub(super) struct Opened {
 pub enum BackendNotice<'a> {
     /// A connection failed; the next backend is tried.
     Failed(&'a OpenFailure),
+    /// The gateway lacked what a connection needs. The backend stays as available as it was.
+    NotTried(&'a OpenFailure),
     /// A connection succeeded after one that failed.
     Recovered,
 }
@@ -266,6 +274,9 @@ impl Backends {
                         tell(backend, BackendNotice::Recovered);
                     }
                 }
+                Err(failure) if failure.is_of_the_gateway() => {
+                    tell(backend, BackendNotice::NotTried(&failure));
+                }
                 // The failure is known already.
                 Err(_) => self.failed(index, Instant::now()),
             }
@@ -298,6 +309,10 @@ impl Backends {
                         greeting,
                         index,
                     });
+                }
+                Err(failure) if failure.is_of_the_gateway() => {
+                    tell(backend, BackendNotice::NotTried(&failure));
+                    last = failure.reason();
                 }
                 Err(failure) => {
                     self.failed(index, Instant::now());

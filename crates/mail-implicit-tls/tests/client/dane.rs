@@ -17,7 +17,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::{
     site::{self, HOST, Site},
-    zone::{Table, accept, greet, serve},
+    table::Table,
+    zone::{accept, greet, serve},
 };
 
 fn account(server: &Server) -> Account {

@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     serving::{GREETING, cause, listener},
     site::{self, HOST, Site},
-    zone::Table,
+    table::Table,
 };
 
 /// A record of usage 3 for the whole certificate.

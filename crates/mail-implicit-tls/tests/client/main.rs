@@ -32,6 +32,8 @@ mod serving;
 mod settings;
 #[path = "../support/site.rs"]
 mod site;
+#[path = "../support/table.rs"]
+mod table;
 mod tlsa_validity;
 mod upgrade;
 mod zone;

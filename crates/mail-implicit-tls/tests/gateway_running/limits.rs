@@ -91,12 +91,3 @@ async fn keeps_no_more_than_a_buffer_for_a_client_that_does_not_read() {
     other.send("b NOOP\r\n").await;
     assert_eq!(other.line().await, "b OK NOOP");
 }
-
-#[tokio::test]
-async fn ends_a_handshake_that_is_too_slow() {
-    let double = ImapDouble::start().await;
-    let world = World::start(Setup::imaps(&[double.address])).await;
-    let tcp = TcpStream::connect(world.address).await.unwrap();
-    drop(tcp);
-    assert_eq!(world.told.wait("refused").await, "refused connection");
-}

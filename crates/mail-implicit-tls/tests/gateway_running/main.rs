@@ -10,11 +10,17 @@
 
 mod backend_failures;
 mod failed_logins;
+mod hostile_clients;
 mod limits;
+mod load;
+mod protocols;
 mod proxies;
+mod script;
 mod sessions;
 #[path = "../support/site.rs"]
 mod site;
 mod stopping;
+#[path = "../support/table.rs"]
+mod table;
 mod tls_backends;
 mod world;

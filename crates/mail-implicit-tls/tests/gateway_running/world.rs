@@ -9,11 +9,13 @@ use std::{
 use accept_loop::AcceptLoop;
 use mail_implicit_tls::{
     account::{Host, Server},
+    dns::Resolve,
     gateway::{
         Backend, Backends, Balance, ClientAddress, CurrentService, GatewayOptions, GatewayService,
         Notice, Observer, PenaltyRules, SessionLimits, SessionTimes, Shared,
         proxy_protocol::Networks,
     },
+    name::DomainName,
     server::{Acceptor, CertificateSet, Certificates, UnknownName},
     service::Service,
 };
@@ -94,14 +96,24 @@ pub(crate) struct Setup {
     pub(crate) limits: SessionLimits,
     pub(crate) penalty: PenaltyRules,
     pub(crate) times: SessionTimes,
+    /// The time limit of the handshake.
+    pub(crate) handshake: Duration,
+    /// Messages receive a Received field.
+    pub(crate) received: bool,
+    /// The resolver of the backends' names and TLSA records.
+    pub(crate) resolver: Option<Arc<dyn Resolve>>,
 }
 
 impl Setup {
     pub(crate) fn imaps(backends: &[SocketAddr]) -> Self {
         let backend = |address: &SocketAddr| clear(Service::IMAP_CLEAR, *address);
+        Self::new(Service::IMAPS, backends.iter().map(backend).collect())
+    }
+
+    pub(crate) fn new(service: Service, backends: Vec<Backend>) -> Self {
         Self {
-            service: Service::IMAPS,
-            backends: backends.iter().map(backend).collect(),
+            service,
+            backends,
             balance: Balance::First,
             address: ClientAddress::None,
             proxies: Networks::default(),
@@ -111,6 +123,9 @@ impl Setup {
                 connect: Duration::from_secs(2),
                 ..SessionTimes::default()
             },
+            handshake: Duration::from_secs(30),
+            received: false,
+            resolver: None,
         }
     }
 }
@@ -142,15 +157,18 @@ impl World {
         let set = CertificateSet::check(chain, &site.provider(), UnixTime::now()).unwrap();
         certificates.replace(set);
         let acceptor = Acceptor::new(setup.service, certificates, site.provider()).unwrap();
+        let acceptor = acceptor.with_handshake_timeout(setup.handshake);
+        let mut connector = site.connector();
+        if let Some(resolver) = setup.resolver {
+            connector = connector.with_resolver(resolver);
+        }
         let told = Told::default();
-        let shared = Shared::new(
-            site.connector(),
-            setup.limits,
-            setup.penalty,
-            7,
-            told.observer(),
-        );
-        let options = GatewayOptions::try_new(setup.service.protocol, setup.address).unwrap();
+        let shared = Shared::new(connector, setup.limits, setup.penalty, 7, told.observer());
+        let mut options = GatewayOptions::try_new(setup.service.protocol, setup.address).unwrap();
+        if setup.received {
+            let by = DomainName::parse("gw.example.org").unwrap();
+            options = options.with_received(by, || 1_404_208_800);
+        }
         let backends = Backends::new(setup.backends, setup.balance);
         let service = GatewayService::new(acceptor, backends, options, shared)
             .with_proxies(setup.proxies)

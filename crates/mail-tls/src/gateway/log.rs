@@ -110,6 +110,9 @@ pub(super) fn notice(notice: &Notice<'_>) {
             BackendNotice::Failed(failure) => {
                 tracing::error!(service = service.name(), %backend, reason = %failure, "backend failed");
             }
+            BackendNotice::NotTried(failure) => {
+                tracing::error!(service = service.name(), %backend, reason = %failure, "backend not tried");
+            }
             BackendNotice::Recovered => {
                 tracing::info!(service = service.name(), %backend, "backend recovered")
             }

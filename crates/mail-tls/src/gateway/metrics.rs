@@ -80,6 +80,7 @@ pub(super) struct Metrics {
     backend_up: Family<OfBackend, Gauge>,
     backend_failures: Family<BackendFailed, Counter>,
     backend_open: Family<OfService, Histogram, fn() -> Histogram>,
+    backend_not_tried: Family<OfService, Counter>,
     accept_errors: Counter,
     not_after: Gauge,
     certificate_loads: Family<Outcome, Counter>,
@@ -113,6 +114,7 @@ impl Metrics {
             backend_up: Family::default(),
             backend_failures: Family::default(),
             backend_open: Family::new_with_constructor(open_histogram),
+            backend_not_tried: Family::default(),
             accept_errors: Counter::default(),
             not_after: Gauge::default(),
             certificate_loads: Family::default(),
@@ -170,6 +172,11 @@ impl Metrics {
             "backend_open_seconds",
             "Time from the client's handshake to the backend's greeting",
             &self.backend_open,
+        );
+        family(
+            "backend_not_tried",
+            "Connections to backends for which the gateway lacked descriptors or memory",
+            &self.backend_not_tried,
         );
         family(
             "accept_errors",
@@ -317,6 +324,12 @@ impl Metrics {
                     reason: failure.reason().name(),
                 };
                 self.backend_failures.get_or_create(&labels).inc();
+            }
+            BackendNotice::NotTried(_) => {
+                let labels = OfService {
+                    service: service.name(),
+                };
+                self.backend_not_tried.get_or_create(&labels).inc();
             }
             BackendNotice::Recovered => self.backend(service, backend, true),
             _ => {}

@@ -1,10 +1,10 @@
 //! Certificates are served once they are on the disk and valid; until then those before are.
 
-use std::fs;
+use std::{fs, fs::Permissions, os::unix::fs::PermissionsExt, process::Command};
 
 use test_support::pki::{Authority, Certificate};
 
-use crate::world::{Backend, Client, Files, Gateway, HOST, get, soon};
+use crate::world::{Backend, Client, Files, Gateway, HOST, command, get, soon};
 
 struct Served {
     files: Files,
@@ -132,6 +132,53 @@ fn keeps_the_certificate_while_the_new_one_is_wrong() {
     let expected = good.certificate().to_vec();
     soon("the new certificate", || {
         (served.shown() == expected).then_some(())
+    });
+}
+
+/// A key that the gateway may not read is one that it does not have. The superuser reads any file, so that it runs
+/// without that capability.
+#[test]
+fn keeps_the_certificate_while_the_key_may_not_be_read() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let more = "[metrics]\nlisten = \"127.0.0.1:0\"\n";
+    let config = files.configure("127.0.0.1:0", backend.address, more);
+    let forbid = |mode| fs::set_permissions(files.path("key.pem"), Permissions::from_mode(mode));
+    forbid(0o000).unwrap();
+    let reads_all = fs::read(files.path("key.pem")).is_ok();
+    forbid(0o600).unwrap();
+    let mut started = match reads_all {
+        true => {
+            let mut command = Command::new("setpriv");
+            command.args(["--bounding-set", "-dac_override,-dac_read_search"]);
+            command.arg(env!("CARGO_BIN_EXE_mail-tls"));
+            command.args(["gateway", "--config"]).arg(&config);
+            command
+        }
+        false => command(&config),
+    };
+    let mut gateway = Gateway::run(&mut started);
+    let address = gateway.listening("imaps");
+    let metrics = gateway.listening("metrics");
+    let shown = || Client::connect(&files, address).certificate();
+    let first = shown();
+    let renewed = Certificate::server(&[HOST]).issue(&files.authority);
+    fs::remove_file(files.path("key.pem")).unwrap();
+    files.install(&renewed);
+    forbid(0o000).unwrap();
+    // The watch may have seen the files before the change of the mode.
+    fs::write(files.path("chain.pem"), files.authority.pem()).unwrap();
+    gateway.logged("certificates not replaced; the former ones are kept");
+    fs::write(files.path("chain.pem"), renewed.pem()).unwrap();
+    gateway.signal("HUP");
+    let line = gateway.logged("configuration not reloaded; the former one is kept");
+    assert!(line.to_lowercase().contains("permission denied"), "{line}");
+    assert!(!get(metrics, "/health").is_empty());
+    assert_eq!(shown(), first);
+    forbid(0o600).unwrap();
+    let expected = renewed.certificate().to_vec();
+    soon("the new certificate", || {
+        (shown() == expected).then_some(())
     });
 }
 

@@ -39,6 +39,54 @@ fn survives_a_lack_of_descriptors_without_using_the_processor() {
     assert!((1.0..2000.0).contains(&count), "{count}");
 }
 
+/// A backend for which the gateway had no descriptor is not one that failed: it stays available, and no alarm is raised.
+#[test]
+fn blames_no_backend_for_a_lack_of_descriptors() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let more = "[metrics]\nlisten = \"127.0.0.1:0\"\n[limits]\nhandshake = 10\nlogins-per-client = 200\n\
+                [failed-logins]\nfree = 0\nfirst-delay = 5\n";
+    let config = files.configure("127.0.0.1:0", backend.address, more);
+    let mut shell = Command::new("sh");
+    let run = "ulimit -n 64 && exec \"$0\" gateway --config \"$1\"";
+    shell
+        .args(["-c", run, env!("CARGO_BIN_EXE_mail-tls")])
+        .arg(&config);
+    let mut gateway = Gateway::run(&mut shell);
+    let address = gateway.listening("imaps");
+    let metrics = gateway.listening("metrics");
+    // After a failed login the next sessions of the client wait before they have a backend, and then all need one.
+    let mut first = Client::connect(&files, address);
+    first.line();
+    first.send("a LOGIN alice wrong\r\n");
+    gateway.logged("login failed");
+    let mut waiting: Vec<_> = (0..45).map(|_| Client::connect(&files, address)).collect();
+    let greetings: Vec<_> = waiting.iter_mut().map(Client::line).collect();
+    let refused = greetings
+        .iter()
+        .filter(|it| it.starts_with("* BYE [UNAVAILABLE]"));
+    let refused = refused.count();
+    // Each one that ends has a descriptor for another.
+    assert!(refused >= 10, "{greetings:?}");
+    let line = gateway.logged("backend not tried");
+    assert!(line.contains("no free descriptor"), "{line}");
+    drop((first, waiting));
+    let name = format!("mail_tls_gateway_backend_not_tried_total{{service=\"imaps\"}} {refused}\n");
+    let text = soon("the counter", || {
+        let text = get(metrics, "/metrics");
+        text.contains(&name).then_some(text)
+    });
+    assert!(
+        !text.contains("mail_tls_gateway_backend_failures_total{"),
+        "{text}"
+    );
+    let up = text
+        .lines()
+        .find(|it| it.starts_with("mail_tls_gateway_backend_up{"));
+    assert!(up.unwrap().ends_with(" 1"), "{text}");
+    assert!(!gateway.log().contains("backend failed"));
+}
+
 /// Returns the processor time of a process, in hundredths of a second.
 fn processor_time(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

@@ -76,6 +76,15 @@ impl Files {
         path
     }
 
+    /// Returns the configuration of a client without a certificate.
+    fn client_config(&self) -> ClientConfig {
+        ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(self.authority.roots())
+            .with_no_client_auth()
+    }
+
     /// Writes a text as configuration.
     pub(crate) fn write(&self, text: &str) -> PathBuf {
         let path = self.path("gateway.toml");
@@ -103,6 +112,7 @@ pub(crate) fn text(octets: &[u8]) -> String {
 pub(crate) struct Gateway {
     pub(crate) child: Child,
     out: BufReader<ChildStdout>,
+    lines: Vec<String>,
     log: Arc<Mutex<String>>,
 }
 
@@ -128,19 +138,26 @@ impl Gateway {
                 kept.lock().unwrap().push_str(&text);
             }
         });
-        Self { child, out, log }
+        Self {
+            child,
+            out,
+            lines: Vec::new(),
+            log,
+        }
     }
 
-    /// Waits for the line about a listener, and returns its address.
+    /// Waits for the line about a listener, and returns its address. Lines about others are kept: the order is not fixed.
     pub(crate) fn listening(&mut self, what: &str) -> SocketAddr {
-        let mut line = String::new();
-        while self.out.read_line(&mut line).unwrap() > 0 {
-            if let Some(address) = line.strip_prefix(&format!("listening: {what} ")) {
+        let beginning = format!("listening: {what} ");
+        loop {
+            if let Some(address) = self.lines.iter().find_map(|it| it.strip_prefix(&beginning)) {
                 return address.trim_end().parse().unwrap();
             }
-            line.clear();
+            let mut line = String::new();
+            let count = self.out.read_line(&mut line).unwrap();
+            assert!(count > 0, "no listener for {what}: {}", self.log());
+            self.lines.push(line);
         }
-        panic!("no listener for {what}: {}", self.log());
     }
 
     pub(crate) fn log(&self) -> String {
@@ -195,12 +212,7 @@ impl Client {
         address: SocketAddr,
         name: &'static str,
     ) -> std::io::Result<Self> {
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(files.authority.roots())
-            .with_no_client_auth();
-        Self::with_config(config, address, name)
+        Self::with_config(files.client_config(), address, name)
     }
 
     /// Connects with a certificate of the client.
@@ -224,10 +236,24 @@ impl Client {
         address: SocketAddr,
         name: &'static str,
     ) -> std::io::Result<Self> {
+        Self::handshake(config, TcpStream::connect(address)?, name)
+    }
+
+    /// Makes the handshake on a connection that began in clear text.
+    pub(crate) fn over(files: &Files, tcp: TcpStream) -> std::io::Result<Self> {
+        Self::handshake(files.client_config(), tcp, HOST)
+    }
+
+    fn handshake(
+        config: ClientConfig,
+        tcp: TcpStream,
+        name: &'static str,
+    ) -> std::io::Result<Self> {
         let name = ServerName::try_from(name).unwrap();
         let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-        let tcp = TcpStream::connect(address)?;
-        tcp.set_read_timeout(Some(Duration::from_secs(15)))?;
+        if tcp.read_timeout()?.is_none() {
+            tcp.set_read_timeout(Some(Duration::from_secs(15)))?;
+        }
         let mut stream = StreamOwned::new(connection, tcp);
         stream.conn.complete_io(&mut stream.sock)?;
         Ok(Self(BufReader::new(stream)))

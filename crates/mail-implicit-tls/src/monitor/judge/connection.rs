@@ -106,7 +106,7 @@ fn answers(address: IpAddr, observation: &Observation) -> bool {
     let reached = |cause: &Cause| {
         !matches!(
             cause,
-            Cause::Connect(_) | Cause::Timeout(_) | Cause::Lookup(_)
+            Cause::Connect(_) | Cause::NoResources | Cause::Timeout(_) | Cause::Lookup(_)
         )
     };
     let servers = observation.servers.iter();
@@ -129,6 +129,10 @@ fn of_cause(cause: &Cause, address_answers: bool) -> (State, &'static str) {
         Cause::Connect(io::ErrorKind::ConnectionRefused) if address_answers => (
             State::Bad,
             "start the service, or remove the record that names this port",
+        ),
+        Cause::NoResources => (
+            State::NotKnown,
+            "give this machine more descriptors or memory, and run the monitor again",
         ),
         Cause::Connect(_)
         | Cause::Timeout(_)

@@ -204,7 +204,7 @@ impl Fetcher {
         };
         let tcp = race::connect(&addresses, self.port())
             .await
-            .map_err(|error| Cause::Connect(error.kind()))?;
+            .map_err(|error| Cause::of_connecting(&error))?;
         let unusable = || Cause::Tls(TlsFailure::Configuration);
         // An account expects the DNS-ID of a host that its user typed, whatever the service is.
         let server = Server::new(Service::IMAPS, Host::Name(host.clone()));

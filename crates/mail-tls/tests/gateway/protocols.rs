@@ -1,0 +1,188 @@
+//! POP, Submission with a Received field, and ports with STARTTLS, as the configuration names them.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use crate::world::{Client, Files, Gateway, HOST};
+
+#[test]
+fn serves_pop_and_submission() {
+    let files = Files::new();
+    let mailbox = Script::start("+OK ready\r\n", pop);
+    let server = Script::start("220 mx ESMTP\r\n", submission);
+    let kinds = ["pop3s", "submissions"];
+    let config = configure(&files, kinds, [mailbox.address, server.address]);
+    let mut gateway = Gateway::start(&config);
+    let mut client = Client::connect(&files, gateway.listening("pop3s"));
+    assert_eq!(client.line(), "+OK ready\r\n");
+    read_mail(&mut client);
+    let mut client = Client::connect(&files, gateway.listening("submissions"));
+    assert_eq!(client.line(), "220 mx ESMTP\r\n");
+    submit(&mut client);
+    has_a_received_field(&server);
+}
+
+#[test]
+fn serves_ports_with_starttls() {
+    let files = Files::new();
+    let mailbox = Script::start("+OK ready\r\n", pop);
+    let server = Script::start("220 mx ESMTP\r\n", submission);
+    let kinds = ["pop3", "submission"];
+    let config = configure(&files, kinds, [mailbox.address, server.address]);
+    let mut gateway = Gateway::start(&config);
+    let (tcp, answer) = begin(gateway.listening("pop3"), "STLS\r\n");
+    assert!(answer.starts_with("+OK"), "{answer}");
+    read_mail(&mut Client::over(&files, tcp).unwrap());
+    let (tcp, answer) = begin(gateway.listening("submission"), "STARTTLS\r\n");
+    assert!(answer.starts_with("220"), "{answer}");
+    submit(&mut Client::over(&files, tcp).unwrap());
+    has_a_received_field(&server);
+}
+
+/// A server that answers each line by a function, and notes it.
+struct Script {
+    address: SocketAddr,
+    received: Arc<Mutex<Vec<String>>>,
+}
+
+impl Script {
+    fn start(greeting: &'static str, reply: fn(&str) -> &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let received = Arc::<Mutex<Vec<String>>>::default();
+        let lines = received.clone();
+        thread::spawn(move || {
+            for tcp in listener.incoming() {
+                let lines = lines.clone();
+                thread::spawn(move || answer(tcp.unwrap(), greeting, reply, &lines));
+            }
+        });
+        Self { address, received }
+    }
+}
+
+fn answer(
+    tcp: TcpStream,
+    greeting: &str,
+    reply: fn(&str) -> &'static str,
+    lines: &Mutex<Vec<String>>,
+) {
+    let mut writer = tcp.try_clone().unwrap();
+    let _ = writer.write_all(greeting.as_bytes());
+    for line in BufReader::new(tcp).lines() {
+        let Ok(line) = line else { return };
+        let reply = reply(&line);
+        lines.lock().unwrap().push(line);
+        if writer.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn pop(line: &str) -> &'static str {
+    match line {
+        "CAPA" => "+OK\r\nUSER\r\nSTLS\r\n.\r\n",
+        "USER alice" | "PASS right" => "+OK\r\n",
+        "STAT" => "+OK 0 0\r\n",
+        _ => "-ERR no\r\n",
+    }
+}
+
+fn submission(line: &str) -> &'static str {
+    match line.split(' ').next().unwrap_or_default() {
+        "EHLO" => "250-mx\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n",
+        "AUTH" => "235 2.7.0 in\r\n",
+        "MAIL" | "RCPT" | "." => "250 2.0.0 ok\r\n",
+        "DATA" => "354 go\r\n",
+        _ => "",
+    }
+}
+
+/// Writes a configuration of two services, whose kinds are those of ports with TLS or with STARTTLS.
+fn configure(files: &Files, kinds: [&str; 2], backends: [SocketAddr; 2]) -> std::path::PathBuf {
+    let mut text = format!(
+        "name = \"{HOST}\"\ncertificate = [{{ chain = \"chain.pem\", key = \"key.pem\" }}]\n"
+    );
+    for ((kind, backend), own) in kinds.into_iter().zip(backends).zip(1..) {
+        text += &format!(
+            "[[service]]\nkind = \"{kind}\"\nlisten = [\"127.0.0.{own}:0\"]\n\
+             backend = [{{ host = \"127.0.0.1\", port = {} }}]\n",
+            backend.port()
+        );
+        if kind.starts_with("submission") {
+            text += "received = true\n";
+        }
+    }
+    files.write(&text)
+}
+
+/// Asks a server of POP.
+fn read_mail(client: &mut Client) {
+    assert_eq!(client.ask("CAPA\r\n"), "+OK\r\n");
+    assert_eq!(
+        (client.line(), client.line()),
+        ("USER\r\n".into(), ".\r\n".into())
+    );
+    assert_eq!(client.ask("USER alice\r\n"), "+OK\r\n");
+    assert_eq!(client.ask("PASS right\r\n"), "+OK\r\n");
+    assert_eq!(client.ask("STAT\r\n"), "+OK 0 0\r\n");
+}
+
+/// Submits a message.
+fn submit(client: &mut Client) {
+    assert_eq!(client.ask("EHLO c.example\r\n"), "250-mx\r\n");
+    assert_eq!(client.line(), "250 AUTH PLAIN\r\n");
+    assert_eq!(client.ask("AUTH PLAIN AGEAYg==\r\n"), "235 2.7.0 in\r\n");
+    assert_eq!(
+        client.ask("MAIL FROM:<a@example.org>\r\n"),
+        "250 2.0.0 ok\r\n"
+    );
+    assert_eq!(
+        client.ask("RCPT TO:<b@example.org>\r\n"),
+        "250 2.0.0 ok\r\n"
+    );
+    assert_eq!(client.ask("DATA\r\n"), "354 go\r\n");
+    assert_eq!(
+        client.ask("Subject: x\r\n\r\ny\r\n.\r\n"),
+        "250 2.0.0 ok\r\n"
+    );
+}
+
+/// Checks that the message has the gateway's field above it.
+fn has_a_received_field(script: &Script) {
+    let lines = script.received.lock().unwrap().clone();
+    let data = lines.iter().position(|it| it == "DATA").unwrap();
+    let message = lines[data + 1..].join("\n");
+    assert!(
+        message.starts_with("Received: from c.example ([127.0.0.1])\n"),
+        "{message}"
+    );
+    let by = format!("\tby {HOST} with ESMTPSA id ");
+    for part in [by.as_str(), "\n\ttls TLS_", "\nSubject: x\n\ny\n."] {
+        assert_eq!(message.matches(part).count(), 1, "{part} in {message}");
+    }
+}
+
+/// Reads a line, and nothing after it.
+fn line(tcp: &mut TcpStream) -> String {
+    let mut line = String::new();
+    let mut octet = [0];
+    while !line.ends_with('\n') {
+        tcp.read_exact(&mut octet).unwrap();
+        line.push(char::from(octet[0]));
+    }
+    line
+}
+
+/// Begins in clear text: reads the greeting, sends a command, reads the answer.
+fn begin(address: SocketAddr, command: &str) -> (TcpStream, String) {
+    let mut tcp = TcpStream::connect(address).unwrap();
+    line(&mut tcp);
+    tcp.write_all(command.as_bytes()).unwrap();
+    let answer = line(&mut tcp);
+    (tcp, answer)
+}
