@@ -90,7 +90,7 @@ fn play(client: &[u8], traits: u8, received: bool, piece: usize) -> Result<Playe
 /// - A backend that takes a bare CR or LF for a line end, skips white space before a command, and ends a message by any dot
 ///   between line ends reads the same.
 /// - A client that sends nothing which the gateway refuses or answers has the same replies, and the backend the same commands
-///   and messages, as without the gateway.
+///   and messages, as without the gateway. Of BDAT the arguments are the same, not the spelling.
 ///
 /// # Errors
 /// Returns the invariant that was broken.
@@ -133,14 +133,33 @@ pub fn submission(client: &[u8], traits: u8, received: bool) -> Result<(), Broke
     if direct.reads_chunks_as_commands {
         return Ok(());
     }
-    if replies != whole.for_client || direct.items != whole.items {
-        let direct = direct.items;
+    let direct: Vec<_> = direct.items.into_iter().map(as_forwarded).collect();
+    if replies != whole.for_client || direct != whole.items {
         return Err(format!(
             "without the gateway: {direct:?} {}; with it: {whole:?}",
             replies.escape_ascii()
         ));
     }
     Ok(())
+}
+
+/// Returns BDAT as the gateway spells it: the backend finds the next command by the size that the gateway read.
+fn as_forwarded(item: Item) -> Item {
+    let Item::Command(line) = &item else {
+        return item;
+    };
+    let line = line.to_ascii_uppercase();
+    let mut words = line
+        .split(|octet| *octet == b' ')
+        .filter(|it| !it.is_empty());
+    if words.next() != Some(b"BDAT") {
+        return item;
+    }
+    let size = words.next().unwrap_or_default();
+    let digits = size.iter().position(|digit| *digit != b'0');
+    let size = digits.map_or(&b"0"[..], |first| &size[first..]);
+    let words: Vec<_> = [b"BDAT", size].into_iter().chain(words).collect();
+    Item::Command(words.join(&b' '))
 }
 
 /// Returns `true` if the gateway answered something itself.
