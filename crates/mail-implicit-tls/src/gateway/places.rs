@@ -195,9 +195,9 @@ mod tests {
         let mut first = places.take(ip(1)).unwrap();
         assert_eq!(places.take(ip(1)).err(), Some(LimitReached::Logins));
         first.logged_in();
+        let second = places.take(ip(1)).unwrap();
         // A second login in the same session gives no second place back.
         first.logged_in();
-        let second = places.take(ip(1)).unwrap();
         assert_eq!(places.take(ip(1)).err(), Some(LimitReached::Logins));
         drop(second);
         assert!(places.take(ip(1)).is_ok());

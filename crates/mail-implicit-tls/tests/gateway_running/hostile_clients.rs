@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::world::{Client, ImapDouble, Setup, World};
+use crate::world::{Client, GREETING, ImapDouble, Setup, World, serve};
 
 /// Logs in and asks as another client, which must not wait.
 async fn is_served(world: &World) {
@@ -106,6 +106,28 @@ async fn ends_a_session_whose_client_takes_nothing() {
     };
     let (end, ()) = tokio::join!(told, flood);
     assert_eq!(end, "ended idle");
+}
+
+/// Commands of a client wait in its connection until the backend has answered the login before them.
+#[tokio::test]
+async fn reads_no_further_while_a_login_is_not_answered() {
+    let silent = serve(|mut tcp| async move {
+        tcp.write_all(GREETING.as_bytes()).await.unwrap();
+        sleep(Duration::from_secs(60)).await;
+    })
+    .await;
+    let world = World::start(Setup::imaps(&[silent])).await;
+    let mut client = world.connect().await;
+    client.line().await;
+    client.send("a LOGIN alice right\r\n").await;
+    let line = format!("b {}\r\n", "x".repeat(1000));
+    let flood = async {
+        for _ in 0..64_000 {
+            client.stream.write_all(line.as_bytes()).await.unwrap();
+        }
+    };
+    assert!(timeout(Duration::from_secs(2), flood).await.is_err());
+    assert!(!world.told.lines().iter().any(|it| it.starts_with("ended")));
 }
 
 /// Connects with the smallest window that the system has.

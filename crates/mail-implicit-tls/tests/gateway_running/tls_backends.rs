@@ -1,6 +1,10 @@
 //! Backends over TLS, which must be verified.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use mail_implicit_tls::{
     account::{Host, Server},
@@ -11,11 +15,13 @@ use mail_implicit_tls::{
 use sha2::{Digest, Sha256};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
+    time::sleep,
 };
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
+    script::{SUBMISSION_GREETING, answer, submission},
     site::{HOST, Site},
     table::Table,
     world::{Setup, World, imap, serve},
@@ -208,4 +214,61 @@ async fn refuses_a_backend_that_refuses_starttls() {
     assert!(rest.starts_with("* BYE [UNAVAILABLE]"), "{rest}");
     let told = world.told.wait("backend").await;
     assert!(told.contains("StartTlsRefused"), "{told}");
+}
+
+/// The last octets of a message are sent on, though the backend took those before them slowly, and nothing follows.
+#[tokio::test]
+async fn sends_the_end_of_a_message_to_a_slow_backend_over_tls() {
+    const LINES: usize = 60_000;
+
+    let site = Site::new();
+    let acceptor = TlsAcceptor::from(site.server_config());
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = socket.listen(8).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let received = Arc::<Mutex<Vec<String>>>::default();
+    let lines = received.clone();
+    tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let stream = acceptor.accept(tcp).await.unwrap();
+        let (near, far) = tokio::io::duplex(16_384);
+        tokio::spawn(answer(far, SUBMISSION_GREETING, submission, lines));
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let (mut from, mut to) = tokio::io::split(near);
+        tokio::spawn(async move { tokio::io::copy(&mut from, &mut writer).await });
+        let mut octets = vec![0; 16_384];
+        while let Ok(count @ 1..) = reader.read(&mut octets).await {
+            to.write_all(&octets[..count]).await.unwrap();
+            sleep(Duration::from_millis(1)).await;
+        }
+    });
+    let server = Server::new(Service::SUBMISSIONS, Host::parse(HOST).unwrap())
+        .with_port(port)
+        .with_address(Ipv4Addr::LOCALHOST.into());
+    let backend = Backend::try_new(server, false).unwrap();
+    let world = World::start_at(site, Setup::new(Service::SUBMISSIONS, vec![backend])).await;
+    let mut client = world.connect().await;
+    client.line().await;
+    for command in [
+        "EHLO c\r\n",
+        "AUTH PLAIN AGFsaWNlAHJpZ2h0\r\n",
+        "MAIL FROM:<a@example.org>\r\n",
+        "RCPT TO:<b@example.org>\r\n",
+        "DATA\r\n",
+    ] {
+        client.send(command).await;
+        while client.line().await.get(3..4) == Some("-") {}
+    }
+    let message = format!("{}.\r\n", format!("{}\r\n", "x".repeat(98)).repeat(LINES));
+    client.send(&message).await;
+    assert_eq!(client.line().await, "250 2.0.0 queued");
+    let text = received
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|it| it.starts_with('x'))
+        .count();
+    assert_eq!(text, LINES);
 }
