@@ -101,7 +101,7 @@ pub(crate) enum Command {
     /// Serve an MTA as a milter: remove forged fields, and add one about the TLS session
     ///
     /// Connects to Postfix or Sendmail by the milter protocol, versions 2 to 6. Settings come from flags, or
-    /// from a TOML file with the tables [message] and [milter], in which each flag but --config and --check is a key;
+    /// from a TOML file with the tables `message` and `milter`, in which each flag but --config and --check is a key;
     /// flags take precedence.
     #[cfg(unix)]
     #[command(after_help = MILTER_HELP)]
@@ -110,7 +110,7 @@ pub(crate) enum Command {
     ///
     /// Reads a message on standard input and writes it to standard output, for pipes and content filters. The facts
     /// of the session are in the topmost Received field that the local Postfix added
-    /// (`smtpd_tls_received_header = yes`). Settings come from flags, or from the tables [message] and [stamp] of a
+    /// (`smtpd_tls_received_header = yes`). Settings come from flags, or from the tables `message` and `stamp` of a
     /// file that `authres milter` can read as well.
     #[command(after_help = STAMP_HELP)]
     Stamp(Box<Stamp>),
