@@ -26,9 +26,9 @@ impl<'a> IdCommand<'a> {
     /// Parses a whole command, from its tag to its CRLF. Returns `None` for another command.
     ///
     /// # Errors
-    /// Returns an error if the octets are not one command of the grammar that [`CommandReader`](super::CommandReader) reads, also if they are
-    /// ID with spaces, tabs or other octets that the grammar does not have there. A proxy must not forward them: the
-    /// server may find ID in them.
+    /// Returns an error if the octets are not one command of the grammar that [`CommandReader`](super::CommandReader)
+    /// reads, also if they are ID with spaces, tabs or other octets that the grammar does not have there. A proxy must not
+    /// forward them: the server may find ID in them.
     pub fn parse(command: &'a [u8]) -> Result<Option<Self>, ParseError> {
         let line = complete(command)?;
         let Ok(head) = Head::parse(line) else {
