@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::monitor::Monitor;
+use crate::{monitor::Monitor, service::ServiceName};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mail_implicit_tls::{
     account::{Host, LowPrivacy},
@@ -119,32 +119,6 @@ impl From<DaneReading> for DaneRules {
         match reading {
             DaneReading::Rfc6698 => Self::Rfc6698,
             DaneReading::Rfc7671 => Self::Rfc7671,
-        }
-    }
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ServiceName {
-    Imaps,
-    Pop3s,
-    Submissions,
-    /// IMAP with STARTTLS
-    Imap,
-    /// POP with STLS
-    Pop3,
-    /// Submission with STARTTLS
-    Submission,
-}
-
-impl From<ServiceName> for Service {
-    fn from(name: ServiceName) -> Self {
-        match name {
-            ServiceName::Imaps => Self::IMAPS,
-            ServiceName::Pop3s => Self::POP3S,
-            ServiceName::Submissions => Self::SUBMISSIONS,
-            ServiceName::Imap => Self::IMAP_STARTTLS,
-            ServiceName::Pop3 => Self::POP3_STARTTLS,
-            ServiceName::Submission => Self::SUBMISSION_STARTTLS,
         }
     }
 }

@@ -6,6 +6,7 @@ mod gateway;
 mod latches;
 mod monitor;
 mod report;
+mod service;
 mod show;
 
 use std::{fs, io::Write, path::Path, process::ExitCode, sync::Arc};

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::log;
-use crate::arguments::ResolverAddress;
+use crate::{arguments::ResolverAddress, service::ServiceName};
 
 /// The file, as it was written.
 #[derive(Debug, Deserialize)]
@@ -127,7 +127,7 @@ impl TryFrom<String> for Fingerprint {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ServiceConfig {
-    pub(super) kind: Spanned<ServiceKind>,
+    pub(super) kind: Spanned<ServiceName>,
     /// The addresses to listen on.
     pub(super) listen: Spanned<Vec<SocketAddr>>,
     pub(super) backend: Spanned<Vec<BackendConfig>>,
@@ -148,33 +148,6 @@ pub(super) struct ServiceConfig {
     /// Permits UTF-8 in commands before login.
     #[serde(default)]
     pub(super) utf8_before_login: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum ServiceKind {
-    Imaps,
-    Pop3s,
-    Submissions,
-    /// IMAP with STARTTLS.
-    Imap,
-    /// POP with STLS.
-    Pop3,
-    /// Submission with STARTTLS.
-    Submission,
-}
-
-impl From<ServiceKind> for Service {
-    fn from(kind: ServiceKind) -> Self {
-        match kind {
-            ServiceKind::Imaps => Self::IMAPS,
-            ServiceKind::Pop3s => Self::POP3S,
-            ServiceKind::Submissions => Self::SUBMISSIONS,
-            ServiceKind::Imap => Self::IMAP_STARTTLS,
-            ServiceKind::Pop3 => Self::POP3_STARTTLS,
-            ServiceKind::Submission => Self::SUBMISSION_STARTTLS,
-        }
-    }
 }
 
 #[derive(Debug, Deserialize)]
