@@ -1,7 +1,7 @@
 //! `cargo xtask bench`
 
 use std::{
-    collections::BTreeMap, env, error::Error, fs, path::Path, process::Command, time::SystemTime,
+    collections::BTreeMap, error::Error, fs, path::Path, process::Command, time::SystemTime,
 };
 
 use serde::Deserialize;
@@ -123,8 +123,8 @@ fn scripts(package: &str, folder: &Path, scripts: &[Script]) -> Result<bool, Box
             "--bin",
             command,
         ]))?;
-        let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-        let command = root().join(target).join("release").join(command);
+        let target = conformance::built(&root());
+        let command = target.with_file_name("release").join(command);
         let mut run = Command::new("python3");
         if !built || !step(run.arg(folder.join(&script.file)).arg(command))? {
             return Ok(false);

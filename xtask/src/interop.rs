@@ -1,6 +1,6 @@
 //! `cargo xtask interop`
 
-use conformance::{LiveRun, Scenario, keep_interop};
+use conformance::{LiveEvent, LiveReport, LiveRun, Scenario, at_once, keep_interop, run_scenarios};
 use xtask::protocols::{PROTOCOLS, scenarios};
 
 use crate::{
@@ -32,17 +32,48 @@ fn chosen(all: Vec<Scenario>, only: &str) -> Result<Vec<Scenario>, String> {
     Ok(foreign)
 }
 
+/// The lines of progress. Several scenarios run at a time, so that each line names its own.
+struct Lines {
+    count: usize,
+    began: usize,
+}
+
+impl Lines {
+    const fn new(count: usize) -> Self {
+        Self { count, began: 0 }
+    }
+
+    /// Returns the line about what a scenario did.
+    fn line(&mut self, event: LiveEvent<'_>) -> Option<String> {
+        match event {
+            LiveEvent::Begins(scenario) => {
+                self.began = self.began.saturating_add(1);
+                Some(format!("» {}/{} {}", self.began, self.count, scenario.name))
+            }
+            LiveEvent::Ended(report) => {
+                let LiveReport {
+                    name,
+                    state,
+                    detail,
+                    seconds,
+                    ..
+                } = report;
+                let state = state.label();
+                Some(format!("  {name} {state} in {seconds:.1} s: {detail}"))
+            }
+            LiveEvent::Waiting => None,
+        }
+    }
+}
+
 pub fn run(arguments: &Arguments) -> Outcome {
     let scenarios = chosen(scenarios(), &arguments.only)?;
-    let count = scenarios.len();
-    let mut reports = Vec::new();
-    for (scenario, number) in scenarios.into_iter().zip(1..) {
-        eprintln!("» {number}/{count} {}", scenario.name);
-        let report = scenario.report(&shell::root());
-        let (state, seconds) = (report.state.label(), report.seconds);
-        eprintln!("  {state} in {seconds:.1} s: {}", report.detail);
-        reports.push(report);
-    }
+    let mut lines = Lines::new(scenarios.len());
+    let reports = run_scenarios(&shell::root(), &scenarios, at_once(), |event| {
+        if let Some(line) = lines.line(event) {
+            eprintln!("{line}");
+        }
+    });
     keep_interop(&shell::root(), &PROTOCOLS, &reports)?;
     let part = Some(arguments.only.clone()).filter(|only| !only.is_empty());
     let run = LiveRun::new(reports, part);
@@ -56,6 +87,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use conformance::{Live, LiveState};
+
     use super::*;
 
     #[test]
@@ -72,5 +105,32 @@ mod tests {
         }
         let all = chosen(scenarios(), "").expect("scenarios");
         assert_eq!(all.len(), names.lines().count());
+    }
+
+    #[test]
+    fn names_the_scenario_in_each_line_of_progress() {
+        let mut lines = Lines::new(2);
+        let scenarios =
+            ["p/a", "p/b"].map(|name| Scenario::ours(name, |_| Ok(Live::Passed(String::new()))));
+        let report = LiveReport {
+            name: "p/a".to_owned(),
+            peer: None,
+            state: LiveState::Passed,
+            detail: "as expected".to_owned(),
+            seconds: 1.25,
+        };
+        let events = [
+            LiveEvent::Begins(&scenarios[0]),
+            LiveEvent::Begins(&scenarios[1]),
+            LiveEvent::Waiting,
+            LiveEvent::Ended(&report),
+        ];
+        let lines: Vec<_> = events.into_iter().filter_map(|it| lines.line(it)).collect();
+        let expected = [
+            "» 1/2 p/a",
+            "» 2/2 p/b",
+            "  p/a passed in 1.2 s: as expected",
+        ];
+        assert_eq!(lines, expected);
     }
 }

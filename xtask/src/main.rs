@@ -94,7 +94,7 @@ fn main() -> ExitCode {
         Task::Conformance(arguments) => conformance::run(&arguments),
         Task::Interop(arguments) if cfg!(feature = "interop") => interop::run(&arguments),
         // The scenarios with foreign peers need crates that nothing else needs.
-        Task::Interop(_) => shell::with_feature("interop"),
+        Task::Interop(_) => shell::with_all_features(),
         Task::Test => test::run(),
         Task::Features(arguments) => features::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),

@@ -4,10 +4,11 @@ use std::{
     env,
     error::Error,
     path::PathBuf,
-    process::{Command, ExitCode},
+    process::{Command, ExitCode, Stdio},
     time::Instant,
 };
 
+use cargo_metadata::Message;
 use comfy_table::Table;
 
 use crate::choice::choose;
@@ -27,14 +28,29 @@ pub fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs this task again, with the same arguments, by an executable that is built with a feature.
-pub fn with_feature(feature: &str) -> Outcome {
-    let mut command = cargo(&["run", "--package", "xtask", "--features", feature, "--"]);
+/// Runs this task again, with the same arguments, by an executable that is built with all features, as the tests are.
+pub fn with_all_features() -> Outcome {
+    let arguments = ["--bin", "xtask", "--message-format=json-render-diagnostics"];
+    let built = conformance::build(&root(), &arguments)
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !built.status.success() {
+        return Ok(exit(false));
+    }
+    let mut executable = None;
+    for message in Message::parse_stream(built.stdout.as_slice()) {
+        if let Message::CompilerArtifact(artifact) = message?
+            && artifact.target.name == "xtask"
+        {
+            executable = artifact.executable.or(executable);
+        }
+    }
+    let mut command = Command::new(executable.ok_or("cargo names no executable")?);
     let status = command.args(env::args_os().skip(1)).status()?;
     Ok(ExitCode::from(passed_on(status.code())))
 }
 
-/// Returns the exit code for that of a task which cargo ran. Cargo has others of its own, e.g. if the build failed.
+/// Returns the exit code for that of a task which another executable ran, and which a signal may have ended.
 const fn passed_on(code: Option<i32>) -> u8 {
     match code {
         Some(0) => 0,

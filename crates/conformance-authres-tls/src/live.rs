@@ -7,11 +7,9 @@ mod field;
 mod milter;
 mod peers;
 
-use std::path::Path;
-
 use authres_tls::{AuthenticationResults, Options, Policy, TlsResInfo};
 use conformance::{
-    Comparison, Live, Scenario,
+    Comparison, Scenario,
     outcome::{Checked, Failure, passed, run, same},
     second_implementation,
 };
@@ -28,61 +26,47 @@ pub(crate) use self::milter::SCENARIOS as MILTER;
 
 /// All of them but those of the milter.
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    ours("authres-tls/each-kind-of-client-certificate-tls12", |_| {
+    Scenario::ours("authres-tls/each-kind-of-client-certificate-tls12", |_| {
         run(each_kind(Version::Tls12))
     }),
-    ours("authres-tls/each-kind-of-client-certificate-tls13", |_| {
+    Scenario::ours("authres-tls/each-kind-of-client-certificate-tls13", |_| {
         run(each_kind(Version::Tls13))
     }),
-    ours("authres-tls/in-clear", |_| run(in_clear())),
-    ours("authres-tls/forged-fields-are-removed", |_| run(forged())),
-    Scenario {
-        name: "authres-tls/python-authres",
-        peer: Some("Python authres"),
-        run: |root| run(peers::compare(root, peers::Peer::Python)),
-    },
-    Scenario {
-        name: "authres-tls/python-email",
-        peer: Some("Python email"),
-        run: |root| run(email::compare(root)),
-    },
-    Scenario {
-        name: "authres-tls/perl-mail-authenticationresults",
-        peer: Some("Perl Mail::AuthenticationResults"),
-        run: |root| run(peers::compare(root, peers::Peer::Perl)),
-    },
-    Scenario {
-        name: "authres-tls/mailauth",
-        peer: Some("mailauth"),
-        run: |root| run(peers::compare(root, peers::Peer::Mailauth)),
-    },
-    Scenario {
-        name: "authres-tls/python-authres-on-vectors",
-        peer: Some("Python authres"),
-        run: |root| peers::on_vectors(root, peers::Peer::Python),
-    },
-    Scenario {
-        name: "authres-tls/perl-mail-authenticationresults-on-vectors",
-        peer: Some("Perl Mail::AuthenticationResults"),
-        run: |root| peers::on_vectors(root, peers::Peer::Perl),
-    },
-    Scenario {
-        name: "authres-tls/second-implementation",
-        peer: Some("second implementation in Python"),
-        run: |root| {
+    Scenario::ours("authres-tls/in-clear", |_| run(in_clear())),
+    Scenario::ours("authres-tls/forged-fields-are-removed", |_| run(forged())),
+    Scenario::with_peer("Python authres", "authres-tls/python-authres", |root| {
+        run(peers::compare(root, peers::Peer::Python))
+    }),
+    Scenario::with_peer("Python email", "authres-tls/python-email", |root| {
+        run(email::compare(root))
+    }),
+    Scenario::with_peer(
+        "Perl Mail::AuthenticationResults",
+        "authres-tls/perl-mail-authenticationresults",
+        |root| run(peers::compare(root, peers::Peer::Perl)),
+    ),
+    Scenario::with_peer("mailauth", "authres-tls/mailauth", |root| {
+        run(peers::compare(root, peers::Peer::Mailauth))
+    }),
+    Scenario::with_peer(
+        "Python authres",
+        "authres-tls/python-authres-on-vectors",
+        |root| peers::on_vectors(root, peers::Peer::Python),
+    ),
+    Scenario::with_peer(
+        "Perl Mail::AuthenticationResults",
+        "authres-tls/perl-mail-authenticationresults-on-vectors",
+        |root| peers::on_vectors(root, peers::Peer::Perl),
+    ),
+    Scenario::with_peer(
+        "second implementation in Python",
+        "authres-tls/second-implementation",
+        |root| {
             let suites = ["authres-tls/write"];
             second_implementation(root, &PROTOCOL, &suites, Comparison::Strict)
         },
-    },
+    ),
 ];
-
-const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
-    Scenario {
-        name,
-        peer: None,
-        run,
-    }
-}
 
 /// The content of a field: the result, its comments, its properties.
 type WasRead = (String, Vec<String>, Vec<(String, String)>);

@@ -11,90 +11,88 @@ mod relay;
 mod server;
 mod world;
 
-use std::path::Path;
-
-use conformance::{Comparison, Live, Scenario, outcome::run, second_implementation};
+use conformance::{Comparison, Scenario, outcome::run, second_implementation};
 
 use crate::PROTOCOL;
 
 /// All of them.
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    ours("deep-latch/imap-example-1", |_| run(examples::imap_1())),
-    ours("deep-latch/imap-example-2", |_| run(examples::imap_2())),
-    ours("deep-latch/imap-example-3", |_| run(proxy::imap_3())),
-    ours("deep-latch/pop-example", |_| run(examples::pop())),
-    ours("deep-latch/smtp-example", |_| run(examples::smtp())),
-    ours("deep-latch/id-with-literals", |_| run(examples::literals())),
-    ours("deep-latch/malformed-reports", |_| {
+    Scenario::ours("deep-latch/imap-example-1", |_| run(examples::imap_1())),
+    Scenario::ours("deep-latch/imap-example-2", |_| run(examples::imap_2())),
+    Scenario::ours("deep-latch/imap-example-3", |_| run(proxy::imap_3())),
+    Scenario::ours("deep-latch/pop-example", |_| run(examples::pop())),
+    Scenario::ours("deep-latch/smtp-example", |_| run(examples::smtp())),
+    Scenario::ours("deep-latch/id-with-literals", |_| run(examples::literals())),
+    Scenario::ours("deep-latch/malformed-reports", |_| {
         run(examples::malformed())
     }),
-    ours(
+    Scenario::ours(
         "deep-latch/latched-then-certificate-of-another-authority",
         |_| run(downgrades::another_authority()),
     ),
-    ours(
+    Scenario::ours(
         "deep-latch/latched-then-certificate-of-another-name",
         |_| run(downgrades::another_name()),
     ),
-    ours("deep-latch/latched-then-expired-certificate", |_| {
+    Scenario::ours("deep-latch/latched-then-expired-certificate", |_| {
         run(downgrades::expired())
     }),
-    ours("deep-latch/latched-then-starttls-stripped", |_| {
+    Scenario::ours("deep-latch/latched-then-starttls-stripped", |_| {
         run(downgrades::stripped())
     }),
-    ours("deep-latch/latched-then-status-withdrawn", |_| {
+    Scenario::ours("deep-latch/latched-then-status-withdrawn", |_| {
         run(downgrades::withdrawn())
     }),
-    ours(
+    Scenario::ours(
         "deep-latch/latched-then-tls11",
         |_| run(downgrades::tls11()),
     ),
-    ours("deep-latch/latched-then-lower-version", |_| {
+    Scenario::ours("deep-latch/latched-then-lower-version", |_| {
         run(downgrades::lower_version())
     }),
-    ours("deep-latch/latched-then-tlsa-differs", |_| {
+    Scenario::ours("deep-latch/latched-then-tlsa-differs", |_| {
         run(downgrades::dane())
     }),
-    ours("deep-latch/tlsa-differs-and-is-not-latched", |_| {
+    Scenario::ours("deep-latch/tlsa-differs-and-is-not-latched", |_| {
         run(downgrades::contradicted())
     }),
-    ours(
+    Scenario::ours(
         "deep-latch/attacker-without-certificate-cannot-latch-tls-cert",
         |_| run(attacks::without_certificate()),
     ),
-    ours(
+    Scenario::ours(
         "deep-latch/what-is-advertised-in-clear-is-not-latched",
         |_| run(attacks::in_clear()),
     ),
-    ours("deep-latch/scram-plus-authenticates-the-server", |_| {
+    Scenario::ours("deep-latch/scram-plus-authenticates-the-server", |_| {
         run(attacks::scram_plus())
     }),
-    ours("deep-latch/not-advertised-what-is-not-kept", |_| {
+    Scenario::ours("deep-latch/not-advertised-what-is-not-kept", |_| {
         run(operator::not_kept())
     }),
-    ours("deep-latch/reports-reach-the-operator", |_| {
+    Scenario::ours("deep-latch/reports-reach-the-operator", |_| {
         run(operator::what_breaks())
     }),
-    ours("deep-latch/tls-of-a-client-is-not-believed", |_| {
+    Scenario::ours("deep-latch/tls-of-a-client-is-not-believed", |_| {
         run(proxy::spoofed())
     }),
-    ours("deep-latch/smtp-proxy-adds-tls", |_| run(proxy::smtp())),
-    ours("deep-latch/relay-refuses-and-notifies", |_| {
+    Scenario::ours("deep-latch/smtp-proxy-adds-tls", |_| run(proxy::smtp())),
+    Scenario::ours("deep-latch/relay-refuses-and-notifies", |_| {
         run(relay::refuses())
     }),
-    ours("deep-latch/relay-refuses-without-a-latch", |_| {
+    Scenario::ours("deep-latch/relay-refuses-without-a-latch", |_| {
         run(relay::without_latch())
     }),
-    Scenario {
-        name: "deep-latch/relay-notification-python-email",
-        peer: Some("Python email"),
-        run: |root| run(relay::python(root)),
-    },
-    Scenario {
-        name: "deep-latch/second-implementation",
-        peer: Some("second implementation in Python"),
-        run: |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Given),
-    },
+    Scenario::with_peer(
+        "Python email",
+        "deep-latch/relay-notification-python-email",
+        |root| run(relay::python(root)),
+    ),
+    Scenario::with_peer(
+        "second implementation in Python",
+        "deep-latch/second-implementation",
+        |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Given),
+    ),
 ];
 
 /// The suites of `python/implementation.py`, most of which find no kinds and offsets.
@@ -116,11 +114,3 @@ const SECOND: [&str; 16] = [
     "deep-latch/relay",
     "deep-latch/delivery-status",
 ];
-
-const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
-    Scenario {
-        name,
-        peer: None,
-        run,
-    }
-}

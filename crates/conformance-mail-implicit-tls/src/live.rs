@@ -19,11 +19,11 @@ use conformance::{Comparison, Scenario, second_implementation};
 use crate::PROTOCOL;
 
 /// The second implementations.
-pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "mail-implicit-tls/second-implementation",
-    peer: Some("second implementation in Python"),
-    run: |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Given),
-}];
+pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
+    "second implementation in Python",
+    "mail-implicit-tls/second-implementation",
+    |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Given),
+)];
 
 /// The suites of `python/implementation.py`; the readers of Received fields and of configuration files find no kinds and
 /// offsets.

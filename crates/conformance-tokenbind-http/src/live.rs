@@ -16,62 +16,60 @@ mod site;
 mod termination;
 mod theft;
 
-use std::path::Path;
-
-use conformance::{Comparison, Live, Scenario, outcome::run, second_implementation};
+use conformance::{Comparison, Scenario, outcome::run, second_implementation};
 use tokenbind_wire::TokenBindingAlpn;
 
 use crate::PROTOCOL;
 
 /// All of them.
 pub(crate) const SCENARIOS: &[Scenario] = &[
-    ours("tokenbind-http/http1-p256-full", |_| {
+    Scenario::ours("tokenbind-http/http1-p256-full", |_| {
         run(connections::full(TokenBindingAlpn::Http11P256))
     }),
-    ours("tokenbind-http/http1-rsa2048-full", |_| {
+    Scenario::ours("tokenbind-http/http1-rsa2048-full", |_| {
         run(connections::full(TokenBindingAlpn::Http11Rsa2048))
     }),
-    ours("tokenbind-http/http2-p256-full", |_| {
+    Scenario::ours("tokenbind-http/http2-p256-full", |_| {
         run(connections::full(TokenBindingAlpn::H2P256))
     }),
-    ours("tokenbind-http/http2-rsa2048-full", |_| {
+    Scenario::ours("tokenbind-http/http2-rsa2048-full", |_| {
         run(connections::full(TokenBindingAlpn::H2Rsa2048))
     }),
-    ours("tokenbind-http/http1-p256-resumed", |_| {
+    Scenario::ours("tokenbind-http/http1-p256-resumed", |_| {
         run(connections::resumed(TokenBindingAlpn::Http11P256))
     }),
-    ours("tokenbind-http/http2-rsa2048-resumed", |_| {
+    Scenario::ours("tokenbind-http/http2-rsa2048-resumed", |_| {
         run(connections::resumed(TokenBindingAlpn::H2Rsa2048))
     }),
-    ours("tokenbind-http/stolen-cookie", |_| {
+    Scenario::ours("tokenbind-http/stolen-cookie", |_| {
         run(theft::stolen_cookie())
     }),
-    ours("tokenbind-http/replay-on-another-connection", |_| {
+    Scenario::ours("tokenbind-http/replay-on-another-connection", |_| {
         run(theft::replay())
     }),
-    ours(
+    Scenario::ours(
         "tokenbind-http/federation-redirect-mixed-algorithms",
         |_| run(federation::redirects()),
     ),
-    ours("tokenbind-http/federation-xhr", |_| {
+    Scenario::ours("tokenbind-http/federation-xhr", |_| {
         run(federation::script())
     }),
-    ours("tokenbind-http/federation-unsupported-algorithm", |_| {
+    Scenario::ours("tokenbind-http/federation-unsupported-algorithm", |_| {
         run(federation::unsupported_algorithm())
     }),
-    ours("tokenbind-http/terminate-reasons", |_| {
+    Scenario::ours("tokenbind-http/terminate-reasons", |_| {
         run(termination::reasons())
     }),
-    ours("tokenbind-http/order-of-arrival", |_| run(arrival::order())),
-    ours("tokenbind-http/negotiated-protocol", |_| {
+    Scenario::ours("tokenbind-http/order-of-arrival", |_| run(arrival::order())),
+    Scenario::ours("tokenbind-http/negotiated-protocol", |_| {
         run(arrival::protocol())
     }),
-    ours("tokenbind-http/trailer", |_| run(arrival::trailer())),
-    ours("tokenbind-http/not-negotiated", |_| {
+    Scenario::ours("tokenbind-http/trailer", |_| run(arrival::trailer())),
+    Scenario::ours("tokenbind-http/not-negotiated", |_| {
         run(negotiation::not_negotiated())
     }),
-    ours("tokenbind-http/key-reset", |_| run(reset::keys())),
-    ours("tokenbind-http/proxy", |_| run(proxy::backend())),
+    Scenario::ours("tokenbind-http/key-reset", |_| run(reset::keys())),
+    Scenario::ours("tokenbind-http/proxy", |_| run(proxy::backend())),
     Scenario::with_peer(
         PYTHON_SSL,
         "tokenbind-http/openssl-client-http1-p256",
@@ -151,11 +149,11 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         |_| run(command_line::s_client()),
     ),
     Scenario::with_peer("curl", "tokenbind-http/curl", |_| run(command_line::curl())),
-    Scenario {
-        name: "tokenbind-http/second-implementation",
-        peer: Some("second implementation in Python"),
-        run: |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Strict),
-    },
+    Scenario::with_peer(
+        "second implementation in Python",
+        "tokenbind-http/second-implementation",
+        |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Strict),
+    ),
 ];
 
 /// The suites of `python/implementation.py`.
@@ -172,12 +170,3 @@ const SECOND: [&str; 8] = [
 
 /// OpenSSL, through Python.
 const PYTHON_SSL: &str = "OpenSSL (Python ssl)";
-
-/// A scenario with our own code on both sides.
-const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
-    Scenario {
-        name,
-        peer: None,
-        run,
-    }
-}

@@ -17,11 +17,11 @@ pub const PROTOCOL: Protocol = Protocol {
 };
 
 /// The second implementation.
-const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "tokenbind-wire/second-implementation",
-    peer: Some("second implementation in Python"),
-    run: |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Strict),
-}];
+const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
+    "second implementation in Python",
+    "tokenbind-wire/second-implementation",
+    |root| second_implementation(root, &PROTOCOL, &SECOND, Comparison::Strict),
+)];
 
 /// The suites of `python/implementation.py`.
 const SECOND: [&str; 7] = [

@@ -1,6 +1,11 @@
 //! Starts cargo, and what cargo built, the way a shell would.
 
-use std::{env, ffi::OsString, path::Path, process::Command};
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// Returns a command that runs cargo in `root`, without incremental compilation unless the environment asks for it:
 /// what is built here is built once, and would take three times the space.
@@ -13,6 +18,39 @@ pub fn cargo(root: &Path) -> Command {
     }
     command.current_dir(root);
     command
+}
+
+/// Returns the directory in which cargo puts what it builds for development in `root`.
+#[must_use]
+pub fn built(root: &Path) -> PathBuf {
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    root.join(target).join("debug")
+}
+
+/// Returns a command that builds the examples and these targets, as arguments of cargo, with what the tests of all
+/// crates are built with: after these tests, nothing is left to build.
+///
+/// Features of dependencies are those of all crates, and, because of the examples, those of all tests.
+#[must_use]
+pub fn build(root: &Path, targets: &[&str]) -> Command {
+    let mut command = cargo(root);
+    command
+        .args(["build", "--workspace", "--all-features", "--examples"])
+        .args(targets);
+    command
+}
+
+/// Builds a command of the workspace as [`build`] does, silently, and returns its path.
+///
+/// # Errors
+/// Returns what cargo prints.
+pub fn build_command(root: &Path, name: &str) -> Result<PathBuf, String> {
+    let output = build(root, &["--quiet", "--bin", name]).output();
+    let output = output.map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(built(root).join(name)),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
 }
 
 /// Removes the variables that `cargo run` sets of the package it runs.

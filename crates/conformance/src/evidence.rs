@@ -1,4 +1,4 @@
-//! Runs tests, two executables at a time, and says which passed.
+//! Runs tests, several executables at a time, and says which passed.
 
 mod executables;
 mod libtest;
@@ -29,7 +29,8 @@ use crate::{
 
 /// Runs unit and integration tests with all features of their crates, and records the outcomes.
 ///
-/// One call of cargo builds them, and the executables are run without cargo, two at a time.
+/// One call of cargo builds them, and the executables are run without cargo, several at a time, those first that took
+/// longest when they were last recorded.
 ///
 /// # Errors
 /// Returns an error when a command cannot be started. A test that fails or does not compile is an outcome.
@@ -72,8 +73,13 @@ pub fn run_tests(
     };
     binaries.retain(|it| chosen.as_ref().is_none_or(|them| them.contains(&it.target)));
     progress(Step::Executables(binaries.len()));
-    run_binaries(&binaries, &mut run, &mut progress)?;
-    Record::update(root, records(&run, &sources))?;
+    run_binaries(
+        &binaries,
+        &Record::load(root).millis,
+        &mut run,
+        &mut progress,
+    )?;
+    Record::update(root, records(&run, &sources), run.millis.clone())?;
     Ok(run)
 }
 

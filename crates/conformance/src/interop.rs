@@ -160,11 +160,7 @@ mod tests {
     use crate::scenario::{Live, Peer, Scenario};
 
     const fn scenario(name: &'static str) -> Scenario {
-        Scenario {
-            name,
-            peer: Some("echo"),
-            run: |_| Ok(Live::Passed(String::new())),
-        }
+        Scenario::with_peer("echo", name, |_| Ok(Live::Passed(String::new())))
     }
 
     const PROTOCOL: Protocol = Protocol {

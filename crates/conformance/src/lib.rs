@@ -5,6 +5,7 @@
 //! together in one place, which is `xtask`.
 
 mod answer;
+mod at_once;
 mod cargo;
 pub mod checks;
 mod evidence;
@@ -45,7 +46,8 @@ mod written;
 
 pub use {
     answer::{Answer, AnswerError, Comparison, request},
-    cargo::cargo,
+    at_once::{LiveEvent, at_once, run_scenarios},
+    cargo::{build, build_command, built, cargo},
     evidence::{
         Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
     },

@@ -4,9 +4,11 @@
 use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -42,20 +44,33 @@ pub fn directory() -> Checked<TempDir> {
     Ok(directory)
 }
 
-/// Finds ports that are free now.
+/// The ports that foreign servers listen on: none that the system gives to a connection or a listener without a port
+/// of its own, which could take it before the server does.
+const PORTS: Range<u16> = 10_000..32_768;
+
+/// The number of ports that were tried so far.
+static TRIED: AtomicU32 = AtomicU32::new(0);
+
+/// Finds ports that are free now, and that no other call in this process finds.
 ///
 /// # Errors
 /// Returns an error if there are too few.
 pub fn ports<const N: usize>() -> Checked<[u16; N]> {
     let mut ports = [0; N];
-    // Held until all are found, so that they differ.
-    let mut held = Vec::new();
     for port in &mut ports {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
+        let mut tried = PORTS.map(|_| port_to_try(TRIED.fetch_add(1, Ordering::Relaxed)));
+        let found = tried.find(|port| TcpListener::bind(at(*port)).is_ok());
+        *port = found.ok_or_else(|| Failure::new("no port is free"))?;
     }
     Ok(ports)
+}
+
+/// Returns a port, another one for each number. Other processes begin elsewhere.
+fn port_to_try(number: u32) -> u16 {
+    let count = u32::from(PORTS.end - PORTS.start);
+    let first = std::process::id() % 97 * 211;
+    let port = (first + number % count) % count;
+    PORTS.start + u16::try_from(port).unwrap_or_default()
 }
 
 /// Finds a program that is installed, in the path or where Debian keeps programs for administrators.
@@ -187,4 +202,39 @@ pub async fn listening(port: u16) -> Checked<()> {
 #[must_use]
 pub fn at(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn finds_ports_that_differ_and_that_no_connection_is_given() {
+        let mut found = BTreeSet::new();
+        for _ in 0..20 {
+            found.extend(ports::<3>().expect("ports"));
+        }
+        assert_eq!(found.len(), 60);
+        assert!(found.iter().all(|port| PORTS.contains(port)));
+        assert_ne!(port_to_try(0), port_to_try(1));
+        let count = u32::from(PORTS.end - PORTS.start);
+        assert_eq!(port_to_try(0), port_to_try(count));
+        let listener = TcpListener::bind(at(0)).expect("a listener");
+        let given = listener.local_addr().expect("an address").port();
+        assert!(!PORTS.contains(&given), "{given}");
+    }
+
+    #[test]
+    fn finds_no_port_that_is_taken() {
+        let next = TRIED.load(Ordering::Relaxed);
+        let taken: Vec<_> = (next..next + 300)
+            .filter_map(|number| TcpListener::bind(at(port_to_try(number))).ok())
+            .collect();
+        let found = ports::<3>().expect("ports");
+        let is_found =
+            |it: &TcpListener| found.contains(&it.local_addr().expect("an address").port());
+        assert!(!taken.is_empty() && !taken.iter().any(is_found));
+    }
 }

@@ -1,16 +1,19 @@
 //! A conformance run: vectors, live scenarios, the tests the ledger names, the ledger.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt, io,
     path::{Path, PathBuf},
-    time::Instant,
+    sync::mpsc::{RecvTimeoutError, channel},
+    thread,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 
 use crate::{
-    evidence::{TestOutcome, recorded_tests, run_tests},
+    at_once::{LiveEvent, at_once, run_scenarios},
+    evidence::{TestOutcome, TestRun, recorded_tests, run_tests},
     facts::Facts,
     finding::{CaseDetail, CaseReport, CaseState, RequirementState, SuiteReport, TestsReport},
     interop,
@@ -20,7 +23,7 @@ use crate::{
     picture::Annotator,
     protocol::Protocol,
     report::Report,
-    scenario::LiveState,
+    scenario::{LiveReport, LiveState, Scenario},
     selection::Selection,
     similar::similar,
     step::Step,
@@ -28,6 +31,9 @@ use crate::{
     text::counted,
     vector::{Expected, Origin, VectorError, VectorFile, files},
 };
+
+/// The time after which it is reported that live scenarios still run.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// The parts of a run.
 #[derive(Clone, Debug)]
@@ -179,21 +185,25 @@ pub fn run(
         problems.extend(covered.iter().flat_map(DocumentCoverage::problems));
         peers = interop::last(&options.root, protocols);
         let named = tests_named(&ledger);
-        let ran = match options.tests {
-            Tests::Run => run_tests(&options.root, &Selection::Named(named), &mut progress),
-            Tests::Recorded | Tests::RequireRecorded => recorded_tests(&options.root, &named),
-        };
-        let ran = ran.map_err(RunError::Io)?;
         let ours: Vec<_> = protocols
             .iter()
             .flat_map(Protocol::scenarios)
             .filter(|scenario| scenario.peer.is_none())
             .collect();
-        progress(Step::Scenarios(ours.len()));
-        for scenario in ours {
-            progress(Step::Live(scenario.name));
-            live.push(scenario.report(&options.root));
-        }
+        let both = match options.tests {
+            Tests::Run => beside_tests(&options.root, named, &ours, &mut progress),
+            Tests::Recorded | Tests::RequireRecorded => {
+                recorded_tests(&options.root, &named).map(|ran| {
+                    progress(Step::Scenarios(ours.len()));
+                    let live = run_scenarios(&options.root, &ours, at_once(), |event| {
+                        scenario_step(event, &mut progress);
+                    });
+                    (ran, live)
+                })
+            }
+        };
+        let (ran, reports) = both.map_err(RunError::Io)?;
+        live = reports;
         ledgers = check(&ledger, &suites, &ran, &live, &mut problems);
         let needs_tests = options.tests != Tests::Recorded;
         for (is_empty, kind) in [
@@ -230,6 +240,59 @@ pub fn run(
     report.peers = peers;
     report.facts = Facts::of(&options.root, start);
     Ok(report)
+}
+
+/// Runs the tests that requirements name, and the live scenarios beside their executables, one after another: most of both
+/// wait. The tests are built first, which takes all processors.
+fn beside_tests(
+    root: &Path,
+    named: BTreeMap<String, BTreeSet<String>>,
+    scenarios: &[Scenario],
+    progress: &mut impl FnMut(Step<'_>),
+) -> io::Result<(TestRun, Vec<LiveReport>)> {
+    let (begin, begun) = channel::<()>();
+    let (sender, names) = channel();
+    thread::scope(|scope| {
+        let live = scope.spawn(move || {
+            // The sender goes away when the executables start, or when there are none.
+            let _ = begun.recv();
+            run_scenarios(root, scenarios, 1, |event| {
+                if let LiveEvent::Begins(scenario) = event {
+                    // Names are received until all scenarios have ended.
+                    let _ = sender.send(scenario.name);
+                }
+            })
+        });
+        let mut begin = Some(begin);
+        let ran = run_tests(root, &Selection::Named(named), |step| {
+            if matches!(step, Step::Executables(_)) {
+                begin = None;
+            }
+            progress(step);
+        });
+        drop(begin);
+        progress(Step::Scenarios(scenarios.len()));
+        loop {
+            match names.recv_timeout(SILENCE) {
+                Ok(name) => progress(Step::Live(name)),
+                Err(RecvTimeoutError::Timeout) => progress(Step::Waiting),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let live = live.join();
+        let live =
+            live.map_err(|_| io::Error::other("the run of the live scenarios ended early"))?;
+        Ok((ran?, live))
+    })
+}
+
+/// Shows what a scenario of ours did.
+fn scenario_step(event: LiveEvent<'_>, progress: &mut impl FnMut(Step<'_>)) {
+    match event {
+        LiveEvent::Begins(scenario) => progress(Step::Live(scenario.name)),
+        LiveEvent::Ended(_) => {}
+        LiveEvent::Waiting => progress(Step::Waiting),
+    }
 }
 
 /// Reads the ledgers of these protocols.

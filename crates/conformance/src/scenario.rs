@@ -25,6 +25,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// The foreign peer, if there is one.
     pub peer: Option<&'static str>,
+    /// `true` if no other scenario may run beside it, as its figures would be wrong.
+    pub alone: bool,
     /// Runs it; the repository's root is the argument. An error or a panic is a failure.
     pub run: fn(&Path) -> Result<Live, String>,
 }
@@ -91,6 +93,17 @@ impl Live {
 }
 
 impl Scenario {
+    /// Returns a scenario with our own code on both sides.
+    #[must_use]
+    pub const fn ours(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Self {
+        Self {
+            name,
+            peer: None,
+            alone: false,
+            run,
+        }
+    }
+
     /// Returns a scenario with a foreign peer.
     #[must_use]
     pub const fn with_peer(
@@ -101,7 +114,17 @@ impl Scenario {
         Self {
             name,
             peer: Some(peer),
+            alone: false,
             run,
+        }
+    }
+
+    /// Returns the scenario as one beside which no other may run.
+    #[must_use]
+    pub const fn alone(self) -> Self {
+        Self {
+            alone: true,
+            ..self
         }
     }
 
@@ -261,8 +284,7 @@ mod tests {
     use super::*;
 
     fn state(run: fn(&Path) -> Result<Live, String>) -> (LiveState, String) {
-        let (name, peer) = ("a/b", None);
-        let report = Scenario { name, peer, run }.report(Path::new("."));
+        let report = Scenario::ours("a/b", run).report(Path::new("."));
         (report.state, report.detail)
     }
 

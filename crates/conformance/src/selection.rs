@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +23,17 @@ pub(crate) struct TestTarget {
     pub(crate) package: String,
     pub(crate) name: String,
     pub(crate) kind: Kind,
+}
+
+impl fmt::Display for TestTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            Kind::Binary => "binary",
+            Kind::Library => "library",
+            Kind::Test => "test",
+        };
+        write!(f, "{} {kind} {}", self.package, self.name)
+    }
 }
 
 /// The kind of a target, as the options of cargo tell them apart.

@@ -7,13 +7,13 @@ use std::{fs, path::Path};
 
 use authres_tls::{AuthservId, StripPolicy, message::fields};
 use conformance::{
-    Live, Origin, Scenario, VectorFile, Written,
+    Live, Origin, Scenario, VectorFile, Written, build_command,
     outcome::{Checked, Failure, passed, run, same},
     process::{Server, directory, installed, ports},
 };
 use serde_json::Value;
 
-use self::site::{CLIENT, FORGING, Said, Session, Site, built, missing};
+use self::site::{CLIENT, FORGING, Said, Session, Site, missing};
 use super::{WasRead, certificates::SERVER, peers::read_back, read};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
@@ -28,33 +28,30 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     }),
     scenario("authres-tls/milter-on-postfix-1000-messages", |root| {
         on_postfix(root, |root| run(thousand(root)))
-    }),
-    Scenario {
-        name: "authres-tls/milter-beside-opendkim-and-opendmarc",
-        peer: Some("Postfix, OpenDKIM, OpenDMARC"),
-        run: |root| match ["opendkim", "opendmarc"].map(installed) {
+    })
+    .alone(),
+    Scenario::with_peer(
+        "Postfix, OpenDKIM, OpenDMARC",
+        "authres-tls/milter-beside-opendkim-and-opendmarc",
+        |root| match ["opendkim", "opendmarc"].map(installed) {
             [Some(_), Some(_)] => on_postfix(root, |root| run(beside(root))),
             _ => Ok(Live::Skipped(
                 "apt-get install opendkim opendmarc".to_owned(),
             )),
         },
-    },
+    ),
     sendmail::SCENARIO,
 ];
 
 const fn scenario(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
-    Scenario {
-        name,
-        peer: Some("Postfix"),
-        run,
-    }
+    Scenario::with_peer("Postfix", name, run)
 }
 
 fn on_postfix(root: &Path, run: impl Fn(&Path) -> Result<Live, String>) -> Result<Live, String> {
     if let Some(missing) = missing() {
         return Ok(Live::Skipped(missing));
     }
-    built(root)?;
+    build_command(root, "authres")?;
     run(root)
 }
 

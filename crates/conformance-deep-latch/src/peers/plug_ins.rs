@@ -7,7 +7,7 @@ use std::{
 };
 
 use conformance::{
-    cargo,
+    build,
     outcome::{Checked, Failure, passed, same},
     process::{Server, directory, ports},
     python,
@@ -37,11 +37,8 @@ pub(super) fn no_aiosmtpd(root: &Path) -> Option<String> {
 
 /// Builds the examples, which may take longer than a scenario.
 pub(super) fn built(root: &Path) -> Result<(), String> {
-    let output = cargo(root)
-        .args(["build", "--quiet", "-p", "deep-latch", "--examples"])
-        .args(["--features", "async-imap,file-store,lettre"])
-        .output()
-        .map_err(|error| error.to_string())?;
+    let output = build(root, &["--quiet"]).output();
+    let output = output.map_err(|error| error.to_string())?;
     match output.status.success() {
         true => Ok(()),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
@@ -50,9 +47,7 @@ pub(super) fn built(root: &Path) -> Result<(), String> {
 
 /// Returns cargo's path of an example.
 fn example(root: &Path, name: &str) -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    target.join("debug/examples").join(name)
+    conformance::built(root).join("examples").join(name)
 }
 
 /// A user's program, with its file of latches.

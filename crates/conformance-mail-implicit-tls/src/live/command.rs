@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, fs, net::Ipv4Addr, path::Path, process::Command, sync::Arc};
 
 use conformance::{
-    Live, Scenario, cargo,
+    Live, Scenario, build_command, built,
     outcome::{Checked, Failure, passed, run, same},
     process::directory,
 };
@@ -22,31 +22,26 @@ use tokio_rustls::TlsAcceptor;
 use super::tree::{self, Tree};
 
 /// The scenarios.
-pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "mail-implicit-tls/command-over-signed-srv",
-    peer: Some("Knot DNS, unbound"),
-    run: |root| match tree::missing() {
+pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
+    "Knot DNS, unbound",
+    "mail-implicit-tls/command-over-signed-srv",
+    |root| match tree::missing() {
         Some(missing) => Ok(Live::Skipped(missing)),
-        None => match built(root)? {
+        None => match missing(root)? {
             Some(missing) => Ok(Live::Skipped(missing)),
             None => run(over_srv(root)),
         },
     },
-}];
+)];
 
 /// Builds the command, which may take longer than a scenario. Returns the reason why this Rust cannot build it.
-pub(super) fn built(root: &Path) -> Result<Option<String>, String> {
-    let output = cargo(root)
-        .args(["build", "--quiet", "-p", "mail-tls"])
-        .output()
-        .map_err(|error| error.to_string())?;
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    match output.status.success() {
-        true => Ok(None),
-        false if errors.contains("is not supported by the following package") => {
+pub(super) fn missing(root: &Path) -> Result<Option<String>, String> {
+    match build_command(root, "mail-tls") {
+        Ok(_) => Ok(None),
+        Err(errors) if errors.contains("is not supported by the following package") => {
             Ok(Some("mail-tls needs Rust 1.94".to_owned()))
         }
-        false => Err(errors),
+        Err(errors) => Err(errors),
     }
 }
 
@@ -176,10 +171,8 @@ async fn over_srv(root: &Path) -> Checked {
     let files = directory()?;
     fs::write(files.path().join("anchors"), &tree.root_key)?;
     fs::write(files.path().join("roots.pem"), trusted.pem())?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
     let world = World {
-        program: target.join("debug/mail-tls"),
+        program: built(root).join("mail-tls"),
         files,
         resolver: tree.plain.to_string(),
     };

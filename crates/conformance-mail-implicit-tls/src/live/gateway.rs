@@ -38,7 +38,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario(
         "mail-implicit-tls/gateway-before-dovecot-10000-messages",
         |_| Live::unless(missing(), || run(messages())),
-    ),
+    )
+    .alone(),
 ];
 
 const fn scenario(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {

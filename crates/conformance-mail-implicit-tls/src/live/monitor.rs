@@ -10,7 +10,7 @@ use std::{
 };
 
 use conformance::{
-    Live, Scenario,
+    Live, Scenario, built,
     outcome::{Checked, Failure, passed, run, same},
     process::directory,
 };
@@ -20,22 +20,22 @@ use test_support::pki::{Authority, Certificate, Identity};
 use tokio::task::spawn_blocking;
 
 use super::{
-    command::{HOST, Listening, WRONG, built},
+    command::{HOST, Listening, WRONG, missing},
     tree::{self, Tree},
 };
 
 /// The scenarios.
-pub(crate) const SCENARIOS: &[Scenario] = &[Scenario {
-    name: "mail-implicit-tls/monitor-over-signed-srv",
-    peer: Some("Knot DNS, unbound"),
-    run: |root| match tree::missing() {
+pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
+    "Knot DNS, unbound",
+    "mail-implicit-tls/monitor-over-signed-srv",
+    |root| match tree::missing() {
         Some(missing) => Ok(Live::Skipped(missing)),
-        None => match built(root)? {
+        None => match missing(root)? {
             Some(missing) => Ok(Live::Skipped(missing)),
             None => run(observed(root)),
         },
     },
-}];
+)];
 
 /// 2020-02-01, the expiration of the signatures of `expired.test`.
 const EXPIRED: u64 = 1_580_515_200;
@@ -150,10 +150,8 @@ async fn observed(root: &Path) -> Checked {
     let files = directory()?;
     fs::write(files.path().join("anchors"), &tree.root_key)?;
     fs::write(files.path().join("roots.pem"), authority.pem())?;
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
     let monitor = async |domains: &[&str]| -> Checked<(Option<i32>, Value)> {
-        let mut command = Command::new(target.join("debug/mail-tls"));
+        let mut command = Command::new(built(root).join("mail-tls"));
         command
             .args(["monitor", "--json", "--timeout", "20"])
             .args(domains);

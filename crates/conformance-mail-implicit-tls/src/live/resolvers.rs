@@ -46,11 +46,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 const fn scenario(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {
-    Scenario {
-        name,
-        peer: Some("Knot DNS, unbound"),
-        run,
-    }
+    Scenario::with_peer("Knot DNS, unbound", name, run)
 }
 
 /// The time for an answer of a server that answers.

@@ -1,15 +1,16 @@
-//! Executables that hold tests: built by one call of cargo, and run without cargo, two at a time.
+//! Executables that hold tests: built by one call of cargo, and run without cargo, several at a time.
 
 use std::{
+    cmp::Reverse,
     io,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus},
     sync::{
         Mutex, PoisonError,
         mpsc::{RecvTimeoutError, Sender, channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cargo_metadata::Message;
@@ -17,16 +18,15 @@ use cargo_metadata::Message;
 use super::{
     libtest::Printed,
     outcomes::{TestFailure, TestRun},
+    record::Durations,
 };
 use crate::{
+    at_once::at_once,
     cargo::{cargo, leave_package},
     selection::{Kind, TestTarget},
     step::Step,
     stream::{Line, stream},
 };
-
-/// The number of executables that run at a time.
-const AT_ONCE: usize = 2;
 
 /// The time after which it is reported that executables still run.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -42,31 +42,47 @@ pub(super) struct TestBinary {
 enum Event {
     Started(usize),
     Printed(usize, Line),
-    Ended(usize, io::Result<std::process::ExitStatus>),
+    Ended(usize, io::Result<ExitStatus>, Duration),
 }
 
-/// Runs executables, two at a time.
+/// Returns the numbers of executables in the order of their starts: those first of which no duration is known, then those
+/// that took longest, so that none of these is left alone at the end.
+fn order(binaries: &[TestBinary], millis: &Durations) -> Vec<usize> {
+    let mut numbers: Vec<_> = (0..binaries.len()).collect();
+    let known = |binary: &TestBinary| millis.get(&binary.target.to_string()).copied();
+    numbers.sort_by_cached_key(|number| {
+        let millis = binaries.get(*number).and_then(known);
+        Reverse(millis.unwrap_or(u64::MAX))
+    });
+    numbers
+}
+
+/// Runs executables, several at a time. `millis` is what they took when they were last recorded.
 pub(super) fn run_binaries(
     binaries: &[TestBinary],
+    millis: &Durations,
     run: &mut TestRun,
     progress: &mut impl FnMut(Step<'_>),
 ) -> io::Result<()> {
-    let queue = Mutex::new(binaries.iter().enumerate());
+    let queue = Mutex::new(order(binaries, millis).into_iter());
     let (sender, events) = channel();
     let mut ended: Vec<_> = binaries
         .iter()
         .map(|_| (Printed::default(), None))
         .collect();
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once() {
             let (queue, sender) = (&queue, sender.clone());
             scope.spawn(move || {
                 loop {
                     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-                    let Some((number, binary)) = queue.next() else {
+                    let number = queue.next();
+                    drop(queue);
+                    let Some((number, binary)) =
+                        number.and_then(|it| Some((it, binaries.get(it)?)))
+                    else {
                         return;
                     };
-                    drop(queue);
                     run_binary(number, binary, &sender);
                 }
             });
@@ -81,7 +97,7 @@ pub(super) fn run_binaries(
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let (Event::Started(number) | Event::Printed(number, _) | Event::Ended(number, _)) =
+            let (Event::Started(number) | Event::Printed(number, _) | Event::Ended(number, ..)) =
                 &event;
             let (Some(binary), Some((printed, status))) =
                 (binaries.get(*number), ended.get_mut(*number))
@@ -100,7 +116,11 @@ pub(super) fn run_binaries(
                     printed.out += &format!("{line}\n");
                 }
                 Event::Printed(_, Line::Err(line)) => printed.err += &format!("{line}\n"),
-                Event::Ended(_, outcome) => *status = Some(outcome),
+                Event::Ended(_, outcome, duration) => {
+                    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                    run.millis.insert(binary.target.to_string(), millis);
+                    *status = Some(outcome);
+                }
             }
         }
     });
@@ -123,6 +143,7 @@ fn run_binary(number: usize, binary: &TestBinary, events: &Sender<Event>) {
         let _ = events.send(event);
     };
     send(Event::Started(number));
+    let start = Instant::now();
     let mut command = Command::new(&binary.executable);
     leave_package(&mut command);
     command
@@ -135,7 +156,7 @@ fn run_binary(number: usize, binary: &TestBinary, events: &Sender<Event>) {
         }
         Ok(())
     });
-    send(Event::Ended(number, status));
+    send(Event::Ended(number, status, start.elapsed()));
 }
 
 /// Builds tests and returns them, a package after the other. Returns `None`, with the failure in `run`, if they do
@@ -214,3 +235,36 @@ const STEPS: [&str; 9] = [
     "Locking",
     "Updating",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts_unknown_executables_first_and_then_those_that_took_longest() {
+        let binary = |name: &str, kind| TestBinary {
+            target: TestTarget {
+                package: "p".to_owned(),
+                name: name.to_owned(),
+                kind,
+            },
+            directory: PathBuf::new(),
+            executable: PathBuf::new(),
+        };
+        let binaries = [
+            binary("short", Kind::Test),
+            binary("long", Kind::Test),
+            binary("new", Kind::Test),
+            binary("short", Kind::Library),
+        ];
+        let millis = [
+            ("p test short", 1),
+            ("p test long", 20_000),
+            ("p library short", 2),
+            ("p test gone", 30_000),
+        ];
+        let millis = millis.map(|(name, millis)| (name.to_owned(), millis));
+        assert_eq!(order(&binaries, &Durations::from(millis)), [2, 1, 3, 0]);
+        assert_eq!(order(&binaries, &Durations::new()), [0, 1, 2, 3]);
+    }
+}

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::record::Durations;
+
 /// The outcome of a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,6 +36,8 @@ pub struct TestRun {
     pub(super) left_out: BTreeSet<String>,
     pub(super) build: Option<TestFailure>,
     pub(super) recorded: bool,
+    /// The durations of the executables that ran.
+    pub(super) millis: Durations,
 }
 
 /// The outcomes of one package's tests.

@@ -17,7 +17,13 @@ const PATH: &str = "target/conformance/tests.json";
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(crate) packages: BTreeMap<String, PackageRecord>,
+    /// The milliseconds that each executable took, by the name of its target. They order the next run, and nothing else.
+    #[serde(default)]
+    pub(crate) millis: Durations,
 }
+
+/// The milliseconds that executables took.
+pub(crate) type Durations = BTreeMap<String, u64>;
 
 /// The outcomes of one package's tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,10 +47,16 @@ impl Record {
         serde_json::from_str(&text).unwrap_or_default()
     }
 
-    /// Adds the outcomes of these packages to the record, in the place of earlier ones.
-    pub(crate) fn update(root: &Path, packages: BTreeMap<String, PackageRecord>) -> io::Result<()> {
+    /// Adds the outcomes of these packages, and the durations of these executables, to the record, in the place of earlier
+    /// ones.
+    pub(crate) fn update(
+        root: &Path,
+        packages: BTreeMap<String, PackageRecord>,
+        millis: Durations,
+    ) -> io::Result<()> {
         let mut record = Self::load(root);
         record.packages.extend(packages);
+        record.millis.extend(millis);
         replace(&root.join(PATH), &serde_json::to_string_pretty(&record)?)
     }
 }

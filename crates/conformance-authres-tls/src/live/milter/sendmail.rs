@@ -8,21 +8,19 @@ use std::{
 };
 
 use conformance::{
-    Live, Scenario,
+    Live, Scenario, build_command, built,
     outcome::{Checked, Failure, passed, run, same},
     process::{Server, is_root, ports},
 };
 
 use super::{
     expected, message, own, read_back,
-    site::{CLIENT, Session, arrived, built, cargo_target, certificates, sent},
+    site::{CLIENT, Session, arrived, certificates, sent},
 };
 use crate::live::{certificates::SERVER, read};
 
-pub(super) const SCENARIO: Scenario = Scenario {
-    name: "authres-tls/milter-on-sendmail",
-    peer: Some("Sendmail"),
-    run: |root| {
+pub(super) const SCENARIO: Scenario =
+    Scenario::with_peer("Sendmail", "authres-tls/milter-on-sendmail", |root| {
         let Some(sendmail) = installed(root) else {
             let how = "apt-get download sendmail-bin && dpkg -x sendmail-bin_*.deb target/sendmail";
             return Ok(Live::Skipped(format!("Sendmail is not there: {how}")));
@@ -40,10 +38,9 @@ pub(super) const SCENARIO: Scenario = Scenario {
                 "Sendmail does not start: a library or the right to set a host name is missing";
             return Ok(Live::Skipped(why.to_owned()));
         }
-        built(root)?;
+        build_command(root, "authres")?;
         run(each_kind(root, &sendmail))
-    },
-};
+    });
 
 fn installed(root: &Path) -> Option<PathBuf> {
     let program = "usr/libexec/sendmail/sendmail";
@@ -114,7 +111,7 @@ async fn each_kind(root: &Path, sendmail: &Path) -> Checked {
     let milter = Server::start(
         conformance::process::directory()?,
         "log",
-        Command::new(cargo_target(root).join("debug/authres"))
+        Command::new(built(root).join("authres"))
             .args(["milter", "--authserv-id", SERVER, "--host-identity", "helo"])
             .arg("--listen")
             .arg(format!("unix:{}/sockets/authres", path.display())),

@@ -10,7 +10,7 @@ use std::{
 };
 
 use conformance::{
-    cargo,
+    built,
     outcome::{Checked, Failure},
     process::{Server, directory, installed, is_root, listening, ports},
     python,
@@ -43,27 +43,6 @@ pub(super) fn missing() -> Option<String> {
         return Some("Postfix is not installed: apt-get install postfix".to_owned());
     }
     (!is_root().unwrap_or_default()).then(|| "Postfix is started by root only".to_owned())
-}
-
-/// Builds the command, which may take longer than a scenario.
-pub(super) fn built(root: &Path) -> Result<(), String> {
-    let output = cargo(root)
-        .args([
-            "build",
-            "--quiet",
-            "-p",
-            "authres-tls",
-            "--features",
-            "cli",
-            "--bin",
-            "authres",
-        ])
-        .output()
-        .map_err(|error| error.to_string())?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-    }
 }
 
 /// An SMTP session of the client.
@@ -121,7 +100,7 @@ impl Site {
         let milter = Server::start(
             directory()?,
             "log",
-            Command::new(cargo_target(root).join("debug/authres"))
+            Command::new(built(root).join("authres"))
                 .args([
                     "milter",
                     "--authserv-id",
@@ -277,11 +256,6 @@ pub(super) async fn arrived(
         }
     }
     Ok(messages)
-}
-
-pub(super) fn cargo_target(root: &Path) -> PathBuf {
-    let set = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    root.join(set.unwrap_or_else(|| PathBuf::from("target")))
 }
 
 /// Writes the certificates of the server and of each kind of client, and the authority with a list of revoked ones, which
