@@ -193,8 +193,12 @@ fn check(
     for name in &needed {
         replace(&workspace.join(name), &contents[*name])?;
     }
-    fs::write(workspace.join("Cargo.toml"), manifest(&needed)?)?;
+    let path = workspace.join("Cargo.toml");
+    fs::write(&path, manifest(&needed, &BTreeSet::new())?)?;
     fs::copy(root().join("Cargo.lock"), workspace.join("Cargo.lock"))?;
+    let all = MetadataCommand::new().manifest_path(&path).exec()?;
+    let all = all.packages.iter().map(|it| it.name.as_str()).collect();
+    fs::write(&path, manifest(&needed, &all)?)?;
 
     let install = format!("rustup toolchain install {version} --profile minimal");
     let name = format!("Rust {version}");
@@ -219,7 +223,7 @@ fn check(
         command.args(["-p", &package.name]);
     }
     command.args(["--all-features", "--manifest-path"]);
-    step(command.arg(workspace.join("Cargo.toml")))
+    step(command.arg(path))
 }
 
 /// Returns the names of these packages, and of the published ones that they depend on.
@@ -238,8 +242,9 @@ fn needed<'p>(members: &[&'p Package], packages: &'p [Package]) -> BTreeSet<&'p 
     needed
 }
 
-/// Returns the manifest of a workspace of unpacked crates, which depend on each other and not on the registry's.
-fn manifest(needed: &BTreeSet<&str>) -> Result<String, Box<dyn Error>> {
+/// Returns the manifest of a workspace of unpacked crates, which depend on each other and not on the registry's. `all` are
+/// the names of all packages that it is built from.
+fn manifest(needed: &BTreeSet<&str>, all: &BTreeSet<&str>) -> Result<String, Box<dyn Error>> {
     let own: toml::Table = fs::read_to_string(root().join("Cargo.toml"))?.parse()?;
     let names: Vec<toml::Value> = needed.iter().map(|name| (*name).into()).collect();
     let mut workspace = toml::Table::new();
@@ -259,9 +264,10 @@ fn manifest(needed: &BTreeSet<&str>) -> Result<String, Box<dyn Error>> {
     // With the same profiles, what is compiled already can be used.
     if let Some(profiles) = own.get("profile") {
         let mut profiles = profiles.clone();
-        // Most of these crates are not in every workspace, which cargo warns of.
-        if let Some(dev) = profiles.get_mut("dev").and_then(toml::Value::as_table_mut) {
-            dev.remove("package");
+        // Some of the packages with settings of their own are not in every workspace, which cargo warns of.
+        let dev = profiles.get_mut("dev").and_then(|it| it.get_mut("package"));
+        if let Some(packages) = dev.and_then(toml::Value::as_table_mut) {
+            packages.retain(|name, _| name == "*" || all.contains(name));
         }
         manifest.insert("profile".into(), profiles);
     }
@@ -361,7 +367,11 @@ mod tests {
             "tokenbind-wire",
         ];
         assert_eq!(Vec::from_iter(needed.clone()), expected);
-        let manifest: toml::Table = manifest(&needed)?.parse()?;
+        let all = BTreeSet::from(["sha2", "tokenbind-wire"]);
+        let manifest: toml::Table = manifest(&needed, &all)?.parse()?;
+        let dev = manifest["profile"]["dev"]["package"].as_table();
+        let own: Vec<_> = dev.ok_or("no table")?.keys().collect();
+        assert_eq!(own, ["*", "sha2"]);
         let names = |value: &toml::Value| value.as_array().map(Vec::len);
         assert_eq!(names(&manifest["workspace"]["members"]), Some(6));
         let patches = manifest["patch"]["crates-io"]

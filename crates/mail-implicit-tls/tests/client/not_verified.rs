@@ -1,10 +1,7 @@
 //! Servers whose certificate is not verified (section 3.1).
 
-use std::sync::Arc;
-
 use mail_implicit_tls::{
     account::LowPrivacy,
-    client::Connector,
     failure::{Action, Cause},
     privacy::PrivacyLevel,
     service::{Security, Service},
@@ -105,7 +102,9 @@ async fn shows_no_high_level_for_a_certificate_that_was_not_verified() {
 #[cfg(feature = "bundled-roots")]
 #[tokio::test]
 async fn refuses_a_private_authority_with_the_bundled_ones() {
-    use mail_implicit_tls::verifier::Trust;
+    use std::sync::Arc;
+
+    use mail_implicit_tls::{client::Connector, verifier::Trust};
 
     let trust = Trust::of_mozilla();
     assert!(trust.len() > 50 && !trust.is_empty());
