@@ -284,22 +284,22 @@ pub struct LatchSession {
 /// facilities do.
 impl PartialEq for LatchSession {
     fn eq(&self, other: &Self) -> bool {
-        let state = |session: &Self| {
-            let Self {
-                record,
-                url,
-                facilities: _,
-                facts,
-                advertised,
-                demanded,
-                phase,
-            } = session;
-            (
-                (record.clone(), url.clone(), *facts),
-                (advertised.clone(), demanded.clone(), phase.clone()),
-            )
-        };
-        state(self) == state(other)
+        // All fields are named, so that none is forgotten.
+        let Self {
+            record,
+            url,
+            facilities: _,
+            facts,
+            advertised,
+            demanded,
+            phase,
+        } = self;
+        *record == other.record
+            && *url == other.url
+            && *facts == other.facts
+            && *advertised == other.advertised
+            && *demanded == other.demanded
+            && *phase == other.phase
     }
 }
 
