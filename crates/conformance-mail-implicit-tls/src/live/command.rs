@@ -11,7 +11,7 @@ use std::{
 };
 
 use conformance::{
-    Live, Scenario, build_command, built,
+    Live, Scenario, build_command,
     outcome::{Checked, Failure, passed, run, same},
     process::directory,
 };
@@ -34,7 +34,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
     "mail-implicit-tls/command-over-signed-srv",
     |root| match tree::missing() {
         Some(missing) => Ok(Live::Skipped(missing)),
-        None => match missing(root)? {
+        None => match built(root)? {
             Some(missing) => Ok(Live::Skipped(missing)),
             None => run(over_srv(root)),
         },
@@ -42,7 +42,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
 )];
 
 /// Builds the command, which may take longer than a scenario. Returns the reason why this Rust cannot build it.
-pub(super) fn missing(root: &Path) -> Result<Option<String>, String> {
+pub(super) fn built(root: &Path) -> Result<Option<String>, String> {
     match build_command(root, "mail-tls") {
         Ok(_) => Ok(None),
         Err(errors) if errors.contains("is not supported by the following package") => {
@@ -54,9 +54,7 @@ pub(super) fn missing(root: &Path) -> Result<Option<String>, String> {
 
 /// Returns the command.
 pub(super) fn program(root: &Path) -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    target.join("debug/mail-tls")
+    conformance::built(root).join("mail-tls")
 }
 
 /// The target of the SRV records, in the signed zone.
@@ -186,7 +184,7 @@ async fn over_srv(root: &Path) -> Checked {
     fs::write(files.path().join("anchors"), &tree.root_key)?;
     fs::write(files.path().join("roots.pem"), trusted.pem())?;
     let world = World {
-        program: built(root).join("mail-tls"),
+        program: program(root),
         files,
         resolver: tree.plain.to_string(),
     };

@@ -10,7 +10,7 @@ use std::{
 };
 
 use conformance::{
-    Live, Scenario, built,
+    Live, Scenario,
     outcome::{Checked, Failure, passed, run, same},
     process::directory,
 };
@@ -20,7 +20,7 @@ use test_support::pki::{Authority, Certificate, Identity};
 use tokio::task::spawn_blocking;
 
 use super::{
-    command::{HOST, Listening, WRONG, missing},
+    command::{HOST, Listening, WRONG, built, program},
     tree::{self, Tree},
 };
 
@@ -30,7 +30,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
     "mail-implicit-tls/monitor-over-signed-srv",
     |root| match tree::missing() {
         Some(missing) => Ok(Live::Skipped(missing)),
-        None => match missing(root)? {
+        None => match built(root)? {
             Some(missing) => Ok(Live::Skipped(missing)),
             None => run(observed(root)),
         },
@@ -151,7 +151,7 @@ async fn observed(root: &Path) -> Checked {
     fs::write(files.path().join("anchors"), &tree.root_key)?;
     fs::write(files.path().join("roots.pem"), authority.pem())?;
     let monitor = async |domains: &[&str]| -> Checked<(Option<i32>, Value)> {
-        let mut command = Command::new(built(root).join("mail-tls"));
+        let mut command = Command::new(program(root));
         command
             .args(["monitor", "--json", "--timeout", "20"])
             .args(domains);
