@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -121,6 +122,8 @@ impl Cyrus {
             .arg("-M")
             .arg(path.join("cyrus.conf"));
         command.arg("-p").arg(path.join("run/master.pid")).arg("-D");
+        // At its end, it ends all processes of its user in its group: those of a Cyrus beside it too.
+        command.process_group(0);
         let listening = [imap, pop3, imaps, pop3s];
         Ok(Self {
             _server: Server::start(directory, "log", &mut command, &listening).await?,
