@@ -14,7 +14,7 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::{
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, sleep},
 };
 
@@ -59,10 +59,17 @@ pub fn ports<const N: usize>() -> Checked<[u16; N]> {
     let mut ports = [0; N];
     for port in &mut ports {
         let mut tried = PORTS.map(|_| port_to_try(TRIED.fetch_add(1, Ordering::Relaxed)));
-        let found = tried.find(|port| TcpListener::bind(at(*port)).is_ok());
+        let found = tried.find(|port| is_free(*port));
         *port = found.ok_or_else(|| Failure::new("no port is free"))?;
     }
     Ok(ports)
+}
+
+/// Returns `true` if a server can listen on a port, also one that does not ask for a port whose last connections are not
+/// quite over.
+fn is_free(port: u16) -> bool {
+    let socket = TcpSocket::new_v4();
+    socket.is_ok_and(|socket| socket.bind(at(port)).is_ok())
 }
 
 /// Returns a port, another one for each number. Other processes begin elsewhere.
@@ -120,15 +127,13 @@ impl Server {
     /// # Errors
     /// Returns an error if the system does not tell the processes, or kills none of them.
     pub fn kill(&mut self) -> Checked<()> {
+        // They are killed one after another. Stopped first, none sees the end of another, and the server starts no more.
+        signal("-STOP", &[self.process.id()])?;
         let processes = with_descendants(self.process.id())?;
-        let mut kill = Command::new("kill");
-        kill.arg("-9").args(processes.iter().map(u32::to_string));
-        let status = kill.status()?;
+        signal("-STOP", &processes)?;
+        signal("-KILL", &processes)?;
         self.process.wait()?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(Failure::new(format!("{processes:?} cannot be killed"))),
-        }
+        Ok(())
     }
 
     /// Starts a server that was killed, in the same directory, and waits until it listens.
@@ -239,6 +244,18 @@ fn with_descendants(process: u32) -> Checked<Vec<u32>> {
     Ok(found)
 }
 
+/// Sends a signal to processes.
+fn signal(signal: &str, processes: &[u32]) -> Checked<()> {
+    let mut kill = Command::new("kill");
+    kill.arg(signal).args(processes.iter().map(u32::to_string));
+    match kill.status()?.success() {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "{processes:?} cannot be sent {signal}"
+        ))),
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
@@ -289,14 +306,26 @@ mod tests {
     }
 
     #[test]
-    fn finds_no_port_that_is_taken() {
+    fn finds_no_port_that_is_taken_or_was_a_moment_ago() {
         let next = TRIED.load(Ordering::Relaxed);
-        let taken: Vec<_> = (next..next + 300)
-            .filter_map(|number| TcpListener::bind(at(port_to_try(number))).ok())
-            .collect();
+        let listeners = (next..next + 200).filter_map(|number| {
+            let listener = TcpListener::bind(at(port_to_try(number))).ok()?;
+            let address = listener.local_addr().ok()?;
+            Some((address, Some(listener).filter(|_| number % 2 == 0)))
+        });
+        let taken: Vec<_> = listeners.collect();
+        for (address, listener) in &taken {
+            if listener.is_none()
+                && let Ok(listener) = TcpListener::bind(address)
+            {
+                let client = std::net::TcpStream::connect(address).expect("a connection");
+                // The side that ends first keeps the connection for a while.
+                drop(listener.accept().expect("a connection"));
+                drop(client);
+            }
+        }
         let found = ports::<3>().expect("ports");
-        let is_found =
-            |it: &TcpListener| found.contains(&it.local_addr().expect("an address").port());
-        assert!(!taken.is_empty() && !taken.iter().any(is_found));
+        let is_found = |address: &SocketAddr| found.contains(&address.port());
+        assert!(taken.len() > 100 && !taken.iter().any(|(address, _)| is_found(address)));
     }
 }
