@@ -101,7 +101,7 @@ impl OpenFailure {
     /// Returns `true` if the gateway itself lacked what a connection needs, which says nothing about the backend.
     #[must_use]
     pub const fn is_of_the_gateway(&self) -> bool {
-        matches!(self, Self::Connection(Cause::NoResources))
+        matches!(self, Self::Connection(cause) if cause.is_lack_of_resources())
     }
 
     /// Returns the reason for the sessions of clients.
@@ -364,6 +364,7 @@ impl Backend {
 mod tests {
     use super::*;
     use crate::{
+        dns::{LookupFailure, host::HostFailure},
         failure::{Stage, TlsFailure},
         service::Service,
     };
@@ -419,6 +420,29 @@ mod tests {
     fn has_an_order_without_backends() {
         let order = backends(0, Balance::Even).order(Instant::now());
         assert_eq!(order, Vec::<usize>::new());
+    }
+
+    #[test]
+    fn blames_no_backend_for_what_the_gateway_lacks() {
+        for (cause, expected) in [
+            (Cause::NoResources, true),
+            (
+                Cause::Lookup(HostFailure::Address(LookupFailure::NoResources)),
+                true,
+            ),
+            (
+                Cause::Lookup(HostFailure::Tlsa(LookupFailure::NoResources)),
+                true,
+            ),
+            (
+                Cause::Lookup(HostFailure::Address(LookupFailure::Unreachable)),
+                false,
+            ),
+            (Cause::Lookup(HostFailure::NoAddress), false),
+        ] {
+            let failure = OpenFailure::Connection(cause);
+            assert_eq!(failure.is_of_the_gateway(), expected, "{failure}");
+        }
     }
 
     #[test]
