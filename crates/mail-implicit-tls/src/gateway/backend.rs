@@ -104,7 +104,7 @@ impl OpenFailure {
     /// Returns `true` if the gateway itself lacked what a connection needs, which says nothing about the backend.
     #[must_use]
     pub const fn is_of_the_gateway(&self) -> bool {
-        matches!(self, Self::Connection(Cause::NoResources))
+        matches!(self, Self::Connection(cause) if cause.is_lack_of_resources())
     }
 
     /// Returns the reason for the sessions of clients.
@@ -390,6 +390,7 @@ fn refuses(protocol: Protocol, greeting: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::{
+        dns::{LookupFailure, host::HostFailure},
         failure::{Stage, TlsFailure},
         service::Service,
     };
@@ -457,6 +458,29 @@ mod tests {
         ] {
             assert!(refuses(protocol, refusal.as_bytes()), "{refusal:?}");
             assert!(!refuses(protocol, greeting.as_bytes()), "{greeting:?}");
+        }
+    }
+
+    #[test]
+    fn blames_no_backend_for_what_the_gateway_lacks() {
+        for (cause, expected) in [
+            (Cause::NoResources, true),
+            (
+                Cause::Lookup(HostFailure::Address(LookupFailure::NoResources)),
+                true,
+            ),
+            (
+                Cause::Lookup(HostFailure::Tlsa(LookupFailure::NoResources)),
+                true,
+            ),
+            (
+                Cause::Lookup(HostFailure::Address(LookupFailure::Unreachable)),
+                false,
+            ),
+            (Cause::Lookup(HostFailure::NoAddress), false),
+        ] {
+            let failure = OpenFailure::Connection(cause);
+            assert_eq!(failure.is_of_the_gateway(), expected, "{failure}");
         }
     }
 
