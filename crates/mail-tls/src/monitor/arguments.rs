@@ -11,7 +11,7 @@ use crate::arguments::{DaneReading, ResolverAddress};
 pub(crate) struct Monitor {
     /// The mail domains
     #[arg(required = true, value_name = "DOMAIN", value_parser = DomainName::parse)]
-    pub(crate) domains: Vec<DomainName>,
+    domains: Vec<DomainName>,
     /// A server beside those that the domain advertises, such as imaps:imap.example.org; may be given several times
     #[arg(long, value_name = "SERVICE:HOST[:PORT]")]
     server: Vec<NamedServer>,
@@ -58,8 +58,8 @@ pub(crate) struct Monitor {
     /// Show the checks that passed too
     #[arg(long, conflicts_with = "json")]
     pub(super) all: bool,
-    /// Write metrics to this file for Prometheus's node exporter
-    #[arg(long, value_name = "FILE")]
+    /// Write metrics to this file for Prometheus's node exporter, which reads names that end in .prom
+    #[arg(long, value_name = "FILE", value_parser = metrics_file)]
     pub(super) metrics: Option<PathBuf>,
     /// Keep states over time in this SQLite database, which is made if there is none
     #[arg(long, value_name = "FILE")]
@@ -76,6 +76,17 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
+    /// Returns the domains, each once: a domain that is given twice would have each metric twice, which Prometheus refuses.
+    pub(super) fn domains(&self) -> Vec<&DomainName> {
+        let mut domains = Vec::new();
+        for domain in &self.domains {
+            if !domains.contains(&domain) {
+                domains.push(domain);
+            }
+        }
+        domains
+    }
+
     pub(super) fn options(&self) -> Options {
         let server = |it: &NamedServer| (it.service, it.host.clone(), it.port);
         Options {
@@ -100,6 +111,15 @@ fn interval(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads the name of a file that the node exporter reads.
+fn metrics_file(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    match path.extension().is_some_and(|it| it == "prom") {
+        true => Ok(path),
+        false => Err("a name that ends in .prom expected"),
+    }
+}
+
 /// The time from which changes are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
@@ -110,11 +130,11 @@ pub(crate) enum Since {
 }
 
 impl Since {
-    /// Returns the time from which changes are counted, or `None` for the last run.
-    pub(super) fn before(self, now: Duration) -> Option<Duration> {
+    /// Returns the time from which changes are counted: those since the last run up to it.
+    pub(super) fn before(self, now: Duration) -> Duration {
         match self {
-            Self::Last => None,
-            Self::Ago(time) => Some(now.saturating_sub(time)),
+            Self::Last => now,
+            Self::Ago(time) => now.saturating_sub(time),
         }
     }
 }
@@ -161,7 +181,10 @@ impl FromStr for NamedServer {
         let host = DomainName::parse(host).map_err(|error| error.to_string())?;
         let port = match parts.next() {
             None => service.default_port(),
-            Some(port) => port.parse().map_err(|_| "port expected after the host")?,
+            Some(port) => {
+                let port = port.parse().ok().filter(|port| *port != 0);
+                port.ok_or("port expected after the host")?
+            }
         };
         Ok(Self {
             service,
@@ -194,6 +217,7 @@ mod tests {
             ("imaps", "SERVICE:HOST[:PORT] expected"),
             ("imaps:", "domain-name: name is empty at byte 0"),
             ("imaps:a.example:x", "port expected after the host"),
+            ("imaps:a.example:0", "port expected after the host"),
             (
                 "http:a.example",
                 "one of pop3s, imaps, submissions, pop3, imap, submission expected before the host",
@@ -204,12 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn reads_names_of_files_that_the_node_exporter_reads() {
+        assert_eq!(metrics_file("a/b.prom"), Ok(PathBuf::from("a/b.prom")));
+        for text in ["", "prom", ".prom", "a.prom/b", "a.prom.txt", "a.PROM"] {
+            assert!(metrics_file(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn reads_times() {
         let now = Duration::from_secs(100_000);
         let since = |text: &str| text.parse().map(|since: Since| since.before(now));
-        assert_eq!(since("last"), Ok(None));
-        assert_eq!(since("24h"), Ok(Some(Duration::from_secs(13_600))));
-        assert_eq!(since("1000d"), Ok(Some(Duration::ZERO)));
+        assert_eq!(since("last"), Ok(now));
+        assert_eq!(since("24h"), Ok(Duration::from_secs(13_600)));
+        assert_eq!(since("1000d"), Ok(Duration::ZERO));
         assert!(since("yesterday").is_err());
         assert_eq!(interval("15m"), Ok(Duration::from_secs(900)));
         assert_eq!(interval("59s"), Err("at least 1m expected".to_owned()));
