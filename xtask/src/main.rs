@@ -49,7 +49,8 @@ enum Task {
     /// Run the scenarios with foreign peers, and list the skipped ones with the reason
     ///
     /// The peers are programs that are installed, OpenSSL and Dovecot among them. A scenario whose peer is missing is
-    /// skipped. Exit code 1 if a scenario fails, or if none passed.
+    /// skipped. Several run at a time. Builds what it needs with all features, so that after the task `test` nothing is built again.
+    /// Exit code 1 if a scenario fails, or if none passed.
     #[command(after_help = EXIT_CODES)]
     Interop(interop::Arguments),
     /// Run all tests: format, clippy, tests, doc tests, docs
@@ -57,7 +58,9 @@ enum Task {
     /// The first step that fails ends the task. Needs PostgreSQL, and Python with venv and OpenSSL for the known answers.
     #[command(after_help = EXIT_CODES)]
     Test,
-    /// Build each crate alone with none, each and all of its features
+    /// Check each crate alone with none, each and all of its features
+    ///
+    /// By clippy, whose warnings are failures, as in the task `test`: what that has checked is not checked again.
     #[command(after_help = EXIT_CODES)]
     Features(features::Arguments),
     /// List the fuzz targets, or run them
