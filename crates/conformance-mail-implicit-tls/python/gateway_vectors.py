@@ -687,6 +687,31 @@ pop("quit", backend(OK), passed("QUIT\r\n"), backend("+OK bye\r\n"), end="over",
 pop("refused-greeting", backend("-ERR busy\r\n"), end="over", events=[["closed"]])
 for name, line in [("early", "+OK early\r\n"), ("banner-split", "second line\r\n"), ("request", "+ go\r\n")]:
     pop(f"backend-{name}", backend(OK), backend(line, POP_NOT_UNDERSTOOD), end=error("backend", "unexpected", "response", 0))
+pop(
+    "backend-says-more-than-the-reply",
+    backend(OK),
+    client("USER x\r\nCAPA\r\n", "USER x\r\n"),
+    backend("+OK\r\nsecond line\r\n", "+OK\r\n" + POP_NOT_UNDERSTOOD, more="CAPA\r\n"),
+    end=error("backend", "unexpected", "response", 0),
+)
+pop(
+    "backend-says-more-than-the-challenge",
+    backend(OK),
+    client("AUTH PLAIN\r\nAA==\r\n", "AUTH PLAIN\r\n"),
+    backend("+ \r\n+ \r\n", more="AA==\r\n"),
+    passed("eQ==\r\n"),
+    backend("+OK\r\n"),
+    end="pipe",
+    events=[logged_in("PLAIN")],
+)
+pop(
+    "backend-closes-after-the-challenge",
+    backend(OK),
+    passed("AUTH PLAIN\r\n"),
+    backend("+ \r\n-ERR idle\r\n"),
+    passed("UTF8\r\n"),
+    events=[login_failed("PLAIN")],
+)
 for name, line in [("nul", "-ERR x\0\r\n"), ("bare-lf", "-ERR x\ny\r\n"), ("bare-cr", "-ERR x\ry\r\n")]:
     pop(f"backend-{name}", backend(OK), backend(line, POP_NOT_UNDERSTOOD), end=error("backend", "octet", "response", 6))
 pop(

@@ -111,23 +111,24 @@ impl PopGateway {
             if matches!(self.turn, Turn::Over) {
                 return Ok(());
             }
-            // The backend may take leave at any time.
-            if let Some(line) = next_line(&mut self.backend, Side::Backend, MAX_LINE_BYTES)? {
-                self.reply(line)?;
+            // A command that waits comes first: what the backend says after its reply must mean the same in whatever pieces
+            // it arrives.
+            if matches!(self.turn, Turn::Command | Turn::Response | Turn::External)
+                && let Some(line) =
+                    next_line(&mut self.client, Side::Client, MAX_CLIENT_LINE_BYTES)?
+            {
+                match self.turn {
+                    Turn::Command => self.command(&line)?,
+                    Turn::Response => self.response(&line),
+                    _ => self.external(&line)?,
+                }
                 continue;
             }
-            if !matches!(self.turn, Turn::Command | Turn::Response | Turn::External) {
-                return Ok(());
-            }
-            let line = next_line(&mut self.client, Side::Client, MAX_CLIENT_LINE_BYTES)?;
-            let Some(line) = line else {
+            // The backend may close at any time.
+            let Some(line) = next_line(&mut self.backend, Side::Backend, MAX_LINE_BYTES)? else {
                 return Ok(());
             };
-            match self.turn {
-                Turn::Command => self.command(&line)?,
-                Turn::Response => self.response(&line),
-                _ => self.external(&line)?,
-            }
+            self.reply(line)?;
         }
     }
 
