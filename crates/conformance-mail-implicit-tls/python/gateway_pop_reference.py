@@ -138,7 +138,7 @@ class Pop(Gateway):
         own = [f"DEEP {STATUS}".encode()] if self.advertises else []
         offers = [b"EXTERNAL"] if self.identity is not None else []
         if reply.startswith(b"-"):
-            if not own and not offers:
+            if not own:
                 self.for_client += reply + b"\r\n"
                 return
             self.say("+OK capabilities of the gateway")
@@ -190,7 +190,7 @@ class Pop(Gateway):
             if line is None:
                 self.events.append(["login-failed", name])
                 return False
-            response = self.response(line)
+            response = self.response_line(line)
             is_cancelled = line != b"*" and response == b"*\r\n"
             self.for_backend += response
         return self.outcome(reply, name)

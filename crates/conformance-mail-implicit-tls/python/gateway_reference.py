@@ -13,7 +13,7 @@ LONGEST_SASL = 12288
 UNAVAILABLE = "service is temporarily unavailable, try again later"
 RESTART = "service is being restarted, try again"
 NOT_UNDERSTOOD = "the server cannot be understood"
-BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+RESPONSE = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?|=|\*")
 MECHANISM = re.compile(rb"[A-Za-z0-9_-]{1,20}")
 
 
@@ -109,14 +109,16 @@ class Gateway:
 
     def mechanism(self, words):
         """The mechanism and the initial response; `None` where the grammar does not permit them."""
-        fits = len(words) == 1 or len(words) == 2 and (words[1] == b"=" or words[1] and BASE64.fullmatch(words[1]))
-        if not fits or not MECHANISM.fullmatch(words[0]) or len(words) == 2 and len(words[1]) > LONGEST_SASL:
-            return None
-        return words[0].decode(), words[1] if len(words) == 2 else None
+        name, *initial = words
+        fits = len(initial) < 2 and all(it not in (b"", b"*") and self.is_response(it) for it in initial)
+        return (name.decode(), initial[0] if initial else None) if fits and MECHANISM.fullmatch(name) else None
 
-    def response(self, line):
+    def is_response(self, line):
+        return len(line) <= LONGEST_SASL and RESPONSE.fullmatch(line) is not None
+
+    def response_line(self, line):
         """The line that the backend receives for a client's response."""
-        if line != b"*" and (len(line) > LONGEST_SASL or not BASE64.fullmatch(line)):
+        if not self.is_response(line):
             self.refused("syntax")
             return b"*\r\n"
         return line + b"\r\n"
@@ -138,13 +140,14 @@ class Gateway:
 
 
 def play(gateway, said):
-    """The session, which must be the same when the octets come one by one."""
+    """The session, which must be the same in whatever pieces the octets come."""
     results = []
     for is_divided in (False, True):
         ours, sent = gateway(), []
         for side, text in said:
             octets = text.encode()
-            parts = [octets[at : at + 1] for at in range(len(octets))] if is_divided else [octets]
+            size = (1 if len(octets) < 4096 else 101) if is_divided else len(octets) + 1
+            parts = [octets[at : at + size] for at in range(0, len(octets), size)]
             for_backend = for_client = b""
             if side == "failed":
                 for_backend, for_client = ours.failed(text)

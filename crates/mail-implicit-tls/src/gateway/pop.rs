@@ -6,11 +6,11 @@ mod turn;
 
 use std::{collections::VecDeque, mem};
 
-use deep_latch::proxy::{MAX_FRONT_REFUSALS, MapExternal};
+use deep_latch::proxy::{MAX_FRONT_REFUSALS, MapExternal, is_initial_response, is_sasl_response};
 
 use self::{
     capabilities::Edits,
-    lines::{is_response, is_status, next_line},
+    lines::{is_status, next_line},
     turn::{List, Reply, Turn},
 };
 use super::{
@@ -292,7 +292,7 @@ impl PopGateway {
             None => (arguments, None),
         };
         let mechanism = Mechanism::parse(name);
-        let is_initial = initial.is_none_or(|it| !it.is_empty() && is_response(it.as_bytes()));
+        let is_initial = initial.is_none_or(|it| is_initial_response(it.as_bytes()));
         let Some(mechanism) = mechanism.filter(|_| is_initial) else {
             return self.refuse("-ERR mechanism and base64 expected", Refusal::Syntax);
         };
@@ -315,7 +315,7 @@ impl PopGateway {
 
     /// Takes a line that the backend asked for.
     fn response(&mut self, line: &[u8]) {
-        if is_response(line) {
+        if is_sasl_response(line) {
             self.forward(line, Reply::Sasl);
             return;
         }

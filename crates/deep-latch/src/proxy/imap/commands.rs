@@ -13,9 +13,10 @@ use crate::{
     },
     proxy::{
         Forwarded,
-        front::{MAX_FRONT_LITERAL_BYTES, Order, ProxyRefusal, ProxySide, is_sasl_line},
+        front::{MAX_FRONT_LITERAL_BYTES, Order, ProxyRefusal, ProxySide},
         is_of_proxies, own_id,
         responses::limited,
+        sasl::is_sasl_response,
     },
 };
 
@@ -267,7 +268,7 @@ impl ImapProxy {
             return self.external(&response).map(|()| true);
         }
         let logs_in = self.front.as_ref().is_some_and(|front| front.logs_in());
-        if logs_in && !is_sasl_line(line) {
+        if logs_in && !is_sasl_response(line.as_bytes()) {
             // The line is a bad response, whatever it looks like: the server answers that the exchange is cancelled.
             self.for_server.extend_from_slice(b"*\r\n");
             self.turn = Turn::Answer { asks: false };
