@@ -17,7 +17,7 @@ BEFORE_LOGIN = {"CAPABILITY", "ID", "LANGUAGE", "LOGIN", "LOGOUT", "NOOP"}
 REFUSED_AFTER = {"STARTTLS", "COMPRESS", "UNAUTHENTICATE"}
 REMOVED = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE", "XCLIENT", "XFORWARD", "AUTH=EXTERNAL"}
 OF_GATEWAYS = re.compile("tls$|x-(connected|forward|originating|proxy|session)-")
-MOST_LITERAL, MOST_LITERAL_AFTER, MOST_REFUSALS, MOST_PAIRS = 4096, 1 << 26, 20, 30
+MOST_LITERAL, MOST_LITERAL_AFTER, MOST_REFUSALS = 4096, 2**63 - 1, 20
 ADDRESS = {
     "x-originating-ip": "192.0.2.7", "x-originating-port": "51234", "x-connected-ip": "192.0.2.1", "x-connected-port": "993",
     "x-session-ext-id": SESSION,
@@ -92,8 +92,9 @@ class Imap(Gateway):
 
     def edited(self, response):
         """A response with the capabilities of the gateway, of which note is taken."""
-        match = re.match(rb"(?P<before>\S+ +(?:OK|NO|BAD|BYE|PREAUTH) +\[|\+ +\[|\* )CAPABILITY(?=[ \]\r])(?P<words>[^\]\r]*)", response, re.I)
-        if not match or match["before"] != b"* " and b"[" not in match["before"]:
+        match = re.match(rb"(?P<before>\S+ +(?:OK|NO|BAD|BYE|PREAUTH)[ \t]+\[ *|\+ +\[ *)CAPABILITY(?=[ \]\r])(?P<words>[^\]\r]*)", response, re.I)
+        match = match or re.match(rb"(?P<before>\* )CAPABILITY(?=[ \r])(?P<words>[^\r]*)", response, re.I)
+        if not match:
             return response
         words = match["words"].decode("latin-1").split()
         names = [it.upper() for it in words]
@@ -163,7 +164,23 @@ class Imap(Gateway):
     # The client
 
     def command(self):
-        """Takes one command."""
+        """Takes one command. After login one with a wrong octet is refused, if the backend has no part of it."""
+        self.has_part = False
+        try:
+            yield from self.whole_command()
+        except Broken as broken:
+            if not self.logged_in or self.has_part or broken.args[:3] != ("client", "octet", "command"):
+                raise
+            tag = re.match(rb"([^\0- (){%*\"\\+\x7f-\xff]+) ", self.client)
+            self.refuse("syntax", tag[1].decode() if tag else "*", f"BAD command: {WORDS['character']} at byte {broken.args[3]}")
+            while b"\r\n" not in self.client:
+                if (response := self.response()) is not None:
+                    self.untagged(response)
+                else:
+                    yield
+            self.drop(self.client.find(b"\r\n") + 2)
+
+    def whole_command(self):
         while b"\r\n" not in self.client:
             self.check_octets(self.client)
             if (response := self.response()) is not None:
@@ -239,12 +256,12 @@ class Imap(Gateway):
         kind, field, offset = error.error
         if kind == "limit":
             announced = re.compile(rb"\{[0-9]+(\+?)\}(\r\n)?").search(self.client, command.base)
-            if announced[1]:
+            if announced[1] or self.logged_in:
                 raise Broken("client", "too-long", "literal", 0)
             self.drop(announced.end())
             return self.refuse("syntax", command.tag, f"BAD literal: more than {MOST_LITERAL} at byte 0")
         self.drop(self.client.find(b"\r\n", command.base) + 2)
-        where = "ID: id_params_list" if command.name == "ID" and kind == "empty" else field
+        where = "ID: id_params_list" if command.name == "ID" and [kind, field] == ["empty", "command"] else field
         self.refuse("syntax", command.tag or "*", f"BAD {where}: {WORDS[kind]} at byte {offset}")
 
     def dropped(self):
@@ -269,7 +286,7 @@ class Imap(Gateway):
             if count < len(command.literals):
                 announced, start, length, waits = command.literals[count]
                 self.for_backend += self.client[at:announced] + b"{%d}\r\n" % length
-                at, count = start, count + 1
+                at, count, self.has_part = start, count + 1, True
                 response = yield from self.answer(tag)
                 if not response.startswith(b"+"):
                     if waits:
@@ -330,8 +347,8 @@ class Imap(Gateway):
             if (response := self.response()) is None:
                 yield
             elif not self.untagged(response, tag):
-                if response.startswith(b"+"):
-                    raise Broken("backend", "unexpected", "continue-req", 0)
+                if not response.startswith(tag.encode() + b" "):
+                    raise Broken("backend", "unexpected", "continue-req" if response.startswith(b"+") else "response", 0)
                 return (response,)
         line = self.client[: self.client.find(b"\r\n")]
         self.check_octets(line)

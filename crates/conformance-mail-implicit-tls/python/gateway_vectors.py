@@ -468,6 +468,17 @@ for number in ["4097", "9223372036854775808", "18446744073709551616", "9" * 40]:
         end=error("client", "too-long", "literal", 0),
         events=[refused("syntax")],
     )
+for name, number, options in [("2-63", 2**63, {"after_login": "parsed"}), ("2-64", 2**64, {"after_login": "parsed"})]:
+    imap(
+        f"literal-after-login-{name}",
+        backend(HELLO),
+        passed("a LOGIN x y\r\n"),
+        backend(IN),
+        client(f"b APPEND x {{{number}}}\r\n"),
+        end=error("client", "too-long", "literal", 0),
+        events=[logged_in("password"), refused("syntax")],
+        **options,
+    )
 imap("literal-in-quotes", backend(HELLO), passed('a LOGIN x "{5}"\r\n'), backend("a NO x {3}\r\n"), passed("b NOOP\r\n"), events=[login_failed("password")])
 imap(
     "literal-of-an-unknown-command",

@@ -7,7 +7,7 @@ use conformance_mail_implicit_tls::PROTOCOL;
 const FILES: &[(&str, usize)] = &[
     ("autoconfig.json", 54),
     ("client-dialogue.json", 160),
-    ("gateway-imap.json", 236),
+    ("gateway-imap.json", 238),
     ("gateway-pop.json", 84),
     ("gateway-submission.json", 581),
     ("host-lookup.json", 122),

@@ -237,7 +237,7 @@ mod tests {
             ),
             (
                 r#"{"suite":"toy/octet","name":"b","input":{"octet":1,"octet":2}}"#,
-                "the key octet appears twice at line 1 column 57",
+                "duplicate key `octet` at line 1 column 58",
             ),
         ] {
             let (answers, error) = served(format!("{good}\n{line}\n{good}\n"));

@@ -23,6 +23,10 @@ use crate::{
 /// Commands that would change the encoding of the connection, so that the proxy could not read it any more.
 const REFUSED: &[&str] = &["COMPRESS", "STARTTLS"];
 
+/// The longest literal after login, in bytes: the greatest number of RFC 9051 (`number64`). What is longer than can be counted
+/// cannot be passed on.
+const MAX_LITERAL_BYTES: usize = usize::MAX >> 1;
+
 /// The tag of the proxy's own command.
 const OWN_TAG: &str = "proxy";
 
@@ -83,9 +87,11 @@ impl ImapProxy {
                     // The server has a part of the command, which cannot be taken back.
                     let length = literal.map_or(0, |literal| literal.length);
                     let is_free = self.front.as_ref().is_none_or(|it| it.is_authenticated());
-                    if !is_free {
-                        limited(length, MAX_FRONT_LITERAL_BYTES, "literal")?;
-                    }
+                    let limit = match is_free {
+                        true => MAX_LITERAL_BYTES,
+                        false => MAX_FRONT_LITERAL_BYTES,
+                    };
+                    limited(length, limit, "literal")?;
                     self.turn = forward_text(&mut self.for_server, text, literal, false);
                 }
                 // The server's own request was forwarded.
@@ -145,7 +151,9 @@ impl ImapProxy {
     fn begin(&mut self, text: &str, literal: Option<Announced>) -> Result<bool, ParseError> {
         let head = Head::parse(text)?;
         self.tag = head.tag.into();
+        let length = literal.map_or(0, |literal| literal.length);
         let Some(front) = &mut self.front else {
+            limited(length, MAX_LITERAL_BYTES, "literal")?;
             if REFUSED.iter().any(|name| head.is(name)) {
                 let answer = format!("{} NO not available through this proxy\r\n", head.tag);
                 self.for_client.extend_from_slice(answer.as_bytes());
@@ -157,10 +165,10 @@ impl ImapProxy {
             }
             return Ok(head.is("ID"));
         };
-        let length = literal.map_or(0, |literal| literal.length);
         if !front.is_authenticated() && length > MAX_FRONT_LITERAL_BYTES {
             return self.too_long(literal).map(|()| false);
         }
+        limited(length, MAX_LITERAL_BYTES, "literal")?;
         match front.order(&head) {
             Order::Id => return Ok(true),
             Order::Answer(answer, refusal) => {
