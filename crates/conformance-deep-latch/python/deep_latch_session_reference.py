@@ -107,6 +107,8 @@ class Session:
 
     def refuse(self, command, error):
         kind, field, offset = error.error
+        if kind == "limit":
+            raise Refused
         end = self.client.find(b"\r\n", offset)
         self.client = self.client[end + 2 :]
         # What is wrong with the parameters of ID is said of them.

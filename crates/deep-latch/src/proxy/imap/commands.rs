@@ -91,7 +91,7 @@ impl ImapProxy {
                         true => MAX_LITERAL_BYTES,
                         false => MAX_FRONT_LITERAL_BYTES,
                     };
-                    limited(length, limit, "literal")?;
+                    announced(length, limit)?;
                     self.turn = forward_text(&mut self.for_server, text, literal, false);
                 }
                 // The server's own request was forwarded.
@@ -153,7 +153,7 @@ impl ImapProxy {
         self.tag = head.tag.into();
         let length = literal.map_or(0, |literal| literal.length);
         let Some(front) = &mut self.front else {
-            limited(length, MAX_LITERAL_BYTES, "literal")?;
+            announced(length, MAX_LITERAL_BYTES)?;
             if REFUSED.iter().any(|name| head.is(name)) {
                 let answer = format!("{} NO not available through this proxy\r\n", head.tag);
                 self.for_client.extend_from_slice(answer.as_bytes());
@@ -168,7 +168,7 @@ impl ImapProxy {
         if !front.is_authenticated() && length > MAX_FRONT_LITERAL_BYTES {
             return self.too_long(literal).map(|()| false);
         }
-        limited(length, MAX_LITERAL_BYTES, "literal")?;
+        announced(length, MAX_LITERAL_BYTES)?;
         match front.order(&head) {
             Order::Id => return Ok(true),
             Order::Answer(answer, refusal) => {
@@ -202,7 +202,7 @@ impl ImapProxy {
     /// Refuses a literal that is too long before login.
     fn too_long(&mut self, literal: Option<Announced>) -> Result<(), ParseError> {
         let limit = MAX_FRONT_LITERAL_BYTES;
-        let error = ParseError::new(ErrorKind::Limit { limit }, "literal", 0);
+        let error = too_long(limit);
         if literal.is_some_and(|literal| !literal.waits) {
             // RFC 7888 section 5: the client sends the octets in any case.
             return Err(error);
@@ -377,4 +377,16 @@ impl ImapProxy {
             front.refuse(refusal);
         }
     }
+}
+
+/// Checks the length that a literal is announced with.
+fn announced(length: usize, limit: usize) -> Result<(), ParseError> {
+    match length > limit {
+        true => Err(too_long(limit)),
+        false => Ok(()),
+    }
+}
+
+const fn too_long(limit: usize) -> ParseError {
+    ParseError::new(ErrorKind::Limit { limit }, "literal", 0)
 }
