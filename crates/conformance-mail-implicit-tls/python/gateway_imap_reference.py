@@ -420,7 +420,9 @@ class Imap(Gateway):
         if is_ok(response):
             self.logged_in, self.known = True, False
         self.for_client += self.edited(response)
-        self.events.append(["logged-in" if is_ok(response) else "login-failed", mechanism])
+        # Trouble of the backend says nothing about a password.
+        if not re.match(rb"\S+ NO \[(INUSE|LIMIT|PRIVACYREQUIRED|SERVERBUG|UNAVAILABLE)[\] ]", response, re.I):
+            self.events.append(["logged-in" if is_ok(response) else "login-failed", mechanism])
 
     # ID
 

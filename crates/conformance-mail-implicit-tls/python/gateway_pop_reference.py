@@ -81,9 +81,10 @@ class Pop(Gateway):
             if (line := self.reply_line()) is not None:
                 if not re.match(rb"-ERR( |$)", line):
                     raise Broken("backend", "unexpected", "response", 0)
-                self.for_client += line + b"\r\n"
                 if is_response:
+                    self.ended_by = line
                     return None
+                self.for_client += line + b"\r\n"
                 raise Over
             yield
         return line
@@ -114,13 +115,15 @@ class Pop(Gateway):
         raise Over
 
     def user(self, line):
-        if not (yield from self.forwarded(line)):
-            self.events.append(["login-failed", "password"])
+        self.for_backend += line + b"\r\n"
+        reply = yield from self.reply()
+        if reply.startswith(b"-"):
+            return self.outcome(reply, "password")
+        self.for_client += reply + b"\r\n"
 
     def pass_(self, line, name="password"):
-        is_in = yield from self.forwarded(line)
-        self.events.append(["logged-in" if is_in else "login-failed", name])
-        return is_in
+        self.for_backend += line + b"\r\n"
+        return self.outcome((yield from self.reply()), name)
 
     def apop(self, line):
         return (yield from self.pass_(line, "apop"))
@@ -188,8 +191,7 @@ class Pop(Gateway):
             self.for_client += reply + b"\r\n"
             line = yield from self.asked(is_response=True)
             if line is None:
-                self.events.append(["login-failed", name])
-                return False
+                return self.outcome(self.ended_by, name)
             response = self.response_line(line)
             is_cancelled = line != b"*" and response == b"*\r\n"
             self.for_backend += response
@@ -198,7 +200,9 @@ class Pop(Gateway):
     def outcome(self, reply, name):
         self.for_client += reply + b"\r\n"
         is_in = reply.startswith(b"+OK")
-        self.events.append(["logged-in" if is_in else "login-failed", name])
+        # Trouble of the backend says nothing about a password.
+        if is_in or not re.match(rb"-ERR \[(?:SYS|IN-USE|LOGIN-DELAY)(?:\]|/[^\]]*\])", reply, re.I):
+            self.events.append(["logged-in" if is_in else "login-failed", name])
         return is_in
 
     def with_certificate(self, initial):

@@ -191,6 +191,11 @@ imap(
     events=[logged_in("password")],
 )
 imap("login-refused", backend(HELLO), passed("a LOGIN x y\r\n"), backend("a NO [AUTHENTICATIONFAILED] no\r\n"), events=[login_failed("password")])
+for code in ["INUSE", "LIMIT", "PRIVACYREQUIRED", "SERVERBUG", "UNAVAILABLE", "unavailable"]:
+    name = code.lower() + "-lower-case" * code.islower()
+    imap(f"login-not-judged-{name}", backend(HELLO), passed("a LOGIN x y\r\n"), backend(f"a NO [{code}] not now\r\n"))
+    imap(f"authenticate-not-judged-{name}", backend(HELLO), passed("a AUTHENTICATE PLAIN eA==\r\n"), backend(f"a NO [{code}] not now\r\n"))
+imap("login-judged-limited", backend(HELLO), passed("a LOGIN x y\r\n"), backend("a NO [LIMITED] no\r\n"), events=[login_failed("password")])
 mechanisms(imap, "a AUTHENTICATE", backend(HELLO), backend(IN))
 imap(
     "cancelled",
@@ -603,6 +608,12 @@ pop(
 pop("apop", backend(OK), passed("APOP alice c4c9334bac560ecc979e58001b3e22fb\r\n"), backend("+OK\r\n"), end="pipe", events=[logged_in("apop")])
 pop("user-refused", backend(OK), passed("USER x\r\n"), backend("-ERR who\r\n"), events=[login_failed("password")])
 pop("pass-refused", backend(OK), passed("PASS x\r\n"), backend("-ERR [AUTH] no\r\n"), events=[login_failed("password")])
+for code in ["SYS/TEMP", "SYS/PERM", "SYS", "IN-USE", "LOGIN-DELAY", "in-use"]:
+    name = code.lower().replace("/", "-") + "-lower-case" * code.islower()
+    for command in ("USER x", "PASS x", "APOP x y", "AUTH PLAIN eA=="):
+        verb = command.split()[0].lower()
+        pop(f"{verb}-not-judged-{name}", backend(OK), passed(f"{command}\r\n"), backend(f"-ERR [{code}] not now\r\n"))
+pop("pass-judged-in-used", backend(OK), passed("PASS x\r\n"), backend("-ERR [IN-USED] no\r\n"), events=[login_failed("password")])
 mechanisms(pop, "AUTH", backend(OK), backend("+OK\r\n"))
 pop("cancelled", backend(OK), passed("AUTH PLAIN\r\n"), backend("+ \r\n"), passed("*\r\n"), backend("-ERR no\r\n"), events=[login_failed("PLAIN")])
 for name, line in [("command", "CAPA x"), *NOT_RESPONSES]:

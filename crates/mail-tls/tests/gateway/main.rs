@@ -17,6 +17,8 @@ mod endpoint;
 mod kills;
 mod log;
 mod memory;
+#[path = "../support/name_server.rs"]
+mod name_server;
 mod operation;
 mod packaging;
 mod protocols;

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{
     Expected, MAX_AUTH_BYTES, MAX_OWN_REPLIES, MAX_SUBMISSION_COMMAND_BYTES, OwnReply,
     SubmissionGateway, Transaction, Turn,
-    command::{Chunk, Command, Verb},
+    command::{Chunk, Command, MAX_CHUNK_BYTES, Verb},
 };
 use crate::{
     external::{self, ResponseError},
@@ -287,7 +287,9 @@ impl SubmissionGateway {
             false => self.field().unwrap_or_default(),
         };
         let added = u64::try_from(field.len()).ok();
-        let total = added.and_then(|added| size.checked_add(added));
+        let total = added
+            .and_then(|added| size.checked_add(added))
+            .filter(|total| *total <= MAX_CHUNK_BYTES);
         let total = total.ok_or(error(GatewayErrorKind::TooLong, "BDAT", 0))?;
         let end = if last { " LAST" } else { "" };
         let head = format!("BDAT {total}{end}\r\n{field}");
