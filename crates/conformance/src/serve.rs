@@ -134,6 +134,7 @@ mod tests {
         let others = [
             r#"{"suite":"toy/octet-and-more","name":"m","input":{}}"#,
             r#"{"suite":"toy/octe","name":"d","input":{}}"#,
+            r#"{"suite":"toy/octets","name":"e","input":{"octet":3}}"#,
         ];
         let (answers, error) = served(requests.concat() + &others.join("\n"));
         assert!(error.is_none(), "{error:?}");
@@ -148,6 +149,7 @@ mod tests {
                 r#"{"name":"c","unsupported":"malformed case: invalid type: string \"\", expected u8"}"#,
                 r#"{"accept":{},"name":"m"}"#,
                 r#"{"name":"d","unsupported":"unknown suite toy/octe"}"#,
+                r#"{"name":"e","unsupported":"unknown suite toy/octets"}"#,
             ]
         );
     }
