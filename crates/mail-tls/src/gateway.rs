@@ -1,10 +1,12 @@
 //! The command `mail-tls gateway`: ends TLS before mail servers of any make (draft-newman-email-deep-02 section 9).
 
+mod addresses;
 mod certificates;
 mod check;
 mod clients;
 mod config;
 mod endpoint;
+mod fixed;
 mod log;
 mod metrics;
 mod plan;

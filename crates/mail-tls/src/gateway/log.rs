@@ -136,18 +136,20 @@ pub(super) fn notice(notice: &Notice<'_>) {
         } => {
             let (from_client, from_backend) = (carried.from_client, carried.from_backend);
             let time = seconds(*time);
+            // Many clients never log in: this line is the one that each session has.
+            let (tls, cipher) = tls(client);
             match end {
                 SessionEnd::NoBackend(_) => of_session!(
                     error, client, cause = end.name(), reason = %end, from_client, from_backend,
-                    %time, "session ended"
+                    %time, %tls, %cipher, "session ended"
                 ),
                 SessionEnd::Violation(_) => of_session!(
                     warn, client, cause = end.name(), reason = %end, from_client, from_backend,
-                    %time, "session ended"
+                    %time, %tls, %cipher, "session ended"
                 ),
                 _ => of_session!(
-                    info, client, cause = end.name(), from_client, from_backend, %time,
-                    "session ended"
+                    info, client, cause = end.name(), from_client, from_backend, %time, %tls,
+                    %cipher, "session ended"
                 ),
             }
         }
