@@ -6,7 +6,7 @@ use mail_implicit_tls::service::Service;
 
 /// A listener of the configuration.
 ///
-/// The operating system chooses another port for each address with port 0, so that these are told apart by their
+/// The operating system chooses another port for each address with port 0, so that these are known by their
 /// service and their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {

@@ -1,8 +1,9 @@
 //! The log: structured events on standard error. It has addresses, names of reasons, and host names that were checked; it
 //! never has names of users, passwords, or octets of a peer.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
+use command_support::log::{self, Form};
 use mail_implicit_tls::{
     gateway::{BackendNotice, ClientFacts, Event, Notice, SessionEnd},
     privacy::ProtocolVersion,
@@ -39,24 +40,22 @@ pub(super) enum Level {
 }
 
 /// Starts the log of the process.
-pub(super) fn start(format: Format, level: Level) {
+///
+/// # Errors
+/// Returns the error of the log's destination.
+pub(super) fn start(format: Format, level: Level) -> io::Result<()> {
+    let form = match format {
+        Format::Text => Form::Text,
+        Format::Json => Form::Json,
+        Format::Journal => Form::Journal,
+    };
     let level = match level {
         Level::Error => tracing::Level::ERROR,
         Level::Warn => tracing::Level::WARN,
         Level::Info => tracing::Level::INFO,
         Level::Debug => tracing::Level::DEBUG,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .with_max_level(level);
-    // A second start in one process would be a fault of the program; the first log continues.
-    let _ = match format {
-        Format::Text => builder.try_init(),
-        Format::Json => builder.json().flatten_event(true).try_init(),
-        Format::Journal => builder.without_time().try_init(),
-    };
+    log::start(form, level)
 }
 
 /// Returns the version and the cipher suite of a client's TLS.

@@ -36,7 +36,7 @@ const FIRST: Duration = Duration::from_secs(2);
 /// The time between two attempts to open a database that was not available.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The time between two looks at the recorders while the database is not available.
+/// The time between two checks of the recorders while the database is not available.
 const CLOSED: Duration = Duration::from_millis(100);
 
 /// A report, with what is kept of its client.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use accept_loop::AcceptLoop;
+use command_support::signals::{Signal, Signals};
 use deep_latch::Host;
 use mail_implicit_tls::{
     gateway::{Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared},
@@ -29,7 +30,6 @@ use super::{
     metrics::Metrics,
     plan::{Plan, PlannedService, Process},
     reports::{self, Recorder},
-    signals::{Signal, Signals},
     source::Source,
     systemd::{self, Sockets},
 };

@@ -31,7 +31,7 @@ fn led(
         let mut client = Client::connect(files, *listener);
         client.line();
         assert_eq!(client.ask("a LOGIN alice right\r\n"), "a OK in\r\n");
-        let received = |backend: &Backend| backend.received.lock().unwrap().len() > 0;
+        let received = |backend: &Backend| !backend.received.lock().unwrap().is_empty();
         let numbers = backends.iter().enumerate();
         let numbers = numbers.filter(|(_, backend)| received(backend));
         (*listener, numbers.map(|(number, _)| number).collect())
