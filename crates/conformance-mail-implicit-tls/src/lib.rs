@@ -95,7 +95,7 @@ const PEERS: &[Peer] = &[
     },
     Peer {
         name: "Cyrus",
-        version: &["dpkg-query", "-W", "-f", "${Version}", "cyrus-imapd"],
+        version: &["dpkg-query", "-W", "-f", "${Version}", "cyrus-common"],
     },
     Peer {
         name: "Courier",
@@ -140,6 +140,10 @@ const PEERS: &[Peer] = &[
     Peer {
         name: "fetchmail",
         version: &["fetchmail", "--version"],
+    },
+    Peer {
+        name: "offlineimap",
+        version: &["offlineimap", "--version"],
     },
     Peer {
         name: "Knot DNS",

@@ -52,17 +52,28 @@ impl<E: Error> From<E> for Failure {
 /// # Errors
 /// Returns the failure of the scenario, or an error if it takes too long.
 pub fn run(scenario: impl Future<Output = Checked>) -> Result<Live, String> {
+    run_within(LIMIT, scenario)
+}
+
+/// Runs a scenario to its end on a runtime of its own, for which it has this time.
+///
+/// # Errors
+/// Returns the failure of the scenario, or an error if it takes longer.
+pub fn run_within(
+    limit: Duration,
+    scenario: impl Future<Output = Checked>,
+) -> Result<Live, String> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let outcome = runtime.block_on(async { timeout(LIMIT, scenario).await });
+    let outcome = runtime.block_on(async { timeout(limit, scenario).await });
     // Tasks that still run, e.g. a server, end here.
     runtime.shutdown_background();
     match outcome {
         Ok(outcome) => outcome.map_err(|failure| failure.0),
-        Err(_) => Err(format!("not done after {} s", LIMIT.as_secs())),
+        Err(_) => Err(format!("not done after {} s", limit.as_secs())),
     }
 }
 

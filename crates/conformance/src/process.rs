@@ -90,28 +90,54 @@ impl Server {
         command: &mut Command,
         ports: &[u16],
     ) -> Checked<Self> {
-        let errors = fs::File::create(directory.path().join("stderr"))?;
-        let process = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(errors)
-            .spawn()?;
+        let process = spawn(directory.path(), command)?;
         let mut server = Self {
             log: directory.path().join(log),
             directory,
             process,
         };
+        server.listens(ports).await?;
+        Ok(server)
+    }
+
+    /// Kills the server with the processes that it started, at once: none of them can say a last word.
+    ///
+    /// # Errors
+    /// Returns an error if the system does not tell the processes, or kills none of them.
+    pub fn kill(&mut self) -> Checked<()> {
+        let processes = with_descendants(self.process.id())?;
+        let mut kill = Command::new("kill");
+        kill.arg("-9").args(processes.iter().map(u32::to_string));
+        let status = kill.status()?;
+        self.process.wait()?;
+        match status.success() {
+            true => Ok(()),
+            false => Err(Failure::new(format!("{processes:?} cannot be killed"))),
+        }
+    }
+
+    /// Starts a server that was killed, in the same directory, and waits until it listens.
+    ///
+    /// # Errors
+    /// Returns an error if the server does not start or does not listen in time.
+    pub async fn start_again(&mut self, command: &mut Command, ports: &[u16]) -> Checked<()> {
+        self.process = spawn(self.directory.path(), command)?;
+        self.listens(ports).await
+    }
+
+    /// Waits until the server listens.
+    async fn listens(&mut self, ports: &[u16]) -> Checked<()> {
         let deadline = Instant::now() + PATIENCE;
         for port in ports {
             while TcpStream::connect(at(*port)).await.is_err() {
-                let ended = server.process.try_wait()?.is_some();
+                let ended = self.process.try_wait()?.is_some();
                 if ended || Instant::now() > deadline {
-                    return Err(Failure::new(format!("does not listen: {}", server.said())));
+                    return Err(Failure::new(format!("does not listen: {}", self.said())));
                 }
                 sleep(PAUSE).await;
             }
         }
-        Ok(server)
+        Ok(())
     }
 
     /// Returns the server's directory.
@@ -160,6 +186,42 @@ impl Server {
             let _ = self.process.wait();
         }
     }
+}
+
+/// Starts a process with its error output in a directory.
+fn spawn(directory: &Path, command: &mut Command) -> Checked<Child> {
+    let errors = fs::File::create(directory.join("stderr"))?;
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null());
+    Ok(command.stderr(errors).spawn()?)
+}
+
+/// Returns a process and those that it started, with theirs.
+fn with_descendants(process: u32) -> Checked<Vec<u32>> {
+    let mut parents = Vec::<(u32, u32)>::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(id) = name.to_str().and_then(|it| it.parse::<u32>().ok()) else {
+            continue;
+        };
+        // A process may end meanwhile.
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        if let Some(parent) = fields
+            .split(' ')
+            .nth(1)
+            .and_then(|it| it.parse::<u32>().ok())
+        {
+            parents.push((id, parent));
+        }
+    }
+    let mut found = vec![process];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(parents.iter().filter(|it| it.1 == parent).map(|it| it.0));
+        next += 1;
+    }
+    Ok(found)
 }
 
 impl Drop for Server {

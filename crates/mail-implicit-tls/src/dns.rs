@@ -22,6 +22,8 @@ pub mod host;
 #[cfg(feature = "dns")]
 #[cfg_attr(docsrs, doc(cfg(feature = "dns")))]
 pub mod resolver;
+#[cfg(any(feature = "client", feature = "dns"))]
+pub(crate) mod shortages;
 #[cfg(feature = "monitor")]
 #[cfg_attr(docsrs, doc(cfg(feature = "monitor")))]
 pub mod signatures;
@@ -290,6 +292,8 @@ pub enum LookupFailure {
     Timeout,
     /// The resolver cannot be reached.
     Unreachable,
+    /// This machine had no free descriptor or no memory for a question, which says nothing about the name.
+    NoResources,
     /// The answer cannot be parsed, or does not answer the question.
     Malformed,
     /// The aliases form a circle, or are more than [`MAX_ALIASES`].
@@ -307,6 +311,7 @@ impl fmt::Display for LookupFailure {
             Self::Code => "the resolver reports an error",
             Self::Timeout => "the resolver did not answer in time",
             Self::Unreachable => "the resolver cannot be reached",
+            Self::NoResources => "this machine has no free descriptor or no memory for a question",
             Self::Malformed => "the resolver's answer is malformed",
             Self::Aliases => "too many aliases or a circle of aliases",
             Self::TooLarge => "the answer is larger than the limits",

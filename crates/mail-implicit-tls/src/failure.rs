@@ -2,7 +2,12 @@
 
 use std::{fmt, io};
 
-use crate::{dialogue::DialogueError, dns::host::HostFailure, service::Service, verdict::Verdict};
+use crate::{
+    dialogue::DialogueError,
+    dns::{LookupFailure, host::HostFailure},
+    service::Service,
+    verdict::Verdict,
+};
 
 /// A connection that failed, its cause, and the acceptable actions.
 ///
@@ -261,7 +266,7 @@ impl TlsFailure {
 
 /// The errors of an operating system that lacks descriptors of the process or of the machine, memory, or buffers. The
 /// standard library has no kinds for most of them.
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", feature = "dns", feature = "hickory"))]
 const NO_RESOURCES: &[i32] = match () {
     // EMFILE, ENFILE, ENOMEM, ENOBUFS.
     () if cfg!(any(target_os = "linux", target_os = "android")) => &[24, 23, 12, 105],
@@ -271,12 +276,18 @@ const NO_RESOURCES: &[i32] = match () {
     () => &[],
 };
 
+/// Returns `true` if this machine lacked a descriptor or memory.
+#[cfg(any(feature = "client", feature = "dns", feature = "hickory"))]
+pub(crate) fn is_lack_of_resources(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    number.is_some_and(|number| NO_RESOURCES.contains(&number))
+}
+
 #[cfg(feature = "client")]
 impl Cause {
     /// Returns the cause of a TCP connection that failed.
     pub(crate) fn of_connecting(error: &io::Error) -> Self {
-        let number = error.raw_os_error();
-        match number.is_some_and(|number| NO_RESOURCES.contains(&number)) {
+        match is_lack_of_resources(error) {
             true => Self::NoResources,
             false => Self::Connect(error.kind()),
         }
@@ -284,6 +295,20 @@ impl Cause {
 }
 
 impl Cause {
+    /// Returns `true` if this machine lacked what the connection or the lookup before it needs, which says nothing about
+    /// the server.
+    #[must_use]
+    pub const fn is_lack_of_resources(&self) -> bool {
+        matches!(
+            self,
+            Self::NoResources
+                | Self::Lookup(
+                    HostFailure::Address(LookupFailure::NoResources)
+                        | HostFailure::Tlsa(LookupFailure::NoResources)
+                )
+        )
+    }
+
     /// Returns `true` if TLS negotiation failed for another reason than the certificate (section 3.3), in a way in which it
     /// fails with a server that lacks TLS or a version or algorithm of it.
     ///

@@ -6,7 +6,7 @@ mod check;
 mod clients;
 mod config;
 mod endpoint;
-mod fixed;
+mod listen;
 mod log;
 mod metrics;
 mod plan;
@@ -52,13 +52,16 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
         provider: Arc::new(default_provider()),
         tickets,
     };
-    let source = Source::read(&arguments.config);
-    let plan = source.and_then(|source| Plan::read(source, &process));
-    let plan = plan.map_err(|error| Failure::Configuration(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Run(format!("runtime: {error}")))?;
+    // The resolver of a configuration has a task.
+    let entered = runtime.enter();
+    let source = Source::read(&arguments.config);
+    let plan = source.and_then(|source| Plan::read(source, &process));
+    drop(entered);
+    let plan = plan.map_err(|error| Failure::Configuration(error.to_string()))?;
     if arguments.check {
         let is_good = runtime.block_on(check::check(&plan, &process));
         return Ok(ExitCode::from(if is_good { 0 } else { 1 }));

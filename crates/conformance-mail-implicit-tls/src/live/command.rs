@@ -1,7 +1,14 @@
 //! The command `mail-tls connect` over the signed tree: the servers that secure and insecure SRV records name, and the
 //! whole JSON that it prints.
 
-use std::{fmt::Write as _, fs, net::Ipv4Addr, path::Path, process::Command, sync::Arc};
+use std::{
+    fmt::Write as _,
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use conformance::{
     Live, Scenario, cargo,
@@ -48,6 +55,13 @@ pub(super) fn built(root: &Path) -> Result<Option<String>, String> {
         }
         false => Err(errors),
     }
+}
+
+/// Returns the command.
+pub(super) fn program(root: &Path) -> PathBuf {
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    target.join("debug/mail-tls")
 }
 
 /// The target of the SRV records, in the signed zone.

@@ -1,8 +1,13 @@
-//! The gateway before Dovecot, over which clients read 10,000 messages octet by octet as without it.
+//! The gateway before Dovecot, over which clients read 10,000 messages octet by octet as without it, and before Dovecot and
+//! Cyrus with mail clients of others.
 
 mod client;
 mod front;
+mod idle;
 mod mail;
+mod mailboxes;
+mod programs;
+mod restart;
 
 use std::path::Path;
 
@@ -39,6 +44,13 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "mail-implicit-tls/gateway-before-dovecot-10000-messages",
         |_| Live::unless(missing(), || run(messages())),
     ),
+    programs::CURL,
+    programs::PYTHON,
+    programs::MBSYNC,
+    programs::FETCHMAIL,
+    programs::OFFLINEIMAP,
+    idle::SCENARIO,
+    restart::SCENARIO,
 ];
 
 const fn scenario(name: &'static str, run: fn(&Path) -> Result<Live, String>) -> Scenario {

@@ -33,6 +33,8 @@ pub struct Dovecot {
     pub pop3: u16,
     /// The port of POP with TLS.
     pub pop3s: u16,
+    command: Command,
+    listening: Vec<u16>,
 }
 
 /// Returns the reason for which Dovecot cannot run, if there is one.
@@ -158,6 +160,18 @@ service pop3-login {{
             imaps,
             pop3,
             pop3s,
+            command,
+            listening,
         })
+    }
+
+    /// Starts it again after [`Server::kill`], on the same ports.
+    ///
+    /// # Errors
+    /// Returns an error if it does not listen in time.
+    pub async fn start_again(&mut self) -> Checked<()> {
+        self.server
+            .start_again(&mut self.command, &self.listening)
+            .await
     }
 }

@@ -94,7 +94,7 @@ impl Connector {
         Self {
             provider,
             trust,
-            resolver: Arc::new(SystemResolver),
+            resolver: Arc::new(SystemResolver::default()),
             dane: DaneRules::default(),
             deadline: DEADLINE,
             ehlo: None,

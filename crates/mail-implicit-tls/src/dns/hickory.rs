@@ -27,6 +27,7 @@ use super::{
     MAX_RECORDS, Mx, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa,
     anchors::TrustAnchors,
 };
+use crate::failure::is_lack_of_resources;
 
 /// A resolver that validates every answer, by hickory.
 pub struct HickoryResolver {
@@ -186,6 +187,7 @@ fn secured<'a>(records: impl Iterator<Item = &'a HickoryRecord>) -> Result<Dnsse
 fn failure(error: NetError) -> Result<Answer, LookupFailure> {
     Err(match error {
         NetError::Timeout => LookupFailure::Timeout,
+        NetError::Io(error) if is_lack_of_resources(&error) => LookupFailure::NoResources,
         NetError::Io(_) | NetError::NoConnections | NetError::Busy => LookupFailure::Unreachable,
         NetError::Proto(_) => LookupFailure::Malformed,
         NetError::Dns(DnsError::NoRecordsFound(none)) => {
@@ -254,4 +256,28 @@ fn read(data: &RData) -> Option<Record> {
 
 fn dns_name(name: &Name) -> Option<DnsName> {
     DnsName::parse(&name.to_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(any(unix, windows))]
+    #[test]
+    fn tells_a_lack_of_descriptors_from_a_resolver_that_is_down() {
+        const NO_DESCRIPTOR: i32 = if cfg!(windows) { 10_024 } else { 24 };
+        for (error, expected) in [
+            (
+                std::io::Error::from_raw_os_error(NO_DESCRIPTOR),
+                LookupFailure::NoResources,
+            ),
+            (
+                std::io::ErrorKind::ConnectionRefused.into(),
+                LookupFailure::Unreachable,
+            ),
+        ] {
+            let shown = error.to_string();
+            assert_eq!(failure(NetError::from(error)), Err(expected), "{shown}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //!
 //! The validator of `domain` is marked unstable by its authors, so none of its types is in this module's interface.
 
+mod counted;
 #[cfg(feature = "monitor")]
 mod examine;
 mod validation;
@@ -33,11 +34,14 @@ use domain::{
 };
 use tokio::time::timeout;
 
-use self::validation::{Validation, now};
+use self::{
+    counted::Counted,
+    validation::{Validation, now},
+};
 use super::{
     ANSWER_TIMEOUT, Answer, AnswerFuture, Denial, DnsName, Dnssec, LookupFailure, MAX_ALIASES,
     MAX_RECORDS, Mx, Question, Record, RecordKind, Records, Resolve, Srv, Tlsa,
-    anchors::TrustAnchors,
+    anchors::TrustAnchors, shortages::Shortages,
 };
 
 /// The time after which a question without an answer is asked again.
@@ -49,7 +53,14 @@ const RETRIES: u8 = 2;
 /// The size of a UDP answer that is asked for, which passes without fragments (DNS flag day 2020).
 const UDP_PAYLOAD_BYTES: u16 = 1232;
 
-type Upstream = dgram_stream::Connection<UdpConnect, RequestMessage<Vec<u8>>>;
+type Connection = dgram_stream::Connection<Counted<UdpConnect>, RequestMessage<Vec<u8>>>;
+
+/// The server, and the connections to it that lacked something.
+#[derive(Clone, Debug)]
+struct Upstream {
+    connection: Connection,
+    shortages: Shortages,
+}
 
 /// A cause for which there is no resolver.
 #[derive(Debug)]
@@ -144,7 +155,8 @@ impl ValidatingResolver {
 
 impl Resolve for ValidatingResolver {
     fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
-        Box::pin(within_time(self.timeout, self.answer(question)))
+        let shortages = &self.validation.upstream().shortages;
+        Box::pin(within_time(self.timeout, shortages, self.answer(question)))
     }
 }
 
@@ -198,7 +210,8 @@ impl LoopbackResolver {
 
 impl Resolve for LoopbackResolver {
     fn lookup<'a>(&'a self, question: &'a Question) -> AnswerFuture<'a> {
-        Box::pin(within_time(self.timeout, self.answer(question)))
+        let shortages = &self.upstream.shortages;
+        Box::pin(within_time(self.timeout, shortages, self.answer(question)))
     }
 }
 
@@ -224,14 +237,18 @@ fn connect(server: SocketAddr) -> Upstream {
     let mut stream = multi_stream::Config::default();
     stream.set_response_timeout(ANSWER_TIMEOUT);
     config.set_stream(stream);
-    let (upstream, transport) = dgram_stream::Connection::with_config(
-        UdpConnect::new(server),
-        TcpConnect::new(server),
+    let shortages = Shortages::default();
+    let (connection, transport) = dgram_stream::Connection::with_config(
+        Counted::new(UdpConnect::new(server), &shortages),
+        Counted::new(TcpConnect::new(server), &shortages),
         config,
     );
     // The task ends when the last connection is dropped.
     tokio::spawn(transport.run());
-    upstream
+    Upstream {
+        connection,
+        shortages,
+    }
 }
 
 /// Returns the first server of a resolver configuration.
@@ -245,15 +262,19 @@ fn system_server(path: &Path) -> Result<SocketAddr, ResolverError> {
     server.ok_or(ResolverError::Configuration(io::ErrorKind::NotFound))
 }
 
+/// Returns the answer or its failure. Where this machine lacked what a question needs meanwhile, that is the cause.
 async fn within_time(
     time: Duration,
+    shortages: &Shortages,
     answer: impl Future<Output = Result<Answer, LookupFailure>>,
 ) -> Answer {
-    match timeout(time, answer).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(failure)) => Answer::Failed(failure),
-        Err(_) => Answer::Failed(LookupFailure::Timeout),
-    }
+    let before = shortages.count();
+    let failure = match timeout(time, answer).await {
+        Ok(Ok(answer)) => return answer,
+        Ok(Err(failure)) => failure,
+        Err(_) => LookupFailure::Timeout,
+    };
+    Answer::Failed(shortages.cause(before, failure))
 }
 
 /// Asks a question and checks that the answer is one to it, with a code that means an answer.
@@ -284,6 +305,7 @@ async fn ask_type(
     let mut request = RequestMessage::new(message).map_err(|_| LookupFailure::Malformed)?;
     request.set_dnssec_ok(flags.dnssec_ok);
     let message = upstream
+        .connection
         .send_request(request)
         .get_response()
         .await

@@ -393,3 +393,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

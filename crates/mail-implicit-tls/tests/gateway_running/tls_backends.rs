@@ -216,6 +216,28 @@ async fn refuses_a_backend_that_refuses_starttls() {
     assert!(told.contains("StartTlsRefused"), "{told}");
 }
 
+/// Octets that follow the answer to STARTTLS in clear text are an attacker's: they are no octets of the session within TLS.
+#[tokio::test]
+async fn refuses_a_backend_that_sends_clear_text_behind_starttls() {
+    for answer in [
+        "OK begin\r\nb OK [CAPABILITY IMAP4rev1 AUTH=FORGED] forged",
+        "OK begin\r\n* BYE forged",
+    ] {
+        let site = Site::new();
+        let setup = start_with_starttls(&site, answer).await;
+        let world = World::start_at(site, setup).await;
+        let rest = world.connect().await.rest().await;
+        assert!(rest.starts_with("* BYE [UNAVAILABLE]"), "{rest}");
+        assert!(!rest.contains("forged"), "{rest}");
+        let told = world.told.wait("backend").await;
+        assert!(
+            told.ends_with("Failed(Connection(Dialogue(Injected)))"),
+            "{told}"
+        );
+        assert!(!world.told.lines().iter().any(|it| it.starts_with("opened")));
+    }
+}
+
 /// A message of 6 MB is sent whole, though the backend takes it slowly.
 #[tokio::test]
 async fn sends_a_message_to_a_slow_backend_over_tls() {

@@ -4,8 +4,9 @@ use std::{io, net::SocketAddr, time::Duration};
 
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpListener, task::JoinHandle, time::interval};
+
+use super::listen;
 
 /// The sockets that systemd opened, each by its address.
 #[derive(Debug, Default)]
@@ -36,7 +37,7 @@ impl Sockets {
         let index = self.0.iter().position(|(passed, _)| *passed == address);
         match index.map(|index| self.0.swap_remove(index)) {
             Some((_, socket)) => TcpListener::from_std(socket),
-            None => TcpListener::from_std(bind(address)?),
+            None => listen::bind(address),
         }
     }
 
@@ -44,28 +45,6 @@ impl Sockets {
     pub(super) fn unused(&self) -> impl Iterator<Item = SocketAddr> {
         self.0.iter().map(|(address, _)| *address)
     }
-}
-
-/// The connections that wait until the gateway accepts them.
-const BACKLOG: i32 = 1024;
-
-/// Opens a listener. One of IPv6 is for IPv6 alone, so that `0.0.0.0` and `[::]` may have the same port.
-fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // A gateway that is started again has its ports at once.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
 }
 
 /// Tells systemd a state. A failure has no effect on the gateway, and is logged.

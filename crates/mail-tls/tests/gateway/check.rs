@@ -1,6 +1,13 @@
 //! `--check` connects to the backends, and shows what clients would be offered.
 
-use crate::world::{Backend, Files, check, text};
+use std::fs;
+
+use tokio::runtime::Runtime;
+
+use crate::{
+    name_server,
+    world::{Backend, Client, Files, Gateway, check, text},
+};
 
 #[test]
 fn shows_what_clients_would_be_offered() {
@@ -74,4 +81,28 @@ fn fails_if_a_backend_is_down() {
     let shown = text(&output.stdout);
     let failed = format!("imaps: 127.0.0.1:{}: failed: ", address.port());
     assert!(shown.contains(&failed), "{shown}");
+}
+
+/// The resolver of the configuration finds a backend, which has a name in a domain of its own.
+#[test]
+fn finds_a_backend_by_the_resolver_of_the_configuration() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let runtime = Runtime::new().unwrap();
+    let resolver = name_server::serve(&runtime, vec![("imap.example.org", 0)]);
+    fs::write(files.path("anchors"), name_server::ANCHORS).unwrap();
+    let more = format!("[backend-tls]\nresolver = \"{resolver}\"\nanchors = \"anchors\"\n");
+    let config = files.configure("127.0.0.1:0", backend.address, &more);
+    let config = fs::read_to_string(config).unwrap();
+    let config =
+        files.write(&config.replace("host = \"127.0.0.1\"", "host = \"imap.example.org\""));
+    let output = check(&config);
+    let shown = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    let port = backend.address.port();
+    let line = format!("imaps: imap.example.org:{port}: clients would be offered");
+    assert!(shown.contains(&line), "{shown}");
+    let mut gateway = Gateway::start(&config);
+    let mut client = Client::connect(&files, gateway.listening("imaps"));
+    assert!(client.line().starts_with("* OK"));
 }

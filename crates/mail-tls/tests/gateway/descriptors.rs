@@ -1,8 +1,13 @@
 //! A process without a free file descriptor.
 
-use std::{net::TcpStream, process::Command, thread, time::Duration};
+use std::{fs, net::TcpStream, process::Command, thread, time::Duration};
 
-use crate::world::{Backend, Client, Files, Gateway, get, soon};
+use tokio::runtime::Runtime;
+
+use crate::{
+    name_server,
+    world::{Backend, Client, Files, Gateway, get, soon},
+};
 
 #[test]
 fn survives_a_lack_of_descriptors_without_using_the_processor() {
@@ -42,11 +47,35 @@ fn survives_a_lack_of_descriptors_without_using_the_processor() {
 /// A backend for which the gateway had no descriptor is not one that failed: it stays available, and no alarm is raised.
 #[test]
 fn blames_no_backend_for_a_lack_of_descriptors() {
+    blames_no_backend("127.0.0.1", "");
+}
+
+/// The lookup of the backend's host needs a descriptor too.
+#[test]
+fn blames_no_backend_for_a_lack_of_descriptors_in_the_lookup_of_the_system() {
+    blames_no_backend("localhost", "");
+}
+
+#[test]
+fn blames_no_backend_for_a_lack_of_descriptors_in_the_lookup_of_a_resolver() {
+    let runtime = Runtime::new().unwrap();
+    let resolver = name_server::serve(&runtime, vec![("imap.example.org", 0)]);
+    let more = format!("[backend-tls]\nresolver = \"{resolver}\"\nanchors = \"anchors\"\n");
+    blames_no_backend("imap.example.org", &more);
+}
+
+/// Starts a gateway with few descriptors before a backend of this name, and more sessions that need one than it has.
+fn blames_no_backend(host: &str, more: &str) {
     let files = Files::new();
     let backend = Backend::start();
-    let more = "[metrics]\nlisten = \"127.0.0.1:0\"\n[limits]\nhandshake = 10\nlogins-per-client = 200\n\
-                [failed-logins]\nfree = 0\nfirst-delay = 5\n";
-    let config = files.configure("127.0.0.1:0", backend.address, more);
+    let more = format!(
+        "{more}[metrics]\nlisten = \"127.0.0.1:0\"\n[limits]\nhandshake = 10\nlogins-per-client = 200\n\
+         [failed-logins]\nfree = 0\nfirst-delay = 5\n"
+    );
+    fs::write(files.path("anchors"), name_server::ANCHORS).unwrap();
+    let config = files.configure("127.0.0.1:0", backend.address, &more);
+    let text = fs::read_to_string(&config).unwrap();
+    let config = files.write(&text.replace("host = \"127.0.0.1\"", &format!("host = \"{host}\"")));
     let mut shell = Command::new("sh");
     let run = "ulimit -n 64 && exec \"$0\" gateway --config \"$1\"";
     shell
@@ -89,7 +118,7 @@ fn blames_no_backend_for_a_lack_of_descriptors() {
 
 /// Returns the processor time of a process, in hundredths of a second.
 fn processor_time(pid: u32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let fields: Vec<_> = fields.split(' ').collect();
     fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()

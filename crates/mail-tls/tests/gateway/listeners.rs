@@ -1,6 +1,6 @@
-//! Listeners: each service has its own, of both families of addresses, through reloads.
+//! Listeners: each service has its own, through reloads.
 
-use std::{collections::BTreeMap, net::SocketAddr, net::TcpListener};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use crate::world::{Backend, Client, Files, Gateway};
 
@@ -55,45 +55,4 @@ fn gives_each_service_with_port_0_its_own_listener() {
     gateway.signal("HUP");
     gateway.logged("configuration and certificates reloaded");
     assert_eq!(led(&files, &listeners, &backends), before);
-}
-
-/// `0.0.0.0` and `[::]` are the addresses of the manual.
-#[test]
-fn listens_on_all_addresses_of_both_families() {
-    if let Err(error) = TcpListener::bind("[::1]:0") {
-        println!("skipped: this machine has no IPv6: {error}");
-        return;
-    }
-    let files = Files::new();
-    let backend = Backend::start();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    let listen = format!("\"0.0.0.0:{port}\", \"[::]:{port}\"");
-    let mut gateway = Gateway::start(&files.write(&services(&listen, &[&backend])));
-    gateway.listening_on("imaps", 2);
-    for address in ["127.0.0.1", "[::1]"] {
-        let address: SocketAddr = format!("{address}:{port}").parse().unwrap();
-        assert!(Client::connect(&files, address).line().starts_with("* OK"));
-    }
-}
-
-/// The parts that last until the gateway ends are named.
-#[test]
-fn warns_of_changes_that_a_reload_does_not_make() {
-    let files = Files::new();
-    let backend = Backend::start();
-    let configure = |more: &str| files.configure("127.0.0.1:0", backend.address, more);
-    let mut gateway = Gateway::start(&configure(""));
-    gateway.listening("imaps");
-    configure("[limits]\nsessions = 7\nidle = 60\n[log]\nlevel = \"debug\"\n");
-    gateway.signal("HUP");
-    gateway.logged("configuration and certificates reloaded");
-    let log = gateway.log();
-    let warnings: Vec<_> = log
-        .lines()
-        .filter_map(|line| line.split_once(" WARN changed, but used from the next start on "))
-        .map(|(_, part)| part)
-        .collect();
-    assert_eq!(warnings, ["part=\"log\"", "part=\"limits.sessions\""]);
 }

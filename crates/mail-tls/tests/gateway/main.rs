@@ -19,6 +19,8 @@ mod kills;
 mod listeners;
 mod log;
 mod memory;
+#[path = "../support/name_server.rs"]
+mod name_server;
 mod operation;
 mod packaging;
 mod protocols;

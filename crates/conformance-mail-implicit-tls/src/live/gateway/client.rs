@@ -68,7 +68,7 @@ impl Client {
     }
 
     /// Sends a text, and returns the replies up to the line with this beginning.
-    pub(super) async fn ask(&mut self, text: &str, end: &str) -> Checked<String> {
+    pub(super) async fn ask(&mut self, text: impl AsRef<[u8]>, end: &str) -> Checked<String> {
         let ends = |octets: &[u8]| {
             let text = String::from_utf8_lossy(octets);
             text.ends_with("\r\n")
@@ -82,16 +82,34 @@ impl Client {
         Ok(String::from_utf8_lossy(&octets).into_owned())
     }
 
+    /// Returns all octets up to the end, which must be one with the close alert of TLS.
+    pub(super) async fn rest(&mut self) -> Checked<String> {
+        let mut octets = std::mem::take(&mut self.read);
+        timeout(PATIENCE, self.stream.read_to_end(&mut octets)).await??;
+        Ok(String::from_utf8_lossy(&octets).into_owned())
+    }
+
+    /// Returns `true` if nothing arrives for this time.
+    pub(super) async fn is_silent(&mut self, time: Duration) -> Checked<bool> {
+        match timeout(time, self.stream.read_buf(&mut self.read)).await {
+            Ok(read) => {
+                read?;
+                Ok(false)
+            }
+            Err(_) => Ok(self.read.is_empty()),
+        }
+    }
+
     /// Sends a text while it reads, and returns the octets once they are all there.
     pub(super) async fn octets(
         &mut self,
-        text: &str,
+        text: impl AsRef<[u8]>,
         is_all: impl Fn(&[u8]) -> bool,
     ) -> Checked<Vec<u8>> {
         let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
         let read = &mut self.read;
         let write = async {
-            writer.write_all(text.as_bytes()).await?;
+            writer.write_all(text.as_ref()).await?;
             writer.flush().await
         };
         let receive = async {

@@ -15,7 +15,7 @@ use mail_implicit_tls::{
     account::{Host, Server},
     gateway::{
         Backend, Backends, Balance, ClientAddress, CurrentService, Event, GatewayOptions,
-        GatewayService, Notice, PenaltyRules, SessionLimits, Shared,
+        GatewayService, Notice, PenaltyRules, SessionLimits, SessionTimes, Shared,
     },
     server::Acceptor,
     service::{Security, Service},
@@ -49,6 +49,17 @@ impl Front {
         backend: u16,
         address: ClientAddress,
     ) -> Checked<Self> {
+        Self::start_with(site, service, backend, address, SessionTimes::default()).await
+    }
+
+    /// Starts the gateway with time limits.
+    pub(super) async fn start_with(
+        site: &Site,
+        service: Service,
+        backend: u16,
+        address: ClientAddress,
+        times: SessionTimes,
+    ) -> Checked<Self> {
         let acceptor = Acceptor::new(service, site.certificates()?, site.provider())?;
         let events = Arc::<Mutex<Vec<String>>>::default();
         let noted = events.clone();
@@ -77,7 +88,7 @@ impl Front {
         );
         let backend = Backend::try_new(server.with_port(backend), false)?;
         let backends = Backends::new(vec![backend], Balance::First);
-        let service_of = GatewayService::new(acceptor, backends, options, shared);
+        let service_of = GatewayService::new(acceptor, backends, options, shared).with_times(times);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         let task = tokio::spawn(async move {

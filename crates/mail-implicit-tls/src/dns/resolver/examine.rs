@@ -35,9 +35,12 @@ impl Examine for ValidatingResolver {
                 signatures: Vec::new(),
                 zones: Vec::new(),
             };
+            let shortages = &self.validation.upstream().shortages;
+            let before = shortages.count();
             let collect = self.collect(question, &mut signed);
             // The signatures that came before the time was over stay.
             let _ = timeout(self.timeout, collect).await;
+            signed.state = signed.state.map_err(|it| shortages.cause(before, it));
             signed.signatures.sort();
             signed.signatures.dedup();
             signed

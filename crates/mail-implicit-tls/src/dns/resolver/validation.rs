@@ -3,7 +3,8 @@
 //! The validator of `domain` keeps the result of each signature that it checked, without the time until which it holds.
 //! Within a context an answer would count as secure after its signature has expired (RFC 4035 section 5.3.1). So a
 //! context is used until the validity of a signature that it has received changes, and the next question begins a new
-//! one.
+//! one. So it does after a question of the validator for which this machine had no descriptor: the validator takes a
+//! question without an answer for a proof that is missing, and keeps that too.
 
 use std::{
     pin::Pin,
@@ -20,7 +21,7 @@ use domain::{
     net::client::request::{Error, GetResponse, RequestMessage, SendRequest},
 };
 
-use super::{TrustAnchors, Upstream, data, trust};
+use super::{Shortages, TrustAnchors, Upstream, data, trust};
 use crate::dns::LookupFailure;
 
 type Answer = Message<bytes::Bytes>;
@@ -111,6 +112,11 @@ impl Default for FirstChange {
 }
 
 impl FirstChange {
+    /// Lets the next question begin a new context.
+    fn end(&self) {
+        self.0.store(0, Ordering::Release);
+    }
+
     fn is_past(&self, now: u64) -> bool {
         now >= self.0.load(Ordering::Acquire)
     }
@@ -158,7 +164,8 @@ struct Noted {
 impl SendRequest<RequestMessage<Vec<u8>>> for Noted {
     fn send_request(&self, request: RequestMessage<Vec<u8>>) -> Box<dyn GetResponse + Send + Sync> {
         Box::new(NotedResponse {
-            response: self.upstream.send_request(request),
+            response: self.upstream.connection.send_request(request),
+            shortages: self.upstream.shortages.clone(),
             change: self.change.clone(),
         })
     }
@@ -167,6 +174,7 @@ impl SendRequest<RequestMessage<Vec<u8>>> for Noted {
 #[derive(Debug)]
 struct NotedResponse {
     response: Box<dyn GetResponse + Send + Sync>,
+    shortages: Shortages,
     change: Arc<FirstChange>,
 }
 
@@ -175,9 +183,14 @@ impl GetResponse for NotedResponse {
         &mut self,
     ) -> Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send + Sync + '_>> {
         Box::pin(async {
-            let answer = self.response.get_response().await?;
-            self.change.note(&answer, now());
-            Ok(answer)
+            let before = self.shortages.count();
+            let answer = self.response.get_response().await;
+            match &answer {
+                Ok(answer) => self.change.note(answer, now()),
+                Err(_) if self.shortages.count() != before => self.change.end(),
+                Err(_) => {}
+            }
+            answer
         })
     }
 }
@@ -224,5 +237,7 @@ mod tests {
         }
         assert!(!change.is_past(200));
         assert!(change.is_past(201));
+        change.end();
+        assert!(change.is_past(0));
     }
 }

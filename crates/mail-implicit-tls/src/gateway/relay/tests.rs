@@ -1,0 +1,262 @@
+//! A relay between sides that take octets late, and flush late.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard},
+    task::Waker,
+};
+
+use super::*;
+use crate::gateway::BackendFailure;
+
+/// The state of a side.
+#[derive(Debug, Default)]
+struct State {
+    /// Its octets; an empty text is its end.
+    sends: VecDeque<&'static str>,
+    takes: bool,
+    flushes: bool,
+    /// The number of times that octets were read.
+    reads: usize,
+    taken: String,
+    flushed: String,
+    is_shut: bool,
+}
+
+/// A side that sends its texts, and takes and flushes octets as the test permits.
+#[derive(Clone, Debug, Default)]
+struct Side(Arc<Mutex<State>>);
+
+impl Side {
+    fn new(sends: &[&'static str]) -> Self {
+        let side = Self::default();
+        side.state().sends = sends.iter().copied().collect();
+        side.set(true, true);
+        side
+    }
+
+    fn set(&self, takes: bool, flushes: bool) {
+        let mut state = self.state();
+        (state.takes, state.flushes) = (takes, flushes);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl AsyncRead for Side {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.state();
+        let Some(text) = state.sends.pop_front() else {
+            return Poll::Pending;
+        };
+        state.reads = state.reads.saturating_add(1);
+        buffer.put_slice(text.as_bytes());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Side {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.state();
+        assert!(!state.is_shut, "octets after the end");
+        match state.takes {
+            true => {
+                state.taken += str::from_utf8(octets).unwrap();
+                Poll::Ready(Ok(octets.len()))
+            }
+            false => Poll::Pending,
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.state();
+        match state.flushes {
+            true => {
+                state.flushed = state.taken.clone();
+                Poll::Ready(Ok(()))
+            }
+            false => Poll::Pending,
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.state().is_shut = true;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A session that answers octets of the client with `answer`.
+#[derive(Debug, Default)]
+struct Session {
+    answer: &'static str,
+    for_client: Vec<u8>,
+    for_backend: Vec<u8>,
+    is_over: bool,
+}
+
+impl GatewaySession for Session {
+    fn client_sent(&mut self, _: &[u8]) -> Result<(), GatewayError> {
+        self.for_client.extend_from_slice(self.answer.as_bytes());
+        Ok(())
+    }
+
+    fn backend_sent(&mut self, octets: &[u8]) -> Result<(), GatewayError> {
+        self.for_client.extend_from_slice(octets);
+        Ok(())
+    }
+
+    fn take_for_client(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.for_client)
+    }
+
+    fn take_for_backend(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.for_backend)
+    }
+
+    fn may_receive(&self) -> bool {
+        true
+    }
+
+    fn is_pipe(&self) -> bool {
+        false
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        None
+    }
+
+    fn backend_failed(&mut self, _: BackendFailure) {}
+}
+
+fn relay(client: &Side, backend: &Side) -> Relay<Side, Side> {
+    Relay::new(client.clone(), backend.clone())
+}
+
+/// Polls once. Returns the step as text, or `None` if it is pending.
+fn poll(relay: &mut Relay<Side, Side>, session: Option<&mut Session>) -> Option<String> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let step = match session {
+        Some(session) => relay.poll_session(&mut cx, session),
+        None => relay.poll_pipe(&mut cx),
+    };
+    match step {
+        Poll::Ready(step) => Some(format!("{step:?}")),
+        Poll::Pending => None,
+    }
+}
+
+/// TLS keeps octets until it is flushed: a session is over, and its connection closed, after that.
+#[test]
+fn ends_a_session_once_its_last_octets_are_flushed() {
+    let (client, backend) = (Side::new(&[]), Side::new(&[]));
+    client.set(true, false);
+    let mut relay = relay(&client, &backend);
+    let mut session = Session {
+        for_client: b"* BYE\r\n".to_vec(),
+        is_over: true,
+        ..Session::default()
+    };
+    for _ in 0..2 {
+        assert_eq!(poll(&mut relay, Some(&mut session)), None);
+        assert_eq!(client.state().taken, "* BYE\r\n");
+    }
+    client.set(true, true);
+    assert_eq!(
+        poll(&mut relay, Some(&mut session)).as_deref(),
+        Some("Over")
+    );
+    assert_eq!(client.state().flushed, "* BYE\r\n");
+}
+
+/// Octets that a side has taken and not flushed hold up the other side, as those do that it has not taken.
+#[test]
+fn reads_no_more_before_the_octets_are_flushed() {
+    for takes in [true, false] {
+        let (client, backend) = (Side::new(&[]), Side::new(&["one", "two", ""]));
+        client.set(takes, false);
+        let mut relay = relay(&client, &backend);
+        for _ in 0..2 {
+            assert_eq!(poll(&mut relay, None), None);
+            assert_eq!(backend.state().reads, 1);
+        }
+        client.set(true, true);
+        assert_eq!(poll(&mut relay, None).as_deref(), Some("BackendEnded"));
+        assert_eq!(client.state().flushed, "onetwo");
+        assert_eq!(relay.carried().from_backend, 6);
+    }
+}
+
+/// The end of the backend limits the time for what is left, so it is a step after the gateway's own answer.
+#[test]
+fn tells_the_end_of_the_backend_after_the_answers_before_it() {
+    let (client, backend) = (Side::new(&["a\r\n"]), Side::new(&[""]));
+    client.set(false, true);
+    let mut relay = relay(&client, &backend);
+    let mut session = Session {
+        answer: "a BAD\r\n",
+        ..Session::default()
+    };
+    for _ in 0..2 {
+        assert_eq!(poll(&mut relay, Some(&mut session)), None);
+        assert_eq!(client.state().taken, "");
+    }
+    client.set(true, true);
+    let step = poll(&mut relay, Some(&mut session));
+    assert_eq!(step.as_deref(), Some("BackendEnded"));
+    assert_eq!(client.state().flushed, "a BAD\r\n");
+}
+
+/// A backend learns of the client's end after the last command.
+#[test]
+fn shuts_the_side_of_the_backend_after_the_last_octets() {
+    let (client, backend) = (Side::new(&["a\r\n", ""]), Side::new(&[]));
+    backend.set(false, true);
+    let mut relay = relay(&client, &backend);
+    let mut session = Session::default();
+    assert_eq!(
+        poll(&mut relay, Some(&mut session)).as_deref(),
+        Some("ClientEnded")
+    );
+    // The session has more for the backend, which takes nothing.
+    session.for_backend = b"x\r\n".to_vec();
+    for _ in 0..2 {
+        assert_eq!(poll(&mut relay, Some(&mut session)), None);
+        assert!(!backend.state().is_shut);
+    }
+    backend.set(true, true);
+    assert_eq!(poll(&mut relay, Some(&mut session)), None);
+    let state = backend.state();
+    assert_eq!((state.flushed.as_str(), state.is_shut), ("x\r\n", true));
+}
+
+/// The close alert of TLS follows the last octets.
+#[tokio::test]
+async fn shuts_the_side_of_the_client_after_the_last_octets() {
+    let (client, backend) = (Side::new(&[]), Side::new(&[]));
+    client.set(true, false);
+    let mut relay = relay(&client, &backend);
+    let ended = tokio::time::timeout(
+        std::time::Duration::from_millis(20),
+        relay.end(b"* BYE\r\n"),
+    );
+    assert!(ended.await.is_err());
+    assert!(!client.state().is_shut);
+    client.set(true, true);
+    relay.end(b"").await.unwrap();
+    let state = client.state();
+    assert_eq!((state.flushed.as_str(), state.is_shut), ("* BYE\r\n", true));
+}
