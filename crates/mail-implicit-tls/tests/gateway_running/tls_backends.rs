@@ -230,7 +230,10 @@ async fn refuses_a_backend_that_sends_clear_text_behind_starttls() {
         assert!(rest.starts_with("* BYE [UNAVAILABLE]"), "{rest}");
         assert!(!rest.contains("forged"), "{rest}");
         let told = world.told.wait("backend").await;
-        assert!(told.ends_with("Failed(Connection(Dialogue(Injected)))"), "{told}");
+        assert!(
+            told.ends_with("Failed(Connection(Dialogue(Injected)))"),
+            "{told}"
+        );
         assert!(!world.told.lines().iter().any(|it| it.starts_with("opened")));
     }
 }
