@@ -30,13 +30,16 @@ struct Declarations {
     script: Vec<Script>,
 }
 
-/// A Python script that compares a command with other servers, and prints a table. Its argument is the command's release build.
+/// A Python script that compares a command with other servers, and prints a table. Its arguments are release builds: of the
+/// command, and of the program of `benches` that puts it under load, if there is one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Script {
     file: String,
     command: String,
+    #[serde(default)]
     features: String,
+    load: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -81,7 +84,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         if !scripts(&package.name, &folder, &declarations.script)? {
             return Ok(exit(false));
         }
-        if arguments.scripts {
+        if arguments.scripts || (declarations.ratio.is_empty() && declarations.time.is_empty()) {
             continue;
         }
         let start = SystemTime::now();
@@ -112,21 +115,19 @@ pub fn run(arguments: &Arguments) -> Outcome {
 /// Builds the commands and runs the scripts until one fails.
 fn scripts(package: &str, folder: &Path, scripts: &[Script]) -> Result<bool, Box<dyn Error>> {
     for script in scripts {
-        let (features, command) = (&*script.features, &*script.command);
-        let built = step(&mut cargo(&[
-            "build",
-            "--release",
-            "-p",
-            package,
-            "--features",
-            features,
-            "--bin",
-            command,
-        ]))?;
-        let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-        let command = root().join(target).join("release").join(command);
         let mut run = Command::new("python3");
-        if !built || !step(run.arg(folder.join(&script.file)).arg(command))? {
+        run.arg(folder.join(&script.file));
+        let mut programs = vec![(package, &*script.features, &script.command)];
+        programs.extend(script.load.iter().map(|load| ("benches", package, load)));
+        for (package, features, program) in programs {
+            let flags = ["build", "--release", "-p", package, "--features", features];
+            if !step(cargo(&flags).args(["--bin", program]))? {
+                return Ok(false);
+            }
+            let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+            run.arg(root().join(target).join("release").join(program));
+        }
+        if !step(&mut run)? {
             return Ok(false);
         }
     }

@@ -60,7 +60,7 @@ impl fmt::Display for Event<'_> {
 
 type Tell = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 
-/// The loop and its limits.
+/// The loop and its limits. Streams of its connections have the option `TCP_NODELAY`.
 #[derive(Clone)]
 pub struct AcceptLoop {
     limits: Limits,
@@ -159,6 +159,9 @@ impl AcceptLoop {
                 () = &mut stop => break,
                 accepted = self.accept(&listener, &connections) => accepted,
             };
+            // Short replies are sent without delay, if the option can be set: TLS 1.3 has its tickets before the first reply, for
+            // whose acknowledgement it would wait.
+            let _set = stream.set_nodelay(true);
             while tasks.try_join_next().is_some() {}
             let (held, gave_way) = oneshot::channel();
             let admitted = connections.lock().admit(address.ip(), held);

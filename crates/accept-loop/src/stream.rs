@@ -74,3 +74,32 @@ impl AsyncWrite for AcceptedStream {
         self.stream.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use crate::{AcceptLoop, Connection};
+
+    #[tokio::test]
+    async fn sends_without_delay() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, mut options) = tokio::sync::mpsc::channel(1);
+        let serve = move |connection: Connection| {
+            let sender = sender.clone();
+            async move {
+                let option = connection.stream().tcp().nodelay().ok();
+                sender.send(option).await.unwrap();
+            }
+        };
+        let accept_loop = AcceptLoop::new();
+        tokio::select! {
+            () = accept_loop.serve(listener, serve) => panic!("the loop ended"),
+            option = async {
+                let _client = tokio::net::TcpStream::connect(address).await.unwrap();
+                options.recv().await
+            } => assert_eq!(option, Some(Some(true))),
+        }
+    }
+}

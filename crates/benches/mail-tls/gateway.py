@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Compares `mail-tls gateway` with nginx's mail proxy, HAProxy and stunnel on one machine with one certificate.
 
-usage: gateway.py MAIL-TLS [ROUNDS]
+usage: gateway.py MAIL-TLS MAIL-LOAD [ROUNDS]
 
-Each figure is the processor time of the server (user and system, all its processes), which other programs on the machine
-disturb less than the time that has passed; latency is the time that has passed. Servers are measured in turns, and a figure is
-the median of all rounds with the least and the greatest. HAProxy and stunnel do not parse IMAP. nginx asks a service for
-authentication at each login, and opens its connection to the backend after it.
+Processor time is that of the server (user and system, all its processes), which other programs on the machine disturb less
+than the time that has passed. For "on one core" a server has one core, and its clients and its backend have the others.
+Servers are measured in turns. A figure is the median of all rounds with the least and the greatest; a ratio is that of
+`mail-tls gateway` to the best other server in the same round. HAProxy and stunnel do not parse IMAP. nginx asks a service
+for authentication at each login, and opens its connection to the backend after it.
 
 Debian packages: nginx, libnginx-mod-mail, haproxy, stunnel4, openssl, python3.
 """
@@ -25,48 +26,7 @@ import threading
 import time
 
 HOST = "127.0.0.1"
-CAPABILITIES = b"IMAP4rev1 AUTH=PLAIN IDLE"
-CHUNK = b"x" * (1 << 20)
 TICK = os.sysconf("SC_CLK_TCK")
-
-
-def backend(listener):
-    """Serves IMAP: `FETCH n` is answered with n MiB and a line."""
-
-    def serve(connection):
-        with connection, connection.makefile("rb") as lines:
-            connection.sendall(b"* OK [CAPABILITY " + CAPABILITIES + b"] ready\r\n")
-            for line in lines:
-                # nginx logs in with literals.
-                following = line
-                while following.rstrip().endswith(b"}"):
-                    connection.sendall(b"+ go on\r\n")
-                    following = lines.readline()
-                tag, _, command = line.strip().partition(b" ")
-                word = command.split(b" ")[0].upper()
-                if word == b"LOGIN":
-                    connection.sendall(tag + b" OK [CAPABILITY IMAP4rev1 IDLE] in\r\n")
-                elif word == b"CAPABILITY":
-                    connection.sendall(b"* CAPABILITY " + CAPABILITIES + b"\r\n" + tag + b" OK done\r\n")
-                elif word == b"FETCH":
-                    for _ in range(int(command.split(b" ")[1])):
-                        connection.sendall(CHUNK)
-                    connection.sendall(b"\r\n" + tag + b" OK done\r\n")
-                elif word == b"IDLE":
-                    connection.sendall(b"+ idling\r\n")
-                else:
-                    connection.sendall(tag + b" OK done\r\n")
-
-    def quiet(connection):
-        try:
-            serve(connection)
-        except OSError:
-            pass
-
-    while True:
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        threading.Thread(target=quiet, args=(connection,), daemon=True).start()
 
 
 def auth_service(backend_port):
@@ -116,6 +76,12 @@ class Server:
                     children += [int(child) for child in task.read_text().split()]
             new = children
         return found
+
+    def pin(self, cores):
+        """Restricts all threads to some cores."""
+        for pid in self.pids():
+            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+                os.sched_setaffinity(int(task.name), cores)
 
     def cpu(self):
         """Returns the processor time in seconds."""
@@ -229,35 +195,26 @@ def line(stream):
     return octets
 
 
-def handshakes(server, count=400):
-    """Returns the processor time of a full handshake with TLS 1.3, in microseconds."""
-    made, before = context(), server.cpu()
-    for _ in range(count):
-        stream = connect(server, made)
-        assert not stream.session_reused
-        line(stream)
-        stream.close()
-    return (server.cpu() - before) / count * 1e6
+def handshakes(load, server, kind, count=1000, clients=16):
+    """Returns the processor time of a handshake with TLS 1.3 in microseconds, and the handshakes in a second."""
+    before = server.cpu()
+    made = subprocess.run([load, "handshakes", f"{HOST}:{server.port}", str(clients), str(count), kind],
+                          check=True, capture_output=True, text=True)
+    return (server.cpu() - before) / count * 1e6, float(made.stdout)
 
 
-def resumed(server, count=400):
-    """Returns the processor time of a resumed handshake with TLS 1.3, in microseconds."""
-    made = context()
-    stream = connect(server, made)
-    line(stream)
-    session, before = stream.session, server.cpu()
-    stream.close()
-    for _ in range(count):
-        stream = connect(server, made, session)
-        assert stream.session_reused, server.name
-        line(stream)
-        session = stream.session
-        stream.close()
-    return (server.cpu() - before) / count * 1e6
+def on_one_core(load, server, kind):
+    """Returns the handshakes in a second of a server that has one core, while clients and backend have the others."""
+    cores = os.sched_getaffinity(0)
+    server.pin({min(cores)})
+    try:
+        return handshakes(load, server, kind)[1]
+    finally:
+        server.pin(cores)
 
 
 def fetch(server, mebibytes, parallel):
-    """Returns the processor time of a GiB in seconds, and the GiB/s that arrive."""
+    """Returns the processor time of a GiB, in seconds."""
     streams = [connect(server, context(), login=True) for _ in range(parallel)]
 
     def read(stream):
@@ -266,17 +223,16 @@ def fetch(server, mebibytes, parallel):
         while left > 0:
             left -= stream.recv_into(buffer)
 
-    before, begin = server.cpu(), time.monotonic()
+    before = server.cpu()
     threads = [threading.Thread(target=read, args=(stream,)) for stream in streams]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    total = mebibytes * parallel / 1024
-    figures = (server.cpu() - before) / total, total / (time.monotonic() - begin)
+    used = server.cpu() - before
     for stream in streams:
         stream.close()
-    return figures
+    return used / (mebibytes * parallel / 1024)
 
 
 def latency(server, count=300):
@@ -293,7 +249,7 @@ def latency(server, count=300):
 
 
 def idle(server, count=1000):
-    """Returns the memory of a session that is logged in and idle, in kB."""
+    """Returns the memory of a session that is logged in and idle, in kB. A session has two descriptors of its server."""
     before = server.memory()
     streams = []
     made = context()
@@ -312,42 +268,51 @@ def idle(server, count=1000):
 
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    mail_tls, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    listener = socket.create_server((HOST, 0), backlog=4096)
-    threading.Thread(target=backend, args=(listener,), daemon=True).start()
-    with tempfile.TemporaryDirectory() as directory:
-        directory = pathlib.Path(directory)
-        directory.chmod(0o755)
-        all_servers = servers(directory, mail_tls, listener.getsockname()[1])
-        measures = {
-            "full handshake, us": handshakes,
-            "resumed handshake, us": resumed,
-            "one FETCH, s/GiB": lambda server: fetch(server, 128, 1)[0],
-            "32 FETCH at once, s/GiB": lambda server: fetch(server, 8, 32)[0],
-            "NOOP, us that pass": latency,
-        }
-        try:
-            found = {(name, server.name): [] for name in [*measures, "idle, kB"] for server in all_servers}
-            for server in all_servers:
-                found["idle, kB", server.name].append(idle(server))
-            for _ in range(rounds):
-                for name, measure in measures.items():
-                    for server in all_servers:
-                        found[name, server.name].append(measure(server))
-        finally:
-            for server in all_servers:
-                server.process.terminate()
-            for server in all_servers:
-                server.process.wait()
-    names = [server.name for server in all_servers]
-    print("| | " + " | ".join(names) + " |")
-    print("|---" * (len(names) + 1) + "|")
-    for name in [*measures, "idle, kB"]:
-        cells = []
-        for server in names:
-            figures = found[name, server]
-            cells.append(f"{statistics.median(figures):.4g} ({min(figures):.4g} to {max(figures):.4g})")
+    mail_tls, load, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 5
+    backend = subprocess.Popen([load, "backend"], stdout=subprocess.PIPE, text=True)
+    # The name, the measure, and which figure is the best.
+    measures = [
+        ("full handshake, us of processor", lambda server: handshakes(load, server, "full")[0], min),
+        ("resumed handshake, us of processor", lambda server: handshakes(load, server, "resumed")[0], min),
+        ("full handshakes/s on one core", lambda server: on_one_core(load, server, "full"), max),
+        ("resumed handshakes/s on one core", lambda server: on_one_core(load, server, "resumed"), max),
+        ("full handshake up to the greeting, us that pass",
+         lambda server: 1e6 / handshakes(load, server, "full", 200, 1)[1], min),
+        ("one FETCH of 128 MiB, processor s/GiB", lambda server: fetch(server, 128, 1), min),
+        ("100 FETCH of 4 MiB at once, processor s/GiB", lambda server: fetch(server, 4, 100), min),
+        ("NOOP, us that pass", latency, min),
+    ]
+    try:
+        with tempfile.TemporaryDirectory() as directory:
+            directory = pathlib.Path(directory)
+            directory.chmod(0o755)
+            all_servers = servers(directory, mail_tls, int(backend.stdout.readline()))
+            try:
+                found = {name: {server.name: [] for server in all_servers} for name, _, _ in measures}
+                found["idle session, kB"] = {server.name: [idle(server)] for server in all_servers}
+                many = idle(all_servers[0], 9900)
+                for _ in range(rounds):
+                    for name, measure, _ in measures:
+                        for server in all_servers:
+                            found[name][server.name].append(measure(server))
+            finally:
+                for server in all_servers:
+                    server.process.terminate()
+                for server in all_servers:
+                    server.process.wait()
+    finally:
+        backend.terminate()
+        backend.wait()
+    ours, *others = [server.name for server in all_servers]
+    print(f"| | {ours} | " + " | ".join(others) + " | ratio to the best other |")
+    print("|---" * (len(others) + 3) + "|")
+    for name, _, best in [*measures, ("idle session, kB", None, min)]:
+        figures = found[name]
+        rows = [figures[server] for server in (ours, *others)]
+        rows.append([mine / best(figures[other][at] for other in others) for at, mine in enumerate(figures[ours])])
+        cells = [f"{statistics.median(row):.3g} ({min(row):.3g} to {max(row):.3g})" for row in rows]
         print(f"| {name} | " + " | ".join(cells) + " |")
+    print(f"9,900 idle sessions of {ours}: {many:.3g} kB each")
 
 
 if __name__ == "__main__":

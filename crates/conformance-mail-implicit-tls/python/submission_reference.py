@@ -264,6 +264,7 @@ class Gateway:
         self.for_client += octets
 
     def extension(self, text):
+        text = text.lstrip()
         word = re.split(rb"[ \t]", text)[0].decode("latin-1").upper()
         if word == "STARTTLS" or word in INTERNAL or word == "DEEP" and self.deep or word == "BURL" and self.received:
             return None
@@ -348,7 +349,7 @@ class Gateway:
 
     def bdat(self, rest):
         arguments = re.fullmatch("([0-9]+)( LAST)? *", rest, re.I)
-        if not arguments or int(arguments[1]) >= 2**64:
+        if not arguments or int(arguments[1]) >= 2**31:
             raise Broken("client", "syntax")
         left, last = int(arguments[1]), bool(arguments[2])
         if not ("CHUNKING" in self.keywords and self.sender and self.recipient):
@@ -360,7 +361,7 @@ class Gateway:
                 self.refuse("command", 502, "5.5.1", "Command not available")
             return
         field = b"" if self.begun else self.field()
-        if left + len(field) >= 2**64:
+        if left + len(field) >= 2**31:
             raise Broken("client", "too-long")
         self.for_backend += f"BDAT {left + len(field)}{' LAST' * last}\r\n".encode() + field
 

@@ -96,7 +96,7 @@ greeted("client-behind-rset", ["RSET\r\nCLIENT name=x\r\n", "S:250 ok\r\n"], req
 REPLIES = {"starttls": "250-mx\r\n250-STARTTLS\r\n250 SIZE 1\r\n", "starttls-last": "250-mx\r\n250-SIZE 1\r\n250 starttls\r\n", "starttls-alone": "250-mx\r\n250 STARTTLS\r\n", "internal": "250-mx\r\n250-XCLIENT NAME ADDR\r\n250-XFORWARD NAME\r\n250-ATRN\r\n250 XEXCH50\r\n",
     "name-of-an-extension": "250-STARTTLS XCLIENT\r\n250 HELP\r\n", "plus": "250-mx\r\n250 AUTH SCRAM-SHA-256 SCRAM-SHA-256-PLUS scram-sha-1-plus PLAIN\r\n", "plus-alone": "250-mx\r\n250-AUTH SCRAM-SHA-1-PLUS\r\n250 HELP\r\n", "old-auth": "250-mx\r\n250-AUTH=LOGIN X-PLUS PLAIN\r\n250 AUTH=\r\n",
     "external": "250-mx\r\n250 AUTH EXTERNAL PLAIN\r\n", "external-alone": "250-mx\r\n250 AUTH EXTERNAL\r\n", "spaces": "250-mx\r\n250 AUTH  PLAIN  LOGIN \r\n", "deep": "250-mx\r\n250-DEEP tls10 <https://www.example.com/>\r\n250 deep\r\n", "bare": "250\r\n", "empty-lines": "250-\r\n250-\r\n250\r\n",
-    "refused": "502-STARTTLS\r\n502 no\r\n", "like-others": "250-mx\r\n250-STARTTLSX\r\n250-XCLIENTS\r\n250-AUTHX EXTERNAL\r\n250 AUTH\r\n", "tab": "250-mx\r\n250-STARTTLS\t\r\n250 AUTH\tPLAIN\tX-PLUS\r\n", "burl": "250-mx\r\n250-BURL imap\r\n250 CHUNKING\r\n"}  # fmt: skip
+    "refused": "502-STARTTLS\r\n502 no\r\n", "like-others": "250-mx\r\n250-STARTTLSX\r\n250-XCLIENTS\r\n250-AUTHX EXTERNAL\r\n250 AUTH\r\n", "leading-spaces": "250-mx\r\n250- STARTTLS\r\n250-\tXCLIENT ADDR\r\n250-  AUTH PLAIN X-PLUS\r\n250  CHUNKING\r\n", "tab": "250-mx\r\n250-STARTTLS\t\r\n250 AUTH\tPLAIN\tX-PLUS\r\n", "burl": "250-mx\r\n250-BURL imap\r\n250 CHUNKING\r\n"}  # fmt: skip
 for name, reply in REPLIES.items():
     greeted(f"ehlo-{name}", [], ehlo=reply, requirements=DEEP)
     greeted(f"ehlo-{name}-with-the-gateways-deep", [], ehlo=reply, requirements=DEEP, deep="DEEP tls12")
@@ -172,8 +172,10 @@ for at in range(0, len(CHUNK), 7):
 for number, arguments in enumerate(["", " ", " x", " -1", " +1", " 1x", " 0x1", " 1 2", " 1 LAST x", "  1", " LAST", " 18446744073709551616", " 99999999999999999999999999", "\t1"]):
     control = "\t" in arguments
     in_transaction(f"bdat-malformed-{number}", [f"BDAT{arguments}\r\nXCLIENT x\r\nNOOP\r\n"], "open" if control else SYNTAX)
-in_transaction("bdat-of-64-bits", ["BDAT 18446744073709551615\r\nXCLIENT x\r\n"], clean=False)
-in_transaction("bdat-of-64-bits-with-received", ["BDAT 18446744073709551615\r\n"], LONG, received=True)
+in_transaction("bdat-of-31-bits", ["BDAT 2147483647\r\nXCLIENT x\r\n"], clean=False)
+in_transaction("bdat-of-31-bits-with-received", ["BDAT 2147483647\r\n"], LONG, received=True)
+for size in (2**31, 2**32, 2**32 + 5, 2**64 - 1):
+    in_transaction(f"bdat-of-{size}", [f"BDAT {size}\r\n12345XCLIENT x\r\nNOOP\r\n"], SYNTAX)
 in_transaction("bdat-0", ["BDAT 0\r\nBDAT 0 LAST\r\nNOOP\r\n", "S:250 ok\r\n", "S:250 ok\r\n"])
 in_transaction("bdat-0-with-received", ["BDAT 0 LAST\r\nNOOP\r\n", "S:250 ok\r\n"], requirements=RECEIVED, received=True)
 in_transaction("bdat-lower-case-with-zeros", ["bdat 0003 last \r\nabcNOOP\r\n", "S:250 ok\r\n"])

@@ -9,7 +9,7 @@ const FILES: &[(&str, usize)] = &[
     ("client-dialogue.json", 160),
     ("gateway-imap.json", 225),
     ("gateway-pop.json", 69),
-    ("gateway-submission.json", 581),
+    ("gateway-submission.json", 590),
     ("host-lookup.json", 122),
     ("identity.json", 247),
     ("privacy.json", 640),

@@ -12,6 +12,7 @@ mod backend;
 mod error;
 mod event;
 mod facts;
+mod greeting;
 mod imap;
 mod inbound;
 mod notice;

@@ -5,6 +5,7 @@ mod check;
 mod clients;
 mod config;
 mod endpoint;
+mod listen;
 mod log;
 mod metrics;
 mod plan;

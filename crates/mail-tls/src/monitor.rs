@@ -166,7 +166,7 @@ async fn observe_all(
             let since = match (&arguments.since, is_first) {
                 (Some(since), true) => Some(since.before(report.at)),
                 // In later rounds the last one is what changes are counted from.
-                (_, false) => Some(None),
+                (_, false) => Some(report.at),
                 (None, true) => None,
             };
             if let Some(since) = since {
@@ -209,22 +209,14 @@ fn known(file: &Path, is_next: bool) -> Result<KnownCertificate, Failed> {
     })
 }
 
-/// Prints the findings, and writes the files that the operator asks for.
+/// Prints the findings, and writes the files that the operator asks for. A file that cannot be written keeps neither the
+/// findings nor another file from the operator: the next run may show only what changed since this one.
 async fn write_outputs(
     arguments: &Monitor,
     history: Option<&History>,
     observed: &[Observed],
     is_first: bool,
 ) -> Result<(), Failed> {
-    if let Some(path) = &arguments.metrics {
-        files::replace(path, metrics::text(observed).as_bytes())?;
-    }
-    if let (Some(directory), Some(history)) = (&arguments.html, history) {
-        fs::create_dir_all(directory)
-            .map_err(|error| format!("{}: {error}", directory.display()))?;
-        let page = page::text(observed, history).await?;
-        files::replace(&directory.join("index.html"), page.as_bytes())?;
-    }
     let mut out = anstream::stdout().lock();
     let shown = if arguments.json {
         match arguments.watch {
@@ -237,6 +229,26 @@ async fn write_outputs(
     };
     // A reader that has seen enough closes the pipe.
     let _ = shown.and_then(|()| out.flush());
+    drop(out);
+    let metrics = match &arguments.metrics {
+        Some(path) => files::replace(path, metrics::text(observed).as_bytes()),
+        None => Ok(()),
+    };
+    if let (Some(directory), Some(history)) = (&arguments.html, history) {
+        write_page(directory, history, observed).await?;
+    }
+    Ok(metrics?)
+}
+
+/// Writes the page with the states over time.
+async fn write_page(
+    directory: &Path,
+    history: &History,
+    observed: &[Observed],
+) -> Result<(), Failed> {
+    fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let page = page::text(observed, history).await?;
+    files::replace(&directory.join("index.html"), page.as_bytes())?;
     Ok(())
 }
 

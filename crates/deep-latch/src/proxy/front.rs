@@ -38,6 +38,15 @@ const REMOVED: &[&[u8]] = &[
 /// Commands before login that reach the server: those of RFC 3501 sections 6.1 and 6.2, of RFC 2971 and RFC 5255.
 const BEFORE_LOGIN: &[&str] = &["CAPABILITY", "ID", "LANGUAGE", "LOGIN", "LOGOUT", "NOOP"];
 
+/// Codes of a refusal that says nothing about a name or a password, RFC 5530 section 3.
+const NOT_JUDGED: &[&[u8]] = &[
+    b"INUSE",
+    b"LIMIT",
+    b"PRIVACYREQUIRED",
+    b"SERVERBUG",
+    b"UNAVAILABLE",
+];
+
 /// The treatment of a command of the client.
 pub(super) enum Order {
     /// The command is forwarded; the server may ask for lines if `asks`.
@@ -357,9 +366,12 @@ impl Front {
         Ok(accepted)
     }
 
-    /// Notes the completion of a command of the client.
-    pub(super) fn completed(&mut self, accepted: bool) {
-        self.login_answered(accepted);
+    /// Notes the completion of a command of the client: `line` is the response with `tag`.
+    pub(super) fn completed(&mut self, accepted: bool, line: &[u8], tag: &[u8]) {
+        match accepted || is_judged(line.get(tag.len()..).unwrap_or_default()) {
+            true => self.login_answered(accepted),
+            false => self.login = None,
+        }
         if mem::take(&mut self.logout) && accepted {
             self.bye = true;
             self.end();
@@ -450,6 +462,17 @@ fn is_word(text: &[u8], name: &[u8]) -> bool {
     let end = word.iter().position(|octet| matches!(octet, b' ' | b'\r'));
     let word = word.get(..end.unwrap_or(word.len()));
     word.is_some_and(|word| word.eq_ignore_ascii_case(name))
+}
+
+/// Returns `false` if a state with its text, after the tag, says nothing about a name or a password: by the codes of RFC 5530
+/// section 3 for trouble of the server and for a login that is not possible now, or here.
+fn is_judged(state: &[u8]) -> bool {
+    let code = state.strip_prefix(b" ").unwrap_or_default();
+    let code = code.get("NO".len()..).and_then(|it| it.strip_prefix(b" ["));
+    let code = code.unwrap_or_default();
+    let end = code.iter().position(|octet| matches!(octet, b']' | b' '));
+    let code = end.and_then(|end| code.get(..end)).unwrap_or_default();
+    !NOT_JUDGED.iter().any(|it| it.eq_ignore_ascii_case(code))
 }
 
 const fn unexpected(field: &'static str) -> ParseError {

@@ -29,6 +29,10 @@ fn in_turns(addresses: &[IpAddr]) -> Vec<IpAddr> {
 
 /// Connects to the first address that answers. The next attempt begins when one fails or after [`ATTEMPT_DELAY`].
 pub(crate) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+    // A single address has no other to race with.
+    if let [address] = addresses {
+        return TcpStream::connect(SocketAddr::new(*address, port)).await;
+    }
     let mut attempts = JoinSet::new();
     let mut error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in in_turns(addresses) {

@@ -10,21 +10,18 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::AsyncReadExt,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
-use super::{BackendFailure, GatewayError};
+use super::{
+    BackendFailure, GatewayError, GatewayErrorKind, Side,
+    greeting::{MAX_GREETING_BYTES, NoGreeting, greets, read_greeting, refuses},
+};
 use crate::{
     account::{Account, AccountError, AccountId, AccountSetup, Host, LowPrivacy, Server},
     client::{Connector, Stream},
     failure::Cause,
-    service::{Protocol, Security},
+    service::Security,
 };
-
-/// The longest greeting of a backend. RFC 5321 section 4.5.3.1.5 has lines of 512 octets, and greetings of several.
-const MAX_GREETING_BYTES: usize = 8192;
 
 /// The time after which a backend that failed is tried again. It doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -341,48 +338,25 @@ impl Backend {
             .map_err(OpenFailure::Connection)?;
         let greeting = timeout_at(deadline, read_greeting(&mut stream))
             .await
-            .unwrap_or(Err(OpenFailure::Silent))?;
-        match refuses(self.server.service.protocol, &greeting) {
-            true => Err(OpenFailure::Refuses),
-            false => Ok((stream, greeting)),
+            .map_err(|_| OpenFailure::Silent)?
+            .map_err(|failure| match failure {
+                NoGreeting::Closed => OpenFailure::Closed,
+                NoGreeting::Broken(kind) => OpenFailure::Connection(Cause::Connect(kind)),
+                NoGreeting::TooLong => OpenFailure::GreetingTooLong,
+            })?;
+        let protocol = self.server.service.protocol;
+        if refuses(protocol, &greeting) {
+            return Err(OpenFailure::Refuses);
         }
-    }
-}
-
-/// Reads until the first line is complete.
-async fn read_greeting(stream: &mut Stream) -> Result<Vec<u8>, OpenFailure> {
-    let mut greeting = Vec::with_capacity(512);
-    loop {
-        let read = stream
-            .read_buf(&mut greeting)
-            .await
-            .map_err(|error| OpenFailure::Connection(Cause::Connect(error.kind())));
-        match read {
-            Ok(0) => return Err(OpenFailure::Closed),
-            // A server that lacks what the connection needs resets it.
-            Err(OpenFailure::Connection(Cause::Connect(
-                std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset,
-            ))) => return Err(OpenFailure::Closed),
-            Err(failure) => return Err(failure),
-            Ok(_) if greeting.contains(&b'\n') => return Ok(greeting),
-            Ok(_) if greeting.len() >= MAX_GREETING_BYTES => {
-                return Err(OpenFailure::GreetingTooLong);
-            }
-            Ok(_) => {}
+        match greets(protocol, &greeting) {
+            true => Ok((stream, greeting)),
+            false => Err(OpenFailure::Session(GatewayError::new(
+                Side::Backend,
+                GatewayErrorKind::Unexpected,
+                "greeting",
+                0,
+            ))),
         }
-    }
-}
-
-/// Returns `true` if a greeting refuses service.
-fn refuses(protocol: Protocol, greeting: &[u8]) -> bool {
-    let starts = |text: &str| {
-        let start = greeting.get(..text.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(text.as_bytes()))
-    };
-    match protocol {
-        Protocol::Imap => starts("* BYE"),
-        Protocol::Pop => starts("-ERR"),
-        Protocol::Submission => starts("4") || starts("5"),
     }
 }
 
@@ -446,19 +420,6 @@ mod tests {
     fn has_an_order_without_backends() {
         let order = backends(0, Balance::Even).order(Instant::now());
         assert_eq!(order, Vec::<usize>::new());
-    }
-
-    #[test]
-    fn recognises_greetings_that_refuse() {
-        for (protocol, refusal, greeting) in [
-            (Protocol::Imap, "* bye full\r\n", "* OK bye\r\n"),
-            (Protocol::Pop, "-ERR full\r\n", "+OK\r\n"),
-            (Protocol::Submission, "421 full\r\n", "220 421\r\n"),
-            (Protocol::Submission, "554-no\r\n", "220-no\r\n"),
-        ] {
-            assert!(refuses(protocol, refusal.as_bytes()), "{refusal:?}");
-            assert!(!refuses(protocol, greeting.as_bytes()), "{greeting:?}");
-        }
     }
 
     #[test]

@@ -13,7 +13,8 @@ pub enum Event {
         /// The mechanism of the login.
         mechanism: Mechanism,
     },
-    /// The backend refused a login, or the client cancelled it.
+    /// The backend refused a login, or the client cancelled it. A reply that says nothing about name and password, such as
+    /// `NO [UNAVAILABLE]`, `-ERR [IN-USE]` or 454, is no event.
     LoginFailed {
         /// The mechanism of the login.
         mechanism: Mechanism,

@@ -10,7 +10,7 @@ use deep_latch::proxy::{MAX_FRONT_REFUSALS, MapExternal};
 
 use self::{
     capabilities::Edits,
-    lines::{is_response, is_status, next_line},
+    lines::{is_judged, is_response, is_status, next_line},
     turn::{List, Reply, Turn},
 };
 use super::{
@@ -190,19 +190,22 @@ impl PopGateway {
             Turn::Response if is_ok => return unexpected(),
             Turn::Response => {
                 self.say(&line);
-                self.logged_in(false);
+                self.refused(&line);
             }
             Turn::Reply(Reply::Line) => self.say(&line),
             Turn::Reply(Reply::User) => {
                 self.say(&line);
                 if is_error {
                     self.login = Some(Mechanism::PASSWORD);
-                    self.logged_in(false);
+                    self.refused(&line);
                 }
             }
             Turn::Reply(Reply::Login | Reply::Sasl | Reply::Message(_)) => {
                 self.say(&line);
-                self.logged_in(is_ok);
+                match is_ok {
+                    true => self.logged_in(true),
+                    false => self.refused(&line),
+                }
             }
             Turn::Reply(Reply::Quit) => {
                 self.say(&line);
@@ -231,6 +234,14 @@ impl PopGateway {
             List::Languages => lines,
         };
         self.say_list(&lines);
+    }
+
+    /// Takes note of a login that the backend refused. One that it did not judge is no failed login.
+    fn refused(&mut self, line: &[u8]) {
+        match is_judged(line) {
+            true => self.logged_in(false),
+            false => self.login = None,
+        }
     }
 
     fn logged_in(&mut self, accepted: bool) {

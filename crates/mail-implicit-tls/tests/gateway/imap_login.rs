@@ -59,6 +59,62 @@ fn becomes_a_pipe_within_the_backends_segment() {
     assert!(ended.is_pipe);
 }
 
+/// Trouble of the backend, or too many sessions of the user: fail2ban must not lock these users out.
+#[test]
+fn counts_no_failure_where_the_password_was_not_judged() {
+    for (state, is_failed) in [
+        ("NO [UNAVAILABLE] no", false),
+        ("no [unavailable] no", false),
+        ("NO [SERVERBUG] no", false),
+        ("NO [INUSE] no", false),
+        ("NO [LIMIT] no", false),
+        ("NO [PRIVACYREQUIRED] no", false),
+        ("NO [AUTHENTICATIONFAILED] no", true),
+        ("NO [AUTHORIZATIONFAILED] no", true),
+        ("NO [EXPIRED] no", true),
+        ("NO [UNAVAILABLEX] no", true),
+        ("NO [UNAVAILABLE", true),
+        ("NO UNAVAILABLE] no", true),
+        ("NO no", true),
+        ("BAD no", true),
+        ("BAD", true),
+    ] {
+        let replies = ["a", "b", "c"].map(|tag| format!("{tag} {state}\r\n"));
+        let [a, b, c] = replies.each_ref().map(String::as_str);
+        let login = "d OK [CAPABILITY IMAP4rev1] in\r\n";
+        let ended = imap(&[
+            (Backend(GREETING), "", GREETING),
+            (Client("a LOGIN x y\r\n"), "a LOGIN x y\r\n", ""),
+            (Backend(a), "", a),
+            (Client("b LOGIN {1}\r\n"), "b LOGIN {1}\r\n", ""),
+            (Backend(b), "", b),
+            (
+                Client("c AUTHENTICATE PLAIN\r\n"),
+                "c AUTHENTICATE PLAIN\r\n",
+                "",
+            ),
+            (Backend("+ \r\n"), "", "+ \r\n"),
+            (Client("AGEAYg==\r\n"), "AGEAYg==\r\n", ""),
+            (Backend(c), "", c),
+            (Client("d LOGIN x z\r\n"), "d LOGIN x z\r\n", ""),
+            (Backend(login), "", login),
+        ]);
+        let password = Mechanism::PASSWORD;
+        let failed = [&password, &password, &mechanism("PLAIN")];
+        let mut expected: Vec<_> = failed
+            .into_iter()
+            .filter(|_| is_failed)
+            .map(|mechanism| Event::LoginFailed {
+                mechanism: mechanism.clone(),
+            })
+            .collect();
+        expected.push(Event::LoggedIn {
+            mechanism: password.clone(),
+        });
+        assert_eq!(ended.events, expected, "{state:?}");
+    }
+}
+
 #[test]
 fn passes_each_mechanism_with_its_exchange() {
     for (name, exchange) in [

@@ -76,6 +76,59 @@ fn passes_apop_and_each_mechanism() {
     }
 }
 
+/// A mailbox that is in use, or trouble of the backend: fail2ban must not lock these users out.
+#[test]
+fn counts_no_failure_where_the_password_was_not_judged() {
+    for (code, is_failed) in [
+        ("[IN-USE] ", false),
+        ("[in-use] ", false),
+        ("[LOGIN-DELAY] ", false),
+        ("[SYS/TEMP] ", false),
+        ("[SYS/PERM] ", false),
+        ("[AUTH] ", true),
+        ("[SYSTEM] ", true),
+        ("[SYS/TEMP ", true),
+        ("SYS/TEMP ", true),
+        ("", true),
+    ] {
+        let reply = format!("-ERR {code}no\r\n");
+        let ended = pop(&[
+            (Backend(GREETING), "", GREETING),
+            (Client("USER a\r\n"), "USER a\r\n", ""),
+            (Backend(&reply), "", &reply),
+            (Client("PASS b\r\n"), "PASS b\r\n", ""),
+            (Backend(&reply), "", &reply),
+            (Client("AUTH PLAIN\r\n"), "AUTH PLAIN\r\n", ""),
+            (Backend("+ \r\n"), "", "+ \r\n"),
+            (Client("AGEAYg==\r\n"), "AGEAYg==\r\n", ""),
+            (Backend(&reply), "", &reply),
+            (Client("AUTH PLAIN\r\n"), "AUTH PLAIN\r\n", ""),
+            (Backend("+ \r\n"), "", "+ \r\n"),
+            (Backend(&reply), "", &reply),
+            (Client("PASS b\r\n"), "PASS b\r\n", ""),
+            (Backend("+OK\r\n"), "", "+OK\r\n"),
+        ]);
+        let password = Mechanism::PASSWORD;
+        let failed = [
+            &password,
+            &password,
+            &mechanism("PLAIN"),
+            &mechanism("PLAIN"),
+        ];
+        let mut expected: Vec<_> = failed
+            .into_iter()
+            .filter(|_| is_failed)
+            .map(|mechanism| Event::LoginFailed {
+                mechanism: mechanism.clone(),
+            })
+            .collect();
+        expected.push(Event::LoggedIn {
+            mechanism: password.clone(),
+        });
+        assert_eq!(ended.events, expected, "{reply:?}");
+    }
+}
+
 #[test]
 fn reports_failed_and_cancelled_logins() {
     let ended = pop(&[

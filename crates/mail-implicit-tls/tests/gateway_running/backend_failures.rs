@@ -52,6 +52,26 @@ async fn reports_a_backend_that_greets_with_a_refusal() {
     assert_eq!(world.connect().await.rest().await, UNAVAILABLE);
 }
 
+/// Another server listens on the port, or one that takes the gateway for a user: the next backend has the session.
+#[tokio::test]
+async fn tries_the_next_backend_after_one_that_does_not_greet_as_a_mail_server() {
+    for greeting in [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "* PREAUTH you are root\r\n",
+    ] {
+        let other = serve(move |mut tcp| async move {
+            let _ = tcp.write_all(greeting.as_bytes()).await;
+            sleep(Duration::from_secs(60)).await;
+        })
+        .await;
+        let double = ImapDouble::start().await;
+        let world = World::start(Setup::imaps(&[other, double.address])).await;
+        world.connect().await.log_in().await;
+        let told = world.told.wait("backend").await;
+        assert!(told.contains("greeting"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn reports_a_backend_that_dies_before_login() {
     let dying = serve(|mut tcp| async move {

@@ -81,9 +81,9 @@ pub(super) struct ClientCertificates {
     /// The login at the backend.
     pub(super) login: ExternalLogin,
     /// The user of the backend that may log in as others, for `login = "plain"`.
-    pub(super) master_user: Option<String>,
+    pub(super) master_user: Option<Spanned<String>>,
     /// The file with that user's password.
-    pub(super) master_password_file: Option<PathBuf>,
+    pub(super) master_password_file: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -142,12 +142,12 @@ pub(super) struct ServiceConfig {
     /// Adds a Received field with the client's TLS to each message, for services of Submission.
     #[serde(default)]
     pub(super) received: Option<Spanned<bool>>,
-    /// Parses sessions of IMAP and POP after login too.
+    /// Parses sessions of IMAP after login too.
     #[serde(default)]
-    pub(super) parse_after_login: bool,
-    /// Permits UTF-8 in commands before login.
+    pub(super) parse_after_login: Option<Spanned<bool>>,
+    /// Permits UTF-8 in commands of IMAP and POP before login.
     #[serde(default)]
-    pub(super) utf8_before_login: bool,
+    pub(super) utf8_before_login: Option<Spanned<bool>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -233,10 +233,27 @@ fn options(
     };
     let options = GatewayOptions::try_new(protocol, address);
     let mut options = options.map_err(|error| source.error(span, error))?;
-    if service.parse_after_login {
+    if let Some(parse) = service
+        .parse_after_login
+        .as_ref()
+        .filter(|it| *it.get_ref())
+    {
+        if protocol != Protocol::Imap {
+            let message = "only sessions of IMAP have a choice: those of POP are never parsed after login, those of \
+                           Submission always";
+            return Err(source.error(parse.span(), message));
+        }
         options = options.with_after_login(AfterLogin::Parsed);
     }
-    if service.utf8_before_login {
+    if let Some(utf8) = service
+        .utf8_before_login
+        .as_ref()
+        .filter(|it| *it.get_ref())
+    {
+        if protocol == Protocol::Submission {
+            let message = "names and passwords of Submission are base64";
+            return Err(source.error(utf8.span(), message));
+        }
         options = options.allow_utf8_before_login();
     }
     let received = service.received.as_ref().filter(|it| *it.get_ref());
@@ -385,6 +402,11 @@ impl Clients {
         let span = clients.span();
         let clients = clients.get_ref();
         let fails = |error: &dyn std::fmt::Display| source.error(span.clone(), error);
+        if clients.users.is_empty() && !clients.common_name {
+            return Err(fails(
+                &"users, or common-name = true, expected: no certificate could log in",
+            ));
+        }
         let mut roots = RootCertStore::empty();
         let authorities = read_certificates(&source.resolve(&clients.authorities));
         for certificate in authorities.map_err(|error| fails(&error))? {
@@ -393,7 +415,14 @@ impl Clients {
         let verifier =
             WebPkiClientVerifier::builder_with_provider(Arc::new(roots), process.provider.clone());
         let login = match clients.login {
-            config::ExternalLogin::External => ExternalLogin::External,
+            config::ExternalLogin::External => {
+                let file = clients.master_password_file.as_ref();
+                let user = clients.master_user.as_ref();
+                if let Some(span) = user.map(Spanned::span).or_else(|| Some(file?.span())) {
+                    return Err(source.error(span, "a master user is for login = \"plain\""));
+                }
+                ExternalLogin::External
+            }
             config::ExternalLogin::Plain => {
                 let (Some(user), Some(file)) =
                     (&clients.master_user, &clients.master_password_file)
@@ -401,11 +430,11 @@ impl Clients {
                     let message = "login = \"plain\" needs master-user and master-password-file";
                     return Err(fails(&message));
                 };
-                let path = source.resolve(file);
+                let path = source.resolve(file.get_ref());
                 let password = fs::read_to_string(&path)
                     .map_err(|error| fails(&format!("{}: {error}", path.display())))?;
                 let password = password.trim_end_matches(['\r', '\n']).to_owned();
-                let user = MasterUser::try_new(user.as_str(), password);
+                let user = MasterUser::try_new(user.get_ref().as_str(), password);
                 ExternalLogin::Plain(user.map_err(|error| fails(&error))?)
             }
         };

@@ -1,6 +1,6 @@
 //! The database of clients' reports (draft-newman-email-deep-02 sections 7.1 and 7.3): SQLite, or PostgreSQL for a fleet.
 
-use std::{fs, str::FromStr, sync::Arc, time::SystemTime};
+use std::{error::Error, fs, path::Path, str::FromStr, sync::Arc, time::SystemTime};
 
 use deep_latch::{
     ClientReport, Host, MailProtocol,
@@ -15,6 +15,18 @@ use super::{config::Reports, metrics::Metrics, source::Source};
 
 /// The number of reports that wait for the database. More are not kept.
 const WAITING: usize = 1024;
+
+/// Returns an error with its causes, such as a disk that is full.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
 
 /// A report, with what is kept of its client.
 struct Received {
@@ -60,23 +72,26 @@ pub(super) async fn open(
     source: &Source,
 ) -> Result<Option<Arc<dyn ReportSink>>, String> {
     let options = ReportSinkOptions::default();
+    let of = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     if let Some(path) = &reports.sqlite {
         let path = source.resolve(path.get_ref());
         let sink = SqliteReportSink::open(&path, options).await;
-        let sink = sink.map_err(|error| format!("{}: {error}", path.display()))?;
+        let sink = sink.map_err(|error| of(&path, &with_causes(&error)))?;
         return Ok(Some(Arc::new(sink)));
     }
     let Some(file) = &reports.postgres_url_file else {
         return Ok(None);
     };
     let path = source.resolve(file.get_ref());
-    let of = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let of = |error: &dyn std::fmt::Display| of(&path, error);
     let url = fs::read_to_string(&path).map_err(|error| of(&error))?;
     // The error of a URL could contain its password.
     let server = PgConnectOptions::from_str(url.trim())
         .map_err(|_| of(&"the URL of a PostgreSQL database expected"))?;
     let sink = PostgresReportSink::connect(server, options).await;
-    Ok(Some(Arc::new(sink.map_err(|error| of(&error))?)))
+    Ok(Some(Arc::new(
+        sink.map_err(|error| of(&with_causes(&error)))?,
+    )))
 }
 
 /// Starts to keep reports of clients of this host. The task ends once all recorders are dropped and what they noted is
@@ -107,7 +122,7 @@ pub(super) fn start(
                 Ok(()) => metrics.report("kept"),
                 Err(error) => {
                     metrics.report("failed");
-                    tracing::error!(%error, "report not kept");
+                    tracing::error!(error = with_causes(&error), "report not kept");
                 }
             }
         }

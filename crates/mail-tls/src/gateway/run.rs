@@ -23,6 +23,7 @@ use tokio::{
 
 use super::{
     Failure,
+    config::Config,
     endpoint::{self, Health},
     log,
     metrics::Metrics,
@@ -61,6 +62,25 @@ struct Running {
     watch: JoinHandle<()>,
     recheck: JoinHandle<()>,
     current: Arc<Mutex<Current>>,
+    fixed: Fixed,
+}
+
+/// The keys that a reload does not apply, each with its value in the configuration of the start.
+type Fixed = [(&'static str, String); 5];
+
+/// Returns the keys that a reload does not apply.
+fn fixed(config: &Config) -> Fixed {
+    let metrics = config.metrics.as_ref().map(|it| it.listen.get_ref());
+    let sqlite = config.reports.sqlite.as_ref().map(|it| it.get_ref());
+    let postgres = config.reports.postgres_url_file.as_ref();
+    let reports = (sqlite, postgres.map(|it| it.get_ref()));
+    [
+        ("limits.sessions", format!("{:?}", config.limits.sessions)),
+        ("limits.drain", format!("{:?}", config.limits.drain)),
+        ("log", format!("{:?}", config.log)),
+        ("metrics", format!("{metrics:?}")),
+        ("reports", format!("{reports:?}")),
+    ]
 }
 
 /// Runs the gateway until SIGTERM or SIGINT; a second one ends it at once.
@@ -98,6 +118,7 @@ pub(super) async fn run(plan: Plan, process: Process) -> Result<(), Failure> {
         watch: tokio::spawn(async {}),
         recheck: tokio::spawn(async {}),
         current: Arc::default(),
+        fixed: fixed(&plan.config),
     };
     running.start(&plan).await?;
     let endpoint = running.endpoint(&plan).await?;
@@ -294,7 +315,10 @@ impl Running {
         let read = move || Source::read(&path).and_then(|source| Plan::read(source, &process));
         let reloaded = match tokio::task::spawn_blocking(read).await {
             Ok(Ok(plan)) => match self.start(&plan).await {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    self.warn_of_fixed(&plan.config);
+                    Ok(())
+                }
                 Err(Failure::Run(error) | Failure::Configuration(error)) => Err(error),
             },
             Ok(Err(error)) => Err(error.to_string()),
@@ -308,6 +332,21 @@ impl Running {
             }
         }
         systemd::ready();
+    }
+
+    /// Warns of keys that changed, and that a reload does not apply.
+    fn warn_of_fixed(&self, config: &Config) {
+        let changed: Vec<_> = self
+            .fixed
+            .iter()
+            .zip(fixed(config))
+            .filter(|(before, now)| *before != now)
+            .map(|((key, _), _)| *key)
+            .collect();
+        if !changed.is_empty() {
+            let keys = changed.join(" ");
+            tracing::warn!(%keys, "keys changed that need a restart; their former values are kept");
+        }
     }
 
     /// Stops all listeners, and waits for their sessions. Returns the number of those that were cut.

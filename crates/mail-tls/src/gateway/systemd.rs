@@ -6,6 +6,8 @@ use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio::{net::TcpListener, task::JoinHandle, time::interval};
 
+use super::listen;
+
 /// The sockets that systemd opened, each by its address.
 #[derive(Debug, Default)]
 pub(super) struct Sockets(Vec<(SocketAddr, std::net::TcpListener)>);
@@ -35,7 +37,7 @@ impl Sockets {
         let index = self.0.iter().position(|(passed, _)| *passed == address);
         match index.map(|index| self.0.swap_remove(index)) {
             Some((_, socket)) => TcpListener::from_std(socket),
-            None => TcpListener::bind(address).await,
+            None => listen::bind(address),
         }
     }
 

@@ -110,11 +110,11 @@ pub(crate) enum Since {
 }
 
 impl Since {
-    /// Returns the time from which changes are counted, or `None` for the last run.
-    pub(super) fn before(self, now: Duration) -> Option<Duration> {
+    /// Returns the time from which changes are counted: those since the last run up to it.
+    pub(super) fn before(self, now: Duration) -> Duration {
         match self {
-            Self::Last => None,
-            Self::Ago(time) => Some(now.saturating_sub(time)),
+            Self::Last => now,
+            Self::Ago(time) => now.saturating_sub(time),
         }
     }
 }
@@ -207,9 +207,9 @@ mod tests {
     fn reads_times() {
         let now = Duration::from_secs(100_000);
         let since = |text: &str| text.parse().map(|since: Since| since.before(now));
-        assert_eq!(since("last"), Ok(None));
-        assert_eq!(since("24h"), Ok(Some(Duration::from_secs(13_600))));
-        assert_eq!(since("1000d"), Ok(Some(Duration::ZERO)));
+        assert_eq!(since("last"), Ok(now));
+        assert_eq!(since("24h"), Ok(Duration::from_secs(13_600)));
+        assert_eq!(since("1000d"), Ok(Duration::ZERO));
         assert!(since("yesterday").is_err());
         assert_eq!(interval("15m"), Ok(Duration::from_secs(900)));
         assert_eq!(interval("59s"), Err("at least 1m expected".to_owned()));

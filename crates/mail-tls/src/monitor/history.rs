@@ -27,8 +27,10 @@ pub(super) const ALL: &str = "*";
 pub(super) const MAX_GAP: Duration = Duration::from_secs(2 * 24 * 3_600);
 
 const LATEST: &str = "SELECT begins, seen, state FROM monitor_states \
-    WHERE domain = $1 AND subject = $2 AND check_name = $3 ORDER BY begins DESC LIMIT 1";
+    WHERE domain = $1 AND subject = $2 AND check_name = $3 AND begins <= $4 ORDER BY begins DESC LIMIT 1";
 const PROLONG: &str = "UPDATE monitor_states SET seen = $5, sentence = $6 \
+    WHERE domain = $1 AND subject = $2 AND check_name = $3 AND begins = $4";
+const CUT: &str = "UPDATE monitor_states SET seen = max(begins, $5 - 1) \
     WHERE domain = $1 AND subject = $2 AND check_name = $3 AND begins = $4";
 const BEGIN: &str = "INSERT OR REPLACE INTO monitor_states \
     (domain, subject, check_name, begins, seen, state, sentence) VALUES ($1, $2, $3, $4, $4, $5, $6)";
@@ -37,7 +39,7 @@ const LAST_RUN: &str = "SELECT max(at) FROM monitor_runs WHERE domain = $1 AND a
 const STATES: &str = "SELECT subject, check_name, state, sentence FROM monitor_states \
     WHERE domain = $1 AND begins <= $2 AND seen >= $2 AND check_name <> '*'";
 const SEGMENTS: &str = "SELECT subject, begins, seen, state FROM monitor_states \
-    WHERE domain = $1 AND check_name = '*' AND seen >= $2 ORDER BY subject, begins";
+    WHERE domain = $1 AND check_name = '*' AND seen >= $2 AND begins <= $3 ORDER BY subject, begins";
 const SEEN: &str = "SELECT certificate_usage, selector, matching_type, association, first_seen \
     FROM monitor_tlsa WHERE owner = $1";
 const FORGET: &str = "DELETE FROM monitor_tlsa WHERE owner = $1";
@@ -91,13 +93,14 @@ impl History {
         self.store.error(error)
     }
 
-    /// Returns the states of a domain at the last observation up to a time, or at the last of all.
+    /// Returns the states of a domain at the last observation up to a time. A later observation is one by a clock that was
+    /// wrong.
     pub(super) async fn states(
         &self,
         domain: &DomainName,
-        until: Option<Duration>,
+        until: Duration,
     ) -> Result<States, Error> {
-        let until = until.map_or(i64::MAX, integer);
+        let until = integer(until);
         let failed = |error| self.failed(error);
         let (last,): (Option<i64>,) = query_as(LAST_RUN)
             .bind(domain.as_str())
@@ -120,15 +123,17 @@ impl History {
             .collect())
     }
 
-    /// Returns the states of the domain and of its servers since a time, by their subject.
+    /// Returns the states of the domain and of its servers between two times, by their subject.
     pub(super) async fn segments(
         &self,
         domain: &DomainName,
         since: Duration,
+        until: Duration,
     ) -> Result<BTreeMap<String, Vec<Segment>>, Error> {
         let rows: Vec<(String, i64, i64, String)> = query_as(SEGMENTS)
             .bind(domain.as_str())
             .bind(integer(since))
+            .bind(integer(until))
             .fetch_all(self.store.reader())
             .await
             .map_err(|error| self.failed(error))?;
@@ -162,7 +167,9 @@ impl History {
                     matching_type,
                     association,
                 };
-                found.insert((tlsa.owner.clone(), record), time(first_seen));
+                // A record that was seen later than now was seen by a clock that was wrong.
+                let first_seen = time(first_seen).min(observation.at);
+                found.insert((tlsa.owner.clone(), record), first_seen);
             }
         }
         Ok(found)
@@ -213,35 +220,52 @@ impl History {
             .bind(domain)
             .bind(subject)
             .bind(check)
+            .bind(integer(at))
             .fetch_optional(&mut **transaction)
             .await
             .map_err(failed)?;
-        let is_same = |(_, seen, name): &(i64, i64, String)| {
-            let gap = integer(at).saturating_sub(*seen);
-            name == now.name() && (0..=integer(MAX_GAP)).contains(&gap)
+        let at = integer(at);
+        let is_same = |seen: i64, name: &str| {
+            name == now.name() && at.saturating_sub(seen) <= integer(MAX_GAP)
         };
-        match latest.filter(is_same) {
-            Some((begins, ..)) => query(PROLONG)
-                .bind(domain)
-                .bind(subject)
-                .bind(check)
-                .bind(begins)
-                .bind(integer(at))
-                .bind(sentence)
-                .execute(&mut **transaction)
-                .await
-                .map_err(failed)?,
-            None => query(BEGIN)
-                .bind(domain)
-                .bind(subject)
-                .bind(check)
-                .bind(integer(at))
-                .bind(now.name())
-                .bind(sentence)
-                .execute(&mut **transaction)
-                .await
-                .map_err(failed)?,
-        };
+        match latest {
+            Some((begins, seen, name)) if is_same(seen, &name) => {
+                query(PROLONG)
+                    .bind(domain)
+                    .bind(subject)
+                    .bind(check)
+                    .bind(begins)
+                    .bind(seen.max(at))
+                    .bind(sentence)
+                    .execute(&mut **transaction)
+                    .await
+                    .map_err(failed)?;
+                return Ok(());
+            }
+            // Two monitors observe at once, or the clock was wrong: a time has one state.
+            Some((begins, seen, _)) if seen >= at => {
+                query(CUT)
+                    .bind(domain)
+                    .bind(subject)
+                    .bind(check)
+                    .bind(begins)
+                    .bind(at)
+                    .execute(&mut **transaction)
+                    .await
+                    .map_err(failed)?;
+            }
+            _ => {}
+        }
+        query(BEGIN)
+            .bind(domain)
+            .bind(subject)
+            .bind(check)
+            .bind(at)
+            .bind(now.name())
+            .bind(sentence)
+            .execute(&mut **transaction)
+            .await
+            .map_err(failed)?;
         Ok(())
     }
 
@@ -280,7 +304,7 @@ impl History {
                 .bind(record.selector)
                 .bind(record.matching_type)
                 .bind(&record.association)
-                .bind(earlier.map_or(integer(at), |row| row.4))
+                .bind(earlier.map_or(integer(at), |row| row.4.min(integer(at))))
                 .execute(&mut **transaction)
                 .await
                 .map_err(failed)?;
@@ -314,3 +338,109 @@ fn overall(report: &Report) -> States {
 
 /// The subject that has the most urgent state of the domain.
 pub(super) const DOMAIN: &str = "domain";
+
+#[cfg(test)]
+mod tests {
+    use mail_implicit_tls::{
+        dns::Dnssec,
+        monitor::{Check, Finding, Subject},
+        setup::{Offer, Offers},
+    };
+
+    use super::*;
+
+    const DAY: u64 = 24 * 3_600;
+
+    fn domain() -> DomainName {
+        DomainName::parse("example.org").unwrap()
+    }
+
+    async fn record(history: &History, at: u64, state: State) {
+        let absent = || Offer::NotAdvertised(Dnssec::Insecure);
+        let at = Duration::from_secs(at);
+        let observation = Observation {
+            domain: domain(),
+            at,
+            services: Vec::new(),
+            offers: Offers {
+                imap: absent(),
+                pop: absent(),
+                submission: absent(),
+            },
+            servers: Vec::new(),
+            listening: Vec::new(),
+            signed: Vec::new(),
+            transport: None,
+        };
+        let report = Report {
+            domain: domain(),
+            at,
+            findings: vec![Finding::new(Check::Srv, Subject::Domain, state, "fact")],
+        };
+        history.record(&report, &observation).await.unwrap();
+    }
+
+    async fn state_at(history: &History, at: u64) -> Option<State> {
+        let states = history.states(&domain(), Duration::from_secs(at)).await;
+        let states = states.unwrap();
+        states.into_values().map(|(state, _)| state).next()
+    }
+
+    async fn shown(history: &History, until: u64) -> Vec<(u64, u64, State)> {
+        let until = Duration::from_secs(until);
+        let segments = history.segments(&domain(), Duration::ZERO, until).await;
+        let of_domain = segments.unwrap().remove(DOMAIN).unwrap_or_default();
+        let of_domain = of_domain.into_iter();
+        of_domain
+            .map(|it| (it.begins.as_secs(), it.seen.as_secs(), it.state))
+            .collect()
+    }
+
+    async fn history(directory: &Path) -> History {
+        History::open(&directory.join("states.db")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn takes_no_observation_of_the_future_for_the_last_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let history = history(directory.path()).await;
+        record(&history, DAY, State::Good).await;
+        // The clock was years ahead.
+        record(&history, 3_000 * DAY, State::Bad).await;
+        assert_eq!(state_at(&history, DAY + 60).await, Some(State::Good));
+        record(&history, DAY + 60, State::Good).await;
+        assert_eq!(state_at(&history, DAY + 120).await, Some(State::Good));
+        assert_eq!(
+            shown(&history, DAY + 120).await,
+            [(DAY, DAY + 60, State::Good)]
+        );
+    }
+
+    #[tokio::test]
+    async fn gives_a_time_one_state_after_a_clock_that_was_wrong() {
+        let directory = tempfile::tempdir().unwrap();
+        let history = history(directory.path()).await;
+        record(&history, 10 * DAY, State::Good).await;
+        // The clock was a day ahead: the state seems to last until then.
+        record(&history, 11 * DAY, State::Good).await;
+        record(&history, 10 * DAY + 60, State::Good).await;
+        let good = (10 * DAY, 11 * DAY, State::Good);
+        assert_eq!(shown(&history, 11 * DAY).await, [good]);
+        record(&history, 10 * DAY + 120, State::Bad).await;
+        let good = (10 * DAY, 10 * DAY + 119, State::Good);
+        let bad = (10 * DAY + 120, 10 * DAY + 120, State::Bad);
+        assert_eq!(shown(&history, 11 * DAY).await, [good, bad]);
+        assert_eq!(state_at(&history, 10 * DAY + 180).await, Some(State::Bad));
+        assert_eq!(state_at(&history, 10 * DAY + 119).await, Some(State::Good));
+    }
+
+    #[tokio::test]
+    async fn replaces_a_state_of_the_same_second() {
+        let directory = tempfile::tempdir().unwrap();
+        let history = history(directory.path()).await;
+        record(&history, DAY, State::Good).await;
+        record(&history, DAY, State::Bad).await;
+        assert_eq!(shown(&history, DAY).await, [(DAY, DAY, State::Bad)]);
+        assert_eq!(state_at(&history, DAY).await, Some(State::Bad));
+    }
+}

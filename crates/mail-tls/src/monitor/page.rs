@@ -79,7 +79,7 @@ impl Domain {
     async fn new(observed: &Observed, history: &History) -> Result<Self, Failed> {
         let report = &observed.report;
         let since = report.at.saturating_sub(SHOWN);
-        let segments = history.segments(&report.domain, since).await?;
+        let segments = history.segments(&report.domain, since, report.at).await?;
         let mut hosts = Vec::new();
         let servers = observed.observation.servers.iter().map(ToString::to_string);
         for subject in [DOMAIN.to_owned()].into_iter().chain(servers) {

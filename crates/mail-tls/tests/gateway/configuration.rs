@@ -121,6 +121,53 @@ fn refuses_services_that_cannot_work() {
     }
 }
 
+/// An operator would rely on a key without effect.
+#[test]
+fn refuses_keys_that_have_no_effect() {
+    let files = Files::new();
+    std::fs::write(files.path("clients.pem"), files.authority.pem()).unwrap();
+    let of = |kind: &str| SERVICE.replace("imaps", kind);
+    let clients = "[client-certificates]\nauthorities = \"clients.pem\"\nlogin = \"external\"\n";
+    for (service, line, reason) in [
+        (
+            format!("{}parse-after-login = true\n", of("pop3s")),
+            "7 | parse-after-login = true",
+            "only sessions of IMAP have a choice",
+        ),
+        (
+            format!("{}parse-after-login = true\n", of("submissions")),
+            "7 | parse-after-login = true",
+            "only sessions of IMAP have a choice",
+        ),
+        (
+            format!("{}utf8-before-login = true\n", of("submissions")),
+            "7 | utf8-before-login = true",
+            "names and passwords of Submission are base64",
+        ),
+        (
+            format!("{SERVICE}{clients}"),
+            "7 | [client-certificates]",
+            "users, or common-name = true, expected",
+        ),
+        (
+            format!("{SERVICE}{clients}common-name = true\nmaster-user = \"x\"\n"),
+            "11 | master-user = \"x\"",
+            "a master user is for login = \"plain\"",
+        ),
+        (
+            format!("{SERVICE}{clients}common-name = true\nmaster-password-file = \"x\"\n"),
+            "11 | master-password-file = \"x\"",
+            "a master user is for login = \"plain\"",
+        ),
+    ] {
+        let message = refused(&files, &with(&service));
+        assert!(
+            message.contains(line) && message.contains('^') && message.contains(reason),
+            "{message}"
+        );
+    }
+}
+
 #[test]
 fn refuses_certificates_with_their_file() {
     let files = Files::new();
@@ -134,6 +181,23 @@ fn refuses_certificates_with_their_file() {
         "{message}"
     );
     assert!(message.contains("2 | certificate ="), "{message}");
+}
+
+#[test]
+fn names_the_cause_for_which_a_database_cannot_be_opened() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let path = files.path("reports.db");
+    std::fs::write(&path, "").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(&path, mode).unwrap();
+    let more = "[reports]\nsqlite = \"reports.db\"\n";
+    let config = files.configure("127.0.0.1:0", backend.address, more);
+    let output = crate::world::command(&config).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let message = text(&output.stderr);
+    let cause = "its mode is 0644, at most 0750 is accepted";
+    assert!(message.contains(cause), "{message}");
 }
 
 /// A password must not appear in a message, even if its file is wrong.

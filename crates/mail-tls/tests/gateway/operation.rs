@@ -59,6 +59,57 @@ fn keeps_the_configuration_if_the_new_one_is_wrong() {
 }
 
 #[test]
+fn says_which_keys_a_reload_does_not_apply() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let mut gateway = Gateway::start(&files.configure("127.0.0.1:0", backend.address, ""));
+    gateway.listening("imaps");
+    let more = "[limits]\nsessions = 9\ndrain = 9\nidle = 9\n[log]\nlevel = \"debug\"\n[metrics]\nlisten = \"127.0.0.1:1\"\n\
+                [reports]\nsqlite = \"reports.db\"\n";
+    files.configure("127.0.0.1:0", backend.address, more);
+    gateway.signal("HUP");
+    let line = gateway.logged("keys changed that need a restart; their former values are kept");
+    assert!(
+        line.contains("keys=limits.sessions limits.drain log metrics reports"),
+        "{line}"
+    );
+    // What changes back needs no restart.
+    files.configure(
+        "127.0.0.1:0",
+        backend.address,
+        "[limits]\ndrain = 30\nidle = 9\n",
+    );
+    gateway.signal("HUP");
+    soon("two reloads", || {
+        let log = gateway.log();
+        (log.matches("configuration and certificates reloaded")
+            .count()
+            == 2)
+            .then_some(())
+    });
+    assert_eq!(gateway.log().matches("need a restart").count(), 1);
+}
+
+/// As the documentation has it: IPv4 and IPv6 at one port.
+#[test]
+fn listens_at_one_port_for_both_versions_of_ip() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let port = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    };
+    let listen = format!("0.0.0.0:{port}\", \"[::]:{port}");
+    let mut gateway = Gateway::start(&files.configure(&listen, backend.address, ""));
+    gateway.listening("imaps");
+    gateway.listening("imaps");
+    for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        let mut client = Client::connect(&files, address.parse().unwrap());
+        assert!(client.line().starts_with("* OK"), "{address}");
+    }
+}
+
+#[test]
 fn drains_sessions_and_ends_well() {
     let files = Files::new();
     let backend = Backend::start();

@@ -133,3 +133,34 @@ fn watches_until_interrupted() {
     assert_eq!(running.wait().unwrap().code(), Some(1));
     out.read_to_string(&mut line).unwrap();
 }
+
+/// The states are kept, so the next run would show none of the changes.
+#[test]
+fn shows_the_findings_though_a_file_cannot_be_written() {
+    let world = World::with_days_left(20);
+    std::fs::write(world.path("file"), "").unwrap();
+    let path = |name: &str| world.path(name).to_str().unwrap().to_owned();
+    let (state, html, metrics) = (path("states.db"), path("file"), path("missing/mail.prom"));
+    let output = world.run(&["--state", &state, "--since", "last", "--html", &html]);
+    assert_eq!(output.status.code(), Some(3));
+    let shown = text(&output);
+    assert!(
+        shown.starts_with("WARNING example.org: 1 warning"),
+        "{shown}"
+    );
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.starts_with(&format!("error: {html}: ")), "{error}");
+    // Another file is written nevertheless.
+    let html = path("html");
+    let arguments = ["--state", &state, "--metrics", &metrics, "--html", &html];
+    let output = world.run(&arguments);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(text(&output).starts_with("WARNING example.org: 1 warning"));
+    assert!(world.path("html/index.html").exists());
+    std::fs::create_dir(world.path("missing")).unwrap();
+    std::fs::remove_dir_all(world.path("html")).unwrap();
+    let html = path("file");
+    let arguments = ["--state", &state, "--metrics", &metrics, "--html", &html];
+    assert_eq!(world.run(&arguments).status.code(), Some(3));
+    assert!(world.path("missing/mail.prom").exists());
+}

@@ -238,8 +238,6 @@ impl Server {
         &self,
         connection: accept_loop::Connection,
     ) -> io::Result<Stream<AcceptedStream>> {
-        // Sends small frames of HTTP/2 without delay, if the option can be set.
-        let _set = connection.stream().tcp().set_nodelay(true);
         connection.first_octet().await?;
         self.acceptor.accept(connection.into_stream()).await
     }

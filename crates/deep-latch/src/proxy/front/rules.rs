@@ -81,7 +81,8 @@ impl FrontRules {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProxyEvent {
-    /// The server answered a login, or the client cancelled it.
+    /// The server answered a login, or the client cancelled it. A login that the server did not judge, such as one that it
+    /// answers by `NO [UNAVAILABLE]` (RFC 5530), is no event.
     Login {
         /// The SASL mechanism in upper case, or `None` for the command LOGIN.
         mechanism: Option<String>,

@@ -111,7 +111,7 @@ impl ImapProxy {
                             self.forward_held(held);
                             continue;
                         }
-                        front.completed(accepted);
+                        front.completed(accepted, line, &self.tag);
                         if let Some(answer) = self.answer.take()
                             && let Some(id) = front.own_id()
                         {

@@ -60,3 +60,17 @@ pub(super) fn is_response(line: &[u8]) -> bool {
     let base64 = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/' | b'=');
     line == b"*" || line.len() <= MAX_RESPONSE_BYTES && line.iter().all(base64)
 }
+
+/// Returns `false` for an error by which a backend says nothing about a name or a password: its own trouble (RFC 3206), or a
+/// mailbox that is in use or was opened too recently (RFC 2449 section 8.1).
+pub(super) fn is_judged(line: &[u8]) -> bool {
+    let code = line.strip_prefix(b"-ERR [").unwrap_or_default();
+    let end = code.iter().position(|octet| *octet == b']');
+    let code = end.and_then(|end| code.get(..end)).unwrap_or_default();
+    let code = code
+        .split(|octet| *octet == b'/')
+        .next()
+        .unwrap_or_default();
+    let codes: [&[u8]; 3] = [b"SYS", b"IN-USE", b"LOGIN-DELAY"];
+    !codes.iter().any(|it| it.eq_ignore_ascii_case(code))
+}

@@ -99,9 +99,13 @@ pub(super) struct Chunk {
     pub(super) last: bool,
 }
 
+/// The greatest size of a chunk that servers read alike: some count in 32 bits, and find the next command where the number
+/// without its upper bits ends.
+pub(super) const MAX_CHUNK_BYTES: u64 = 2_147_483_647;
+
 impl Chunk {
-    /// Parses the arguments. Returns `None` if they are malformed, or if the size has more than 64 bits: the begin of the
-    /// next command is not known then.
+    /// Parses the arguments. Returns `None` if they are malformed, or if the size exceeds [`MAX_CHUNK_BYTES`]: the begin of
+    /// the backend's next command is not known then.
     pub(super) fn parse(arguments: &str) -> Option<Self> {
         let mut words = arguments.trim_end_matches(' ').split(' ');
         let size = words.next()?;
@@ -111,7 +115,7 @@ impl Chunk {
             (Some(word), None) if word.eq_ignore_ascii_case("LAST") => true,
             _ => return None,
         };
-        let size = size.parse().ok()?;
+        let size = size.parse().ok().filter(|size| *size <= MAX_CHUNK_BYTES)?;
         Some(Self { size, last })
     }
 }
@@ -155,7 +159,7 @@ mod tests {
         assert_eq!(Chunk::parse("0"), chunk(0, false));
         assert_eq!(Chunk::parse("0 LAST"), chunk(0, true));
         assert_eq!(Chunk::parse("0007 last "), chunk(7, true));
-        assert_eq!(Chunk::parse("18446744073709551615"), chunk(u64::MAX, false));
+        assert_eq!(Chunk::parse("2147483647"), chunk(2_147_483_647, false));
         for wrong in [
             "",
             " 1",
@@ -167,6 +171,9 @@ mod tests {
             "1 LAST 2",
             "1  LAST",
             "LAST",
+            "2147483648",
+            "4294967301",
+            "18446744073709551615",
             "18446744073709551616",
         ] {
             assert_eq!(Chunk::parse(wrong), None, "{wrong:?}");

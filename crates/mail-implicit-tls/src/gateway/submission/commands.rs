@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::{
     Expected, MAX_AUTH_BYTES, MAX_OWN_REPLIES, MAX_SUBMISSION_COMMAND_BYTES, OwnReply,
     SubmissionGateway, Transaction, Turn,
-    command::{Chunk, Command, Verb, is_base64},
+    command::{Chunk, Command, MAX_CHUNK_BYTES, Verb, is_base64},
 };
 use crate::{
     external::{self, ResponseError},
@@ -285,7 +285,9 @@ impl SubmissionGateway {
             false => self.field().unwrap_or_default(),
         };
         let added = u64::try_from(field.len()).ok();
-        let total = added.and_then(|added| size.checked_add(added));
+        let total = added
+            .and_then(|added| size.checked_add(added))
+            .filter(|total| *total <= MAX_CHUNK_BYTES);
         let total = total.ok_or(error(GatewayErrorKind::TooLong, "BDAT", 0))?;
         let end = if last { " LAST" } else { "" };
         let head = format!("BDAT {total}{end}\r\n{field}");

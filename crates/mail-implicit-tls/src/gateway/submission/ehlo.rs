@@ -64,6 +64,8 @@ impl Edits<'_> {
 
     /// Returns the line of an extension for the client, or `None` if it is removed.
     fn line(self, line: Vec<u8>) -> Option<Vec<u8>> {
+        // Some clients find a keyword behind spaces.
+        let line = line.trim_ascii_start().to_vec();
         let word = keyword(&line);
         let is = |name: &[u8]| word.eq_ignore_ascii_case(name);
         if REMOVED.iter().any(|name| is(name)) {
