@@ -213,7 +213,7 @@ async fn removes_the_fields_of_gateways_and_splits_no_value() {
     assert_eq!(logout, "z LOGOUT");
 }
 
-/// After login the octets of a client pass unchanged: a backend believes `tls` before login only.
+/// After login the octets of a client pass unchanged: a backend uses `tls` before login only.
 #[tokio::test]
 async fn leaves_the_trust_in_tls_to_the_time_before_login() {
     fn reply(line: &str) -> &'static str {

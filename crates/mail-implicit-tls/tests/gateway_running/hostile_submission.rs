@@ -124,7 +124,7 @@ async fn counts_the_octets_of_a_chunk_however_they_are_split() {
     assert_eq!(lines, begin.lines().collect::<Vec<_>>());
 }
 
-/// The field of the gateway stands above one that the client wrote, once.
+/// The field of the gateway is above one that the client wrote, once.
 #[tokio::test]
 async fn adds_its_field_above_a_forged_one() {
     let forged = "Received: from evil.example ([192.0.2.9])\r\n\tby gw.example.org with ESMTPSA id 1\r\n\ttls A_LIE;\r\n\
