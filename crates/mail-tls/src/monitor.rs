@@ -163,7 +163,7 @@ async fn observe_all(
     let options = arguments.options();
     let progress = Progress::new();
     let mut observed = Vec::new();
-    for domain in &arguments.domains {
+    for domain in arguments.domains() {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)?;
         let seed = u64::from_ne_bytes(seed);

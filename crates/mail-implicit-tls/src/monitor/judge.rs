@@ -13,6 +13,7 @@ mod versions;
 
 use std::cmp::Reverse;
 
+use self::connection::Lookups;
 use super::{
     finding::{Finding, Report, State, Subject},
     observation::{AddressObservation, Observation, ServerObservation, ServerSource},
@@ -23,16 +24,19 @@ use crate::service::Security;
 /// Returns the findings about a domain, the most urgent first.
 #[must_use]
 pub fn judge(observation: &Observation, context: &Context) -> Report {
+    let lookups = Lookups {
+        is_clock_wrong: dnssec::is_clock_wrong(&observation.signed, observation.at),
+    };
     let mut findings = Vec::new();
-    findings.extend(srv::records(observation));
+    findings.extend(srv::records(observation, lookups));
     findings.extend(srv::reality(observation));
     findings.extend(dnssec::signatures(&observation.signed, observation.at));
     for server in &observation.servers {
-        findings.extend(of_server(server, observation, context));
+        findings.extend(of_server(server, observation, context, lookups));
     }
     findings.extend(disk::unused(observation, context));
     if let Some(transport) = &observation.transport {
-        findings.extend(transport::policies(transport));
+        findings.extend(transport::policies(transport, lookups));
     }
     // A stable sort keeps the order of servers within a state.
     findings.sort_by_key(|finding| Reverse(finding.state));
@@ -47,15 +51,16 @@ fn of_server(
     server: &ServerObservation,
     observation: &Observation,
     context: &Context,
+    lookups: Lookups,
 ) -> Vec<Finding> {
-    let mut findings = connection::addresses(server);
+    let mut findings = connection::addresses(server, lookups);
     for address in server.addresses.iter().flatten() {
         let at = At {
             server,
             address,
             subject: Subject::Address(server.to_string(), address.address),
         };
-        findings.push(connection::client(&at, observation));
+        findings.push(connection::client(&at, observation, lookups));
         findings.extend(certificate::validity(&at, observation.at, &context.policy));
         findings.extend(certificate::chain(&at));
         findings.extend(certificate::names(&at));
@@ -70,7 +75,7 @@ fn of_server(
             findings.extend(deep::status(&at));
         }
     }
-    findings.extend(tlsa::records(server));
+    findings.extend(tlsa::records(server, lookups));
     findings.extend(tlsa::rollover(server, observation, context));
     findings
 }

@@ -2,13 +2,17 @@
 
 use mail_implicit_tls::{
     dns::{
-        Dnssec, LookupFailure,
+        Answer, Dnssec, LookupFailure,
+        host::HostFailure,
         signatures::{KeyTag, SignedAnswer, ZoneKeys},
     },
-    monitor::{Check, Report, State},
+    failure::Cause,
+    monitor::{Check, Report, State, TransportSecurity},
 };
 
-use crate::facts::{DAY, HOUR, NOW, fresh, observation, of_check, only, report, signature, signed};
+use crate::facts::{
+    DAY, HOUR, NOW, first, fresh, observation, of_check, only, report, signature, signed,
+};
 
 fn judged(answers: Vec<SignedAnswer>) -> Report {
     let mut observation = observation(&fresh());
@@ -150,6 +154,54 @@ fn asks_to_check_the_clock_if_signatures_begin_later() {
     let report = judged(vec![answer]);
     assert_eq!(of_check(&report, Check::Clock), []);
     assert_eq!(only(&report, Check::Dnssec).0, State::Good);
+}
+
+/// The same lookups fail for the other checks, which must not blame the zone.
+#[test]
+fn judges_no_zone_while_the_clock_is_wrong() {
+    let bogus = LookupFailure::Bogus;
+    let judged = |begin| {
+        let mut observation = observation(&fresh());
+        observation.signed = vec![SignedAnswer {
+            state: Err(bogus),
+            signatures: vec![signature("SRV", begin, NOW + 14 * DAY)],
+            ..signed()
+        }];
+        observation.services[0].answer = Answer::Failed(bogus);
+        let mut unknown = observation.servers[0].clone();
+        unknown.addresses = Err(HostFailure::Address(bogus));
+        unknown.tlsa = Some(Err(bogus));
+        observation.servers[0].failed_family = Some(bogus);
+        first(&mut observation).client = Err(Cause::Lookup(HostFailure::Tlsa(bogus)));
+        observation.servers.push(unknown);
+        observation.transport = Some(TransportSecurity {
+            mx: Err(bogus),
+            mta_sts: Err(bogus),
+            policy: None,
+            tls_rpt: Err(bogus),
+        });
+        report(&observation)
+    };
+    let checks = [
+        Check::Srv,
+        Check::Address,
+        Check::Connection,
+        Check::Tlsa,
+        Check::MtaSts,
+        Check::TlsRpt,
+    ];
+    let (right, wrong) = (judged(NOW - DAY), judged(NOW + HOUR));
+    for check in checks {
+        let states = |report| of_check(report, check).into_iter().map(|it| it.0).max();
+        assert_eq!(states(&right), Some(State::Bad), "{check:?}");
+        assert_eq!(states(&wrong), Some(State::NotKnown), "{check:?}");
+    }
+    assert_eq!(wrong.state(), State::NotKnown);
+    let (_, _, sentence) = only(&wrong, Check::MtaSts);
+    assert!(
+        sentence.ends_with(": set the clock, and run the monitor again"),
+        "{sentence}"
+    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::arguments::{DaneReading, ResolverAddress};
 pub(crate) struct Monitor {
     /// The mail domains
     #[arg(required = true, value_name = "DOMAIN", value_parser = DomainName::parse)]
-    pub(crate) domains: Vec<DomainName>,
+    domains: Vec<DomainName>,
     /// A server beside those that the domain advertises, such as imaps:imap.example.org; may be given several times
     #[arg(long, value_name = "SERVICE:HOST[:PORT]")]
     server: Vec<NamedServer>,
@@ -58,8 +58,8 @@ pub(crate) struct Monitor {
     /// Show the checks that passed too
     #[arg(long, conflicts_with = "json")]
     pub(super) all: bool,
-    /// Write metrics to this file for Prometheus's node exporter
-    #[arg(long, value_name = "FILE")]
+    /// Write metrics to this file for Prometheus's node exporter, which reads names that end in .prom
+    #[arg(long, value_name = "FILE", value_parser = metrics_file)]
     pub(super) metrics: Option<PathBuf>,
     /// Keep states over time in this SQLite database, which is made if there is none
     #[arg(long, value_name = "FILE")]
@@ -77,6 +77,17 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
+    /// Returns the domains, each once: a domain that is given twice would have each metric twice, which Prometheus refuses.
+    pub(super) fn domains(&self) -> Vec<&DomainName> {
+        let mut domains = Vec::new();
+        for domain in &self.domains {
+            if !domains.contains(&domain) {
+                domains.push(domain);
+            }
+        }
+        domains
+    }
+
     pub(super) fn options(&self) -> Options {
         let server = |it: &NamedServer| (it.service, it.host.clone(), it.port);
         Options {
@@ -98,6 +109,15 @@ fn interval(text: &str) -> Result<Duration, String> {
     match time >= LEAST_INTERVAL {
         true => Ok(time),
         false => Err("at least 1m expected".to_owned()),
+    }
+}
+
+/// Reads the name of a file that the node exporter reads.
+fn metrics_file(text: &str) -> Result<PathBuf, &'static str> {
+    let path = PathBuf::from(text);
+    match path.extension().is_some_and(|it| it == "prom") {
+        true => Ok(path),
+        false => Err("a name that ends in .prom expected"),
     }
 }
 
@@ -162,7 +182,10 @@ impl FromStr for NamedServer {
         let host = DomainName::parse(host).map_err(|error| error.to_string())?;
         let port = match parts.next() {
             None => service.default_port(),
-            Some(port) => port.parse().map_err(|_| "port expected after the host")?,
+            Some(port) => {
+                let port = port.parse().ok().filter(|port| *port != 0);
+                port.ok_or("port expected after the host")?
+            }
         };
         Ok(Self {
             service,
@@ -195,12 +218,21 @@ mod tests {
             ("imaps", "SERVICE:HOST[:PORT] expected"),
             ("imaps:", "domain-name: name is empty at byte 0"),
             ("imaps:a.example:x", "port expected after the host"),
+            ("imaps:a.example:0", "port expected after the host"),
             (
                 "http:a.example",
                 "one of pop3s, imaps, submissions, pop3, imap, submission expected before the host",
             ),
         ] {
             assert_eq!(read(text), Err(error.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_names_of_files_that_the_node_exporter_reads() {
+        assert_eq!(metrics_file("a/b.prom"), Ok(PathBuf::from("a/b.prom")));
+        for text in ["", "prom", ".prom", "a.prom/b", "a.prom.txt", "a.PROM"] {
+            assert!(metrics_file(text).is_err(), "{text}");
         }
     }
 

@@ -74,6 +74,22 @@ fn writes_the_state_of_each_check() {
     assert!((world.now..world.now + 60).contains(&run));
 }
 
+/// Prometheus refuses a file that has a metric twice.
+#[test]
+fn writes_each_metric_once_for_a_domain_that_is_given_twice() {
+    let world = World::with_days_left(60);
+    let path = world.path("mail.prom");
+    let output = world.run(&["EXAMPLE.org.", "--metrics", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = fs::read_to_string(&path).unwrap();
+    let mut names: Vec<_> = text.lines().filter_map(|it| it.rsplit_once(' ')).collect();
+    names.retain(|(name, _)| !name.starts_with('#'));
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup_by_key(|(name, _)| *name);
+    assert_eq!(names.len(), count, "{text}");
+}
+
 /// A reader sees the old text or the new one.
 #[test]
 fn replaces_the_file_of_metrics_as_a_whole() {

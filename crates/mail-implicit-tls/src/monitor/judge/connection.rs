@@ -10,17 +10,45 @@ use crate::{
     monitor::{finding::Check, observation::ServerSource},
 };
 
-/// Returns the state of a lookup that failed. A bogus answer is a fault of the domain; any other failure may be one of
-/// the resolver or of the network.
-pub(super) const fn of_lookup(failure: LookupFailure) -> State {
-    match failure {
-        LookupFailure::Bogus | LookupFailure::Aliases | LookupFailure::TooLarge => State::Bad,
-        _ => State::NotKnown,
+/// The judgement of lookups that failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lookups {
+    /// `true` if the clock of this machine seems to be wrong, so that signatures that are valid fail.
+    pub(super) is_clock_wrong: bool,
+}
+
+impl Lookups {
+    /// Returns the state of a lookup that failed. A bogus answer is a fault of the domain, unless it may be one of the clock;
+    /// any other failure may be one of the resolver or of the network.
+    pub(super) const fn state(self, failure: LookupFailure) -> State {
+        match failure {
+            LookupFailure::Bogus if self.is_clock_wrong => State::NotKnown,
+            LookupFailure::Bogus | LookupFailure::Aliases | LookupFailure::TooLarge => State::Bad,
+            _ => State::NotKnown,
+        }
+    }
+
+    /// Returns the action that helps this machine, of a lookup that failed for it.
+    pub(super) const fn again(self, failure: LookupFailure) -> &'static str {
+        match failure {
+            LookupFailure::Bogus if self.is_clock_wrong => {
+                "set the clock, and run the monitor again"
+            }
+            _ => "check the resolver of this machine, and run the monitor again",
+        }
+    }
+
+    /// Returns the action that helps.
+    const fn action(self, failure: LookupFailure) -> &'static str {
+        match self.state(failure) {
+            State::Bad => "repair the zone",
+            _ => self.again(failure),
+        }
     }
 }
 
 /// Judges the lookup of a host's addresses.
-pub(super) fn addresses(server: &ServerObservation) -> Vec<Finding> {
+pub(super) fn addresses(server: &ServerObservation, lookups: Lookups) -> Vec<Finding> {
     let subject = || Subject::Server(server.to_string());
     let failed = |state, fact: String, action: &str| {
         vec![Finding::new(Check::Address, subject(), state, fact).with_action(action)]
@@ -32,41 +60,34 @@ pub(super) fn addresses(server: &ServerObservation) -> Vec<Finding> {
             "publish an A or AAAA record, or remove the record that names the host",
         ),
         Err(HostFailure::Address(failure)) => failed(
-            of_lookup(*failure),
+            lookups.state(*failure),
             format!("The addresses of {} are not known, {failure}", server.host),
-            ask_again(of_lookup(*failure)),
+            lookups.action(*failure),
         ),
         Err(HostFailure::Tlsa(failure)) => failed(
-            of_lookup(*failure),
+            lookups.state(*failure),
             format!(
                 "Clients with DANE do not connect to {}, since the lookup of TLSA records fails: {failure}",
                 server.host
             ),
-            ask_again(of_lookup(*failure)),
+            lookups.action(*failure),
         ),
         Ok(_) => match server.failed_family {
             None => Vec::new(),
             Some(failure) => failed(
-                of_lookup(failure),
+                lookups.state(failure),
                 format!(
                     "One family of the addresses of {} is not known, {failure}",
                     server.host
                 ),
-                ask_again(of_lookup(failure)),
+                lookups.action(failure),
             ),
         },
     }
 }
 
-const fn ask_again(state: State) -> &'static str {
-    match state {
-        State::Bad => "repair the zone",
-        _ => "check the resolver of this machine, and run the monitor again",
-    }
-}
-
 /// Judges the connection of the client to one address.
-pub(super) fn client(at: &At<'_>, observation: &Observation) -> Finding {
+pub(super) fn client(at: &At<'_>, observation: &Observation, lookups: Lookups) -> Finding {
     let cause = match &at.address.client {
         Ok(tls) => {
             let version = crate::privacy::ProtocolVersion(tls.version);
@@ -79,7 +100,7 @@ pub(super) fn client(at: &At<'_>, observation: &Observation) -> Finding {
         Err(cause) => cause,
     };
     let is_mx = matches!(at.server.source, ServerSource::Mx(_));
-    let (state, action) = match of_cause(cause, answers(at.address.address, observation)) {
+    let (state, action) = match of_cause(cause, answers(at.address.address, observation), lookups) {
         // Without DANE and MTA-STS, other servers deliver to any certificate.
         (State::Bad, action) if is_mx && !contradicts(cause) => (State::Advice, action),
         other => other,
@@ -116,14 +137,14 @@ fn answers(address: IpAddr, observation: &Observation) -> bool {
 }
 
 /// Returns the state that a failure reports, and the action that helps.
-fn of_cause(cause: &Cause, address_answers: bool) -> (State, &'static str) {
+fn of_cause(cause: &Cause, address_answers: bool, lookups: Lookups) -> (State, &'static str) {
     const OTHER_NETWORK: &str =
         "run the monitor again, from another network too, and let the server accept this machine";
 
     match cause {
         Cause::Lookup(HostFailure::NoAddress) => (State::Bad, "publish an A or AAAA record"),
         Cause::Lookup(HostFailure::Address(failure) | HostFailure::Tlsa(failure)) => {
-            (of_lookup(*failure), ask_again(of_lookup(*failure)))
+            (lookups.state(*failure), lookups.action(*failure))
         }
         // A machine that is blocked is refused at every port.
         Cause::Connect(io::ErrorKind::ConnectionRefused) if address_answers => (

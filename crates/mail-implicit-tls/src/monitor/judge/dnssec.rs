@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Finding, State, Subject, connection::of_lookup, list};
+use super::{Finding, State, Subject, connection::Lookups, list};
 use crate::{
     dns::{
         Dnssec, LookupFailure,
@@ -37,7 +37,7 @@ pub(super) fn signatures(answers: &[SignedAnswer], now: Duration) -> Vec<Finding
             }
             Err(failure) => findings.push(
                 finding(
-                    of_lookup(failure),
+                    Lookups { is_clock_wrong }.state(failure),
                     format!("The signatures are not known, {failure}"),
                 )
                 .with_action("check the resolver of this machine, or name another"),
@@ -52,6 +52,11 @@ pub(super) fn signatures(answers: &[SignedAnswer], now: Duration) -> Vec<Finding
         );
     }
     findings
+}
+
+/// Returns `true` if the signatures say that the clock of this machine is wrong.
+pub(super) fn is_clock_wrong(answers: &[SignedAnswer], now: Duration) -> bool {
+    clock(answers, now).is_some()
 }
 
 /// Returns the time that is left of a signature, which is nothing from its expiration on.

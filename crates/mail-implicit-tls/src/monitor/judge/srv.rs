@@ -1,6 +1,6 @@
 //! SRV records, and the services that listen against them: sections 8, 10.4.2, 10.4.4 and 10.5.
 
-use super::{Finding, Observation, State, Subject, connection::of_lookup, list};
+use super::{Finding, Observation, State, Subject, connection::Lookups, list};
 use crate::{
     dns::{Answer, Dnssec, Record},
     monitor::{
@@ -44,11 +44,11 @@ fn advertised(answer: &Answer) -> Advertised {
 }
 
 /// Judges the SRV records of each service.
-pub(super) fn records(observation: &Observation) -> Vec<Finding> {
+pub(super) fn records(observation: &Observation, lookups: Lookups) -> Vec<Finding> {
     let mut findings: Vec<_> = observation
         .services
         .iter()
-        .filter_map(|service| of_service(service, observation))
+        .filter_map(|service| of_service(service, observation, lookups))
         .collect();
     for protocol in [Protocol::Imap, Protocol::Pop, Protocol::Submission] {
         let Offer::Candidates { refused, .. } = observation.offers.of(protocol) else {
@@ -69,7 +69,11 @@ pub(super) fn records(observation: &Observation) -> Vec<Finding> {
     findings
 }
 
-fn of_service(service: &ServiceObservation, observation: &Observation) -> Option<Finding> {
+fn of_service(
+    service: &ServiceObservation,
+    observation: &Observation,
+    lookups: Lookups,
+) -> Option<Finding> {
     let subject = subject(service);
     let finding = |state, fact: String| Finding::new(Check::Srv, subject.clone(), state, fact);
     let domain = &observation.domain;
@@ -78,11 +82,11 @@ fn of_service(service: &ServiceObservation, observation: &Observation) -> Option
     Some(match (&service.answer, advertised(&service.answer)) {
         (Answer::Failed(failure), _) => {
             let fact = format!("The servers that clients find by {name} are not known, {failure}");
-            let action = match of_lookup(*failure) {
+            let action = match lookups.state(*failure) {
                 State::Bad => "repair the zone, whose records clients refuse",
-                _ => "check the resolver of this machine, and run the monitor again",
+                _ => lookups.again(*failure),
             };
-            finding(of_lookup(*failure), fact).with_action(action)
+            finding(lookups.state(*failure), fact).with_action(action)
         }
         (_, Advertised::Unavailable) => finding(
             State::Good,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Finding, Observation, State, Subject, certificate::verdict, connection::of_lookup, disk,
+    Finding, Observation, State, Subject, certificate::verdict, connection::Lookups, disk,
 };
 use crate::{
     dns::{Tlsa, host::TlsaRecords},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Judges the TLSA records of a server.
-pub(super) fn records(server: &ServerObservation) -> Vec<Finding> {
+pub(super) fn records(server: &ServerObservation, lookups: Lookups) -> Vec<Finding> {
     let finding = |state, fact: String| {
         let subject = Subject::Server(server.to_string());
         Finding::new(Check::Tlsa, subject, state, fact)
@@ -31,7 +31,7 @@ pub(super) fn records(server: &ServerObservation) -> Vec<Finding> {
             let fact = format!("The TLSA records are not known, {failure}");
             let action =
                 "repair the zone or its name servers, since clients with DANE do not connect";
-            return vec![finding(of_lookup(*failure), fact).with_action(action)];
+            return vec![finding(lookups.state(*failure), fact).with_action(action)];
         }
     };
     let owner = &tlsa.owner;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Finding, State, Subject, connection::of_lookup, list};
+use super::{Finding, State, Subject, connection::Lookups, list};
 use crate::{
     dns::LookupFailure,
     failure::{Cause, TlsFailure},
@@ -20,8 +20,8 @@ const MAX_AGE: u64 = 31_557_600;
 const SHORT_AGE: u64 = 86_400;
 
 /// Judges the policies.
-pub(super) fn policies(transport: &TransportSecurity) -> Vec<Finding> {
-    vec![mta_sts(transport), tls_rpt(transport)]
+pub(super) fn policies(transport: &TransportSecurity, lookups: Lookups) -> Vec<Finding> {
+    vec![mta_sts(transport, lookups), tls_rpt(transport, lookups)]
 }
 
 fn finding(check: Check, state: State, fact: impl Into<String>) -> Finding {
@@ -35,11 +35,11 @@ fn one_record<'a>(
     name: &str,
     records: &'a Result<Vec<String>, LookupFailure>,
     advice: &str,
+    lookups: Lookups,
 ) -> Result<&'a str, Finding> {
     let records = records.as_ref().map_err(|failure| {
         let fact = format!("The record {name} is not known, {failure}");
-        finding(check, of_lookup(*failure), fact)
-            .with_action("check the resolver of this machine, and run the monitor again")
+        finding(check, lookups.state(*failure), fact).with_action(lookups.again(*failure))
     })?;
     let is_version = |record: &&String| {
         let first = record.split(';').next().unwrap_or_default();
@@ -67,7 +67,7 @@ fn field<'a>(record: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn tls_rpt(transport: &TransportSecurity) -> Finding {
+fn tls_rpt(transport: &TransportSecurity, lookups: Lookups) -> Finding {
     let check = Check::TlsRpt;
     let advice = "publish v=TLSRPTv1; rua=mailto:ADDRESS, so that senders report failures of TLS";
     let record = match one_record(
@@ -76,6 +76,7 @@ fn tls_rpt(transport: &TransportSecurity) -> Finding {
         "_smtp._tls",
         &transport.tls_rpt,
         advice,
+        lookups,
     ) {
         Ok(record) => record,
         Err(finding) => return finding,
@@ -97,10 +98,17 @@ fn tls_rpt(transport: &TransportSecurity) -> Finding {
     }
 }
 
-fn mta_sts(transport: &TransportSecurity) -> Finding {
+fn mta_sts(transport: &TransportSecurity, lookups: Lookups) -> Finding {
     let check = Check::MtaSts;
     let advice = "publish v=STSv1; id=NUMBER, and the policy on mta-sts.DOMAIN";
-    let record = match one_record(check, "v=STSv1", "_mta-sts", &transport.mta_sts, advice) {
+    let record = match one_record(
+        check,
+        "v=STSv1",
+        "_mta-sts",
+        &transport.mta_sts,
+        advice,
+        lookups,
+    ) {
         Ok(record) => record,
         Err(finding) => return finding,
     };
@@ -129,7 +137,7 @@ fn mta_sts(transport: &TransportSecurity) -> Finding {
                 "serve it at https://mta-sts.DOMAIN/.well-known/mta-sts.txt as text/plain",
             )
         }
-        Some(PolicyFile::Text(text)) => of_policy(text, transport),
+        Some(PolicyFile::Text(text)) => of_policy(text, transport, lookups),
     }
 }
 
@@ -197,7 +205,7 @@ fn covers(pattern: &str, host: &str) -> bool {
     }
 }
 
-fn of_policy(text: &str, transport: &TransportSecurity) -> Finding {
+fn of_policy(text: &str, transport: &TransportSecurity, lookups: Lookups) -> Finding {
     let check = Check::MtaSts;
     let policy = match parse(text) {
         Ok(policy) => policy,
@@ -210,8 +218,8 @@ fn of_policy(text: &str, transport: &TransportSecurity) -> Finding {
         Ok(hosts) => hosts,
         Err(failure) => {
             let fact = format!("The MX records could not be compared with the policy, {failure}");
-            return finding(check, of_lookup(*failure), fact)
-                .with_action("check the resolver of this machine, and run the monitor again");
+            return finding(check, lookups.state(*failure), fact)
+                .with_action(lookups.again(*failure));
         }
     };
     let is_covered = |host: &str| policy.mx.iter().any(|pattern| covers(pattern, host));
