@@ -1,8 +1,11 @@
-//! Literals of IMAP before login (RFC 3501 section 4.3, RFC 7888): no octet gets out of step.
+//! Literals of IMAP (RFC 3501 section 4.3, RFC 7888): no octet gets out of step.
 
-use mail_implicit_tls::gateway::{Event, GatewayErrorKind, Mechanism, Refusal};
+use mail_implicit_tls::{
+    gateway::{AfterLogin, Event, GatewayErrorKind, Mechanism, Refusal},
+    service::{Protocol, Service},
+};
 
-use crate::script::{Backend, Client, imap};
+use crate::script::{Backend, Client, Turn, facts, imap, open, options, play};
 
 const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 LITERAL-] hello\r\n";
 
@@ -128,10 +131,7 @@ fn refuses_literals_where_the_grammar_has_none() {
         "a LOGOUT {1+}",
         "a LOGIN {1++}",
     ] {
-        let mut session = crate::script::open(
-            &crate::script::facts(mail_implicit_tls::service::Service::IMAPS),
-            &crate::script::options(mail_implicit_tls::service::Protocol::Imap),
-        );
+        let mut session = open(&facts(Service::IMAPS), &options(Protocol::Imap));
         session.backend_sent(GREETING.as_bytes()).unwrap();
         let _ = session.take_for_client();
         session
@@ -186,4 +186,60 @@ fn ends_if_the_backend_answers_within_a_literal() {
         ended.error.map(|it| it.kind()),
         Some(GatewayErrorKind::Unexpected)
     );
+}
+
+/// A backend that counts in 32 bits would read 5 octets, and the rest as commands.
+#[test]
+fn refuses_a_literal_whose_length_backends_read_differently() {
+    let in_reply = "a OK [CAPABILITY IMAP4rev1] in\r\n";
+    let options = options(Protocol::Imap).with_after_login(AfterLogin::Parsed);
+    let played = |turns: &[Turn<'_>]| {
+        let begin: [Turn<'_>; 3] = [
+            (Backend(GREETING), "", GREETING),
+            (Client("a LOGIN x y\r\n"), "a LOGIN x y\r\n", ""),
+            (Backend(in_reply), "", in_reply),
+        ];
+        play(&facts(Service::IMAPS), &options, &[&begin, turns].concat())
+    };
+    let ended = played(&[
+        (
+            Client("b APPEND x {4294967301}\r\n"),
+            "",
+            "b BAD literal: more than 2147483647 at byte 0\r\n",
+        ),
+        (
+            Client("c APPEND x {2147483648}\r\n"),
+            "",
+            "c BAD literal: more than 2147483647 at byte 0\r\n",
+        ),
+        (
+            Client("d APPEND x {2147483647}\r\n"),
+            "d APPEND x {2147483647}\r\n",
+            "",
+        ),
+        (Backend("d NO too big\r\n"), "", "d NO too big\r\n"),
+        (Client("e NOOP\r\n"), "e NOOP\r\n", ""),
+    ]);
+    assert_eq!(ended.error, None);
+    // The client sends the octets in any case, or the backend has a part of the command.
+    let announced = "b APPEND {1+}\r\n";
+    for (turns, at) in [
+        (
+            &[(Client("b APPEND x {4294967301+}\r\n12345"), "", "")][..],
+            0,
+        ),
+        (
+            &[
+                (Client(announced), "b APPEND {1}\r\n", ""),
+                (Backend("+ go\r\n"), "", ""),
+                (Client("x"), "x", ""),
+                (Client(" {4294967301}\r\n"), "", ""),
+            ],
+            2_147_483_647,
+        ),
+    ] {
+        let error = played(turns).error.unwrap();
+        let expected = format!("client: literal: longer than the limit at byte {at}");
+        assert_eq!(error.to_string(), expected);
+    }
 }

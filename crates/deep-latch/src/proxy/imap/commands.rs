@@ -2,7 +2,10 @@
 
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 
-use super::{Held, IdAnswer, ImapProxy, MAX_PROXY_COMMAND_BYTES, Turn, forward_text, unexpected};
+use super::{
+    Held, IdAnswer, ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_LITERAL_BYTES, Turn,
+    forward_text, unexpected,
+};
 use crate::{
     error::{ErrorKind, ParseError},
     imap::{
@@ -82,9 +85,7 @@ impl ImapProxy {
                     // The server has a part of the command, which cannot be taken back.
                     let length = literal.map_or(0, |literal| literal.length);
                     let is_free = self.front.as_ref().is_none_or(|it| it.is_authenticated());
-                    if !is_free {
-                        limited(length, MAX_FRONT_LITERAL_BYTES, "literal")?;
-                    }
+                    limited(length, most_literal(is_free), "literal")?;
                     self.turn = forward_text(&mut self.for_server, text, literal, false);
                 }
                 // The server's own request was forwarded.
@@ -144,6 +145,13 @@ impl ImapProxy {
     fn begin(&mut self, text: &str, literal: Option<Announced>) -> Result<bool, ParseError> {
         let head = Head::parse(text)?;
         self.tag = head.tag.into();
+        let length = literal.map_or(0, |literal| literal.length);
+        let is_free = self.front.as_ref().is_none_or(|it| it.is_authenticated());
+        if length > most_literal(is_free) {
+            return self
+                .too_long(literal, most_literal(is_free))
+                .map(|()| false);
+        }
         let Some(front) = &mut self.front else {
             if REFUSED.iter().any(|name| head.is(name)) {
                 let answer = format!("{} NO not available through this proxy\r\n", head.tag);
@@ -156,10 +164,6 @@ impl ImapProxy {
             }
             return Ok(head.is("ID"));
         };
-        let length = literal.map_or(0, |literal| literal.length);
-        if !front.is_authenticated() && length > MAX_FRONT_LITERAL_BYTES {
-            return self.too_long(literal).map(|()| false);
-        }
         match front.order(&head) {
             Order::Id => return Ok(true),
             Order::Answer(answer, refusal) => {
@@ -190,9 +194,8 @@ impl ImapProxy {
         Ok(false)
     }
 
-    /// Refuses a literal that is too long before login.
-    fn too_long(&mut self, literal: Option<Announced>) -> Result<(), ParseError> {
-        let limit = MAX_FRONT_LITERAL_BYTES;
+    /// Refuses a literal that is too long.
+    fn too_long(&mut self, literal: Option<Announced>, limit: usize) -> Result<(), ParseError> {
         let error = ParseError::new(ErrorKind::Limit { limit }, "literal", 0);
         if literal.is_some_and(|literal| !literal.waits) {
             // RFC 7888 section 5: the client sends the octets in any case.
@@ -367,5 +370,13 @@ impl ImapProxy {
         if let Some(front) = &mut self.front {
             front.refuse(refusal);
         }
+    }
+}
+
+/// Returns the length of the longest literal: that of a client that is logged in is longer.
+const fn most_literal(is_free: bool) -> usize {
+    match is_free {
+        true => MAX_PROXY_LITERAL_BYTES,
+        false => MAX_FRONT_LITERAL_BYTES,
     }
 }
