@@ -8,7 +8,7 @@ from deep_latch_imap_reference import Refused as CommandRefused
 from deep_latch_proxy_reference import imap
 from deep_latch_reference import Refused
 
-LONGEST = 1 << 26
+LONGEST = 2**31 - 1
 WORDS = {
     "character": "character that is not allowed", "empty": "empty", "expected": "unexpected character",
     "trailing": "unexpected text after the end",
@@ -107,6 +107,8 @@ class Session:
 
     def refuse(self, command, error):
         kind, field, offset = error.error
+        if kind == "limit":
+            raise Refused
         end = self.client.find(b"\r\n", offset)
         self.client = self.client[end + 2 :]
         # What is wrong with the parameters of ID is said of them.

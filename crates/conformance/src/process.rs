@@ -106,14 +106,16 @@ impl Server {
     /// Returns an error if the system does not tell the processes, or kills none of them.
     pub fn kill(&mut self) -> Checked<()> {
         let processes = with_descendants(self.process.id())?;
-        let mut kill = Command::new("kill");
-        kill.arg("-9").args(processes.iter().map(u32::to_string));
-        let status = kill.status()?;
-        self.process.wait()?;
-        match status.success() {
-            true => Ok(()),
-            false => Err(Failure::new(format!("{processes:?} cannot be killed"))),
+        // Stopped first: none notices the end of another.
+        for signal in ["-STOP", "-KILL"] {
+            let mut kill = Command::new("kill");
+            kill.arg(signal).args(processes.iter().map(u32::to_string));
+            if !kill.status()?.success() {
+                return Err(Failure::new(format!("{processes:?} cannot be killed")));
+            }
         }
+        self.process.wait()?;
+        Ok(())
     }
 
     /// Starts a server that was killed, in the same directory, and waits until it listens.

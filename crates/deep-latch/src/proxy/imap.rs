@@ -190,6 +190,9 @@ impl ImapProxy {
             self.for_server.extend_from_slice(octets);
             return Ok(());
         }
+        if self.is_over() {
+            return Ok(());
+        }
         self.client.receive(octets);
         self.go_on()
     }
@@ -202,6 +205,9 @@ impl ImapProxy {
     pub fn server_sent(&mut self, octets: &[u8]) -> Result<(), ParseError> {
         if self.piped {
             self.for_client.extend_from_slice(octets);
+            return Ok(());
+        }
+        if self.is_over() {
             return Ok(());
         }
         self.server.receive(octets);
@@ -252,8 +258,13 @@ impl ImapProxy {
     }
 
     /// Ends the connection because the server is not available. Before login the client receives `* BYE` with the code
-    /// UNAVAILABLE (RFC 5530) and the text, unless it received one before; afterwards it receives no line.
+    /// UNAVAILABLE (RFC 5530) and the text, unless it received one before; afterwards it receives no line. After an error
+    /// nothing happens.
     pub fn server_failed(&mut self, text: &str) {
+        if self.failed.is_some() {
+            return;
+        }
+        self.piped = false;
         self.take_leave(&format!("[UNAVAILABLE] {text}"));
         if let Some(front) = &mut self.front {
             front.end();

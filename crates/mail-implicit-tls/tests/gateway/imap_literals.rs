@@ -108,7 +108,7 @@ fn refuses_literals_that_are_too_long() {
         (
             Backend("+ go\r\n"),
             &literal,
-            "* BYE literal: more than 4096 at byte 4096\r\n",
+            "* BYE literal: more than 4096 at byte 0\r\n",
         ),
     ]);
 }
@@ -203,16 +203,6 @@ fn refuses_a_literal_whose_length_backends_read_differently() {
     };
     let ended = played(&[
         (
-            Client("b APPEND x {4294967301}\r\n"),
-            "",
-            "b BAD literal: more than 2147483647 at byte 0\r\n",
-        ),
-        (
-            Client("c APPEND x {2147483648}\r\n"),
-            "",
-            "c BAD literal: more than 2147483647 at byte 0\r\n",
-        ),
-        (
             Client("d APPEND x {2147483647}\r\n"),
             "d APPEND x {2147483647}\r\n",
             "",
@@ -221,25 +211,20 @@ fn refuses_a_literal_whose_length_backends_read_differently() {
         (Client("e NOOP\r\n"), "e NOOP\r\n", ""),
     ]);
     assert_eq!(ended.error, None);
-    // The client sends the octets in any case, or the backend has a part of the command.
     let announced = "b APPEND {1+}\r\n";
-    for (turns, at) in [
-        (
-            &[(Client("b APPEND x {4294967301+}\r\n12345"), "", "")][..],
-            0,
-        ),
-        (
-            &[
-                (Client(announced), "b APPEND {1}\r\n", ""),
-                (Backend("+ go\r\n"), "", ""),
-                (Client("x"), "x", ""),
-                (Client(" {4294967301}\r\n"), "", ""),
-            ],
-            2_147_483_647,
-        ),
+    for turns in [
+        &[(Client("b APPEND x {2147483648}\r\n"), "", "")][..],
+        &[(Client("b APPEND x {4294967301}\r\n"), "", "")],
+        &[(Client("b APPEND x {4294967301+}\r\n12345"), "", "")],
+        &[
+            (Client(announced), "b APPEND {1}\r\n", ""),
+            (Backend("+ go\r\n"), "", ""),
+            (Client("x"), "x", ""),
+            (Client(" {4294967301}\r\n"), "", ""),
+        ],
     ] {
         let error = played(turns).error.unwrap();
-        let expected = format!("client: literal: longer than the limit at byte {at}");
+        let expected = "client: literal: longer than the limit at byte 0";
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -14,7 +14,9 @@ mod check;
 mod configuration;
 mod descriptors;
 mod endpoint;
+mod fleet;
 mod kills;
+mod listeners;
 mod log;
 mod memory;
 #[path = "../support/name_server.rs"]

@@ -16,9 +16,10 @@ use crate::{
     },
     proxy::{
         Forwarded,
-        front::{MAX_FRONT_LITERAL_BYTES, Order, ProxyRefusal, ProxySide, is_sasl_line},
+        front::{MAX_FRONT_LITERAL_BYTES, Order, ProxyRefusal, ProxySide},
         is_of_proxies, own_id,
         responses::limited,
+        sasl::is_sasl_response,
     },
 };
 
@@ -85,7 +86,11 @@ impl ImapProxy {
                     // The server has a part of the command, which cannot be taken back.
                     let length = literal.map_or(0, |literal| literal.length);
                     let is_free = self.front.as_ref().is_none_or(|it| it.is_authenticated());
-                    limited(length, most_literal(is_free), "literal")?;
+                    let limit = match is_free {
+                        true => MAX_PROXY_LITERAL_BYTES,
+                        false => MAX_FRONT_LITERAL_BYTES,
+                    };
+                    announced(length, limit)?;
                     self.turn = forward_text(&mut self.for_server, text, literal, false);
                 }
                 // The server's own request was forwarded.
@@ -146,13 +151,8 @@ impl ImapProxy {
         let head = Head::parse(text)?;
         self.tag = head.tag.into();
         let length = literal.map_or(0, |literal| literal.length);
-        let is_free = self.front.as_ref().is_none_or(|it| it.is_authenticated());
-        if length > most_literal(is_free) {
-            return self
-                .too_long(literal, most_literal(is_free))
-                .map(|()| false);
-        }
         let Some(front) = &mut self.front else {
+            announced(length, MAX_PROXY_LITERAL_BYTES)?;
             if REFUSED.iter().any(|name| head.is(name)) {
                 let answer = format!("{} NO not available through this proxy\r\n", head.tag);
                 self.for_client.extend_from_slice(answer.as_bytes());
@@ -164,6 +164,10 @@ impl ImapProxy {
             }
             return Ok(head.is("ID"));
         };
+        if !front.is_authenticated() && length > MAX_FRONT_LITERAL_BYTES {
+            return self.too_long(literal).map(|()| false);
+        }
+        announced(length, MAX_PROXY_LITERAL_BYTES)?;
         match front.order(&head) {
             Order::Id => return Ok(true),
             Order::Answer(answer, refusal) => {
@@ -194,9 +198,10 @@ impl ImapProxy {
         Ok(false)
     }
 
-    /// Refuses a literal that is too long.
-    fn too_long(&mut self, literal: Option<Announced>, limit: usize) -> Result<(), ParseError> {
-        let error = ParseError::new(ErrorKind::Limit { limit }, "literal", 0);
+    /// Refuses a literal that is too long before login.
+    fn too_long(&mut self, literal: Option<Announced>) -> Result<(), ParseError> {
+        let limit = MAX_FRONT_LITERAL_BYTES;
+        let error = too_long(limit);
         if literal.is_some_and(|literal| !literal.waits) {
             // RFC 7888 section 5: the client sends the octets in any case.
             return Err(error);
@@ -270,7 +275,7 @@ impl ImapProxy {
             return self.external(&response).map(|()| true);
         }
         let logs_in = self.front.as_ref().is_some_and(|front| front.logs_in());
-        if logs_in && !is_sasl_line(line) {
+        if logs_in && !is_sasl_response(line.as_bytes()) {
             // The line is a bad response, whatever it looks like: the server answers that the exchange is cancelled.
             self.for_server.extend_from_slice(b"*\r\n");
             self.turn = Turn::Answer { asks: false };
@@ -373,10 +378,14 @@ impl ImapProxy {
     }
 }
 
-/// Returns the length of the longest literal: that of a client that is logged in is longer.
-const fn most_literal(is_free: bool) -> usize {
-    match is_free {
-        true => MAX_PROXY_LITERAL_BYTES,
-        false => MAX_FRONT_LITERAL_BYTES,
+/// Checks the length that a literal is announced with.
+fn announced(length: usize, limit: usize) -> Result<(), ParseError> {
+    match length > limit {
+        true => Err(too_long(limit)),
+        false => Ok(()),
     }
+}
+
+const fn too_long(limit: usize) -> ParseError {
+    ParseError::new(ErrorKind::Limit { limit }, "literal", 0)
 }
