@@ -233,6 +233,7 @@ dialogue("idle", C("a IDLE\r\n", "a IDLE\r\n"), S("+ idling\r\n"), S("* 2 EXISTS
 dialogue("idle-ended-at-once", C(f"a IDLE\r\nDONE\r\n{LIE}", "a IDLE\r\n"), S("+ idling\r\n", None, "DONE\r\n"), S("a OK done\r\n", None, WITH))
 dialogue("idle-that-the-server-ends", C("a IDLE\r\n", "a IDLE\r\n"), S("+ idling\r\n"), S("a BAD too long\r\n"),
          C("DONE\r\nc NOOP\r\n", "c NOOP\r\n", "* BAD not a command\r\n"))
+dialogue("wrong-tag-before-its-line-ends", C("(a NO"), C("OP\r\n", "", "* BAD tag: unexpected character at byte 0\r\n"))
 dialogue("idle-hides-no-literal", C("a IDLE\r\nb LOGIN {22}\r\n" + LIE, "a IDLE\r\n"), S("+ idling\r\n"), error=("expected", "base64", 0))
 dialogue("idle-refused", C("a IDLE\r\n", "a IDLE\r\n"), S("a BAD what\r\n"), C("b IDLE\r\n", "b IDLE\r\n"))
 dialogue("starttls-is-not-forwarded", C("a STARTTLS\r\n" + LIE, WITH, "a NO not available through this proxy\r\n"))
