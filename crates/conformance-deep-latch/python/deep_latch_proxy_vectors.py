@@ -245,11 +245,11 @@ dialogue("lf-in-a-command-of-which-the-server-has-half", C("a LOGIN {1}\r\n", "a
          error=("character", "command", 0))
 dialogue("nul-in-a-literal-of-which-the-server-has-half", C("a LOGIN {2}\r\n", "a LOGIN {2}\r\n"), S("+ \r\n"), C("\0"),
          error=("character", "literal", 0))
-for name, number in (("2-63", 2**63), ("2-64", 2**64), ("40-digits", "9" * 40)):
+for name, number in (("2-31", 2**31), ("2-32-and-5", 2**32 + 5), ("2-63", 2**63), ("2-64", 2**64), ("40-digits", "9" * 40)):
     dialogue(f"literal-longer-than-a-number-{name}", C(f"a APPEND x {{{number}}}\r\n"), error=("limit", "literal", 0))
     dialogue(f"second-literal-longer-than-a-number-{name}", C("a APPEND {1}\r\n", "a APPEND {1}\r\n"), S("+ \r\n"),
              C(f"x {{{number}+}}\r\n"), error=("limit", "literal", 0))
-dialogue("longest-literal", C(f"a APPEND x {{{2**63 - 1}+}}\r\n", f"a APPEND x {{{2**63 - 1}}}\r\n"))
+dialogue("longest-literal", C(f"a APPEND x {{{2**31 - 1}+}}\r\n", f"a APPEND x {{{2**31 - 1}}}\r\n"))
 dialogue("response-with-literals", C("a FETCH 1 BODY[]\r\nb NOOP\r\n", "a FETCH 1 BODY[]\r\n"),
          S("* 1 FETCH (BODY[] {13}\r\na OK\r\n+ x\r\n\r\n BODY[1] \"a {3}\")\r\n"), S("a OK done {5}\r\n", None, "b NOOP\r\n"))
 dialogue("response-of-another-tag", C("a NOOP\r\nb NOOP\r\n", "a NOOP\r\n"), S("aa OK x\r\nA OK x\r\n* a OK x\r\n"),

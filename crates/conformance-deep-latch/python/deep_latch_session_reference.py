@@ -8,7 +8,7 @@ from deep_latch_imap_reference import Refused as CommandRefused
 from deep_latch_proxy_reference import imap
 from deep_latch_reference import Refused
 
-LONGEST = 2**63 - 1
+LONGEST = 2**31 - 1
 WORDS = {
     "character": "character that is not allowed", "empty": "empty", "expected": "unexpected character",
     "trailing": "unexpected text after the end",

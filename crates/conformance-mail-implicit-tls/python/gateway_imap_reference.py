@@ -17,7 +17,7 @@ BEFORE_LOGIN = {"CAPABILITY", "ID", "LANGUAGE", "LOGIN", "LOGOUT", "NOOP"}
 REFUSED_AFTER = {"STARTTLS", "COMPRESS", "UNAUTHENTICATE"}
 REMOVED = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE", "XCLIENT", "XFORWARD", "AUTH=EXTERNAL"}
 OF_GATEWAYS = re.compile("tls$|x-(connected|forward|originating|proxy|session)-")
-MOST_LITERAL, MOST_LITERAL_AFTER, MOST_REFUSALS = 4096, 2**63 - 1, 20
+MOST_LITERAL, MOST_LITERAL_AFTER, MOST_REFUSALS = 4096, 2**31 - 1, 20
 ADDRESS = {
     "x-originating-ip": "192.0.2.7", "x-originating-port": "51234", "x-connected-ip": "192.0.2.1", "x-connected-port": "993",
     "x-session-ext-id": SESSION,

@@ -473,7 +473,8 @@ for number in ["4097", "9223372036854775808", "18446744073709551616", "9" * 40]:
         end=error("client", "too-long", "literal", 0),
         events=[refused("syntax")],
     )
-for name, number, options in [("2-63", 2**63, {"after_login": "parsed"}), ("2-64", 2**64, {"after_login": "parsed"})]:
+PARSED = {"after_login": "parsed"}
+for name, number, options in [("2-31", 2**31, PARSED), ("2-32-and-5", 2**32 + 5, PARSED), ("2-63", 2**63, PARSED), ("2-64", 2**64, PARSED)]:
     imap(
         f"literal-after-login-{name}",
         backend(HELLO),
@@ -484,6 +485,15 @@ for name, number, options in [("2-63", 2**63, {"after_login": "parsed"}), ("2-64
         events=[logged_in("password"), refused("syntax")],
         **options,
     )
+imap(
+    "literal-after-login-2-31-less-1",
+    backend(HELLO),
+    passed("a LOGIN x y\r\n"),
+    backend(IN),
+    passed(f"b APPEND x {{{2**31 - 1}}}\r\n"),
+    events=[logged_in("password")],
+    **PARSED,
+)
 imap("literal-in-quotes", backend(HELLO), passed('a LOGIN x "{5}"\r\n'), backend("a NO x {3}\r\n"), passed("b NOOP\r\n"), events=[login_failed("password")])
 imap(
     "literal-of-an-unknown-command",

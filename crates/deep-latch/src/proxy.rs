@@ -14,7 +14,7 @@ pub use self::{
         FrontRules, MAX_FRONT_LITERAL_BYTES, MAX_FRONT_REFUSALS, MapExternal, MappedLogin,
         ProxyEvent, ProxyRefusal, ProxySide,
     },
-    imap::{ImapProxy, MAX_PROXY_COMMAND_BYTES},
+    imap::{ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_LITERAL_BYTES},
     responses::MAX_PROXY_RESPONSE_BYTES,
     sasl::{MAX_SASL_LINE_BYTES, is_initial_response, is_sasl_response},
 };

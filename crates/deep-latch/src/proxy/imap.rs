@@ -21,6 +21,10 @@ use crate::{
 /// The longest line of a client that is forwarded, in bytes with CRLF. Literals may be longer.
 pub const MAX_PROXY_COMMAND_BYTES: usize = 65_536;
 
+/// The longest literal of a client that is forwarded, in bytes. Some servers count in 32 bits, and would read the octets after
+/// the number without its upper bits as commands.
+pub const MAX_PROXY_LITERAL_BYTES: usize = 2_147_483_647;
+
 /// The number of waiting octets of a client from which [`ImapProxy::may_receive`] returns `false`.
 const MAX_WAITING_BYTES: usize = 65_536;
 

@@ -24,4 +24,5 @@ mod name_server;
 mod operation;
 mod packaging;
 mod protocols;
+mod units;
 mod world;

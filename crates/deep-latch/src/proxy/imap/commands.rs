@@ -2,7 +2,10 @@
 
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 
-use super::{Held, IdAnswer, ImapProxy, MAX_PROXY_COMMAND_BYTES, Turn, forward_text, unexpected};
+use super::{
+    Held, IdAnswer, ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_LITERAL_BYTES, Turn,
+    forward_text, unexpected,
+};
 use crate::{
     error::{ErrorKind, ParseError},
     imap::{
@@ -22,10 +25,6 @@ use crate::{
 
 /// Commands that would change the encoding of the connection, so that the proxy could not read it any more.
 const REFUSED: &[&str] = &["COMPRESS", "STARTTLS"];
-
-/// The longest literal after login, in bytes: the greatest number of RFC 9051 (`number64`). What is longer than can be counted
-/// cannot be passed on.
-const MAX_LITERAL_BYTES: usize = usize::MAX >> 1;
 
 /// The tag of the proxy's own command.
 const OWN_TAG: &str = "proxy";
@@ -88,7 +87,7 @@ impl ImapProxy {
                     let length = literal.map_or(0, |literal| literal.length);
                     let is_free = self.front.as_ref().is_none_or(|it| it.is_authenticated());
                     let limit = match is_free {
-                        true => MAX_LITERAL_BYTES,
+                        true => MAX_PROXY_LITERAL_BYTES,
                         false => MAX_FRONT_LITERAL_BYTES,
                     };
                     announced(length, limit)?;
@@ -153,7 +152,7 @@ impl ImapProxy {
         self.tag = head.tag.into();
         let length = literal.map_or(0, |literal| literal.length);
         let Some(front) = &mut self.front else {
-            announced(length, MAX_LITERAL_BYTES)?;
+            announced(length, MAX_PROXY_LITERAL_BYTES)?;
             if REFUSED.iter().any(|name| head.is(name)) {
                 let answer = format!("{} NO not available through this proxy\r\n", head.tag);
                 self.for_client.extend_from_slice(answer.as_bytes());
@@ -168,7 +167,7 @@ impl ImapProxy {
         if !front.is_authenticated() && length > MAX_FRONT_LITERAL_BYTES {
             return self.too_long(literal).map(|()| false);
         }
-        announced(length, MAX_LITERAL_BYTES)?;
+        announced(length, MAX_PROXY_LITERAL_BYTES)?;
         match front.order(&head) {
             Order::Id => return Ok(true),
             Order::Answer(answer, refusal) => {
