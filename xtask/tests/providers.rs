@@ -35,6 +35,7 @@ fn forces_no_crypto_provider_on_applications() {
         "durable-store",
         "durable-store-sqlx",
         "accept-loop",
+        "command-support",
         "mail-implicit-tls",
     ] {
         // The features of roots and of resolvers are below.

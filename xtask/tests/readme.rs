@@ -371,6 +371,7 @@ const DOCUMENTS: &[(&str, usize)] = &[
     ("README.md", 4),
     ("crates/accept-loop/README.md", 1),
     ("crates/authres-tls/README.md", 4),
+    ("crates/command-support/README.md", 1),
     ("crates/deep-latch-sqlx/README.md", 2),
     ("crates/deep-latch/README.md", 4),
     ("crates/durable-store-sqlx/README.md", 1),

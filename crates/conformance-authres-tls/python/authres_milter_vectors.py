@@ -4,8 +4,6 @@ an implementation that shares nothing with the crate's.
     python3 crates/conformance-authres-tls/python/authres_milter_vectors.py [--check] [--out FILE]
 """
 
-import argparse
-import json
 import struct
 import sys
 from pathlib import Path
@@ -13,10 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
 from authres_write_vectors import written  # noqa: E402
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-FILE = REPOSITORY / "crates/conformance-authres-tls/vectors/milter.json"
 SOURCE = "crates/conformance-authres-tls/python/authres_milter_vectors.py"
 
 ID = "mx.example.org"
@@ -422,27 +418,7 @@ def names():
     case("sendmail-by-setting", it.end("permerror", ANONYMOUS), (MACROS,), mta="sendmail")
 
 
-def text_():
+if __name__ == "__main__":
     for part in (negotiation, packets, sessions, changes, names):
         part()
-    assert len({it["name"] for it in CASES}) == len(CASES)
-    lines = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=False) for it in CASES)
-    head = json.dumps({"suite": "authres-tls/milter", "source": SOURCE, "count": len(CASES)})
-    return f'{head[:-1]}, "cases": [\n{lines}\n]}}\n'
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=FILE)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    text = text_()
-    if not arguments.check:
-        arguments.out.write_text(text)
-    elif arguments.out.read_text() != text:
-        sys.exit(f"{arguments.out} is not what this script generates")
-    print(f"authres-tls/milter: {len(CASES)} cases")
-
-
-if __name__ == "__main__":
-    main()
+    main(__doc__, SuiteFile("authres-tls/milter", SOURCE, CASES, ensure_ascii=False))

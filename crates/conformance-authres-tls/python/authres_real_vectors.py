@@ -7,16 +7,12 @@ Results are written as `method=result`, then ` | ` and a property, `ptype.proper
 reason. Behind ` ~ ` are the kinds of diagnostics, in alphabetical order.
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-FILE = REPOSITORY / "crates/conformance-authres-tls/vectors/real.json"
 SOURCE = "crates/conformance-authres-tls/python/authres_real_vectors.py; each case names where such a value was met"
 REQUIREMENTS = ["rfc8601-lenient-1", "rfc8601-lenient-2"]
 
@@ -568,28 +564,7 @@ def damaged():
          "spf=fail | smtp.mailfrom=\"x; dkim=pass\"@b.example | smtp.helo=h", "~")
 
 
-def text_():
+if __name__ == "__main__":
     for part in (as_reported, by_writer, damaged):
         part()
-    names = [it["name"] for it in CASES]
-    assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
-    lines = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in CASES)
-    head = {"suite": "authres-tls/real", "source": SOURCE, "count": len(CASES)}
-    return json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=FILE)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    text = text_()
-    if not arguments.check:
-        arguments.out.write_text(text)
-    elif arguments.out.read_text() != text:
-        sys.exit(f"{arguments.out} is not what this script generates")
-    print(f"authres-tls/real: {len(CASES)} cases")
-
-
-if __name__ == "__main__":
-    main()
+    main(__doc__, SuiteFile("authres-tls/real", SOURCE, CASES))

@@ -4,18 +4,14 @@ they are written, by an implementation that shares nothing with the crate's.
     python3 crates/conformance-authres-tls/python/authres_write_vectors.py [--check] [--out FILE]
 """
 
-import argparse
-import json
 import re
 import sys
 import unicodedata
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-FILE = REPOSITORY / "crates/conformance-authres-tls/vectors/write.json"
 SOURCE = "crates/conformance-authres-tls/python/authres_write_vectors.py"
 
 KEYWORD = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]")
@@ -463,28 +459,7 @@ def hard_limit():
     case("hard-limit-below-soft-limit", tls("CN=x, O=y", comments=["a b"]), (LINES,), soft=100, hard=41)
 
 
-def text_():
+if __name__ == "__main__":
     for part in (forms, refusals, keywords, structure, utf8, identities, folding, hard_limit):
         part()
-    names = [it["name"] for it in CASES]
-    assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
-    lines = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in CASES)
-    head = {"suite": "authres-tls/write", "source": SOURCE, "count": len(CASES)}
-    return json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=FILE)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    text = text_()
-    if not arguments.check:
-        arguments.out.write_text(text)
-    elif arguments.out.read_text() != text:
-        sys.exit(f"{arguments.out} is not what this script generates")
-    print(f"authres-tls/write: {len(CASES)} cases")
-
-
-if __name__ == "__main__":
-    main()
+    main(__doc__, SuiteFile("authres-tls/write", SOURCE, CASES))

@@ -3,7 +3,7 @@ expected in the vectors is stated by hand."""
 
 import re
 
-NAME = re.compile(rb"[A-Za-z0-9.-]+")
+NAME = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\\]]+")
 TAG = re.compile(rb"[^\x00-\x20\x7f-\xff(){%*\"\\+]+")
 LINE = re.compile(rb"[A-Za-z0-9+/]*={0,2}|\*")
 # Commands without arguments, and those of which no argument is a string.
@@ -52,8 +52,8 @@ class Command:
     def read(self):
         tag = TAG.match(self.octets, self.at)
         self.at = tag.end() if tag else self.at
-        if not tag or self.next() != b" ":
-            raise self.refused("empty" if self.ends() else "expected", "tag")
+        if self.next() != b" " or not tag:
+            raise self.refused("expected", "tag")
         self.tag = tag[0].decode()
         self.at += 1
         self.next()
@@ -61,7 +61,7 @@ class Command:
         if not name:
             raise self.refused("empty" if self.ends() else "expected")
         self.name, self.at = name[0].decode().upper(), name.end()
-        if self.name in BARE and not self.ends() and self.next() not in (b"\0", b"\r", b"\n"):
+        if self.name in BARE and self.next() == b" ":
             raise self.refused("trailing")
         self.arguments()
         self.at += 2
@@ -110,7 +110,8 @@ class Command:
         start = self.at
         while True:
             octet = self.next()
-            if octet == b"[":
+            # A bracket that no other and no list follows is an octet of the atom.
+            if octet == b"[" and re.search(rb"[\](]", self.octets[self.at :].partition(b"\r\n")[0]):
                 self.section()
             elif octet and b"\x20" < octet < b"\x7f" and octet not in b'(){"':
                 self.at += 1
@@ -192,7 +193,7 @@ def commands(octets, longest=1024):
     found, at = [], 0
     while at < len(octets):
         line = octets[at : octets.find(b"\r\n", at)]
-        if LINE.fullmatch(line) or TAG.fullmatch(line):
+        if LINE.fullmatch(line):
             found.append({"line": octets[at : at + len(line) + 2].decode()})
             at += len(line) + 2
             continue

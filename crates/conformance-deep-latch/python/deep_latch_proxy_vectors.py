@@ -1,15 +1,12 @@
 """Writes the vectors of IMAP commands and of the proxy between an IMAP client and its server. What is expected is
 written out by hand, from RFC 3501, RFC 7888, RFC 2971 and section 7.1 of the draft."""
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
-VECTORS = Path(__file__).resolve().parents[3] / "crates/conformance-deep-latch/vectors"
 SOURCE = "crates/conformance-deep-latch/python/deep_latch_proxy_vectors.py"
 REQUIREMENTS = ["newman-7-1-6"]
 SUITES = {"imap-commands": [], "imap-proxy": []}
@@ -236,6 +233,7 @@ dialogue("idle", C("a IDLE\r\n", "a IDLE\r\n"), S("+ idling\r\n"), S("* 2 EXISTS
 dialogue("idle-ended-at-once", C(f"a IDLE\r\nDONE\r\n{LIE}", "a IDLE\r\n"), S("+ idling\r\n", None, "DONE\r\n"), S("a OK done\r\n", None, WITH))
 dialogue("idle-that-the-server-ends", C("a IDLE\r\n", "a IDLE\r\n"), S("+ idling\r\n"), S("a BAD too long\r\n"),
          C("DONE\r\nc NOOP\r\n", "c NOOP\r\n", "* BAD not a command\r\n"))
+dialogue("wrong-tag-before-its-line-ends", C("(a NO"), C("OP\r\n", "", "* BAD tag: unexpected character at byte 0\r\n"))
 dialogue("idle-hides-no-literal", C("a IDLE\r\nb LOGIN {22}\r\n" + LIE, "a IDLE\r\n"), S("+ idling\r\n"), error=("expected", "base64", 0))
 dialogue("idle-refused", C("a IDLE\r\n", "a IDLE\r\n"), S("a BAD what\r\n"), C("b IDLE\r\n", "b IDLE\r\n"))
 dialogue("starttls-is-not-forwarded", C("a STARTTLS\r\n" + LIE, WITH, "a NO not available through this proxy\r\n"))
@@ -247,6 +245,11 @@ dialogue("lf-in-a-command-of-which-the-server-has-half", C("a LOGIN {1}\r\n", "a
          error=("character", "command", 0))
 dialogue("nul-in-a-literal-of-which-the-server-has-half", C("a LOGIN {2}\r\n", "a LOGIN {2}\r\n"), S("+ \r\n"), C("\0"),
          error=("character", "literal", 0))
+for name, number in (("2-31", 2**31), ("2-32-and-5", 2**32 + 5), ("2-63", 2**63), ("2-64", 2**64), ("40-digits", "9" * 40)):
+    dialogue(f"literal-longer-than-a-number-{name}", C(f"a APPEND x {{{number}}}\r\n"), error=("limit", "literal", 0))
+    dialogue(f"second-literal-longer-than-a-number-{name}", C("a APPEND {1}\r\n", "a APPEND {1}\r\n"), S("+ \r\n"),
+             C(f"x {{{number}+}}\r\n"), error=("limit", "literal", 0))
+dialogue("longest-literal", C(f"a APPEND x {{{2**31 - 1}+}}\r\n", f"a APPEND x {{{2**31 - 1}}}\r\n"))
 dialogue("response-with-literals", C("a FETCH 1 BODY[]\r\nb NOOP\r\n", "a FETCH 1 BODY[]\r\n"),
          S("* 1 FETCH (BODY[] {13}\r\na OK\r\n+ x\r\n\r\n BODY[1] \"a {3}\")\r\n"), S("a OK done {5}\r\n", None, "b NOOP\r\n"))
 dialogue("response-of-another-tag", C("a NOOP\r\nb NOOP\r\n", "a NOOP\r\n"), S("aa OK x\r\nA OK x\r\n* a OK x\r\n"),
@@ -254,25 +257,6 @@ dialogue("response-of-another-tag", C("a NOOP\r\nb NOOP\r\n", "a NOOP\r\n"), S("
 dialogue("tag-used-again", C("a NOOP\r\na NOOP\r\n", "a NOOP\r\n"), S("a OK x\r\n", None, "a NOOP\r\n"), DONE)
 dialogue("bare-lf-of-the-server", S("* OK a\nb\r\n"), error=("character", "response", 6))
 
-def written(suite):
-    cases = SUITES[suite]
-    head = json.dumps({"suite": "deep-latch/" + suite, "source": SOURCE, "count": len(cases), "cases": []})
-    lines = ",\n".join(json.dumps(in_file(case), ensure_ascii=False) for case in cases)
-    return head[:-2] + "\n" + lines + "\n]}\n"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    for suite, cases in SUITES.items():
-        path, text = VECTORS / f"{suite}.json", written(suite)
-        if not check:
-            path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
-            sys.exit(f"{path} is not what this script generates")
-        print(f"deep-latch/{suite}: {len(cases)} cases")
-
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, *(SuiteFile(f"deep-latch/{suite}", SOURCE, cases, indent="", ensure_ascii=False) for suite, cases in SUITES.items()))

@@ -8,7 +8,7 @@ from deep_latch_imap_reference import Refused as CommandRefused
 from deep_latch_proxy_reference import imap
 from deep_latch_reference import Refused
 
-LONGEST = 1 << 26
+LONGEST = 2**31 - 1
 WORDS = {
     "character": "character that is not allowed", "empty": "empty", "expected": "unexpected character",
     "trailing": "unexpected text after the end",
@@ -80,8 +80,7 @@ class Session:
             return False
         self.asked = 0
         if error:
-            self.refuse(command, error)
-            return True
+            return self.refuse(command, error)
         if command.name == "ID":
             return self.identify(command)
         if command.name in ("STARTTLS", "COMPRESS"):
@@ -106,12 +105,18 @@ class Session:
         return command, None
 
     def refuse(self, command, error):
+        """Answers a command with its error, once its line is there."""
         kind, field, offset = error.error
+        if kind == "limit":
+            raise Refused
         end = self.client.find(b"\r\n", offset)
+        if end < 0:
+            return False
         self.client = self.client[end + 2 :]
         # What is wrong with the parameters of ID is said of them.
         where = "ID: id_params_list" if command.name == "ID" and kind == "empty" else field
         self.to_client += f"{command.tag or '*'} BAD {where}: {WORDS[kind]} at byte {offset}\r\n".encode()
+        return True
 
     def identify(self, command):
         text = self.client[: command.at - 2].decode()

@@ -4,18 +4,14 @@
     python3 crates/conformance-deep-latch/python/deep_latch_trace_vectors.py [--check] [--out FILE]
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
 from deep_latch_trace_reference import judge
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-FILE = REPOSITORY / "crates/conformance-deep-latch/vectors/latch.json"
 SOURCE = "crates/conformance-deep-latch/python/deep_latch_trace_vectors.py"
 
 HOST = "imap.example.com"
@@ -263,29 +259,7 @@ def tlsa():
     case("tlsa-differs-after-tls12-in-clear", [status("tls12"), tls("TLSv1.1", dane="differs")])
 
 
-def text_():
-    for part in (examples, clear, stripping, facilities, required, authentication, statuses, attacker, absorbing,
-                 failures, tlsa):
-        part()
-    names = [it["name"] for it in CASES]
-    assert len(set(names)) == len(names), sorted(name for name in names if names.count(name) > 1)
-    lines = ",\n".join("  " + json.dumps(in_file(it)) for it in CASES)
-    head = {"suite": "deep-latch/latch", "source": SOURCE, "count": len(CASES)}
-    return json.dumps(head)[:-1] + ', "cases": [\n' + lines + "\n]}\n"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=FILE)
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    text = text_()
-    if not arguments.check:
-        arguments.out.write_text(text)
-    elif arguments.out.read_text() != text:
-        sys.exit(f"{arguments.out} is not what this script generates")
-    print(f"deep-latch/latch: {len(CASES)} cases")
-
-
 if __name__ == "__main__":
-    main()
+    for part in (examples, clear, stripping, facilities, required, authentication, statuses, attacker, absorbing, failures, tlsa):
+        part()
+    main(__doc__, SuiteFile("deep-latch/latch", SOURCE, CASES))

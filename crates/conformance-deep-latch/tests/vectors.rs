@@ -9,7 +9,7 @@ const FILES: &[(&str, usize)] = &[
     ("imap-capability.json", 21),
     ("imap-commands.json", 108),
     ("imap-id.json", 153),
-    ("imap-proxy.json", 45),
+    ("imap-proxy.json", 57),
     ("latch.json", 295),
     ("pop-capa.json", 30),
     ("proxy.json", 82),

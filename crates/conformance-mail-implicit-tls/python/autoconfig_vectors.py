@@ -4,17 +4,14 @@ autoconfig_reference.py must find the same.
     python3 crates/conformance-mail-implicit-tls/python/autoconfig_vectors.py [--check]
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
 import autoconfig_reference  # noqa: E402
 
-FILE = Path(__file__).resolve().parents[1] / "vectors/autoconfig.json"
 SOURCE = "crates/conformance-mail-implicit-tls/python/autoconfig_vectors.py"
 USER = "alice@example.org"
 CASES = {}
@@ -87,18 +84,4 @@ case("unterminated", document(entry())[:-3], reject=("xml", 0))
 case("64-kB", document(" " * 65536), reject=("too-long", 65536))
 case("5000-elements", document("<a/>" * 5000), reject=("too-many-nodes", 0))
 
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    cases = ",\n".join("  " + json.dumps(in_file(one), ensure_ascii=True) for one in CASES.values())
-    text = f'{{"suite": "mail-implicit-tls/autoconfig", "source": "{SOURCE}", "count": {len(CASES)}, "cases": [\n{cases}\n]}}\n'
-    if not check:
-        FILE.write_text(text)
-    elif FILE.read_text() != text:
-        sys.exit(f"{FILE} differs")
-    print(f"{len(CASES)} cases")
-
-
-main()
+main(None, SuiteFile("mail-implicit-tls/autoconfig", SOURCE, list(CASES.values())))

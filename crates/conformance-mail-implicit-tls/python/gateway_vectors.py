@@ -80,6 +80,28 @@ def b64(text):
     return base64.b64encode(text.encode()).decode()
 
 
+# The same of IMAP and POP: mechanisms that pass, lines that are no response, and commands that are refused.
+MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER")
+NOT_RESPONSES = [
+    ("space", " "), ("12289", "A" * 12289), ("length", "AAA"), ("digits-after-the-padding", "AA=A"), ("four-signs-of-padding", "===="),
+]
+NOT_AUTH = [
+    ("base64", "PLAIN A.B"), ("length", "PLAIN AAA"), ("digits-after-the-padding", "PLAIN AA=A"), ("star-initial", "PLAIN *"),
+    ("empty-initial", "PLAIN "), ("three-words", "PLAIN AA== BB=="), ("21-signs", "A" * 21), ("12289-initial", "PLAIN " + "A" * 12289),
+    ("12292-initial", "PLAIN " + "A" * 12292),
+]
+
+
+def mechanisms(add, verb, hello, in_):
+    """Logins by each mechanism, with an exchange and with an initial response."""
+    for mechanism in MECHANISMS:
+        name, end = mechanism.lower(), {"end": "pipe", "events": [logged_in(mechanism)]}
+        exchange = [passed(f"{verb.lower()} {mechanism}\r\n"), backend("+ eA==\r\n"), passed("eQ==\r\n"), backend("+ \r\n"), passed("\r\n")]
+        add(f"{verb.split()[-1].lower()}-{name}", hello, *exchange, in_, **end)
+        add(f"initial-{name}", hello, passed(f"{verb} {mechanism} eA==\r\n"), in_, **end)
+    add("initial-no-octets", hello, passed(f"{verb} XOAUTH2 =\r\n"), in_, end="pipe", events=[logged_in("XOAUTH2")])
+
+
 # --- Capabilities ------------------------------------------------------------------------------------------------
 
 REMOVED = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE", "XCLIENT", "XFORWARD", "AUTH=EXTERNAL"}
@@ -169,20 +191,12 @@ imap(
     events=[logged_in("password")],
 )
 imap("login-refused", backend(HELLO), passed("a LOGIN x y\r\n"), backend("a NO [AUTHENTICATIONFAILED] no\r\n"), events=[login_failed("password")])
-for mechanism in ("PLAIN", "LOGIN", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER"):
-    imap(
-        f"authenticate-{mechanism.lower()}",
-        backend(HELLO),
-        passed(f"a authenticate {mechanism}\r\n"),
-        backend("+ eA==\r\n"),
-        passed("eQ==\r\n"),
-        backend("+ \r\n"),
-        passed("\r\n"),
-        backend(IN),
-        end="pipe",
-        events=[logged_in(mechanism)],
-    )
-    imap(f"initial-{mechanism.lower()}", backend(HELLO), passed(f"a AUTHENTICATE {mechanism} eA==\r\n"), backend(IN), end="pipe", events=[logged_in(mechanism)])
+for code in ["INUSE", "LIMIT", "PRIVACYREQUIRED", "SERVERBUG", "UNAVAILABLE", "unavailable"]:
+    name = code.lower() + "-lower-case" * code.islower()
+    imap(f"login-not-judged-{name}", backend(HELLO), passed("a LOGIN x y\r\n"), backend(f"a NO [{code}] not now\r\n"))
+    imap(f"authenticate-not-judged-{name}", backend(HELLO), passed("a AUTHENTICATE PLAIN eA==\r\n"), backend(f"a NO [{code}] not now\r\n"))
+imap("login-judged-limited", backend(HELLO), passed("a LOGIN x y\r\n"), backend("a NO [LIMITED] no\r\n"), events=[login_failed("password")])
+mechanisms(imap, "a AUTHENTICATE", backend(HELLO), backend(IN))
 imap(
     "cancelled",
     backend(HELLO),
@@ -192,7 +206,7 @@ imap(
     backend("a BAD cancelled\r\n"),
     events=[login_failed("PLAIN")],
 )
-for name, line in [("command", "b NOOP"), ("literal", "b LOGIN {5}"), ("space", " "), ("12289", "A" * 12289)]:
+for name, line in [("command", "b NOOP"), ("literal", "b LOGIN {5}"), *NOT_RESPONSES]:
     imap(
         f"past-authenticate-{name}",
         backend(HELLO),
@@ -204,10 +218,8 @@ for name, line in [("command", "b NOOP"), ("literal", "b LOGIN {5}"), ("space", 
 for name, command, reason, answer in [
     ("plus", "SCRAM-SHA-256-PLUS", "command", "NO mechanism is not available through this proxy"),
     ("plus-lower-case", "scram-sha-1-plus biws", "command", "NO mechanism is not available through this proxy"),
-    ("base64", "PLAIN A.B", "syntax", "BAD mechanism and base64 expected"),
-    ("three-words", "PLAIN AA== BB==", "syntax", "BAD mechanism and base64 expected"),
-    ("21-signs", "A" * 21, "syntax", "BAD mechanism and base64 expected"),
-    ("12289-initial", "PLAIN " + "A" * 12289, "syntax", "BAD mechanism and base64 expected"),
+    *((name, line, "syntax", "BAD mechanism and base64 expected") for name, line in NOT_AUTH if not line.endswith(" ")),
+    ("empty-initial", "PLAIN ", "syntax", "BAD command: empty at byte 21"),
 ]:
     imap(f"authenticate-{name}", backend(HELLO), client(f"a AUTHENTICATE {command}\r\n", "", f"a {answer}\r\n"), events=[refused(reason)])
 imap(
@@ -266,7 +278,7 @@ for name, options in [
             f"external-{name}{form}",
             backend(HELLO),
             client(f"a AUTHENTICATE EXTERNAL{argument}\r\n", "", DENIED),
-            events=[refused("external"), login_failed("EXTERNAL")],
+            events=[login_failed("EXTERNAL"), refused("external")],
             requirements=EXTERNAL_RULES,
             **options,
         )
@@ -306,7 +318,7 @@ for name, external, command, message in [
             f"external-as-{name}-{form}",
             backend(HELLO, HELLO_EXTERNAL),
             client(f"a AUTHENTICATE EXTERNAL\r\n{response}\r\n", "", "+ \r\n" + answer),
-            events=[refused("external"), login_failed("EXTERNAL")],
+            events=[login_failed("EXTERNAL"), refused("external")],
             **options,
         )
 
@@ -461,6 +473,27 @@ for number in ["4097", "9223372036854775808", "18446744073709551616", "9" * 40]:
         end=error("client", "too-long", "literal", 0),
         events=[refused("syntax")],
     )
+PARSED = {"after_login": "parsed"}
+for name, number, options in [("2-31", 2**31, PARSED), ("2-32-and-5", 2**32 + 5, PARSED), ("2-63", 2**63, PARSED), ("2-64", 2**64, PARSED)]:
+    imap(
+        f"literal-after-login-{name}",
+        backend(HELLO),
+        passed("a LOGIN x y\r\n"),
+        backend(IN),
+        client(f"b APPEND x {{{number}}}\r\n"),
+        end=error("client", "too-long", "literal", 0),
+        events=[logged_in("password"), refused("syntax")],
+        **options,
+    )
+imap(
+    "literal-after-login-2-31-less-1",
+    backend(HELLO),
+    passed("a LOGIN x y\r\n"),
+    backend(IN),
+    passed(f"b APPEND x {{{2**31 - 1}}}\r\n"),
+    events=[logged_in("password")],
+    **PARSED,
+)
 imap("literal-in-quotes", backend(HELLO), passed('a LOGIN x "{5}"\r\n'), backend("a NO x {3}\r\n"), passed("b NOOP\r\n"), events=[login_failed("password")])
 imap(
     "literal-of-an-unknown-command",
@@ -525,7 +558,21 @@ for reason in ["unreachable", "tls", "timeout", "busy"]:
     imap(f"failed-{reason}", failed(reason, BYE), end="over", events=[["closed"]])
 imap("failed-stopping", backend(HELLO), failed("stopping", f"* BYE [UNAVAILABLE] {RESTART}\r\n"), end="over", events=[["closed"]])
 imap("failed-in-login", backend(HELLO), passed("a LOGIN x y\r\n"), failed("closed", BYE), end="over", events=[["closed"]])
-imap("failed-after-login", backend(HELLO), passed("a LOGIN x y\r\n"), backend(IN), failed("closed", ""), end="pipe", events=[logged_in("password"), ["closed"]])
+imap("failed-after-login", backend(HELLO), passed("a LOGIN x y\r\n"), backend(IN), failed("closed", ""), end="over", events=[logged_in("password"), ["closed"]])
+imap(
+    "failed-twice",
+    failed("closed", BYE),
+    backend(HELLO, ""),
+    failed("closed", ""),
+    end="over",
+    events=[["closed"]],
+)
+imap(
+    "failed-after-an-error",
+    backend("second line\r\n", "* BYE [UNAVAILABLE] the server cannot be understood\r\n"),
+    failed("closed", ""),
+    end=error("backend", "unexpected", "greeting", 0),
+)
 imap("failed-within-a-literal", backend(HELLO), backend("* X {9}\r\nab"), failed("closed", ""), end="over", events=[["closed"]])
 NOT_UNDERSTOOD = "* BYE [UNAVAILABLE] the server cannot be understood\r\n"
 imap(
@@ -571,22 +618,15 @@ pop(
 pop("apop", backend(OK), passed("APOP alice c4c9334bac560ecc979e58001b3e22fb\r\n"), backend("+OK\r\n"), end="pipe", events=[logged_in("apop")])
 pop("user-refused", backend(OK), passed("USER x\r\n"), backend("-ERR who\r\n"), events=[login_failed("password")])
 pop("pass-refused", backend(OK), passed("PASS x\r\n"), backend("-ERR [AUTH] no\r\n"), events=[login_failed("password")])
-for mechanism in ("PLAIN", "LOGIN", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER"):
-    pop(
-        f"auth-{mechanism.lower()}",
-        backend(OK),
-        passed(f"auth {mechanism}\r\n"),
-        backend("+ eA==\r\n"),
-        passed("eQ==\r\n"),
-        backend("+ \r\n"),
-        passed("\r\n"),
-        backend("+OK\r\n"),
-        end="pipe",
-        events=[logged_in(mechanism)],
-    )
-    pop(f"initial-{mechanism.lower()}", backend(OK), passed(f"AUTH {mechanism} eA==\r\n"), backend("+OK\r\n"), end="pipe", events=[logged_in(mechanism)])
+for code in ["SYS/TEMP", "SYS/PERM", "SYS", "IN-USE", "LOGIN-DELAY", "in-use"]:
+    name = code.lower().replace("/", "-") + "-lower-case" * code.islower()
+    for command in ("USER x", "PASS x", "APOP x y", "AUTH PLAIN eA=="):
+        verb = command.split()[0].lower()
+        pop(f"{verb}-not-judged-{name}", backend(OK), passed(f"{command}\r\n"), backend(f"-ERR [{code}] not now\r\n"))
+pop("pass-judged-in-used", backend(OK), passed("PASS x\r\n"), backend("-ERR [IN-USED] no\r\n"), events=[login_failed("password")])
+mechanisms(pop, "AUTH", backend(OK), backend("+OK\r\n"))
 pop("cancelled", backend(OK), passed("AUTH PLAIN\r\n"), backend("+ \r\n"), passed("*\r\n"), backend("-ERR no\r\n"), events=[login_failed("PLAIN")])
-for name, line in [("command", "CAPA x"), ("space", " "), ("12289", "A" * 12289)]:
+for name, line in [("command", "CAPA x"), *NOT_RESPONSES]:
     pop(
         f"past-auth-{name}",
         backend(OK),
@@ -597,9 +637,7 @@ for name, line in [("command", "CAPA x"), ("space", " "), ("12289", "A" * 12289)
     )
 for name, command, reason, answer in [
     ("plus", "SCRAM-SHA-256-PLUS", "command", "-ERR mechanism is not available through this gateway"),
-    ("base64", "PLAIN A.B", "syntax", "-ERR mechanism and base64 expected"),
-    ("empty-initial", "PLAIN ", "syntax", "-ERR mechanism and base64 expected"),
-    ("21-signs", "A" * 21, "syntax", "-ERR mechanism and base64 expected"),
+    *((name, line, "syntax", "-ERR mechanism and base64 expected") for name, line in NOT_AUTH),
 ]:
     pop(f"auth-{name}", backend(OK), client(f"AUTH {command}\r\n", "", f"{answer}\r\n"), events=[refused(reason)])
 POP_DENIED = "-ERR [AUTH] not permitted by a certificate\r\n"
@@ -681,12 +719,44 @@ for reason in ["unreachable", "tls", "timeout", "busy"]:
     pop(f"failed-{reason}", failed(reason, ERR), end="over", events=[["closed"]])
 pop("failed-in-login", backend(OK), passed("PASS x\r\n"), failed("closed", ERR), end="over", events=[["closed"]])
 pop("failed-after-login", backend(OK), passed("PASS x\r\n"), backend("+OK\r\n"), failed("closed", ""), end="over", events=[logged_in("password"), ["closed"]])
+pop("failed-twice", failed("closed", ERR), backend(OK, ""), failed("closed", ""), end="over", events=[["closed"]])
+pop(
+    "failed-after-an-error",
+    backend("second line\r\n", POP_NOT_UNDERSTOOD),
+    failed("closed", ""),
+    end=error("backend", "unexpected", "response", 0),
+)
 pop("failed-within-a-list", backend(OK), passed("CAPA\r\n"), backend("+OK\r\nX\r\n", "+OK\r\n"), failed("closed", ""), end="over", events=[["closed"]])
 pop("leaves", backend(OK), backend("-ERR idle\r\n"), failed("closed", ""), end="over", events=[["closed"]])
 pop("quit", backend(OK), passed("QUIT\r\n"), backend("+OK bye\r\n"), end="over", events=[["closed"]])
 pop("refused-greeting", backend("-ERR busy\r\n"), end="over", events=[["closed"]])
 for name, line in [("early", "+OK early\r\n"), ("banner-split", "second line\r\n"), ("request", "+ go\r\n")]:
     pop(f"backend-{name}", backend(OK), backend(line, POP_NOT_UNDERSTOOD), end=error("backend", "unexpected", "response", 0))
+pop(
+    "backend-says-more-than-the-reply",
+    backend(OK),
+    client("USER x\r\nCAPA\r\n", "USER x\r\n"),
+    backend("+OK\r\nsecond line\r\n", "+OK\r\n" + POP_NOT_UNDERSTOOD, more="CAPA\r\n"),
+    end=error("backend", "unexpected", "response", 0),
+)
+pop(
+    "backend-says-more-than-the-challenge",
+    backend(OK),
+    client("AUTH PLAIN\r\nAA==\r\n", "AUTH PLAIN\r\n"),
+    backend("+ \r\n+ \r\n", more="AA==\r\n"),
+    passed("eQ==\r\n"),
+    backend("+OK\r\n"),
+    end="pipe",
+    events=[logged_in("PLAIN")],
+)
+pop(
+    "backend-closes-after-the-challenge",
+    backend(OK),
+    passed("AUTH PLAIN\r\n"),
+    backend("+ \r\n-ERR idle\r\n"),
+    passed("UTF8\r\n"),
+    events=[login_failed("PLAIN")],
+)
 for name, line in [("nul", "-ERR x\0\r\n"), ("bare-lf", "-ERR x\ny\r\n"), ("bare-cr", "-ERR x\ry\r\n")]:
     pop(f"backend-{name}", backend(OK), backend(line, POP_NOT_UNDERSTOOD), end=error("backend", "octet", "response", 6))
 pop(

@@ -6,16 +6,14 @@ states it, and OPINIONS below says why.
     python3 crates/conformance-mail-implicit-tls/python/identity_vectors.py [--check]
 """
 
-import argparse
 import datetime
-import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -28,7 +26,6 @@ from service_identity.hazmat import DNS_ID, IPAddress_ID, SRV_ID, verify_service
 
 from identity_reference import RULES, judge
 
-FILE = Path(__file__).resolve().parents[1] / "vectors/identity.json"
 SOURCE = "crates/conformance-mail-implicit-tls/python/identity_vectors.py (Python cryptography, service-identity, OpenSSL)"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SRV_OID = ObjectIdentifier("1.3.6.1.5.5.7.8.7")
@@ -449,21 +446,6 @@ service("srv-permitted-below-dot-only", "_imaps.example.com", False, S="S-constr
 service("srv-constrained-but-dns-matches", [srv("_imaps.example.com"), dns("example.com")], True, expected=FOUND, **OUTSIDE)
 host("dns-is-left-to-webpki", [HOST], True, **OUTSIDE)
 
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    cases = list(CASES.values())
-    body = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in cases)
-    head = json.dumps({"suite": "mail-implicit-tls/identity", "source": SOURCE, "count": len(cases)})
-    text = f'{head[:-1]}, "cases": [\n{body}\n]}}\n'
-    for oracle, answers in ASKED.items():
-        print(f"{oracle}: agrees {answers.get(True, 0)}, differs {answers.get(False, 0)} (each with its reason), not asked {answers.get(None, 0)}")
-    if not check:
-        FILE.write_text(text)
-    elif FILE.read_text() != text:
-        sys.exit(f"{FILE} differs")
-
-
-main()
+for oracle, answers in ASKED.items():
+    print(f"{oracle}: agrees {answers.get(True, 0)}, differs {answers.get(False, 0)} (each with its reason), not asked {answers.get(None, 0)}")
+main(None, SuiteFile("mail-implicit-tls/identity", SOURCE, list(CASES.values())))

@@ -9,6 +9,8 @@ from implementation_interface import Rejected, serve  # noqa: E402
 import autoconfig_reference  # noqa: E402
 import dialogue_reference  # noqa: E402
 import dns_reference  # noqa: E402
+import gateway_imap_reference  # noqa: E402
+import gateway_pop_reference  # noqa: E402
 import identity_reference  # noqa: E402
 import privacy_reference  # noqa: E402
 import proxy_protocol_reference  # noqa: E402
@@ -84,5 +86,13 @@ def gateway_submission(script, options=None):
     return submission_reference.play(script, **(options or {}))
 
 
-SUITES = client_dialogue, server_dialogue, srv_order, host_lookup, identity, received, setup, privacy, tlsa, autoconfig, proxy_protocol, gateway_submission
+def gateway_imap(**case):
+    return gateway_imap_reference.session(**case)
+
+
+def gateway_pop(**case):
+    return gateway_pop_reference.session(**case)
+
+
+SUITES = client_dialogue, server_dialogue, srv_order, host_lookup, identity, received, setup, privacy, tlsa, autoconfig, proxy_protocol, gateway_submission, gateway_imap, gateway_pop
 serve({f"mail-implicit-tls/{suite.__name__.replace('_', '-')}": suite for suite in SUITES})

@@ -22,7 +22,7 @@ def case(name, octets, end="header", listed=True):
         accept = opening(**fields)
     except Refused as refused:
         assert refused.reject["kind"] == end, f"{name}: {refused}"
-        SUITE.cases[name] = {"name": name, "requirements": SUITE.requirements, **fields, "reject": refused.reject}
+        SUITE.cases.append({"name": name, "requirements": SUITE.requirements, **fields, "reject": refused.reject})
         return
     if "incomplete" in accept:
         found = "incomplete"

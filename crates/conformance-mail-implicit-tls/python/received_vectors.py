@@ -5,17 +5,14 @@ same, and gives the clauses.
     python3 crates/conformance-mail-implicit-tls/python/received_vectors.py [--check]
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
 from received_reference import Refused, read
 
-FILE = Path(__file__).resolve().parents[1] / "vectors/received.json"
 SOURCE = "crates/conformance-mail-implicit-tls/python/received_vectors.py"
 DATE = "; Tue, 1 Jul 2014 10:00:00 +0000"
 CASES = {}
@@ -151,20 +148,4 @@ case("16384-octets", "from a by b;" + "x" * 16372)
 case("10000-comments", "(" * 8000 + ")" * 8000 + ";")
 case("10000-open", "(" * 10000, reject=("unterminated", "comment", 0))
 
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    cases = list(CASES.values())
-    body = ",\n".join("  " + json.dumps(in_file(it), ensure_ascii=True) for it in cases)
-    head = json.dumps({"suite": "mail-implicit-tls/received", "source": SOURCE, "count": len(cases)})
-    text = f'{head[:-1]}, "cases": [\n{body}\n]}}\n'
-    print(f"{len(cases)} cases")
-    if not check:
-        FILE.write_text(text)
-    elif FILE.read_text() != text:
-        sys.exit(f"{FILE} differs")
-
-
-main()
+main(None, SuiteFile("mail-implicit-tls/received", SOURCE, list(CASES.values())))

@@ -6,9 +6,7 @@ use mail_implicit_tls::{
     gateway::{
         AfterLogin, BackendFailure, ClientAddress, ClientFacts, Event, ExternalLogin, GatewayError,
         GatewayErrorKind, GatewayOptions, GatewaySession, ImapGateway, MasterUser, PopGateway,
-        SessionId,
     },
-    server::ConnectionRecord,
     service::{Protocol, Security, Service},
 };
 use serde::Deserialize;
@@ -103,21 +101,9 @@ fn facts(protocol: Protocol, case: &Case) -> Result<ClientFacts, MalformedCase> 
         Some("imap" | "pop3") => Security::StartTls,
         Some(other) => return Err(malformed(format!("no service {other}"))),
     };
-    Ok(ClientFacts {
-        record: ConnectionRecord {
-            service: Service::new(protocol, security),
-            peer: ([192, 0, 2, 7], 51_234).into(),
-            version: None,
-            cipher_suite: Some(0x1301),
-            group: None,
-            server_name: None,
-            alpn: false,
-            resumed: false,
-            client: case.certificate.clone(),
-        },
-        local: ([192, 0, 2, 1], 993).into(),
-        session: SessionId(0xab),
-    })
+    let mut facts = oracle::client_facts(Service::new(protocol, security));
+    facts.record.client.clone_from(&case.certificate);
+    Ok(facts)
 }
 
 fn options(protocol: Protocol, case: &Case) -> Result<GatewayOptions, MalformedCase> {

@@ -13,7 +13,7 @@ use mail_implicit_tls::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{advertisement::advertisement, oracle::submission_facts};
+use super::{advertisement::advertisement, oracle::client_facts};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +62,7 @@ enum Login {
 
 impl Options {
     fn facts(&self) -> ClientFacts {
-        let mut facts = submission_facts();
+        let mut facts = client_facts(Service::SUBMISSIONS);
         facts.record.client.clone_from(&self.identity);
         if self.upgraded {
             facts.record.service = Service::SUBMISSION_STARTTLS;

@@ -9,6 +9,7 @@ pub(crate) mod gateway;
 pub(crate) mod gateway_before_postfix;
 mod mailbox;
 pub(crate) mod monitor;
+mod program;
 pub(crate) mod resolvers;
 pub(crate) mod servers;
 mod site;
@@ -27,7 +28,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
 
 /// The suites of `python/implementation.py`; the readers of Received fields and of configuration files find no kinds and
 /// offsets.
-const SECOND: [&str; 12] = [
+const SECOND: [&str; 14] = [
     "mail-implicit-tls/client-dialogue",
     "mail-implicit-tls/server-dialogue",
     "mail-implicit-tls/srv-order",
@@ -38,6 +39,8 @@ const SECOND: [&str; 12] = [
     "mail-implicit-tls/privacy",
     "mail-implicit-tls/tlsa",
     "mail-implicit-tls/autoconfig",
+    "mail-implicit-tls/gateway-imap",
+    "mail-implicit-tls/gateway-pop",
     "mail-implicit-tls/gateway-submission",
     "mail-implicit-tls/proxy-protocol",
 ];

@@ -3,6 +3,7 @@
 mod autoconfig_fetch;
 mod connection;
 mod dane;
+mod facts;
 mod gateway;
 mod proxy_protocol;
 mod submission;
@@ -11,9 +12,10 @@ pub use self::{
     autoconfig_fetch::autoconfig_fetch,
     connection::{client_dialogue, client_octets, server_dialogue, server_octets, srv_order},
     dane::{tlsa, tlsa_octets},
+    facts::client_facts,
     gateway::{gateway_octets, session},
     proxy_protocol::proxy_protocol,
-    submission::{submission, submission_facts, submission_octets},
+    submission::{submission, submission_octets},
 };
 
 use conformance::oracle::Broken;

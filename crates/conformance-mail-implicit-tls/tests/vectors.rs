@@ -7,8 +7,8 @@ use conformance_mail_implicit_tls::PROTOCOL;
 const FILES: &[(&str, usize)] = &[
     ("autoconfig.json", 54),
     ("client-dialogue.json", 160),
-    ("gateway-imap.json", 225),
-    ("gateway-pop.json", 69),
+    ("gateway-imap.json", 254),
+    ("gateway-pop.json", 109),
     ("gateway-submission.json", 590),
     ("host-lookup.json", 122),
     ("identity.json", 247),

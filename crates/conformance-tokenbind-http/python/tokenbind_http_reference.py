@@ -1,5 +1,5 @@
-"""A second implementation of tokenbind-http, written from docs/vectors.md alone, but for the suite `origin`, which needs the URL
-standard. It shares no code with the crate nor with the scripts of the vectors; messages are read by the second implementation
+"""A second implementation of tokenbind-http, written from docs/vectors.md alone; the suite `origin` is in `origin_reference`. It
+shares no code with the crate nor with the scripts of the vectors; messages are read by the second implementation
 of tokenbind-wire."""
 
 import base64

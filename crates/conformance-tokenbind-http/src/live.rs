@@ -157,7 +157,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 /// The suites of `python/implementation.py`.
-const SECOND: [&str; 8] = [
+const SECOND: [&str; 9] = [
     "tokenbind-http/header",
     "tokenbind-http/request",
     "tokenbind-http/token-to-issue",
@@ -165,6 +165,7 @@ const SECOND: [&str; 8] = [
     "tokenbind-http/xhr",
     "tokenbind-http/client-hello",
     "tokenbind-http/server-policy",
+    "tokenbind-http/origin",
     "tokenbind-http/sealed-token",
 ];
 

@@ -17,6 +17,25 @@ pub fn broken(what: impl ToString) -> Broken {
     what.to_string()
 }
 
+/// The choices of a model, an octet each: what it does where its protocol permits several things.
+#[derive(Clone, Debug, Default)]
+pub struct Choices<'a>(&'a [u8]);
+
+impl<'a> Choices<'a> {
+    /// Returns the choices that octets make, and 0 after their end.
+    #[must_use]
+    pub const fn new(octets: &'a [u8]) -> Self {
+        Self(octets)
+    }
+
+    /// Makes the next choice.
+    pub fn choose(&mut self) -> u8 {
+        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
+        self.0 = rest;
+        *first
+    }
+}
+
 /// Calls an oracle with the seeds and regressions of all fuzz targets, and returns their number.
 ///
 /// # Errors

@@ -127,11 +127,15 @@ impl Server {
     /// # Errors
     /// Returns an error if the system does not tell the processes, or kills none of them.
     pub fn kill(&mut self) -> Checked<()> {
-        // They are killed one after another. Stopped first, none sees the end of another, and the server starts no more.
-        signal("-STOP", &[self.process.id()])?;
         let processes = with_descendants(self.process.id())?;
-        signal("-STOP", &processes)?;
-        signal("-KILL", &processes)?;
+        // Stopped first: none notices the end of another.
+        for signal in ["-STOP", "-KILL"] {
+            let mut kill = Command::new("kill");
+            kill.arg(signal).args(processes.iter().map(u32::to_string));
+            if !kill.status()?.success() {
+                return Err(Failure::new(format!("{processes:?} cannot be killed")));
+            }
+        }
         self.process.wait()?;
         Ok(())
     }
@@ -242,18 +246,6 @@ fn with_descendants(process: u32) -> Checked<Vec<u32>> {
         next += 1;
     }
     Ok(found)
-}
-
-/// Sends a signal to processes.
-fn signal(signal: &str, processes: &[u32]) -> Checked<()> {
-    let mut kill = Command::new("kill");
-    kill.arg(signal).args(processes.iter().map(u32::to_string));
-    match kill.status()?.success() {
-        true => Ok(()),
-        false => Err(Failure::new(format!(
-            "{processes:?} cannot be sent {signal}"
-        ))),
-    }
 }
 
 impl Drop for Server {

@@ -71,6 +71,11 @@ mod tests {
         suite::Suite,
     };
     use serde_json::json;
+    use std::{
+        cell::RefCell,
+        io::{BufReader, Read},
+        rc::Rc,
+    };
 
     fn toy(input: Input) -> Ran {
         #[derive(Deserialize)]
@@ -92,18 +97,32 @@ mod tests {
         is_right: None,
     };
 
+    /// A suite whose name begins as that of another.
+    const LONGER: Suite = Suite {
+        name: "toy/octet-and-more",
+        run: |_| Ok(Outcome::Accept(json!({}))),
+        ..TOY
+    };
+
     const PROTOCOL: Protocol = Protocol {
         name: "toy",
-        suites: &[&[TOY]],
+        suites: &[&[LONGER], &[TOY]],
         scenarios: &[],
         annotators: &[],
         peers: &[],
     };
 
-    fn served(requests: &str) -> Result<String, String> {
+    const OTHER: Protocol = Protocol {
+        name: "other",
+        suites: &[],
+        ..PROTOCOL
+    };
+
+    /// Returns the answers, and the error that ended them.
+    fn served(requests: impl AsRef<[u8]>) -> (String, Option<io::Error>) {
         let mut answers = Vec::new();
-        serve(&[PROTOCOL], requests.as_bytes(), &mut answers).map_err(|error| error.to_string())?;
-        Ok(String::from_utf8(answers).expect("UTF-8"))
+        let error = serve(&[OTHER, PROTOCOL], requests.as_ref(), &mut answers).err();
+        (String::from_utf8(answers).expect("UTF-8"), error)
     }
 
     #[test]
@@ -112,8 +131,13 @@ mod tests {
             format!(r#"{{"suite":"toy/octet","name":"c","input":{{"octet":{octet}}}}}"#) + "\n"
         };
         let requests: Vec<_> = ["3", "0", "1", "2", "\"\""].map(asked).into();
-        let other = r#"{"suite":"toy/other","name":"d","input":{}}"#.to_owned();
-        let answers = served(&(requests.concat() + &other)).expect("answers");
+        let others = [
+            r#"{"suite":"toy/octet-and-more","name":"m","input":{}}"#,
+            r#"{"suite":"toy/octe","name":"d","input":{}}"#,
+            r#"{"suite":"toy/octets","name":"e","input":{"octet":3}}"#,
+        ];
+        let (answers, error) = served(requests.concat() + &others.join("\n"));
+        assert!(error.is_none(), "{error:?}");
         let answers: Vec<_> = answers.lines().collect();
         assert_eq!(
             answers,
@@ -123,21 +147,109 @@ mod tests {
                 r#"{"name":"c","unsupported":"violated: one"}"#,
                 r#"{"name":"c","unsupported":"violated: panicked: two"}"#,
                 r#"{"name":"c","unsupported":"malformed case: invalid type: string \"\", expected u8"}"#,
-                r#"{"name":"d","unsupported":"unknown suite toy/other"}"#,
+                r#"{"accept":{},"name":"m"}"#,
+                r#"{"name":"d","unsupported":"unknown suite toy/octe"}"#,
+                r#"{"name":"e","unsupported":"unknown suite toy/octets"}"#,
+            ]
+        );
+    }
+
+    /// Requests, each of which is read by itself, and answers, with the order in which both are there.
+    #[derive(Clone, Default)]
+    struct Dialogue {
+        requests: Rc<RefCell<Vec<&'static str>>>,
+        written: Rc<RefCell<Vec<u8>>>,
+        order: Rc<RefCell<Vec<String>>>,
+    }
+
+    impl Read for Dialogue {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let request = self.requests.borrow_mut().pop().unwrap_or_default();
+            self.order.borrow_mut().push(request.trim_end().to_owned());
+            request.as_bytes().read(buffer)
+        }
+    }
+
+    impl Write for Dialogue {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.written.borrow_mut().write(octets)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            let answer = std::mem::take(&mut *self.written.borrow_mut());
+            let answer = String::from_utf8(answer).expect("UTF-8");
+            self.order.borrow_mut().push(answer);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn flushes_each_answer_before_the_next_request_is_read() {
+        let (first, second) = (
+            r#"{"suite":"toy/octet","name":"a","input":{"octet":3}}"#,
+            r#"{"suite":"toy/octet","name":"b","input":{"octet":0}}"#,
+        );
+        let dialogue = Dialogue::default();
+        dialogue.requests.borrow_mut().extend([
+            concat!(
+                r#"{"suite":"toy/octet","name":"b","input":{"octet":0}}"#,
+                "\n"
+            ),
+            concat!(
+                r#"{"suite":"toy/octet","name":"a","input":{"octet":3}}"#,
+                "\n"
+            ),
+        ]);
+        serve(
+            &[PROTOCOL],
+            BufReader::new(dialogue.clone()),
+            dialogue.clone(),
+        )
+        .expect("answers");
+        let order = dialogue.order.borrow();
+        let answer = |text: &str| format!("{text}\n");
+        assert_eq!(
+            *order,
+            [
+                first.to_owned(),
+                answer(r#"{"accept":{"octet":3,"text":"\u00e9"},"name":"a"}"#),
+                second.to_owned(),
+                answer(r#"{"name":"b","reject":{"field":"octet","kind":"zero","offset":1}}"#),
+                String::new(),
             ]
         );
     }
 
     #[test]
     fn ends_at_a_line_that_is_no_request() {
-        let not_json = "not a request: expected value at line 1 column 1";
-        assert_eq!(served("x"), Err(not_json.to_owned()));
-        let unknown = r#"{"suite":"a","name":"b","input":{},"x":1}"#;
-        assert_eq!(
-            served(unknown),
-            Err(
-                "not a request: unknown field `x`, expected one of `suite`, `name`, `input`".into()
-            )
-        );
+        let good = r#"{"suite":"toy/octet","name":"c","input":{"octet":0}}"#;
+        let answer =
+            "{\"name\":\"c\",\"reject\":{\"field\":\"octet\",\"kind\":\"zero\",\"offset\":1}}\n";
+        for (line, why) in [
+            ("x", "expected value at line 1 column 1"),
+            ("", "EOF while parsing a value at line 1 column 0"),
+            (
+                r#"{"suite":"a","name":"b","input":{},"x":1}"#,
+                "unknown field `x`, expected one of `suite`, `name`, `input`",
+            ),
+            (r#"{"suite":"a","input":{}}"#, "missing field `name`"),
+            (
+                r#"{"suite":"a","name":"b","input":[]}"#,
+                "invalid type: sequence, expected a map",
+            ),
+            (
+                r#"{"suite":"toy/octet","name":"b","input":{"octet":1,"octet":2}}"#,
+                "duplicate key `octet` at line 1 column 58",
+            ),
+        ] {
+            let (answers, error) = served(format!("{good}\n{line}\n{good}\n"));
+            assert_eq!(answers, answer, "{line}");
+            let error = error.expect("an error");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{line}");
+            assert_eq!(error.to_string(), format!("not a request: {why}"), "{line}");
+        }
+        let (answers, error) = served([good.as_bytes(), b"\n\xff\n"].concat());
+        assert_eq!(answers, answer);
+        assert_eq!(error.map(|it| it.kind()), Some(io::ErrorKind::InvalidData));
     }
 }

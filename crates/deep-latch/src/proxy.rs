@@ -4,17 +4,19 @@
 mod front;
 mod imap;
 mod responses;
+mod sasl;
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
 pub use self::{
     front::{
-        FrontRules, MAX_FRONT_LITERAL_BYTES, MAX_FRONT_REFUSALS, MAX_SASL_LINE_BYTES, MapExternal,
-        MappedLogin, ProxyEvent, ProxyRefusal, ProxySide,
+        FrontRules, MAX_FRONT_LITERAL_BYTES, MAX_FRONT_REFUSALS, MapExternal, MappedLogin,
+        ProxyEvent, ProxyRefusal, ProxySide,
     },
-    imap::{ImapProxy, MAX_PROXY_COMMAND_BYTES},
+    imap::{ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_LITERAL_BYTES},
     responses::MAX_PROXY_RESPONSE_BYTES,
+    sasl::{MAX_SASL_LINE_BYTES, is_initial_response, is_sasl_response},
 };
 
 use crate::{

@@ -1,5 +1,6 @@
 //! The command `mail-tls gateway`: ends TLS before mail servers of any make (draft-newman-email-deep-02 section 9).
 
+mod addresses;
 mod certificates;
 mod check;
 mod clients;
@@ -11,7 +12,6 @@ mod metrics;
 mod plan;
 mod reports;
 mod run;
-mod signals;
 mod source;
 mod systemd;
 
@@ -66,7 +66,8 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
         let is_good = runtime.block_on(check::check(&plan, &process));
         return Ok(ExitCode::from(if is_good { 0 } else { 1 }));
     }
-    log::start(plan.config.log.format, plan.config.log.level);
+    log::start(plan.config.log.format, plan.config.log.level)
+        .map_err(|error| Failure::Run(format!("log: {error}")))?;
     runtime
         .block_on(run::run(plan, process))
         .map(|()| ExitCode::SUCCESS)

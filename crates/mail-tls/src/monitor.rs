@@ -20,6 +20,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use command_support::signals::{Signal, Signals};
 use mail_implicit_tls::monitor::{
     Certificate, Context, KnownCertificate, Observation, Policy, Prober, Report, State, judge,
 };
@@ -83,32 +84,49 @@ async fn monitor(arguments: &Monitor) -> Result<State, Failed> {
     Ok(state)
 }
 
-/// Repeats the round until it is interrupted, and returns the state of the last complete one.
+/// Repeats the round until a signal stops it, at once after SIGHUP, and returns the state of the last complete one.
+///
+/// An error of the first round is one of arguments and files. Later ones end by themselves: a disk that is full, a
+/// certificate that is being replaced.
 async fn watch(
     arguments: &Monitor,
     prober: &Prober,
     history: Option<&History>,
     interval: Duration,
 ) -> Result<State, Failed> {
-    let mut interrupted = tokio::spawn(tokio::signal::ctrl_c());
+    // The signals first: one that arrives from here on is not lost.
+    let mut signals = Signals::new()?;
     let mut last = None;
     loop {
-        let next = round(arguments, prober, history, last.is_none());
-        tokio::select! {
+        let is_first = last.is_none();
+        let mut again = false;
+        let round = tokio::select! {
             biased;
-            stopped = &mut interrupted => {
-                stopped??;
-                return Ok(last.unwrap_or(State::NotKnown));
+            () = stopped(&mut signals, &mut again) => break,
+            round = round(arguments, prober, history, is_first) => round,
+        };
+        last = Some(match round {
+            Ok(state) => state,
+            Err(error) if is_first => return Err(error),
+            Err(error) => {
+                eprintln!("error: {error}");
+                State::NotKnown
             }
-            state = next => last = Some(state?),
-        }
-        tokio::select! {
-            stopped = &mut interrupted => {
-                stopped??;
-                return Ok(last.unwrap_or(State::NotKnown));
+        });
+        if !again {
+            tokio::select! {
+                signal = signals.next() => if signal == Signal::Stop { break },
+                () = tokio::time::sleep(interval) => {}
             }
-            () = tokio::time::sleep(interval) => {}
         }
+    }
+    Ok(last.unwrap_or(State::NotKnown))
+}
+
+/// Waits for a signal that stops the watch, and notes one that asks for another round.
+async fn stopped(signals: &mut Signals, again: &mut bool) {
+    while signals.next().await != Signal::Stop {
+        *again = true;
     }
 }
 

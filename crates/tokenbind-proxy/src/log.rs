@@ -1,6 +1,9 @@
 //! The log: structured events on standard error. It has addresses, names of reasons and methods; it never has paths,
 //! headers, identifiers or keys.
 
+use std::io;
+
+use command_support::log::{self, Form};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use tokenbind_http::server;
@@ -34,23 +37,22 @@ pub(crate) enum Level {
 }
 
 /// Starts the log of the process.
-pub(crate) fn start(format: Format, level: Level) {
+///
+/// # Errors
+/// Returns the error of the log's destination.
+pub(crate) fn start(format: Format, level: Level) -> io::Result<()> {
+    let form = match format {
+        Format::Text => Form::Text,
+        Format::Json => Form::Json,
+        Format::Journal => Form::Journal,
+    };
     let level = match level {
         Level::Error => tracing::Level::ERROR,
         Level::Warn => tracing::Level::WARN,
         Level::Info => tracing::Level::INFO,
         Level::Debug => tracing::Level::DEBUG,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .with_max_level(level);
-    match format {
-        Format::Text => builder.init(),
-        Format::Json => builder.json().flatten_event(true).init(),
-        Format::Journal => builder.without_time().init(),
-    }
+    log::start(form, level)
 }
 
 /// Logs an event of the server.

@@ -6,11 +6,11 @@ mod certificate;
 mod config;
 mod forward;
 mod log;
-mod signals;
 
 use std::{convert::Infallible, fmt, io::Write, process::ExitCode, sync::Arc};
 
 use clap::{CommandFactory, Parser};
+use command_support::signals::{Signal, Signals};
 use rustls::crypto::ring::default_provider;
 use tokenbind_http::{header::HeaderOptions, server, tls::ServerConfigs};
 use tokenbind_wire::{DecodeOptions, EncodingProfile, TokenBindingAlpn};
@@ -21,7 +21,6 @@ use self::{
     certificate::Certificate,
     config::Config,
     forward::Proxy,
-    signals::{Signal, Signals},
 };
 
 /// The name of the program in messages, and of the proxy in `Via`.
@@ -86,7 +85,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         println!("the configuration is valid");
         return Ok(());
     }
-    log::start(config.log_format, config.log_level);
+    log::start(config.log_format, config.log_level).map_err(|error| Failure::run("log", error))?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

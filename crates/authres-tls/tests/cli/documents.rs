@@ -113,3 +113,41 @@ fn filters_with_the_script_of_the_guide() {
         .count();
     assert_eq!(left, 0);
 }
+
+/// The program is systemd's. A machine without it skips the test.
+#[test]
+fn has_a_unit_that_satisfies_systemd() {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("authres-unit");
+    fs::create_dir_all(&directory).expect("a directory");
+    let source = Path::new(ROOT).join("crates/authres-tls/systemd");
+    let unit = fs::read_to_string(source.join("authres-milter.service")).expect("a unit");
+    let unit = unit.replace("/usr/local/bin/authres", env!("CARGO_BIN_EXE_authres"));
+    let copy = directory.join("authres-milter.service");
+    fs::write(&copy, unit).expect("a file");
+    let analyze = |arguments: &[&str]| {
+        let mut command = Command::new("systemd-analyze");
+        command.args(arguments).arg(&copy).output()
+    };
+    let verified = match analyze(&["verify"]) {
+        Ok(output) => output,
+        Err(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+            println!("skipped: systemd-analyze is not installed");
+            return;
+        }
+    };
+    let shown = String::from_utf8(verified.stderr).expect("UTF-8");
+    assert!(verified.status.success(), "{shown}");
+    assert!(!shown.contains("authres"), "{shown}");
+    let rated = analyze(&["security", "--offline=true", "--threshold=25", "--no-pager"]);
+    let rated = rated.expect("the program runs");
+    assert!(rated.status.success(), "{rated:?}");
+    // The user and the directory of the unit are made by the files beside it.
+    let files = ["sysusers", "tmpfiles"].map(|kind| {
+        let file = source.join(format!("authres-milter.{kind}"));
+        fs::read_to_string(file).expect("a file")
+    });
+    assert!(files[0].contains("\nu authres - "), "{}", files[0]);
+    let line = "\nd /var/spool/postfix/authres 2750 authres postfix\n";
+    assert!(files[1].contains(line), "{}", files[1]);
+}

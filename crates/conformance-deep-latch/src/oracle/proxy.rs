@@ -4,7 +4,7 @@
 //! The first byte of the input chooses the cipher suite, the others up to the first 0xff what the server does
 //! with each command and each literal; the client's octets follow.
 
-use conformance::oracle::Broken;
+use conformance::oracle::{Broken, Choices};
 use deep_latch::{
     TlsCipher,
     imap::{CommandReader, Received},
@@ -55,7 +55,7 @@ fn connection(
     let cipher = cipher.map_err(|error| error.to_string())?;
     let mut proxy = ImapProxy::new(cipher, InboundTls::Remove);
     let mut server = Server {
-        choices,
+        choices: Choices::new(choices),
         tls,
         ..Server::default()
     };
@@ -93,7 +93,7 @@ fn same_for_the_reader(command: &[u8]) -> Result<(), Broken> {
 /// is, if it chooses to read it.
 #[derive(Default)]
 struct Server<'a> {
-    choices: &'a [u8],
+    choices: Choices<'a>,
     tls: Option<&'static str>,
     input: Vec<u8>,
     /// The command as far as it came, and how much of a literal is to come.
@@ -106,12 +106,6 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
-    fn chooses(&mut self) -> u8 {
-        let (first, rest) = self.choices.split_first().unwrap_or((&0, &[]));
-        self.choices = rest;
-        *first
-    }
-
     fn hear(&mut self, octets: &[u8]) -> Result<(), Broken> {
         self.input.extend_from_slice(octets);
         loop {
@@ -161,7 +155,7 @@ impl Server<'_> {
             if begins {
                 self.no_lie(line, false)?;
             }
-            if self.chooses() % 4 == 3 {
+            if self.choices.choose() % 4 == 3 {
                 // The server reads the following octets as commands.
                 self.say_tagged("BAD no literal");
             } else {
@@ -182,7 +176,7 @@ impl Server<'_> {
         let name = String::from_utf8_lossy(&self.command).to_ascii_uppercase();
         let name = name.split([' ', '\r']).nth(1).unwrap_or_default();
         let asks = ["AUTHENTICATE", "IDLE"].contains(&name);
-        match self.chooses() % 4 {
+        match self.choices.choose() % 4 {
             0 | 1 if asks => {
                 self.asked = true;
                 self.said.extend_from_slice(b"+ \r\n");

@@ -1,147 +1,28 @@
 //! The command `mail-tls connect` over the signed tree: the servers that secure and insecure SRV records name, and the
 //! whole JSON that it prints.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    net::Ipv4Addr,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-};
+use std::{fmt::Write as _, path::Path};
 
 use conformance::{
-    Live, Scenario, build_command,
-    outcome::{Checked, Failure, passed, run, same},
-    process::directory,
+    Live, Scenario,
+    outcome::{Checked, passed, run, same},
 };
 use ring::digest::{SHA256, digest};
-use rustls::{DEFAULT_VERSIONS, ServerConfig};
 use serde_json::{Value, json};
 use test_support::pki::{Authority, Certificate, Identity};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpListener,
-    task::{JoinHandle, spawn_blocking},
-};
-use tokio_rustls::TlsAcceptor;
 
-use super::tree::{self, Tree};
+use super::program::{HOST, Servers, WRONG, missing};
 
 /// The scenarios.
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
     "Knot DNS, unbound",
     "mail-implicit-tls/command-over-signed-srv",
-    |root| match tree::missing() {
-        Some(missing) => Ok(Live::Skipped(missing)),
-        None => match built(root)? {
-            Some(missing) => Ok(Live::Skipped(missing)),
-            None => run(over_srv(root)),
-        },
-    },
+    |root| Live::unless(missing(root)?, || run(over_srv(root))),
 )];
 
-/// Builds the command, which may take longer than a scenario. Returns the reason why this Rust cannot build it.
-pub(super) fn built(root: &Path) -> Result<Option<String>, String> {
-    match build_command(root, "mail-tls") {
-        Ok(_) => Ok(None),
-        Err(errors) if errors.contains("is not supported by the following package") => {
-            Ok(Some("mail-tls needs Rust 1.94".to_owned()))
-        }
-        Err(errors) => Err(errors),
-    }
-}
-
-/// Returns the command.
-pub(super) fn program(root: &Path) -> PathBuf {
-    conformance::built(root).join("mail-tls")
-}
-
-/// The target of the SRV records, in the signed zone.
-pub(super) const HOST: &str = "server.good.test";
-
-/// A digest of no key.
-pub(super) const WRONG: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-
-/// A listener, whose port the records need before it serves.
-pub(super) struct Listening {
-    listener: TcpListener,
-    pub(super) port: u16,
-}
-
-impl Listening {
-    pub(super) async fn new() -> Checked<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let port = listener.local_addr()?.port();
-        Ok(Self { listener, port })
-    }
-
-    /// Greets on each connection, and answers each command with the same lines.
-    pub(super) fn serve(
-        self,
-        identity: &Identity,
-        greeting: &'static str,
-        reply: &'static str,
-    ) -> JoinHandle<()> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config: ServerConfig = identity.server_config(provider, DEFAULT_VERSIONS);
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        tokio::spawn(async move {
-            while let Ok((tcp, _)) = self.listener.accept().await {
-                let acceptor = acceptor.clone();
-                tokio::spawn(async move {
-                    // A client that refuses the certificate ends the handshake.
-                    let Ok(stream) = acceptor.accept(tcp).await else {
-                        return;
-                    };
-                    let mut stream = BufReader::new(stream);
-                    let mut line = String::new();
-                    let mut answer = greeting;
-                    loop {
-                        let sent = stream.write_all(answer.as_bytes()).await;
-                        if sent.is_err() || stream.flush().await.is_err() {
-                            return;
-                        }
-                        line.clear();
-                        if !matches!(stream.read_line(&mut line).await, Ok(1..)) {
-                            return;
-                        }
-                        answer = reply;
-                    }
-                });
-            }
-        })
-    }
-}
-
-/// The servers and files of the command's runs.
-struct World {
-    program: std::path::PathBuf,
-    files: tempfile::TempDir,
-    resolver: String,
-}
-
-impl World {
-    /// Runs the command for a mail domain, and returns its exit code and the JSON that it prints.
-    async fn run(&self, domain: &str) -> Checked<(Option<i32>, Value)> {
-        let file = |name: &str| self.files.path().join(name);
-        let mut command = Command::new(&self.program);
-        command.args(["connect", "--json", "--timeout", "20"]);
-        command.arg(format!("alice@{domain}"));
-        command.arg("--resolver").arg(&self.resolver);
-        command.arg("--anchors").arg(file("anchors"));
-        command.arg("--roots").arg(file("roots.pem"));
-        let output = spawn_blocking(move || command.output()).await??;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let value = serde_json::from_slice(&output.stdout)
-            .map_err(|error| Failure::new(format!("{domain}: {error}: {errors}")))?;
-        Ok((output.status.code(), value))
-    }
-}
-
 async fn over_srv(root: &Path) -> Checked {
-    let (imap, submission) = (Listening::new().await?, Listening::new().await?);
-    let (imap_port, submission_port) = (imap.port, submission.port);
+    let servers = Servers::new().await?;
+    let (imap_port, submission_port) = (servers.imap.port, servers.submission.port);
     let (trusted, private) = (Authority::new("Root"), Authority::new("Private"));
     // The IMAP server's authority is known to TLSA records only.
     let reading = Certificate::server(&[HOST]).issue(&private);
@@ -171,22 +52,13 @@ async fn over_srv(root: &Path) -> Checked {
         good,
         "_submissions._tcp.wrong SRV 0 1 {submission_port} other.good.test."
     )?;
-    let tree = Tree::start_with(root, &[("good.test", &good), ("plain.test", &plain)]).await?;
-    let _serving = [
-        imap.serve(
-            &reading,
-            "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n",
-            "* BAD\r\n",
-        ),
-        submission.serve(&submitting, "220 ready\r\n", "250-hi\r\n250 AUTH PLAIN\r\n"),
-    ];
-    let files = directory()?;
-    fs::write(files.path().join("anchors"), &tree.root_key)?;
-    fs::write(files.path().join("roots.pem"), trusted.pem())?;
-    let world = World {
-        program: program(root),
-        files,
-        resolver: tree.plain.to_string(),
+    let zones = [("good.test", &*good), ("plain.test", &*plain)];
+    let world = servers
+        .start(root, &zones, [&reading, &submitting], &trusted)
+        .await?;
+    let connect = async |domain: &str| {
+        let address = format!("alice@{domain}");
+        world.run(&["connect", &address], "--roots").await
     };
 
     let imap_server = format!("imaps {HOST}:{imap_port}");
@@ -238,7 +110,7 @@ async fn over_srv(root: &Path) -> Checked {
     );
     same(
         "user.good.test",
-        world.run("user.good.test").await?,
+        connect("user.good.test").await?,
         (Some(0), expected),
     )?;
     let wrong = format!(
@@ -258,7 +130,7 @@ async fn over_srv(root: &Path) -> Checked {
     );
     same(
         "wrong.good.test",
-        world.run("wrong.good.test").await?,
+        connect("wrong.good.test").await?,
         (Some(1), expected),
     )?;
     // Insecure records: neither the target's name nor its records count.
@@ -291,7 +163,7 @@ async fn over_srv(root: &Path) -> Checked {
     );
     same(
         "user.plain.test",
-        world.run("user.plain.test").await?,
+        connect("user.plain.test").await?,
         (Some(1), expected),
     )?;
     passed(

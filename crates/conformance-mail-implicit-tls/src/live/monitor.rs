@@ -3,38 +3,25 @@
 
 use std::{
     fmt::Write as _,
-    fs,
     path::Path,
-    process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use conformance::{
     Live, Scenario,
-    outcome::{Checked, Failure, passed, run, same},
-    process::directory,
+    outcome::{Checked, passed, run, same},
 };
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use test_support::pki::{Authority, Certificate, Identity};
-use tokio::task::spawn_blocking;
 
-use super::{
-    command::{HOST, Listening, WRONG, built, program},
-    tree::{self, Tree},
-};
+use super::program::{HOST, Servers, WRONG, missing};
 
 /// The scenarios.
 pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
     "Knot DNS, unbound",
     "mail-implicit-tls/monitor-over-signed-srv",
-    |root| match tree::missing() {
-        Some(missing) => Ok(Live::Skipped(missing)),
-        None => match built(root)? {
-            Some(missing) => Ok(Live::Skipped(missing)),
-            None => run(observed(root)),
-        },
-    },
+    |root| Live::unless(missing(root)?, || run(observed(root))),
 )];
 
 /// 2020-02-01, the expiration of the signatures of `expired.test`.
@@ -113,8 +100,8 @@ fn stable(mut value: Value) -> Value {
 }
 
 async fn observed(root: &Path) -> Checked {
-    let (imap, submission) = (Listening::new().await?, Listening::new().await?);
-    let (imap_port, submission_port) = (imap.port, submission.port);
+    let servers = Servers::new().await?;
+    let (imap_port, submission_port) = (servers.imap.port, servers.submission.port);
     let authority = Authority::new("Root");
     let reading = Certificate::server(&[HOST]).issue(&authority);
     let submitting = Certificate::server(&[HOST]).issue(&authority);
@@ -138,31 +125,18 @@ async fn observed(root: &Path) -> Checked {
         good_zone,
         "_submissions._tcp.broken SRV 0 1 {submission_port} {HOST}."
     )?;
-    let tree = Tree::start_with(root, &[("good.test", &good_zone)]).await?;
-    let _serving = [
-        imap.serve(
-            &reading,
-            "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN] ready\r\n",
-            "* BAD\r\n",
-        ),
-        submission.serve(&submitting, "220 ready\r\n", "250-hi\r\n250 AUTH PLAIN\r\n"),
-    ];
-    let files = directory()?;
-    fs::write(files.path().join("anchors"), &tree.root_key)?;
-    fs::write(files.path().join("roots.pem"), authority.pem())?;
+    let world = servers
+        .start(
+            root,
+            &[("good.test", &good_zone)],
+            [&reading, &submitting],
+            &authority,
+        )
+        .await?;
     let monitor = async |domains: &[&str]| -> Checked<(Option<i32>, Value)> {
-        let mut command = Command::new(program(root));
-        command
-            .args(["monitor", "--json", "--timeout", "20"])
-            .args(domains);
-        command.arg("--resolver").arg(tree.plain.to_string());
-        command.arg("--anchors").arg(files.path().join("anchors"));
-        command.arg("--ca").arg(files.path().join("roots.pem"));
-        let output = spawn_blocking(move || command.output()).await??;
-        let errors = String::from_utf8_lossy(&output.stderr);
-        let value = serde_json::from_slice(&output.stdout)
-            .map_err(|error| Failure::new(format!("{error}: {errors}")))?;
-        Ok((output.status.code(), stable(value)))
+        let arguments = [&["monitor"], domains].concat();
+        let (code, value) = world.run(&arguments, "--ca").await?;
+        Ok((code, stable(value)))
     };
 
     let (imaps, submissions) = (

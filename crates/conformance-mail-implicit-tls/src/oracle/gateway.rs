@@ -9,14 +9,11 @@ mod pop;
 use conformance::oracle::Broken;
 use deep_latch::MailProtocol;
 use mail_implicit_tls::{
-    gateway::{
-        ClientAddress, ClientFacts, Event, GatewayOptions, GatewaySession, ImapGateway, PopGateway,
-        SessionId,
-    },
-    server::ConnectionRecord,
+    gateway::{ClientAddress, Event, GatewayOptions, GatewaySession, ImapGateway, PopGateway},
     service::{Protocol, Service},
 };
 
+use super::facts::client_facts;
 use crate::advertisement::advertisement;
 
 /// The octet that ends the choices.
@@ -201,24 +198,10 @@ fn open(protocol: Protocol, advertises: bool) -> Result<Box<dyn GatewaySession>,
         );
         options = options.with_advertisement(advertisement.map_err(|error| text(&*error))?);
     }
-    let facts = ClientFacts {
-        record: ConnectionRecord {
-            service: match protocol {
-                Protocol::Imap => Service::IMAPS,
-                _ => Service::POP3S,
-            },
-            peer: ([192, 0, 2, 7], 51_234).into(),
-            version: None,
-            cipher_suite: Some(0x1301),
-            group: None,
-            server_name: None,
-            alpn: false,
-            resumed: false,
-            client: None,
-        },
-        local: ([192, 0, 2, 1], 993).into(),
-        session: SessionId(1),
-    };
+    let facts = client_facts(match protocol {
+        Protocol::Imap => Service::IMAPS,
+        _ => Service::POP3S,
+    });
     Ok(match protocol {
         Protocol::Imap => Box::new(ImapGateway::new(&facts, &options)),
         _ => Box::new(PopGateway::new(&facts, &options)),

@@ -5,37 +5,13 @@ mod backend;
 
 use conformance::oracle::Broken;
 use mail_implicit_tls::{
-    gateway::{
-        ClientAddress, ClientFacts, Event, GatewayOptions, GatewaySession, SessionId,
-        SubmissionGateway,
-    },
+    gateway::{ClientAddress, Event, GatewayOptions, GatewaySession, SubmissionGateway},
     name::DomainName,
-    privacy::ProtocolVersion,
-    server::ConnectionRecord,
     service::{Protocol, Service},
 };
 
 use self::backend::{Backend, Item, Reading};
-
-/// Returns the facts of the client of all sessions.
-#[must_use]
-pub fn submission_facts() -> ClientFacts {
-    ClientFacts {
-        record: ConnectionRecord {
-            service: Service::SUBMISSIONS,
-            peer: ([192, 0, 2, 7], 51_234).into(),
-            version: Some(ProtocolVersion::TLS1_3),
-            cipher_suite: Some(0x1301),
-            group: Some(29),
-            server_name: None,
-            alpn: false,
-            resumed: false,
-            client: None,
-        },
-        local: ([192, 0, 2, 1], 465).into(),
-        session: SessionId(0xab),
-    }
-}
+use super::facts::client_facts;
 
 /// A session that was played.
 #[derive(Debug, PartialEq)]
@@ -55,7 +31,7 @@ fn play(client: &[u8], traits: u8, received: bool, piece: usize) -> Result<Playe
         let by = DomainName::parse("gw.example.org").map_err(|error| error.to_string())?;
         options = options.with_received(by, || 0);
     }
-    let mut session = SubmissionGateway::new(&submission_facts(), &options);
+    let mut session = SubmissionGateway::new(&client_facts(Service::SUBMISSIONS), &options);
     let mut backend = Backend::new(traits, Reading::Strict);
     let (mut for_client, mut for_backend) = (Vec::new(), Vec::new());
     let mut is_broken = session.backend_sent(&backend.greeting()).is_err();

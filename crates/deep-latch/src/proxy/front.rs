@@ -9,6 +9,7 @@ use core::mem;
 
 pub use self::rules::{FrontRules, MapExternal, MappedLogin, ProxyEvent, ProxyRefusal, ProxySide};
 
+use super::sasl::is_initial_response;
 use crate::{
     cipher::TlsCipher,
     error::{ErrorKind, ParseError},
@@ -19,9 +20,6 @@ use crate::{
 
 /// The longest literal of a client before login, in bytes: RFC 7888 section 5 has the same for literals that do not wait.
 pub const MAX_FRONT_LITERAL_BYTES: usize = 4_096;
-
-/// The longest line of a SASL exchange, in bytes without CRLF, RFC 4954 section 4.
-pub const MAX_SASL_LINE_BYTES: usize = 12_288;
 
 /// The number of commands before login that the proxy refuses by itself. The next one ends the connection.
 pub const MAX_FRONT_REFUSALS: usize = 20;
@@ -214,7 +212,10 @@ impl Front {
             && name
                 .bytes()
                 .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
-        if !is_name || words.next().is_some() || initial.is_some_and(|it| !is_sasl_line(it)) {
+        if !is_name
+            || words.next().is_some()
+            || !initial.is_none_or(|it| is_initial_response(it.as_bytes()))
+        {
             return syntax;
         }
         let name = name.to_ascii_uppercase();
@@ -237,8 +238,8 @@ impl Front {
             .filter(|_| response != "*")
             .and_then(|map| map.login(response));
         if login.is_none() {
-            self.refuse(ProxyRefusal::External);
             self.login_answered(false);
+            self.refuse(ProxyRefusal::External);
         }
         login
     }
@@ -444,11 +445,6 @@ impl Front {
             || capability.eq_ignore_ascii_case(b"AUTH=EXTERNAL")
             || starts(b"COMPRESS=") && (self.may_leave || self.rules.parse_to_end)
     }
-}
-
-/// Returns `true` if a line can be one of a SASL exchange: base64 by its characters, or `*`.
-pub(super) fn is_sasl_line(line: &str) -> bool {
-    line.len() <= MAX_SASL_LINE_BYTES && crate::imap::command::is_continuation(line)
 }
 
 fn is_untagged(line: &[u8], name: &[u8]) -> bool {

@@ -21,6 +21,10 @@ use crate::{
 /// The longest line of a client that is forwarded, in bytes with CRLF. Literals may be longer.
 pub const MAX_PROXY_COMMAND_BYTES: usize = 65_536;
 
+/// The longest literal of a client that is forwarded, in bytes. Some servers count in 32 bits, and would read the octets after
+/// the number without its upper bits as commands.
+pub const MAX_PROXY_LITERAL_BYTES: usize = 2_147_483_647;
+
 /// The number of waiting octets of a client from which [`ImapProxy::may_receive`] returns `false`.
 const MAX_WAITING_BYTES: usize = 65_536;
 
@@ -186,6 +190,9 @@ impl ImapProxy {
             self.for_server.extend_from_slice(octets);
             return Ok(());
         }
+        if self.is_over() {
+            return Ok(());
+        }
         self.client.receive(octets);
         self.go_on()
     }
@@ -198,6 +205,9 @@ impl ImapProxy {
     pub fn server_sent(&mut self, octets: &[u8]) -> Result<(), ParseError> {
         if self.piped {
             self.for_client.extend_from_slice(octets);
+            return Ok(());
+        }
+        if self.is_over() {
             return Ok(());
         }
         self.server.receive(octets);
@@ -248,8 +258,13 @@ impl ImapProxy {
     }
 
     /// Ends the connection because the server is not available. Before login the client receives `* BYE` with the code
-    /// UNAVAILABLE (RFC 5530) and the text, unless it received one before; afterwards it receives no line.
+    /// UNAVAILABLE (RFC 5530) and the text, unless it received one before; afterwards it receives no line. After an error
+    /// nothing happens.
     pub fn server_failed(&mut self, text: &str) {
+        if self.failed.is_some() {
+            return;
+        }
+        self.piped = false;
         self.take_leave(&format!("[UNAVAILABLE] {text}"));
         if let Some(front) = &mut self.front {
             front.end();

@@ -6,11 +6,11 @@ mod turn;
 
 use std::{collections::VecDeque, mem};
 
-use deep_latch::proxy::{MAX_FRONT_REFUSALS, MapExternal};
+use deep_latch::proxy::{MAX_FRONT_REFUSALS, MapExternal, is_initial_response, is_sasl_response};
 
 use self::{
     capabilities::Edits,
-    lines::{is_judged, is_response, is_status, next_line},
+    lines::{is_judged, is_status, next_line},
     turn::{List, Reply, Turn},
 };
 use super::{
@@ -111,23 +111,24 @@ impl PopGateway {
             if matches!(self.turn, Turn::Over) {
                 return Ok(());
             }
-            // The backend may take leave at any time.
-            if let Some(line) = next_line(&mut self.backend, Side::Backend, MAX_LINE_BYTES)? {
-                self.reply(line)?;
+            // A command that waits comes first: what the backend says after its reply must mean the same in whatever pieces
+            // it arrives.
+            if matches!(self.turn, Turn::Command | Turn::Response | Turn::External)
+                && let Some(line) =
+                    next_line(&mut self.client, Side::Client, MAX_CLIENT_LINE_BYTES)?
+            {
+                match self.turn {
+                    Turn::Command => self.command(&line)?,
+                    Turn::Response => self.response(&line),
+                    _ => self.external(&line)?,
+                }
                 continue;
             }
-            if !matches!(self.turn, Turn::Command | Turn::Response | Turn::External) {
-                return Ok(());
-            }
-            let line = next_line(&mut self.client, Side::Client, MAX_CLIENT_LINE_BYTES)?;
-            let Some(line) = line else {
+            // The backend may close at any time.
+            let Some(line) = next_line(&mut self.backend, Side::Backend, MAX_LINE_BYTES)? else {
                 return Ok(());
             };
-            match self.turn {
-                Turn::Command => self.command(&line)?,
-                Turn::Response => self.response(&line),
-                _ => self.external(&line)?,
-            }
+            self.reply(line)?;
         }
     }
 
@@ -302,7 +303,7 @@ impl PopGateway {
             None => (arguments, None),
         };
         let mechanism = Mechanism::parse(name);
-        let is_initial = initial.is_none_or(|it| !it.is_empty() && is_response(it.as_bytes()));
+        let is_initial = initial.is_none_or(|it| is_initial_response(it.as_bytes()));
         let Some(mechanism) = mechanism.filter(|_| is_initial) else {
             return self.refuse("-ERR mechanism and base64 expected", Refusal::Syntax);
         };
@@ -325,7 +326,7 @@ impl PopGateway {
 
     /// Takes a line that the backend asked for.
     fn response(&mut self, line: &[u8]) {
-        if is_response(line) {
+        if is_sasl_response(line) {
             self.forward(line, Reply::Sasl);
             return;
         }

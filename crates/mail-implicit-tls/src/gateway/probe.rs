@@ -78,16 +78,10 @@ fn facts(service: Service) -> ClientFacts {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, service.default_port()));
     ClientFacts {
         record: ConnectionRecord {
-            service,
-            peer: address,
             version: Some(ProtocolVersion::TLS1_3),
             // TLS_AES_128_GCM_SHA256
             cipher_suite: Some(0x1301),
-            group: None,
-            server_name: None,
-            alpn: false,
-            resumed: false,
-            client: None,
+            ..ConnectionRecord::new(service, address)
         },
         local: address,
         session: SessionId(0),

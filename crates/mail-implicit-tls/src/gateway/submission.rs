@@ -47,19 +47,9 @@ const MAX_WAITING_BYTES: usize = 65_536;
 /// ```
 /// # use mail_implicit_tls::{
 /// #     gateway::{ClientAddress, ClientFacts, GatewayOptions, GatewaySession, SessionId, SubmissionGateway},
-/// #     privacy::ProtocolVersion, server::ConnectionRecord, service::{Protocol, Service},
+/// #     server::ConnectionRecord, service::{Protocol, Service},
 /// # };
-/// # let record = ConnectionRecord {
-/// #     service: Service::SUBMISSIONS,
-/// #     peer: "192.0.2.7:51234".parse()?,
-/// #     version: Some(ProtocolVersion::TLS1_3),
-/// #     cipher_suite: Some(0x1301),
-/// #     group: Some(29),
-/// #     server_name: None,
-/// #     alpn: false,
-/// #     resumed: false,
-/// #     client: None,
-/// # };
+/// # let record = ConnectionRecord::new(Service::SUBMISSIONS, "192.0.2.7:51234".parse()?);
 /// # let facts = ClientFacts { record, local: "192.0.2.1:465".parse()?, session: SessionId(1) };
 /// let options = GatewayOptions::try_new(Protocol::Submission, ClientAddress::ProxyV2)?;
 /// let mut session = SubmissionGateway::new(&facts, &options);

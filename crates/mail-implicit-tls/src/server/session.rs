@@ -59,6 +59,36 @@ pub struct ConnectionRecord {
 }
 
 impl ConnectionRecord {
+    /// Returns the record of a client's connection to a service, of which nothing else is known.
+    ///
+    /// ```
+    /// use mail_implicit_tls::{server::ConnectionRecord, service::Service};
+    ///
+    /// let record = ConnectionRecord {
+    ///     cipher_suite: Some(0x1301),
+    ///     ..ConnectionRecord::new(Service::IMAPS, "192.0.2.7:51234".parse()?)
+    /// };
+    /// assert_eq!(
+    ///     record.to_string(),
+    ///     "service=imaps peer=192.0.2.7:51234 cipher=TLS_AES_128_GCM_SHA256"
+    /// );
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    #[must_use]
+    pub const fn new(service: Service, peer: SocketAddr) -> Self {
+        Self {
+            service,
+            peer,
+            version: None,
+            cipher_suite: None,
+            group: None,
+            server_name: None,
+            alpn: false,
+            resumed: false,
+            client: None,
+        }
+    }
+
     /// Returns the values of the `tls` and `group` clauses of a Received field (section 6, RFC 8314 section 4.3), or
     /// nothing if the suite is not known. A session that was resumed, or whose group is not registered, has no group.
     ///

@@ -35,7 +35,7 @@ fn passes_no_external_without_a_mapped_certificate() {
             let failed = Event::LoginFailed {
                 mechanism: Mechanism::EXTERNAL,
             };
-            assert_eq!(ended.events, [Event::Refused(Refusal::External), failed]);
+            assert_eq!(ended.events, [failed, Event::Refused(Refusal::External)]);
         }
     }
 }
@@ -123,7 +123,7 @@ fn asks_for_the_response_and_logs_in_as_master_user() {
     };
     let refused = Event::Refused(Refusal::External);
     let expected = [
-        &refused, &failed, &refused, &failed, &refused, &failed, &failed, &failed,
+        &failed, &refused, &failed, &refused, &failed, &refused, &failed, &failed,
     ];
     assert!(ended.events.iter().eq(expected));
 }

@@ -1,8 +1,11 @@
-//! Literals of IMAP before login (RFC 3501 section 4.3, RFC 7888): no octet gets out of step.
+//! Literals of IMAP (RFC 3501 section 4.3, RFC 7888): no octet gets out of step.
 
-use mail_implicit_tls::gateway::{Event, GatewayErrorKind, Mechanism, Refusal};
+use mail_implicit_tls::{
+    gateway::{AfterLogin, Event, GatewayErrorKind, Mechanism, Refusal},
+    service::{Protocol, Service},
+};
 
-use crate::script::{Backend, Client, imap};
+use crate::script::{Backend, Client, Turn, facts, imap, open, options, play};
 
 const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 LITERAL-] hello\r\n";
 
@@ -105,7 +108,7 @@ fn refuses_literals_that_are_too_long() {
         (
             Backend("+ go\r\n"),
             &literal,
-            "* BYE literal: more than 4096 at byte 4096\r\n",
+            "* BYE literal: more than 4096 at byte 0\r\n",
         ),
     ]);
 }
@@ -128,10 +131,7 @@ fn refuses_literals_where_the_grammar_has_none() {
         "a LOGOUT {1+}",
         "a LOGIN {1++}",
     ] {
-        let mut session = crate::script::open(
-            &crate::script::facts(mail_implicit_tls::service::Service::IMAPS),
-            &crate::script::options(mail_implicit_tls::service::Protocol::Imap),
-        );
+        let mut session = open(&facts(Service::IMAPS), &options(Protocol::Imap));
         session.backend_sent(GREETING.as_bytes()).unwrap();
         let _ = session.take_for_client();
         session
@@ -186,4 +186,45 @@ fn ends_if_the_backend_answers_within_a_literal() {
         ended.error.map(|it| it.kind()),
         Some(GatewayErrorKind::Unexpected)
     );
+}
+
+/// A backend that counts in 32 bits would read 5 octets, and the rest as commands.
+#[test]
+fn refuses_a_literal_whose_length_backends_read_differently() {
+    let in_reply = "a OK [CAPABILITY IMAP4rev1] in\r\n";
+    let options = options(Protocol::Imap).with_after_login(AfterLogin::Parsed);
+    let played = |turns: &[Turn<'_>]| {
+        let begin: [Turn<'_>; 3] = [
+            (Backend(GREETING), "", GREETING),
+            (Client("a LOGIN x y\r\n"), "a LOGIN x y\r\n", ""),
+            (Backend(in_reply), "", in_reply),
+        ];
+        play(&facts(Service::IMAPS), &options, &[&begin, turns].concat())
+    };
+    let ended = played(&[
+        (
+            Client("d APPEND x {2147483647}\r\n"),
+            "d APPEND x {2147483647}\r\n",
+            "",
+        ),
+        (Backend("d NO too big\r\n"), "", "d NO too big\r\n"),
+        (Client("e NOOP\r\n"), "e NOOP\r\n", ""),
+    ]);
+    assert_eq!(ended.error, None);
+    let announced = "b APPEND {1+}\r\n";
+    for turns in [
+        &[(Client("b APPEND x {2147483648}\r\n"), "", "")][..],
+        &[(Client("b APPEND x {4294967301}\r\n"), "", "")],
+        &[(Client("b APPEND x {4294967301+}\r\n12345"), "", "")],
+        &[
+            (Client(announced), "b APPEND {1}\r\n", ""),
+            (Backend("+ go\r\n"), "", ""),
+            (Client("x"), "x", ""),
+            (Client(" {4294967301}\r\n"), "", ""),
+        ],
+    ] {
+        let error = played(turns).error.unwrap();
+        let expected = "client: literal: longer than the limit at byte 0";
+        assert_eq!(error.to_string(), expected);
+    }
 }

@@ -59,15 +59,8 @@ pub(crate) fn advertisement() -> Advertisement {
 pub(crate) fn facts(service: Service) -> ClientFacts {
     ClientFacts {
         record: ConnectionRecord {
-            service,
-            peer: "192.0.2.7:51234".parse().unwrap(),
-            version: None,
             cipher_suite: Some(0x1301),
-            group: None,
-            server_name: None,
-            alpn: false,
-            resumed: false,
-            client: None,
+            ..ConnectionRecord::new(service, "192.0.2.7:51234".parse().unwrap())
         },
         local: "192.0.2.1:993".parse().unwrap(),
         session: SessionId(0xab),

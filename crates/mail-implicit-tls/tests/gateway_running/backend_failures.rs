@@ -1,11 +1,17 @@
-//! Trouble of backends in the words of IMAP, and other backends in their place.
+//! Trouble of backends in the words of the protocol, and other backends in their place.
 
 use std::time::{Duration, Instant};
 
-use mail_implicit_tls::gateway::Balance;
-use tokio::{io::AsyncWriteExt, time::sleep};
+use mail_implicit_tls::{gateway::Balance, service::Service};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    time::sleep,
+};
 
-use crate::world::{ImapDouble, Setup, World, nowhere, serve};
+use crate::{
+    script::{POP_GREETING, SUBMISSION_GREETING, pop, submission},
+    world::{ImapDouble, Setup, World, clear, nowhere, serve},
+};
 
 const UNAVAILABLE: &str =
     "* BYE [UNAVAILABLE] service is temporarily unavailable, try again later\r\n";
@@ -142,5 +148,77 @@ async fn divides_connections_among_backends() {
         let logins = double.lines();
         let logins = logins.iter().filter(|it| it.contains("LOGIN"));
         assert_eq!(logins.count(), 2);
+    }
+}
+
+/// A server of POP or Submission that ends without a word at this line.
+async fn dying(service: Service, greeting: &'static str, last: &'static str) -> World {
+    let address = serve(move |tcp| async move {
+        let mut stream = BufReader::new(tcp);
+        let _ = stream.write_all(greeting.as_bytes()).await;
+        let mut line = String::new();
+        while let Ok(1..) = stream.read_line(&mut line).await {
+            if line.trim_end() == last {
+                return;
+            }
+            let reply = match service {
+                Service::POP3_CLEAR => pop(line.trim_end()),
+                _ => submission(line.trim_end()),
+            };
+            line.clear();
+            let _ = stream.write_all(reply.as_bytes()).await;
+        }
+    })
+    .await;
+    let own = match service {
+        Service::POP3_CLEAR => Service::POP3S,
+        _ => Service::SUBMISSIONS,
+    };
+    World::start(Setup::new(own, vec![clear(service, address)])).await
+}
+
+/// Before login the client receives the words of its protocol, after login the close alert of TLS and nothing else.
+#[tokio::test]
+async fn uses_the_words_of_the_protocol_before_login_only() {
+    let login = "AUTH PLAIN AGFsaWNlAHJpZ2h0";
+    for (service, greeting, said, last, expected) in [
+        (
+            Service::POP3_CLEAR,
+            POP_GREETING,
+            vec!["USER alice"],
+            "PASS right",
+            "-ERR [SYS/TEMP] service is temporarily unavailable, try again later\r\n",
+        ),
+        (
+            Service::POP3_CLEAR,
+            POP_GREETING,
+            vec!["USER alice", "PASS right"],
+            "RETR 1",
+            "",
+        ),
+        (
+            Service::SUBMISSION_CLEAR,
+            SUBMISSION_GREETING,
+            vec!["EHLO c"],
+            login,
+            "421 service is temporarily unavailable, try again later\r\n",
+        ),
+        (
+            Service::SUBMISSION_CLEAR,
+            SUBMISSION_GREETING,
+            vec!["EHLO c", login],
+            "MAIL FROM:<a@example.org>",
+            "",
+        ),
+    ] {
+        let world = dying(service, greeting, last).await;
+        let mut client = world.connect().await;
+        client.line().await;
+        for line in said {
+            client.send(&format!("{line}\r\n")).await;
+            while client.line().await.get(3..4) == Some("-") {}
+        }
+        client.send(&format!("{last}\r\n")).await;
+        assert_eq!(client.rest().await, expected, "{service} {last}");
     }
 }

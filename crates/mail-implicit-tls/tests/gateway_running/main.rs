@@ -11,6 +11,8 @@
 mod backend_failures;
 mod failed_logins;
 mod hostile_clients;
+mod hostile_imap;
+mod hostile_submission;
 mod limits;
 mod load;
 mod protocols;

@@ -201,15 +201,44 @@ async fn closes_connections_with_commands_behind_starttls() {
     assert_eq!(double.lines(), Vec::<String>::new());
 }
 
-/// A password in clear text is refused, and reaches no backend.
+/// A password in clear text is refused, and reaches no backend and no notice.
 #[tokio::test]
 async fn refuses_passwords_before_starttls() {
-    let double = ImapDouble::start().await;
-    let backend = clear(Service::IMAP_CLEAR, double.address);
-    let world = World::start(Setup::new(Service::IMAP_STARTTLS, vec![backend])).await;
-    let mut tcp = TcpStream::connect(world.address).await.unwrap();
-    clear_text(&mut tcp, "", "\r\n").await;
-    let answer = clear_text(&mut tcp, "a LOGIN alice right\r\n", "\r\n").await;
-    assert!(answer.starts_with("a NO [PRIVACYREQUIRED]"), "{answer}");
-    assert_eq!(double.lines(), Vec::<String>::new());
+    for (service, clear_text_service, said, refused) in [
+        (
+            Service::IMAP_STARTTLS,
+            Service::IMAP_CLEAR,
+            "a LOGIN alice right\r\n",
+            "a NO [PRIVACYREQUIRED]",
+        ),
+        (
+            Service::IMAP_STARTTLS,
+            Service::IMAP_CLEAR,
+            "a AUTHENTICATE PLAIN AGFsaWNlAHJpZ2h0\r\n",
+            "a NO [PRIVACYREQUIRED]",
+        ),
+        (
+            Service::POP3_STARTTLS,
+            Service::POP3_CLEAR,
+            "USER right\r\n",
+            "-ERR",
+        ),
+        (
+            Service::SUBMISSION_STARTTLS,
+            Service::SUBMISSION_CLEAR,
+            "AUTH PLAIN AGFsaWNlAHJpZ2h0\r\n",
+            "530 5.7.0",
+        ),
+    ] {
+        let double = ImapDouble::start().await;
+        let backend = clear(clear_text_service, double.address);
+        let world = World::start(Setup::new(service, vec![backend])).await;
+        let mut tcp = TcpStream::connect(world.address).await.unwrap();
+        clear_text(&mut tcp, "", "\r\n").await;
+        let answer = clear_text(&mut tcp, said, "\r\n").await;
+        assert!(answer.starts_with(refused), "{answer}");
+        assert_eq!(double.lines(), Vec::<String>::new());
+        let told = world.told.lines().join(" ");
+        assert!(!told.contains("right") && !told.contains("AGFs"), "{told}");
+    }
 }

@@ -49,7 +49,10 @@ pub(crate) async fn answer<S>(
             return;
         }
         let _ = stream.flush().await;
-        if reply.starts_with("221") || reply.starts_with("+OK bye") {
+        if ["221", "+OK bye", "* BYE"]
+            .iter()
+            .any(|it| reply.starts_with(it))
+        {
             return;
         }
     }

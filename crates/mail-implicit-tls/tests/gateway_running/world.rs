@@ -226,6 +226,12 @@ impl Client {
         self.stream.flush().await.unwrap();
     }
 
+    /// Sends octets, unless the gateway has closed the connection.
+    pub(crate) async fn send_octets(&mut self, octets: &[u8]) {
+        let _ = self.stream.write_all(octets).await;
+        let _ = self.stream.flush().await;
+    }
+
     /// Returns the next line, without its end.
     pub(crate) async fn line(&mut self) -> String {
         let line = async {

@@ -31,17 +31,13 @@ const EXTENSIONS: &str = "250-mx.example.org\r\n250-PIPELINING\r\n250-CHUNKING\r
     250-DEEP tls12\r\n250-BURL imap\r\n250 AUTH PLAIN LOGIN\r\n";
 
 fn facts() -> ClientFacts {
+    let peer = "192.0.2.7:51234".parse().expect("address");
     ClientFacts {
         record: ConnectionRecord {
-            service: Service::SUBMISSIONS,
-            peer: "192.0.2.7:51234".parse().expect("address"),
             version: Some(ProtocolVersion::TLS1_3),
             cipher_suite: Some(0x1301),
             group: Some(29),
-            server_name: None,
-            alpn: false,
-            resumed: false,
-            client: None,
+            ..ConnectionRecord::new(Service::SUBMISSIONS, peer)
         },
         local: "192.0.2.1:465".parse().expect("address"),
         session: SessionId(0xab),

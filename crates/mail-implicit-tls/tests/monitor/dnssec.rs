@@ -156,7 +156,7 @@ fn asks_to_check_the_clock_if_signatures_begin_later() {
     assert_eq!(only(&report, Check::Dnssec).0, State::Good);
 }
 
-/// The same lookups fail for the other checks, which must not blame the zone.
+/// Other checks make the same lookups, and must not blame the zone.
 #[test]
 fn judges_no_zone_while_the_clock_is_wrong() {
     let bogus = LookupFailure::Bogus;

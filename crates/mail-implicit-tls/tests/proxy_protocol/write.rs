@@ -14,17 +14,15 @@ use mail_implicit_tls::{
 use super::{addresses, read};
 
 fn facts() -> ClientFacts {
+    let peer = "[::ffff:192.0.2.1]:4660".parse().expect("address");
     ClientFacts {
         record: ConnectionRecord {
-            service: Service::IMAPS,
-            peer: "[::ffff:192.0.2.1]:4660".parse().expect("address"),
             version: Some(ProtocolVersion::TLS1_3),
             cipher_suite: Some(0x1301),
             group: Some(29),
             server_name: DomainName::parse("imap.example.org").ok(),
             alpn: true,
-            resumed: false,
-            client: None,
+            ..ConnectionRecord::new(Service::IMAPS, peer)
         },
         local: "192.0.2.2:993".parse().expect("address"),
         session: SessionId(7),

@@ -8,10 +8,13 @@ use mail_implicit_tls::{
     service::Service,
 };
 use rustls::{
-    AlertDescription, CertificateError,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection,
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::{
     running::{Running, connect, raw, set, tls_error},
@@ -133,4 +136,51 @@ async fn keeps_certificates_that_cannot_be_replaced() {
     assert!(certificates.is_empty() && certificates.not_after().is_none());
     certificates.replace(set);
     assert_eq!(certificates.not_after(), Some(in_force));
+}
+
+/// Returns the first octet of the answer to a ClientHello: 0x16 of a handshake, 0x15 of an alert. `sent` takes the place of
+/// the name in it, which has the same length; without it the hello has no name.
+async fn answer(site: &Site, running: &Running, name: &'static str, sent: Option<&str>) -> u8 {
+    let mut config = ClientConfig::builder_with_provider(site.provider())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(site.roots())
+        .with_no_client_auth();
+    config.enable_sni = sent.is_some();
+    let name_of_server = ServerName::try_from(name).unwrap();
+    let mut connection = ClientConnection::new(Arc::new(config), name_of_server).unwrap();
+    let mut hello = Vec::new();
+    connection.write_tls(&mut hello).unwrap();
+    if let Some(sent) = sent {
+        let at = hello
+            .windows(name.len())
+            .position(|it| it == name.as_bytes());
+        let at = at.unwrap();
+        hello[at..at + name.len()].copy_from_slice(sent.as_bytes());
+    }
+    let mut tcp = TcpStream::connect(running.address).await.unwrap();
+    tcp.write_all(&hello).await.unwrap();
+    tcp.read_u8().await.unwrap()
+}
+
+/// RFC 6066 section 3: a name has no final dot. A client that sends one means the same host, and one that sends no name is
+/// served with the first certificate.
+#[tokio::test]
+async fn reads_names_with_a_final_dot_and_serves_clients_without_a_name() {
+    let site = Site::new();
+    let first = site.issue(&["a.example.org"]);
+    let certificates = Arc::new(Certificates::new(UnknownName::Refuse));
+    certificates.replace(set(&site, &[&first]).unwrap());
+    let acceptor = Acceptor::new(Service::IMAPS, certificates, site.provider()).unwrap();
+    let running = Running::start(acceptor, AcceptLoop::new()).await;
+    for (sent, expected) in [
+        (Some("a.example.orgx"), 0x15),
+        (Some("a.example.org."), 0x16),
+        (Some("A.EXAMPLE.ORG."), 0x16),
+        (Some("b.example.org."), 0x15),
+        (None, 0x16),
+    ] {
+        let octet = answer(&site, &running, "a.example.orgx", sent).await;
+        assert_eq!(octet, expected, "{sent:?}");
+    }
 }

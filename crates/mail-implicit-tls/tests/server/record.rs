@@ -84,15 +84,8 @@ async fn writes_a_received_field_from_the_record_of_a_connection() {
 #[test]
 fn prints_the_number_of_a_group_without_a_registered_name() {
     let record = ConnectionRecord {
-        service: Service::IMAPS,
-        peer: (Ipv4Addr::LOCALHOST, 1).into(),
-        version: None,
-        cipher_suite: None,
         group: Some(0xff0e),
-        server_name: None,
-        alpn: false,
-        resumed: false,
-        client: None,
+        ..ConnectionRecord::new(Service::IMAPS, (Ipv4Addr::LOCALHOST, 1).into())
     };
     assert_eq!(
         record.to_string(),

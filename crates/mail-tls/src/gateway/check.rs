@@ -4,7 +4,8 @@ use mail_implicit_tls::gateway::Probed;
 
 use super::plan::{Plan, Process};
 
-/// Prints the findings. Returns `true` if each backend can be used.
+/// Prints the findings. Returns `true` if each backend, and the database of reports, can
+/// be used.
 pub(super) async fn check(plan: &Plan, process: &Process) -> bool {
     println!("the configuration is valid");
     for warning in &plan.warnings {
@@ -25,6 +26,17 @@ pub(super) async fn check(plan: &Plan, process: &Process) -> bool {
                     is_good = false;
                     println!("{name}: {backend}: failed: {failure}");
                 }
+            }
+        }
+    }
+    if let Some(database) = &plan.reports
+        && let Some(probed) = database.probe().await
+    {
+        match probed {
+            Ok(()) => println!("reports: the database can be used"),
+            Err(error) => {
+                is_good = false;
+                println!("reports: failed: {error}");
             }
         }
     }

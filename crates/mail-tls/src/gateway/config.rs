@@ -129,7 +129,7 @@ impl TryFrom<String> for Fingerprint {
 pub(super) struct ServiceConfig {
     pub(super) kind: Spanned<ServiceName>,
     /// The addresses to listen on.
-    pub(super) listen: Spanned<Vec<SocketAddr>>,
+    pub(super) listen: Spanned<Vec<Spanned<SocketAddr>>>,
     pub(super) backend: Spanned<Vec<BackendConfig>>,
     #[serde(default)]
     pub(super) balance: BalanceName,

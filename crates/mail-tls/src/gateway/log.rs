@@ -1,8 +1,9 @@
 //! The log: structured events on standard error. It has addresses, names of reasons, and host names that were checked; it
 //! never has names of users, passwords, or octets of a peer.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
+use command_support::log::{self, Form};
 use mail_implicit_tls::{
     gateway::{BackendNotice, ClientFacts, Event, Notice, SessionEnd},
     privacy::ProtocolVersion,
@@ -39,24 +40,22 @@ pub(super) enum Level {
 }
 
 /// Starts the log of the process.
-pub(super) fn start(format: Format, level: Level) {
+///
+/// # Errors
+/// Returns the error of the log's destination.
+pub(super) fn start(format: Format, level: Level) -> io::Result<()> {
+    let form = match format {
+        Format::Text => Form::Text,
+        Format::Json => Form::Json,
+        Format::Journal => Form::Journal,
+    };
     let level = match level {
         Level::Error => tracing::Level::ERROR,
         Level::Warn => tracing::Level::WARN,
         Level::Info => tracing::Level::INFO,
         Level::Debug => tracing::Level::DEBUG,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .with_max_level(level);
-    // A second start in one process would be a fault of the program; the first log continues.
-    let _ = match format {
-        Format::Text => builder.try_init(),
-        Format::Json => builder.json().flatten_event(true).try_init(),
-        Format::Journal => builder.without_time().try_init(),
-    };
+    log::start(form, level)
 }
 
 /// Returns the version and the cipher suite of a client's TLS.
@@ -136,18 +135,20 @@ pub(super) fn notice(notice: &Notice<'_>) {
         } => {
             let (from_client, from_backend) = (carried.from_client, carried.from_backend);
             let time = seconds(*time);
+            // Many clients never log in: this line is the one that each session has.
+            let (tls, cipher) = tls(client);
             match end {
                 SessionEnd::NoBackend(_) => of_session!(
                     error, client, cause = end.name(), reason = %end, from_client, from_backend,
-                    %time, "session ended"
+                    %time, %tls, %cipher, "session ended"
                 ),
                 SessionEnd::Violation(_) => of_session!(
                     warn, client, cause = end.name(), reason = %end, from_client, from_backend,
-                    %time, "session ended"
+                    %time, %tls, %cipher, "session ended"
                 ),
                 _ => of_session!(
-                    info, client, cause = end.name(), from_client, from_backend, %time,
-                    "session ended"
+                    info, client, cause = end.name(), from_client, from_backend, %time, %tls,
+                    %cipher, "session ended"
                 ),
             }
         }

@@ -1,6 +1,6 @@
 //! A configuration that was checked: acceptors, backends and options, from which services are made.
 
-use std::{collections::BTreeSet, fs, net::SocketAddr, ops::Range, sync::Arc, time::SystemTime};
+use std::{fs, ops::Range, sync::Arc, time::SystemTime};
 
 use deep_latch::{
     Advertisement, DeepStatus, Facilities, MailProtocol, TlsFacts,
@@ -28,9 +28,11 @@ use rustls::{
 use toml::Spanned;
 
 use super::{
+    addresses::{Place, Places},
     certificates::{Files, read_certificates},
     clients::UserMap,
     config::{self, BackendConfig, Config, ServiceConfig},
+    reports::Database,
     source::{ConfigError, Source},
 };
 
@@ -43,7 +45,7 @@ pub(super) struct Process {
 
 /// A service that was checked.
 pub(super) struct PlannedService {
-    pub(super) listen: Vec<SocketAddr>,
+    pub(super) listen: Vec<Place>,
     pub(super) acceptor: Acceptor,
     pub(super) backends: Arc<Backends>,
     pub(super) options: GatewayOptions,
@@ -60,6 +62,7 @@ pub(super) struct Plan {
     pub(super) limits: SessionLimits,
     pub(super) penalty: PenaltyRules,
     pub(super) times: SessionTimes,
+    pub(super) reports: Option<Database>,
     pub(super) config: Config,
     pub(super) source: Source,
     pub(super) warnings: Vec<String>,
@@ -112,6 +115,7 @@ impl Plan {
                 idle: config.limits.idle.into(),
                 drain: config.limits.drain.into(),
             },
+            reports: None,
             config,
             source,
             warnings: Vec::new(),
@@ -131,12 +135,7 @@ impl Plan {
                 return Err(source.error(metrics.listen.span(), message));
             }
         }
-        if let (Some(_), Some(postgres)) =
-            (&config.reports.sqlite, &config.reports.postgres_url_file)
-        {
-            let message = "reports are kept in SQLite or in PostgreSQL, not in both";
-            return Err(source.error(postgres.span(), message));
-        }
+        self.reports = Database::read(&config.reports, source)?;
         Ok(())
     }
 
@@ -147,7 +146,7 @@ impl Plan {
             Some(clients) => Some(Clients::read(clients, source, process)?),
             None => None,
         };
-        let mut addresses = BTreeSet::new();
+        let mut places = Places::default();
         let services = config.service.get_ref();
         if services.is_empty() {
             return Err(source.error(config.service.span(), "at least one service expected"));
@@ -159,14 +158,12 @@ impl Plan {
                 let message = "at least one address expected";
                 return Err(source.error(service.listen.span(), message));
             }
-            if let Some(twice) = listen
-                .iter()
-                .find(|it| it.port() != 0 && !addresses.insert(**it))
-            {
-                let message = format!("{twice} is the address of another service, too");
-                return Err(source.error(service.listen.span(), message));
-            }
             let kind = Service::from(*service.kind.get_ref());
+            let listen = listen.iter().map(|address| {
+                let place = places.add(*address.get_ref(), kind);
+                place.map_err(|message| source.error(address.span(), message))
+            });
+            let listen = listen.collect::<Result<Vec<_>, _>>()?;
             let mut acceptor =
                 Acceptor::new(kind, self.certificates.clone(), process.provider.clone())
                     .map_err(|error| source.error(service.kind.span(), error))?
@@ -188,12 +185,16 @@ impl Plan {
             }
             let backends = backends(service, kind.protocol, source, self.resolver.is_some())?;
             planned.push(PlannedService {
-                listen: listen.clone(),
+                listen,
                 acceptor,
                 backends,
                 options,
                 proxies: service.proxies.0.clone(),
             });
+        }
+        if let Some(metrics) = &config.metrics {
+            let checked = places.check(*metrics.listen.get_ref());
+            checked.map_err(|message| source.error(metrics.listen.span(), message))?;
         }
         Ok(planned)
     }

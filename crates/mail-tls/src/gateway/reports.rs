@@ -1,32 +1,43 @@
 //! The database of clients' reports (draft-newman-email-deep-02 sections 7.1 and 7.3): SQLite, or PostgreSQL for a fleet.
 
-use std::{error::Error, fs, path::Path, str::FromStr, sync::Arc, time::SystemTime};
+use std::{
+    fmt, fs,
+    path::PathBuf,
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use deep_latch::{
     ClientReport, Host, MailProtocol,
-    reports::{ReceivedReport, ReportSink},
+    reports::{ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind},
 };
 use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
 use mail_implicit_tls::{gateway::ClientFacts, service::Protocol};
 use sqlx::postgres::PgConnectOptions;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
-use super::{config::Reports, metrics::Metrics, source::Source};
+use super::{
+    config::Reports,
+    metrics::Metrics,
+    source::{ConfigError, Source},
+};
 
 /// The number of reports that wait for the database. More are not kept.
 const WAITING: usize = 1024;
 
-/// Returns an error with its causes, such as a disk that is full.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
+/// The time for which the gateway waits, when it starts, for the database of reports.
+const FIRST: Duration = Duration::from_secs(2);
+
+/// The time between two attempts to open a database that was not available.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// The time between two checks of the recorders while the database is not available.
+const CLOSED: Duration = Duration::from_millis(100);
 
 /// A report, with what is kept of its client.
 struct Received {
@@ -63,69 +74,185 @@ impl Recorder {
     }
 }
 
-/// Opens the database that the configuration names.
-///
-/// # Errors
-/// Returns a message with the file.
-pub(super) async fn open(
-    reports: &Reports,
-    source: &Source,
-) -> Result<Option<Arc<dyn ReportSink>>, String> {
-    let options = ReportSinkOptions::default();
-    let of = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    if let Some(path) = &reports.sqlite {
-        let path = source.resolve(path.get_ref());
-        let sink = SqliteReportSink::open(&path, options).await;
-        let sink = sink.map_err(|error| of(&path, &with_causes(&error)))?;
-        return Ok(Some(Arc::new(sink)));
+/// The database that the configuration names.
+#[derive(Clone, Debug)]
+pub(super) enum Database {
+    /// A file of SQLite.
+    Sqlite(PathBuf),
+    /// A server of PostgreSQL. Its URL may have a password, so it is never shown.
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl Database {
+    /// Reads the configuration, and the file with a URL that it names.
+    ///
+    /// # Errors
+    /// Returns a message with the place in the configuration, and never a part of the URL.
+    pub(super) fn read(reports: &Reports, source: &Source) -> Result<Option<Self>, ConfigError> {
+        if let (Some(_), Some(postgres)) = (&reports.sqlite, &reports.postgres_url_file) {
+            let message = "reports are kept in SQLite or in PostgreSQL, not in both";
+            return Err(source.error(postgres.span(), message));
+        }
+        if let Some(path) = &reports.sqlite {
+            return Ok(Some(Self::Sqlite(source.resolve(path.get_ref()))));
+        }
+        let Some(file) = &reports.postgres_url_file else {
+            return Ok(None);
+        };
+        let path = source.resolve(file.get_ref());
+        let of = |error: &dyn fmt::Display| {
+            source.error(file.span(), format!("{}: {error}", path.display()))
+        };
+        let url = fs::read_to_string(&path).map_err(|error| of(&error))?;
+        // The error of a URL could contain its password.
+        let server = PgConnectOptions::from_str(url.trim())
+            .map_err(|_| of(&"the URL of a PostgreSQL database expected"))?;
+        Ok(Some(Self::Postgres(Box::new(server))))
     }
-    let Some(file) = &reports.postgres_url_file else {
-        return Ok(None);
-    };
-    let path = source.resolve(file.get_ref());
-    let of = |error: &dyn std::fmt::Display| of(&path, error);
-    let url = fs::read_to_string(&path).map_err(|error| of(&error))?;
-    // The error of a URL could contain its password.
-    let server = PgConnectOptions::from_str(url.trim())
-        .map_err(|_| of(&"the URL of a PostgreSQL database expected"))?;
-    let sink = PostgresReportSink::connect(server, options).await;
-    Ok(Some(Arc::new(
-        sink.map_err(|error| of(&with_causes(&error)))?,
-    )))
+
+    /// Opens the database, and makes its tables if there are none.
+    async fn open(&self) -> Result<Arc<dyn ReportSink>, ReportSinkError> {
+        let options = ReportSinkOptions::default();
+        Ok(match self {
+            Self::Sqlite(path) => Arc::new(SqliteReportSink::open(path, options).await?),
+            Self::Postgres(server) => {
+                let server = server.as_ref().clone();
+                Arc::new(PostgresReportSink::connect(server, options).await?)
+            }
+        })
+    }
+
+    /// Returns `true` if the database may be available later.
+    fn may_come_back(&self, error: &ReportSinkError) -> bool {
+        matches!(self, Self::Postgres(_)) && error.kind() == ReportSinkErrorKind::Unavailable
+    }
+
+    /// Returns the text of an error with those of its causes, on one line.
+    fn text(&self, error: &ReportSinkError) -> String {
+        let mut text = match self {
+            Self::Sqlite(path) => format!("{}: {error}", path.display()),
+            Self::Postgres(_) => error.to_string(),
+        };
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text.replace(['\r', '\n'], " ")
+    }
+
+    /// Connects to a server of PostgreSQL, and changes nothing. Returns `None` for a file.
+    pub(super) async fn probe(&self) -> Option<Result<(), String>> {
+        let Self::Postgres(server) = self else {
+            return None;
+        };
+        let options = ReportSinkOptions::default();
+        let sink = PostgresReportSink::connect_to_read(server.as_ref().clone(), options).await;
+        Some(match sink {
+            Ok(sink) => {
+                sink.close().await;
+                Ok(())
+            }
+            // The gateway makes the tables.
+            Err(error) if error.kind() == ReportSinkErrorKind::Missing => Ok(()),
+            Err(error) => Err(self.text(&error)),
+        })
+    }
 }
 
 /// Starts to keep reports of clients of this host. The task ends once all recorders are dropped and what they noted is
 /// kept.
-pub(super) fn start(
-    sink: Arc<dyn ReportSink>,
+///
+/// A server of PostgreSQL may be unreachable when the gateway starts: mail does not wait for it, and reports do.
+///
+/// # Errors
+/// Returns a message if the database cannot be used, and not only is unreachable.
+pub(super) async fn start(
+    database: &Database,
     host: Host,
     metrics: Arc<Metrics>,
-) -> (Recorder, JoinHandle<()>) {
-    let (sender, mut receiver) = mpsc::channel::<Received>(WAITING);
+) -> Result<(Recorder, JoinHandle<()>), String> {
+    let (sender, receiver) = mpsc::channel::<Received>(WAITING);
     let recorder = Recorder {
         sender,
         metrics: metrics.clone(),
     };
+    let opened = match timeout(FIRST, database.open()).await {
+        Ok(Ok(sink)) => Some(sink),
+        Ok(Err(error)) if !database.may_come_back(&error) => {
+            return Err(format!("reports: {}", database.text(&error)));
+        }
+        _ => None,
+    };
+    let database = database.clone();
     let task = tokio::spawn(async move {
-        while let Some(received) = receiver.recv().await {
-            let Received {
-                account,
-                protocol,
-                at,
-                report,
-            } = received;
-            let Ok(report) = ReceivedReport::try_new(&account, &host, protocol, at, &report) else {
-                metrics.report("refused");
-                continue;
-            };
-            match sink.record(&report).await {
-                Ok(()) => metrics.report("kept"),
-                Err(error) => {
-                    metrics.report("failed");
-                    tracing::error!(error = with_causes(&error), "report not kept");
-                }
+        let sink = match opened {
+            Some(sink) => Some(sink),
+            None => tokio::select! {
+                sink = open_later(&database) => Some(sink),
+                () = closed(&receiver) => None,
+            },
+        };
+        keep(&database, sink, receiver, &host, &metrics).await;
+    });
+    Ok((recorder, task))
+}
+
+/// Opens a database that is not available, once it is.
+async fn open_later(database: &Database) -> Arc<dyn ReportSink> {
+    tracing::error!("the database of reports is not available; reports wait");
+    loop {
+        match database.open().await {
+            Ok(sink) => {
+                tracing::info!("the database of reports is available");
+                return sink;
+            }
+            Err(error) => {
+                let error = database.text(&error);
+                tracing::error!(error, "the database of reports is not available");
             }
         }
-    });
-    (recorder, task)
+        sleep(AGAIN).await;
+    }
+}
+
+/// Waits until all recorders are dropped.
+async fn closed(receiver: &mpsc::Receiver<Received>) {
+    while !receiver.is_closed() {
+        sleep(CLOSED).await;
+    }
+}
+
+/// Keeps what the recorders note, until all of them are dropped.
+async fn keep(
+    database: &Database,
+    sink: Option<Arc<dyn ReportSink>>,
+    mut receiver: mpsc::Receiver<Received>,
+    host: &Host,
+    metrics: &Metrics,
+) {
+    while let Some(received) = receiver.recv().await {
+        let Received {
+            account,
+            protocol,
+            at,
+            report,
+        } = received;
+        let Ok(report) = ReceivedReport::try_new(&account, host, protocol, at, &report) else {
+            metrics.report("refused");
+            continue;
+        };
+        let recorded = match &sink {
+            Some(sink) => sink.record(&report).await,
+            None => Err(ReportSinkErrorKind::Unavailable.into()),
+        };
+        match recorded {
+            Ok(()) => metrics.report("kept"),
+            Err(error) => {
+                metrics.report("failed");
+                tracing::error!(error = database.text(&error), "report not kept");
+            }
+        }
+    }
 }

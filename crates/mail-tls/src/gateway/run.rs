@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashMap,
-    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use accept_loop::AcceptLoop;
+use command_support::signals::{Signal, Signals};
 use deep_latch::Host;
 use mail_implicit_tls::{
     gateway::{Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared},
@@ -18,24 +18,27 @@ use mail_implicit_tls::{
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, timeout},
 };
 
 use super::{
     Failure,
+    addresses::Place,
     config::Config,
     endpoint::{self, Health},
     log,
     metrics::Metrics,
     plan::{Plan, PlannedService, Process},
     reports::{self, Recorder},
-    signals::{Signal, Signals},
     source::Source,
     systemd::{self, Sockets},
 };
 
 /// The time between two connections to a backend that failed.
 const RECHECK: Duration = Duration::from_secs(5);
+
+/// The time in which reports that wait are kept when the gateway stops.
+const REPORTING: Duration = Duration::from_secs(10);
 
 /// The parts of a configuration that the health endpoint asks.
 #[derive(Default)]
@@ -57,7 +60,7 @@ struct Running {
     metrics: Arc<Metrics>,
     shared: Arc<Shared>,
     sockets: Sockets,
-    listeners: HashMap<SocketAddr, Listening>,
+    listeners: HashMap<Place, Listening>,
     tasks: JoinSet<usize>,
     watch: JoinHandle<()>,
     recheck: JoinHandle<()>,
@@ -90,13 +93,13 @@ pub(super) async fn run(plan: Plan, process: Process) -> Result<(), Failure> {
     let sockets = Sockets::passed()
         .map_err(|error| Failure::Run(format!("sockets of the service manager: {error}")))?;
     let metrics = Metrics::new();
-    let (recorder, reporting) = match reports::open(&plan.config.reports, &plan.source).await {
-        Err(error) => return Err(Failure::Configuration(error)),
-        Ok(None) => (None, None),
-        Ok(Some(sink)) => {
+    let (recorder, reporting) = match &plan.reports {
+        None => (None, None),
+        Some(database) => {
             let host = Host::try_new(plan.config.name.0.as_str())
                 .map_err(|error| Failure::Configuration(error.to_string()))?;
-            let (recorder, task) = reports::start(sink, host, metrics.clone());
+            let started = reports::start(database, host, metrics.clone()).await;
+            let (recorder, task) = started.map_err(Failure::Configuration)?;
             (Some(recorder), Some(task))
         }
     };
@@ -147,8 +150,10 @@ pub(super) async fn run(plan: Plan, process: Process) -> Result<(), Failure> {
     }
     drop(running);
     // What was noted is kept once the last recorder is gone.
-    if let Some(reporting) = reporting {
-        let _ = reporting.await;
+    if let Some(reporting) = reporting
+        && timeout(REPORTING, reporting).await.is_err()
+    {
+        tracing::error!("reports were lost: the database did not answer in time");
     }
     tracing::info!("stopped");
     Ok(())
@@ -194,39 +199,40 @@ impl Running {
     async fn start(&mut self, plan: &Plan) -> Result<(), Failure> {
         let mut wanted = HashMap::new();
         for planned in &plan.services {
-            for address in &planned.listen {
-                wanted.insert(*address, planned);
+            for place in &planned.listen {
+                wanted.insert(*place, planned);
             }
         }
         // New listeners first: if an address is not available, all remains as it was.
         let mut opened = Vec::new();
-        for (address, planned) in &wanted {
-            if !self.listeners.contains_key(address) {
-                let listener = self.sockets.listen(*address).await;
+        for (place, planned) in &wanted {
+            if !self.listeners.contains_key(place) {
+                let address = place.address;
+                let listener = self.sockets.listen(address);
                 let listener =
                     listener.map_err(|error| Failure::Run(format!("{address}: {error}")))?;
-                opened.push((*address, listener, *planned));
+                opened.push((*place, listener, *planned));
             }
         }
         self.shared =
             self.shared
                 .replaced(plan.connector(&self.process), plan.limits, plan.penalty);
-        self.listeners.retain(|address, listening| {
-            let planned = wanted.get(address);
+        self.listeners.retain(|place, listening| {
+            let planned = wanted.get(place);
             match planned {
                 Some(planned) => {
                     let service = plan.service(planned, &self.shared);
                     listening.service.replace(service);
                 }
                 None => {
-                    tracing::info!(%address, "no longer listening");
+                    tracing::info!(address = %place.address, "no longer listening");
                     listening.stop.send_replace(true);
                 }
             }
             planned.is_some()
         });
-        for (address, listener, planned) in opened {
-            self.listen(address, listener, planned, plan);
+        for (place, listener, planned) in opened {
+            self.listen(place, listener, planned, plan);
         }
         self.watch.abort();
         self.watch = tokio::spawn(
@@ -258,12 +264,12 @@ impl Running {
     /// Serves the connections of a listener.
     fn listen(
         &mut self,
-        configured: SocketAddr,
+        place: Place,
         listener: tokio::net::TcpListener,
         planned: &PlannedService,
         plan: &Plan,
     ) {
-        let address = listener.local_addr().unwrap_or(configured);
+        let address = listener.local_addr().unwrap_or(place.address);
         let service = planned.acceptor.service().name();
         let current = Arc::new(CurrentService::new(plan.service(planned, &self.shared)));
         let (stop, mut stopped) = watch::channel(false);
@@ -285,7 +291,7 @@ impl Running {
             service: current,
             stop,
         };
-        self.listeners.insert(configured, listening);
+        self.listeners.insert(place, listening);
     }
 
     /// Starts the endpoint of metrics and health.
@@ -297,7 +303,6 @@ impl Running {
         let listener = self
             .sockets
             .listen(address)
-            .await
             .map_err(|error| Failure::Run(format!("{address}: {error}")))?;
         let address = listener.local_addr().unwrap_or(address);
         println!("listening: metrics {address}");

@@ -33,7 +33,7 @@ impl Sockets {
     ///
     /// # Errors
     /// Returns the error of the operating system.
-    pub(super) async fn listen(&mut self, address: SocketAddr) -> io::Result<TcpListener> {
+    pub(super) fn listen(&mut self, address: SocketAddr) -> io::Result<TcpListener> {
         let index = self.0.iter().position(|(passed, _)| *passed == address);
         match index.map(|index| self.0.swap_remove(index)) {
             Some((_, socket)) => TcpListener::from_std(socket),

@@ -70,7 +70,8 @@ pub(crate) struct Monitor {
     /// Write a page with the states over time to this directory
     #[arg(long, value_name = "DIR", requires = "state")]
     pub(super) html: Option<PathBuf>,
-    /// Run again after each such time, such as 15m, until interrupted; from the second round on show changes only
+    /// Run again after each such time, such as 15m, and at once after SIGHUP, until interrupted; from the second round on
+    /// show changes only
     #[arg(long, value_name = "TIME", value_parser = interval, requires = "state")]
     pub(super) watch: Option<Duration>,
 }

@@ -110,7 +110,7 @@ fn refuses_services_that_cannot_work() {
                 "[\"127.0.0.1:0\"]",
                 "[\"127.0.0.1:993\", \"127.0.0.1:993\"]",
             ),
-            "127.0.0.1:993 is the address of another service, too",
+            "127.0.0.1:993 is listened on twice",
         ),
     ] {
         let message = refused(&files, &with(&service));
@@ -119,6 +119,36 @@ fn refuses_services_that_cannot_work() {
             "{message}"
         );
     }
+}
+
+/// The caret is under the later one of two addresses of which the operating system would refuse one.
+#[test]
+fn refuses_an_address_of_two_listeners() {
+    let files = Files::new();
+    let first = SERVICE.replace("127.0.0.1:0", "0.0.0.0:993");
+    let second = |address: &str| {
+        let second = SERVICE.replace("\"127.0.0.1:0\"", &format!("\"[::]:993\", \"{address}\""));
+        let message = refused(&files, &with(&format!("{first}[[service]]\n{second}")));
+        let (place, reason) = message.trim_end().rsplit_once("\n").unwrap();
+        (place.to_owned(), reason.to_owned())
+    };
+    let expected = "error: DIR/gateway.toml: error at line 9, column 23\n  |\n\
+                    9 | listen = [\"[::]:993\", \"0.0.0.0:993\"]\n  |                       ^^^^^^^^^^^^^";
+    let twice = "0.0.0.0:993 is listened on twice";
+    assert_eq!(
+        second("0.0.0.0:993"),
+        (expected.to_owned(), twice.to_owned())
+    );
+    for (address, other) in [("127.0.0.1:993", "0.0.0.0:993"), ("[::1]:993", "[::]:993")] {
+        let overlap = format!("{address} and {other}, which is listened on too, overlap");
+        assert_eq!(second(address).1, overlap);
+    }
+    let metrics = "[metrics]\nlisten = \"127.0.0.1:993\"\n";
+    let message = refused(&files, &with(&format!("{first}{metrics}")));
+    assert!(
+        message.contains("8 | listen = \"127.0.0.1:993\"\n  |          ^^^^^^^^^^^^^^^\n"),
+        "{message}"
+    );
 }
 
 /// An operator would rely on a key without effect.
@@ -208,12 +238,13 @@ fn keeps_the_url_of_a_database_out_of_messages() {
     std::fs::write(files.path("url"), "postgres://[secret").unwrap();
     let more = "[reports]\npostgres-url-file = \"url\"\n";
     let config = files.configure("127.0.0.1:0", backend.address, more);
-    let output = crate::world::command(&config).output().unwrap();
+    let output = check(&config);
     assert_eq!(output.status.code(), Some(2));
     let message = text(&output.stderr);
     assert!(
         message.contains("url: the URL of a PostgreSQL database expected"),
         "{message}"
     );
+    assert!(message.contains("8 | postgres-url-file"), "{message}");
     assert!(!message.contains("secret"), "{message}");
 }

@@ -19,7 +19,7 @@ const KILLS: usize = 50;
 const KILLS_OF_DATABASE: usize = 10;
 
 /// The number of reports that the clients of one gateway try to send.
-const REPORTS: usize = 20;
+pub(crate) const REPORTS: usize = 20;
 
 /// Reports of which the gateway said that it keeps them are there after the kill; each is there as a whole, in the
 /// order in which they came, and the next gateway adds to them.
@@ -39,7 +39,7 @@ fn keeps_reports_through_kills() {
         let address = gateway.listening("imaps");
         let metrics = gateway.listening("metrics");
         let said = thread::scope(|scope| {
-            scope.spawn(|| report(&files, address, kill));
+            scope.spawn(|| report(&files, address, &format!("k{kill:03}")));
             let wanted = kill % 7;
             let said = soon("reports", || Some(kept(metrics)).filter(|it| *it >= wanted));
             gateway.child.kill().unwrap();
@@ -61,14 +61,14 @@ fn keeps_reports_through_kills() {
     assert!(beyond * 2 >= kills, "{beyond} of {kills}");
 }
 
-/// Sends reports, each of another program, until the gateway is gone.
-fn report(files: &Files, address: SocketAddr, kill: usize) -> Option<()> {
+/// Sends reports, each of another program, until the gateway is gone. The programs' names are numbered.
+pub(crate) fn report(files: &Files, address: SocketAddr, program: &str) -> Option<()> {
     let mut client = Client::with_name(files, address, HOST).ok()?;
     client.0.read_line(&mut String::new()).ok()?;
     for number in 0..REPORTS {
-        let name = format!("k{kill:03}-{number:02}");
-        let command =
-            format!("a ID (\"name\" \"{name}\" \"version\" \"1\" \"latch\" \"tls12\")\r\n");
+        let command = format!(
+            "a ID (\"name\" \"{program}-{number:02}\" \"version\" \"1\" \"latch\" \"tls12\")\r\n"
+        );
         client.0.get_mut().write_all(command.as_bytes()).ok()?;
         client.0.get_mut().flush().ok()?;
         let mut line = String::new();
@@ -83,7 +83,7 @@ fn report(files: &Files, address: SocketAddr, kill: usize) -> Option<()> {
 }
 
 /// Returns the number of reports that the gateway says are kept.
-fn kept(metrics: SocketAddr) -> usize {
+pub(crate) fn kept(metrics: SocketAddr) -> usize {
     let text = get(metrics, "/metrics");
     let name = "mail_tls_gateway_reports_total{result=\"kept\"} ";
     let count = text.lines().find_map(|line| line.strip_prefix(name));

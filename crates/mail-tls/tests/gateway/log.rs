@@ -53,4 +53,12 @@ fn logs_json_with_one_object_on_each_line() {
     assert_eq!(event["mechanism"], "password");
     assert_eq!(event["tls"], "TLSv1.3");
     assert_eq!(event["session"].as_str().unwrap().len(), 32);
+    // The end of a session that never logged in has them as well.
+    let mut other = Client::connect(&files, address);
+    other.line();
+    other.ask("a LOGOUT\r\n");
+    let line = gateway.logged("session ended");
+    let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["tls"], "TLSv1.3");
+    assert_eq!(event["cipher"], "TLS_AES_256_GCM_SHA384");
 }

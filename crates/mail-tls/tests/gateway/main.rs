@@ -14,7 +14,9 @@ mod check;
 mod configuration;
 mod descriptors;
 mod endpoint;
+mod fleet;
 mod kills;
+mod listeners;
 mod log;
 mod memory;
 #[path = "../support/name_server.rs"]
@@ -22,4 +24,5 @@ mod name_server;
 mod operation;
 mod packaging;
 mod protocols;
+mod units;
 mod world;

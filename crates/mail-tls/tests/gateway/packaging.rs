@@ -54,6 +54,30 @@ fn has_each_asset_of_the_debian_package() {
     assert!(targets.contains(&"/usr/bin/mail-tls".to_owned()));
 }
 
+/// Sources that are copied into the image exist, and it runs as a user without privileges.
+#[test]
+fn has_each_file_of_the_container() {
+    let file = read("Containerfile");
+    let lines: Vec<Vec<&str>> = file
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split(' ').collect())
+        .collect();
+    let stages: Vec<_> = lines.iter().filter(|words| words[0] == "FROM").collect();
+    assert_eq!(stages.len(), 2);
+    assert_eq!(stages[0][2..], ["AS", "build"]);
+    assert!(stages[1][1].ends_with(":nonroot"));
+    let copies: Vec<_> = lines.iter().filter(|words| words[0] == "COPY").collect();
+    assert_eq!(copies[0][1..], [".", "."]);
+    assert_eq!(copies[1][1], "--from=build");
+    assert_eq!(copies[1][2], "/source/target/release/mail-tls");
+    assert!(file.contains("WORKDIR /source\n"));
+    assert!(file.contains("cargo build --release --locked -p mail-tls\n"));
+    // The command runs where the copy is.
+    let entry = format!("ENTRYPOINT [\"{}\", \"gateway\",", copies[1][3]);
+    assert!(file.contains(&entry), "{entry}");
+}
+
 #[test]
 fn checks_the_configuration_of_the_package() {
     let files = Files::new();

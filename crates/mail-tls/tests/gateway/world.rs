@@ -148,10 +148,20 @@ impl Gateway {
 
     /// Waits for the line about a listener, and returns its address. Lines about others are kept: the order is not fixed.
     pub(crate) fn listening(&mut self, what: &str) -> SocketAddr {
+        self.listening_on(what, 1)[0]
+    }
+
+    /// Waits for the lines about this number of listeners, and returns their addresses in any order.
+    pub(crate) fn listening_on(&mut self, what: &str, number: usize) -> Vec<SocketAddr> {
         let beginning = format!("listening: {what} ");
         loop {
-            if let Some(address) = self.lines.iter().find_map(|it| it.strip_prefix(&beginning)) {
-                return address.trim_end().parse().unwrap();
+            let lines = self.lines.iter();
+            let addresses: Vec<_> = lines
+                .filter_map(|it| it.strip_prefix(&beginning))
+                .map(|address| address.trim_end().parse().unwrap())
+                .collect();
+            if addresses.len() >= number {
+                return addresses;
             }
             let mut line = String::new();
             let count = self.out.read_line(&mut line).unwrap();

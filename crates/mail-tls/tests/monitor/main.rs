@@ -16,4 +16,6 @@ mod name_server;
 mod page;
 mod shown;
 mod states;
+#[cfg(unix)]
+mod watch;
 mod world;

@@ -1,6 +1,10 @@
 //! Metrics for Prometheus's node exporter.
 
-use std::fs;
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use crate::world::World;
 
@@ -72,6 +76,32 @@ fn writes_the_state_of_each_check() {
         .parse()
         .unwrap();
     assert!((world.now..world.now + 60).contains(&run));
+}
+
+/// The program is Prometheus's own. A machine without it skips the test.
+#[test]
+fn writes_metrics_that_prometheus_accepts() {
+    let world = World::with_days_left(60);
+    let text = metrics(&world).join("\n") + "\n";
+    let mut check = Command::new("promtool");
+    check.args(["check", "metrics"]).stdin(Stdio::piped());
+    let mut check = match check.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
+        Ok(check) => check,
+        Err(error) => {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+            println!("skipped: promtool is not installed");
+            return;
+        }
+    };
+    let mut input = check.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).unwrap();
+    drop(input);
+    let output = check.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        output.stdout.is_empty() && output.stderr.is_empty(),
+        "{output:?}"
+    );
 }
 
 /// Prometheus refuses a file that has a metric twice.

@@ -97,43 +97,6 @@ fn keeps_the_states_for_their_owner_alone() {
     assert_eq!(std::fs::read(&state).unwrap(), b"precious");
 }
 
-/// The exit code of an interrupted watch is that of its last round.
-#[cfg(unix)]
-#[test]
-fn watches_until_interrupted() {
-    use std::{
-        io::{BufRead as _, BufReader, Read as _},
-        process::{Command, Stdio},
-    };
-
-    let world = World::with_days_left(20);
-    let state = world.path("states.db");
-    let mut command = world.command(&["--state", state.to_str().unwrap(), "--watch", "10m"]);
-    let mut running = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut out = BufReader::new(running.stdout.take().unwrap());
-    let mut first = String::new();
-    out.read_line(&mut first).unwrap();
-    assert_eq!(first, "WARNING example.org: 1 warning, 5 advice, 5 good\n");
-    // The round is complete once its last finding is printed.
-    let mut line = String::new();
-    while !line.contains("sign the zone of the host") {
-        line.clear();
-        assert!(out.read_line(&mut line).unwrap() > 0);
-    }
-    let id = running.id().to_string();
-    // The handler of the signal is set once the program waits.
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
-    assert_eq!(running.wait().unwrap().code(), Some(1));
-    out.read_to_string(&mut line).unwrap();
-}
-
 /// The states are kept, so the next run would show none of the changes.
 #[test]
 fn shows_the_findings_though_a_file_cannot_be_written() {

@@ -1,6 +1,5 @@
 //! `authres milter`
 
-mod log;
 mod metrics;
 mod serve;
 mod socket;
@@ -11,10 +10,12 @@ use authres_tls::{
     facts::milter::Mta,
     milter::{MAX_HEADER, MAX_PACKET, MilterSettings},
 };
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
+use command_support::{
+    log::{self, Form},
+    signals::{Signal, Signals},
 };
+use tokio::sync::watch;
+use tracing::Level;
 
 use self::{
     metrics::Metrics,
@@ -23,7 +24,7 @@ use self::{
 };
 use crate::{
     arguments::Milter,
-    settings::{self, File, Listen, MtaName, Parsed},
+    settings::{self, File, Listen, LogForm, LogLevel, MtaName, Parsed},
 };
 
 /// The end of a run that failed.
@@ -74,11 +75,7 @@ pub(crate) fn run(arguments: &Milter) -> Result<(), Failed> {
         return Ok(());
     }
     let settings = &config.settings;
-    log::start(
-        settings.log.unwrap_or_default(),
-        settings.log_level.unwrap_or_default(),
-    )
-    .map_err(|error| Failed::Run(format!("log: {error}")))?;
+    start_log(settings).map_err(|error| Failed::Run(format!("log: {error}")))?;
     let sockets = Sockets::bind(&config.listen, settings, &account).map_err(Failed::Run)?;
     account.become_it().map_err(Failed::Run)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -91,30 +88,21 @@ pub(crate) fn run(arguments: &Milter) -> Result<(), Failed> {
     served.map_err(Failed::Run)
 }
 
-/// The signals of an operator.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for the next signal. Returns `true` if it stops the milter.
-    async fn stops(&mut self) -> bool {
-        tokio::select! {
-            _ = self.terminate.recv() => true,
-            _ = self.interrupt.recv() => true,
-            _ = self.hang_up.recv() => false,
-        }
-    }
+/// Starts the log of the process. It has queue ids, results, numbers and names of reasons, and never octets of clients.
+fn start_log(settings: &settings::MilterSettings) -> std::io::Result<()> {
+    let form = match settings.log.unwrap_or_default() {
+        LogForm::Text => Form::Text,
+        LogForm::Json => Form::Json,
+        LogForm::Journal => Form::Journal,
+        LogForm::Syslog => Form::MailSyslog("authres"),
+    };
+    let level = match settings.log_level.unwrap_or_default() {
+        LogLevel::Error => Level::ERROR,
+        LogLevel::Warn => Level::WARN,
+        LogLevel::Info => Level::INFO,
+        LogLevel::Debug => Level::DEBUG,
+    };
+    log::start(form, level)
 }
 
 async fn serve(arguments: &Milter, config: Config, sockets: Sockets) -> Result<(), String> {
@@ -139,7 +127,7 @@ async fn serve(arguments: &Milter, config: Config, sockets: Sockets) -> Result<(
     tracing::info!(listen = %shown, version = env!("CARGO_PKG_VERSION"), "listening");
     // Without a service manager there is nobody to notify.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    while !signals.stops().await {
+    while signals.next().await == Signal::Reload {
         match Config::read(arguments) {
             Ok(config) => {
                 reload.send_replace(Arc::new(config.filter));
@@ -156,7 +144,7 @@ async fn serve(arguments: &Milter, config: Config, sockets: Sockets) -> Result<(
     stop.send_replace(true);
     remove(path);
     tracing::info!("stopping");
-    let again = async { while !signals.stops().await {} };
+    let again = async { while signals.next().await == Signal::Reload {} };
     tokio::select! {
         biased;
         cut = server => match cut {

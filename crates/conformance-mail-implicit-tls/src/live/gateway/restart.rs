@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{TRUSTS_LOOPBACK, client::Client, start};
 use crate::live::{
-    command::{built, program},
+    program::{built, program},
     servers::dovecot::missing,
     site::{HOST, Shown, Site, write},
 };
@@ -25,12 +25,12 @@ use crate::live::{
 pub(super) const SCENARIO: Scenario = Scenario::with_peer(
     "Dovecot",
     "mail-implicit-tls/gateway-before-dovecot-that-is-killed",
-    |root| match missing() {
-        Some(missing) => Ok(Live::Skipped(missing)),
-        None => match built(root)? {
-            Some(missing) => Ok(Live::Skipped(missing)),
-            None => run(killed(root)),
-        },
+    |root| {
+        let missing = match missing() {
+            None => built(root)?,
+            missing => missing,
+        };
+        Live::unless(missing, || run(killed(root)))
     },
 );
 

@@ -57,9 +57,8 @@ async fn accepted() -> Checked {
         let own = self::directory()?;
         let mut command = Command::new("/usr/sbin/couriertcpd");
         command.args(["-address=127.0.0.1", "-nodnslookup", "-noidentlookup"]);
-        command
-            .arg(format!("-pid={}", own.path().join("pid").display()))
-            .arg(port.to_string());
+        // With a file of its process id, it would go to the background, and nothing would stop it.
+        command.arg(port.to_string());
         command
             .args(["/usr/bin/couriertls", "-server", "-tcpd", "-user=courier"])
             .arg(&program)

@@ -1,6 +1,6 @@
 //! A backend of IMAP.
 
-use conformance::oracle::Broken;
+use conformance::oracle::{Broken, Choices};
 use deep_latch::imap::{CommandReader, Received};
 
 use super::{Backend, Heard};
@@ -25,7 +25,7 @@ const MAX_LITERAL_BYTES: usize = 1_000_000;
 /// A backend that takes every line for a command, and every `{n}` at the end of one for a literal, wherever it is.
 #[derive(Debug)]
 pub(super) struct Imap<'a> {
-    choices: &'a [u8],
+    choices: Choices<'a>,
     /// `true` if no gateway is before the backend, which then has LITERAL+ too.
     direct: bool,
     input: Vec<u8>,
@@ -43,7 +43,7 @@ pub(super) struct Imap<'a> {
 impl<'a> Imap<'a> {
     pub(super) fn new(choices: &'a [u8], direct: bool) -> Self {
         Self {
-            choices,
+            choices: Choices::new(choices),
             direct,
             input: Vec::new(),
             command: Vec::new(),
@@ -53,12 +53,6 @@ impl<'a> Imap<'a> {
             said: Vec::new(),
             heard: Heard::default(),
         }
-    }
-
-    fn chooses(&mut self) -> u8 {
-        let (first, rest) = self.choices.split_first().unwrap_or((&0, &[]));
-        self.choices = rest;
-        *first
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Broken> {
@@ -96,7 +90,7 @@ impl<'a> Imap<'a> {
         self.command.extend_from_slice(text);
         self.command
             .extend_from_slice(format!("{{{length}}}\r\n").as_bytes());
-        if length > MAX_LITERAL_BYTES || !self.is("ID") && self.chooses() % 4 == 3 {
+        if length > MAX_LITERAL_BYTES || !self.is("ID") && self.choices.choose() % 4 == 3 {
             self.say_tagged("NO no literal");
             self.discard(length, waits);
             return Ok(());
@@ -134,7 +128,7 @@ impl<'a> Imap<'a> {
             self.say_tagged("OK done");
             return;
         }
-        let choice = self.chooses();
+        let choice = self.choices.choose();
         let logs_in = ["AUTHENTICATE", "LOGIN"].contains(&name.as_str());
         match choice % 8 {
             0 | 1 if name == "AUTHENTICATE" => {

@@ -1,6 +1,6 @@
 //! A backend of POP.
 
-use conformance::oracle::Broken;
+use conformance::oracle::{Broken, Choices};
 
 use super::{Backend, Heard};
 
@@ -12,7 +12,7 @@ pub(super) const KNOWN: &[&str] = &[
 /// A backend that takes every line for a command.
 #[derive(Debug)]
 pub(super) struct Pop<'a> {
-    choices: &'a [u8],
+    choices: Choices<'a>,
     input: Vec<u8>,
     /// `true` if the backend asked for a line.
     asked: bool,
@@ -23,18 +23,12 @@ pub(super) struct Pop<'a> {
 impl<'a> Pop<'a> {
     pub(super) fn new(choices: &'a [u8]) -> Self {
         Self {
-            choices,
+            choices: Choices::new(choices),
             input: Vec::new(),
             asked: false,
             said: Vec::new(),
             heard: Heard::default(),
         }
-    }
-
-    fn chooses(&mut self) -> u8 {
-        let (first, rest) = self.choices.split_first().unwrap_or((&0, &[]));
-        self.choices = rest;
-        *first
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), Broken> {
@@ -64,9 +58,9 @@ impl<'a> Pop<'a> {
                 self.say("+OK bye\r\n");
                 self.heard.closed = true;
             }
-            ("PASS" | "APOP", _) if self.chooses() % 3 == 2 => self.log_in(),
+            ("PASS" | "APOP", _) if self.choices.choose() % 3 == 2 => self.log_in(),
             ("PASS" | "APOP", _) => self.say("-ERR [AUTH] no\r\n"),
-            _ => match self.chooses() % 2 {
+            _ => match self.choices.choose() % 2 {
                 0 => self.say("+OK\r\n"),
                 _ => self.say("-ERR no\r\n"),
             },
@@ -75,7 +69,7 @@ impl<'a> Pop<'a> {
     }
 
     fn auth(&mut self) {
-        match self.chooses() % 4 {
+        match self.choices.choose() % 4 {
             0 | 1 => {
                 self.asked = true;
                 self.say("+ eA==\r\n");

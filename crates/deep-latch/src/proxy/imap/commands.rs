@@ -2,7 +2,10 @@
 
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 
-use super::{Held, IdAnswer, ImapProxy, MAX_PROXY_COMMAND_BYTES, Turn, forward_text, unexpected};
+use super::{
+    Held, IdAnswer, ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_LITERAL_BYTES, Turn,
+    forward_text, unexpected,
+};
 use crate::{
     error::{ErrorKind, ParseError},
     imap::{
@@ -13,9 +16,10 @@ use crate::{
     },
     proxy::{
         Forwarded,
-        front::{MAX_FRONT_LITERAL_BYTES, Order, ProxyRefusal, ProxySide, is_sasl_line},
+        front::{MAX_FRONT_LITERAL_BYTES, Order, ProxyRefusal, ProxySide},
         is_of_proxies, own_id,
         responses::limited,
+        sasl::is_sasl_response,
     },
 };
 
@@ -82,9 +86,11 @@ impl ImapProxy {
                     // The server has a part of the command, which cannot be taken back.
                     let length = literal.map_or(0, |literal| literal.length);
                     let is_free = self.front.as_ref().is_none_or(|it| it.is_authenticated());
-                    if !is_free {
-                        limited(length, MAX_FRONT_LITERAL_BYTES, "literal")?;
-                    }
+                    let limit = match is_free {
+                        true => MAX_PROXY_LITERAL_BYTES,
+                        false => MAX_FRONT_LITERAL_BYTES,
+                    };
+                    announced(length, limit)?;
                     self.turn = forward_text(&mut self.for_server, text, literal, false);
                 }
                 // The server's own request was forwarded.
@@ -144,7 +150,9 @@ impl ImapProxy {
     fn begin(&mut self, text: &str, literal: Option<Announced>) -> Result<bool, ParseError> {
         let head = Head::parse(text)?;
         self.tag = head.tag.into();
+        let length = literal.map_or(0, |literal| literal.length);
         let Some(front) = &mut self.front else {
+            announced(length, MAX_PROXY_LITERAL_BYTES)?;
             if REFUSED.iter().any(|name| head.is(name)) {
                 let answer = format!("{} NO not available through this proxy\r\n", head.tag);
                 self.for_client.extend_from_slice(answer.as_bytes());
@@ -156,10 +164,10 @@ impl ImapProxy {
             }
             return Ok(head.is("ID"));
         };
-        let length = literal.map_or(0, |literal| literal.length);
         if !front.is_authenticated() && length > MAX_FRONT_LITERAL_BYTES {
             return self.too_long(literal).map(|()| false);
         }
+        announced(length, MAX_PROXY_LITERAL_BYTES)?;
         match front.order(&head) {
             Order::Id => return Ok(true),
             Order::Answer(answer, refusal) => {
@@ -193,7 +201,7 @@ impl ImapProxy {
     /// Refuses a literal that is too long before login.
     fn too_long(&mut self, literal: Option<Announced>) -> Result<(), ParseError> {
         let limit = MAX_FRONT_LITERAL_BYTES;
-        let error = ParseError::new(ErrorKind::Limit { limit }, "literal", 0);
+        let error = too_long(limit);
         if literal.is_some_and(|literal| !literal.waits) {
             // RFC 7888 section 5: the client sends the octets in any case.
             return Err(error);
@@ -267,7 +275,7 @@ impl ImapProxy {
             return self.external(&response).map(|()| true);
         }
         let logs_in = self.front.as_ref().is_some_and(|front| front.logs_in());
-        if logs_in && !is_sasl_line(line) {
+        if logs_in && !is_sasl_response(line.as_bytes()) {
             // The line is a bad response, whatever it looks like: the server answers that the exchange is cancelled.
             self.for_server.extend_from_slice(b"*\r\n");
             self.turn = Turn::Answer { asks: false };
@@ -368,4 +376,16 @@ impl ImapProxy {
             front.refuse(refusal);
         }
     }
+}
+
+/// Checks the length that a literal is announced with.
+fn announced(length: usize, limit: usize) -> Result<(), ParseError> {
+    match length > limit {
+        true => Err(too_long(limit)),
+        false => Ok(()),
+    }
+}
+
+const fn too_long(limit: usize) -> ParseError {
+    ParseError::new(ErrorKind::Limit { limit }, "literal", 0)
 }

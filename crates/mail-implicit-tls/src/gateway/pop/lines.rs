@@ -2,7 +2,6 @@
 
 use crate::{
     dialogue::lines::Lines,
-    external::MAX_RESPONSE_BYTES,
     gateway::{GatewayError, GatewayErrorKind, Side},
 };
 
@@ -53,12 +52,6 @@ pub(super) fn next_line(
 pub(super) fn is_status(line: &[u8], status: &[u8]) -> bool {
     let rest = line.strip_prefix(status);
     rest.is_some_and(|rest| matches!(rest.first(), None | Some(b' ')))
-}
-
-/// Returns `true` if a line can be one of a SASL exchange: base64 by its characters, or `*`.
-pub(super) fn is_response(line: &[u8]) -> bool {
-    let base64 = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/' | b'=');
-    line == b"*" || line.len() <= MAX_RESPONSE_BYTES && line.iter().all(base64)
 }
 
 /// Returns `false` for an error by which a backend says nothing about a name or a password: its own trouble (RFC 3206), or a

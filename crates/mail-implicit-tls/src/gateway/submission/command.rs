@@ -120,16 +120,6 @@ impl Chunk {
     }
 }
 
-/// Returns `true` if a line can be one of an AUTH exchange: base64 or nothing.
-pub(super) fn is_base64(text: &[u8]) -> bool {
-    let end = text.iter().position(|octet| *octet == b'=');
-    let (digits, padding) = text.split_at(end.unwrap_or(text.len()));
-    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
-    text.len().is_multiple_of(4)
-        && digits.iter().all(is_digit)
-        && matches!(padding, b"" | b"=" | b"==")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,19 +167,6 @@ mod tests {
             "18446744073709551616",
         ] {
             assert_eq!(Chunk::parse(wrong), None, "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn takes_base64_with_its_padding_only() {
-        for text in ["", "AAAA", "AA==", "AAA=", "ab+/", "NOOP"] {
-            assert!(is_base64(text.as_bytes()), "{text:?}");
-        }
-        for text in [
-            "=", "A", "AA", "AA=", "A===", "====", "AA==AAAA", "AA=A", "AAA\t", "AAA-", "*",
-            "QUIT ",
-        ] {
-            assert!(!is_base64(text.as_bytes()), "{text:?}");
         }
     }
 }

@@ -1,13 +1,17 @@
 //! The client's commands, responses and messages.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use deep_latch::{ClientReport, TlsCipher, smtp::ClientCommand};
+use deep_latch::{
+    ClientReport, TlsCipher,
+    proxy::{is_initial_response, is_sasl_response},
+    smtp::ClientCommand,
+};
 use zeroize::Zeroizing;
 
 use super::{
     Expected, MAX_AUTH_BYTES, MAX_OWN_REPLIES, MAX_SUBMISSION_COMMAND_BYTES, OwnReply,
     SubmissionGateway, Transaction, Turn,
-    command::{Chunk, Command, MAX_CHUNK_BYTES, Verb, is_base64},
+    command::{Chunk, Command, MAX_CHUNK_BYTES, Verb},
 };
 use crate::{
     external::{self, ResponseError},
@@ -176,9 +180,7 @@ impl SubmissionGateway {
         let text = command.text().unwrap_or_default();
         let mut words = text.trim_end_matches(' ').split(' ');
         let (name, initial) = (words.next().unwrap_or_default(), words.next());
-        let is_response =
-            |text: &str| text == "=" || !text.is_empty() && is_base64(text.as_bytes());
-        if words.next().is_some() || !initial.is_none_or(is_response) {
+        if words.next().is_some() || !initial.is_none_or(|it| is_initial_response(it.as_bytes())) {
             self.refuse(SYNTAX, Refusal::Syntax);
             return;
         }
@@ -202,7 +204,7 @@ impl SubmissionGateway {
 
     /// Passes on a response of an AUTH exchange, or cancels the exchange.
     fn response(&mut self, line: &[u8], mechanism: Mechanism) {
-        if line == b"*" || line == b"=" || is_base64(line) {
+        if is_sasl_response(line) {
             self.send(line, Expected::Auth(mechanism));
         } else {
             self.events.push_back(Event::Refused(Refusal::Syntax));

@@ -1,4 +1,4 @@
-//! The log: structured events. They have queue ids, results, numbers and names of reasons, and never octets of clients.
+//! The system log, by the protocol of RFC 3164 over its local socket.
 
 use std::{
     io,
@@ -9,37 +9,6 @@ use std::{
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::settings::{LogForm, LogLevel};
-
-/// Starts the log of the process.
-///
-/// # Errors
-/// Returns the error of the system log's socket.
-pub(super) fn start(form: LogForm, level: LogLevel) -> io::Result<()> {
-    let level = match level {
-        LogLevel::Error => Level::ERROR,
-        LogLevel::Warn => Level::WARN,
-        LogLevel::Info => Level::INFO,
-        LogLevel::Debug => Level::DEBUG,
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .with_max_level(level);
-    match form {
-        LogForm::Text => builder.init(),
-        LogForm::Json => builder.json().flatten_event(true).init(),
-        LogForm::Journal => builder.without_time().init(),
-        LogForm::Syslog => builder
-            .without_time()
-            .with_level(false)
-            .with_writer(Syslog::connect()?)
-            .init(),
-    }
-    Ok(())
-}
-
 /// The socket of the system log.
 const DEVICE: &str = "/dev/log";
 
@@ -47,21 +16,28 @@ const DEVICE: &str = "/dev/log";
 const FACILITY: u8 = 2;
 
 /// The system log. Messages have no time: the daemons add the time at which one arrives.
-struct Syslog(Mutex<UnixDatagram>);
+pub(super) struct Syslog {
+    program: &'static str,
+    socket: Mutex<UnixDatagram>,
+}
 
 impl Syslog {
-    fn connect() -> io::Result<Self> {
+    pub(super) fn connect(program: &'static str) -> io::Result<Self> {
         let socket = UnixDatagram::unbound()?;
         socket.connect(DEVICE)?;
-        Ok(Self(Mutex::new(socket)))
+        Ok(Self {
+            program,
+            socket: Mutex::new(socket),
+        })
     }
 
     /// Sends a line, and connects again if the daemon was started again meanwhile.
     fn send(&self, severity: u8, line: &[u8]) -> io::Result<()> {
         let priority = FACILITY.saturating_mul(8).saturating_add(severity);
-        let mut packet = format!("<{priority}>authres[{}]: ", std::process::id()).into_bytes();
+        let mut packet =
+            format!("<{priority}>{}[{}]: ", self.program, std::process::id()).into_bytes();
         packet.extend_from_slice(line.trim_ascii_end());
-        let mut socket = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         if socket.send(&packet).is_ok() {
             return Ok(());
         }
@@ -91,7 +67,7 @@ impl<'a> MakeWriter<'a> for Syslog {
 }
 
 /// A line of the log, which is written at once.
-struct Line<'a>(&'a Syslog, u8);
+pub(super) struct Line<'a>(&'a Syslog, u8);
 
 impl io::Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {

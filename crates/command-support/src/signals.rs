@@ -1,19 +1,21 @@
-//! The signals that stop the proxy, or make it read its certificate again.
+//! The signals that stop a server, or make it read its files again.
 
 use std::io;
 
 /// A request of the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// SIGTERM or SIGINT.
+#[must_use]
+pub enum Signal {
+    /// SIGTERM or SIGINT; on systems other than Unix, Ctrl-C.
     Stop,
-    /// SIGHUP.
+    /// SIGHUP, on Unix only.
     Reload,
 }
 
 /// The signals from when this value was made on.
 #[cfg(unix)]
-pub(crate) struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
@@ -21,11 +23,11 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Registers for the signals.
+    /// Registers for the signals, in a runtime of tokio.
     ///
     /// # Errors
     /// Returns the error of the operating system.
-    pub(crate) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -35,7 +37,7 @@ impl Signals {
     }
 
     /// Waits for the next signal.
-    pub(crate) async fn next(&mut self) -> Signal {
+    pub async fn next(&mut self) -> Signal {
         tokio::select! {
             _ = self.terminate.recv() => Signal::Stop,
             _ = self.interrupt.recv() => Signal::Stop,
@@ -46,7 +48,8 @@ impl Signals {
 
 /// Ctrl-C alone.
 #[cfg(not(unix))]
-pub(crate) struct Signals;
+#[derive(Debug)]
+pub struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
@@ -55,12 +58,12 @@ impl Signals {
     /// # Errors
     /// Returns no error.
     #[expect(clippy::unnecessary_wraps, reason = "other systems return errors")]
-    pub(crate) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         Ok(Self)
     }
 
-    /// Waits for Ctrl-C. If it cannot be waited for, the proxy stops.
-    pub(crate) async fn next(&mut self) -> Signal {
+    /// Waits for Ctrl-C. If that fails, the server stops.
+    pub async fn next(&mut self) -> Signal {
         let _ = tokio::signal::ctrl_c().await;
         Signal::Stop
     }
