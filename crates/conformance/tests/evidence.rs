@@ -20,20 +20,6 @@ fn named(paths: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     BTreeMap::from([("named".to_owned(), paths)])
 }
 
-/// Returns the manifest of a crate, with more lines at its end.
-fn manifest(root: &Path, name: &str, more: &str) -> String {
-    let version = version(root);
-    format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n{more}")
-}
-
-/// Returns the version of the crates of a workspace, which no other workspace has: in a target directory that all tests
-/// share, cargo tells crates of the same name and version apart by their path in the workspace only.
-fn version(root: &Path) -> String {
-    let mut hasher = DefaultHasher::new();
-    root.hash(&mut hasher);
-    format!("0.1.{}", hasher.finish())
-}
-
 /// Writes a workspace with two crates, the second without requirements, and runs these tests of the first.
 fn run(root: &Path, tests: &[(&str, &str)], paths: &[&str]) -> (TestRun, bool) {
     let write = |path: &str, text: &str| write_file(root, path, text);
@@ -73,6 +59,20 @@ fn builds_the_examples_that_a_chosen_test_runs() {
     let (run, _) = run(root.path(), &[("examples", test)], &["runs"]);
     let outcome = run.outcome("named", "runs");
     assert_eq!(outcome, Some(TestOutcome::Passed), "{:?}", run.failures());
+}
+
+/// Returns the manifest of a crate, with more lines at its end.
+fn manifest(root: &Path, name: &str, more: &str) -> String {
+    let version = version(root);
+    format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n{more}")
+}
+
+/// Returns the version of the crates of a workspace, which no other workspace has: in a target directory that all tests
+/// share, cargo tells crates of the same name and version apart by their path in the workspace only.
+fn version(root: &Path) -> String {
+    let mut hasher = DefaultHasher::new();
+    root.hash(&mut hasher);
+    format!("0.1.{}", hasher.finish())
 }
 
 #[test]

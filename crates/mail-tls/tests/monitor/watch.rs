@@ -10,6 +10,21 @@ use std::{
 
 use crate::world::{World, text};
 
+const SUMMARY: &str = "OK example.org: 5 advice, 6 good\n";
+
+/// The exit code is that of the last round, and SIGTERM is how a service manager ends a program.
+#[test]
+fn ends_between_rounds_by_each_signal() {
+    let world = World::with_days_left(20);
+    for signal in ["INT", "TERM"] {
+        let state = world.path(signal);
+        let arguments = ["--state", state.to_str().unwrap(), "--watch", "10m"];
+        let mut watch = Watch::start(&mut world.command(&arguments));
+        watch.first_round("WARNING example.org: 1 warning, 5 advice, 5 good\n");
+        assert_eq!(watch.end(signal), (Some(1), String::new()));
+    }
+}
+
 /// A monitor that watches. It is killed when dropped.
 struct Watch {
     child: Child,
@@ -64,21 +79,6 @@ impl Drop for Watch {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-const SUMMARY: &str = "OK example.org: 5 advice, 6 good\n";
-
-/// The exit code is that of the last round, and SIGTERM is how a service manager ends a program.
-#[test]
-fn ends_between_rounds_by_each_signal() {
-    let world = World::with_days_left(20);
-    for signal in ["INT", "TERM"] {
-        let state = world.path(signal);
-        let arguments = ["--state", state.to_str().unwrap(), "--watch", "10m"];
-        let mut watch = Watch::start(&mut world.command(&arguments));
-        watch.first_round("WARNING example.org: 1 warning, 5 advice, 5 good\n");
-        assert_eq!(watch.end(signal), (Some(1), String::new()));
     }
 }
 
