@@ -266,6 +266,10 @@ def idle(server, count=1000):
     return each
 
 
+def shown(figure):
+    return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"
+
+
 def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     mail_tls, load, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 5
@@ -310,7 +314,7 @@ def main():
         figures = found[name]
         rows = [figures[server] for server in (ours, *others)]
         rows.append([mine / best(figures[other][at] for other in others) for at, mine in enumerate(figures[ours])])
-        cells = [f"{statistics.median(row):.3g} ({min(row):.3g} to {max(row):.3g})" for row in rows]
+        cells = [f"{shown(statistics.median(row))} ({shown(min(row))} to {shown(max(row))})" for row in rows]
         print(f"| {name} | " + " | ".join(cells) + " |")
     print(f"9,900 idle sessions of {ours}: {many:.3g} kB each")
 
