@@ -13,7 +13,10 @@ use std::{
 
 use rustls::{
     ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, SignatureScheme, Stream,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{
+        Resumption,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
@@ -59,7 +62,7 @@ impl ServerCertVerifier for Any {
     }
 }
 
-fn config() -> Outcome<ClientConfig> {
+fn config(is_resumed: bool) -> Outcome<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(Any(provider.clone()));
     let builder = ClientConfig::builder_with_provider(provider);
@@ -67,7 +70,11 @@ fn config() -> Outcome<ClientConfig> {
     let builder = builder
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    Ok(builder.with_no_client_auth())
+    let mut config = builder.with_no_client_auth();
+    if !is_resumed {
+        config.resumption = Resumption::disabled();
+    }
+    Ok(config)
 }
 
 /// Makes a handshake and reads the greeting, with which the tickets arrive.
@@ -96,19 +103,13 @@ fn handshake(address: &str, config: &Arc<ClientConfig>, kind: HandshakeKind) -> 
 fn handshakes(address: &str, clients: usize, count: usize, is_resumed: bool) -> Outcome<()> {
     let next = AtomicUsize::new(0);
     let run = || -> Outcome<()> {
-        let mut config = Arc::new(config()?);
+        let config = Arc::new(config(is_resumed)?);
         let mut kind = HandshakeKind::Full;
         if is_resumed {
             handshake(address, &config, kind)?;
             kind = HandshakeKind::Resumed;
         }
         while next.fetch_add(1, Ordering::Relaxed) < count {
-            if !is_resumed {
-                // Without its store of sessions.
-                let mut new = ClientConfig::clone(&config);
-                new.resumption = rustls::client::Resumption::disabled();
-                config = Arc::new(new);
-            }
             handshake(address, &config, kind)?;
         }
         Ok(())

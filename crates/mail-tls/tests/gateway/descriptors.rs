@@ -1,6 +1,6 @@
 //! A process without a free file descriptor.
 
-use std::{fs, net::TcpStream, process::Command, thread, time::Duration};
+use std::{fs, net::TcpStream, path::Path, process::Command, thread, time::Duration};
 
 use tokio::runtime::Runtime;
 
@@ -15,12 +15,7 @@ fn survives_a_lack_of_descriptors_without_using_the_processor() {
     let backend = Backend::start();
     let more = "[metrics]\nlisten = \"127.0.0.1:0\"\n[limits]\nhandshake = 5\n";
     let config = files.configure("127.0.0.1:0", backend.address, more);
-    let mut shell = Command::new("sh");
-    let run = "ulimit -n 64 && exec \"$0\" gateway --config \"$1\"";
-    shell
-        .args(["-c", run, env!("CARGO_BIN_EXE_mail-tls")])
-        .arg(&config);
-    let mut gateway = Gateway::run(&mut shell);
+    let mut gateway = limited(&config);
     let address = gateway.listening("imaps");
     let metrics = gateway.listening("metrics");
     let silent: Vec<_> = (0..100)
@@ -42,6 +37,16 @@ fn survives_a_lack_of_descriptors_without_using_the_processor() {
         .find(|it| it.starts_with("mail_tls_gateway_accept_errors_total"));
     let count: f64 = line.unwrap().rsplit(' ').next().unwrap().parse().unwrap();
     assert!((1.0..2000.0).contains(&count), "{count}");
+}
+
+/// Starts a gateway that may have 64 descriptors.
+fn limited(config: &Path) -> Gateway {
+    let mut shell = Command::new("sh");
+    let run = "ulimit -n 64 && exec \"$0\" gateway --config \"$1\"";
+    shell
+        .args(["-c", run, env!("CARGO_BIN_EXE_mail-tls")])
+        .arg(config);
+    Gateway::run(&mut shell)
 }
 
 /// A backend for which the gateway had no descriptor is not one that failed: it stays available, and no alarm is raised.
@@ -84,12 +89,7 @@ fn blames_no_backend(host: &str, more: &str, certainty: Certainty) {
     let config = files.configure("127.0.0.1:0", backend.address, &more);
     let text = fs::read_to_string(&config).unwrap();
     let config = files.write(&text.replace("host = \"127.0.0.1\"", &format!("host = \"{host}\"")));
-    let mut shell = Command::new("sh");
-    let run = "ulimit -n 64 && exec \"$0\" gateway --config \"$1\"";
-    shell
-        .args(["-c", run, env!("CARGO_BIN_EXE_mail-tls")])
-        .arg(&config);
-    let mut gateway = Gateway::run(&mut shell);
+    let mut gateway = limited(&config);
     let address = gateway.listening("imaps");
     let metrics = gateway.listening("metrics");
     // After a failed login the next sessions of the client wait before they have a backend, and then all need one.

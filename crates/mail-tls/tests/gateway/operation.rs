@@ -109,19 +109,26 @@ fn listens_at_one_port_for_both_versions_of_ip() {
     }
 }
 
-#[test]
-fn drains_sessions_and_ends_well() {
-    let files = Files::new();
-    let backend = Backend::start();
-    let config = files.configure("127.0.0.1:0", backend.address, "[limits]\ndrain = 1\n");
+/// Returns a gateway that was told to stop while a client is logged in, who is still served. `drain` is in seconds.
+fn stopping(files: &Files, backend: &Backend, drain: u32) -> (Gateway, Client) {
+    let limits = format!("[limits]\ndrain = {drain}\n");
+    let config = files.configure("127.0.0.1:0", backend.address, &limits);
     let mut gateway = Gateway::start(&config);
     let address = gateway.listening("imaps");
-    let mut client = Client::connect(&files, address);
+    let mut client = Client::connect(files, address);
     client.line();
     client.ask("a LOGIN alice right\r\n");
     gateway.signal("TERM");
     gateway.logged("stopping");
     assert_eq!(client.ask("b NOOP\r\n"), "b OK NOOP\r\n");
+    (gateway, client)
+}
+
+#[test]
+fn drains_sessions_and_ends_well() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let (mut gateway, mut client) = stopping(&files, &backend, 1);
     // The close alert, and nothing else.
     assert_eq!(client.rest(), "");
     assert_eq!(gateway.ended(), Some(0));
@@ -131,15 +138,7 @@ fn drains_sessions_and_ends_well() {
 fn ends_at_once_at_a_second_signal() {
     let files = Files::new();
     let backend = Backend::start();
-    let config = files.configure("127.0.0.1:0", backend.address, "[limits]\ndrain = 600\n");
-    let mut gateway = Gateway::start(&config);
-    let address = gateway.listening("imaps");
-    let mut client = Client::connect(&files, address);
-    client.line();
-    client.ask("a LOGIN alice right\r\n");
-    gateway.signal("TERM");
-    gateway.logged("stopping");
-    assert_eq!(client.ask("b NOOP\r\n"), "b OK NOOP\r\n");
+    let (mut gateway, _client) = stopping(&files, &backend, 600);
     gateway.signal("TERM");
     soon("the end", || gateway.child.try_wait().unwrap());
 }
