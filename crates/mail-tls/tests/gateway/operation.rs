@@ -109,7 +109,7 @@ fn listens_at_one_port_for_both_versions_of_ip() {
     }
 }
 
-/// Returns a gateway that was told to stop while a client is logged in, who is still served. `drain` is in seconds.
+/// Starts a gateway, logs a client in, and asks the gateway to stop: the client is still served. `drain` is in seconds.
 fn stopping(files: &Files, backend: &Backend, drain: u32) -> (Gateway, Client) {
     let limits = format!("[limits]\ndrain = {drain}\n");
     let config = files.configure("127.0.0.1:0", backend.address, &limits);
