@@ -1,15 +1,18 @@
 //! `mail-tls gateway --check`: connects to the backends, and prints what clients would be offered.
 
+use std::{fmt, io};
+
+use command_support::output;
 use mail_implicit_tls::gateway::Probed;
 
 use super::plan::{Plan, Process};
 
 /// Prints the findings. Returns `true` if each backend, and the database of reports, can
 /// be used.
-pub(super) async fn check(plan: &Plan, process: &Process) -> bool {
-    println!("the configuration is valid");
+pub(super) async fn check(plan: &Plan, process: &Process) -> io::Result<bool> {
+    line("the configuration is valid")?;
     for warning in &plan.warnings {
-        println!("warning: {warning}");
+        line(format_args!("warning: {warning}"))?;
     }
     let connector = plan.connector(process);
     let mut is_good = true;
@@ -21,10 +24,10 @@ pub(super) async fn check(plan: &Plan, process: &Process) -> bool {
                 .probe(&connector, &planned.options, service, plan.times.connect)
                 .await;
             match probed {
-                Ok(probed) => print(&format!("{name}: {backend}"), &probed),
+                Ok(probed) => print(&format!("{name}: {backend}"), &probed)?,
                 Err(failure) => {
                     is_good = false;
-                    println!("{name}: {backend}: failed: {failure}");
+                    line(format_args!("{name}: {backend}: failed: {failure}"))?;
                 }
             }
         }
@@ -33,29 +36,37 @@ pub(super) async fn check(plan: &Plan, process: &Process) -> bool {
         && let Some(probed) = database.probe().await
     {
         match probed {
-            Ok(()) => println!("reports: the database can be used"),
+            Ok(()) => line("reports: the database can be used")?,
             Err(error) => {
                 is_good = false;
-                println!("reports: failed: {error}");
+                line(format_args!("reports: failed: {error}"))?;
             }
         }
     }
-    is_good
+    Ok(is_good)
 }
 
-fn print(backend: &str, probed: &Probed) {
-    println!("{backend}: clients would be offered");
-    for line in &probed.offered {
-        println!("  {line}");
+/// Prints a line at once: the next backend may take its time.
+fn line(text: impl fmt::Display) -> io::Result<()> {
+    output::print(format!("{text}\n"))
+}
+
+fn print(backend: &str, probed: &Probed) -> io::Result<()> {
+    line(format_args!("{backend}: clients would be offered"))?;
+    for offered in &probed.offered {
+        line(format_args!("  {offered}"))?;
     }
     if !probed.plus.is_empty() {
-        println!(
+        line(format_args!(
             "warning: {backend}: {} removed, since channel binding does not pass a gateway; turn it off at the backend: \
              a client that supports it refuses a server that supports it and does not offer it (RFC 5802 section 6)",
             probed.plus.join(" ")
-        );
+        ))?;
     }
     if !probed.has_login {
-        println!("warning: {backend}: no way to log in is offered");
+        line(format_args!(
+            "warning: {backend}: no way to log in is offered"
+        ))?;
     }
+    Ok(())
 }
