@@ -42,7 +42,7 @@ fn taken() -> Option<String> {
     taken.map(|address| format!("port 25 of {address} cannot be used"))
 }
 
-/// The certificates of hosts and of the domain `anchor.good.test`, which an authority issued that nobody trusts.
+/// The certificates of hosts and of the domain `anchor.good.test`, which an authority issued that is not trusted.
 struct Certificates {
     private: Authority,
     hosts: Identity,

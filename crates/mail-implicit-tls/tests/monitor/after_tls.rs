@@ -69,8 +69,9 @@ async fn observed(
         .filter(|it| it.subject.address().is_some())
         .map(|it| (it.check, it.state))
         .collect();
-    let address = observed.servers[0].addresses.as_ref().unwrap()[0].clone();
-    (address, of_address)
+    let mut addresses = observed.servers.iter().flat_map(|it| &it.addresses);
+    let address = addresses.next().and_then(|it| it.first()).unwrap();
+    (address.clone(), of_address)
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ fn judges_mx_records() {
             "The domain names 2 servers for inbound mail",
         ),
         (
-            answer(&[host.clone()], Dnssec::Insecure),
+            answer(std::slice::from_ref(&host), Dnssec::Insecure),
             State::Advice,
             "The domain names one server for inbound mail without DNSSEC, so that no TLSA record protects the way to \
              them: sign the zone with DNSSEC",

@@ -19,7 +19,7 @@ struct Page {
     at: String,
     /// The time from which the page is out of date.
     until: String,
-    /// The same, in seconds since the Unix epoch.
+    /// That time in seconds since the Unix epoch.
     until_seconds: u64,
     domains: Vec<Domain>,
 }

@@ -1,4 +1,4 @@
-//! What the command prints as JSON, against the schema that describes it.
+//! The JSON of the command, against the schema that describes it.
 
 use std::process::Command;
 
