@@ -103,7 +103,7 @@ async fn asks_an_sqlite_database_without_creating_or_changing_anything() {
     let bytes = fs::read(&path).unwrap();
     let error = SqliteReportSink::open(&path, options).await.unwrap_err();
     assert_eq!(error.kind(), ReportSinkErrorKind::Unreadable);
-    let cause = std::error::Error::source(&error).unwrap().to_string();
+    let cause = Error::source(&error).unwrap().to_string();
     assert!(
         cause.starts_with("the database is another program's"),
         "{cause}"
