@@ -338,7 +338,8 @@ fn ends_what_it_started_when_it_is_asked_to_end() {
 #[test]
 fn fails_if_its_report_cannot_be_printed_and_not_if_nobody_reads_it() {
     let directory = tempfile::tempdir().expect("a directory");
-    let case = json!({"name": "c", "input": {"value": "a.example; spf=pass"}, "accept": {"remove": false}});
+    let input = json!({"value": "a.example; spf=pass", "own": ["b.example"]});
+    let case = json!({"name": "c", "input": input, "accept": {"remove": false}});
     let file = json!({"suite": "authres-tls/strip", "source": "t", "count": 1, "cases": [case]});
     fs::write(directory.path().join("strip.json"), file.to_string()).expect("a file");
     for (to, code, end) in [

@@ -22,8 +22,8 @@ pub(crate) enum Line {
 
 /// Runs a command. `seen` is called with each line, and with `None` after each second of silence.
 ///
-/// The outputs are read to their end. A process that the command left behind may hold them open: after a second of silence
-/// since the end of the command, nothing more is read.
+/// The outputs are read to their end. A process that the command started and left may hold them open: after a second of
+/// silence since the end of the command, nothing more is read.
 pub(crate) fn stream(
     command: &mut Command,
     mut seen: impl FnMut(Option<Line>) -> io::Result<()>,

@@ -308,7 +308,7 @@ mod tests {
     use std::{sync::mpsc, thread};
 
     use super::*;
-    use crate::tag::SecurityTag;
+    use crate::{store::LatchStoreErrorKind, tag::SecurityTag};
 
     #[test]
     fn loads_the_old_content_while_a_change_waits_for_the_disk() {
