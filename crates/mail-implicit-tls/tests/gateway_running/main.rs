@@ -9,6 +9,7 @@
 )]
 
 mod backend_failures;
+mod ending;
 mod failed_logins;
 mod hostile_clients;
 mod hostile_imap;
