@@ -78,8 +78,8 @@ pub trait GatewaySession: fmt::Debug + Send {
     #[must_use]
     fn may_receive(&self) -> bool;
 
-    /// Returns `true` if the session goes on only with more octets of the client: after the client's end the backend is told
-    /// of it then, and not while a command waits for the reply to the one before.
+    /// Returns `true` if the session needs more octets of the client to continue. After the client's end the caller closes the
+    /// sending side to the backend only then, and not while a command waits for the reply to the one before.
     #[must_use]
     fn awaits_client(&self) -> bool;
 

@@ -232,8 +232,8 @@ impl ImapProxy {
         self.client.waiting() < MAX_WAITING_BYTES
     }
 
-    /// Returns `true` if the proxy goes on only with more octets of the client: after the client's end the server is told of
-    /// it then, and not while a command waits for the answer to the one before.
+    /// Returns `true` if the proxy needs more octets of the client to continue. After the client's end the caller closes the
+    /// sending side to the server only then, and not while a command waits for the answer to the one before.
     #[must_use]
     pub fn awaits_client(&self) -> bool {
         self.piped || self.reads_client()

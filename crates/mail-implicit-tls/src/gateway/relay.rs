@@ -436,7 +436,7 @@ where
     }
 
     /// Returns the step after the end of the backend. What the backend sent before an error that writing to it had counts,
-    /// so the error is told only then.
+    /// so the error is returned only then.
     fn backend_ended(&mut self, read: Option<io::ErrorKind>) -> Step {
         self.to_client.is_ended = true;
         match self.to_backend.outgoing.broken.or(read) {

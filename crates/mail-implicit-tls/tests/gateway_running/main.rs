@@ -22,6 +22,7 @@ mod script;
 mod sessions;
 #[path = "../support/site.rs"]
 mod site;
+mod slow;
 mod stopping;
 #[path = "../support/table.rs"]
 mod table;

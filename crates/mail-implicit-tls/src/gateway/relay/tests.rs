@@ -218,7 +218,7 @@ fn reads_no_more_before_the_octets_are_flushed() {
     }
 }
 
-/// The client has a longer time for what is left than for the next command, so the end of the backend is told at once.
+/// The client has a longer time for what is left than for the next command, so the end of the backend is a step at once.
 #[tokio::test]
 async fn tells_the_end_of_the_backend_and_keeps_what_is_left_for_the_client() {
     let (client, backend) = (Side::new(&["a\r\n"]), Side::new(&["* OK\r\n", ""]));
@@ -246,7 +246,7 @@ async fn tells_the_end_of_the_backend_and_keeps_what_is_left_for_the_client() {
 /// Ends a relay, whose client has a moment for it.
 async fn end(relay: &mut Relay<Side, Side>, rest: &[u8]) {
     let patience = Duration::from_millis(20);
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = after(Instant::now(), Duration::from_secs(10));
     relay.end(rest, patience, until).await;
 }
 
