@@ -21,59 +21,6 @@ use crate::{
     zone::{Zone, listener, observe, options},
 };
 
-/// Answers within TLS with a greeting, and each line with the same reply.
-fn serve(
-    listener: TcpListener,
-    config: Arc<ServerConfig>,
-    greeting: &'static str,
-    reply: &'static str,
-) {
-    tokio::spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            let acceptor = TlsAcceptor::from(config.clone());
-            tokio::spawn(async move {
-                let mut stream = BufReader::new(acceptor.accept(tcp).await.ok()?);
-                let mut answer = greeting;
-                loop {
-                    stream.write_all(answer.as_bytes()).await.ok()?;
-                    stream.flush().await.ok()?;
-                    let mut line = String::new();
-                    if stream.read_line(&mut line).await.ok()? == 0 {
-                        return Some(());
-                    }
-                    answer = reply;
-                }
-            });
-        }
-    });
-}
-
-/// Observes a server at one address, and returns the checks that have a finding about the address, with their states.
-async fn observed(
-    site: &Site,
-    identity: &Identity,
-    (service, greeting, reply): (Service, &'static str, &'static str),
-) -> (AddressObservation, Vec<(Check, State)>) {
-    let (listener, port) = listener().await;
-    serve(listener, site.config_for(identity), greeting, reply);
-    let zone = Zone::default().with_server(service, port);
-    let options = Options {
-        deadline: Duration::from_secs(3),
-        ..options()
-    };
-    let (observed, _) = observe(site, zone, &options).await;
-    let report = judge(&observed, &Context::default());
-    let of_address = report
-        .findings
-        .iter()
-        .filter(|it| it.subject.address().is_some())
-        .map(|it| (it.check, it.state))
-        .collect();
-    let mut addresses = observed.servers.iter().flat_map(|it| &it.addresses);
-    let address = addresses.next().and_then(|it| it.first()).unwrap();
-    (address.clone(), of_address)
-}
-
 #[tokio::test]
 async fn shows_the_certificate_and_tls_of_a_server_at_which_the_client_fails_later() {
     let site = Site::new();
@@ -149,4 +96,57 @@ async fn shows_an_expired_certificate_of_a_server_at_which_the_client_fails_late
             (Check::Versions, State::Good),
         ]
     );
+}
+
+/// Answers within TLS with a greeting, and each line with the same reply.
+fn serve(
+    listener: TcpListener,
+    config: Arc<ServerConfig>,
+    greeting: &'static str,
+    reply: &'static str,
+) {
+    tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let acceptor = TlsAcceptor::from(config.clone());
+            tokio::spawn(async move {
+                let mut stream = BufReader::new(acceptor.accept(tcp).await.ok()?);
+                let mut answer = greeting;
+                loop {
+                    stream.write_all(answer.as_bytes()).await.ok()?;
+                    stream.flush().await.ok()?;
+                    let mut line = String::new();
+                    if stream.read_line(&mut line).await.ok()? == 0 {
+                        return Some(());
+                    }
+                    answer = reply;
+                }
+            });
+        }
+    });
+}
+
+/// Observes a server at one address, and returns the checks that have a finding about the address, with their states.
+async fn observed(
+    site: &Site,
+    identity: &Identity,
+    (service, greeting, reply): (Service, &'static str, &'static str),
+) -> (AddressObservation, Vec<(Check, State)>) {
+    let (listener, port) = listener().await;
+    serve(listener, site.config_for(identity), greeting, reply);
+    let zone = Zone::default().with_server(service, port);
+    let options = Options {
+        deadline: Duration::from_secs(3),
+        ..options()
+    };
+    let (observed, _) = observe(site, zone, &options).await;
+    let report = judge(&observed, &Context::default());
+    let of_address = report
+        .findings
+        .iter()
+        .filter(|it| it.subject.address().is_some())
+        .map(|it| (it.check, it.state))
+        .collect();
+    let mut addresses = observed.servers.iter().flat_map(|it| &it.addresses);
+    let address = addresses.next().and_then(|it| it.first()).unwrap();
+    (address.clone(), of_address)
 }

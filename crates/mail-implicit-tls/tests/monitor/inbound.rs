@@ -19,71 +19,6 @@ use mail_implicit_tls::{
 
 use crate::facts::{HOUR, at, first, fresh, name, observation, of_check, only, report, verdict};
 
-fn mx(preference: u16, exchange: &str) -> Record {
-    let exchange = DnsName::parse(exchange).unwrap();
-    Record::Mx(Mx {
-        preference,
-        exchange,
-    })
-}
-
-fn answer(records: &[Record], dnssec: Dnssec) -> Answer {
-    Answer::Records(Records {
-        records: records.to_vec(),
-        owner: DnsName::parse("example.org.").unwrap(),
-        dnssec,
-        ttl: at(HOUR),
-    })
-}
-
-/// Returns an observation of a domain with one server for inbound mail, without TLSA records.
-fn inbound() -> Observation {
-    let mut observation = observation(&fresh());
-    observation.mx = Some(answer(&[mx(10, "imap.example.org.")], Dnssec::Secure));
-    let server = observation.servers.first_mut().unwrap();
-    server.service = Service::SUBMISSION_STARTTLS;
-    server.port = 25;
-    server.source = ServerSource::Mx(Dnssec::Secure);
-    server.tlsa.as_mut().unwrap().as_mut().unwrap().records = TlsaRecords::None;
-    let tls = first(&mut observation).tls.as_mut().unwrap();
-    tls.verdict.dane = DaneVerdict::NotUsed(DaneNotUsed::NoRecords);
-    observation
-}
-
-fn with_tlsa(usages: &[u8]) -> Observation {
-    let mut observation = inbound();
-    let record = |usage: &u8| Tlsa {
-        usage: *usage,
-        selector: 1,
-        matching_type: 1,
-        association: vec![0; 32],
-    };
-    observation.servers.first_mut().unwrap().tlsa = Some(Ok(TlsaObservation {
-        owner: "_25._tcp.imap.example.org.".to_owned(),
-        records: TlsaRecords::Records {
-            base: name("imap.example.org"),
-            records: usages.iter().map(record).collect(),
-        },
-        ttl: at(HOUR),
-    }));
-    first(&mut observation).tls.as_mut().unwrap().verdict = verdict();
-    observation
-}
-
-fn of_records(answer: Answer) -> (State, String) {
-    let mut observation = inbound();
-    observation.mx = Some(answer);
-    let (state, subject, sentence) = only(&report(&observation), Check::Mx);
-    assert_eq!(subject, "example.org. MX");
-    (state, sentence)
-}
-
-fn delivery(mut observation: Observation, client: Result<(), Cause>) -> (State, String) {
-    first(&mut observation).client = client;
-    let (state, _, sentence) = only(&report(&observation), Check::Connection);
-    (state, sentence)
-}
-
 #[test]
 fn judges_mx_records() {
     let host = mx(10, "mx.example.org.");
@@ -290,4 +225,69 @@ fn advises_against_records_of_usages_that_do_not_count_for_inbound_mail() {
         );
     }
     assert_eq!(found(&[3, 2]).len(), 1);
+}
+
+fn mx(preference: u16, exchange: &str) -> Record {
+    let exchange = DnsName::parse(exchange).unwrap();
+    Record::Mx(Mx {
+        preference,
+        exchange,
+    })
+}
+
+fn answer(records: &[Record], dnssec: Dnssec) -> Answer {
+    Answer::Records(Records {
+        records: records.to_vec(),
+        owner: DnsName::parse("example.org.").unwrap(),
+        dnssec,
+        ttl: at(HOUR),
+    })
+}
+
+/// Returns an observation of a domain with one server for inbound mail, without TLSA records.
+fn inbound() -> Observation {
+    let mut observation = observation(&fresh());
+    observation.mx = Some(answer(&[mx(10, "imap.example.org.")], Dnssec::Secure));
+    let server = observation.servers.first_mut().unwrap();
+    server.service = Service::SUBMISSION_STARTTLS;
+    server.port = 25;
+    server.source = ServerSource::Mx(Dnssec::Secure);
+    server.tlsa.as_mut().unwrap().as_mut().unwrap().records = TlsaRecords::None;
+    let tls = first(&mut observation).tls.as_mut().unwrap();
+    tls.verdict.dane = DaneVerdict::NotUsed(DaneNotUsed::NoRecords);
+    observation
+}
+
+fn with_tlsa(usages: &[u8]) -> Observation {
+    let mut observation = inbound();
+    let record = |usage: &u8| Tlsa {
+        usage: *usage,
+        selector: 1,
+        matching_type: 1,
+        association: vec![0; 32],
+    };
+    observation.servers.first_mut().unwrap().tlsa = Some(Ok(TlsaObservation {
+        owner: "_25._tcp.imap.example.org.".to_owned(),
+        records: TlsaRecords::Records {
+            base: name("imap.example.org"),
+            records: usages.iter().map(record).collect(),
+        },
+        ttl: at(HOUR),
+    }));
+    first(&mut observation).tls.as_mut().unwrap().verdict = verdict();
+    observation
+}
+
+fn of_records(answer: Answer) -> (State, String) {
+    let mut observation = inbound();
+    observation.mx = Some(answer);
+    let (state, subject, sentence) = only(&report(&observation), Check::Mx);
+    assert_eq!(subject, "example.org. MX");
+    (state, sentence)
+}
+
+fn delivery(mut observation: Observation, client: Result<(), Cause>) -> (State, String) {
+    first(&mut observation).client = client;
+    let (state, _, sentence) = only(&report(&observation), Check::Connection);
+    (state, sentence)
 }
