@@ -6,7 +6,8 @@ mod schemas;
 use crate::{
     generator::known_answers,
     protocol::Protocol,
-    run::{Options, repository, run},
+    root::repository,
+    run::{Options, run},
     scenario::{LiveRun, LiveVerdict},
 };
 

@@ -5,7 +5,7 @@ use std::{fmt::Display, fs, path::Path};
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
-use crate::{protocol::Protocol, run::repository, vector::files};
+use crate::{protocol::Protocol, root::repository, vector::files};
 
 /// Checks each file of vectors of a protocol against its schema, `schemas/<name>.schema.json` for `vectors/<name>.json`,
 /// and returns the number of files. A schema must also refuse what no suite permits: a case with an unknown field, with
