@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[cfg(feature = "schemas")]
-pub use schemas::schemas;
+pub use schemas::{report_schema, schemas};
 
 /// Runs the vectors of a protocol. `files` are the names of its files, with the number of cases of each.
 ///

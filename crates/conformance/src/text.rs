@@ -37,7 +37,7 @@ pub fn wrap(width: u16, paragraph: &str) -> String {
     text
 }
 
-/// The longest text of somebody else that is shown whole, in characters.
+/// The longest text of another program that is shown whole, in characters.
 const LONGEST: usize = 400;
 
 /// Returns the beginning of a long text, with the number of its characters.

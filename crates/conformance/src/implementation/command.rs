@@ -58,7 +58,7 @@ pub enum Fault {
     /// The line is no answer to the case.
     Answer {
         /// The reason.
-        error: AnswerError,
+        error: Box<AnswerError>,
         /// The line, or its beginning.
         line: String,
     },
@@ -204,7 +204,7 @@ impl Running {
         }
         let answer = match self.answers.recv_timeout(deadline) {
             Ok(Ok(line)) => Answer::parse(&line, suite, &case.name).map_err(|error| {
-                let line = cut(&line);
+                let (error, line) = (Box::new(error), cut(&line));
                 Fault::Answer { error, line }
             }),
             Ok(Err(error)) => Err(Fault::Line(error)),
