@@ -8,6 +8,7 @@ mod answer;
 mod at_once;
 mod cargo;
 pub mod checks;
+mod descendants;
 mod evidence;
 mod facts;
 mod finding;
@@ -28,6 +29,7 @@ pub mod process;
 mod protocol;
 mod ran;
 mod report;
+mod root;
 mod run;
 mod scenario;
 mod selection;
@@ -48,6 +50,7 @@ pub use {
     answer::{Answer, AnswerError, Comparison, request},
     at_once::{LiveEvent, at_once, run_scenarios},
     cargo::{build, build_command, built, cargo},
+    descendants::end_descendants,
     evidence::{
         Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
     },
@@ -76,7 +79,8 @@ pub use {
         Change, Difference, Judgement, Report,
         markdown::{DOCUMENT, document},
     },
-    run::{Options, RunError, Tests, own_vectors, repository, run},
+    root::repository,
+    run::{Options, RunError, Tests, own_vectors, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Peer, Scenario, live_table},
     selection::Selection,
     serve::serve,

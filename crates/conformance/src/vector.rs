@@ -1,17 +1,22 @@
 //! Vector files: `{suite, source, count, cases}`, loaded strictly.
 
+mod case;
 mod error;
 
 use std::{
     collections::BTreeSet,
     fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-pub use self::error::{VectorError, VectorErrorKind};
+pub use self::{
+    case::{Case, Expected, RejectPattern},
+    error::{VectorError, VectorErrorKind},
+};
 use crate::unambiguous::{DUPLICATE_KEY, unambiguous};
 
 /// The origin of a file. Files of others may leave out the parts in brackets in `docs/vectors.md`.
@@ -38,67 +43,6 @@ pub struct VectorFile {
     pub cases: Vec<Case>,
 }
 
-/// One case.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Case {
-    /// Its name, unique in the file.
-    pub name: String,
-    /// The requirements it shows.
-    pub requirements: Vec<String>,
-    /// The fields of `input`.
-    pub input: Map<String, Value>,
-    /// The expected outcome.
-    pub expected: Expected,
-}
-
-/// The expectation of a case.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Expected {
-    /// This value.
-    Accept(Value),
-    /// This error.
-    Reject(RejectPattern),
-}
-
-/// An expected error. What is `None` is not compared.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RejectPattern {
-    /// The kind's name.
-    pub kind: Option<String>,
-    /// The field in the draft's spelling.
-    pub field: Option<String>,
-    /// The byte offset.
-    pub offset: Option<usize>,
-}
-
-impl RejectPattern {
-    /// Returns the parts that there are.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        let mut parts = Map::new();
-        parts.extend(self.kind.clone().map(|kind| ("kind".into(), kind.into())));
-        parts.extend(
-            self.field
-                .clone()
-                .map(|field| ("field".into(), field.into())),
-        );
-        parts.extend(self.offset.map(|offset| ("offset".into(), offset.into())));
-        parts.into()
-    }
-}
-
-impl Expected {
-    /// Returns the expectation as the file has it.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        match self {
-            Self::Accept(value) => json!({"accept": value}),
-            Self::Reject(pattern) => json!({"reject": pattern.to_value()}),
-        }
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -114,12 +58,7 @@ impl VectorFile {
     /// # Errors
     /// When it cannot be read, or breaks a rule of `docs/vectors.md`.
     pub fn load(path: &Path, origin: Origin) -> Result<Self, VectorError> {
-        let text = fs::read_to_string(path).map_err(|error| VectorError {
-            path: path.into(),
-            case: None,
-            kind: VectorErrorKind::Unreadable,
-            reason: error.to_string(),
-        })?;
+        let text = read(path).map_err(|error| unreadable(path, &error))?;
         Self::parse(path, &text, origin)
     }
 
@@ -189,103 +128,80 @@ impl VectorFile {
     }
 }
 
-impl Case {
-    /// Gives a field of the input that files from elsewhere name in another way the name that it has here.
-    pub fn rename(&mut self, other: &str, name: &str) {
-        if let Some(value) = self.input.remove(other) {
-            self.input.insert(name.to_owned(), value);
-        }
-    }
+/// The largest file, in octets.
+const LARGEST: u64 = 1 << 26;
 
-    fn parse(
-        mut fields: Map<String, Value>,
-        origin: Origin,
-    ) -> Result<Self, (VectorErrorKind, String)> {
-        use VectorErrorKind::{
-            AcceptOrReject, Form, MissingName, MissingRequirements, PartialReject,
-        };
-        let name = match fields.remove("name") {
-            Some(Value::String(name)) if !name.is_empty() => name,
-            _ => return Err((MissingName, "name is missing".into())),
-        };
-        let form = |field, error| (Form, format!("{field}: {error}"));
-        let requirements = match (fields.remove("requirements"), origin) {
-            (Some(value), _) => {
-                serde_json::from_value(value).map_err(|error| form("requirements", error))?
-            }
-            (None, Origin::Foreign) => Vec::new(),
-            (None, Origin::Own) => {
-                return Err((MissingRequirements, "requirements is missing".into()));
-            }
-        };
-        let expected = match (fields.remove("accept"), fields.remove("reject")) {
-            (Some(value), None) => Expected::Accept(value),
-            (None, Some(value)) => {
-                let reject: RejectPattern =
-                    serde_json::from_value(value).map_err(|error| form("reject", error))?;
-                let whole =
-                    reject.kind.is_some() && reject.field.is_some() && reject.offset.is_some();
-                if origin == Origin::Own && !whole {
-                    let reason = "reject: kind, field and offset are all needed";
-                    return Err((PartialReject, reason.into()));
-                }
-                Expected::Reject(reject)
-            }
-            _ => {
-                let reason = "exactly one of accept and reject is needed";
-                return Err((AcceptOrReject, reason.into()));
-            }
-        };
-        // Others may put the fields of the input beside the name; then `input` is a field of the suite, or is not there.
-        let input = match fields.remove("input") {
-            Some(Value::Object(input)) => match fields.keys().next() {
-                None => input,
-                Some(other) => return Err((Form, format!("unknown field `{other}`"))),
-            },
-            flat if origin == Origin::Foreign => {
-                fields.extend(flat.map(|value| ("input".to_owned(), value)));
-                fields
-            }
-            _ => return Err((Form, "input is not an object".into())),
-        };
-        Ok(Self {
-            name,
-            requirements,
-            input,
-            expected,
-        })
+/// Reads the text of a regular file, which is not too large.
+fn read(path: &Path) -> io::Result<String> {
+    // A pipe would wait when it is opened, and a device may have no end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = String::new();
+    let mut file = fs::File::open(path)?.take(LARGEST + 1);
+    file.read_to_string(&mut text)?;
+    match file.limit() {
+        0 => Err(io::Error::other(format!("larger than {LARGEST} octets"))),
+        _ => Ok(text),
     }
 }
 
-/// All `*.json` files in a directory and below, in order of their paths.
-///
-/// # Errors
-/// When a directory cannot be read.
-pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
-    let failed = |error: std::io::Error| VectorError {
-        path: directory.into(),
+fn unreadable(path: &Path, error: &io::Error) -> VectorError {
+    VectorError {
+        path: path.into(),
         case: None,
         kind: VectorErrorKind::Unreadable,
         reason: error.to_string(),
-    };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        if path.is_dir() {
-            found.extend(files(&path)?);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            found.push(path);
-        }
     }
+}
+
+/// Returns all `*.json` files in a directory and below, in order of their paths. A file or a directory that has several
+/// names, because of links, is visited once.
+///
+/// # Errors
+/// Returns an error if a directory cannot be read.
+pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
+    let (mut found, mut visited) = (Vec::new(), BTreeSet::new());
+    add_files(directory, &mut found, &mut visited)?;
     found.sort();
     Ok(found)
 }
 
+fn add_files(
+    directory: &Path,
+    found: &mut Vec<PathBuf>,
+    visited: &mut BTreeSet<PathBuf>,
+) -> Result<(), VectorError> {
+    let failed = |error: io::Error| unreadable(directory, &error);
+    if !visited.insert(fs::canonicalize(directory).map_err(failed)?) {
+        return Ok(());
+    }
+    let entries: io::Result<Vec<_>> = fs::read_dir(directory).map_err(failed)?.collect();
+    let mut paths: Vec<_> = entries
+        .map_err(failed)?
+        .into_iter()
+        .map(|it| it.path())
+        .collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            add_files(&path, found, visited)?;
+            continue;
+        }
+        let is_json = path.extension().is_some_and(|it| it == "json");
+        // A link to nothing is found, and is unreadable.
+        let canonical = || fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        if is_json && visited.insert(canonical()) {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn refused(text: &str, origin: Origin) -> VectorError {
@@ -434,6 +350,48 @@ mod tests {
         let value = json!({"reject": {"kind": "k", "offset": 3}});
         let pattern = serde_json::from_value(value["reject"].clone()).expect("a pattern");
         assert_eq!(Expected::Reject(pattern).to_value(), value);
+    }
+
+    #[test]
+    fn finds_each_file_once_and_reads_regular_files_only() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir(path("a")).expect("a directory");
+        for name in ["a/b.json", "c.json", "d.txt"] {
+            fs::write(path(name), file(GOOD, 1)).expect("a file");
+        }
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, path(name)).expect("a link");
+        };
+        link("..", "a/loop");
+        link("c.json", "e.json");
+        link("nosuch", "f.json");
+        link("/dev/zero", "g.json");
+        let mut pipe = std::process::Command::new("mkfifo");
+        assert!(pipe.arg(path("h.json")).status().expect("a pipe").success());
+        let found = files(root.path()).expect("files");
+        let expected = ["a/b.json", "c.json", "f.json", "g.json", "h.json"].map(path);
+        assert_eq!(found, expected);
+        let reasons = found.iter().map(|path| {
+            let read = VectorFile::load(path, Origin::Own);
+            read.map_or_else(|error| error.reason, |file| file.suite)
+        });
+        let expected = [
+            "s",
+            "s",
+            "No such file or directory (os error 2)",
+            "not a regular file",
+            "not a regular file",
+        ];
+        assert_eq!(reasons.collect::<Vec<_>>(), expected);
+        let large = path("large.json");
+        let created = fs::File::create(&large).expect("a file");
+        created.set_len(LARGEST + 1).expect("a file with a hole");
+        let error = VectorFile::load(&large, Origin::Own).expect_err("refused");
+        assert_eq!(error.reason, "larger than 67108864 octets");
+        created.set_len(LARGEST).expect("a file with a hole");
+        let error = VectorFile::load(&large, Origin::Own).expect_err("refused");
+        assert_eq!(error.kind, VectorErrorKind::Json);
     }
 
     #[test]

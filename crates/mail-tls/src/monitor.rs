@@ -46,6 +46,7 @@ struct Observed {
 /// Runs the command, and returns its exit code.
 pub(crate) async fn run(arguments: &Monitor) -> ExitCode {
     match monitor(arguments).await {
+        Ok(_) if arguments.exit_zero => ExitCode::SUCCESS,
         Ok(state) => ExitCode::from(exit_code(state)),
         Err(error) => failed(&error),
     }
@@ -251,7 +252,8 @@ async fn write_outputs(
         None => Ok(()),
     };
     if let (Some(directory), Some(history)) = (&arguments.html, history) {
-        write_page(directory, history, observed).await?;
+        let valid = arguments.html_valid();
+        write_page(directory, history, observed, valid).await?;
     }
     metrics?;
     Ok(shown?)
@@ -262,9 +264,10 @@ async fn write_page(
     directory: &Path,
     history: &History,
     observed: &[Observed],
+    valid: Duration,
 ) -> Result<(), Failed> {
     fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    let page = page::text(observed, history).await?;
+    let page = page::text(observed, history, valid).await?;
     files::replace(&directory.join("index.html"), page.as_bytes())?;
     Ok(())
 }

@@ -209,7 +209,7 @@ struct Milter {
     log: BufReader<std::process::ChildStderr>,
 }
 
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(60);
 
 impl Milter {
     /// Starts the milter with a file, and waits until it listens. `@` in the file is the directory.

@@ -110,6 +110,14 @@ pub(crate) async fn record_at(
     sink.record(&report).await.unwrap();
 }
 
+/// Returns options with a limit that a busy machine does not reach: the tests here are not about time.
+fn patient() -> ReportSinkOptions {
+    ReportSinkOptions {
+        timeout: Duration::from_secs(60),
+        ..ReportSinkOptions::default()
+    }
+}
+
 /// The three kinds of sink.
 pub(crate) struct Sinks;
 
@@ -122,7 +130,7 @@ impl Stores for Sinks {
     }
 
     async fn sqlite(path: &Path) -> Result<Arc<dyn ReportSink>, ReportSinkErrorKind> {
-        match SqliteReportSink::open(path, ReportSinkOptions::default()).await {
+        match SqliteReportSink::open(path, patient()).await {
             Ok(sink) => Ok(Arc::new(sink)),
             Err(error) => Err(error.kind()),
         }
@@ -131,7 +139,7 @@ impl Stores for Sinks {
     async fn postgres(
         database: PgConnectOptions,
     ) -> Result<Arc<dyn ReportSink>, ReportSinkErrorKind> {
-        match PostgresReportSink::connect(database, ReportSinkOptions::default()).await {
+        match PostgresReportSink::connect(database, patient()).await {
             Ok(sink) => Ok(Arc::new(sink)),
             Err(error) => Err(error.kind()),
         }
@@ -145,13 +153,11 @@ pub(crate) async fn on_each(database: &str, scenario: impl AsyncFn(Arc<dyn Repor
 }
 
 pub(crate) async fn open(path: &Path) -> SqliteReportSink {
-    SqliteReportSink::open(path, ReportSinkOptions::default())
-        .await
-        .unwrap()
+    SqliteReportSink::open(path, patient()).await.unwrap()
 }
 
 pub(crate) async fn connect(server: PgConnectOptions) -> PostgresReportSink {
-    PostgresReportSink::connect(server, ReportSinkOptions::default())
+    PostgresReportSink::connect(server, patient())
         .await
         .unwrap()
 }

@@ -6,6 +6,7 @@
 mod counted;
 #[cfg(feature = "monitor")]
 mod examine;
+mod support;
 mod validation;
 
 use std::{
@@ -38,6 +39,7 @@ use tokio::time::timeout;
 
 use self::{
     counted::Counted,
+    support::Support,
     validation::{Validation, now},
 };
 use super::{
@@ -100,6 +102,7 @@ impl std::error::Error for ResolverError {}
 pub struct ValidatingResolver {
     server: SocketAddr,
     validation: Validation,
+    support: Support,
     timeout: Duration,
 }
 
@@ -116,6 +119,7 @@ impl ValidatingResolver {
         Self {
             server,
             validation: Validation::new(anchors, connect(server)),
+            support: Support::new(anchors),
             timeout: ANSWER_TIMEOUT,
         }
     }
@@ -159,7 +163,11 @@ impl ValidatingResolver {
             ValidationState::Secure => Dnssec::Secure,
             ValidationState::Insecure | ValidationState::Indeterminate => Dnssec::Insecure,
             ValidationState::Bogus => {
-                return Err(failure_of(&message).unwrap_or(LookupFailure::Bogus));
+                let upstream = self.validation.upstream();
+                return Err(match failure_of(&message) {
+                    Some(failure) => failure,
+                    None => self.support.cause_of_bogus(upstream, question).await,
+                });
             }
         };
         read(&message, question, dnssec)

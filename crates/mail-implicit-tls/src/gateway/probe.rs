@@ -187,12 +187,21 @@ impl Probe {
             has_login: match protocol {
                 Protocol::Imap => has(&offered, "AUTH") || !has(&raw, "LOGINDISABLED"),
                 Protocol::Pop => has(&offered, "USER") || has(&offered, "SASL"),
-                Protocol::Submission => has(&offered, "AUTH"),
+                Protocol::Submission => offers_auth(&self.offered),
             },
             offered: shown(&self.offered),
             plus,
         }
     }
+}
+
+/// Returns `true` if a line of the answer to `EHLO` has the keyword `AUTH`, after its code and a hyphen or a space.
+fn offers_auth(octets: &[u8]) -> bool {
+    octets.split(|&octet| octet == b'\n').any(|line| {
+        let keyword = line.get(4..).unwrap_or_default().trim_ascii_end();
+        let keyword = keyword.split(|&octet| octet == b' ').next();
+        keyword.is_some_and(|it| it.eq_ignore_ascii_case(b"AUTH"))
+    })
 }
 
 /// Returns `true` if a greeting or an answer is complete.

@@ -14,7 +14,7 @@ use crate::world::{ImapDouble, Setup, World};
 /// Waits for the end of a connection that is not accepted.
 async fn ends(tcp: &mut TcpStream) {
     let mut octets = Vec::new();
-    let read = timeout(Duration::from_secs(10), tcp.read_to_end(&mut octets));
+    let read = timeout(Duration::from_secs(60), tcp.read_to_end(&mut octets));
     // Closed or reset.
     let _ = read.await.unwrap();
 }

@@ -53,7 +53,7 @@ async fn closes_the_connection_of_a_listed_proxy_without_header() {
         .await
         .unwrap();
     let mut octets = Vec::new();
-    let _ = timeout(Duration::from_secs(10), tcp.read_to_end(&mut octets))
+    let _ = timeout(Duration::from_secs(60), tcp.read_to_end(&mut octets))
         .await
         .unwrap();
     assert_eq!(octets, b"");

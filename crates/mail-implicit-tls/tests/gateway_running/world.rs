@@ -81,7 +81,7 @@ impl Told {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        let found = timeout(Duration::from_secs(10), found).await;
+        let found = timeout(Duration::from_secs(60), found).await;
         found.unwrap_or_else(|_| panic!("{beginning:?} expected in {:?}", self.lines()))
     }
 }
@@ -245,13 +245,13 @@ impl Client {
                 assert!(read > 0, "a line expected after {:?}", self.octets);
             }
         };
-        timeout(Duration::from_secs(10), line).await.unwrap()
+        timeout(Duration::from_secs(60), line).await.unwrap()
     }
 
     /// Returns all octets up to the end, which must be one with the close alert of TLS.
     pub(crate) async fn rest(&mut self) -> String {
         let read = self.stream.read_to_end(&mut self.octets);
-        timeout(Duration::from_secs(10), read)
+        timeout(Duration::from_secs(60), read)
             .await
             .unwrap()
             .unwrap();

@@ -160,6 +160,7 @@ fn reports_a_full_disk_once_and_by_name() {
         (vec!["connect", "--help"], 2),
         (vec!["--version"], 2),
         (vec!["monitor", "--help"], 3),
+        (vec!["man"], 2),
         ([&CONNECT[..], &short].concat(), 2),
         ([&CONNECT[..], &short, &["--json"]].concat(), 2),
         ([&MONITOR[..], &short].concat(), 3),

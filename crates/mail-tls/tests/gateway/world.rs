@@ -22,7 +22,7 @@ pub(crate) const HOST: &str = "imap.example.org";
 
 /// Waits until a function returns a value.
 pub(crate) fn soon<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(15);
+    let end = Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = find() {
             return found;
@@ -177,7 +177,7 @@ impl Gateway {
     /// Waits for a text in the log.
     pub(crate) fn logged(&self, wanted: &str) -> String {
         let what = || format!("{wanted:?} in {}", self.log());
-        let end = Instant::now() + Duration::from_secs(15);
+        let end = Instant::now() + Duration::from_secs(60);
         loop {
             let log = self.log();
             if let Some(line) = log.lines().find(|line| line.contains(wanted)) {

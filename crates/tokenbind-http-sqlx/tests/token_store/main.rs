@@ -114,6 +114,14 @@ fn digest(number: u32) -> TokenDigest {
     TokenDigest::of(&number.to_be_bytes())
 }
 
+/// Returns options with a limit that a busy machine does not reach: the tests here are not about time.
+fn patient() -> SqlxOptions {
+    SqlxOptions {
+        timeout: Duration::from_secs(60),
+        ..SqlxOptions::default()
+    }
+}
+
 /// The three kinds of store.
 struct TokenStores;
 
@@ -126,7 +134,7 @@ impl Stores for TokenStores {
     }
 
     async fn sqlite(path: &Path) -> Result<Arc<dyn TokenStore>, TokenStoreErrorKind> {
-        match SqliteTokenStore::open(path, SqlxOptions::default()).await {
+        match SqliteTokenStore::open(path, patient()).await {
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => Err(error.kind()),
         }
@@ -135,7 +143,7 @@ impl Stores for TokenStores {
     async fn postgres(
         database: PgConnectOptions,
     ) -> Result<Arc<dyn TokenStore>, TokenStoreErrorKind> {
-        match PostgresTokenStore::connect(database, SqlxOptions::default()).await {
+        match PostgresTokenStore::connect(database, patient()).await {
             Ok(store) => Ok(Arc::new(store)),
             Err(error) => Err(error.kind()),
         }
@@ -149,13 +157,11 @@ async fn on_each(database: &str, scenario: impl AsyncFn(Arc<dyn TokenStore>)) {
 }
 
 async fn open(path: &Path) -> SqliteTokenStore {
-    SqliteTokenStore::open(path, SqlxOptions::default())
-        .await
-        .unwrap()
+    SqliteTokenStore::open(path, patient()).await.unwrap()
 }
 
 async fn connect(server: PgConnectOptions) -> PostgresTokenStore {
-    PostgresTokenStore::connect(server, SqlxOptions::default())
+    PostgresTokenStore::connect(server, patient())
         .await
         .unwrap()
 }
