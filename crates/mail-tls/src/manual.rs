@@ -125,6 +125,8 @@ pub(crate) fn run(arguments: &Man) -> ExitCode {
     let page = page(arguments.command.as_deref());
     match page.and_then(|page| io::stdout().write_all(&page)) {
         Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough closes the pipe.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(2)
