@@ -23,6 +23,7 @@ mod memory;
 mod name_server;
 mod operation;
 mod packaging;
+mod prometheus;
 mod protocols;
 mod units;
 mod world;
