@@ -24,5 +24,7 @@ mod name_server;
 mod operation;
 mod packaging;
 mod protocols;
+mod script;
+mod transcripts;
 mod units;
 mod world;
