@@ -1,5 +1,7 @@
 //! A look at what clients would be offered with a backend, without a client.
 
+mod offer;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
@@ -10,6 +12,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use self::offer::Offer;
 use super::{
     Backend, ClientAddress, ClientFacts, GatewayOptions, GatewaySession, OpenFailure, SessionId,
     proxy_protocol::Header, running::session,
@@ -169,28 +172,14 @@ impl Probe {
                 .map(|line| line.replace("\\\"", "\""))
                 .collect()
         };
-        let words = |octets: &[u8]| -> Vec<String> {
-            let text = String::from_utf8_lossy(octets).to_ascii_uppercase();
-            text.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '-' && sign != '_')
-                .map(str::to_owned)
-                .collect()
-        };
-        let mut plus: Vec<_> = words(&self.raw)
-            .into_iter()
-            .filter(|word| word.ends_with("-PLUS"))
-            .collect();
-        plus.sort_unstable();
-        plus.dedup();
-        let (raw, offered) = (words(&self.raw), words(&self.offered));
-        let has = |words: &[String], wanted: &str| words.iter().any(|word| word == wanted);
+        let (raw, offered) = (
+            Offer::read(protocol, &self.raw),
+            Offer::read(protocol, &self.offered),
+        );
         Probed {
-            has_login: match protocol {
-                Protocol::Imap => has(&offered, "AUTH") || !has(&raw, "LOGINDISABLED"),
-                Protocol::Pop => has(&offered, "USER") || has(&offered, "SASL"),
-                Protocol::Submission => has(&offered, "AUTH"),
-            },
+            has_login: offered.has_login(&raw),
             offered: shown(&self.offered),
-            plus,
+            plus: raw.plus(),
         }
     }
 }

@@ -6,9 +6,9 @@ use accept_loop::AcceptedStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::{
-    BackendFailure, ClientAddress, ClientFacts, Event, GatewayOptions, GatewaySession, ImapGateway,
-    Notice, PopGateway, SessionEnd, SubmissionGateway,
-    backend::Opened,
+    BackendFailure, BackendNotice, ClientAddress, ClientFacts, Event, GatewayOptions,
+    GatewaySession, ImapGateway, Notice, OpenFailure, PopGateway, SessionEnd, SubmissionGateway,
+    backends::{Opened, Opening},
     inbound::Ahead,
     places::Place,
     proxy_protocol::Header,
@@ -48,6 +48,10 @@ pub(super) struct Running<F> {
     is_stopping: bool,
     /// The client sends no more, so the backend has a short time to end.
     is_ending: bool,
+    /// The backend refused the client.
+    is_refused: bool,
+    /// The number of the backend.
+    backend: usize,
 }
 
 /// An occurrence in a session.
@@ -67,6 +71,8 @@ impl<F: Future<Output = ()>> Running<F> {
             timer: Box::pin(sleep(Duration::ZERO)),
             is_stopping: false,
             is_ending: false,
+            is_refused: false,
+            backend: 0,
         }
     }
 
@@ -104,24 +110,24 @@ impl<F: Future<Output = ()>> Running<F> {
                 .map_err(|_| BackendFailure::Unreachable)?,
             _ => Vec::new(),
         };
+        let opening = Opening::new(
+            &shared.connector,
+            self.served.options.address(),
+            self.served.times.connect,
+        );
         let open = async {
             if !wait.is_zero() {
                 sleep(wait).await;
             }
             self.served
                 .backends
-                .open(
-                    &shared.connector,
-                    &first,
-                    self.served.times.connect,
-                    |backend, notice| {
-                        shared.tell(&Notice::Backend {
-                            service: facts.record.service,
-                            backend,
-                            notice,
-                        });
-                    },
-                )
+                .open(&opening, &first, |backend, notice| {
+                    shared.tell(&Notice::Backend {
+                        service: facts.record.service,
+                        backend,
+                        notice,
+                    });
+                })
                 .await
         };
         let opened = tokio::select! {
@@ -129,7 +135,9 @@ impl<F: Future<Output = ()>> Running<F> {
             opened = open => opened?,
             () = &mut self.stopping => return Err(BackendFailure::Stopping),
         };
-        if let Some(backend) = self.served.backends.all().get(opened.index) {
+        if let Some(backend) = self.served.backends.all().get(opened.index)
+            && !opened.is_refused
+        {
             shared.tell(&Notice::Opened {
                 client: facts,
                 backend,
@@ -150,6 +158,7 @@ impl<F: Future<Output = ()>> Running<F> {
                 let mut relay = Relay::new(client, tokio::io::empty());
                 let end = match failure {
                     BackendFailure::Stopping => SessionEnd::Stopped,
+                    BackendFailure::Refused => SessionEnd::Refused,
                     failure => SessionEnd::NoBackend(failure),
                 };
                 while let Some(event) = session.next_event() {
@@ -159,6 +168,8 @@ impl<F: Future<Output = ()>> Running<F> {
                 return None;
             }
         };
+        self.is_refused = opened.is_refused;
+        self.backend = opened.index;
         let mut relay = Relay::new(client, opened.stream);
         let greeted = session.backend_sent(&opened.greeting);
         drop(opened.greeting);
@@ -191,6 +202,9 @@ impl<F: Future<Output = ()>> Running<F> {
                 Happened::Step(Step::Pipe) => return None,
                 Happened::Step(Step::Event(event)) => {
                     let delay = self.event(&event);
+                    if let Event::ClientRefused = event {
+                        self.refused();
+                    }
                     if let Event::LoggedIn { .. } = event {
                         is_logged_in = true;
                         self.started.place.logged_in();
@@ -203,6 +217,7 @@ impl<F: Future<Output = ()>> Running<F> {
                         return Some(end);
                     }
                 }
+                Happened::Step(Step::Over) if self.is_refused => return Some(SessionEnd::Refused),
                 Happened::Step(Step::Over) => return Some(SessionEnd::Client),
                 Happened::Step(Step::Violation(error)) => {
                     return Some(SessionEnd::Violation(error));
@@ -305,6 +320,18 @@ impl<F: Future<Output = ()>> Running<F> {
         }
         self.set_timer(last, idle);
         None
+    }
+
+    /// Reports that the backend refused the client after the greeting.
+    fn refused(&mut self) {
+        self.is_refused = true;
+        if let Some(backend) = self.served.backends.all().get(self.backend) {
+            self.served.shared.tell(&Notice::Backend {
+                service: self.started.facts.record.service,
+                backend,
+                notice: BackendNotice::ClientRefused(&OpenFailure::Refuses),
+            });
+        }
     }
 
     /// Reports an event. Returns the time for which the session waits.

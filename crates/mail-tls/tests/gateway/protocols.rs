@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use crate::world::{Client, Files, Gateway, HOST};
+use crate::world::{Client, Files, Gateway, HOST, check, text};
 
 #[test]
 fn serves_pop_and_submission() {
@@ -41,6 +41,25 @@ fn serves_ports_with_starttls() {
     assert!(answer.starts_with("220"), "{answer}");
     submit(&mut Client::over(&files, tcp).unwrap());
     has_a_received_field(&server);
+}
+
+/// AUTH need not be the last line of EHLO: Postfix never has it there.
+#[test]
+fn checks_servers_of_pop_and_submission_without_a_wrong_alarm() {
+    let files = Files::new();
+    let mailbox = Script::start("+OK ready\r\n", pop);
+    let server = Script::start("220 mx ESMTP Postfix\r\n", |line| match line {
+        "EHLO localhost" => {
+            "250-mx\r\n250-PIPELINING\r\n250-AUTH PLAIN LOGIN\r\n250-DSN\r\n250 CHUNKING\r\n"
+        }
+        _ => "221 bye\r\n",
+    });
+    let kinds = ["pop3s", "submissions"];
+    let output = check(&configure(&files, kinds, [mailbox.address, server.address]));
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("\n  250-AUTH PLAIN LOGIN\n"), "{shown}");
+    assert!(!shown.contains("warning"), "{shown}");
 }
 
 /// A server that answers each line by a function, and notes it.
