@@ -6,7 +6,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::shell::{Outcome, cargo, exit, packages, root, step, table};
+use crate::shell::{self, Outcome, cargo, exit, packages, root, step, table};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -107,7 +107,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .lines()
             .find_map(|line| line.strip_prefix("model name"));
         let cores = std::thread::available_parallelism()?;
-        println!("measured on {cores} cores{}", model.unwrap_or_default());
+        let model = model.unwrap_or_default();
+        shell::print(&format!("measured on {cores} cores{model}\n"))?;
     }
     Ok(exit(true))
 }
@@ -176,7 +177,7 @@ fn print(
     for (id, median) in medians.iter().filter(|(id, _)| !is_ratio(id)) {
         times.add_row([id, &format!("{median:.1}")]);
     }
-    println!("{times}");
+    shell::print(&format!("{times}\n"))?;
     let mut targets = table(&["figure", "measured", "at most", "reached"]);
     let reached = |measured: f64, at_most: f64| if measured <= at_most { "yes" } else { "NO" };
     for Ratio { of, to, at_most } in &declarations.ratio {
@@ -200,6 +201,6 @@ fn print(
             reached(measured, *at_most_ns).into(),
         ]);
     }
-    println!("{targets}");
+    shell::print(&format!("{targets}\n"))?;
     Ok(())
 }

@@ -66,9 +66,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     progress.finish();
     let page = report.write(&options.root)?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        shell::print_json(&report)?;
     } else {
-        print!("{}", report.table(shell::width()));
+        shell::print(&report.table(shell::width()))?;
     }
     eprintln!("report: {}", page.display());
     Ok(shell::exit(report.passed))

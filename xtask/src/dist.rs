@@ -11,7 +11,7 @@ use xtask::protocols::PROTOCOLS;
 
 use crate::{
     archive::{self, Files},
-    shell::{Outcome, exit, root},
+    shell::{Outcome, exit, print, root},
 };
 
 /// The archive's own directory, and with `.tar.gz` its name.
@@ -39,14 +39,22 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let directory = root().join(&arguments.to);
     fs::create_dir_all(&directory)?;
     let path = directory.join(format!("{NAME}.tar.gz"));
-    archive::write(&distribution.files, fs::File::create(&path)?)?;
+    // A disk that is full leaves no archive in part.
+    let new = path.with_extension("new");
+    let written = fs::File::create(&new)
+        .and_then(|file| archive::write(&distribution.files, file))
+        .and_then(|()| fs::rename(&new, &path));
+    if let Err(error) = written {
+        let _ = fs::remove_file(&new);
+        return Err(format!("{}: {error}", path.display()).into());
+    }
     let kib = fs::metadata(&path)?.len().div_ceil(1024);
-    println!(
-        "{}: {} cases in {} files, {kib} KiB",
+    print(&format!(
+        "{}: {} cases in {} files, {kib} KiB\n",
         path.display(),
         distribution.cases,
         distribution.suites
-    );
+    ))?;
     Ok(exit(true))
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask features`
 
-use crate::shell::{Outcome, cargo, exit, packages, step, table};
+use crate::shell::{Outcome, cargo, exit, packages, print, step, table};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -40,6 +40,6 @@ pub fn run(arguments: &Arguments) -> Outcome {
         };
         table.add_row([package.name, count.to_string(), failed]);
     }
-    println!("{table}");
+    print(&format!("{table}\n"))?;
     Ok(exit(all))
 }

@@ -19,7 +19,7 @@ use std::{
 
 use crate::{
     choice::choose,
-    shell::{Outcome, exit, root, step, table},
+    shell::{Outcome, exit, print, root, step, table},
     toolchain,
 };
 
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if arguments.is_list() {
         let chosen = |target: &Target| names.contains(&target.name.as_str());
         let chosen: Vec<_> = targets.iter().filter(|target| chosen(target)).collect();
-        print!("{}", list(&chosen));
+        print(&list(&chosen))?;
         eprintln!("To run them: cargo xtask fuzz --seconds 60, and --only GLOB for some.");
         return Ok(exit(true));
     }
@@ -100,7 +100,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let seconds = arguments.seconds.unwrap_or(60);
     let jobs = arguments.jobs.map_or(1, NonZeroUsize::get);
     let runs = run_all(&names, seconds, jobs)?;
-    print!("{}", report(&runs, &root()));
+    print(&report(&runs, &root()))?;
     Ok(exit(runs.iter().all(|run| run.failure.is_none())))
 }
 
@@ -382,7 +382,7 @@ fn coverage(names: &[&str]) -> Outcome {
             program.display()
         );
     }
-    println!("{table}");
+    print(&format!("{table}\n"))?;
     Ok(exit(true))
 }
 

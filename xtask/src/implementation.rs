@@ -86,9 +86,9 @@ fn ask(command: &str, arguments: &Arguments, vectors: &[PathBuf], json: bool) ->
     progress.finish();
     let page = report.write(&root)?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        shell::print_json(&report)?;
     } else {
-        print!("{}", report.table(shell::width()));
+        shell::print(&report.table(shell::width()))?;
     }
     eprintln!("report: {}", page.display());
     Ok(match report.trouble {

@@ -78,9 +78,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let part = Some(arguments.only.clone()).filter(|only| !only.is_empty());
     let run = LiveRun::new(reports, part);
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&run)?);
+        shell::print_json(&run)?;
     } else {
-        print!("{}", run.table(shell::width()));
+        shell::print(&run.table(shell::width()))?;
     }
     Ok(shell::exit(run.succeeded(!arguments.no_skip)))
 }

@@ -17,6 +17,7 @@ mod interop;
 mod package;
 mod progress;
 mod shell;
+mod signals;
 mod test;
 mod toolchain;
 
@@ -93,7 +94,12 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().task {
+    let arguments = Arguments::parse();
+    if let Err(error) = signals::end_with_descendants() {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
+    let outcome = match arguments.task {
         Task::Conformance(arguments) => conformance::run(&arguments),
         Task::Interop(arguments) if cfg!(feature = "interop") => interop::run(&arguments),
         // The scenarios with foreign peers need crates that nothing else needs.

@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
         table.add_row([package.name.to_string(), rust(package), count, size]);
         contents.insert(package.name.to_string(), files);
     }
-    println!("{table}");
+    shell::print(&format!("{table}\n"))?;
     if faulty {
         return Ok(exit(false));
     }

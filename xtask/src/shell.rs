@@ -3,6 +3,7 @@
 use std::{
     env,
     error::Error,
+    io::{self, Write as _},
     path::PathBuf,
     process::{Command, ExitCode, Stdio},
     time::Instant,
@@ -10,6 +11,7 @@ use std::{
 
 use cargo_metadata::Message;
 use comfy_table::Table;
+use serde::Serialize;
 
 use crate::choice::choose;
 
@@ -77,6 +79,29 @@ pub fn step(command: &mut Command) -> Result<bool, Box<dyn Error>> {
         start.elapsed().as_secs_f64()
     );
     Ok(succeeded)
+}
+
+/// Prints a result. A reader that has read enough, as `head` has, is no failure.
+///
+/// # Errors
+/// Returns an error if it cannot be printed.
+pub fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let what = format!("standard output: {error}");
+            Err(io::Error::new(error.kind(), what))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a result as JSON.
+///
+/// # Errors
+/// Returns an error if it cannot be printed.
+pub fn print_json(value: &impl Serialize) -> io::Result<()> {
+    print(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
 /// Returns the width of the terminal, or that of tables where there is none.

@@ -106,18 +106,18 @@ fn tests() -> Result<bool, Box<dyn Error>> {
     let failures = run.failures();
     for failure in &failures {
         let message = failure.message.replace('\n', "\n  ");
-        println!(
-            "FAILED {}\n  {message}\n  next: {}",
+        shell::print(&format!(
+            "FAILED {}\n  {message}\n  next: {}\n",
             failure.subject, failure.next
-        );
+        ))?;
     }
-    println!(
-        "tests: {} passed, {} failed, {} ignored, in {} executables",
+    shell::print(&format!(
+        "tests: {} passed, {} failed, {} ignored, in {} executables\n",
         run.count(TestOutcome::Passed),
         run.count(TestOutcome::Failed),
         run.count(TestOutcome::Ignored),
         run.executables()
-    );
+    ))?;
     Ok(failures.is_empty() && run.count(TestOutcome::Passed) > 0)
 }
 

@@ -3,7 +3,10 @@
 
 use std::{
     fs,
-    process::{Command, Output},
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use conformance::{
@@ -13,6 +16,9 @@ use conformance::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use xtask::protocols::PROTOCOLS;
+
+/// The longest time that a process may take to write a line, or to end.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const XTASK: &str = env!("CARGO_BIN_EXE_xtask");
 
@@ -233,12 +239,126 @@ fn says_what_the_trouble_with_a_command_is() {
             &["--deadline", "1"],
             "the command did not end within 1 s after the end of its input\n",
         ),
+        (
+            &format!("{first} {first} exec sleep 60 >&-"),
+            &["--deadline", "1"],
+            "the command did not end within 1 s after the end of its input\n",
+        ),
+        (
+            &format!("{first} {first} echo leaks >&2; exit 3"),
+            &[],
+            "the command failed after the last answer (exit status: 3)\n\
+             standard error of the command:\n  leaks\n",
+        ),
+        (
+            "head -c 20000000 /dev/zero; sleep 60",
+            &[],
+            "authres-tls/strip own: the answer cannot be read: longer than 16777216 octets\n",
+        ),
     ] {
         let (output, _directory) = task(command, more);
         assert_eq!(output.status.code(), Some(2), "{command}");
         let printed = printed(&output);
         let expected = format!("\ntrouble with the command: {trouble}");
         assert!(printed.contains(&expected), "{command}: {printed}");
+    }
+}
+
+#[test]
+fn takes_no_line_for_an_answer_that_comes_before_the_request() {
+    // The second line is seen before the next request, or taken for its answer: then another is left over.
+    let twice = r#"while read a; do echo '{"accept": null}'; echo '{"accept": null}'; done"#;
+    for command in [twice, "yes '{\"accept\": null}'"] {
+        let (output, _directory) = task(command, &[]);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let printed = printed(&output);
+        let says =
+            |what: &str| printed.contains(&format!("{what}: \"{{\\\"accept\\\": null}}\"\n"));
+        assert!(
+            says("a line before the request") || says("a line after the last answer"),
+            "{printed}"
+        );
+    }
+}
+
+/// Returns the number that a command wrote to a file, once it is there.
+fn number(path: &Path) -> u32 {
+    let start = Instant::now();
+    loop {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        if text.ends_with('\n') {
+            return text.trim().parse().expect("a number");
+        }
+        assert!(start.elapsed() < PATIENCE, "nothing is written");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits for the end of a process that is no child of this one.
+fn ends(process: u32) {
+    let start = Instant::now();
+    while fs::exists(format!("/proc/{process}")).expect("a system with processes") {
+        assert!(start.elapsed() < PATIENCE, "{process} runs");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn leaves_no_process_of_a_command_with_trouble() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("process");
+    let command = format!("sleep 600 & echo $! > '{}'; wait", file.display());
+    let (output, _directory) = task(&command, &["--deadline", "1"]);
+    assert_eq!(output.status.code(), Some(2));
+    ends(number(&file));
+}
+
+#[test]
+fn ends_what_it_started_when_it_is_asked_to_end() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("process");
+        let command = format!("sleep 600 & echo $! > '{}'; wait", file.display());
+        let mut task = Command::new(XTASK)
+            .args(["conformance", "--deadline", "600", "--implementation"])
+            .arg(command)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the task");
+        let process = number(&file);
+        let mut kill = Command::new("kill");
+        kill.args([signal, &task.id().to_string()]);
+        assert!(kill.status().expect("kill").success());
+        let status = task.wait().expect("an end");
+        assert_eq!(status.code(), Some(code), "{signal}");
+        ends(process);
+    }
+}
+
+#[test]
+fn fails_if_its_report_cannot_be_printed_and_not_if_nobody_reads_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let input = json!({"value": "a.example; spf=pass", "own": ["b.example"]});
+    let case = json!({"name": "c", "input": input, "accept": {"remove": false}});
+    let file = json!({"suite": "authres-tls/strip", "source": "t", "count": 1, "cases": [case]});
+    fs::write(directory.path().join("strip.json"), file.to_string()).expect("a file");
+    for (to, code, end) in [
+        (
+            ">/dev/full",
+            2,
+            "error: standard output: No space left on device (os error 28)\n",
+        ),
+        ("| sleep 0", 0, ".html\n"),
+    ] {
+        let line = format!(
+            "set -o pipefail; '{XTASK}' conformance --vectors '{}' {to}",
+            directory.path().display()
+        );
+        let mut shell = Command::new("bash");
+        let output = shell.args(["-c", &line]).output().expect("a shell");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{to}: {error}");
+        assert!(error.ends_with(end), "{to}: {error}");
     }
 }
 

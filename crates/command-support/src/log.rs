@@ -2,8 +2,13 @@
 
 use std::io;
 
-use tracing::Level;
+use tracing::{Level, level_filters::LevelFilter};
+use tracing_subscriber::fmt::{
+    SubscriberBuilder,
+    format::{DefaultFields, Format, Full},
+};
 
+mod journal;
 #[cfg(unix)]
 mod syslog;
 
@@ -16,7 +21,8 @@ pub enum Form {
     Text,
     /// A JSON object on each line, on standard error.
     Json,
-    /// Text without a time, on standard error, for the journal, which adds its own.
+    /// Text after a priority and without a time, on standard error, for the journal, which takes the priority off and adds
+    /// its own time.
     Journal,
     /// The system log, facility mail, under the name of this program.
     #[cfg(unix)]
@@ -29,16 +35,15 @@ pub enum Form {
 /// # Errors
 /// Returns the error of the system log's socket.
 pub fn start(form: Form, level: Level) -> io::Result<()> {
-    let builder = tracing_subscriber::fmt()
-        .with_writer(io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .with_max_level(level);
+    let builder = format(level).with_writer(io::stderr);
     // A second start in one process is a fault of the program, and no reason to end it.
     let _ = match form {
         Form::Text => builder.try_init(),
         Form::Json => builder.json().flatten_event(true).try_init(),
-        Form::Journal => builder.without_time().try_init(),
+        Form::Journal => builder
+            .without_time()
+            .with_writer(journal::Journal(io::stderr))
+            .try_init(),
         #[cfg(unix)]
         Form::MailSyslog(program) => builder
             .without_time()
@@ -47,4 +52,22 @@ pub fn start(form: Form, level: Level) -> io::Result<()> {
             .try_init(),
     };
     Ok(())
+}
+
+/// The events of a level and the more severe ones, without colours and names of modules.
+fn format(level: Level) -> SubscriberBuilder<DefaultFields, Format<Full>, LevelFilter> {
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_target(false)
+        .with_max_level(level)
+}
+
+/// Returns the severity of RFC 5424 section 6.2.1, which is the journal's priority too.
+const fn severity(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        _ => 7,
+    }
 }

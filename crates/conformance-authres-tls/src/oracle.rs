@@ -1,6 +1,7 @@
 //! The invariants that hold for any octets: values of the field, the method `tls`, removed fields, written
-//! values, and sessions of the milter.
+//! and edited values, and sessions of the milter.
 
+mod edit;
 mod header;
 pub mod method;
 mod milter;
@@ -8,8 +9,9 @@ mod strip;
 mod write;
 
 pub use self::{
+    edit::{edit, edit_any},
     header::header,
     milter::{milter, milter_session},
     strip::strip,
-    write::{edit, edit_any, write, write_any},
+    write::{write, write_any},
 };

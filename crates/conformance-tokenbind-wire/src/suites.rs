@@ -1,18 +1,23 @@
 //! The suites of `tokenbind-wire`: draft-popov-token-binding-00.
 
-use conformance::{Case, Expected, Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
+mod message;
+mod sign;
+
+use conformance::{Input, MalformedCase, Outcome, Ran, Suite, malformed, violated};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokenbind_wire::{
-    DecodeError, DecodeOptions, EncodeErrorKind, EncodingProfile, Handshake, MessageError,
-    Negotiated, Outcome as Section5, P256Key, Position, ProtocolVersion, PublicKeyRef, Rsa2048Key,
-    RustCrypto, Selection, Session, Sign, TlsFacts, TlsUnique, TokenBindingAlpn, TokenBindingIdRef,
-    establish,
+    DecodeError, EncodingProfile, Handshake, Negotiated, ProtocolVersion, PublicKeyRef, Selection,
+    TlsFacts, TlsUnique, TokenBindingIdRef,
     token::{BearerPolicy, TokenClaim, TokenVerdict},
 };
 
+use self::{
+    message::{import_message, message},
+    sign::{is_signed, sign},
+};
 use crate::{
-    case::{FACTS, Message, Profile, bytes},
+    case::{Profile, bytes},
     oracle,
 };
 
@@ -62,103 +67,6 @@ pub(crate) const SUITES: &[Suite] = &[
     },
 ];
 
-fn message(input: Input) -> Ran {
-    let Message {
-        session,
-        sent,
-        position,
-        profile,
-    } = Message::read(input)?;
-    if let Some(sent) = &sent {
-        oracle::message(sent, profile).map_err(violated)?;
-    }
-    let options = DecodeOptions::from(profile);
-    oracle::backends_agree(session.as_ref(), position, sent.as_deref(), options)
-        .map_err(violated)?;
-    Ok(
-        match establish(
-            session.as_ref(),
-            position,
-            sent.as_deref(),
-            &RustCrypto,
-            options,
-        ) {
-            Section5::NotInUse => Outcome::Accept(json!({"outcome": "not-in-use"})),
-            Section5::Unchanged => Outcome::Accept(json!({"outcome": "unchanged"})),
-            Section5::Terminate(reason) => {
-                Outcome::reject(reason.kind().name(), reason.field(), reason.offset())
-            }
-            Section5::Established(established) => {
-                let message = established.message();
-                let bindings: Vec<_> = message
-                    .token_bindings()
-                    .iter()
-                    .map(|binding| {
-                        let extensions: Vec<_> = binding
-                            .extensions()
-                            .map(|extension| {
-                                json!({
-                                    "type": extension.extension_type().0,
-                                    "data": hex::encode(extension.extension_data()),
-                                })
-                            })
-                            .collect();
-                        json!({
-                            "type": binding.id().tokenbinding_type().0,
-                            "id": hex::encode(binding.id().as_bytes()),
-                            "key_id": hex::encode(binding.id().key_id()),
-                            "signature": hex::encode(binding.signature()),
-                            "extensions": extensions,
-                            "verified": established.is_verified(binding),
-                        })
-                    })
-                    .collect();
-                let unreadable = established.unreadable().map(|tail| {
-                    json!({
-                        "offset": message.offset_of(tail.as_bytes()),
-                        "type": tail.tokenbinding_type().0,
-                        "bytes": hex::encode(tail.as_bytes()),
-                    })
-                });
-                Outcome::Accept(json!({"bindings": bindings, "unreadable": unreadable}))
-            }
-        },
-    )
-}
-
-/// Brings what others may spell in another way into the one form: input fields in an object `options`, the message as
-/// `input`, a bare array of bindings, names instead of numbers, and absent `unreadable` or `extensions`.
-fn import_message(case: &mut Case) {
-    if let Some(Value::Object(options)) = case.input.remove("options") {
-        case.input.extend(options);
-    }
-    case.rename("input", "message");
-    let Expected::Accept(expected) = &mut case.expected else {
-        return;
-    };
-    if expected.is_array() {
-        *expected = json!({"bindings": expected.take()});
-    }
-    let Some(fields) = expected.as_object_mut() else {
-        return;
-    };
-    let Some(bindings) = fields.get_mut("bindings").and_then(Value::as_array_mut) else {
-        return;
-    };
-    for binding in bindings.iter_mut().filter_map(Value::as_object_mut) {
-        let number = match binding.get("type").and_then(Value::as_str) {
-            Some("provided_token_binding" | "provided") => Some(0),
-            Some("referred_token_binding" | "referred") => Some(1),
-            _ => None,
-        };
-        if let Some(number) = number {
-            binding.insert("type".into(), number.into());
-        }
-        binding.entry("extensions").or_insert_with(|| json!([]));
-    }
-    fields.entry("unreadable").or_insert(Value::Null);
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct IdInput {
@@ -199,129 +107,6 @@ fn id(input: Input) -> Ran {
         "sha256": hex::encode(id.sha256()),
         "key_id_sha256": hex::encode(id.key_id_sha256()),
     })))
-}
-
-/// A private key. `pkcs8` is what is imported; the numbers in it are there for whoever cannot read PKCS#8.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PrivateKey {
-    pkcs8: String,
-    p256: Option<String>,
-    rsa2048: Option<PrivateRsa>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PrivateRsa {
-    p: String,
-    q: String,
-    d: String,
-    publicexponent: String,
-}
-
-impl PrivateKey {
-    /// The key, or nothing if it is of no kind that Token Binding has.
-    fn import(&self) -> Result<Option<Box<dyn Sign>>, MalformedCase> {
-        let der = bytes(&self.pkcs8)?;
-        let hex = |text: &String| bytes(text).map(drop);
-        self.p256.as_ref().map(hex).transpose()?;
-        if let Some(key) = &self.rsa2048 {
-            for number in [&key.p, &key.q, &key.d, &key.publicexponent] {
-                hex(number)?;
-            }
-        }
-        if let Ok(key) = P256Key::from_pkcs8_der(&der) {
-            return Ok(Some(Box::new(key)));
-        }
-        let key = Rsa2048Key::from_pkcs8_der(&der).ok();
-        Ok(key.map(|key| -> Box<dyn Sign> { Box::new(key) }))
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignInput {
-    negotiated: String,
-    tls_unique: String,
-    #[serde(default)]
-    profile: Profile,
-    provided: PrivateKey,
-    referred: Option<PrivateKey>,
-}
-
-fn sign(input: Input) -> Ran {
-    let case: SignInput = input.parse()?;
-    let alpn = TokenBindingAlpn::parse(case.negotiated.as_bytes())
-        .ok_or_else(|| malformed("negotiated: not a Token Binding identifier"))?;
-    let session = Session {
-        negotiated: Negotiated::try_new(alpn, FACTS).map_err(malformed)?,
-        tls_unique: TlsUnique::from_engine(&bytes(&case.tls_unique)?, FACTS).map_err(malformed)?,
-    };
-    let profile = EncodingProfile::from(case.profile);
-    let Some(provided) = case.provided.import()? else {
-        return Ok(Outcome::reject("key", "provided", 0));
-    };
-    let referred = match &case.referred {
-        None => None,
-        Some(key) => match key.import()? {
-            None => return Ok(Outcome::reject("key", "referred", 0)),
-            key => key,
-        },
-    };
-    let built = tokenbind_wire::sign_message(
-        session.negotiated,
-        &session.tls_unique,
-        &*provided,
-        referred.as_deref(),
-        profile,
-    );
-    let sent = match built {
-        Ok(message) => message.to_vec().map_err(violated)?,
-        Err(MessageError::KeyParametersMismatch { .. }) => {
-            return Ok(Outcome::reject("key-parameters-mismatch", "provided", 0));
-        }
-        Err(MessageError::Encode(error)) => {
-            return Ok(match error.kind() {
-                EncodeErrorKind::Invalid(kind) => Outcome::reject(kind.name(), error.field(), 0),
-                _ => return Err(violated(error)),
-            });
-        }
-        Err(error) => return Err(violated(error)),
-    };
-    // A signed message verifies, with the signer's own backend and with the other.
-    let options = DecodeOptions::from(profile);
-    oracle::backends_agree(Some(&session), Position::First, Some(&sent), options)
-        .map_err(violated)?;
-    match establish(
-        Some(&session),
-        Position::First,
-        Some(&sent),
-        &RustCrypto,
-        options,
-    ) {
-        Section5::Established(_) => Ok(Outcome::Accept(json!({"message": hex::encode(&sent)}))),
-        other => Err(violated(format!("a signed message is refused: {other:?}"))),
-    }
-}
-
-/// Returns `true` if the message is the expected one but for signatures that verify: those of ECDSA differ with each
-/// random number.
-fn is_signed(input: &Input, expected: &Value, actual: &Value) -> bool {
-    let read = |sent: &Value| {
-        let mut fields = input.0.clone();
-        fields.retain(|name, _| ["negotiated", "tls_unique", "profile"].contains(&name.as_str()));
-        fields.insert("message".into(), sent.get("message")?.clone());
-        let Ok(Outcome::Accept(mut message)) = message(Input(fields)) else {
-            return None;
-        };
-        let bindings = message.get_mut("bindings")?.as_array_mut()?;
-        for binding in bindings.iter_mut().filter_map(Value::as_object_mut) {
-            binding.remove("signature")?;
-        }
-        Some(message)
-    };
-    let is_alone = actual.as_object().is_some_and(|fields| fields.len() == 1);
-    is_alone && read(actual).is_some_and(|actual| read(expected) == Some(actual))
 }
 
 fn facts(version: &str, extended_master_secret: bool) -> Result<TlsFacts, MalformedCase> {
@@ -498,7 +283,7 @@ fn tls_unique(input: Input) -> Ran {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use conformance::{Origin, VectorFile, Verdict};
+    use conformance::{Expected, Origin, VectorFile, Verdict};
 
     #[test]
     fn reads_messages_that_foreign_files_spell_in_another_way() {

@@ -235,7 +235,7 @@ impl RequirementState {
 }
 
 /// One piece of evidence.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EvidenceReport {
     /// Its name.
     pub name: String,

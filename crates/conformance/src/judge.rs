@@ -9,6 +9,7 @@ use crate::{
         SuiteReport,
     },
     ledger::{Evidence, Ledger, Requirement},
+    locate::TestPlaces,
     scenario::{LiveReport, LiveState},
 };
 
@@ -35,11 +36,12 @@ pub(crate) fn left_out(ledgers: &[LedgerReport]) -> usize {
     entries.filter(lacks).count()
 }
 
-/// Returns the state of each requirement. Adds a problem for each requirement that a case names and no ledger has.
+/// Returns the state of each requirement. A test of which no outcome counts is looked up in the sources. Adds a problem for each requirement that a case names and no ledger has.
 pub(crate) fn check(
     ledgers: &[Ledger],
     suites: &[SuiteReport],
     tests: &TestRun,
+    places: &mut TestPlaces<'_>,
     live: &[LiveReport],
     problems: &mut Vec<String>,
 ) -> Vec<LedgerReport> {
@@ -64,12 +66,12 @@ pub(crate) fn check(
             "vectors name the requirement {id}, which no ledger has"
         ));
     }
-    let entry = |requirement: &Requirement| {
+    let mut entry = |requirement: &Requirement| {
         let shown_by: Vec<_> = requirement
             .evidence
             .iter()
             .map(|evidence| {
-                let (state, detail) = state(evidence, &cases, tests, live);
+                let (state, detail) = state(evidence, &cases, tests, places, live);
                 EvidenceReport {
                     name: evidence.to_string(),
                     state,
@@ -112,7 +114,7 @@ pub(crate) fn check(
         .map(|ledger| LedgerReport {
             draft: ledger.draft.clone(),
             document: ledger.document.clone(),
-            requirements: ledger.requirements.iter().map(entry).collect(),
+            requirements: ledger.requirements.iter().map(&mut entry).collect(),
         })
         .collect()
 }
@@ -125,6 +127,7 @@ fn state(
     evidence: &Evidence,
     cases: &BTreeMap<Name<'_>, bool>,
     tests: &TestRun,
+    places: &mut TestPlaces<'_>,
     live: &[LiveReport],
 ) -> (EvidenceState, Option<String>) {
     use EvidenceState::{DidNotRun, Failed, Passed};
@@ -135,7 +138,13 @@ fn state(
             Some(false) => because(Failed, "the case is listed with its outcome"),
             None => because(DidNotRun, "there is no such case"),
         },
-        Evidence::Test { package, path } => test_state(package, path, tests),
+        Evidence::Test { package, path } => match test_state(package, path, tests) {
+            // It was renamed or removed: a run of the tests would not find it either.
+            (EvidenceState::LeftOut, _) if places.find(package, path).is_none() => {
+                because(DidNotRun, "no test of this name is in the sources")
+            }
+            state => state,
+        },
         Evidence::Live { name } => match live.iter().find(|report| report.name == *name) {
             Some(report) => match report.state {
                 LiveState::Passed => (Passed, None),
@@ -223,8 +232,12 @@ mod tests {
         tests: &TestRun,
         live: &[LiveReport],
     ) -> (RequirementReport, Vec<String>) {
-        let mut problems = Vec::new();
-        let mut report = check(ledger, suites, tests, live, &mut problems);
+        let root = tempfile::tempdir().expect("a directory");
+        let folder = root.path().join("crates/p/tests");
+        std::fs::create_dir_all(&folder).expect("a directory");
+        std::fs::write(folder.join("a.rs"), "fn t() {}\n").expect("a file");
+        let (mut problems, mut places) = (Vec::new(), TestPlaces::new(root.path()));
+        let mut report = check(ledger, suites, tests, &mut places, live, &mut problems);
         (report.remove(0).requirements.remove(0), problems)
     }
 
@@ -335,6 +348,25 @@ mod tests {
                 LeftOut => RequirementState::LeftOut,
             };
             assert_eq!(entry.state, of_entry, "{detail}");
+        }
+    }
+
+    #[test]
+    fn fails_a_requirement_whose_test_no_source_has() {
+        for origin in [
+            TestOrigin::Recorded("c".to_owned()),
+            TestOrigin::Changed("c".to_owned()),
+            TestOrigin::NotRecorded,
+        ] {
+            let tests = TestRun::of_package("p", origin, None);
+            let (entry, _) = checked_with(&ledger("test:p::renamed"), &[], &tests, &[]);
+            let expected = EvidenceReport {
+                name: "test:p::renamed".into(),
+                state: EvidenceState::DidNotRun,
+                detail: Some("no test of this name is in the sources".into()),
+            };
+            assert_eq!(entry.shown_by, [expected]);
+            assert_eq!(entry.state, RequirementState::Failed);
         }
     }
 

@@ -8,6 +8,7 @@ mod answer;
 mod at_once;
 mod cargo;
 pub mod checks;
+mod descendants;
 mod evidence;
 mod facts;
 mod finding;
@@ -48,6 +49,7 @@ pub use {
     answer::{Answer, AnswerError, Comparison, request},
     at_once::{LiveEvent, at_once, run_scenarios},
     cargo::{build, build_command, built, cargo},
+    descendants::end_descendants,
     evidence::{
         Origin as TestOrigin, TestFailure, TestOutcome, TestRun, recorded_tests, run_tests,
     },

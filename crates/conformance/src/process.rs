@@ -18,7 +18,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::outcome::{Checked, Failure};
+use crate::{
+    descendants,
+    outcome::{Checked, Failure},
+};
 
 /// The longest time that a server may take until it listens, or ends, or writes its log.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -127,15 +130,7 @@ impl Server {
     /// # Errors
     /// Returns an error if the system does not tell the processes, or kills none of them.
     pub fn kill(&mut self) -> Checked<()> {
-        let processes = with_descendants(self.process.id())?;
-        // Stopped first: none notices the end of another.
-        for signal in ["-STOP", "-KILL"] {
-            let mut kill = Command::new("kill");
-            kill.arg(signal).args(processes.iter().map(u32::to_string));
-            if !kill.status()?.success() {
-                return Err(Failure::new(format!("{processes:?} cannot be killed")));
-            }
-        }
+        descendants::kill(self.process.id())?;
         self.process.wait()?;
         Ok(())
     }
@@ -217,35 +212,6 @@ fn spawn(directory: &Path, command: &mut Command) -> Checked<Child> {
     let errors = fs::File::create(directory.join("stderr"))?;
     let command = command.stdin(Stdio::null()).stdout(Stdio::null());
     Ok(command.stderr(errors).spawn()?)
-}
-
-/// Returns a process and those that it started, with theirs.
-fn with_descendants(process: u32) -> Checked<Vec<u32>> {
-    let mut parents = Vec::<(u32, u32)>::new();
-    for entry in fs::read_dir("/proc")? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let Some(id) = name.to_str().and_then(|it| it.parse::<u32>().ok()) else {
-            continue;
-        };
-        // A process may end meanwhile.
-        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-        if let Some(parent) = fields
-            .split(' ')
-            .nth(1)
-            .and_then(|it| it.parse::<u32>().ok())
-        {
-            parents.push((id, parent));
-        }
-    }
-    let mut found = vec![process];
-    let mut next = 0;
-    while let Some(parent) = found.get(next).copied() {
-        found.extend(parents.iter().filter(|it| it.1 == parent).map(|it| it.0));
-        next += 1;
-    }
-    Ok(found)
 }
 
 impl Drop for Server {

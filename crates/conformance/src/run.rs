@@ -19,6 +19,7 @@ use crate::{
     interop,
     judge::{check, left_out, tests_named},
     ledger::{DocumentCoverage, Ledger, LedgerError, coverage},
+    locate::TestPlaces,
     part::Part,
     picture::Annotator,
     protocol::Protocol,
@@ -148,6 +149,7 @@ pub fn run(
             Err(error) => problems.push(error.to_string()),
         }
     }
+    problems.extend(suites_with_two_files(&loaded));
     if origin == Origin::Own {
         let named: BTreeSet<&str> = loaded.iter().map(|file| file.suite.as_str()).collect();
         let without = protocols
@@ -204,7 +206,14 @@ pub fn run(
         };
         let (ran, reports) = both.map_err(RunError::Io)?;
         live = reports;
-        ledgers = check(&ledger, &suites, &ran, &live, &mut problems);
+        ledgers = check(
+            &ledger,
+            &suites,
+            &ran,
+            &mut TestPlaces::new(&options.root),
+            &live,
+            &mut problems,
+        );
         let needs_tests = options.tests != Tests::Recorded;
         for (is_empty, kind) in [
             (
@@ -304,6 +313,20 @@ pub(crate) fn read_ledgers(root: &Path, protocols: &[Protocol]) -> Result<Vec<Le
     Ledger::load_all(&directories).map_err(RunError::Ledger)
 }
 
+/// Returns a line for each file of a suite that another file has: the cases of the one would hide those of the other.
+fn suites_with_two_files(files: &[VectorFile]) -> Vec<String> {
+    let mut first = BTreeMap::<&str, &Path>::new();
+    let twice = files.iter().filter_map(|file| {
+        let known = first.insert(&file.suite, &file.path)?;
+        let (path, known) = (file.path.display(), known.display());
+        Some(format!(
+            "{path}: the suite {} is also that of {known}",
+            file.suite
+        ))
+    });
+    twice.collect()
+}
+
 /// Returns the line about a file of a suite that does not exist.
 fn unknown_suite(file: &VectorFile, names: &[&str]) -> String {
     let others = match similar(&file.suite, names) {
@@ -396,6 +419,20 @@ fn expected(expected: &Expected) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_the_files_of_a_suite_that_has_two() {
+        let file = |path: &str, suite: &str| VectorFile {
+            path: path.into(),
+            origin: Origin::Foreign,
+            suite: suite.into(),
+            source: String::new(),
+            cases: Vec::new(),
+        };
+        let files = [file("a", "p/s"), file("b", "p/t"), file("c", "p/s")];
+        let expected = ["c: the suite p/s is also that of a"];
+        assert_eq!(suites_with_two_files(&files), expected);
+    }
 
     #[test]
     fn names_a_similar_suite_or_all_for_an_unknown_one() {

@@ -21,6 +21,9 @@ pub(crate) enum Line {
 }
 
 /// Runs a command. `seen` is called with each line, and with `None` after each second of silence.
+///
+/// The outputs are read to their end. A process that the command started and left may hold them open: after a second of
+/// silence since the end of the command, nothing more is read.
 pub(crate) fn stream(
     command: &mut Command,
     mut seen: impl FnMut(Option<Line>) -> io::Result<()>,
@@ -41,7 +44,10 @@ pub(crate) fn stream(
     loop {
         let outcome = match lines.recv_timeout(SILENCE) {
             Ok(line) => seen(Some(line)),
-            Err(RecvTimeoutError::Timeout) => seen(None),
+            Err(RecvTimeoutError::Timeout) => match child.try_wait()? {
+                Some(status) => return Ok(status),
+                None => seen(None),
+            },
             Err(RecvTimeoutError::Disconnected) => break,
         };
         if let Err(error) = outcome {
@@ -71,6 +77,8 @@ fn read(from: impl Read, sender: &Sender<Line>, line: fn(String) -> Line) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -93,5 +101,20 @@ mod tests {
         );
         assert!(silent >= 1);
         assert_eq!(status.code(), Some(3));
+    }
+
+    #[test]
+    fn ends_with_the_command_whose_outputs_another_process_holds_open() {
+        let start = Instant::now();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo a; sleep 20 & exit 3"]);
+        let mut lines = Vec::new();
+        let status = stream(&mut shell, |line| {
+            lines.extend(line);
+            Ok(())
+        });
+        assert_eq!(status.expect("a shell").code(), Some(3));
+        assert_eq!(lines, [Line::Out("a".to_owned())]);
+        assert!(start.elapsed() < Duration::from_secs(15));
     }
 }

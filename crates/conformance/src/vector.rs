@@ -1,5 +1,6 @@
 //! Vector files: `{suite, source, count, cases}`, loaded strictly.
 
+mod case;
 mod error;
 
 use std::{
@@ -9,9 +10,12 @@ use std::{
 };
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-pub use self::error::{VectorError, VectorErrorKind};
+pub use self::{
+    case::{Case, Expected, RejectPattern},
+    error::{VectorError, VectorErrorKind},
+};
 use crate::unambiguous::{DUPLICATE_KEY, unambiguous};
 
 /// The origin of a file. Files of others may leave out the parts in brackets in `docs/vectors.md`.
@@ -36,67 +40,6 @@ pub struct VectorFile {
     pub source: String,
     /// The cases.
     pub cases: Vec<Case>,
-}
-
-/// One case.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Case {
-    /// Its name, unique in the file.
-    pub name: String,
-    /// The requirements it shows.
-    pub requirements: Vec<String>,
-    /// The fields of `input`.
-    pub input: Map<String, Value>,
-    /// The expected outcome.
-    pub expected: Expected,
-}
-
-/// The expectation of a case.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Expected {
-    /// This value.
-    Accept(Value),
-    /// This error.
-    Reject(RejectPattern),
-}
-
-/// An expected error. What is `None` is not compared.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RejectPattern {
-    /// The kind's name.
-    pub kind: Option<String>,
-    /// The field in the draft's spelling.
-    pub field: Option<String>,
-    /// The byte offset.
-    pub offset: Option<usize>,
-}
-
-impl RejectPattern {
-    /// Returns the parts that there are.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        let mut parts = Map::new();
-        parts.extend(self.kind.clone().map(|kind| ("kind".into(), kind.into())));
-        parts.extend(
-            self.field
-                .clone()
-                .map(|field| ("field".into(), field.into())),
-        );
-        parts.extend(self.offset.map(|offset| ("offset".into(), offset.into())));
-        parts.into()
-    }
-}
-
-impl Expected {
-    /// Returns the expectation as the file has it.
-    #[must_use]
-    pub fn to_value(&self) -> Value {
-        match self {
-            Self::Accept(value) => json!({"accept": value}),
-            Self::Reject(pattern) => json!({"reject": pattern.to_value()}),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -189,74 +132,6 @@ impl VectorFile {
     }
 }
 
-impl Case {
-    /// Gives a field of the input that files from elsewhere name in another way the name that it has here.
-    pub fn rename(&mut self, other: &str, name: &str) {
-        if let Some(value) = self.input.remove(other) {
-            self.input.insert(name.to_owned(), value);
-        }
-    }
-
-    fn parse(
-        mut fields: Map<String, Value>,
-        origin: Origin,
-    ) -> Result<Self, (VectorErrorKind, String)> {
-        use VectorErrorKind::{
-            AcceptOrReject, Form, MissingName, MissingRequirements, PartialReject,
-        };
-        let name = match fields.remove("name") {
-            Some(Value::String(name)) if !name.is_empty() => name,
-            _ => return Err((MissingName, "name is missing".into())),
-        };
-        let form = |field, error| (Form, format!("{field}: {error}"));
-        let requirements = match (fields.remove("requirements"), origin) {
-            (Some(value), _) => {
-                serde_json::from_value(value).map_err(|error| form("requirements", error))?
-            }
-            (None, Origin::Foreign) => Vec::new(),
-            (None, Origin::Own) => {
-                return Err((MissingRequirements, "requirements is missing".into()));
-            }
-        };
-        let expected = match (fields.remove("accept"), fields.remove("reject")) {
-            (Some(value), None) => Expected::Accept(value),
-            (None, Some(value)) => {
-                let reject: RejectPattern =
-                    serde_json::from_value(value).map_err(|error| form("reject", error))?;
-                let whole =
-                    reject.kind.is_some() && reject.field.is_some() && reject.offset.is_some();
-                if origin == Origin::Own && !whole {
-                    let reason = "reject: kind, field and offset are all needed";
-                    return Err((PartialReject, reason.into()));
-                }
-                Expected::Reject(reject)
-            }
-            _ => {
-                let reason = "exactly one of accept and reject is needed";
-                return Err((AcceptOrReject, reason.into()));
-            }
-        };
-        // Others may put the fields of the input beside the name; then `input` is a field of the suite, or is not there.
-        let input = match fields.remove("input") {
-            Some(Value::Object(input)) => match fields.keys().next() {
-                None => input,
-                Some(other) => return Err((Form, format!("unknown field `{other}`"))),
-            },
-            flat if origin == Origin::Foreign => {
-                fields.extend(flat.map(|value| ("input".to_owned(), value)));
-                fields
-            }
-            _ => return Err((Form, "input is not an object".into())),
-        };
-        Ok(Self {
-            name,
-            requirements,
-            input,
-            expected,
-        })
-    }
-}
-
 /// All `*.json` files in a directory and below, in order of their paths.
 ///
 /// # Errors
@@ -286,6 +161,8 @@ pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn refused(text: &str, origin: Origin) -> VectorError {

@@ -88,19 +88,35 @@ fn reports_each_failure_with_its_message_and_the_next_command() {
             ),
             ("leaves", "#[test] fn leaves() { std::process::exit(0) }\n"),
             ("aborts", "#[test] fn aborts() { std::process::abort() }\n"),
+            (
+                "silent",
+                "#[test] fn silent() { std::panic::set_hook(Box::new(|_| {})); panic!() }\n",
+            ),
+            ("without", ""),
         ],
-        &["passes", "is_ignored", "needs", "leaves", "aborts"],
+        &[
+            "passes",
+            "is_ignored",
+            "needs",
+            "leaves",
+            "aborts",
+            "silent",
+            "nosuch",
+        ],
     );
     assert!(builds);
-    assert_eq!(run.executables(), 3);
+    // The library, too: no file declares one of the names.
+    assert_eq!(run.executables(), 6);
     assert_eq!(run.left_out(), &BTreeSet::from(["other".to_owned()]));
     let outcome = |path| run.outcome("named", path);
     assert_eq!(outcome("passes"), Some(TestOutcome::Passed));
     assert_eq!(outcome("is_ignored"), Some(TestOutcome::Ignored));
     assert_eq!(outcome("needs"), Some(TestOutcome::Failed));
     assert_eq!((outcome("leaves"), outcome("aborts")), (None, None));
+    assert_eq!(outcome("silent"), Some(TestOutcome::Failed));
+    assert_eq!(outcome("nosuch"), None);
     let failures = run.failures();
-    let [aborts, needs, leaves] = failures.as_slice() else {
+    let [aborts, needs, leaves, silent] = failures.as_slice() else {
         panic!("{failures:?}");
     };
     assert_eq!(aborts.subject, "the executable aborts of named");
@@ -113,6 +129,10 @@ fn reports_each_failure_with_its_message_and_the_next_command() {
     assert_eq!(leaves.subject, "the executable leaves of named");
     let ended = "ended with exit status: 0 before its result";
     assert!(leaves.message.starts_with(ended), "{leaves:?}");
+    assert_eq!(silent.subject, "test:named::silent");
+    assert_eq!(silent.message, "the test failed without a message");
+    let next = "cargo test -p named --all-features silent";
+    assert_eq!(silent.next, next);
 }
 
 #[test]

@@ -80,6 +80,11 @@ pub trait GatewaySession: fmt::Debug + Send {
     #[must_use]
     fn may_receive(&self) -> bool;
 
+    /// Returns `true` if the session needs more octets of the client to continue. After the client's end the caller closes the
+    /// sending side to the backend only then, and not while a command waits for the reply to the one before.
+    #[must_use]
+    fn awaits_client(&self) -> bool;
+
     /// Returns `true` if the session became a pipe: the caller takes the octets for both sides and the events, and then
     /// copies octets without the session, which it can drop.
     #[must_use]

@@ -32,6 +32,15 @@ pub(crate) enum Command {
     Monitor(Box<Monitor>),
     /// Run a gateway that ends TLS before mail servers, or check its configuration
     Gateway(Gateway),
+    /// Print the manual page of this command, or of one of its commands
+    Man(Man),
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// The command
+    #[arg(value_parser = ["connect", "monitor", "gateway", "man"])]
+    pub(crate) command: Option<String>,
 }
 
 #[derive(Args)]
@@ -43,6 +52,12 @@ pub(crate) struct Gateway {
     /// and exit
     #[arg(long)]
     pub(crate) check: bool,
+    /// Connect neither to the backends nor to the database of reports, for a check of the files alone
+    #[arg(long, requires = "check")]
+    pub(crate) offline: bool,
+    /// Ask the gateway that runs with this configuration for its health at metrics.listen, print its answer, and exit
+    #[arg(long, conflicts_with = "check")]
+    pub(crate) health: bool,
 }
 
 #[derive(Args)]

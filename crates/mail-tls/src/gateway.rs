@@ -6,6 +6,7 @@ mod check;
 mod clients;
 mod config;
 mod endpoint;
+mod health;
 mod listen;
 mod log;
 mod metrics;
@@ -46,6 +47,9 @@ pub(crate) fn run(arguments: &Gateway) -> ExitCode {
 }
 
 fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
+    if arguments.health {
+        return health(arguments);
+    }
     let tickets = Ticketer::new()
         .map_err(|error| Failure::Run(format!("keys of session tickets: {error}")))?;
     let process = Process {
@@ -63,7 +67,8 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
     drop(entered);
     let plan = plan.map_err(|error| Failure::Configuration(error.to_string()))?;
     if arguments.check {
-        let is_good = runtime.block_on(check::check(&plan, &process));
+        check::configuration(&plan);
+        let is_good = arguments.offline || runtime.block_on(check::backends(&plan, &process));
         return Ok(ExitCode::from(if is_good { 0 } else { 1 }));
     }
     log::start(plan.config.log.format, plan.config.log.level)
@@ -71,4 +76,17 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
     runtime
         .block_on(run::run(plan, process))
         .map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints the health of the gateway that runs with this configuration.
+fn health(arguments: &Gateway) -> Result<ExitCode, Failure> {
+    let configuration = |error: source::ConfigError| Failure::Configuration(error.to_string());
+    let source = Source::read(&arguments.config).map_err(configuration)?;
+    let metrics = source.parse().map_err(configuration)?.metrics;
+    let no_endpoint = || configuration(source.message("metrics.listen is needed for the health"));
+    let endpoint = *metrics.ok_or_else(no_endpoint)?.listen.get_ref();
+    let (is_healthy, text) = health::ask(endpoint)
+        .map_err(|error| Failure::Run(format!("the gateway at {endpoint}: {error}")))?;
+    print!("{text}");
+    Ok(ExitCode::from(if is_healthy { 0 } else { 1 }))
 }

@@ -4,6 +4,7 @@
 mod arguments;
 mod gateway;
 mod latches;
+mod manual;
 mod monitor;
 mod report;
 mod service;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
             Err(error) => monitor::failed(&error),
         },
         Command::Gateway(arguments) => gateway::run(&arguments),
+        Command::Man(arguments) => manual::run(&arguments),
     }
 }
 

@@ -44,6 +44,7 @@ struct Observed {
 /// Runs the command, and returns its exit code.
 pub(crate) async fn run(arguments: &Monitor) -> ExitCode {
     match monitor(arguments).await {
+        Ok(_) if arguments.exit_zero => ExitCode::SUCCESS,
         Ok(state) => ExitCode::from(exit_code(state)),
         Err(error) => failed(&error),
     }

@@ -48,8 +48,8 @@ pub use {
     id::{ProvidedIdRef, TokenBindingId, TokenBindingIdRef},
     key::{EcdsaParamsRef, KeyParameters, PublicKey, PublicKeyRef, RsaPublicKeyRef},
     message::{
-        Extension, ExtensionRef, Extensions, TokenBinding, TokenBindingMessage,
-        TokenBindingMessageRef, TokenBindingRef, UnreadableTail,
+        ExtensionRef, Extensions, TokenBindingMessageRef, TokenBindingRef, UnreadableTail,
+        owned::{Extension, TokenBinding, TokenBindingMessage},
     },
     profile::{DecodeOptions, EncodingProfile, Limits, PointEncoding, SignatureEncoding},
     registry::{SignatureAndHashAlgorithm, TokenBindingType},

@@ -9,7 +9,7 @@ use crate::{
     error::EncodeError,
     id::TokenBindingId,
     key::{KeyParameters, PublicKey},
-    message::{TokenBinding, TokenBindingMessage},
+    message::owned::{TokenBinding, TokenBindingMessage},
     profile::EncodingProfile,
     registry::TokenBindingType,
     signature::Signature,

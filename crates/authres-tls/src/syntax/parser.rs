@@ -474,32 +474,4 @@ impl<'a> Parser<'a, '_> {
         let rest = self.cfws(rest, Element::None)?;
         Ok(self.ends_result(rest).then_some(rest))
     }
-
-    /// Reads a result. A lenient reading skips a result that cannot be parsed. `whole` begins at the `;`, `body`
-    /// after it.
-    fn result_or_recover(&mut self, whole: &'a [u8], body: &'a [u8]) -> Rest<'a> {
-        let limit = self.options.limits.results;
-        if self.tree.results.len() >= limit {
-            return Err(Failure::new(ErrorKind::Limit { limit }, "resinfo", whole).fatal());
-        }
-        let mark = self.mark();
-        match self.resinfo(whole, body) {
-            Err(nom::Err::Error(failure)) if self.lenient => {
-                let offset = failure.offset(self.input);
-                if self.input.get(offset).copied().is_some_and(is_control) {
-                    return Err(failure.fatal());
-                }
-                self.rewind(mark);
-                let Some(result) = self.find_result(body)? else {
-                    let kind = DiagnosticKind::BadResinfo(failure.kind);
-                    self.note(kind, failure.field, offset)?;
-                    return self.skip_to_semicolon(body);
-                };
-                let kind = DiagnosticKind::JunkInResinfo(failure.kind);
-                self.note(kind, failure.field, offset)?;
-                self.resinfo(whole, result)
-            }
-            other => other,
-        }
-    }
 }

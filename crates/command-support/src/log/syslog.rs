@@ -9,6 +9,8 @@ use std::{
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::severity;
+
 /// The socket of the system log.
 const DEVICE: &str = "/dev/log";
 
@@ -52,17 +54,11 @@ impl<'a> MakeWriter<'a> for Syslog {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line(self, 6)
+        Line(self, severity(Level::INFO))
     }
 
     fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
-        let severity = match *of.level() {
-            Level::ERROR => 3,
-            Level::WARN => 4,
-            Level::INFO => 6,
-            _ => 7,
-        };
-        Line(self, severity)
+        Line(self, severity(*of.level()))
     }
 }
 

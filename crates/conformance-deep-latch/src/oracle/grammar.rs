@@ -2,10 +2,8 @@
 
 use conformance::oracle::Broken;
 use deep_latch::{
-    ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ErrorKind, ParseError, SecurityTag,
-    TlsCipher,
-    dsn::SecurityLatchField,
-    imap::{Capabilities, IdParameters, IdStatus, MAX_ID_PAIRS},
+    ClientReport, DeepStatus, EncodeError, EncodeErrorKind, ParseError, SecurityTag,
+    imap::{IdParameters, IdStatus, MAX_ID_PAIRS},
     pop::{CapaLine, MAX_CAPA_LINE_BYTES},
     report::FieldNames,
     smtp::{EhloLine, MAX_EHLO_LINE_BYTES},
@@ -13,30 +11,15 @@ use deep_latch::{
     tag::Separator,
 };
 
-fn check(holds: bool, what: impl FnOnce() -> String) -> Result<(), Broken> {
-    if holds { Ok(()) } else { Err(what()) }
-}
-
-fn points_into(error: ParseError, text: &[u8]) -> Result<(), Broken> {
-    check(error.offset() <= text.len(), || {
-        format!("{error}: after the end at {} bytes", text.len())
-    })
-}
-
-fn encoded<T>(written: Result<T, EncodeError>) -> Result<T, Broken> {
-    written.map_err(|error| format!("cannot write the value that was read: {error}"))
-}
-
-fn decoded<T>(read: Result<T, ParseError>) -> Result<T, Broken> {
-    read.map_err(|error| format!("cannot read the value that was written: {error}"))
-}
+pub use super::field::{capabilities, security_latch};
+use super::invariant::{check, decoded, differs, encoded, owned, points_into};
 
 const LENIENT: StatusOptions = StatusOptions {
     allow_extra_spaces: true,
     allow_malformed_elements: true,
 };
 
-/// All of the oracles below.
+/// All of the oracles of the grammars.
 ///
 /// # Errors
 /// Returns the invariant that was broken.
@@ -86,28 +69,6 @@ pub fn tag(text: &str) -> Result<(), Broken> {
                 differs(text, read, &owned(tags))?;
             }
         }
-    }
-    Ok(())
-}
-
-fn owned(tags: Vec<SecurityTag<'_>>) -> Vec<SecurityTag<'static>> {
-    tags.into_iter().map(SecurityTag::into_owned).collect()
-}
-
-/// Checks that a text with one byte less, or one more, at the end is refused or is another value.
-fn differs<T: PartialEq>(
-    text: &str,
-    read: impl Fn(&str) -> Option<T>,
-    value: &T,
-) -> Result<(), Broken> {
-    let less = text.get(..text.len().saturating_sub(1)).unwrap_or_default();
-    let more = ["0", "a", "-", "=", " ", ")", "\"", ",", ".", "\r\n", "\0"];
-    let more = more.map(|more| [text, more].concat());
-    let near = more.iter().map(String::as_str).chain([less]);
-    for near in near.filter(|near| *near != text) {
-        check(read(near).as_ref() != Some(value), || {
-            format!("{near:?} is {text:?}")
-        })?;
     }
     Ok(())
 }
@@ -418,122 +379,4 @@ pub fn smtp_client(data: &[u8]) -> Result<(), Broken> {
         })?;
     }
     in_reports(&report)
-}
-
-/// A field that is read is written so that it reads back the same, in lines that a message may have, and is
-/// what its body is; with a byte less or more it is another or none. So is a clause of a Received field.
-///
-/// # Errors
-/// Returns the invariant that was broken.
-pub fn security_latch(data: &[u8]) -> Result<(), Broken> {
-    let Ok(text) = std::str::from_utf8(data) else {
-        return Ok(());
-    };
-    cipher(text)?;
-    clause(text)?;
-    let field = ["SMTP-Security-Latch:", text].concat();
-    for field in [text, &field] {
-        let parsed = match SecurityLatchField::parse(field) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                points_into(error, field.as_bytes())?;
-                continue;
-            }
-        };
-        let body = field.split_once(':').map(|(_, body)| body);
-        let of_body = decoded(SecurityLatchField::parse_body(body.unwrap_or_default()))?;
-        check(of_body == parsed, || {
-            format!("{of_body:?} is not {parsed:?}")
-        })?;
-        let built = encoded(SecurityLatchField::try_new(parsed.tags().to_vec()))?;
-        let written = built.to_string();
-        let again = decoded(SecurityLatchField::parse(&written))?;
-        check(again == parsed, || format!("{written:?} is {again:?}"))?;
-        // The first tag is on the line of the name, however long it is.
-        let mut lines = written.split("\r\n");
-        check(lines.all(|line| line.len() <= 85), || written.clone())?;
-        let tags = |field: SecurityLatchField<'_>| owned(field.into_tags());
-        let read = |near: &str| SecurityLatchField::parse(near).ok().map(tags);
-        differs(field, read, &tags(parsed.clone()))?;
-    }
-    Ok(())
-}
-
-/// A cipher suite is the text it was read from, and is found by its number.
-fn cipher(text: &str) -> Result<(), Broken> {
-    let cipher = match TlsCipher::parse(text) {
-        Ok(cipher) => cipher,
-        Err(error) => return points_into(error, text.as_bytes()),
-    };
-    check(cipher.as_str() == text, || {
-        format!("{cipher} is not {text}")
-    })?;
-    if let Some(number) = cipher.number() {
-        let written = TlsCipher::from_number(number).to_string();
-        check(written.eq_ignore_ascii_case(text), || {
-            format!("{text} became {written}")
-        })?;
-    }
-    let read = |near: &str| TlsCipher::parse(near).ok().map(TlsCipher::into_owned);
-    differs(text, read, &cipher.into_owned())
-}
-
-fn clause(text: &str) -> Result<(), Broken> {
-    let (cipher, rest) = match (TlsCipher::split_clause(text), TlsCipher::parse_clause(text)) {
-        (Err(error), Err(other)) if error == other => return points_into(error, text.as_bytes()),
-        (Ok((cipher, "")), Ok(whole)) if cipher == whole => (cipher, ""),
-        (Ok((cipher, rest)), Err(error))
-            if error.kind() == ErrorKind::Trailing
-                && !rest.is_empty()
-                && error.offset() == text.len() - rest.len() =>
-        {
-            (cipher, rest)
-        }
-        (split, whole) => return Err(format!("{split:?} and {whole:?}")),
-    };
-    let clause = text.strip_suffix(rest).unwrap_or_default();
-    check(decoded(TlsCipher::parse_clause(clause))? == cipher, || {
-        format!("{clause:?} is not {cipher}")
-    })?;
-    let written = cipher.to_clause();
-    check(
-        decoded(TlsCipher::parse_clause(&written))? == cipher,
-        || format!("{written:?} is not {cipher}"),
-    )?;
-    let read = |near: &str| {
-        TlsCipher::parse_clause(near)
-            .ok()
-            .map(TlsCipher::into_owned)
-    };
-    differs(clause, read, &cipher.clone().into_owned())
-}
-
-/// The capabilities are the words of the text.
-///
-/// # Errors
-/// Returns the invariant that was broken.
-pub fn capabilities(text: &str) -> Result<(), Broken> {
-    let capabilities = match Capabilities::parse(text) {
-        Ok(capabilities) => capabilities,
-        Err(error) => return points_into(error, text.as_bytes()),
-    };
-    let words: Vec<_> = capabilities.iter().collect();
-    let written = format!("CAPABILITY {}", words.join(" "));
-    check(written.eq_ignore_ascii_case(text), || {
-        format!("{text:?} became {written:?}")
-    })?;
-    check(words.iter().all(|word| capabilities.contains(word)), || {
-        "a capability is not found".into()
-    })?;
-    let deep = words.iter().any(|word| word.eq_ignore_ascii_case("DEEP"));
-    check(capabilities.has_deep() == deep, || {
-        "DEEP is not found".into()
-    })?;
-    for near in [[text, " "], [text, "\""]] {
-        let near = near.concat();
-        check(Capabilities::parse(&near).is_err(), || {
-            format!("{near:?} is a list too")
-        })?;
-    }
-    Ok(())
 }

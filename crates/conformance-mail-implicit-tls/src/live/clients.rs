@@ -1,32 +1,20 @@
 //! Foreign clients on our acceptor: curl, Python's imaplib, poplib and smtplib, OpenSSL's `s_client`, GnuTLS, swaks,
 //! mbsync, msmtp, mpop and fetchmail.
 
-use std::{
-    fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::PathBuf, process::Stdio, sync::Arc,
-    time::Duration,
-};
+mod world;
 
-use accept_loop::AcceptLoop;
+use std::{fs, path::PathBuf, process::Stdio};
+
 use conformance::{
     Live, Scenario,
-    outcome::{Checked, Failure, passed, run, same},
+    outcome::{Checked, passed, run, same},
     python,
 };
-use mail_implicit_tls::{
-    server::{AcceptError, Acceptor, MapCertificate},
-    service::Service,
-};
-use rustls::{pki_types::CertificateDer, server::WebPkiClientVerifier};
-use tempfile::TempDir;
-use tokio::{net::TcpListener, process::Command, time::timeout};
+use mail_implicit_tls::service::{Protocol, Service};
+use tokio::process::Command;
 
-use super::{
-    mailbox::{self, Notes},
-    site::{Site, write},
-};
-
-/// The time that a client may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+use self::world::World;
+use super::site::write;
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
     Scenario::with_peer("curl", "mail-implicit-tls/curl-on-our-servers", |_| {
@@ -92,133 +80,25 @@ fn unless(
     }
 }
 
-/// The identity of a certificate is its common name.
-struct ByCommonName;
-
-impl MapCertificate for ByCommonName {
-    fn identity(&self, chain: &[CertificateDer<'_>]) -> Option<String> {
-        let octets = chain.first()?;
-        let has = |name: &[u8]| octets.windows(name.len()).any(|window| window == name);
-        has(b"alice").then(|| "alice".to_owned())
-    }
-}
-
-/// Servers of all services on loopback, and a directory for a client.
-struct World {
-    site: Site,
-    notes: Notes,
-    directory: TempDir,
-    ports: Vec<(Service, u16)>,
-}
-
-impl World {
-    async fn new() -> Checked<Self> {
-        let site = Site::new()?;
-        let notes = Notes::default();
-        let directory = tempfile::tempdir()?;
-        fs::write(directory.path().join("ca.pem"), site.root_pem())?;
-        let roots = Arc::new(site.roots()?);
-        let clients =
-            WebPkiClientVerifier::builder_with_provider(roots, site.provider()).build()?;
-        let mut ports = Vec::new();
-        for service in Service::ALL
-            .into_iter()
-            .filter(|service| service.uses_tls())
-        {
-            let acceptor = Acceptor::new(service, site.certificates()?, site.provider())?
-                .with_name("mail.example.test")
-                .with_client_certificates(clients.clone(), Arc::new(ByCommonName))?;
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            ports.push((service, listener.local_addr()?.port()));
-            let (sessions, refusals) = (notes.clone(), notes.clone());
-            tokio::spawn(async move {
-                let handler = move |session| mailbox::serve(session, sessions.clone());
-                let refused =
-                    move |_, error: &AcceptError| refusals.add(format!("refused: {error}"));
-                let accept_loop = AcceptLoop::new();
-                acceptor
-                    .serve_until(
-                        listener,
-                        &accept_loop,
-                        handler,
-                        refused,
-                        std::future::pending(),
-                    )
-                    .await
-            });
-        }
-        Ok(Self {
-            site,
-            notes,
-            directory,
-            ports,
-        })
-    }
-
-    fn port(&self, service: Service) -> u16 {
-        let known = self.ports.iter().find(|(known, _)| *known == service);
-        known.map_or(0, |(_, port)| *port)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn authority(&self) -> String {
-        self.path("ca.pem").display().to_string()
-    }
-
-    /// Writes a file that only its owner can read.
-    fn write(&self, name: &str, text: &str) -> Checked<PathBuf> {
-        let path = self.path(name);
-        fs::write(&path, text)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-        Ok(path)
-    }
-
-    /// Runs a client to its end, with these octets as input, and returns its output.
-    async fn client(&self, command: &mut Command, input: &str) -> Checked<String> {
-        let file = self.write("input", input)?;
-        let command = command
-            .current_dir(self.directory.path())
-            .env("HOME", self.directory.path());
-        let command = command.stdin(fs::File::open(file)?).kill_on_drop(true);
-        let output = timeout(PATIENCE, command.output()).await??;
-        let text =
-            String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-        match output.status.success() {
-            true => Ok(text.into_owned()),
-            false => Err(Failure::new(format!(
-                "{}: {text}; {:?}",
-                output.status,
-                self.notes.take()
-            ))),
-        }
-    }
-
-    /// Checks that a client was served on a service, logged in this way, and was not refused.
-    fn served(&self, service: Service, login: &str) -> Checked<String> {
-        let notes = self.notes.take();
-        let record = notes
-            .iter()
-            .find(|note| note.starts_with(&format!("service={service} ")));
-        let record =
-            record.ok_or_else(|| Failure::new(format!("no session of {service}: {notes:?}")))?;
-        if !record.contains(" tls=TLSv1.") || !record.contains(" cipher=TLS_") {
-            return Err(Failure::new(format!("no cipher in {record}")));
-        }
-        if !login.is_empty() && !notes.iter().any(|note| note == login) {
-            return Err(Failure::new(format!("no {login:?} in {notes:?}")));
-        }
-        let cipher = record.split(" cipher=").nth(1).unwrap_or_default();
-        Ok(format!(
-            "{service} {}",
-            cipher.split(' ').next().unwrap_or_default()
-        ))
-    }
-}
-
 const MESSAGE: &str = "From: a@example.test\r\nTo: b@example.test\r\nSubject: t\r\n\r\nhello\r\n";
+
+/// Runs curl with these arguments to its end, on a service: with a message for submission.
+async fn curl_to(
+    world: &World,
+    service: Service,
+    scheme: &str,
+    arguments: &[&str],
+) -> Checked<String> {
+    let mut curl = Command::new("curl");
+    curl.args(["-sS", "--cacert", &world.authority()]);
+    curl.args(arguments);
+    curl.arg(format!("{scheme}://localhost:{}/", world.port(service)));
+    if service.protocol == Protocol::Submission {
+        curl.args(["--mail-from", "a@example.test"]);
+        curl.args(["--mail-rcpt", "b@example.test", "-T", "-"]);
+    }
+    world.client(&mut curl, MESSAGE).await
+}
 
 async fn curl() -> Checked {
     let world = World::new().await?;
@@ -231,27 +111,8 @@ async fn curl() -> Checked {
         (Service::POP3_STARTTLS, "pop3"),
         (Service::SUBMISSION_STARTTLS, "smtp"),
     ] {
-        let mut curl = Command::new("curl");
-        curl.args([
-            "-sS",
-            "--ssl-reqd",
-            "--cacert",
-            &world.authority(),
-            "-u",
-            "alice:secret",
-        ]);
-        curl.arg(format!("{scheme}://localhost:{}/", world.port(service)));
-        if service.protocol == mail_implicit_tls::service::Protocol::Submission {
-            curl.args([
-                "--mail-from",
-                "a@example.test",
-                "--mail-rcpt",
-                "b@example.test",
-                "-T",
-                "-",
-            ]);
-        }
-        world.client(&mut curl, MESSAGE).await?;
+        let arguments = ["--ssl-reqd", "-u", "alice:secret"];
+        curl_to(&world, service, scheme, &arguments).await?;
         seen.push(world.served(service, "")?);
     }
     // A client that trusts other authorities is refused by itself.
@@ -279,29 +140,10 @@ async fn curl_external() -> Checked {
         (Service::POP3S, "pop3s"),
         (Service::SUBMISSIONS, "smtps"),
     ] {
-        let mut curl = Command::new("curl");
-        curl.args([
-            "-sS",
-            "--cacert",
-            &world.authority(),
-            "--cert",
-            "alice.pem",
-            "--key",
-            "alice.key",
-        ]);
-        curl.args(["--login-options", "AUTH=EXTERNAL", "-u", "alice:"]);
-        curl.arg(format!("{scheme}://localhost:{}/", world.port(service)));
-        if service == Service::SUBMISSIONS {
-            curl.args([
-                "--mail-from",
-                "a@example.test",
-                "--mail-rcpt",
-                "b@example.test",
-                "-T",
-                "-",
-            ]);
-        }
-        world.client(&mut curl, MESSAGE).await?;
+        let certificate = ["--cert", "alice.pem", "--key", "alice.key"];
+        let login = ["--login-options", "AUTH=EXTERNAL", "-u", "alice:"];
+        let arguments = [certificate, login].concat();
+        curl_to(&world, service, scheme, &arguments).await?;
         seen.push(world.served(service, "login EXTERNAL alice")?);
     }
     passed(seen.join(", "))

@@ -17,8 +17,7 @@ use cargo_metadata::Message;
 
 use super::{
     libtest::Printed,
-    outcomes::{TestFailure, TestRun},
-    record::Durations,
+    outcomes::{Durations, TestFailure, TestRun},
 };
 use crate::{
     at_once::at_once,

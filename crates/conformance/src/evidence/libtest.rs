@@ -13,13 +13,7 @@ pub(super) struct Printed {
 impl TestRun {
     /// Takes in a line that libtest printed, and returns the path of the test that ended.
     pub(super) fn read_line<'a>(&mut self, package: &str, line: &'a str) -> Option<&'a str> {
-        let (path, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
-        let path = path.strip_suffix(" - should panic").unwrap_or(path);
-        let outcome = match outcome.split(',').next().unwrap_or_default() {
-            "ok" => TestOutcome::Passed,
-            "ignored" => TestOutcome::Ignored,
-            _ => TestOutcome::Failed,
-        };
+        let (path, outcome) = outcome(line)?;
         self.package(package)
             .tests
             .entry(path.to_owned())
@@ -53,9 +47,23 @@ impl TestRun {
                 next: remedy(message).unwrap_or(alone),
             });
         }
+        // One that panics with a hook of its own, or without one, leaves none.
+        let has_message = |path: &str| messages.iter().any(|(other, _)| other == path);
+        let without: Vec<_> = failed(&printed.out)
+            .filter(|path| !has_message(path))
+            .collect();
+        for path in &without {
+            run.failures.push(TestFailure {
+                subject: format!("test:{package}::{path}"),
+                message: "the test failed without a message".to_owned(),
+                next: format!("cargo test -p {package} --all-features {path}"),
+            });
+        }
         // A test that ends the process leaves neither a result nor, perhaps, an error.
-        let has_result = printed.out.contains("\ntest result: ok.");
-        if (!success || !has_result) && messages.is_empty() {
+        let has_result = printed.out.contains("\ntest result: ");
+        let is_listed = !messages.is_empty() || !without.is_empty();
+        let is_good = success && printed.out.contains("\ntest result: ok.");
+        if !has_result || !(is_good || is_listed) {
             let message = format!(
                 "ended with {status}{}\n{}\n{}",
                 if has_result { "" } else { " before its result" },
@@ -70,6 +78,26 @@ impl TestRun {
             });
         }
     }
+}
+
+/// Returns the path and the outcome of the test that a line is about.
+fn outcome(line: &str) -> Option<(&str, TestOutcome)> {
+    let (path, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    let path = path.strip_suffix(" - should panic").unwrap_or(path);
+    let outcome = match outcome.split(',').next().unwrap_or_default() {
+        "ok" => TestOutcome::Passed,
+        "ignored" => TestOutcome::Ignored,
+        _ => TestOutcome::Failed,
+    };
+    Some((path, outcome))
+}
+
+/// Returns the paths of the tests that failed.
+fn failed(printed: &str) -> impl Iterator<Item = &str> {
+    let outcomes = printed.lines().filter_map(outcome);
+    outcomes
+        .filter(|(_, outcome)| *outcome == TestOutcome::Failed)
+        .map(|(path, _)| path)
 }
 
 /// Returns the messages that libtest prints of the tests that failed.

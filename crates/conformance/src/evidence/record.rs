@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use super::outcomes::{TestFailure, TestOutcome};
+use super::outcomes::{Durations, TestFailure, TestOutcome};
 use crate::part::replace;
 
 /// The record's path below the repository's root.
@@ -21,9 +21,6 @@ pub(crate) struct Record {
     #[serde(default)]
     pub(crate) millis: Durations,
 }
-
-/// The milliseconds that executables took.
-pub(crate) type Durations = BTreeMap<String, u64>;
 
 /// The outcomes of one package's tests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,11 +3,11 @@
 use std::{
     collections::VecDeque,
     fmt,
-    io::{BufRead, BufReader, Read, Write},
-    process::{Child, Command, Stdio},
+    io::{self, BufRead, BufReader, Read, Write},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc, Mutex,
-        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel, sync_channel},
     },
     thread,
     time::{Duration, Instant},
@@ -15,6 +15,7 @@ use std::{
 
 use crate::{
     answer::{Answer, AnswerError, request},
+    descendants,
     vector::Case,
 };
 
@@ -26,6 +27,9 @@ const KEPT_LINES: usize = 20;
 
 /// The longest line of the command's standard error that is kept whole, in octets.
 const LONGEST_LINE: u64 = 1 << 12;
+
+/// The number of lines that are read before they are taken as answers.
+const LINES_BEFORE: usize = 1;
 
 /// The time between two checks of a process that ends.
 const ENDING: Duration = Duration::from_millis(10);
@@ -54,10 +58,14 @@ pub enum Fault {
     Answer(AnswerError),
     /// An answer is too long, or is not UTF-8.
     Line(String),
+    /// The command wrote a line that no request had asked for.
+    Unasked(String),
     /// The command wrote a line after the last answer.
     Surplus(String),
     /// The command did not end when there were no more requests.
     Endless(Duration),
+    /// The command ended after the last answer with this status, which is no success.
+    Status(String),
 }
 
 impl fmt::Display for Fault {
@@ -68,12 +76,16 @@ impl fmt::Display for Fault {
             Self::Silent(limit) => write!(f, "no answer within {} s", limit.as_secs_f64()),
             Self::Answer(error) => error.fmt(f),
             Self::Line(error) => write!(f, "the answer cannot be read: {error}"),
+            Self::Unasked(line) => write!(f, "a line before the request: {line:?}"),
             Self::Surplus(line) => write!(f, "a line after the last answer: {line:?}"),
             Self::Endless(limit) => write!(
                 f,
                 "the command did not end within {} s after the end of its input",
                 limit.as_secs_f64()
             ),
+            Self::Status(status) => {
+                write!(f, "the command failed after the last answer ({status})")
+            }
         }
     }
 }
@@ -136,7 +148,8 @@ impl Running {
                 }
             }
         });
-        let (read, answers) = channel();
+        // One that writes without being asked does not fill the memory.
+        let (read, answers) = sync_channel(LINES_BEFORE);
         thread::spawn(move || {
             let mut stdout = BufReader::new(stdout);
             while let Some(line) = line(&mut stdout) {
@@ -168,6 +181,16 @@ impl Running {
         case: &Case,
         deadline: Duration,
     ) -> Result<Answer, Trouble> {
+        let place = (suite.to_owned(), case.name.clone());
+        let unasked = match self.answers.try_recv() {
+            Ok(Ok(line)) => Some(Fault::Unasked(line)),
+            Ok(Err(error)) => Some(Fault::Line(error)),
+            // An end is seen by the missing answer.
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+        };
+        if let Some(fault) = unasked {
+            return Err(self.trouble(Some(place), fault));
+        }
         let line = request(suite, &case.name, &case.input);
         if let Some(requests) = &self.requests {
             // A writer that ended is seen by the missing answer.
@@ -177,10 +200,13 @@ impl Running {
             Ok(Ok(line)) => Answer::parse(&line, suite, &case.name).map_err(Fault::Answer),
             Ok(Err(error)) => Err(Fault::Line(error)),
             Err(RecvTimeoutError::Timeout) => Err(Fault::Silent(deadline)),
-            Err(RecvTimeoutError::Disconnected) => Err(Fault::Ended(self.status(deadline))),
+            Err(RecvTimeoutError::Disconnected) => Err(Fault::Ended(match self.status(deadline) {
+                Ok(status) => status.to_string(),
+                Err(Some(error)) => error.to_string(),
+                Err(None) => "its standard output is closed".to_owned(),
+            })),
         };
-        let case = (suite.to_owned(), case.name.clone());
-        answer.map_err(|fault| self.trouble(Some(case), fault))
+        answer.map_err(|fault| self.trouble(Some(place), fault))
     }
 
     /// Ends the input, and waits for the end of the output.
@@ -192,8 +218,12 @@ impl Running {
             Err(RecvTimeoutError::Timeout) => Fault::Endless(deadline),
             Err(RecvTimeoutError::Disconnected) => {
                 // It is not killed while it ends.
-                self.status(deadline);
-                return Ok(());
+                match self.status(deadline) {
+                    Ok(status) if status.success() => return Ok(()),
+                    Ok(status) => Fault::Status(status.to_string()),
+                    Err(None) => Fault::Endless(deadline),
+                    Err(Some(error)) => Fault::Status(error.to_string()),
+                }
             }
         };
         Err(self.trouble(None, fault))
@@ -201,7 +231,7 @@ impl Running {
 
     fn trouble(&mut self, case: Option<(String, String)>, fault: Fault) -> Trouble {
         // Its last words are read to their end.
-        let _ = self.child.kill();
+        self.kill();
         let _ = self.stderr_ended.recv_timeout(Duration::from_secs(1));
         let kept = self
             .stderr
@@ -214,15 +244,23 @@ impl Running {
         }
     }
 
-    /// Returns the status with which the process ended.
-    fn status(&mut self, deadline: Duration) -> String {
+    /// Kills the command with what it started, unless it has ended.
+    fn kill(&mut self) {
+        let runs = matches!(self.child.try_wait(), Ok(None));
+        if runs && descendants::kill(self.child.id()).is_err() {
+            let _ = self.child.kill();
+        }
+    }
+
+    /// Returns the status with which the process ended, or no error if it has not ended in this time.
+    fn status(&mut self, deadline: Duration) -> Result<ExitStatus, Option<io::Error>> {
         let start = Instant::now();
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return status.to_string(),
-                Err(error) => return error.to_string(),
+                Ok(Some(status)) => return Ok(status),
+                Err(error) => return Err(Some(error)),
                 Ok(None) if start.elapsed() < deadline => thread::sleep(ENDING),
-                Ok(None) => return "its standard output is closed".to_owned(),
+                Ok(None) => return Err(None),
             }
         }
     }
@@ -231,7 +269,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.requests = None;
-        let _ = self.child.kill();
+        self.kill();
         let _ = self.child.wait();
     }
 }

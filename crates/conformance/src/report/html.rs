@@ -20,7 +20,7 @@ use crate::{
     },
     ledger::{Evidence, Level, Status},
     locate::TestPlaces,
-    part::{page, replace},
+    part::{Files, replace},
     scenario::LiveState,
     text::counted,
 };
@@ -144,6 +144,12 @@ pub(super) fn write(report: &Report, root: &Path, page: &Path) -> io::Result<()>
     replace(&root.join(page), &text)
 }
 
+/// Returns the name of a file without its folders.
+fn name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
 /// Returns the name of the folder of the suites' pages.
 fn folder(page: &Path) -> String {
     match page
@@ -159,9 +165,8 @@ fn folder(page: &Path) -> String {
 
 /// Returns the page of all. Tests are looked up in the sources below `root`.
 pub(super) fn index(report: &Report, root: &Path) -> Result<String, askama::Error> {
-    let page = page(report.part);
-    let stem = page.file_stem().unwrap_or_default().to_string_lossy();
-    let folder = folder(&page);
+    let files = Files::of(report.part);
+    let folder = folder(&files.page);
     let mut tests = TestPlaces::new(root);
     let ledgers = report.ledgers.iter();
     let drafts: Vec<_> = ledgers.map(|it| draft(it, &folder, &mut tests)).collect();
@@ -173,15 +178,11 @@ pub(super) fn index(report: &Report, root: &Path) -> Result<String, askama::Erro
     };
     let entries = drafts.iter().flat_map(|draft| &draft.entries);
     let gathered = entries.filter(is_gathered).cloned().collect();
-    let (json, junit) = match report.part {
-        None => ("report.json".to_owned(), "junit.xml".to_owned()),
-        Some(_) => (format!("{stem}.json"), format!("{stem}.xml")),
-    };
     let index = Index {
         report,
         folder,
-        json,
-        junit,
+        json: name(&files.json),
+        junit: name(&files.junit),
         tiles: tiles(report),
         gathered,
         packages: packages(report),
@@ -192,12 +193,11 @@ pub(super) fn index(report: &Report, root: &Path) -> Result<String, askama::Erro
 }
 
 fn suite_page(report: &Report, suite: &SuiteReport, page: &Path) -> Result<String, askama::Error> {
-    let name = page.file_name().unwrap_or_default().to_string_lossy();
     let cases = suite.cases.iter();
     let page = SuitePage {
         report,
         suite,
-        page: name.into_owned(),
+        page: name(page),
         file: PathBuf::from(&suite.file)
             .is_relative()
             .then(|| format!("../../../{}", suite.file)),

@@ -6,25 +6,21 @@ use std::{
 };
 
 use super::{Report, difference, html, junit};
-use crate::part::{page, replace};
+use crate::part::{Files, replace};
 
 impl Report {
     /// Writes the page to [`page`], the pages of the suites, `report.json` and `junit.xml`, and returns the path of the page
-    /// below `root`. The difference is that to the report that was there.
+    /// below `root`. The difference is that to the report that was there until [`unfinished`](crate::unfinished).
     ///
     /// # Errors
     /// Returns an error if a file cannot be written.
     pub fn write(&mut self, root: &Path) -> io::Result<PathBuf> {
-        let page = page(self.part);
-        let name = |full: &str, extension: &str| match self.part {
-            None => root.join(page.with_file_name(format!("{full}.{extension}"))),
-            Some(_) => root.join(page.with_extension(extension)),
-        };
-        let (json, junit) = (name("report", "json"), name("junit", "xml"));
-        self.difference = difference::since(&json, self);
-        html::write(self, root, &page)?;
-        replace(&junit, &junit::text(self))?;
-        replace(&json, &(serde_json::to_string_pretty(self)? + "\n"))?;
-        Ok(page)
+        let files = Files::of(self.part);
+        self.difference = difference::since(&root.join(files.before), self);
+        html::write(self, root, &files.page)?;
+        replace(&root.join(files.junit), &junit::text(self))?;
+        let json = serde_json::to_string_pretty(self)? + "\n";
+        replace(&root.join(files.json), &json)?;
+        Ok(files.page)
     }
 }

@@ -232,6 +232,13 @@ impl ImapProxy {
         self.client.waiting() < MAX_WAITING_BYTES
     }
 
+    /// Returns `true` if the proxy needs more octets of the client to continue. After the client's end the caller closes the
+    /// sending side to the server only then, and not while a command waits for the answer to the one before.
+    #[must_use]
+    pub fn awaits_client(&self) -> bool {
+        self.piped || self.reads_client()
+    }
+
     /// Returns the next event of a proxy that is the public side of a server.
     #[must_use]
     pub fn next_event(&mut self) -> Option<ProxyEvent> {

@@ -27,7 +27,7 @@ use crate::{
     dane::{DaneRules, TlsaJudge},
     dialogue::{Demand, Dialogue, Ready},
     dns::{
-        self, Resolve,
+        self, LookupFailure, Resolve,
         host::{DaneUse, HostLookup, TlsaRecords},
     },
     failure::{Cause, Failure, Stage, TlsFailure},
@@ -270,7 +270,7 @@ impl Connector {
         *stage = Stage::Lookup;
         let (addresses, tlsa) = self.look_up(account, server, service, port).await?;
         *stage = Stage::Connect;
-        let tcp = connect(&addresses, port, first).await?;
+        let tcp = addresses.connect(port, first).await?;
         let peer = tcp.peer_addr().ok();
         let prepared = self.prepare(account, server, tlsa)?;
         let mut dialogue = Dialogue::new(service);
@@ -346,21 +346,18 @@ impl Connector {
         server: &Server,
         service: Service,
         port: u16,
-    ) -> Result<(Vec<IpAddr>, TlsaRecords), Cause> {
+    ) -> Result<(Addresses, TlsaRecords), Cause> {
+        let known = |address| Ok((Addresses::of(address), TlsaRecords::NotRequested));
         let name = match (&server.host, server.address) {
-            (Host::Address(address), None) => {
-                return Ok((vec![*address], TlsaRecords::NotRequested));
-            }
-            (Host::Address(_), Some(address)) => {
-                return Ok((vec![address], TlsaRecords::NotRequested));
-            }
+            (Host::Address(address), None) => return known(*address),
+            (Host::Address(_), Some(address)) => return known(address),
             (Host::Name(name), _) => name.clone(),
         };
         // RFC 7673 section 3.1: behind an insecure SRV record there is no DANE.
         let is_sourced = server.source != HostSource::InsecureSrv;
         let wanted = account.uses_dane() && service.uses_tls() && is_sourced;
         if let (Some(address), false) = (server.address, wanted) {
-            return Ok((vec![address], TlsaRecords::NotRequested));
+            return known(address);
         }
         let usage = if wanted {
             DaneUse::Lookup
@@ -370,9 +367,11 @@ impl Connector {
         let host = dns::run(&*self.resolver, HostLookup::new(name, port, usage))
             .await
             .map_err(Cause::Lookup)?;
-        let addresses = server
-            .address
-            .map_or(host.addresses, |address| vec![address]);
+        let found = Addresses {
+            all: host.addresses,
+            are_all: host.failed_family != Some(LookupFailure::NoResources),
+        };
+        let addresses = server.address.map_or(found, Addresses::of);
         Ok((addresses, host.tlsa.in_order()))
     }
 
@@ -413,16 +412,36 @@ impl Connector {
     }
 }
 
-/// Connects to the first address that answers, and sends the first octets.
-async fn connect(addresses: &[IpAddr], port: u16, first: &[u8]) -> Result<TcpStream, Cause> {
-    let connected = async {
-        let mut tcp = race::connect(addresses, port).await?;
-        // Commands before login are short and wait for replies.
-        let _ = tcp.set_nodelay(true);
-        tcp.write_all(first).await?;
-        Ok(tcp)
-    };
-    connected
-        .await
-        .map_err(|error: io::Error| Cause::of_connecting(&error))
+/// The addresses of a server.
+struct Addresses {
+    all: Vec<IpAddr>,
+    /// `false` if this machine lacked what the lookup of other addresses needs.
+    are_all: bool,
+}
+
+impl Addresses {
+    fn of(address: IpAddr) -> Self {
+        Self {
+            all: vec![address],
+            are_all: true,
+        }
+    }
+
+    /// Connects to the first address that answers, and sends the first octets.
+    async fn connect(&self, port: u16, first: &[u8]) -> Result<TcpStream, Cause> {
+        let connected = async {
+            let mut tcp = race::connect(&self.all, port).await?;
+            // Commands before login are short and wait for replies.
+            let _ = tcp.set_nodelay(true);
+            tcp.write_all(first).await?;
+            Ok(tcp)
+        };
+        connected.await.map_err(|error: io::Error| {
+            match self.are_all {
+                true => Cause::of_connecting(&error),
+                // The server may listen at an address that was not found.
+                false => Cause::NoResources,
+            }
+        })
+    }
 }

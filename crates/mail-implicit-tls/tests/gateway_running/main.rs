@@ -9,6 +9,7 @@
 )]
 
 mod backend_failures;
+mod ending;
 mod failed_logins;
 mod hostile_clients;
 mod hostile_imap;
@@ -23,6 +24,7 @@ mod script;
 mod sessions;
 #[path = "../support/site.rs"]
 mod site;
+mod slow;
 mod stopping;
 #[path = "../support/table.rs"]
 mod table;

@@ -1,16 +1,20 @@
-//! `mail-tls gateway --check`: connects to the backends, and prints what clients would be offered.
+//! `mail-tls gateway --check`: prints what the configuration leaves open, connects to the backends, and prints what clients
+//! would be offered.
 
 use mail_implicit_tls::gateway::Probed;
 
 use super::plan::{Plan, Process};
 
-/// Prints the findings. Returns `true` if each backend, and the database of reports, can
-/// be used.
-pub(super) async fn check(plan: &Plan, process: &Process) -> bool {
+/// Prints the findings in a configuration that is valid.
+pub(super) fn configuration(plan: &Plan) {
     println!("the configuration is valid");
     for warning in &plan.warnings {
         println!("warning: {warning}");
     }
+}
+
+/// Prints the findings about the backends and the database of reports. Returns `true` if each of them can be used.
+pub(super) async fn backends(plan: &Plan, process: &Process) -> bool {
     let connector = plan.connector(process);
     let mut is_good = true;
     for planned in &plan.services {

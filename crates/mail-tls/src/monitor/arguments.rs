@@ -74,6 +74,9 @@ pub(crate) struct Monitor {
     /// show changes only
     #[arg(long, value_name = "TIME", value_parser = interval, requires = "state")]
     pub(super) watch: Option<Duration>,
+    /// Exit with 0 whatever the findings are, so that a service manager sees the runs alone that could not be carried out
+    #[arg(long)]
+    pub(super) exit_zero: bool,
 }
 
 impl Monitor {

@@ -6,7 +6,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     name_server,
-    world::{Backend, Client, Files, Gateway, check, text},
+    world::{Backend, Client, Files, Gateway, check, command, text},
 };
 
 #[test]
@@ -105,4 +105,29 @@ fn finds_a_backend_by_the_resolver_of_the_configuration() {
     let mut gateway = Gateway::start(&config);
     let mut client = Client::connect(&files, gateway.listening("imaps"));
     assert!(client.line().starts_with("* OK"));
+}
+
+/// For a reload, which must not depend on backends.
+#[test]
+fn connects_nowhere_if_it_is_offline() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let config = files.configure("127.0.0.1:0", backend.address, "");
+    let offline = |config: &std::path::Path| {
+        let output = command(config)
+            .args(["--check", "--offline"])
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output.stdout), output.stderr)
+    };
+    let valid = "the configuration is valid\n".to_owned();
+    assert_eq!(offline(&config), (Some(0), valid, Vec::new()));
+    assert_eq!(*backend.received.lock().unwrap(), Vec::<String>::new());
+    fs::remove_file(files.path("key.pem")).unwrap();
+    let (code, shown, error) = offline(&config);
+    assert_eq!((code, shown.as_str()), (Some(2), ""));
+    assert!(text(&error).contains("key.pem"), "{}", text(&error));
+    // Alone the option has no meaning.
+    let output = command(&config).arg("--offline").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
 }

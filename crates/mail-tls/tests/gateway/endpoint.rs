@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use crate::world::{Backend, Client, Files, Gateway, get, soon};
+use crate::world::{Backend, Client, Files, Gateway, command, get, soon, text};
 
 const MORE: &str = "[metrics]\nlisten = \"127.0.0.1:0\"\n";
 
@@ -182,4 +182,43 @@ fn up(metrics: SocketAddr) -> Vec<String> {
     let mut values: Vec<_> = values.collect();
     values.sort_unstable();
     values
+}
+
+/// The container has no other program that could ask.
+#[test]
+fn is_asked_for_its_health_by_the_command() {
+    let files = Files::new();
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap();
+    let down = unused.local_addr().unwrap();
+    drop(unused);
+    let (mut gateway, address, metrics) = start(&files, down);
+    let more = format!("[metrics]\nlisten = \"{metrics}\"\n");
+    let config = files.configure("127.0.0.1:0", down, &more);
+    let ask = |config: &std::path::Path| {
+        let output = command(config).arg("--health").output().unwrap();
+        let (shown, error) = (text(&output.stdout), text(&output.stderr));
+        (output.status.code(), shown, error)
+    };
+    let fault = "imaps: no backend is available\n".to_owned();
+    soon("the health", || {
+        (ask(&config) == (Some(1), fault.clone(), String::new())).then_some(())
+    });
+    let _backend = Backend::at(TcpListener::bind(down).unwrap());
+    soon("the health", || {
+        (ask(&config) == (Some(0), "ok\n".to_owned(), String::new())).then_some(())
+    });
+    gateway.signal("TERM");
+    assert_eq!(gateway.ended(), Some(0));
+    let (code, shown, error) = ask(&config);
+    assert_eq!((code, shown.as_str()), (Some(1), ""));
+    let expected = format!("error: the gateway at {metrics}: ");
+    assert!(error.starts_with(&expected), "{error}");
+    // Without an endpoint there is nothing to ask.
+    let config = files.configure("127.0.0.1:0", address, "");
+    let (code, _, error) = ask(&config);
+    assert_eq!(code, Some(2));
+    assert!(
+        error.ends_with("metrics.listen is needed for the health\n"),
+        "{error}"
+    );
 }

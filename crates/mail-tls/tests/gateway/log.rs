@@ -62,3 +62,25 @@ fn logs_json_with_one_object_on_each_line() {
     assert_eq!(event["tls"], "TLSv1.3");
     assert_eq!(event["cipher"], "TLS_AES_256_GCM_SHA384");
 }
+
+/// The journal takes the priority off (sd-daemon(3)), so that `journalctl --priority warning` shows failed logins.
+#[test]
+fn begins_lines_for_the_journal_with_their_priority() {
+    let files = Files::new();
+    let backend = Backend::start();
+    let more = "[log]\nformat = \"journal\"\nlevel = \"debug\"\n";
+    let mut gateway = Gateway::start(&files.configure("127.0.0.1:0", backend.address, more));
+    let mut client = Client::connect(&files, gateway.listening("imaps"));
+    client.line();
+    client.ask("a LOGIN alice wrong\r\n");
+    client.ask("b LOGIN alice right\r\n");
+    for line in [
+        "<7>DEBUG connected session=",
+        "<4>WARN login failed session=",
+        "<6>INFO logged in session=",
+    ] {
+        let (_, message) = line.split_once(' ').unwrap();
+        let logged = gateway.logged(message);
+        assert!(logged.starts_with(line), "{logged}");
+    }
+}

@@ -54,6 +54,65 @@ fn has_each_asset_of_the_debian_package() {
     assert!(targets.contains(&"/usr/bin/mail-tls".to_owned()));
 }
 
+/// Returns the words of a list of values in units or scripts.
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+/// The version, and the programs and units that the scripts of the package use.
+#[test]
+fn has_scripts_and_a_changelog_of_this_version() {
+    let changelog = read("debian/changelog");
+    let entry = format!("mail-tls ({}-1) ", env!("CARGO_PKG_VERSION"));
+    assert!(changelog.starts_with(&entry), "{changelog}");
+    for name in ["postinst", "postrm"] {
+        let script = read(&format!("debian/{name}"));
+        // The place of what cargo-deb adds.
+        assert!(script.contains("\n#DEBHELPER#\n"), "{script}");
+        let mut shell = Command::new("sh");
+        shell
+            .arg("-n")
+            .arg(root().join("packaging/debian").join(name));
+        assert!(shell.status().unwrap().success(), "{name}");
+    }
+    // An upgrade leaves the sockets open, which a restart of their unit would close.
+    let restart = "deb-systemd-invoke try-restart mail-tls-gateway.service ";
+    assert!(read("debian/postinst").contains(restart));
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let deb = &manifest["package"]["metadata"]["deb"];
+    let units = deb["systemd-units"].as_table().unwrap();
+    assert_eq!(
+        units
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_bool()))
+            .collect::<Vec<_>>(),
+        [
+            ("enable", Some(false)),
+            ("restart-after-upgrade", Some(false)),
+            ("start", Some(false)),
+            ("stop-on-upgrade", Some(false)),
+        ]
+    );
+    // What a purge removes is the state of the units, also where systemd keeps that of a dynamic user.
+    let purge = read("debian/postrm");
+    let removed = purge
+        .lines()
+        .find_map(|it| it.trim().strip_prefix("rm -rf "));
+    let mut states = Vec::new();
+    for unit in ["mail-tls-monitor.service", "mail-tls-gateway.service"] {
+        let unit = read(unit);
+        let state = unit
+            .lines()
+            .find_map(|it| it.strip_prefix("StateDirectory="));
+        states.push(format!("/var/lib/{}", state.unwrap()));
+        if unit.contains("DynamicUser=yes") {
+            states.push(format!("/var/lib/private/{}", state.unwrap()));
+        }
+    }
+    assert_eq!(words(removed.unwrap()), states);
+}
+
 /// Sources that are copied into the image exist, and it runs as a user without privileges.
 #[test]
 fn has_each_file_of_the_container() {
@@ -71,11 +130,28 @@ fn has_each_file_of_the_container() {
     assert_eq!(copies[0][1..], [".", "."]);
     assert_eq!(copies[1][1], "--from=build");
     assert_eq!(copies[1][2], "/source/target/release/mail-tls");
+    // The volume of reports is the user's, and nothing runs as root.
+    assert_eq!(copies[2][1..3], ["--from=build", "--chown=65532:65532"]);
+    assert!(file.contains(&format!("VOLUME {}\nUSER 65532:65532\n", copies[2][4])));
+    assert!(read("gateway.toml").contains(&format!("\"{}/reports.db\"", copies[2][4])));
     assert!(file.contains("WORKDIR /source\n"));
-    assert!(file.contains("cargo build --release --locked -p mail-tls\n"));
+    assert!(file.contains("RUN cargo build --release --locked -p mail-tls && mkdir /state\n"));
     // The command runs where the copy is.
-    let entry = format!("ENTRYPOINT [\"{}\", \"gateway\",", copies[1][3]);
-    assert!(file.contains(&entry), "{entry}");
+    let command = format!(
+        "[\"{}\", \"gateway\", \"--config\", \"/etc/mail-tls/gateway.toml\"",
+        copies[1][3]
+    );
+    assert!(
+        file.contains(&format!("\nENTRYPOINT {command}]\n")),
+        "{command}"
+    );
+    assert!(
+        file.contains(&format!(" CMD {command}, \"--health\"]\n")),
+        "{command}"
+    );
+    // What is built elsewhere does not become a part of the context.
+    let ignored = fs::read_to_string(root().join("../../.dockerignore")).unwrap();
+    assert!(ignored.lines().any(|it| it == "**/target"), "{ignored}");
 }
 
 #[test]

@@ -43,24 +43,33 @@ fn serves_ports_with_starttls() {
     has_a_received_field(&server);
 }
 
-/// AUTH need not be the last line of EHLO: Postfix never has it there.
+/// Postfix has `AUTH` between other keywords.
 #[test]
-fn checks_servers_of_pop_and_submission_without_a_wrong_alarm() {
-    let files = Files::new();
-    let mailbox = Script::start("+OK ready\r\n", pop);
-    let server = Script::start("220 mx ESMTP Postfix\r\n", |line| match line {
-        "EHLO localhost" => {
-            "250-mx\r\n250-PIPELINING\r\n250-AUTH PLAIN LOGIN\r\n250-DSN\r\n250 CHUNKING\r\n"
-        }
-        _ => "221 bye\r\n",
-    });
-    let kinds = ["pop3s", "submissions"];
-    let output = check(&configure(&files, kinds, [mailbox.address, server.address]));
-    let shown = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{shown}");
-    assert!(shown.contains("\n  250-AUTH PLAIN LOGIN\n"), "{shown}");
-    assert!(!shown.contains("warning"), "{shown}");
+fn finds_logins_of_submission_in_each_place() {
+    const WARNING: &str = "no way to log in is offered";
+    let servers: [(Replies, bool); 3] = [
+        (as_postfix, true),
+        (submission, true),
+        (without_auth, false),
+    ];
+    for (reply, has_login) in servers {
+        let files = Files::new();
+        let server = Script::start("220 mx ESMTP\r\n", reply);
+        let mailbox = Script::start("+OK ready\r\n", pop);
+        let kinds = ["pop3s", "submissions"];
+        let config = configure(&files, kinds, [mailbox.address, server.address]);
+        let output = check(&config);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{shown}");
+        let warnings = shown.lines().filter(|line| line.contains(WARNING));
+        let expected = format!("warning: submissions: {}: {WARNING}", server.address);
+        let expected: Vec<_> = (!has_login).then_some(expected).into_iter().collect();
+        assert_eq!(warnings.collect::<Vec<_>>(), expected, "{shown}");
+    }
 }
+
+/// The answers of a server to lines.
+type Replies = fn(&str) -> &'static str;
 
 /// A server that answers each line by a function, and notes it.
 struct Script {
@@ -69,7 +78,7 @@ struct Script {
 }
 
 impl Script {
-    fn start(greeting: &'static str, reply: fn(&str) -> &'static str) -> Self {
+    fn start(greeting: &'static str, reply: Replies) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let received = Arc::<Mutex<Vec<String>>>::default();
@@ -84,12 +93,7 @@ impl Script {
     }
 }
 
-fn answer(
-    tcp: TcpStream,
-    greeting: &str,
-    reply: fn(&str) -> &'static str,
-    lines: &Mutex<Vec<String>>,
-) {
+fn answer(tcp: TcpStream, greeting: &str, reply: Replies, lines: &Mutex<Vec<String>>) {
     let mut writer = tcp.try_clone().unwrap();
     let _ = writer.write_all(greeting.as_bytes());
     for line in BufReader::new(tcp).lines() {
@@ -118,6 +122,20 @@ fn submission(line: &str) -> &'static str {
         "MAIL" | "RCPT" | "." => "250 2.0.0 ok\r\n",
         "DATA" => "354 go\r\n",
         _ => "",
+    }
+}
+
+fn as_postfix(line: &str) -> &'static str {
+    match line.starts_with("EHLO") {
+        true => "250-mx\r\n250-AUTH PLAIN LOGIN\r\n250 CHUNKING\r\n",
+        false => submission(line),
+    }
+}
+
+fn without_auth(line: &str) -> &'static str {
+    match line.starts_with("EHLO") {
+        true => "250-mx\r\n250-X-AUTH PLAIN\r\n250 CHUNKING\r\n",
+        false => submission(line),
     }
 }
 

@@ -53,7 +53,8 @@ fn satisfies_systemd() {
     let units = units(directory.path());
     assert_eq!(units.len(), 4);
     let mut verify = Command::new("systemd-analyze");
-    let Some(output) = run(verify.arg("verify").args(&units)) else {
+    // The manual pages that units name need not be installed here.
+    let Some(output) = run(verify.args(["verify", "--man=no"]).args(&units)) else {
         return;
     };
     // Units of this machine may have faults of their own.

@@ -42,6 +42,11 @@ fn exits_with_2_for_faults() {
         first_line(&output),
         "CRITICAL example.org: 3 bad, 5 advice, 2 good"
     );
+    // A service manager sees no failure in findings, but in arguments.
+    let same = world.run(&["--exit-zero"]);
+    assert_eq!((same.status.code(), text(&same)), (Some(0), text(&output)));
+    let wrong = world.run(&["--exit-zero", "--ca", "missing.pem"]);
+    assert_eq!(wrong.status.code(), Some(3), "{}", text(&wrong));
 }
 
 #[test]

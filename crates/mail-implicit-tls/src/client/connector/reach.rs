@@ -2,7 +2,7 @@
 
 use tokio::time::{Instant, timeout_at};
 
-use super::{Connector, connect};
+use super::Connector;
 use crate::{
     account::{Account, Server},
     client::{
@@ -48,7 +48,7 @@ impl Connector {
         }
         let (addresses, tlsa) = self.look_up(account, server, service, port).await?;
         *stage = Stage::Connect;
-        let tcp = connect(&addresses, port, first).await?;
+        let tcp = addresses.connect(port, first).await?;
         let stream = Stream::clear(Sniffed::new(tcp));
         if service.security == Security::Clear {
             return Ok(stream);
