@@ -88,8 +88,12 @@ fn distribution(root: &Path, protocols: &[Protocol]) -> Result<Distribution, Box
             collected.insert(directory.join(name), fs::read(path)?);
         }
     }
+    for name in ["vectors.md", "drafts.md"] {
+        let text = fs::read_to_string(root.join("docs").join(name))?;
+        let text = with_links(&text, protocols);
+        collected.insert(directory.join(name), text.into_bytes());
+    }
     for (from, name) in [
-        ("docs/vectors.md", "vectors.md"),
         ("LICENSE-MIT", "LICENSE-MIT"),
         ("LICENSE-APACHE", "LICENSE-APACHE"),
     ] {
@@ -106,6 +110,36 @@ fn distribution(root: &Path, protocols: &[Protocol]) -> Result<Distribution, Box
         suites,
         cases,
     })
+}
+
+/// Returns a document with links to what the archive has: to the schemas of a protocol, and to places in the documents. The
+/// words of other links stay, without the link.
+fn with_links(document: &str, protocols: &[Protocol]) -> String {
+    let mut text = String::with_capacity(document.len());
+    let mut parts = document.split("](");
+    text += parts.next().unwrap_or_default();
+    for part in parts {
+        let (target, after) = part.split_once(')').unwrap_or((part, ""));
+        let of_schemas = protocols.iter().find(|protocol| {
+            let folder = format!("../crates/conformance-{}/schemas", protocol.name);
+            target == folder
+        });
+        let is_here = ["#", "https://", "vectors.md", "drafts.md"];
+        let target = match of_schemas {
+            Some(protocol) => format!("schemas/{}", protocol.name),
+            None if is_here.iter().any(|here| target.starts_with(here)) => target.to_owned(),
+            None => {
+                // The words, which the last bracket opens.
+                if let Some(open) = text.rfind('[') {
+                    text.remove(open);
+                }
+                text += after;
+                continue;
+            }
+        };
+        text += &format!("]({target}){after}");
+    }
+    text
 }
 
 /// Returns the path in the archive of a file in a protocol's folder: `KIND/PROTOCOL/NAME`.
@@ -179,10 +213,28 @@ mod tests {
                 assert!(requirements.contains(&format!("id = \"{id}\"")), "{id}");
             }
         }
+        for name in ["vectors.md", "drafts.md"] {
+            let text = fs::read_to_string(unpacked.join(name))?;
+            for part in text.split("](").skip(1) {
+                let target = part.split(')').next().unwrap_or_default();
+                let path = target.split('#').next().unwrap_or_default();
+                let is_here = target.starts_with("https://") || unpacked.join(path).exists();
+                assert!(is_here, "{name}: {target}");
+            }
+        }
         for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
             assert_eq!(fs::read(unpacked.join(name))?, fs::read(root().join(name))?);
         }
         Ok(())
+    }
+
+    #[test]
+    fn links_to_what_the_archive_has_and_keeps_the_words_of_other_links() {
+        let document = "[schemas](../crates/conformance-tokenbind-wire/schemas), [`a` b](vectors.md#c), [d](#e),\n\
+            [f](https://f.example/), [`g`](../README.md) [0] (h).";
+        let expected = "[schemas](schemas/tokenbind-wire), [`a` b](vectors.md#c), [d](#e),\n\
+            [f](https://f.example/), `g` [0] (h).";
+        assert_eq!(with_links(document, &PROTOCOLS), expected);
     }
 
     #[test]
@@ -194,7 +246,12 @@ mod tests {
             fs::create_dir_all(folder.join(directory))?;
         }
         fs::create_dir_all(root.path().join("docs"))?;
-        for name in ["docs/vectors.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        for name in [
+            "docs/vectors.md",
+            "docs/drafts.md",
+            "LICENSE-MIT",
+            "LICENSE-APACHE",
+        ] {
             fs::write(root.path().join(name), name)?;
         }
         let readme = Path::new(NAME).join("README.md");

@@ -8,8 +8,8 @@ use std::{
 };
 
 use conformance::{
-    ANSWER_DEADLINE, Comparison, ImplementationOptions, Origin, Protocol, files,
-    run_implementation, serve,
+    ANSWER_DEADLINE, Comparison, ImplementationOptions, ImplementationReport, Origin, Protocol,
+    files, run_implementation, serve,
 };
 use xtask::protocols::PROTOCOLS;
 
@@ -23,7 +23,12 @@ use crate::{
 #[group(skip)]
 pub struct Arguments {
     /// Ask the implementation that this command starts, over the interface of docs/vectors.md
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["only_vectors", "serve"])]
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        conflicts_with_all = ["only_vectors", "serve"],
+        value_parser = clap::builder::NonEmptyStringValueParser::new(),
+    )]
     implementation: Option<String>,
     /// Only the suite of this name, or those that match this pattern with * and ?; may be given again
     #[arg(long, value_name = "GLOB", requires = "implementation")]
@@ -81,6 +86,7 @@ fn ask(command: &str, arguments: &Arguments, vectors: &[PathBuf], json: bool) ->
         },
         deadline: Duration::from_secs(arguments.deadline),
     };
+    ImplementationReport::remove(&root)?;
     let mut progress = Progress::new()?;
     let report = run_implementation(&options, &PROTOCOLS, |step| progress.step(step))?;
     progress.finish();

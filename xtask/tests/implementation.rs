@@ -173,17 +173,21 @@ fn printed(output: &Output) -> String {
 fn shows_what_is_expected_beside_the_answer_and_counts_unsupported_as_not_passed() {
     let answers =
         r#"read a; echo '{"accept": {"remove": false}}'; read b; echo '{"unsupported": "later"}'"#;
-    let (output, _directory) = task(answers, &[]);
+    let (output, directory) = task(answers, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         printed(&output),
-        "FAILED authres-tls/strip own\n\
-         \x20 expected {\"accept\":{\"reason\":\"own-id\",\"remove\":true}}\n\
-         \x20 actual   {\"accept\":{\"remove\":false}}\n\
-         \x20suite              passed  failed  unsupported \n\
-         \x20authres-tls/strip  0       1       1           \n\
-         0 of 2 cases passed, 1 failed, 1 unsupported; accept or reject, and the accepted\n\
-         fields that were given compared\n"
+        format!(
+            "FAILED authres-tls/strip own ({})\n\
+             \x20 input    {{\"own\":[\"a.example\"],\"value\":\"a.example; spf=pass\"}}\n\
+             \x20 expected {{\"accept\":{{\"remove\":true}}}}\n\
+             \x20 actual   {{\"accept\":{{\"remove\":false}}}}\n\
+             \x20suite              passed  failed  unsupported \n\
+             \x20authres-tls/strip  0       1       1           \n\
+             0 of 2 cases passed, 1 failed, 1 unsupported; accept or reject, and the accepted\n\
+             fields that were given compared\n",
+            directory.path().join("strip.json").display()
+        )
     );
     let only_unsupported = "while read a; do echo '{\"unsupported\": \"later\"}'; done";
     assert_eq!(task(only_unsupported, &[]).0.status.code(), Some(1));
@@ -222,12 +226,19 @@ fn says_what_the_trouble_with_a_command_is() {
         (
             "read a; echo ready; read b",
             &[],
-            "authres-tls/strip own: the line is not JSON: expected value at line 1 column 1\n",
+            "authres-tls/strip own: the line is not JSON: expected value at line 1 column 1; the line is \"ready\"\n",
+        ),
+        (
+            "read a; echo debug >&2; printf '{\"accept\":\\n null}\\n'; read b",
+            &[],
+            "authres-tls/strip own: the line ends within the answer, which is one line; the line is \"{\\\"accept\\\":\"\n\
+             standard error of the command:\n  debug\n",
         ),
         (
             r#"read a; echo '{"name": "other", "accept": null}'; read b"#,
             &[],
-            "authres-tls/strip own: the answer is for another case: its name is \"other\"\n",
+            "authres-tls/strip own: the answer is for another case: its name is \"other\"; the line is \
+             \"{\\\"name\\\": \\\"other\\\", \\\"accept\\\": null}\"\n",
         ),
         (
             &format!("{first} {first} echo more"),

@@ -56,6 +56,23 @@ fn counts_the_examples_of_each_document() {
 }
 
 #[test]
+fn says_of_each_document_which_crates_the_examples_are_pasted_into() {
+    let root = repository();
+    for (path, _) in DOCUMENTS {
+        let text = fs::read_to_string(root.join(path)).expect("a document");
+        let codes: Vec<_> = examples(path, &text)
+            .into_iter()
+            .map(|it| it.code)
+            .collect();
+        let programs = codes.iter().any(|it| it.contains(MAIN));
+        let libraries = codes.iter().any(|it| !it.contains(MAIN));
+        let named: BTreeSet<_> = spans(&text).collect();
+        assert_eq!(named.contains("cargo new --lib"), libraries, "{path}");
+        assert_eq!(named.contains("cargo new"), programs, "{path}");
+    }
+}
+
+#[test]
 fn adds_the_features_that_the_examples_need() {
     let root = repository();
     let mut used = BTreeSet::new();
@@ -130,6 +147,9 @@ fn names_features_that_exist_in_the_index_of_the_documents() {
     missing.retain(|_, features| !features.is_empty());
     assert_eq!(missing, BTreeMap::new());
 }
+
+/// An example with this is a program, which `cargo new` makes; others are libraries.
+const MAIN: &str = "fn main()";
 
 /// A dependency that a `cargo add` line adds.
 struct Added {
@@ -346,7 +366,7 @@ fn write(root: &Path, directory: &Path, examples: &[Example]) {
         manifest.insert("dependencies".into(), Value::Table(dependencies));
         let (name, code) = (&example.name, &example.code);
         files.push((format!("{name}/Cargo.toml"), manifest.to_string()));
-        let is_program = code.contains("fn main()");
+        let is_program = code.contains(MAIN);
         let (file, other) = match is_program {
             true => ("main", "lib"),
             false => ("lib", "main"),

@@ -42,6 +42,8 @@ const REPEATED: [&str; 2] = ["suite", "name"];
 pub enum AnswerError {
     /// The line is not JSON, or has a key twice.
     Json(String),
+    /// The line ends within the JSON.
+    InPart,
     /// The JSON has another form than an answer.
     Form(String),
     /// The answer repeats the name of another case or suite than was asked about.
@@ -57,6 +59,7 @@ impl fmt::Display for AnswerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(error) => write!(f, "the line is not JSON: {error}"),
+            Self::InPart => write!(f, "the line ends within the answer, which is one line"),
             Self::Form(error) => write!(f, "the line is no answer: {error}"),
             Self::OtherCase { member, value } => {
                 write!(f, "the answer is for another case: its {member} is {value}")
@@ -74,7 +77,10 @@ impl Answer {
     /// Returns the reason for which the line is no answer to this case.
     pub fn parse(line: &str, suite: &str, name: &str) -> Result<Self, AnswerError> {
         let form = |error: &dyn fmt::Display| AnswerError::Form(error.to_string());
-        let value = unambiguous(line).map_err(|error| AnswerError::Json(error.to_string()))?;
+        let value = unambiguous(line).map_err(|error| match error.is_eof() {
+            true if !line.is_empty() => AnswerError::InPart,
+            _ => AnswerError::Json(error.to_string()),
+        })?;
         let Value::Object(mut members) = value else {
             return Err(form(&"it is not an object"));
         };

@@ -6,12 +6,13 @@ mod schemas;
 use crate::{
     generator::known_answers,
     protocol::Protocol,
-    run::{Options, repository, run},
+    root::repository,
+    run::{Options, run},
     scenario::{LiveRun, LiveVerdict},
 };
 
 #[cfg(feature = "schemas")]
-pub use schemas::schemas;
+pub use schemas::{report_schema, schemas};
 
 /// Runs the vectors of a protocol. `files` are the names of its files, with the number of cases of each.
 ///

@@ -104,7 +104,7 @@ fn ask_all(
 ) -> Result<(), Trouble> {
     let mut running = Running::start(&options.command)?;
     for (suite, file) in files {
-        let mut answered = AnsweredSuite::new(suite.name);
+        let mut answered = AnsweredSuite::new(suite.name, &file.path);
         for case in &file.cases {
             let case = suite.imported(case, file.origin);
             match running.ask(suite.name, &case, options.deadline) {
@@ -139,6 +139,7 @@ fn judge(suite: &Suite, case: &Case, answer: Answer, comparison: Comparison) -> 
     AnsweredCase {
         name: case.name.clone(),
         state,
+        input: shown.as_ref().map(|_| case.input.clone().into()),
         hint: shown.as_ref().and_then(|_| answer.hint(&case.expected)),
         expected: shown,
         actual: (state != AnswerState::Passed).then(|| answer.to_value()),
@@ -230,6 +231,7 @@ mod tests {
         let case = |name: &str, state, expected, actual, hint: Option<&str>| AnsweredCase {
             name: name.to_owned(),
             state,
+            input: hint.map(|_| json!({"octet": 4})),
             expected,
             actual,
             hint: hint.map(str::to_owned),

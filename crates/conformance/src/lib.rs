@@ -29,6 +29,7 @@ pub mod process;
 mod protocol;
 mod ran;
 mod report;
+mod root;
 mod run;
 mod scenario;
 mod selection;
@@ -78,7 +79,8 @@ pub use {
         Change, Difference, Judgement, Report,
         markdown::{DOCUMENT, document},
     },
-    run::{Options, RunError, Tests, own_vectors, repository, run},
+    root::repository,
+    run::{Options, RunError, Tests, own_vectors, run},
     scenario::{Live, LiveReport, LiveRun, LiveState, LiveVerdict, Peer, Scenario, live_table},
     selection::Selection,
     serve::serve,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::run::repository;
+use crate::root::repository;
 
 /// The invariant that was broken, in words.
 pub type Broken = String;

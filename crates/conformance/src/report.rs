@@ -241,6 +241,97 @@ pub(crate) mod tests {
         }
     }
 
+    #[cfg(feature = "schemas")]
+    #[test]
+    fn keeps_the_schema_whatever_ran() {
+        let text = "[[requirement]]\nid='x'\nsection='1'\nlevel='MUST NOT'\ncovers={must=2}\nrole='both'\ntext='t'\n\
+            status='partial'\nreason='r'\nevidence=['test:p::t', 'live:p/l']";
+        let ledger = crate::Ledger::parse("d", text).expect("valid");
+        for (passed, part) in [
+            (true, None),
+            (false, None),
+            (true, Some(Part::OwnVectors)),
+            (false, Some(Part::GivenVectors)),
+        ] {
+            let mut report = report(passed, part);
+            let states = [
+                (
+                    CaseState::Differs,
+                    EvidenceState::Passed,
+                    crate::scenario::LiveState::Passed,
+                ),
+                (
+                    CaseState::Malformed,
+                    EvidenceState::DidNotRun,
+                    crate::scenario::LiveState::Skipped,
+                ),
+                (
+                    CaseState::Violated,
+                    EvidenceState::LeftOut,
+                    crate::scenario::LiveState::Failed,
+                ),
+                (
+                    CaseState::Passed,
+                    EvidenceState::Failed,
+                    crate::scenario::LiveState::Failed,
+                ),
+            ];
+            let requirements = states.map(|(case, evidence, live)| {
+                report.suites[0].cases[0].state = case;
+                report.suites[0].cases[0].actual = Some(serde_json::json!({"violated": "v"}));
+                report.live.push(LiveReport {
+                    name: "p/l".into(),
+                    peer: None,
+                    state: live,
+                    detail: "d".into(),
+                    seconds: 0.5,
+                });
+                RequirementReport {
+                    requirement: ledger.requirements[0].clone(),
+                    shown_by: vec![EvidenceReport {
+                        name: "live:p/l".into(),
+                        state: evidence,
+                        detail: None,
+                    }],
+                    cases: 0,
+                    cases_passed: 0,
+                    state: match evidence {
+                        EvidenceState::Passed => RequirementState::Shown,
+                        EvidenceState::LeftOut => RequirementState::LeftOut,
+                        EvidenceState::Failed => RequirementState::Failed,
+                        EvidenceState::DidNotRun => RequirementState::NoEvidence,
+                    },
+                }
+            });
+            report.ledgers.push(LedgerReport {
+                draft: "d".into(),
+                document: "d".into(),
+                requirements: requirements.into(),
+            });
+            if let Some(tests) = &mut report.tests {
+                for (package, origin) in [
+                    ("q", Origin::NotRecorded),
+                    ("r", Origin::Recorded("c".into())),
+                    ("s", Origin::Changed("c".into())),
+                ] {
+                    tests.packages.insert(package.into(), origin);
+                }
+            }
+            report.coverage = crate::coverage(std::slice::from_ref(&ledger));
+            report.difference = Some(Difference {
+                since: "s".into(),
+                changed: vec![Change {
+                    name: "n".into(),
+                    before: "b".into(),
+                    now: "n".into(),
+                }],
+                added: vec!["a".into()],
+                removed: Vec::new(),
+            });
+            assert_eq!(crate::checks::report_schema(&report), Ok(()));
+        }
+    }
+
     #[test]
     fn shows_each_message_and_the_next_command() {
         let table = report(false, None).table(80);

@@ -108,17 +108,6 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// The root of the repository this was built in.
-#[must_use]
-pub fn repository() -> PathBuf {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest
-        .ancestors()
-        .nth(2)
-        .unwrap_or(manifest)
-        .to_path_buf()
-}
-
 /// Runs what `options` say of these protocols.
 ///
 /// # Errors
@@ -141,7 +130,12 @@ pub fn run(
     let mut problems = Vec::new();
     let mut loaded = Vec::new();
     if paths.is_empty() {
-        problems.push("there are no vectors".to_owned());
+        let directories: Vec<_> = options.vectors.iter().map(|it| it.display()).collect();
+        problems.push(match directories.as_slice() {
+            [] => "there are no vectors".to_owned(),
+            [directory] => format!("there are no files *.json in {directory}"),
+            several => format!("there are no files *.json in any of {several:?}"),
+        });
     }
     for path in paths {
         match VectorFile::load(&path, origin) {

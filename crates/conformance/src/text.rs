@@ -37,6 +37,24 @@ pub fn wrap(width: u16, paragraph: &str) -> String {
     text
 }
 
+/// The longest text of another program that is shown whole, in characters.
+const LONGEST: usize = 400;
+
+/// Returns the beginning of a long text, with the number of its characters.
+#[must_use]
+pub(crate) fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => {
+            let count = text.chars().count();
+            format!(
+                "{}… ({count} characters)",
+                text.get(..end).unwrap_or_default()
+            )
+        }
+    }
+}
+
 /// Returns a number and a noun, e.g. `1 case` and `2 cases`.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
@@ -60,6 +78,14 @@ mod tests {
     fn breaks_lines_between_words_only() {
         assert_eq!(wrap(5, "a bc d  efghijk l"), "a bc\nd\nefghijk\nl");
         assert_eq!(wrap(80, "a\nb"), "a b");
+    }
+
+    #[test]
+    fn cuts_a_long_text_and_counts_its_characters() {
+        let text = "é".repeat(LONGEST);
+        assert_eq!(cut(&text), text);
+        let longer = text.clone() + "x";
+        assert_eq!(cut(&longer), text + "… (401 characters)");
     }
 
     #[test]

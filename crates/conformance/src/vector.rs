@@ -6,6 +6,7 @@ mod error;
 use std::{
     collections::BTreeSet,
     fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -57,12 +58,7 @@ impl VectorFile {
     /// # Errors
     /// When it cannot be read, or breaks a rule of `docs/vectors.md`.
     pub fn load(path: &Path, origin: Origin) -> Result<Self, VectorError> {
-        let text = fs::read_to_string(path).map_err(|error| VectorError {
-            path: path.into(),
-            case: None,
-            kind: VectorErrorKind::Unreadable,
-            reason: error.to_string(),
-        })?;
+        let text = read(path).map_err(|error| unreadable(path, &error))?;
         Self::parse(path, &text, origin)
     }
 
@@ -132,31 +128,74 @@ impl VectorFile {
     }
 }
 
-/// All `*.json` files in a directory and below, in order of their paths.
-///
-/// # Errors
-/// When a directory cannot be read.
-pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
-    let failed = |error: std::io::Error| VectorError {
-        path: directory.into(),
+/// The largest file, in octets.
+const LARGEST: u64 = 1 << 26;
+
+/// Reads the text of a regular file, which is not too large.
+fn read(path: &Path) -> io::Result<String> {
+    // A pipe would wait when it is opened, and a device may have no end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = String::new();
+    let mut file = fs::File::open(path)?.take(LARGEST + 1);
+    file.read_to_string(&mut text)?;
+    match file.limit() {
+        0 => Err(io::Error::other(format!("larger than {LARGEST} octets"))),
+        _ => Ok(text),
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> VectorError {
+    VectorError {
+        path: path.into(),
         case: None,
         kind: VectorErrorKind::Unreadable,
         reason: error.to_string(),
-    };
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
+    }
+}
+
+/// Returns all `*.json` files in a directory and below, in order of their paths. A file or a directory that has several
+/// names, because of links, is visited once.
+///
+/// # Errors
+/// Returns an error if a directory cannot be read.
+pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
+    let (mut found, mut visited) = (Vec::new(), BTreeSet::new());
+    add_files(directory, &mut found, &mut visited)?;
+    found.sort();
+    Ok(found)
+}
+
+fn add_files(
+    directory: &Path,
+    found: &mut Vec<PathBuf>,
+    visited: &mut BTreeSet<PathBuf>,
+) -> Result<(), VectorError> {
+    let failed = |error: io::Error| unreadable(directory, &error);
+    if !visited.insert(fs::canonicalize(directory).map_err(failed)?) {
+        return Ok(());
+    }
+    let entries: io::Result<Vec<_>> = fs::read_dir(directory).map_err(failed)?.collect();
+    let mut paths: Vec<_> = entries
+        .map_err(failed)?
+        .into_iter()
+        .map(|it| it.path())
+        .collect();
+    paths.sort();
+    for path in paths {
         if path.is_dir() {
-            found.extend(files(&path)?);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+            add_files(&path, found, visited)?;
+            continue;
+        }
+        let is_json = path.extension().is_some_and(|it| it == "json");
+        // A link to nothing is found, and is unreadable.
+        let canonical = || fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        if is_json && visited.insert(canonical()) {
             found.push(path);
         }
     }
-    found.sort();
-    Ok(found)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -311,6 +350,48 @@ mod tests {
         let value = json!({"reject": {"kind": "k", "offset": 3}});
         let pattern = serde_json::from_value(value["reject"].clone()).expect("a pattern");
         assert_eq!(Expected::Reject(pattern).to_value(), value);
+    }
+
+    #[test]
+    fn finds_each_file_once_and_reads_regular_files_only() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| root.path().join(name);
+        fs::create_dir(path("a")).expect("a directory");
+        for name in ["a/b.json", "c.json", "d.txt"] {
+            fs::write(path(name), file(GOOD, 1)).expect("a file");
+        }
+        let link = |to: &str, name: &str| {
+            std::os::unix::fs::symlink(to, path(name)).expect("a link");
+        };
+        link("..", "a/loop");
+        link("c.json", "e.json");
+        link("nosuch", "f.json");
+        link("/dev/zero", "g.json");
+        let mut pipe = std::process::Command::new("mkfifo");
+        assert!(pipe.arg(path("h.json")).status().expect("a pipe").success());
+        let found = files(root.path()).expect("files");
+        let expected = ["a/b.json", "c.json", "f.json", "g.json", "h.json"].map(path);
+        assert_eq!(found, expected);
+        let reasons = found.iter().map(|path| {
+            let read = VectorFile::load(path, Origin::Own);
+            read.map_or_else(|error| error.reason, |file| file.suite)
+        });
+        let expected = [
+            "s",
+            "s",
+            "No such file or directory (os error 2)",
+            "not a regular file",
+            "not a regular file",
+        ];
+        assert_eq!(reasons.collect::<Vec<_>>(), expected);
+        let large = path("large.json");
+        let created = fs::File::create(&large).expect("a file");
+        created.set_len(LARGEST + 1).expect("a file with a hole");
+        let error = VectorFile::load(&large, Origin::Own).expect_err("refused");
+        assert_eq!(error.reason, "larger than 67108864 octets");
+        created.set_len(LARGEST).expect("a file with a hole");
+        let error = VectorFile::load(&large, Origin::Own).expect_err("refused");
+        assert_eq!(error.kind, VectorErrorKind::Json);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! No password is kept, and no event has octets of a peer but the report of a client, which is parsed.
 
 mod backend;
+mod backends;
 mod error;
 mod event;
 mod facts;
@@ -33,7 +34,8 @@ pub mod xclient;
 use std::fmt;
 
 pub use self::{
-    backend::{Backend, BackendNotice, Backends, Balance, OpenFailure},
+    backend::{Backend, OpenFailure},
+    backends::{BackendHealth, BackendNotice, Backends, Balance},
     error::{GatewayError, GatewayErrorKind, Side},
     event::{BackendFailure, Event, Mechanism, Refusal},
     facts::{ClientFacts, SessionId},
@@ -77,6 +79,11 @@ pub trait GatewaySession: fmt::Debug + Send {
     /// Returns `true` if the client's octets should be read: few enough wait for the backend's answers.
     #[must_use]
     fn may_receive(&self) -> bool;
+
+    /// Returns `true` if the session needs more octets of the client to continue. After the client's end the caller closes the
+    /// sending side to the backend only then, and not while a command waits for the reply to the one before.
+    #[must_use]
+    fn awaits_client(&self) -> bool;
 
     /// Returns `true` if the session became a pipe: the caller takes the octets for both sides and the events, and then
     /// copies octets without the session, which it can drop.

@@ -254,7 +254,8 @@ async fn write_outputs(
         None => Ok(()),
     };
     if let (Some(directory), Some(history)) = (&arguments.html, history) {
-        write_page(directory, history, observed).await?;
+        let valid = arguments.html_valid();
+        write_page(directory, history, observed, valid).await?;
     }
     Ok(metrics?)
 }
@@ -264,9 +265,10 @@ async fn write_page(
     directory: &Path,
     history: &History,
     observed: &[Observed],
+    valid: Duration,
 ) -> Result<(), Failed> {
     fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-    let page = page::text(observed, history).await?;
+    let page = page::text(observed, history, valid).await?;
     files::replace(&directory.join("index.html"), page.as_bytes())?;
     Ok(())
 }

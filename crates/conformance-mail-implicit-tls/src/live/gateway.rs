@@ -1,7 +1,7 @@
 //! The gateway before Dovecot, over which clients read 10,000 messages octet by octet as without it, and before Dovecot and
 //! Cyrus with mail clients of others.
 
-mod client;
+pub(super) mod client;
 mod front;
 mod idle;
 mod mail;

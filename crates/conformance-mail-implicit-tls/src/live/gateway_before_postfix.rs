@@ -2,6 +2,7 @@
 //! Python's smtplib submit through it, and the log of Postfix has their address.
 
 mod peers;
+mod restart;
 
 use std::{fs, net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, process::Stdio, sync::Arc};
 
@@ -31,12 +32,15 @@ use super::{
     site::Site,
 };
 
-/// The scenario.
-pub(crate) const SCENARIOS: &[Scenario] = &[Scenario::with_peer(
-    "Postfix",
-    "mail-implicit-tls/gateway-before-postfix",
-    |_| Live::unless(missing(), || run(submitted())),
-)];
+/// The scenarios.
+pub(crate) const SCENARIOS: &[Scenario] = &[
+    Scenario::with_peer(
+        "Postfix",
+        "mail-implicit-tls/gateway-before-postfix",
+        |_| Live::unless(missing(), || run(submitted())),
+    ),
+    restart::SCENARIO,
+];
 
 fn missing() -> Option<String> {
     let clients = ["swaks", "msmtp", "curl", "python3"];

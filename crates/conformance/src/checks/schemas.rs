@@ -5,7 +5,7 @@ use std::{fmt::Display, fs, path::Path};
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
-use crate::{protocol::Protocol, run::repository, vector::files};
+use crate::{protocol::Protocol, report::Report, root::repository, vector::files};
 
 /// Checks each file of vectors of a protocol against its schema, `schemas/<name>.schema.json` for `vectors/<name>.json`,
 /// and returns the number of files. A schema must also refuse what no suite permits: a case with an unknown field, with
@@ -47,6 +47,26 @@ fn schemas_below(root: &Path, protocol: &Protocol) -> Result<usize, Vec<String>>
     }
     if faults.is_empty() {
         Ok(vectors.len())
+    } else {
+        Err(faults)
+    }
+}
+
+/// Checks a report against its schema.
+///
+/// # Errors
+/// Returns each fault.
+pub fn report_schema(report: &Report) -> Result<(), Vec<String>> {
+    let path = repository().join("crates/conformance/schemas/report.schema.json");
+    let failed = |error: String| vec![error];
+    let validator = read(&path).and_then(|it| compile(&it)).map_err(failed)?;
+    let report = serde_json::to_value(report).map_err(|error| failed(error.to_string()))?;
+    let errors = validator.iter_errors(&report);
+    let faults: Vec<_> = errors
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect();
+    if faults.is_empty() {
+        Ok(())
     } else {
         Err(faults)
     }

@@ -16,6 +16,7 @@ use std::{
 use crate::{
     answer::{Answer, AnswerError, request},
     descendants,
+    text::cut,
     vector::Case,
 };
 
@@ -55,7 +56,12 @@ pub enum Fault {
     /// The command gave no answer within this time.
     Silent(Duration),
     /// The line is no answer to the case.
-    Answer(AnswerError),
+    Answer {
+        /// The reason.
+        error: Box<AnswerError>,
+        /// The line, or its beginning.
+        line: String,
+    },
     /// An answer is too long, or is not UTF-8.
     Line(String),
     /// The command wrote a line that no request had asked for.
@@ -74,7 +80,7 @@ impl fmt::Display for Fault {
             Self::Start(error) => write!(f, "the command cannot be started: {error}"),
             Self::Ended(status) => write!(f, "the command ended without an answer ({status})"),
             Self::Silent(limit) => write!(f, "no answer within {} s", limit.as_secs_f64()),
-            Self::Answer(error) => error.fmt(f),
+            Self::Answer { error, line } => write!(f, "{error}; the line is {line:?}"),
             Self::Line(error) => write!(f, "the answer cannot be read: {error}"),
             Self::Unasked(line) => write!(f, "a line before the request: {line:?}"),
             Self::Surplus(line) => write!(f, "a line after the last answer: {line:?}"),
@@ -183,7 +189,7 @@ impl Running {
     ) -> Result<Answer, Trouble> {
         let place = (suite.to_owned(), case.name.clone());
         let unasked = match self.answers.try_recv() {
-            Ok(Ok(line)) => Some(Fault::Unasked(line)),
+            Ok(Ok(line)) => Some(Fault::Unasked(cut(&line))),
             Ok(Err(error)) => Some(Fault::Line(error)),
             // An end is seen by the missing answer.
             Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
@@ -197,7 +203,10 @@ impl Running {
             let _ = requests.send(line);
         }
         let answer = match self.answers.recv_timeout(deadline) {
-            Ok(Ok(line)) => Answer::parse(&line, suite, &case.name).map_err(Fault::Answer),
+            Ok(Ok(line)) => Answer::parse(&line, suite, &case.name).map_err(|error| {
+                let (error, line) = (Box::new(error), cut(&line));
+                Fault::Answer { error, line }
+            }),
             Ok(Err(error)) => Err(Fault::Line(error)),
             Err(RecvTimeoutError::Timeout) => Err(Fault::Silent(deadline)),
             Err(RecvTimeoutError::Disconnected) => Err(Fault::Ended(match self.status(deadline) {
@@ -213,7 +222,7 @@ impl Running {
     pub(super) fn finish(mut self, deadline: Duration) -> Result<(), Trouble> {
         self.requests = None;
         let fault = match self.answers.recv_timeout(deadline) {
-            Ok(Ok(line)) => Fault::Surplus(line),
+            Ok(Ok(line)) => Fault::Surplus(cut(&line)),
             Ok(Err(error)) => Fault::Line(error),
             Err(RecvTimeoutError::Timeout) => Fault::Endless(deadline),
             Err(RecvTimeoutError::Disconnected) => {

@@ -146,11 +146,12 @@ mod tests {
     use serde_json::json;
 
     fn report(states: &[(&str, AnswerState)]) -> ImplementationReport {
-        let mut suite = AnsweredSuite::new("p/s");
+        let mut suite = AnsweredSuite::new("p/s", std::path::Path::new("f"));
         for (name, state) in states {
             suite.push(AnsweredCase {
                 name: (*name).to_owned(),
                 state: *state,
+                input: None,
                 expected: Some(json!(1)),
                 actual: Some(json!(2)),
                 hint: None,

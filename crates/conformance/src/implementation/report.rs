@@ -6,13 +6,21 @@ use std::{
 };
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ImplementationOptions, Trouble};
 use crate::{
     answer::Comparison,
-    text::{passed_of, table, wrap},
+    part::replace,
+    root::repository,
+    text::{cut, passed_of, table, wrap},
 };
+
+/// The path of the report below the repository's root.
+const PATH: &str = "target/conformance/implementation.json";
+
+/// The number of failed cases of a suite that are shown.
+const SHOWN: usize = 20;
 
 /// The state of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +41,9 @@ pub struct AnsweredCase {
     pub name: String,
     /// The state.
     pub state: AnswerState,
+    /// The input, of a case that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
     /// The expectation, of a case that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<Value>,
@@ -49,6 +60,8 @@ pub struct AnsweredCase {
 pub struct AnsweredSuite {
     /// The suite.
     pub suite: String,
+    /// The file, below the repository's root if it is there.
+    pub file: String,
     /// The number of cases that passed.
     pub passed: usize,
     /// The number of cases that failed.
@@ -60,9 +73,11 @@ pub struct AnsweredSuite {
 }
 
 impl AnsweredSuite {
-    pub(super) fn new(suite: &str) -> Self {
+    pub(super) fn new(suite: &str, file: &Path) -> Self {
+        let file = file.strip_prefix(repository()).unwrap_or(file);
         Self {
             suite: suite.to_owned(),
+            file: file.display().to_string(),
             passed: 0,
             failed: 0,
             unsupported: 0,
@@ -140,15 +155,24 @@ impl ImplementationReport {
                 .cases
                 .iter()
                 .filter(|case| case.state == AnswerState::Failed);
-            for case in failed {
-                text += &format!("FAILED {} {}\n", suite.suite, case.name);
-                for (label, value) in [("expected", &case.expected), ("actual", &case.actual)] {
+            for case in failed.take(SHOWN) {
+                text += &format!("FAILED {} {} ({})\n", suite.suite, case.name, suite.file);
+                let (expected, actual) = differing(&case.expected, &case.actual, self.strict);
+                for (label, value) in [
+                    ("input", &case.input),
+                    ("expected", &expected),
+                    ("actual", &actual),
+                ] {
                     let value = value.as_ref().map(Value::to_string).unwrap_or_default();
-                    text += &labelled(width, label, &value);
+                    text += &labelled(width, label, &cut(&value));
                 }
                 if let Some(hint) = &case.hint {
                     text += &labelled(width, "hint", hint);
                 }
+            }
+            let more = suite.failed.saturating_sub(SHOWN);
+            if more > 0 {
+                text += &format!("FAILED {} {more} more, which the report has\n", suite.suite);
             }
         }
         let mut numbers = table(width, &["suite", "passed", "failed", "unsupported"]);
@@ -183,30 +207,94 @@ impl ImplementationReport {
         format!("{verdict}; {compared}")
     }
 
-    /// Writes `target/conformance/implementation.json` and returns its path.
+    /// Writes `target/conformance/implementation.json` and returns this path, which is below `root`.
     ///
     /// # Errors
     /// Returns an error if the file cannot be written.
     pub fn write(&self, root: &Path) -> io::Result<PathBuf> {
-        let directory = root.join("target/conformance");
-        fs::create_dir_all(&directory)?;
-        let path = directory.join("implementation.json");
-        fs::write(&path, serde_json::to_string_pretty(self)? + "\n")?;
-        Ok(path)
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        replace(&root.join(PATH), &text)?;
+        Ok(PATH.into())
+    }
+
+    /// Removes the report of the run before, which is not that of a run that begins.
+    ///
+    /// # Errors
+    /// Returns an error if the file is there and cannot be removed.
+    pub fn remove(root: &Path) -> io::Result<()> {
+        match fs::remove_file(root.join(PATH)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            outcome => outcome,
+        }
     }
 }
 
-/// Returns a label and a text, broken into lines of at most `width` characters.
+/// Returns the members of an expectation and of an answer that differ, if both accept or both reject; else both whole.
+fn differing(
+    expected: &Option<Value>,
+    actual: &Option<Value>,
+    strict: bool,
+) -> (Option<Value>, Option<Value>) {
+    let whole = || (expected.clone(), actual.clone());
+    for outcome in ["accept", "reject"] {
+        let of = |value: &Option<Value>| {
+            let fields = value.as_ref()?.get(outcome)?.as_object();
+            fields.cloned()
+        };
+        let (Some(mut left), Some(mut right)) = (of(expected), of(actual)) else {
+            continue;
+        };
+        let same = left.clone();
+        let compared = right.clone();
+        right.retain(|name, value| same.get(name) != Some(value));
+        left.retain(|name, value| match compared.get(name) {
+            None => strict,
+            Some(other) => other != value,
+        });
+        return (Some(json!({outcome: left})), Some(json!({outcome: right})));
+    }
+    whole()
+}
+
+/// Returns a label and a text, broken after commas into lines of at most `width` characters where it can be.
 fn labelled(width: u16, label: &str, text: &str) -> String {
     let indent = 11;
     let room = usize::from(width).saturating_sub(indent).max(20);
-    let characters: Vec<char> = text.chars().collect();
-    let lines = characters.chunks(room).enumerate().map(|(at, line)| {
+    let mut lines = vec![String::new()];
+    for part in parts(text) {
+        let length = |text: &str| text.chars().count();
+        match lines.last_mut() {
+            Some(line) if line.is_empty() || length(line) + length(part) <= room => *line += part,
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    let lines = lines.iter().enumerate().map(|(at, line)| {
         let label = if at == 0 { label } else { "" };
-        let line: String = line.iter().collect();
         format!("  {label:<9}{line}\n")
     });
     lines.collect()
+}
+
+/// Splits JSON after each comma that is in no text.
+fn parts(text: &str) -> Vec<&str> {
+    let (mut parts, mut rest) = (Vec::new(), text);
+    let (mut in_text, mut escaped) = (false, false);
+    let mut begin = 0;
+    for (at, character) in text.char_indices() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            ',' if !in_text => {
+                let (part, after) = rest.split_at(at.saturating_add(1).saturating_sub(begin));
+                parts.push(part);
+                (rest, begin) = (after, at.saturating_add(1));
+            }
+            _ => {}
+        }
+    }
+    parts.push(rest);
+    parts
 }
 
 #[cfg(test)]
@@ -227,11 +315,12 @@ mod tests {
             comparison,
             deadline: crate::ANSWER_DEADLINE,
         };
-        let mut suite = AnsweredSuite::new("p/s");
+        let mut suite = AnsweredSuite::new("p/s", Path::new("f"));
         for state in states {
             suite.push(AnsweredCase {
                 name: "c".into(),
                 state: *state,
+                input: None,
                 expected: None,
                 actual: None,
                 hint: None,
@@ -266,13 +355,37 @@ mod tests {
     }
 
     #[test]
-    fn breaks_a_long_text_below_its_label() {
-        let text = "é".repeat(45);
-        let line = |label: &str, length| format!("  {label:<9}{}\n", "é".repeat(length));
-        let expected = line("actual", 20) + &line("", 20) + &line("", 5);
-        assert_eq!(labelled(31, "actual", &text), expected);
+    fn breaks_a_long_text_between_members_below_its_label() {
+        let text = r#"{"a":"x, \",y","b":[1,2,3],"c":"a longer text, which is whole"}"#;
+        let expected = concat!(
+            "  actual   {\"a\":\"x, \\\",y\",\n",
+            "           \"b\":[1,2,3],\n",
+            "           \"c\":\"a longer text, which is whole\"}\n"
+        );
+        assert_eq!(labelled(31, "actual", text), expected);
         // A narrow terminal has room for some text nevertheless.
-        assert_eq!(labelled(3, "actual", &text), expected);
-        assert_eq!(labelled(80, "actual", ""), "");
+        assert_eq!(labelled(3, "actual", text), expected);
+        assert_eq!(labelled(90, "actual", text), format!("  actual   {text}\n"));
+        assert_eq!(labelled(80, "actual", ""), "  actual   \n");
+    }
+
+    #[test]
+    fn shows_the_members_that_differ() {
+        let expected = Some(json!({"accept": {"a": 1, "b": 2, "c": 3}}));
+        let actual = Some(json!({"accept": {"a": 1, "b": 4, "d": 5}}));
+        let differs = Some(json!({"accept": {"b": 4, "d": 5}}));
+        for (strict, of_expected) in [
+            (false, json!({"accept": {"b": 2}})),
+            (true, json!({"accept": {"b": 2, "c": 3}})),
+        ] {
+            let shown = differing(&expected, &actual, strict);
+            assert_eq!(shown, (Some(of_expected), differs.clone()));
+        }
+        let reject = Some(json!({"reject": {"kind": "k", "offset": 1}}));
+        let other = Some(json!({"reject": {"kind": "k", "offset": 2}}));
+        let of = |offset: u8| Some(json!({"reject": {"offset": offset}}));
+        assert_eq!(differing(&reject, &other, true), (of(1), of(2)));
+        let whole = (expected.clone(), reject.clone());
+        assert_eq!(differing(&expected, &reject, true), whole);
     }
 }

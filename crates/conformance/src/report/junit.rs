@@ -33,7 +33,7 @@ pub(super) fn text(report: &Report) -> String {
     };
     let is_failed = |it: &Outcome| matches!(it, Outcome::Failed(_));
     text += &format!(
-        "<testsuites name=\"conformance\" tests=\"{}\" failures=\"{}\" time=\"{:.3}\">\n",
+        "<testsuites name=\"conformance\" tests=\"{}\" failures=\"{}\" errors=\"0\" time=\"{:.3}\">\n",
         count(|_| true),
         count(is_failed),
         report.facts.seconds
@@ -44,7 +44,7 @@ pub(super) fn text(report: &Report) -> String {
         let skipped = suite.entries.iter().filter(is_skipped).count();
         let name = escaped(&suite.name);
         text += &format!(
-            "<testsuite name=\"{name}\" tests=\"{}\" failures=\"{failed}\" skipped=\"{skipped}\">\n",
+            "<testsuite name=\"{name}\" tests=\"{}\" failures=\"{failed}\" errors=\"0\" skipped=\"{skipped}\">\n",
             suite.entries.len()
         );
         for (case, outcome) in &suite.entries {
@@ -52,7 +52,10 @@ pub(super) fn text(report: &Report) -> String {
             text += &match outcome {
                 Outcome::Passed => "/>\n".to_owned(),
                 Outcome::Failed(why) => {
-                    format!("><failure>{}</failure></testcase>\n", escaped(why))
+                    // What some programs show alone.
+                    let first = escaped(why.lines().next().unwrap_or_default());
+                    let why = escaped(why);
+                    format!("><failure message=\"{first}\">{why}</failure></testcase>\n")
                 }
                 Outcome::Skipped(why) => {
                     format!("><skipped message=\"{}\"/></testcase>\n", escaped(why))
@@ -196,10 +199,12 @@ mod tests {
     fn has_an_entry_for_each_case_and_test_with_its_message() {
         let text = text(&report(false, None));
         for part in [
-            "<testsuites name=\"conformance\" tests=\"3\" failures=\"3\" time=\"0.000\">\n",
-            "<testsuite name=\"p/a\" tests=\"1\" failures=\"1\" skipped=\"0\">\n\
-             <testcase classname=\"p/a\" name=\"c\"><failure>differs&#10;</failure></testcase>\n</testsuite>\n",
-            "<testcase classname=\"tests of p\" name=\"t\"><failure>no server&#10;at all</failure></testcase>\n",
+            "<testsuites name=\"conformance\" tests=\"3\" failures=\"3\" errors=\"0\" time=\"0.000\">\n",
+            "<testsuite name=\"p/a\" tests=\"1\" failures=\"1\" errors=\"0\" skipped=\"0\">\n\
+             <testcase classname=\"p/a\" name=\"c\"><failure message=\"differs\">differs&#10;</failure></testcase>\n\
+             </testsuite>\n",
+            "<testcase classname=\"tests of p\" name=\"t\"><failure message=\"no server\">no server&#10;at all</failure>\
+             </testcase>\n",
         ] {
             assert!(text.contains(part), "{text}");
         }

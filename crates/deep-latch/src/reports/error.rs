@@ -101,7 +101,9 @@ impl From<durable_store::Error> for ReportSinkError {
         use durable_store::ErrorKind;
         let kind = match error.kind() {
             ErrorKind::Missing => ReportSinkErrorKind::Missing,
-            ErrorKind::Damaged | ErrorKind::Unreadable => ReportSinkErrorKind::Unreadable,
+            ErrorKind::Damaged | ErrorKind::Foreign | ErrorKind::Unreadable => {
+                ReportSinkErrorKind::Unreadable
+            }
             ErrorKind::Version => ReportSinkErrorKind::Version,
             ErrorKind::NotDurable | ErrorKind::Linked => ReportSinkErrorKind::NotDurable,
             ErrorKind::Exposed => ReportSinkErrorKind::Exposed,
@@ -112,7 +114,7 @@ impl From<durable_store::Error> for ReportSinkError {
         let place = error.place().map(String::into_boxed_str);
         // Of kinds that became one, the source says which it was.
         let source = match error.kind() {
-            ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
+            ErrorKind::Foreign | ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
                 Some(Box::new(error).into())
             }
             _ => error.into_source(),

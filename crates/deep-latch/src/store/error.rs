@@ -99,7 +99,9 @@ impl From<durable_store::Error> for LatchStoreError {
         use durable_store::ErrorKind;
         let kind = match error.kind() {
             ErrorKind::Missing => LatchStoreErrorKind::Missing,
-            ErrorKind::Damaged | ErrorKind::Unreadable => LatchStoreErrorKind::Unreadable,
+            ErrorKind::Damaged | ErrorKind::Foreign | ErrorKind::Unreadable => {
+                LatchStoreErrorKind::Unreadable
+            }
             ErrorKind::Version => LatchStoreErrorKind::Version,
             ErrorKind::NotDurable | ErrorKind::Linked => LatchStoreErrorKind::NotDurable,
             ErrorKind::Exposed => LatchStoreErrorKind::Exposed,
@@ -109,7 +111,7 @@ impl From<durable_store::Error> for LatchStoreError {
         let place = error.place().map(String::into_boxed_str);
         // Of kinds that became one, the source says which it was.
         let source = match error.kind() {
-            ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
+            ErrorKind::Foreign | ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
                 Some(Box::new(error).into())
             }
             _ => error.into_source(),

@@ -8,6 +8,8 @@ use std::{
 
 use tokio::{net::TcpStream, task::JoinSet, time::sleep};
 
+use crate::failure::is_lack_of_resources;
+
 /// The head start of one attempt before the next (RFC 8305 section 8).
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
@@ -27,7 +29,19 @@ fn in_turns(addresses: &[IpAddr]) -> Vec<IpAddr> {
     ordered
 }
 
+/// Returns the error of all attempts after one more failed. A lack of descriptors counts before what an address answers: the
+/// address for which there was none may be the one that works.
+fn later(before: io::Error, failed: io::Error) -> io::Error {
+    match is_lack_of_resources(&before) {
+        true => before,
+        false => failed,
+    }
+}
+
 /// Connects to the first address that answers. The next attempt begins when one fails or after [`ATTEMPT_DELAY`].
+///
+/// # Errors
+/// Returns the last error, or one by which this machine lacked a descriptor or memory.
 pub(crate) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
     // A single address has no other to race with.
     if let [address] = addresses {
@@ -41,7 +55,7 @@ pub(crate) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpSt
             biased;
             Some(joined) = attempts.join_next() => match joined.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())) {
                 Ok(stream) => return Ok(stream),
-                Err(failed) => error = failed,
+                Err(failed) => error = later(error, failed),
             },
             () = sleep(ATTEMPT_DELAY) => {}
         }
@@ -49,7 +63,7 @@ pub(crate) async fn connect(addresses: &[IpAddr], port: u16) -> io::Result<TcpSt
     while let Some(joined) = attempts.join_next().await {
         match joined.unwrap_or_else(|_| Err(io::ErrorKind::Other.into())) {
             Ok(stream) => return Ok(stream),
-            Err(failed) => error = failed,
+            Err(failed) => error = later(error, failed),
         }
     }
     Err(error)
@@ -120,6 +134,21 @@ mod tests {
         // The first address is the last one left: it may answer until the caller's deadline.
         let alone = timeout(Duration::from_millis(300), connect(&addresses[..1], port)).await;
         assert!(alone.is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn tells_a_lack_of_descriptors_before_other_errors() {
+        let lack = || io::Error::from_raw_os_error(24);
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        for (before, failed, expected) in [
+            (lack(), refused(), Some(24)),
+            (refused(), lack(), Some(24)),
+            (lack(), lack(), Some(24)),
+            (refused(), refused(), None),
+        ] {
+            assert_eq!(later(before, failed).raw_os_error(), expected);
+        }
     }
 
     #[tokio::test]

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+#[cfg(feature = "dns")]
+use super::DnsName;
+
 /// The key signing keys 20326 and 38696 of the root zone, as IANA publishes them (RFC 9718).
 const ROOT_ANCHORS: &str = "\
 . 172800 IN DNSKEY 257 3 8 AwEAAaz/tAm8yTn4Mfeh5eyI96WSVexTBAvkMgJzkKTOiW1vkIbzxeF3+/4RgWOq7HrxRixHlFlExOLAJr5emLvN7SWXgnLh4+B5xQlNVz8Og8kvArMtNROxVQuCaSnIDdD5LKyWbRd2n9WGe2R8PzgCmr3EgVLrjyBxWezF0jLHwVN8efS3rCj/EWgvIWgb9tarpVUDK/b58Da+sqqls3eNbuv7pr+eoZG+SrDK6nWeL3c6H5Apxz7LjVc1uTIdsIXxuOLYA4/ilBmSVIzuDWfdRUfhHdY6+cn8HFRm+2hM8AnXGXws9555KrUB5qihylGa8subX2Nn6UwNR1AkUTV74bU=
@@ -58,6 +61,13 @@ impl TrustAnchors {
             true => Err(TrustAnchorError { line: 0 }),
             false => Ok(Self(records)),
         }
+    }
+
+    /// Returns the zones of the keys.
+    #[cfg(feature = "dns")]
+    pub(super) fn owners(&self) -> impl Iterator<Item = DnsName> {
+        let owner = |line: &str| DnsName::parse(line.split_ascii_whitespace().next()?);
+        self.0.lines().filter_map(owner)
     }
 
     /// Returns the records in the format of a zone file.

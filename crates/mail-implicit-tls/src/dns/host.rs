@@ -220,6 +220,8 @@ fn addresses(answers: [&Answer; 2]) -> Result<Addresses, HostFailure> {
     let mut failed = None;
     for answer in answers {
         match answer {
+            // What this machine lacks says nothing about the host, and may be the cause of the other failure too.
+            Answer::Failed(LookupFailure::NoResources) => failed = Some(LookupFailure::NoResources),
             Answer::Failed(failure) => failed = failed.or(Some(*failure)),
             Answer::Denied { .. } => {}
             Answer::Records(records) => {

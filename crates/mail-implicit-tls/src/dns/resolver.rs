@@ -6,6 +6,7 @@
 mod counted;
 #[cfg(feature = "monitor")]
 mod examine;
+mod support;
 mod validation;
 
 use std::{
@@ -36,6 +37,7 @@ use tokio::time::timeout;
 
 use self::{
     counted::Counted,
+    support::Support,
     validation::{Validation, now},
 };
 use super::{
@@ -93,7 +95,10 @@ impl std::error::Error for ResolverError {}
 ///
 /// The server that it asks needs not validate and needs not be trusted. It must support DNSSEC records and recursion.
 pub struct ValidatingResolver {
+    #[cfg(feature = "monitor")]
+    server: SocketAddr,
     validation: Validation,
+    support: Support,
     timeout: Duration,
 }
 
@@ -108,7 +113,10 @@ impl ValidatingResolver {
     #[must_use]
     pub fn new(server: SocketAddr, anchors: &TrustAnchors) -> Self {
         Self {
+            #[cfg(feature = "monitor")]
+            server,
             validation: Validation::new(anchors, connect(server)),
+            support: Support::new(anchors),
             timeout: ANSWER_TIMEOUT,
         }
     }
@@ -146,7 +154,11 @@ impl ValidatingResolver {
             ValidationState::Secure => Dnssec::Secure,
             ValidationState::Insecure | ValidationState::Indeterminate => Dnssec::Insecure,
             ValidationState::Bogus => {
-                return Err(failure_of(&message).unwrap_or(LookupFailure::Bogus));
+                let upstream = self.validation.upstream();
+                return Err(match failure_of(&message) {
+                    Some(failure) => failure,
+                    None => self.support.cause_of_bogus(upstream, question).await,
+                });
             }
         };
         read(&message, question, dnssec)

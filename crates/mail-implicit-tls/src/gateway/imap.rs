@@ -89,6 +89,10 @@ impl GatewaySession for ImapGateway {
         self.0.may_receive()
     }
 
+    fn awaits_client(&self) -> bool {
+        self.0.awaits_client()
+    }
+
     fn is_pipe(&self) -> bool {
         self.0.is_pipe()
     }

@@ -13,7 +13,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use super::{
     RefusalReason,
     proxy_protocol::{Networks, Opened, Opening},
+    relay::ClientSide,
 };
+use crate::server::SessionStream;
 
 /// The octets of a header that are read at once.
 const READ_BYTES: usize = 512;
@@ -23,6 +25,8 @@ const READ_BYTES: usize = 512;
 pub(super) struct Ahead<S> {
     ahead: Vec<u8>,
     stream: S,
+    /// The number of octets that the stream has taken.
+    written: u64,
 }
 
 /// A connection whose header, if it must have one, was read.
@@ -80,7 +84,24 @@ pub(super) async fn arrive(
 
 impl<S> Ahead<S> {
     const fn new(ahead: Vec<u8>, stream: S) -> Self {
-        Self { ahead, stream }
+        Self {
+            ahead,
+            stream,
+            written: 0,
+        }
+    }
+
+    fn took(&mut self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(count)) = written {
+            let count = u64::try_from(*count).unwrap_or(u64::MAX);
+            self.written = self.written.saturating_add(count);
+        }
+    }
+}
+
+impl ClientSide for SessionStream<Ahead<AcceptedStream>> {
+    fn written(&self) -> u64 {
+        self.io().written
     }
 }
 
@@ -106,7 +127,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Ahead<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.took(&written);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -122,7 +145,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Ahead<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.took(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -431,6 +431,10 @@ impl GatewaySession for PopGateway {
         self.client.unread().len() < MAX_WAITING_BYTES
     }
 
+    fn awaits_client(&self) -> bool {
+        matches!(self.turn, Turn::Command | Turn::Response | Turn::External)
+    }
+
     fn is_pipe(&self) -> bool {
         matches!(self.turn, Turn::Pipe)
     }

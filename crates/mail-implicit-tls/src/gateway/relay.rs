@@ -10,14 +10,16 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 use super::{Event, GatewayError, GatewaySession};
+use crate::client::after;
 
 /// The size of the buffer of a thread: four records of TLS, which rustls takes at once.
 const SCRATCH_BYTES: usize = 65_536;
@@ -37,6 +39,12 @@ fn with_scratch<T>(call: impl FnOnce(&mut [u8]) -> T) -> T {
     })
 }
 
+/// The client's side of a relay.
+pub(super) trait ClientSide: AsyncRead + AsyncWrite + Unpin {
+    /// Returns the number of octets that the network has taken, those of TLS included.
+    fn written(&self) -> u64;
+}
+
 /// The octets that a side did not take yet.
 #[derive(Debug, Default)]
 struct Outgoing {
@@ -44,6 +52,10 @@ struct Outgoing {
     sent: usize,
     /// Octets were written and not flushed.
     is_unflushed: bool,
+    /// The side took octets since this was last asked.
+    is_moved: bool,
+    /// The error since which the side takes no more: octets for it are dropped.
+    broken: Option<io::ErrorKind>,
 }
 
 impl Outgoing {
@@ -53,6 +65,14 @@ impl Outgoing {
 
     fn push(&mut self, octets: &[u8]) {
         self.octets.extend_from_slice(octets);
+    }
+
+    /// Takes note that the side takes no more.
+    fn broke(&mut self, kind: io::ErrorKind) {
+        *self = Self {
+            broken: self.broken.or(Some(kind)),
+            ..Self::default()
+        };
     }
 
     /// Writes and flushes. Ready once nothing is left.
@@ -68,35 +88,47 @@ impl Outgoing {
             }
             self.sent = self.sent.saturating_add(count);
             self.is_unflushed = true;
+            self.is_moved = true;
         }
         self.octets = Vec::new();
         self.sent = 0;
         if self.is_unflushed {
             ready!(Pin::new(&mut to).poll_flush(cx))?;
             self.is_unflushed = false;
+            self.is_moved = true;
         }
         Poll::Ready(Ok(()))
     }
 
+    /// Writes and flushes, and drops what is left after an error. Returns `true` if nothing is left.
+    fn send_rest(&mut self, cx: &mut Context<'_>, to: impl AsyncWrite + Unpin) -> bool {
+        if self.broken.is_some() {
+            self.octets = Vec::new();
+            return true;
+        }
+        match self.poll_send(cx, to) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(error)) => {
+                self.broke(error.kind());
+                true
+            }
+        }
+    }
+
     /// Writes octets as far as they are taken, and keeps the rest.
-    fn send(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut to: impl AsyncWrite + Unpin,
-        mut octets: &[u8],
-    ) -> io::Result<()> {
-        while !octets.is_empty() {
-            match Pin::new(&mut to).poll_write(cx, octets)? {
-                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Poll::Ready(count) => {
+    fn send(&mut self, cx: &mut Context<'_>, mut to: impl AsyncWrite + Unpin, mut octets: &[u8]) {
+        while !octets.is_empty() && self.broken.is_none() {
+            match Pin::new(&mut to).poll_write(cx, octets) {
+                Poll::Ready(Ok(0)) => self.broke(io::ErrorKind::WriteZero),
+                Poll::Ready(Ok(count)) => {
                     octets = octets.get(count..).unwrap_or_default();
                     self.is_unflushed = true;
                 }
-                Poll::Pending => break,
+                Poll::Ready(Err(error)) => self.broke(error.kind()),
+                Poll::Pending => return self.push(octets),
             }
         }
-        self.push(octets);
-        Ok(())
     }
 }
 
@@ -122,14 +154,14 @@ pub(super) enum Step {
     Pipe,
     /// The session is over, and its last octets have been sent.
     Over,
-    /// The client sends no more.
-    ClientEnded,
-    /// The backend closed its connection, and its last octets have been sent.
+    /// The client sends no more, or the backend takes no more. The backend may still answer what it has.
+    Ending,
+    /// The backend closed its connection. Its last octets are those of the relay's end.
     BackendEnded,
-    /// The connection to the client is broken.
-    ClientFailed(io::Error),
-    /// The connection to the backend is broken.
-    BackendFailed(io::Error),
+    /// The client broke its connection by octets that are not TLS.
+    ClientFailed(io::ErrorKind),
+    /// The connection to the backend is broken. Its last octets are those of the relay's end.
+    BackendFailed(io::ErrorKind),
 }
 
 /// The two connections of a session.
@@ -140,6 +172,8 @@ pub(super) struct Relay<C, B> {
     to_client: Direction,
     to_backend: Direction,
     last: Instant,
+    /// The number of octets that the client's network had taken at that time.
+    written: u64,
 }
 
 /// The octets that a relay has carried.
@@ -184,23 +218,23 @@ impl Direction {
         self.count = self.count.saturating_add(count);
     }
 
-    /// Carries octets from one side to the other. Ready with the octets' fate, or with `None` at the end.
+    /// Carries octets from one side to the other. Ready with `false` at the end.
     fn poll_carry(
         &mut self,
         cx: &mut Context<'_>,
         from: impl AsyncRead + Unpin,
         to: impl AsyncWrite + Unpin,
-    ) -> Poll<io::Result<Option<io::Result<()>>>> {
+    ) -> Poll<io::Result<bool>> {
         let outgoing = &mut self.outgoing;
         let fed = ready!(poll_fed(cx, from, |cx, octets| outgoing.send(cx, to, octets)))?;
         Poll::Ready(Ok(match fed {
             None => {
                 self.is_ended = true;
-                None
+                false
             }
-            Some((count, sent)) => {
+            Some((count, ())) => {
                 self.carried(count);
-                Some(sent)
+                true
             }
         }))
     }
@@ -226,13 +260,26 @@ impl Direction {
     }
 }
 
+/// Returns `true` for an error of a connection that is gone: what its side sent before counts.
+const fn is_gone(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::TimedOut
+    )
+}
+
 impl<C, B> Relay<C, B>
 where
-    C: AsyncRead + AsyncWrite + Unpin,
+    C: ClientSide,
     B: AsyncRead + AsyncWrite + Unpin,
 {
     pub(super) fn new(client: C, backend: B) -> Self {
         Self {
+            written: client.written(),
             client,
             backend,
             to_client: Direction::default(),
@@ -263,68 +310,183 @@ where
         poll_fn(|cx| self.poll_pipe(cx)).await
     }
 
-    /// Sends what is left for the client, and ends its connection with the close alert of TLS.
-    pub(super) async fn end(&mut self, rest: &[u8]) -> io::Result<()> {
-        let Self {
-            client, to_client, ..
-        } = self;
-        to_client.outgoing.push(rest);
-        poll_fn(|cx| {
-            ready!(to_client.outgoing.poll_send(cx, &mut *client))?;
-            Pin::new(&mut *client).poll_shutdown(cx)
-        })
-        .await
+    /// Returns the error since which the client takes no more.
+    pub(super) const fn client_broke(&self) -> Option<io::ErrorKind> {
+        self.to_client.outgoing.broken
     }
 
-    /// Writes what is left for both sides, and tells the backend that the client has ended. Returns `true` if nothing is
-    /// left.
-    fn poll_outgoing(&mut self, cx: &mut Context<'_>) -> Result<bool, Step> {
-        let to_client = self.to_client.outgoing.poll_send(cx, &mut self.client);
-        let to_backend = self.to_backend.outgoing.poll_send(cx, &mut self.backend);
-        let is_sent = to_client.is_ready() && to_backend.is_ready();
-        if let Poll::Ready(Err(error)) = to_client {
-            return Err(Step::ClientFailed(error));
+    /// Sends what is left for the client, and ends its connection with the close alert of TLS. Returns once the client has
+    /// taken all, has taken nothing for the time `patience`, or at `until`; `true` if it was waited for.
+    ///
+    /// Octets of the client are read and dropped meanwhile: a client that writes before it reads does not block.
+    pub(super) async fn end(&mut self, rest: &[u8], patience: Duration, until: Instant) -> bool {
+        self.to_client.outgoing.push(rest);
+        self.last = Instant::now();
+        self.patiently(patience, until, Self::poll_end).await
+    }
+
+    /// Reads octets of the client up to its own end, and drops them, after [`end`](Self::end): the system resets a
+    /// connection that is closed while octets wait to be read, with all that the client did not receive yet. Returns if none
+    /// arrive for the time `patience`, and at `until`.
+    pub(super) async fn close(&mut self, patience: Duration, until: Instant) {
+        if self.to_client.is_shut {
+            self.last = Instant::now();
+            self.patiently(patience, until, Self::poll_closed).await;
         }
-        if let Poll::Ready(Err(error)) = to_backend {
-            return Err(Step::BackendFailed(error));
+    }
+
+    /// Polls until it is ready, until there was no progress for the time `patience`, or until `until`. Returns `true` if it
+    /// was not ready at once.
+    async fn patiently(
+        &mut self,
+        patience: Duration,
+        until: Instant,
+        poll: fn(&mut Self, &mut Context<'_>) -> Poll<()>,
+    ) -> bool {
+        let mut polls = 0_usize;
+        loop {
+            let deadline = after(self.last, patience).min(until);
+            let polled = poll_fn(|cx| {
+                polls = polls.saturating_add(1);
+                poll(self, cx)
+            });
+            let is_ready = timeout_at(deadline, polled).await.is_ok();
+            if is_ready || Instant::now() >= after(self.last, patience).min(until) {
+                return polls > 1;
+            }
         }
-        if self.to_backend.is_over() && !self.to_backend.is_shut {
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_sent = self.to_client.outgoing.send_rest(cx, &mut self.client);
+        if is_sent && self.client_broke().is_none() {
+            match Pin::new(&mut self.client).poll_shutdown(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.to_client.is_shut = true,
+                Poll::Ready(Err(error)) => self.to_client.outgoing.broke(error.kind()),
+            }
+        }
+        self.note_progress();
+        if self.to_client.is_shut || self.client_broke().is_some() {
+            return Poll::Ready(());
+        }
+        self.drop_octets(cx);
+        Poll::Pending
+    }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.drop_octets(cx) {
+            self.last = Instant::now();
+        }
+        match self.to_backend.is_ended {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+
+    /// Reads octets of the client, and drops them. Returns `true` if there were some.
+    fn drop_octets(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut are_some = false;
+        while !self.to_backend.is_ended {
+            match poll_fed(cx, &mut self.client, |_, _| ()) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(Some(_))) => are_some = true,
+                Poll::Ready(Ok(None) | Err(_)) => self.to_backend.is_ended = true,
+            }
+        }
+        are_some
+    }
+
+    /// Takes note of the time if a side took octets.
+    fn note_progress(&mut self) {
+        let mut is_moved = false;
+        for direction in [&mut self.to_client, &mut self.to_backend] {
+            is_moved |= std::mem::take(&mut direction.outgoing.is_moved);
+        }
+        let written = self.client.written();
+        if is_moved || written != self.written {
+            self.written = written;
+            self.last = Instant::now();
+        }
+    }
+
+    /// Writes what is left for both sides, and tells the backend that the client has ended if it can have no more octets of
+    /// it. Returns `true` if nothing is left.
+    fn poll_outgoing(&mut self, cx: &mut Context<'_>, has_all: bool) -> bool {
+        let to_client = self.to_client.outgoing.send_rest(cx, &mut self.client);
+        let to_backend = self.to_backend.outgoing.send_rest(cx, &mut self.backend);
+        self.note_progress();
+        let is_broken = self.to_backend.outgoing.broken.is_some();
+        if has_all && self.to_backend.is_over() && !self.to_backend.is_shut && !is_broken {
             // The backend may still answer. A failure is noticed when its end is read.
             self.to_backend.is_shut = Pin::new(&mut self.backend).poll_shutdown(cx).is_ready();
         }
-        Ok(is_sent)
+        to_client && to_backend
+    }
+
+    /// Returns `true` if the client may be read: the backend takes its octets, and took those before.
+    fn reads_client(&self) -> bool {
+        self.to_backend.is_free() && self.to_backend.outgoing.broken.is_none()
+    }
+
+    /// Returns `true` once if the backend takes no more.
+    fn backend_broke(&mut self) -> bool {
+        let is_broken = self.to_backend.outgoing.broken.is_some();
+        is_broken && !std::mem::replace(&mut self.to_backend.is_shut, is_broken)
+    }
+
+    /// Returns the step after the end of the backend. What the backend sent before an error that writing to it had counts,
+    /// so the error is returned only then.
+    fn backend_ended(&mut self, read: Option<io::ErrorKind>) -> Step {
+        self.to_client.is_ended = true;
+        match self.to_backend.outgoing.broken.or(read) {
+            Some(kind) => Step::BackendFailed(kind),
+            None => Step::BackendEnded,
+        }
+    }
+
+    /// Returns the step after an error of reading from the client.
+    fn client_failed(&mut self, kind: io::ErrorKind) -> Step {
+        self.to_client.outgoing.broke(kind);
+        if !is_gone(kind) {
+            return Step::ClientFailed(kind);
+        }
+        self.client_ended()
+    }
+
+    fn client_ended(&mut self) -> Step {
+        self.to_backend.is_ended = true;
+        self.last = Instant::now();
+        Step::Ending
     }
 
     fn poll_pipe(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         loop {
-            if let Err(step) = self.poll_outgoing(cx) {
-                return Poll::Ready(step);
-            }
-            if self.to_client.is_over() {
-                return Poll::Ready(Step::BackendEnded);
+            self.poll_outgoing(cx, true);
+            if self.backend_broke() {
+                return Poll::Ready(Step::Ending);
             }
             let mut is_moved = false;
-            if self.to_backend.is_free() {
+            if self.reads_client() {
                 let (from, to) = (&mut self.client, &mut self.backend);
                 match self.to_backend.poll_carry(cx, from, to) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(Some(Ok(())))) => is_moved = true,
-                    Poll::Ready(Ok(None)) => return Poll::Ready(Step::ClientEnded),
-                    Poll::Ready(Ok(Some(Err(error)))) => {
-                        return Poll::Ready(Step::BackendFailed(error));
+                    Poll::Ready(Ok(true)) => is_moved = true,
+                    Poll::Ready(Ok(false)) => return Poll::Ready(self.client_ended()),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(self.client_failed(error.kind()));
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Step::ClientFailed(error)),
                 }
             }
             if self.to_client.is_free() {
                 let (from, to) = (&mut self.backend, &mut self.client);
                 match self.to_client.poll_carry(cx, from, to) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(None | Some(Ok(())))) => is_moved = true,
-                    Poll::Ready(Ok(Some(Err(error)))) => {
-                        return Poll::Ready(Step::ClientFailed(error));
+                    Poll::Ready(Ok(true)) => is_moved = true,
+                    Poll::Ready(Ok(false)) => return Poll::Ready(self.backend_ended(None)),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(self.backend_ended(Some(error.kind())));
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Step::BackendFailed(error)),
                 }
             }
             if !is_moved {
@@ -346,10 +508,10 @@ where
             }
             self.to_client.outgoing.push(&session.take_for_client());
             self.to_backend.outgoing.push(&session.take_for_backend());
-            let is_sent = match self.poll_outgoing(cx) {
-                Err(step) => return Poll::Ready(step),
-                Ok(is_sent) => is_sent,
-            };
+            let is_sent = self.poll_outgoing(cx, session.awaits_client());
+            if self.backend_broke() {
+                return Poll::Ready(Step::Ending);
+            }
             if session.is_over() {
                 return match is_sent {
                     true => Poll::Ready(Step::Over),
@@ -359,11 +521,8 @@ where
             if session.is_pipe() {
                 return Poll::Ready(Step::Pipe);
             }
-            if self.to_client.is_over() {
-                return Poll::Ready(Step::BackendEnded);
-            }
             let mut is_moved = false;
-            if self.to_backend.is_free() && session.may_receive() {
+            if self.reads_client() && session.may_receive() {
                 let receive = |octets: &[u8]| session.client_sent(octets);
                 match self.to_backend.poll_receive(cx, &mut self.client, receive) {
                     Poll::Pending => {}
@@ -371,19 +530,24 @@ where
                     Poll::Ready(Ok(Some(Err(error)))) => {
                         return Poll::Ready(Step::Violation(error));
                     }
-                    Poll::Ready(Ok(None)) => return Poll::Ready(Step::ClientEnded),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Step::ClientFailed(error)),
+                    Poll::Ready(Ok(None)) => return Poll::Ready(self.client_ended()),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(self.client_failed(error.kind()));
+                    }
                 }
             }
             if self.to_client.is_free() {
                 let receive = |octets: &[u8]| session.backend_sent(octets);
                 match self.to_client.poll_receive(cx, &mut self.backend, receive) {
                     Poll::Pending => {}
-                    Poll::Ready(Ok(None | Some(Ok(())))) => is_moved = true,
+                    Poll::Ready(Ok(Some(Ok(())))) => is_moved = true,
                     Poll::Ready(Ok(Some(Err(error)))) => {
                         return Poll::Ready(Step::Violation(error));
                     }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Step::BackendFailed(error)),
+                    Poll::Ready(Ok(None)) => return Poll::Ready(self.backend_ended(None)),
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(self.backend_ended(Some(error.kind())));
+                    }
                 }
             }
             if !is_moved {

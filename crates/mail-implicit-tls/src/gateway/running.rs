@@ -3,12 +3,13 @@
 use std::{pin::Pin, time::Duration};
 
 use accept_loop::AcceptedStream;
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::{
-    BackendFailure, ClientAddress, ClientFacts, Event, GatewayOptions, GatewaySession, ImapGateway,
-    Notice, PopGateway, SessionEnd, SubmissionGateway,
-    backend::Opened,
+    BackendFailure, BackendNotice, ClientAddress, ClientFacts, Event, GatewayOptions,
+    GatewaySession, ImapGateway, Notice, OpenFailure, PopGateway, SessionEnd, SessionTimes,
+    SubmissionGateway,
+    backends::{Opened, Opening},
     inbound::Ahead,
     places::Place,
     proxy_protocol::Header,
@@ -22,11 +23,12 @@ use crate::{
     service::Protocol,
 };
 
-/// The time in which a client takes the last octets of a session, and the close alert of TLS.
+/// The time in which a client that is not logged in takes the last octets of a session and the close alert of TLS, and in
+/// which every client closes its side after that.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The time for which a backend may answer a client that sends no more.
-const LINGER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time in which a client closes its side while the gateway stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client whose handshake is complete.
 pub(super) struct Started {
@@ -46,8 +48,13 @@ pub(super) struct Running<F> {
     stopping: Pin<Box<F>>,
     timer: Pin<Box<Sleep>>,
     is_stopping: bool,
-    /// The client sends no more, so the backend has a short time to end.
+    /// The client sends no more, or the backend takes no more, so the session ends once no octets move.
     is_ending: bool,
+    /// The backend refused the client.
+    is_refused: bool,
+    /// The number of the backend.
+    backend: usize,
+    is_logged_in: bool,
 }
 
 /// An occurrence in a session.
@@ -67,6 +74,9 @@ impl<F: Future<Output = ()>> Running<F> {
             timer: Box::pin(sleep(Duration::ZERO)),
             is_stopping: false,
             is_ending: false,
+            is_refused: false,
+            backend: 0,
+            is_logged_in: false,
         }
     }
 
@@ -78,8 +88,12 @@ impl<F: Future<Output = ()>> Running<F> {
         });
     }
 
+    /// Sets the time at which the session is late. Before login that is the end of the time for it at the latest.
     fn set_timer(&mut self, from: Instant, time: Duration) {
-        self.timer.as_mut().reset(after(from, time));
+        let login = after(self.started.begin, self.served.times.login);
+        let at = after(from, time);
+        let at = if self.is_logged_in { at } else { at.min(login) };
+        self.timer.as_mut().reset(at);
     }
 
     /// Opens a connection to a backend. Before that, a client with failed logins waits.
@@ -104,24 +118,24 @@ impl<F: Future<Output = ()>> Running<F> {
                 .map_err(|_| BackendFailure::Unreachable)?,
             _ => Vec::new(),
         };
+        let opening = Opening::new(
+            &shared.connector,
+            self.served.options.address(),
+            self.served.times.connect,
+        );
         let open = async {
             if !wait.is_zero() {
                 sleep(wait).await;
             }
             self.served
                 .backends
-                .open(
-                    &shared.connector,
-                    &first,
-                    self.served.times.connect,
-                    |backend, notice| {
-                        shared.tell(&Notice::Backend {
-                            service: facts.record.service,
-                            backend,
-                            notice,
-                        });
-                    },
-                )
+                .open(&opening, &first, |backend, notice| {
+                    shared.tell(&Notice::Backend {
+                        service: facts.record.service,
+                        backend,
+                        notice,
+                    });
+                })
                 .await
         };
         let opened = tokio::select! {
@@ -129,7 +143,9 @@ impl<F: Future<Output = ()>> Running<F> {
             opened = open => opened?,
             () = &mut self.stopping => return Err(BackendFailure::Stopping),
         };
-        if let Some(backend) = self.served.backends.all().get(opened.index) {
+        if let Some(backend) = self.served.backends.all().get(opened.index)
+            && !opened.is_refused
+        {
             shared.tell(&Notice::Opened {
                 client: facts,
                 backend,
@@ -150,6 +166,7 @@ impl<F: Future<Output = ()>> Running<F> {
                 let mut relay = Relay::new(client, tokio::io::empty());
                 let end = match failure {
                     BackendFailure::Stopping => SessionEnd::Stopped,
+                    BackendFailure::Refused => SessionEnd::Refused,
                     failure => SessionEnd::NoBackend(failure),
                 };
                 while let Some(event) = session.next_event() {
@@ -159,6 +176,8 @@ impl<F: Future<Output = ()>> Running<F> {
                 return None;
             }
         };
+        self.is_refused = opened.is_refused;
+        self.backend = opened.index;
         let mut relay = Relay::new(client, opened.stream);
         let greeted = session.backend_sent(&opened.greeting);
         drop(opened.greeting);
@@ -183,57 +202,49 @@ impl<F: Future<Output = ()>> Running<F> {
         session: &mut dyn GatewaySession,
         relay: &mut SessionRelay,
     ) -> Option<SessionEnd> {
-        let times = self.served.times;
-        let mut is_logged_in = false;
-        self.set_timer(self.started.begin, times.login);
+        self.set_timer(self.started.begin, self.served.times.login);
         loop {
             match self.happened(relay.next(session)).await {
                 Happened::Step(Step::Pipe) => return None,
                 Happened::Step(Step::Event(event)) => {
                     let delay = self.event(&event);
+                    if let Event::ClientRefused = event {
+                        self.refused();
+                    }
                     if let Event::LoggedIn { .. } = event {
-                        is_logged_in = true;
-                        self.started.place.logged_in();
-                        if !self.is_stopping && !self.is_ending {
-                            self.set_timer(Instant::now(), times.idle);
-                        }
+                        self.logged_in();
                     }
                     if let Some(end) = self.delay(delay).await {
                         session.backend_failed(BackendFailure::Timeout);
                         return Some(end);
                     }
                 }
+                Happened::Step(Step::Over) if self.is_refused => return Some(SessionEnd::Refused),
                 Happened::Step(Step::Over) => return Some(SessionEnd::Client),
                 Happened::Step(Step::Violation(error)) => {
                     return Some(SessionEnd::Violation(error));
                 }
-                Happened::Step(Step::ClientEnded) => {
-                    self.is_ending = true;
-                    self.set_timer(Instant::now(), LINGER_TIMEOUT);
-                }
+                Happened::Step(Step::Ending) => self.ending(),
                 Happened::Step(Step::BackendEnded) => {
                     session.backend_failed(BackendFailure::Closed);
-                    return Some(match self.is_ending {
-                        true => SessionEnd::Client,
-                        false => SessionEnd::Backend,
-                    });
+                    return Some(self.backend_ended(relay));
                 }
-                Happened::Step(Step::ClientFailed(error)) => {
-                    return Some(SessionEnd::ClientBroke(error.kind()));
+                Happened::Step(Step::ClientFailed(kind)) => {
+                    return Some(SessionEnd::ClientBroke(kind));
                 }
-                Happened::Step(Step::BackendFailed(error)) => {
+                Happened::Step(Step::BackendFailed(kind)) => {
                     session.backend_failed(BackendFailure::Closed);
-                    return Some(SessionEnd::BackendBroke(error.kind()));
+                    return Some(SessionEnd::BackendBroke(kind));
                 }
-                Happened::Stopping if is_logged_in => {
-                    self.set_timer(Instant::now(), times.drain);
+                Happened::Stopping if self.is_logged_in => {
+                    self.set_timer(Instant::now(), self.served.times.drain);
                 }
                 Happened::Stopping => {
                     session.backend_failed(BackendFailure::Stopping);
                     return Some(SessionEnd::Stopped);
                 }
                 Happened::Late => {
-                    if let Some(end) = self.late(relay.last(), is_logged_in) {
+                    if let Some(end) = self.late(relay) {
                         session.backend_failed(match end {
                             SessionEnd::Stopped => BackendFailure::Stopping,
                             _ => BackendFailure::Timeout,
@@ -247,31 +258,45 @@ impl<F: Future<Output = ()>> Running<F> {
 
     /// Carries the octets of a session that is logged in.
     pub(super) async fn pipe(&mut self, relay: &mut SessionRelay) -> SessionEnd {
-        self.started.place.logged_in();
-        if !self.is_stopping && !self.is_ending {
-            self.set_timer(Instant::now(), self.served.times.idle);
-        }
+        self.logged_in();
         loop {
             match self.happened(relay.pipe()).await {
-                Happened::Step(Step::ClientEnded) => {
-                    self.is_ending = true;
-                    self.set_timer(Instant::now(), LINGER_TIMEOUT);
-                }
-                Happened::Step(Step::ClientFailed(error)) => {
-                    return SessionEnd::ClientBroke(error.kind());
-                }
-                Happened::Step(Step::BackendFailed(error)) => {
-                    return SessionEnd::BackendBroke(error.kind());
-                }
-                Happened::Step(_) if self.is_ending => return SessionEnd::Client,
-                Happened::Step(_) => return SessionEnd::Backend,
+                Happened::Step(Step::Ending) => self.ending(),
+                Happened::Step(Step::ClientFailed(kind)) => return SessionEnd::ClientBroke(kind),
+                Happened::Step(Step::BackendFailed(kind)) => return SessionEnd::BackendBroke(kind),
+                Happened::Step(_) => return self.backend_ended(relay),
                 Happened::Stopping => self.set_timer(Instant::now(), self.served.times.drain),
                 Happened::Late => {
-                    if let Some(end) = self.late(relay.last(), true) {
+                    if let Some(end) = self.late(relay) {
                         return end;
                     }
                 }
             }
+        }
+    }
+
+    fn logged_in(&mut self) {
+        self.is_logged_in = true;
+        self.started.place.logged_in();
+        if !self.is_stopping && !self.is_ending {
+            self.set_timer(Instant::now(), self.served.times.idle);
+        }
+    }
+
+    /// Takes note that one side sends or takes no more.
+    fn ending(&mut self) {
+        self.is_ending = true;
+        if !self.is_stopping {
+            self.set_timer(Instant::now(), self.served.times.linger);
+        }
+    }
+
+    /// Returns the end of a session whose backend closed its connection.
+    fn backend_ended(&self, relay: &SessionRelay) -> SessionEnd {
+        match relay.client_broke() {
+            Some(kind) => SessionEnd::ClientBroke(kind),
+            None if self.is_ending => SessionEnd::Client,
+            None => SessionEnd::Backend,
         }
     }
 
@@ -289,22 +314,34 @@ impl<F: Future<Output = ()>> Running<F> {
     }
 
     /// Returns the end of a session whose time is over, or sets the timer if octets were carried in the meantime.
-    fn late(&mut self, last: Instant, is_logged_in: bool) -> Option<SessionEnd> {
+    fn late(&mut self, relay: &SessionRelay) -> Option<SessionEnd> {
         if self.is_stopping {
             return Some(SessionEnd::Stopped);
         }
-        if self.is_ending {
-            return Some(SessionEnd::Client);
+        let times = self.served.times;
+        let last = relay.last();
+        let (limit, end) = match (self.is_ending, self.is_logged_in) {
+            (true, _) => (times.linger, self.backend_ended(relay)),
+            (false, true) => (times.idle, SessionEnd::Idle),
+            (false, false) => return Some(SessionEnd::LoginTimeout),
+        };
+        if last.elapsed() >= limit {
+            return Some(end);
         }
-        if !is_logged_in {
-            return Some(SessionEnd::LoginTimeout);
-        }
-        let idle = self.served.times.idle;
-        if last.elapsed() >= idle {
-            return Some(SessionEnd::Idle);
-        }
-        self.set_timer(last, idle);
+        self.set_timer(last, limit);
         None
+    }
+
+    /// Reports that the backend refused the client after the greeting.
+    fn refused(&mut self) {
+        self.is_refused = true;
+        if let Some(backend) = self.served.backends.all().get(self.backend) {
+            self.served.shared.tell(&Notice::Backend {
+                service: self.started.facts.record.service,
+                backend,
+                notice: BackendNotice::ClientRefused(&OpenFailure::Refuses),
+            });
+        }
     }
 
     /// Reports an event. Returns the time for which the session waits.
@@ -337,7 +374,7 @@ impl<F: Future<Output = ()>> Running<F> {
         }
     }
 
-    /// Sends the last octets and the close alert of TLS, and reports the end.
+    /// Sends the last octets and the close alert of TLS, reports the end, and waits for the client's.
     pub(super) async fn end<B>(
         &self,
         relay: &mut Relay<ClientStream, B>,
@@ -346,14 +383,30 @@ impl<F: Future<Output = ()>> Running<F> {
     ) where
         B: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
     {
-        // The connection may be broken: the end is reported all the same.
-        let _ = timeout(CLOSE_TIMEOUT, relay.end(rest)).await;
+        let SessionTimes { linger, idle, .. } = self.served.times;
+        // A client that took nothing before takes nothing now.
+        let is_late = matches!(end, SessionEnd::Idle) || relay.last().elapsed() >= linger;
+        let is_bounded = is_late || self.is_stopping || !self.is_logged_in;
+        let until = |most| {
+            after(
+                Instant::now(),
+                if is_bounded { CLOSE_TIMEOUT } else { most },
+            )
+        };
+        let has_waited = relay.end(rest, linger, until(idle.max(linger))).await;
         self.served.shared.tell(&Notice::Ended {
             client: &self.started.facts,
             end: &end,
             carried: relay.carried(),
             time: self.started.begin.elapsed(),
         });
+        let patience = match (self.is_stopping, has_waited) {
+            (true, _) => STOP_TIMEOUT,
+            // The system may have as much for a slow client as the relay had.
+            (false, true) => linger,
+            (false, false) => CLOSE_TIMEOUT,
+        };
+        relay.close(patience, until(linger)).await;
     }
 }
 

@@ -24,6 +24,9 @@ pub struct SessionTimes {
     pub login: Duration,
     /// The time without an octet after login. IMAP's IDLE is silent for 29 minutes (RFC 2177).
     pub idle: Duration,
+    /// The time without an octet after which a session ends of which one side has ended: the client sends no more, or the
+    /// backend takes no more, or has closed its connection while octets wait for the client.
+    pub linger: Duration,
     /// The time for which sessions of clients that are logged in continue once the gateway stops.
     pub drain: Duration,
 }
@@ -34,6 +37,7 @@ impl Default for SessionTimes {
             connect: Duration::from_secs(5),
             login: Duration::from_secs(120),
             idle: Duration::from_secs(35 * 60),
+            linger: Duration::from_secs(60),
             drain: Duration::from_secs(30),
         }
     }

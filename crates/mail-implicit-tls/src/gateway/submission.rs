@@ -310,6 +310,15 @@ impl GatewaySession for SubmissionGateway {
         !self.is_over() && self.client.unread().len() < MAX_WAITING_BYTES
     }
 
+    fn awaits_client(&self) -> bool {
+        match self.turn {
+            Turn::Command | Turn::Response(_) | Turn::External | Turn::Content(_) => true,
+            Turn::Chunk { .. } | Turn::Skipped(..) => true,
+            Turn::Greeting | Turn::Introduction | Turn::Xclient | Turn::Reply(_) => false,
+            Turn::Over => false,
+        }
+    }
+
     /// Returns `false`: a session of Submission is parsed to its end.
     fn is_pipe(&self) -> bool {
         false

@@ -235,6 +235,12 @@ impl<S> SessionStream<S> {
     pub fn tls_connection(&self) -> &ServerConnection {
         self.stream.get_ref().1
     }
+
+    /// Returns the stream below TLS.
+    #[cfg(feature = "gateway")]
+    pub(crate) fn io(&self) -> &S {
+        self.stream.get_ref().0
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for SessionStream<S> {

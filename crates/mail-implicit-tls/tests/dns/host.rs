@@ -110,6 +110,24 @@ async fn tells_a_failure_from_a_host_without_address() {
     assert_eq!(look_up(none).await, Err(HostFailure::NoAddress));
 }
 
+/// A lack of descriptors is reported before another failure, which may have the same cause.
+#[tokio::test]
+async fn tells_a_lack_of_resources_before_the_failure_of_the_other_family() {
+    let (lack, other) = (LookupFailure::NoResources, LookupFailure::Unreachable);
+    for [v6, v4] in [[lack, other], [other, lack], [lack, lack]] {
+        let table = Table::default()
+            .failed("mail.example. AAAA", v6)
+            .failed("mail.example. A", v4);
+        assert_eq!(look_up(table).await, Err(HostFailure::Address(lack)));
+    }
+    let table = Table::default()
+        .failed("mail.example. AAAA", lack)
+        .address("mail.example. A", "mail.example", SECURE, "192.0.2.1")
+        .tlsa("_993._tcp.mail.example. TLSA", SECURE, 1);
+    let host = look_up(table).await.unwrap();
+    assert_eq!(host.failed_family, Some(lack));
+}
+
 #[tokio::test]
 async fn joins_both_families_and_counts_the_less_secure() {
     let table = Table::default()

@@ -9,18 +9,22 @@
 )]
 
 mod backend_failures;
+mod ending;
 mod failed_logins;
 mod hostile_clients;
 mod hostile_imap;
 mod hostile_submission;
 mod limits;
 mod load;
+mod probing;
 mod protocols;
 mod proxies;
+mod refused_clients;
 mod script;
 mod sessions;
 #[path = "../support/site.rs"]
 mod site;
+mod slow;
 mod stopping;
 #[path = "../support/table.rs"]
 mod table;

@@ -243,6 +243,7 @@ pub(super) struct Limits {
     pub(super) connect: Seconds,
     pub(super) login: Seconds,
     pub(super) idle: Seconds,
+    pub(super) linger: Seconds,
     pub(super) drain: Seconds,
 }
 
@@ -256,6 +257,7 @@ impl Default for Limits {
             connect: Seconds(5),
             login: Seconds(120),
             idle: Seconds(2100),
+            linger: Seconds(60),
             drain: Seconds(30),
         }
     }

@@ -113,6 +113,7 @@ impl Plan {
                 connect: config.limits.connect.into(),
                 login: config.limits.login.into(),
                 idle: config.limits.idle.into(),
+                linger: config.limits.linger.into(),
                 drain: config.limits.drain.into(),
             },
             reports: None,

@@ -25,5 +25,7 @@ mod operation;
 mod packaging;
 mod prometheus;
 mod protocols;
+mod script;
+mod transcripts;
 mod units;
 mod world;

@@ -17,7 +17,7 @@ use tokio_rustls::TlsConnector;
 use crate::live::site::{HOST, Site};
 
 /// The address of the client, which is not that of the gateway.
-pub(super) const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub(in crate::live) const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// The time for a reply.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,14 +26,14 @@ trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
 /// A connection to a gateway or to a backend.
-pub(super) struct Client {
+pub(in crate::live) struct Client {
     stream: Pin<Box<dyn Stream>>,
     read: Vec<u8>,
 }
 
 impl Client {
     /// Connects to a gateway, over TLS.
-    pub(super) async fn connect(site: &Site, port: u16) -> Checked<Self> {
+    pub(in crate::live) async fn connect(site: &Site, port: u16) -> Checked<Self> {
         let config = ClientConfig::builder_with_provider(site.provider())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(site.roots()?)
@@ -48,7 +48,7 @@ impl Client {
     }
 
     /// Connects to a backend, in clear text.
-    pub(super) async fn clear(port: u16) -> Checked<Self> {
+    pub(in crate::live) async fn clear(port: u16) -> Checked<Self> {
         Ok(Self {
             stream: Box::pin(Self::tcp(port).await?),
             read: Vec::new(),
@@ -62,13 +62,23 @@ impl Client {
     }
 
     /// Returns the next line.
-    pub(super) async fn line(&mut self) -> Checked<String> {
+    pub(in crate::live) async fn line(&mut self) -> Checked<String> {
         let octets = self.octets("", |octets| octets.ends_with(b"\r\n")).await?;
         Ok(String::from_utf8_lossy(&octets).into_owned())
     }
 
+    /// Sends a text.
+    pub(in crate::live) async fn send(&mut self, text: &str) -> Checked<()> {
+        self.stream.write_all(text.as_bytes()).await?;
+        Ok(self.stream.flush().await?)
+    }
+
     /// Sends a text, and returns the replies up to the line with this beginning.
-    pub(super) async fn ask(&mut self, text: impl AsRef<[u8]>, end: &str) -> Checked<String> {
+    pub(in crate::live) async fn ask(
+        &mut self,
+        text: impl AsRef<[u8]>,
+        end: &str,
+    ) -> Checked<String> {
         let ends = |octets: &[u8]| {
             let text = String::from_utf8_lossy(octets);
             text.ends_with("\r\n")
@@ -83,14 +93,14 @@ impl Client {
     }
 
     /// Returns all octets up to the end, which must be one with the close alert of TLS.
-    pub(super) async fn rest(&mut self) -> Checked<String> {
+    pub(in crate::live) async fn rest(&mut self) -> Checked<String> {
         let mut octets = std::mem::take(&mut self.read);
         timeout(PATIENCE, self.stream.read_to_end(&mut octets)).await??;
         Ok(String::from_utf8_lossy(&octets).into_owned())
     }
 
     /// Returns `true` if nothing arrives for this time.
-    pub(super) async fn is_silent(&mut self, time: Duration) -> Checked<bool> {
+    pub(in crate::live) async fn is_silent(&mut self, time: Duration) -> Checked<bool> {
         match timeout(time, self.stream.read_buf(&mut self.read)).await {
             Ok(read) => {
                 read?;
@@ -101,7 +111,7 @@ impl Client {
     }
 
     /// Sends a text while it reads, and returns the octets once they are all there.
-    pub(super) async fn octets(
+    pub(in crate::live) async fn octets(
         &mut self,
         text: impl AsRef<[u8]>,
         is_all: impl Fn(&[u8]) -> bool,

@@ -90,16 +90,32 @@ impl Postfix {
              anvil unix - - n - 1 anvil\ntlsmgr unix - - n 1000? 1 tlsmgr\nrewrite unix - - n - - trivial-rewrite\n";
         fs::write(path.join("etc/master.cf"), format!("{master}{COMMON}"))?;
         let postfix = Self { directory, ports };
-        let started = postfix.command("start")?;
+        postfix.start_again().await?;
+        Ok(postfix)
+    }
+
+    /// Starts the processes, also after [`kill`](Self::kill).
+    pub(in crate::live) async fn start_again(&self) -> Checked<()> {
+        let started = self.command("start")?;
         if !started.status.success() {
             return Err(Failure::new(
                 String::from_utf8_lossy(&started.stderr).into_owned(),
             ));
         }
-        for (_, port) in postfix.ports {
+        for (_, port) in self.ports {
             listening(port).await?;
         }
-        Ok(postfix)
+        Ok(())
+    }
+
+    /// Kills all processes at once, those that serve sessions included: they are the group of the master.
+    pub(in crate::live) fn kill(&self) -> Checked<()> {
+        let pid = fs::read_to_string(self.path().join("spool/pid/master.pid"))?;
+        let group = format!("-{}", pid.trim());
+        let killed = Command::new("kill")
+            .args(["-s", "KILL", "--", &group])
+            .status()?;
+        same("kill of Postfix", killed.success(), true)
     }
 
     pub(in crate::live) fn path(&self) -> &Path {

@@ -117,7 +117,7 @@ impl ImapProxy {
     }
 
     /// Returns `true` if octets of the client are expected.
-    fn reads_client(&self) -> bool {
+    pub(super) fn reads_client(&self) -> bool {
         let is_turn = matches!(
             self.turn,
             Turn::Command | Turn::Rest | Turn::Line | Turn::Refused | Turn::External

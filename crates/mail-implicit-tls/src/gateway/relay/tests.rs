@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard},
     task::Waker,
+    time::Duration,
 };
 
 use super::*;
@@ -15,6 +16,8 @@ struct State {
     /// Its octets; an empty text is its end.
     sends: VecDeque<&'static str>,
     takes: bool,
+    /// Its connection is broken for octets of the other side.
+    is_broken: bool,
     flushes: bool,
     /// The number of times that octets were read.
     reads: usize,
@@ -69,6 +72,9 @@ impl AsyncWrite for Side {
     ) -> Poll<io::Result<usize>> {
         let mut state = self.state();
         assert!(!state.is_shut, "octets after the end");
+        if state.is_broken {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         match state.takes {
             true => {
                 state.taken += str::from_utf8(octets).unwrap();
@@ -95,6 +101,12 @@ impl AsyncWrite for Side {
     }
 }
 
+impl ClientSide for Side {
+    fn written(&self) -> u64 {
+        self.state().taken.len().try_into().unwrap()
+    }
+}
+
 /// A session that answers octets of the client with `answer`.
 #[derive(Debug, Default)]
 struct Session {
@@ -102,6 +114,8 @@ struct Session {
     for_client: Vec<u8>,
     for_backend: Vec<u8>,
     is_over: bool,
+    /// A command of the client waits for a reply.
+    is_waiting: bool,
 }
 
 impl GatewaySession for Session {
@@ -125,6 +139,10 @@ impl GatewaySession for Session {
 
     fn may_receive(&self) -> bool {
         true
+    }
+
+    fn awaits_client(&self) -> bool {
+        !self.is_waiting
     }
 
     fn is_pipe(&self) -> bool {
@@ -200,24 +218,64 @@ fn reads_no_more_before_the_octets_are_flushed() {
     }
 }
 
-/// The end of the backend limits the time for what is left, so it is a step after the gateway's own answer.
-#[test]
-fn tells_the_end_of_the_backend_after_the_answers_before_it() {
-    let (client, backend) = (Side::new(&["a\r\n"]), Side::new(&[""]));
+/// The client has a longer time for what is left than for the next command, so the end of the backend is a step at once.
+#[tokio::test]
+async fn tells_the_end_of_the_backend_and_keeps_what_is_left_for_the_client() {
+    let (client, backend) = (Side::new(&["a\r\n"]), Side::new(&["* OK\r\n", ""]));
     client.set(false, true);
     let mut relay = relay(&client, &backend);
     let mut session = Session {
         answer: "a BAD\r\n",
         ..Session::default()
     };
-    for _ in 0..2 {
-        assert_eq!(poll(&mut relay, Some(&mut session)), None);
-        assert_eq!(client.state().taken, "");
-    }
+    // The client must take the answers before the backend is read once more.
+    assert_eq!(poll(&mut relay, Some(&mut session)), None);
     client.set(true, true);
     let step = poll(&mut relay, Some(&mut session));
     assert_eq!(step.as_deref(), Some("BackendEnded"));
-    assert_eq!(client.state().flushed, "a BAD\r\n");
+    client.set(false, true);
+    end(&mut relay, b"* BYE\r\n").await;
+    assert_eq!(client.state().flushed, "a BAD\r\n* OK\r\n");
+    client.set(true, true);
+    end(&mut relay, b"").await;
+    let state = client.state();
+    let expected = ("a BAD\r\n* OK\r\n* BYE\r\n", true);
+    assert_eq!((state.flushed.as_str(), state.is_shut), expected);
+}
+
+/// Ends a relay, whose client has a moment for it.
+async fn end(relay: &mut Relay<Side, Side>, rest: &[u8]) {
+    let patience = Duration::from_millis(20);
+    let until = after(Instant::now(), Duration::from_secs(10));
+    relay.end(rest, patience, until).await;
+}
+
+/// A backend may have said why it closes its connection: what it sent before counts, and no more of the client is read.
+#[test]
+fn reads_the_backend_to_its_end_after_it_takes_no_more() {
+    let (client, backend) = (
+        Side::new(&["b\r\n", "c\r\n"]),
+        Side::new(&["* BYE\r\n", ""]),
+    );
+    backend.state().is_broken = true;
+    let mut relay = relay(&client, &backend);
+    assert_eq!(poll(&mut relay, None).as_deref(), Some("Ending"));
+    let step = poll(&mut relay, None);
+    assert_eq!(step.as_deref(), Some("BackendFailed(BrokenPipe)"));
+    let state = client.state();
+    assert_eq!((state.flushed.as_str(), state.reads), ("* BYE\r\n", 1));
+}
+
+/// A client that takes no more may have sent a message before: the backend receives it, and is read to its end.
+#[test]
+fn reads_the_client_to_its_end_after_it_takes_no_more() {
+    let (client, backend) = (Side::new(&["b\r\n", "c\r\n", ""]), Side::new(&["* 1", ""]));
+    client.state().is_broken = true;
+    let mut relay = relay(&client, &backend);
+    backend.set(false, true);
+    assert_eq!(poll(&mut relay, None).as_deref(), Some("BackendEnded"));
+    assert_eq!(relay.client_broke(), Some(io::ErrorKind::BrokenPipe));
+    let _ = backend;
 }
 
 /// A backend learns of the client's end after the last command.
@@ -229,9 +287,14 @@ fn shuts_the_side_of_the_backend_after_the_last_octets() {
     let mut session = Session::default();
     assert_eq!(
         poll(&mut relay, Some(&mut session)).as_deref(),
-        Some("ClientEnded")
+        Some("Ending")
     );
-    // The session has more for the backend, which takes nothing.
+    // The session waits for a reply before it has more for the backend.
+    session.is_waiting = true;
+    assert_eq!(poll(&mut relay, Some(&mut session)), None);
+    assert!(!backend.state().is_shut);
+    session.is_waiting = false;
+    // The backend takes nothing.
     session.for_backend = b"x\r\n".to_vec();
     for _ in 0..2 {
         assert_eq!(poll(&mut relay, Some(&mut session)), None);
@@ -249,14 +312,10 @@ async fn shuts_the_side_of_the_client_after_the_last_octets() {
     let (client, backend) = (Side::new(&[]), Side::new(&[]));
     client.set(true, false);
     let mut relay = relay(&client, &backend);
-    let ended = tokio::time::timeout(
-        std::time::Duration::from_millis(20),
-        relay.end(b"* BYE\r\n"),
-    );
-    assert!(ended.await.is_err());
+    end(&mut relay, b"* BYE\r\n").await;
     assert!(!client.state().is_shut);
     client.set(true, true);
-    relay.end(b"").await.unwrap();
+    end(&mut relay, b"").await;
     let state = client.state();
     assert_eq!((state.flushed.as_str(), state.is_shut), ("* BYE\r\n", true));
 }
