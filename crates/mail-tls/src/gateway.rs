@@ -16,7 +16,7 @@ mod run;
 mod source;
 mod systemd;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::Write, process::ExitCode, sync::Arc};
 
 use command_support::output;
 use rustls::crypto::ring::{Ticketer, default_provider};
@@ -92,6 +92,7 @@ fn health(arguments: &Gateway) -> Result<ExitCode, Failure> {
     let endpoint = *metrics.ok_or_else(no_endpoint)?.listen.get_ref();
     let (is_healthy, text) = health::ask(endpoint)
         .map_err(|error| Failure::Run(format!("the gateway at {endpoint}: {error}")))?;
-    print!("{text}");
+    // The exit code says it all to a reader that has gone.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(ExitCode::from(if is_healthy { 0 } else { 1 }))
 }

@@ -126,6 +126,8 @@ pub(crate) fn run(arguments: &Man) -> ExitCode {
     let page = page(arguments.command.as_deref());
     match page.and_then(output::print) {
         Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough closes the pipe.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(NAME, error);
             ExitCode::from(2)
