@@ -30,8 +30,8 @@ class Incomplete(Exception):
 class Command:
     """A command that begins at a place; offsets count from there."""
 
-    def __init__(self, octets, start=0, longest=1024):
-        self.octets, self.start, self.at, self.longest = octets, start, start, longest
+    def __init__(self, octets, start=0, longest=1024, nul_in_literals=False):
+        self.octets, self.start, self.at, self.longest, self.nul_in_literals = octets, start, start, longest, nul_in_literals
         self.tag = self.name = None
         # Of each literal: the place of its announcement, its own place, its length, and whether the client waits.
         self.literals = []
@@ -182,7 +182,7 @@ class Command:
         self.literals.append((announced + is_binary, self.at, int(number[0]), does_wait))
         octets = self.octets[self.at : self.at + int(number[0])]
         nul = octets.find(b"\0")
-        if nul >= 0 and not is_binary:
+        if nul >= 0 and not (is_binary or self.nul_in_literals):
             raise self.refused("character", "literal", self.at + nul)
         self.at += len(octets)
         self.next()

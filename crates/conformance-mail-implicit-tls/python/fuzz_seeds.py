@@ -128,7 +128,7 @@ for case in vectors("mail-implicit-tls", "proxy-protocol"):
         write("mail_proxy_protocol", case["name"], octets)
 # oracle::submission reads an octet for the backend, whose bit 0 is CHUNKING and bit 7 the field of Received, and what the
 # client sends, to which the backend of the oracle replies.
-SESSIONS = ("internal-0", "line", "bare", "pipelined", "smtputf8", "client-0", "auth-response", "certificate-plain", "data", "bdat", "received-f", "quit")
+SESSIONS = ("internal-0", "ehlo-utf-8", "ehlo-two", "line", "bare", "pipelined", "smtputf8", "client-0", "auth-response", "certificate-plain", "data", "bdat", "received-f", "quit")
 for case in vectors("mail-implicit-tls", "gateway-submission"):
     data = "".join(text for side, text in case["script"] if side == "client").encode("latin-1")
     traits = 1 | 0x80 * case.get("options", {}).get("received", False)

@@ -5,7 +5,7 @@ import re
 import sys
 from pathlib import Path
 
-from gateway_reference import LONGEST_SASL, SESSION, STATUS, SUITE, Broken, Gateway, Over, play
+from gateway_reference import LONGEST_SASL, NOT_UNDERSTOOD, SESSION, STATUS, SUITE, Broken, Gateway, Over, play
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance-deep-latch/python"))
 from deep_latch_imap_reference import Command, Incomplete  # noqa: E402
@@ -18,6 +18,9 @@ REFUSED_AFTER = {"STARTTLS", "COMPRESS", "UNAUTHENTICATE"}
 REMOVED = {"STARTTLS", "LOGINDISABLED", "UNAUTHENTICATE", "XCLIENT", "XFORWARD", "AUTH=EXTERNAL"}
 OF_GATEWAYS = re.compile("tls$|x-(connected|forward|originating|proxy|session)-")
 MOST_LITERAL, MOST_LITERAL_AFTER, MOST_REFUSALS = 4096, 2**31 - 1, 20
+STREAMED_FROM = 4096
+# Responses that the gateway has a part in, or whose text is for people.
+ITS_OWN = re.compile(rb"\* [ \t]*(OK|NO|BAD|BYE|PREAUTH|CAPABILITY|ID)?([ \t]|\Z)", re.I)
 ADDRESS = {
     "x-originating-ip": "192.0.2.7", "x-originating-port": "51234", "x-connected-ip": "192.0.2.1", "x-connected-port": "993",
     "x-session-ext-id": SESSION,
@@ -48,9 +51,14 @@ class Imap(Gateway):
             self.say(f"* BYE [UNAVAILABLE] {text}")
 
     def say_broken(self, side, kind, field, offset):
-        words = f"more than {MOST_LITERAL}" if kind == "too-long" else WORDS["character"]
-        if not (self.logged_in or self.is_within or self.has_said_bye):
+        most = MOST_LITERAL_AFTER if self.logged_in else MOST_LITERAL
+        words = f"more than {most}" if kind == "too-long" else WORDS["character"]
+        if not (self.is_within or self.has_said_bye):
             self.say(f"* BYE {field}: {words} at byte {offset}")
+
+    def say_not_understood(self):
+        if not (self.is_within or self.has_said_bye):
+            self.say(f"* BYE [UNAVAILABLE] {NOT_UNDERSTOOD}")
 
     def refuse(self, refusal, tag, text):
         self.refused(refusal)
@@ -67,6 +75,11 @@ class Imap(Gateway):
         while True:
             text = re.compile(rb"[^\0\r\n]*").match(self.backend, at)[0]
             rest = self.backend[at + len(text) :][:2]
+            first = self.backend[: min(STREAMED_FROM, self.backend.find(b"\r\n") % (1 << 62))]
+            is_streamed = self.logged_in and len(text) >= STREAMED_FROM and first.startswith(b"* ") and not ITS_OWN.match(first)
+            if is_streamed:
+                self.for_client += self.backend[self.streamed : at + len(text)]
+                self.streamed, self.is_within = max(self.streamed, at + len(text)), True
             if rest not in (b"", b"\r", b"\r\n"):
                 raise Broken("backend", "octet", "response", len(text))
             if rest != b"\r\n":
@@ -86,14 +99,14 @@ class Imap(Gateway):
             self.is_within = True
             if not self.is_held:
                 self.for_client += self.backend[self.streamed : at]
-                self.streamed = min(at, len(self.backend))
+                self.streamed = max(self.streamed, min(at, len(self.backend)))
             if len(self.backend) < at:
                 return None
 
     def edited(self, response):
         """A response with the capabilities of the gateway, of which note is taken."""
         match = re.match(rb"(?P<before>\S+ +(?:OK|NO|BAD|BYE|PREAUTH)[ \t]+\[ *|\+ +\[ *)CAPABILITY(?=[ \]\r])(?P<words>[^\]\r]*)", response, re.I)
-        match = match or re.match(rb"(?P<before>\* )CAPABILITY(?=[ \r])(?P<words>[^\r]*)", response, re.I)
+        match = match or re.match(rb"(?P<before>\* +)CAPABILITY(?=[ \r])(?P<words>[^\r]*)", response, re.I)
         if not match:
             return response
         words = match["words"].decode("latin-1").split()
@@ -181,8 +194,9 @@ class Imap(Gateway):
             self.drop(self.client.find(b"\r\n") + 2)
 
     def whole_command(self):
-        while b"\r\n" not in self.client:
-            self.check_octets(self.client)
+        while b"\r\n" not in self.client or self.is_within:
+            if not self.is_within:
+                self.check_octets(self.client)
             if (response := self.response()) is not None:
                 self.untagged(response)
             else:
@@ -219,7 +233,8 @@ class Imap(Gateway):
 
     def read(self, raises=True):
         """The command as far as it is there, and its error or `incomplete`. Offsets count from the end of the literal before."""
-        command, error = Command(self.client, 0, MOST_LITERAL_AFTER if self.logged_in else MOST_LITERAL), None
+        most = MOST_LITERAL_AFTER if self.logged_in else MOST_LITERAL
+        command, error = Command(self.client, 0, most, nul_in_literals=self.logged_in), None
         try:
             command.read()
         except Incomplete:

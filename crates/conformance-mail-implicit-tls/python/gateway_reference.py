@@ -54,6 +54,9 @@ class Gateway:
             self.end = "over"
         return self.sent()
 
+    def say_not_understood(self):
+        self.say_unavailable(NOT_UNDERSTOOD)
+
     def sent(self):
         sent, self.for_backend, self.for_client = (self.for_backend, self.for_client), b"", b""
         return sent
@@ -73,7 +76,7 @@ class Gateway:
                     self.events.append(["refused", "syntax"])
                     self.say_broken(*broken.args)
                 else:
-                    self.say_unavailable(NOT_UNDERSTOOD)
+                    self.say_not_understood()
                 self.end = {"failed": [side, kind, field, offset]}
         if self.end == "pipe":
             self.for_backend += self.client

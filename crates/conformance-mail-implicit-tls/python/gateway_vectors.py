@@ -480,7 +480,7 @@ for name, number, options in [("2-31", 2**31, PARSED), ("2-32-and-5", 2**32 + 5,
         backend(HELLO),
         passed("a LOGIN x y\r\n"),
         backend(IN),
-        client(f"b APPEND x {{{number}}}\r\n"),
+        client(f"b APPEND x {{{number}}}\r\n", "", "* BYE literal: more than 2147483647 at byte 0\r\n"),
         end=error("client", "too-long", "literal", 0),
         events=[logged_in("password"), refused("syntax")],
         **options,
@@ -494,6 +494,79 @@ imap(
     events=[logged_in("password")],
     **PARSED,
 )
+
+# --- Parsed after login ------------------------------------------------------------------------------------------
+
+NUMBERS = " 123456" * 700
+LONG = "* SEARCH" + NUMBERS
+
+
+def parsed(name, *turns, events=(), **options):
+    begin = [backend(HELLO), passed("a LOGIN x y\r\n"), backend(IN)]
+    imap(f"parsed-{name}", *begin, *turns, events=[logged_in("password"), *events], **options, **PARSED)
+
+
+parsed(
+    "nul-in-a-literal",
+    client("b APPEND x {5+}\r\na\0\n\0\0\r\n", "b APPEND x {5}\r\n"),
+    backend("+ go\r\n", "", "a\0\n\0\0\r\n"),
+    backend("b OK done\r\n"),
+    passed("c NOOP\r\n"),
+)
+parsed(
+    "nul-in-a-line",
+    client('b SELECT "\0"\r\n', "", "b BAD command: character that is not allowed at byte 10\r\n"),
+    passed("c NOOP\r\n"),
+    events=[refused("syntax")],
+)
+parsed("long-search", passed("b SEARCH ALL\r\n"), backend(LONG), backend(NUMBERS), backend("\r\nb OK\r\n"), passed("c NOOP\r\n"))
+parsed(
+    "long-lines-and-literals",
+    passed("b FETCH 1 (X Y)\r\n"),
+    backend('* 1 FETCH (X "{9}\\"' + NUMBERS),
+    backend('" Y {4}'),
+    backend("\r\na OK" + NUMBERS),
+    backend("{3}\r\nb O)\r\nb OK\r\n"),
+    passed("c NOOP\r\n"),
+)
+for name, begin, end in [("capability", "* CAPABILITY", ""), ("two-spaces", "*  CAPABILITY", ""), ("untagged", "* OK [CAPABILITY", "] x"), ("tagged", "b OK [CAPABILITY", "] x")]:
+    words = " X=1234" * 700
+    parsed(
+        f"long-capabilities-{name}",
+        passed("b CAPABILITY\r\n"),
+        backend(f"{begin} STARTTLS{words}", ""),
+        backend(f"{end}\r\n", f"{begin}{words}{end}\r\n"),
+    )
+imap("long-line-before-login", backend(HELLO), backend(LONG, ""), backend("\r\n", LONG + "\r\n"))
+for name, octet, kind, field in [("nul", "\0", "octet", "response"), ("bare-cr", "\rx", "octet", "response"), ("bare-lf", "\n", "octet", "response")]:
+    parsed(f"long-search-{name}", backend(LONG + octet, LONG), end=error("backend", kind, field, len(LONG)))
+parsed(
+    "bye-for-an-octet",
+    client("b APPEND {1+}\r\n", "b APPEND {1}\r\n"),
+    backend("+ go\r\n", ""),
+    client("x \0\r\n", "x", "* BYE command: character that is not allowed at byte 1\r\n"),
+    end=error("client", "octet", "command", 1),
+    events=[refused("syntax")],
+)
+parsed(
+    "no-bye-within-a-response",
+    client("b APPEND {1+}\r\n", "b APPEND {1}\r\n"),
+    backend("+ go\r\n", ""),
+    backend("* X {3}\r\nab"),
+    client("x \0\r\n", "x"),
+    end=error("client", "octet", "command", 1),
+    events=[refused("syntax")],
+)
+parsed("bye-for-the-backend", backend("z OK\r\n", "* BYE [UNAVAILABLE] the server cannot be understood\r\n"), end=error("backend", "unexpected", "response", 0))
+for name, half, rest in [("literal", "* X {3}\r\nab", "c\r\n"), ("long-line", LONG, "\r\n")]:
+    parsed(
+        f"refused-after-the-{name}",
+        backend(half),
+        client("b COMPRESS DEFLATE\r\n"),
+        backend(rest, f"{rest}b NO not available through this proxy\r\n"),
+        passed("c NOOP\r\n"),
+        events=[refused("command")],
+    )
 imap("literal-in-quotes", backend(HELLO), passed('a LOGIN x "{5}"\r\n'), backend("a NO x {3}\r\n"), passed("b NOOP\r\n"), events=[login_failed("password")])
 imap(
     "literal-of-an-unknown-command",

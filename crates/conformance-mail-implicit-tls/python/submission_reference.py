@@ -23,7 +23,8 @@ class Over(Exception):
 
 
 class Gateway:
-    def __init__(self, address="proxy", received=False, deep=None, identity=None, external="unavailable", upgraded=False):
+    def __init__(self, address="proxy", received=False, deep=None, identity=None, external="unavailable", upgraded=False, bare_line_feeds="refuse"):
+        self.normalizes = bare_line_feeds == "normalize"
         self.address, self.received, self.deep, self.upgraded = address, received, deep, upgraded
         self.identity = identity if external != "unavailable" else None
         self.external = external
@@ -209,7 +210,7 @@ class Gateway:
     def command(self, line):
         verb, _, rest = line.partition(b" ")
         verb = verb.decode("latin-1").upper() if verb.isascii() else ""
-        if not line.isascii():
+        if not line.isascii() and verb not in ("EHLO", "HELO"):
             if not self.logged_in:
                 raise Broken("client", "octet")
             if "SMTPUTF8" not in self.keywords or verb not in ("MAIL", "RCPT", "VRFY", "EXPN"):
@@ -239,6 +240,9 @@ class Gateway:
         elif verb in INTERNAL:
             self.refuse("command", 502, "5.5.1", "Command not available")
         elif verb in PLAIN:
+            if not line.isascii():
+                # Of EHLO and HELO: the client's address in place of its name.
+                line, rest = f"{verb} [192.0.2.7]".encode(), b"[192.0.2.7]"
             yield from getattr(self, verb.lower(), self.other)(line, rest.decode())
         else:
             self.refuse("command", 500, "5.5.1", "Command not recognized")
@@ -327,15 +331,23 @@ class Gateway:
             return
         self.for_backend += self.field()
         self.in_message, begin = True, b""
+        is_bare = is_normalized = False
         while True:
             self.idle()
             # A line, or a part of one that has no line end.
-            part = re.match(rb"([^\0\r\n]*)(\r\n)?", self.from_client)
+            part = re.match(rb"([^\0\r\n]*)(\r?\n)?" if self.normalizes else rb"([^\0\r\n]*)(\r\n)?", self.from_client)
             self.from_client = self.from_client[part.end() :]
-            self.for_backend += part[0]
+            self.for_backend += part[1]
             if part[2]:
-                if begin + part[1] == b".":
+                is_dot, was_bare, is_bare = begin + part[1] == b".", is_bare, part[2] == b"\n"
+                if is_dot and (was_bare or is_bare):
+                    raise Broken("client", "octet")
+                self.for_backend += b"\r\n"
+                if is_dot:
                     break
+                if is_bare and not is_normalized:
+                    is_normalized = True
+                    self.events.append("normalized")
                 begin = b""
             else:
                 begin += part[1]

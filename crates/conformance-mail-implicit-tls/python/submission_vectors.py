@@ -69,7 +69,15 @@ for name, text in {"lf": "NOOP\nXCLIENT x\r\n", "cr": "NOOP\rXCLIENT x\r\n", "nu
     logged_in(f"bare-{name}-after-login", [text], OCTET)
     logged_in(f"bare-{name}-behind-a-command", ["RSET\r\n" + text, "S:250 ok\r\n"], OCTET)
 greeted("eight-bit-cr-and-lf-before-login", ["NOOP \x8d\x8aXCLIENT x\r\n"], OCTET)
-greeted("eight-bit-in-ehlo", ["EHLO \xc3\xbc\r\n"], OCTET)
+NAMES_OF_CLIENTS = {"utf-8": "B\xc3\x9cRO-PC", "two-words": "B\xc3\x9cRO PC", "line-ends": "\xe7\x8d\x8aXCLIENT x", "not-utf-8": "B\xdcRO-PC", "control": "\xc2\x85\xc2\x8a"}
+for name, text in NAMES_OF_CLIENTS.items():
+    replies = [] if name in ("not-utf-8", "control") else ["S:250-mx\r\n250 CHUNKING\r\n"]
+    for verb in ("EHLO", "helo"):
+        case(f"{verb.lower()}-{name}", ["S:220 mx\r\n", f"{verb} {text}\r\n", *replies, "NOOP\r\n"])
+    logged_in(f"ehlo-{name}-after-login", [f"EHLO {text}\r\n", *replies, "NOOP\r\n"])
+greeted("ehlo-not-utf-8-again-and-again", ["EHLO \xdc\r\n" * 21], "over")
+greeted("ehlo-utf-8-of-2049", ["EHLO \xc3\x9c" + "x" * 2040 + "\r\n"], LONG)
+greeted("eight-bit-behind-ehlo", ["EHLO\xc3\x9c\r\n"], OCTET)
 logged_in("eight-bit-after-login", ["NOOP \xc3\xbc\r\nEHLO \xc3\xbc\r\nRCPT TO:<\xfc@x>\r\nNOOP\r\n"])
 logged_in("smtputf8", ["MAIL FROM:<\xc3\xbc@example.org> SMTPUTF8\r\n", "S:250 ok\r\n", "RCPT TO:<\xc3\xbc@example.org>\r\n", "S:250 ok\r\n"])
 logged_in("smtputf8-that-is-not-offered", ["EHLO c\r\n", "S:250 mx\r\n", "MAIL FROM:<\xc3\xbc@example.org> SMTPUTF8\r\n"])
@@ -150,6 +158,18 @@ SMUGGLED = {"lf-dot-crlf": "\n.\r\n", "crlf-dot-lf": "\r\n.\n", "cr-dot-cr": "\r
 for name, text in SMUGGLED.items():
     in_transaction(f"data-smuggled-{name}", [*DATA, f"x{text}MAIL FROM:<y@example.org>\r\nXCLIENT x\r\n"], OCTET)
     in_transaction(f"data-smuggled-{name}-in-parts", [*DATA, "x", *text, "MAIL FROM:<y@example.org>\r\n"], OCTET)
+for name, text in {**SMUGGLED, "lines": "a\n\nb\nc\r\n..\n.x\n", "text-lf-dot-text": "\n.x\r\n"}.items():
+    is_passed = name in ("lf", "lf-cr", "lines", "text-lf-dot-text")
+    is_cr = name == "lf-cr"
+    for form, parts in {"": [f"x{text}"], "-in-parts": ["x", *text]}.items():
+        rest = [] if is_cr else ["\r\n.\r\n", "S:250 ok\r\n", "NOOP\r\n"]
+        turns = [*DATA, *parts, *(rest if is_passed else ["MAIL FROM:<y@example.org>\r\n"])]
+        in_transaction(f"data-normalized-{name}{form}", turns, "open" if is_passed else OCTET, bare_line_feeds="normalize")
+SCAN = "Subject: scan\n\nfrom a copier\n\r\n.\r\n"
+in_transaction("data-normalized-twice", [*DATA, SCAN, "S:250 ok\r\n", *TRANSACTION, *DATA, SCAN, "S:250 ok\r\n"], bare_line_feeds="normalize")
+in_transaction("data-normalized-with-received", [*DATA, SCAN, "S:250 ok\r\n"], requirements=RECEIVED, received=True, bare_line_feeds="normalize")
+logged_in("data-normalized-not-in-a-command", ["NOOP\nRSET\r\n"], OCTET, bare_line_feeds="normalize")
+in_transaction("bdat-not-normalized", ["BDAT 6 LAST\r\na\n.\n\r\0NOOP\r\n", "S:250 ok\r\n"], bare_line_feeds="normalize")
 in_transaction("data-eight-bit", [*DATA, "\xfc\x8d\x8a\xff\r\n.\r\n", "S:250 ok\r\n"])
 for number, code in enumerate([250, 220, 334, 235]):
     in_transaction(f"data-and-{code}", ["DATA\r\n", f"S:{code} x\r\n"], UNEXPECTED)
@@ -163,6 +183,8 @@ greeted("received-without-login", [*TRANSACTION, *DATA], requirements=RECEIVED, 
 greeted("received-of-smtputf8", [*LOGIN, "MAIL FROM:<> smtputf8\r\n", "S:250 ok\r\n", *DATA], requirements=RECEIVED, received=True)
 for number, name in enumerate(["[192.0.2.7]", "[IPv6:2001:db8::7]", "a_b", "a b", "x;y", "(c)", "\"q\"", "[", "", "x" * 255, "x" * 256]):
     case(f"received-from-{number}", ["S:220 mx\r\n", f"EHLO {name}\r\n", "S:250 mx\r\n", *DATA], requirements=RECEIVED, received=True)
+
+case("received-from-utf-8", ["S:220 mx\r\n", "EHLO B\xc3\x9cRO-PC\r\n", "S:250 mx\r\n", *DATA], requirements=RECEIVED, received=True)
 
 CHUNK = "\r\n.\r\nMAIL FROM:<x@example.org>\r\nXCLIENT ADDR=192.0.2.9\r\n\0\n\r"
 in_transaction("bdat", [f"BDAT {len(CHUNK)} LAST\r\n{CHUNK}NOOP\r\n", "S:250 ok\r\n"], clean=False)

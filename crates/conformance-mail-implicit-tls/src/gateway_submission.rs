@@ -4,8 +4,8 @@ use conformance::{Input, MalformedCase, Outcome, Ran, malformed, violated};
 use deep_latch::{ClientReport, MailProtocol, SecurityTag};
 use mail_implicit_tls::{
     gateway::{
-        BackendFailure, ClientAddress, ClientFacts, Event, ExternalLogin, GatewayErrorKind,
-        GatewayOptions, GatewaySession, MasterUser, Side, SubmissionGateway,
+        BackendFailure, BareLineFeeds, ClientAddress, ClientFacts, Event, ExternalLogin,
+        GatewayErrorKind, GatewayOptions, GatewaySession, MasterUser, Side, SubmissionGateway,
     },
     name::DomainName,
     service::{Protocol, Service},
@@ -41,6 +41,7 @@ struct Options {
     identity: Option<String>,
     external: Login,
     upgraded: bool,
+    bare_line_feeds: LineFeeds,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -49,6 +50,14 @@ enum Address {
     #[default]
     Proxy,
     Xclient,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum LineFeeds {
+    #[default]
+    Refuse,
+    Normalize,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -79,6 +88,9 @@ impl Options {
         let options = GatewayOptions::try_new(Protocol::Submission, address);
         let mut options = options.map_err(|it| wrong(&it))?;
         options = options.with_name("gw.example.org");
+        if let LineFeeds::Normalize = self.bare_line_feeds {
+            options = options.with_bare_line_feeds(BareLineFeeds::Normalize);
+        }
         if self.received {
             let by = DomainName::parse("gw.example.org").map_err(|it| wrong(&it))?;
             options = options.with_received(by, || 1_404_208_800);
@@ -161,6 +173,7 @@ fn written(event: &Event) -> Value {
         Event::LoginFailed { mechanism } => json!(["login-failed", mechanism.as_str()]),
         Event::Report(report) => json!(["report", report_of(report)]),
         Event::Refused(refusal) => json!(["refused", refusal.name()]),
+        Event::Normalized => json!("normalized"),
         Event::Closed => json!("closed"),
         _ => json!("unknown"),
     }

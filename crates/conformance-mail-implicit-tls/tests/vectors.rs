@@ -7,9 +7,9 @@ use conformance_mail_implicit_tls::PROTOCOL;
 const FILES: &[(&str, usize)] = &[
     ("autoconfig.json", 54),
     ("client-dialogue.json", 160),
-    ("gateway-imap.json", 254),
+    ("gateway-imap.json", 271),
     ("gateway-pop.json", 109),
-    ("gateway-submission.json", 590),
+    ("gateway-submission.json", 650),
     ("host-lookup.json", 122),
     ("identity.json", 247),
     ("privacy.json", 640),

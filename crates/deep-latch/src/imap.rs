@@ -21,6 +21,6 @@ pub use {
 };
 
 pub(crate) use {
-    capability::{capability_list, capability_words},
+    capability::{begins_other_data, capability_list, capability_words},
     client::has_literals,
 };

@@ -41,7 +41,10 @@ pub use self::{
     facts::{ClientFacts, SessionId},
     imap::ImapGateway,
     notice::{Notice, Observer, RefusalReason, SessionEnd},
-    options::{AfterLogin, ClientAddress, ExternalLogin, GatewayOptions, MasterUser, OptionsError},
+    options::{
+        AfterLogin, BareLineFeeds, ClientAddress, ExternalLogin, GatewayOptions, MasterUser,
+        OptionsError,
+    },
     penalty::PenaltyRules,
     places::{LimitReached, SessionLimits},
     pop::{MAX_POP_COMMAND_BYTES, PopGateway},

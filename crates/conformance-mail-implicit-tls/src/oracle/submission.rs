@@ -5,7 +5,9 @@ mod backend;
 
 use conformance::oracle::Broken;
 use mail_implicit_tls::{
-    gateway::{ClientAddress, Event, GatewayOptions, GatewaySession, SubmissionGateway},
+    gateway::{
+        BareLineFeeds, ClientAddress, Event, GatewayOptions, GatewaySession, SubmissionGateway,
+    },
     name::DomainName,
     service::{Protocol, Service},
 };
@@ -24,9 +26,16 @@ struct Played {
     is_over: bool,
 }
 
-fn play(client: &[u8], traits: u8, received: bool, piece: usize) -> Result<Played, Broken> {
+fn play(
+    client: &[u8],
+    traits: u8,
+    received: bool,
+    bare_line_feeds: BareLineFeeds,
+    piece: usize,
+) -> Result<Played, Broken> {
     let options = GatewayOptions::try_new(Protocol::Submission, ClientAddress::ProxyV2);
     let mut options = options.map_err(|error| error.to_string())?;
+    options = options.with_bare_line_feeds(bare_line_feeds);
     if received {
         let by = DomainName::parse("gw.example.org").map_err(|error| error.to_string())?;
         options = options.with_received(by, || 0);
@@ -59,21 +68,33 @@ fn play(client: &[u8], traits: u8, received: bool, piece: usize) -> Result<Playe
     })
 }
 
-/// Checks a session of a client that sends these octets without waiting.
+/// Checks a session of a client that sends these octets without waiting, with each treatment of bare line feeds.
 ///
 /// - The session is the same in whatever pieces the octets come.
 /// - The backend receives only commands of the list, and no octet that is not part of what it reads.
 /// - A backend that takes a bare CR or LF for a line end, skips white space before a command, and ends a message by any dot
 ///   between line ends reads the same.
-/// - A client that sends nothing which the gateway refuses or answers has the same replies, and the backend the same commands
+/// - A client that sends nothing which the gateway refuses, normalizes or answers has the same replies, and the backend the same commands
 ///   and messages, as without the gateway. Of BDAT the arguments are the same, not the spelling.
 ///
 /// # Errors
 /// Returns the invariant that was broken.
 pub fn submission(client: &[u8], traits: u8, received: bool) -> Result<(), Broken> {
-    let whole = play(client, traits, received, usize::MAX)?;
+    for bare_line_feeds in [BareLineFeeds::Refuse, BareLineFeeds::Normalize] {
+        session(client, traits, received, bare_line_feeds)?;
+    }
+    Ok(())
+}
+
+fn session(
+    client: &[u8],
+    traits: u8,
+    received: bool,
+    bare_line_feeds: BareLineFeeds,
+) -> Result<(), Broken> {
+    let whole = play(client, traits, received, bare_line_feeds, usize::MAX)?;
     for piece in [1, 2, 7] {
-        let parts = play(client, traits, received, piece)?;
+        let parts = play(client, traits, received, bare_line_feeds, piece)?;
         // The reason of a refusal may be found earlier.
         let same = match whole.is_broken && parts.is_broken {
             true => parts.items == whole.items,
@@ -119,11 +140,16 @@ pub fn submission(client: &[u8], traits: u8, received: bool) -> Result<(), Broke
     Ok(())
 }
 
-/// Returns BDAT as the gateway spells it: the backend finds the next command by the size that the gateway read.
+/// Returns BDAT as the gateway spells it: the backend finds the next command by the size that the gateway read. Returns EHLO and
+/// HELO with the client's address in place of a name outside ASCII.
 fn as_forwarded(item: Item) -> Item {
     let Item::Command(line) = &item else {
         return item;
     };
+    let verb = line.get(..4).unwrap_or_default().to_ascii_uppercase();
+    if !line.is_ascii() && matches!(&*verb, b"EHLO" | b"HELO") {
+        return Item::Command([&*verb, b" [192.0.2.7]"].concat());
+    }
     let line = line.to_ascii_uppercase();
     let mut words = line
         .split(|octet| *octet == b' ')
@@ -140,7 +166,10 @@ fn as_forwarded(item: Item) -> Item {
 
 /// Returns `true` if the gateway answered something itself.
 const fn answered(event: &Event) -> bool {
-    matches!(event, Event::Refused(_) | Event::Report(_))
+    matches!(
+        event,
+        Event::Refused(_) | Event::Report(_) | Event::Normalized
+    )
 }
 
 fn permitted(line: &[u8]) -> Result<(), Broken> {

@@ -104,6 +104,18 @@ pub(crate) fn capability_list(line: &[u8]) -> Option<Range<usize>> {
     is(&name, KEYWORD).then_some(name.end..end)
 }
 
+/// Returns `true` if these octets begin an untagged response that has neither capabilities nor parameters of ID, and no
+/// text for people, however it continues.
+pub(crate) fn begins_other_data(octets: &[u8]) -> bool {
+    let place = word(octets, 1);
+    let name = octets.get(place.clone()).unwrap_or_default();
+    let mut known = [KEYWORD, b"ID"]
+        .into_iter()
+        .chain(WITH_TEXT.iter().copied());
+    let is_whole = !name.is_empty() && place.end < octets.len();
+    octets.starts_with(b"* ") && is_whole && !known.any(|it| it.eq_ignore_ascii_case(name))
+}
+
 /// Returns the words of a list of capabilities.
 pub(crate) fn capability_words(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     let words = list.split(is_space);

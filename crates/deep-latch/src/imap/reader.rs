@@ -222,6 +222,8 @@ pub(crate) struct Pieces {
     skipping: bool,
     /// `true` if lines are ASCII.
     ascii_only: bool,
+    /// `true` if any literal may have NUL.
+    nul_in_literals: bool,
     /// `true` if the last error was an octet that no line or literal has there, and not only an error of the grammar.
     bad_octet: bool,
     tag: Option<String>,
@@ -245,6 +247,11 @@ impl Pieces {
     /// Sets the octets of lines: ASCII only, or UTF-8.
     pub(crate) const fn set_ascii_only(&mut self, ascii_only: bool) {
         self.ascii_only = ascii_only;
+    }
+
+    /// Permits NUL in all literals, and not only in those of RFC 3516: they are counted.
+    pub(crate) const fn set_nul_in_literals(&mut self, nul_in_literals: bool) {
+        self.nul_in_literals = nul_in_literals;
     }
 
     /// Returns the tag of the command that began last, if it has one.
@@ -337,7 +344,7 @@ impl Pieces {
         self.within = literal.is_some();
         self.literal = literal.map(|literal| Literal {
             left: literal.length,
-            may_have_nul: literal.may_have_nul,
+            may_have_nul: literal.may_have_nul || self.nul_in_literals,
             waits: literal.waits,
         });
         Ok(Piece::Text {

@@ -126,9 +126,9 @@ impl Front {
         self.phase == Phase::Authenticated
     }
 
-    /// Returns `true` if the proxy may send a line of its own to the client.
-    pub(super) fn may_speak(&self) -> bool {
-        !self.bye && !self.over && !self.is_authenticated()
+    /// Returns `true` if the proxy may send a line of its own to the client, between two responses.
+    pub(super) const fn may_speak(&self) -> bool {
+        !self.bye && !self.over
     }
 
     /// Returns `true` if the connection can become a pipe between two commands: the server is known to have no way back

@@ -41,6 +41,9 @@ const MAX_WAITING_BYTES: usize = MAX_PROXY_COMMAND_BYTES.saturating_add(1);
 ///   `*` or `DONE`;
 /// - STARTTLS and COMPRESS are refused.
 ///
+/// Of the server's untagged responses only those that the proxy may have to read, with capabilities, ID or text for people,
+/// are limited. Others are passed on as they come; before login, by the public side of a server, within the same limit.
+///
 /// [`ImapProxy::front`] creates a proxy that is also the public side of the server: it advertises DEEP in place of the
 /// server, observes logins, and lets only the commands pass before login that it knows.
 ///
@@ -185,7 +188,8 @@ impl ImapProxy {
     ///
     /// # Errors
     /// Returns [`ErrorKind::Limit`] if a line is too long, and another kind if the rest of a command that the server has a
-    /// part of does not follow the grammar. The caller closes both connections.
+    /// part of does not follow the grammar. The caller closes both connections, after the client has received what is there
+    /// for it: the public side of a server adds `* BYE` with the reason, unless a response is incomplete.
     pub fn client_sent(&mut self, octets: &[u8]) -> Result<(), ParseError> {
         if self.piped {
             self.for_server.extend_from_slice(octets);
@@ -273,7 +277,10 @@ impl ImapProxy {
             return;
         }
         self.piped = false;
-        self.take_leave(&format!("[UNAVAILABLE] {text}"));
+        let front = self.front.as_ref();
+        if front.is_some_and(|front| !front.is_authenticated()) {
+            self.take_leave(&format!("[UNAVAILABLE] {text}"));
+        }
         if let Some(front) = &mut self.front {
             front.end();
         }

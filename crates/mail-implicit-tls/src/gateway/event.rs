@@ -25,6 +25,8 @@ pub enum Event {
     /// The backend refused the client once it knew the client's address, and the session ends. The client receives the
     /// backend's words.
     ClientRefused,
+    /// A message has a bare line feed, and the backend receives CR LF in its place. The event is one for each message.
+    Normalized,
     /// The gateway refused something of a side, and the backend did not receive it.
     Refused(Refusal),
     /// The session has ended by the protocol's own means, or by a failure of the backend.

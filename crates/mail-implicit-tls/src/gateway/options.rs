@@ -108,6 +108,18 @@ pub enum AfterLogin {
     Parsed,
 }
 
+/// The treatment of bare line feeds in a message of DATA, which RFC 5321 section 2.3.8 forbids. Bare CR and NUL end the
+/// session in any case, and the octets of BDAT are counted, and not read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum BareLineFeeds {
+    /// They end the session with 550.
+    #[default]
+    Refuse,
+    /// The backend receives CR LF in place of each. A line of a dot that a bare line feed begins or ends is not decided
+    /// about: servers differ in what they take for the end of the message, so that it ends the session with 550.
+    Normalize,
+}
+
 /// The options of the sessions of one service.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
@@ -117,6 +129,7 @@ pub struct GatewayOptions {
     external: ExternalLogin,
     received: Option<Received>,
     after_login: AfterLogin,
+    bare_line_feeds: BareLineFeeds,
     allows_utf8: bool,
     name: String,
 }
@@ -172,6 +185,7 @@ impl GatewayOptions {
             external: ExternalLogin::Unavailable,
             received: None,
             after_login: AfterLogin::Pipe,
+            bare_line_feeds: BareLineFeeds::Refuse,
             allows_utf8: false,
             name: "localhost".to_owned(),
         })
@@ -206,6 +220,13 @@ impl GatewayOptions {
     #[must_use]
     pub const fn with_after_login(mut self, after_login: AfterLogin) -> Self {
         self.after_login = after_login;
+        self
+    }
+
+    /// Sets the treatment of bare line feeds in messages that clients submit.
+    #[must_use]
+    pub const fn with_bare_line_feeds(mut self, bare_line_feeds: BareLineFeeds) -> Self {
+        self.bare_line_feeds = bare_line_feeds;
         self
     }
 
@@ -257,6 +278,12 @@ impl GatewayOptions {
     #[must_use]
     pub const fn after_login(&self) -> AfterLogin {
         self.after_login
+    }
+
+    /// Returns the treatment of bare line feeds in messages.
+    #[must_use]
+    pub const fn bare_line_feeds(&self) -> BareLineFeeds {
+        self.bare_line_feeds
     }
 
     /// Returns `true` if UTF-8 is accepted outside of literals before login.

@@ -37,6 +37,8 @@ const MAX_WAITING_BYTES: usize = 65_536;
 /// - only commands of RFC 5321 and its extensions are passed on, each as a line that the gateway parsed; never STARTTLS,
 ///   XCLIENT, XFORWARD or CLIENT. The gateway answers others itself;
 /// - a message of DATA ends by CR LF, dot, CR LF alone. A bare CR or LF, or NUL, ends the session, and is not passed on;
+///   by an option ([`BareLineFeeds`](super::BareLineFeeds)) the backend receives CR LF in place of a bare LF;
+/// - a name in EHLO or HELO with octets outside ASCII is not passed on: the backend receives the client's address;
 /// - the octets of BDAT are counted. They are passed on only if the backend has CHUNKING and accepted a sender and a
 ///   recipient: a backend that refuses the command for another reason could read the octets as commands;
 /// - lines of an AUTH exchange are passed on only after the backend asked for them, and only if they are base64 or `*`;

@@ -212,15 +212,16 @@ fn refuses_a_literal_whose_length_backends_read_differently() {
     ]);
     assert_eq!(ended.error, None);
     let announced = "b APPEND {1+}\r\n";
+    let bye = "* BYE literal: more than 2147483647 at byte 0\r\n";
     for turns in [
-        &[(Client("b APPEND x {2147483648}\r\n"), "", "")][..],
-        &[(Client("b APPEND x {4294967301}\r\n"), "", "")],
-        &[(Client("b APPEND x {4294967301+}\r\n12345"), "", "")],
+        &[(Client("b APPEND x {2147483648}\r\n"), "", bye)][..],
+        &[(Client("b APPEND x {4294967301}\r\n"), "", bye)],
+        &[(Client("b APPEND x {4294967301+}\r\n12345"), "", bye)],
         &[
             (Client(announced), "b APPEND {1}\r\n", ""),
             (Backend("+ go\r\n"), "", ""),
             (Client("x"), "x", ""),
-            (Client(" {4294967301}\r\n"), "", ""),
+            (Client(" {4294967301}\r\n"), "", bye),
         ],
     ] {
         let error = played(turns).error.unwrap();

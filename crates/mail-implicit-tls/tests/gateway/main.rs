@@ -15,6 +15,7 @@ mod imap_failures;
 mod imap_id;
 mod imap_literals;
 mod imap_login;
+mod imap_parsed;
 mod options;
 mod pop_capabilities;
 mod pop_commands;

@@ -1,5 +1,7 @@
 //! Sessions of IMAP that try to put octets out of step: the backend receives the commands that the gateway understood.
 
+use std::sync::LazyLock;
+
 use deep_latch::{
     Advertisement, Facilities, MailProtocol,
     facts::SessionFacts,
@@ -9,7 +11,7 @@ use deep_latch::{
 use mail_implicit_tls::service::Service;
 
 use crate::{
-    script::Script,
+    script::{Replies, Script},
     world::{Setup, World, clear},
 };
 
@@ -42,6 +44,10 @@ fn reply(line: &str) -> &'static str {
 
 /// Says octets in pieces, and then LOGOUT. Returns all replies after the greeting, and the lines that the backend received.
 async fn say(pieces: &[&[u8]]) -> (String, Vec<String>) {
+    say_to(reply, pieces).await
+}
+
+async fn say_to(reply: Replies, pieces: &[&[u8]]) -> (String, Vec<String>) {
     let script = Script::start(GREETING, reply).await;
     let backend = clear(Service::IMAP_CLEAR, script.address);
     let world = World::start(Setup::new(Service::IMAPS, vec![backend])).await;
@@ -179,6 +185,35 @@ async fn passes_no_unauthenticate() {
         lines,
         ["a LOGIN unauthenticate right", "c NOOP", "z LOGOUT"]
     );
+}
+
+/// A session that stays parsed has no other mail than a pipe: messages with NUL, and mailboxes of 300,000 messages.
+#[tokio::test]
+async fn carries_what_a_pipe_carries_after_login() {
+    static FOUND: LazyLock<String> = LazyLock::new(|| {
+        let numbers = " 123456".repeat(300_000);
+        format!("* SEARCH{numbers}\r\nc OK done\r\n")
+    });
+    fn large(line: &str) -> &'static str {
+        match line {
+            "b APPEND INBOX {3}" => "+ go\r\n",
+            "\0b\0" => "b OK done\r\n",
+            "c UID SEARCH ALL" => &FOUND,
+            line => reply(line),
+        }
+    }
+    let said =
+        "a LOGIN unauthenticate right\r\nb APPEND INBOX {3+}\r\n\0b\0\r\nc UID SEARCH ALL\r\n";
+    let (replies, lines) = say_to(large, &[said.as_bytes()]).await;
+    let in_ = "a OK [CAPABILITY IMAP4rev1] in\r\n";
+    let expected = format!("{in_}b OK done\r\n{}{BYE}", FOUND.as_str());
+    assert!(replies == expected, "{} octets", replies.len());
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    // What is limited ends with a word.
+    let said = format!("a LOGIN unauthenticate right\r\nb X {}", "x".repeat(65_536));
+    let (replies, _) = say(&[said.as_bytes()]).await;
+    let bye = "* BYE command: more than 65536 at byte 65536\r\n";
+    assert_eq!(replies, format!("{in_}{bye}"));
 }
 
 #[tokio::test]

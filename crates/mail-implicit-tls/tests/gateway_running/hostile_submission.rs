@@ -1,6 +1,6 @@
 //! Sessions of Submission that try to be a gateway, and messages that try to be commands.
 
-use mail_implicit_tls::service::Service;
+use mail_implicit_tls::{gateway::BareLineFeeds, service::Service};
 
 use crate::{
     script::{SUBMISSION_GREETING, Script, submission},
@@ -89,6 +89,48 @@ async fn ends_a_message_by_a_line_of_a_dot_only() {
             "{message:?}"
         );
     }
+}
+
+/// The backend and the field of Received have the address.
+#[tokio::test]
+async fn serves_clients_whose_names_are_not_ascii() {
+    let said = format!(
+        "EHLO B\u{dc}RO-PC\r\nAUTH PLAIN AGFsaWNlAHJpZ2h0\r\n{TRANSACTION}DATA\r\n\r\n.\r\nQUIT\r\n"
+    );
+    let (replies, lines) = say(submission, true, [said.as_bytes(), b""]).await;
+    assert!(replies.ends_with("221 2.0.0 bye\r\n"), "{replies:?}");
+    assert_eq!(lines.first().unwrap(), "EHLO [127.0.0.1]");
+    let field = "Received: from [127.0.0.1] ([127.0.0.1])";
+    assert!(lines.iter().any(|it| it == field), "{lines:?}");
+    let (replies, lines) = say(submission, false, [b"EHLO B\xdcRO\r\n", b"QUIT\r\n"]).await;
+    let expected = "501 Syntax error in parameters\r\n221 2.0.0 bye\r\n";
+    assert_eq!(
+        (replies.as_str(), lines.as_slice()),
+        (expected, &["QUIT".to_owned()][..])
+    );
+}
+
+#[tokio::test]
+async fn normalizes_the_messages_of_copiers_by_option() {
+    let script = Script::start(SUBMISSION_GREETING, submission).await;
+    let backend = clear(Service::SUBMISSION_CLEAR, script.address);
+    let mut setup = Setup::new(Service::SUBMISSIONS, vec![backend]);
+    setup.bare_line_feeds = BareLineFeeds::Normalize;
+    let world = World::start(setup).await;
+    let mut client = world.connect().await;
+    assert_eq!(client.line().await, "220 mx ESMTP");
+    let message = "Subject: scan\n\nfrom a copier\n\r\n.\r\n";
+    client
+        .send(&format!("{LOGIN}{TRANSACTION}DATA\r\n{message}QUIT\r\n"))
+        .await;
+    let replies = client.rest().await;
+    let end = "354 go\r\n250 2.0.0 queued\r\n221 2.0.0 bye\r\n";
+    assert!(replies.ends_with(end), "{replies:?}");
+    let lines = script.lines();
+    let data = lines.iter().position(|it| it == "DATA").unwrap();
+    let expected = ["Subject: scan", "", "from a copier", "", ".", "QUIT"];
+    assert_eq!(&lines[data + 1..], expected);
+    world.told.wait("session Normalized").await;
 }
 
 /// The octets of a chunk are counted, whatever they look like.

@@ -11,8 +11,8 @@ use mail_implicit_tls::{
     account::{Host, Server},
     dns::Resolve,
     gateway::{
-        Backend, Backends, Balance, ClientAddress, CurrentService, GatewayOptions, GatewayService,
-        Notice, Observer, PenaltyRules, SessionLimits, SessionTimes, Shared,
+        Backend, Backends, Balance, BareLineFeeds, ClientAddress, CurrentService, GatewayOptions,
+        GatewayService, Notice, Observer, PenaltyRules, SessionLimits, SessionTimes, Shared,
         proxy_protocol::Networks,
     },
     name::DomainName,
@@ -100,6 +100,7 @@ pub(crate) struct Setup {
     pub(crate) handshake: Duration,
     /// Messages receive a Received field.
     pub(crate) received: bool,
+    pub(crate) bare_line_feeds: BareLineFeeds,
     /// The resolver of the backends' names and TLSA records.
     pub(crate) resolver: Option<Arc<dyn Resolve>>,
 }
@@ -125,6 +126,7 @@ impl Setup {
             },
             handshake: Duration::from_secs(30),
             received: false,
+            bare_line_feeds: BareLineFeeds::Refuse,
             resolver: None,
         }
     }
@@ -165,6 +167,7 @@ impl World {
         let told = Told::default();
         let shared = Shared::new(connector, setup.limits, setup.penalty, 7, told.observer());
         let mut options = GatewayOptions::try_new(setup.service.protocol, setup.address).unwrap();
+        options = options.with_bare_line_feeds(setup.bare_line_feeds);
         if setup.received {
             let by = DomainName::parse("gw.example.org").unwrap();
             options = options.with_received(by, || 1_404_208_800);

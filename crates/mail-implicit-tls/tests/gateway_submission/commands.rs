@@ -94,7 +94,7 @@ fn ends_the_session_at_octets_that_servers_read_as_line_ends() {
         (b"NOOP\rXCLIENT ADDR=192.0.2.1\r\n", 4),
         (b"NOOP\0\r\n", 4),
         (b"NOOP \x8d\x8aXCLIENT\r\n", 5),
-        (b"EHLO \xc3\xbc\r\n", 5),
+        (b"VRFY \xc3\xbc\r\n", 5),
     ] {
         let mut session = Session::greeted(&options());
         session.client(text).client("NOOP\r\n");
@@ -104,6 +104,42 @@ fn ends_the_session_at_octets_that_servers_read_as_line_ends() {
         assert_eq!(session.error.as_ref(), Some(&error));
         let events = [Event::Refused(Refusal::Syntax), Event::Closed];
         assert_eq!(session.events(), events);
+    }
+}
+
+/// Windows has such names, and programs send them. RFC 5321 section 4.1.4 has the address for a client without a name.
+#[test]
+fn gives_the_address_in_place_of_a_name_outside_ascii() {
+    let mut session = Session::greeted(&options());
+    for (verb, name, passed) in [
+        ("EHLO", "B\u{dc}RO-PC", "EHLO [192.0.2.7]\r\n"),
+        ("ehlo", "B\u{dc}RO PC ", "EHLO [192.0.2.7]\r\n"),
+        ("HeLo", "\u{734a}XCLIENT", "HELO [192.0.2.7]\r\n"),
+    ] {
+        session.client(format!("{verb} {name}\r\nNOOP\r\n"));
+        assert_eq!(session.sent(), pair("", passed), "{name}");
+        session.backend("250 mx\r\n");
+        assert_eq!(session.sent(), pair("250 mx\r\n", "NOOP\r\n"));
+        session.backend("250 ok\r\n").forget();
+    }
+    let reply = "501 Syntax error in parameters\r\n";
+    for name in [&b"B\xdcRO-PC"[..], b"x\xc2\x85", b"x\x7f", b"\xc3\xbc\t"] {
+        session.client([b"EHLO ", name, b"\r\nNOOP\r\n"].concat());
+        let text = name.escape_ascii();
+        assert_eq!(session.sent(), pair(reply, "NOOP\r\n"), "{text}");
+        session.backend("250 ok\r\n").forget();
+    }
+    assert_eq!(session.error, None);
+    for (peer, literal) in [
+        ("[2001:db8::7]:51234", "[IPv6:2001:db8::7]"),
+        ("[::ffff:192.0.2.7]:51234", "[192.0.2.7]"),
+    ] {
+        let mut facts = facts();
+        facts.record.peer = peer.parse().unwrap();
+        let mut session = Session::new(&facts, &options());
+        session.backend("220 mx\r\n").forget();
+        session.client("EHLO \u{fc}\r\n");
+        assert_eq!(session.sent(), pair("", &format!("EHLO {literal}\r\n")));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Messages: DATA and BDAT.
 
-use mail_implicit_tls::gateway::{Event, Refusal};
+use mail_implicit_tls::gateway::{BareLineFeeds, Event, Refusal};
 
 use super::{Session, options, pair};
 
@@ -54,6 +54,52 @@ fn passes_no_line_end_on_that_a_server_may_read_as_the_end_of_a_message() {
     let mut session = in_data();
     assert_eq!(session.client("\r\n.\r").sent(), pair("", "\r\n."));
     assert_eq!(session.client("\n").sent(), pair("", "\r\n"));
+}
+
+fn in_normalized_data() -> Session {
+    let options = options().with_bare_line_feeds(BareLineFeeds::Normalize);
+    let mut session = Session::in_transaction(&options);
+    session.client("DATA\r\n").backend("354 go\r\n").forget();
+    session
+}
+
+#[test]
+fn normalizes_bare_line_feeds_by_option_and_decides_about_no_dot_next_to_one() {
+    let message = "Subject: scan\n\nfrom a copier\n.x\n\r\n.\r\n";
+    for pieces in [1, 2, 3, message.len()] {
+        let mut session = in_normalized_data();
+        for piece in message.as_bytes().chunks(pieces) {
+            session.client(piece);
+        }
+        let normalized = "Subject: scan\r\n\r\nfrom a copier\r\n.x\r\n\r\n.\r\n";
+        assert_eq!(session.sent(), pair("", normalized));
+        session.backend("250 queued\r\n").client("NOOP\r\n");
+        assert_eq!(session.sent(), pair("250 queued\r\n", "NOOP\r\n"));
+        // One for the message, however many there were.
+        assert_eq!(session.events(), [Event::Normalized]);
+        for (text, passed) in [
+            ("a\n.\r\nMAIL", "a\r\n."),
+            ("a\n.\nMAIL", "a\r\n."),
+            ("a\r\n.\nMAIL", "a\r\n."),
+            (".\nMAIL", "."),
+            ("a\r\nb\r.\r\n", "a\r\nb"),
+            ("a\n\r.\r\n", "a\r\n"),
+            ("a\r\r\n", "a"),
+            ("a\n\0", "a\r\n"),
+        ] {
+            let mut session = in_normalized_data();
+            for piece in text.as_bytes().chunks(pieces) {
+                session.client(piece);
+            }
+            let reply = "550 CR LF expected, without NUL\r\n";
+            assert_eq!(session.sent(), pair(reply, passed), "{text:?}");
+        }
+    }
+    // The octets of BDAT are counted.
+    let options = options().with_bare_line_feeds(BareLineFeeds::Normalize);
+    let mut session = Session::in_transaction(&options);
+    session.client("BDAT 5 LAST\r\na\n.\n\0");
+    assert_eq!(session.sent(), pair("", "BDAT 5 LAST\r\na\n.\n\0"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use mail_implicit_tls::{
     account::Host,
-    gateway::{Balance, ClientAddress, proxy_protocol::Networks},
+    gateway::{Balance, BareLineFeeds, ClientAddress, proxy_protocol::Networks},
     name::DomainName,
     service::{Protocol, Security, Service},
 };
@@ -148,6 +148,25 @@ pub(super) struct ServiceConfig {
     /// Permits UTF-8 in commands of IMAP and POP before login.
     #[serde(default)]
     pub(super) utf8_before_login: Option<Spanned<bool>>,
+    /// The treatment of bare line feeds in messages of Submission.
+    #[serde(default)]
+    pub(super) bare_line_feeds: Option<Spanned<BareLineFeedsName>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum BareLineFeedsName {
+    Refuse,
+    Normalize,
+}
+
+impl From<BareLineFeedsName> for BareLineFeeds {
+    fn from(name: BareLineFeedsName) -> Self {
+        match name {
+            BareLineFeedsName::Refuse => Self::Refuse,
+            BareLineFeedsName::Normalize => Self::Normalize,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -190,6 +190,13 @@ fn session_event(client: &ClientFacts, event: &Event, delay: Duration) {
             of_session!(warn, client, %mechanism, %delay, "login failed");
         }
         Event::Report(_) => of_session!(debug, client, "report received"),
+        Event::Normalized => {
+            of_session!(
+                info,
+                client,
+                "bare line feeds of a message turned into CR LF"
+            );
+        }
         Event::Refused(refusal) => of_session!(warn, client, reason = %refusal, "refused"),
         _ => {}
     }

@@ -77,6 +77,7 @@ pub(super) struct Metrics {
     logins: Family<WithResult, Counter>,
     login_delay: Counter<f64, AtomicU64>,
     rejected: Family<WithReason, Counter>,
+    normalized: Family<OfService, Counter>,
     octets: Family<Octets, Counter>,
     backend_up: Family<OfBackend, Gauge>,
     backend_failures: Family<BackendFailed, Counter>,
@@ -114,6 +115,7 @@ impl Metrics {
             logins: Family::default(),
             login_delay: Counter::default(),
             rejected: Family::default(),
+            normalized: Family::default(),
             octets: Family::default(),
             backend_up: Family::default(),
             backend_failures: Family::default(),
@@ -177,6 +179,11 @@ impl Metrics {
             "commands_refused",
             "Commands and fields that did not reach a backend",
             &self.rejected,
+        );
+        family(
+            "messages_normalized",
+            "Messages in which bare line feeds were turned into CR LF",
+            &self.normalized,
         );
         family("octets", "Octets that were carried", &self.octets);
         family(
@@ -410,6 +417,11 @@ impl Metrics {
         let result = match event {
             Event::LoggedIn { .. } => "accepted",
             Event::LoginFailed { .. } => "refused",
+            Event::Normalized => {
+                let service = service.name();
+                self.normalized.get_or_create(&OfService { service }).inc();
+                return;
+            }
             Event::Refused(refusal) => {
                 let labels = with_reason(service, refusal.name());
                 self.rejected.get_or_create(&labels).inc();

@@ -262,6 +262,13 @@ fn options(
         }
         options = options.allow_utf8_before_login();
     }
+    if let Some(treatment) = &service.bare_line_feeds {
+        if protocol != Protocol::Submission {
+            let message = "only messages of Submission are read for line feeds";
+            return Err(source.error(treatment.span(), message));
+        }
+        options = options.with_bare_line_feeds((*treatment.get_ref()).into());
+    }
     let received = service.received.as_ref().filter(|it| *it.get_ref());
     match received {
         Some(received) if protocol != Protocol::Submission => {

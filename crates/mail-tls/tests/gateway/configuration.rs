@@ -175,6 +175,11 @@ fn refuses_keys_that_have_no_effect() {
             "names and passwords of Submission are base64",
         ),
         (
+            format!("{SERVICE}bare-line-feeds = \"normalize\"\n"),
+            "7 | bare-line-feeds = \"normalize\"",
+            "only messages of Submission are read for line feeds",
+        ),
+        (
             format!("{SERVICE}{clients}"),
             "7 | [client-certificates]",
             "users, or common-name = true, expected",

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     script::{Replies, Script},
-    world::{Client, Files, Gateway, HOST, check, text},
+    world::{Client, Files, Gateway, HOST, check, get, text},
 };
 
 #[test]
@@ -42,6 +42,35 @@ fn serves_ports_with_starttls() {
     assert!(answer.starts_with("220"), "{answer}");
     submit(&mut Client::over(&files, tcp).unwrap());
     has_a_received_field(&server);
+}
+
+/// One message through each treatment of bare line feeds: log and metrics tell of the one that was let through.
+#[test]
+fn normalizes_the_messages_of_the_service_that_says_so() {
+    let files = Files::new();
+    let server = Script::start("220 mx ESMTP\r\n", submission);
+    let kinds = ["submission", "submissions"];
+    let path = configure(&files, kinds, [server.address, server.address]);
+    let mut config = std::fs::read_to_string(path).unwrap();
+    config += "bare-line-feeds = \"normalize\"\n[metrics]\nlisten = \"127.0.0.1:0\"\n";
+    let mut gateway = Gateway::start(&files.write(&config));
+    let metrics = gateway.listening("metrics");
+    let message = "Subject: x\n\ny\n\r\n.\r\n";
+    let (tcp, _) = begin(gateway.listening("submission"), "STARTTLS\r\n");
+    let mut client = Client::over(&files, tcp).unwrap();
+    let refused = "550 CR LF expected, without NUL\r\n";
+    assert_eq!(submit_message(&mut client, message), refused);
+    let mut client = Client::connect(&files, gateway.listening("submissions"));
+    client.line();
+    assert_eq!(submit_message(&mut client, message), "250 2.0.0 ok\r\n");
+    let logged = gateway.logged("bare line feeds of a message turned into CR LF");
+    assert!(logged.contains("submissions"), "{logged}");
+    let counted = "mail_tls_gateway_messages_normalized_total{service=\"submissions\"} 1\n";
+    let text = get(metrics, "/metrics");
+    assert!(text.contains(counted), "{text}");
+    assert_eq!(text.matches("messages_normalized_total{").count(), 1);
+    let lines = server.lines();
+    assert!(lines.ends_with(&["y".into(), String::new(), ".".into()]));
 }
 
 /// Postfix has `AUTH` between other keywords.
@@ -134,6 +163,12 @@ fn read_mail(client: &mut Client) {
 
 /// Submits a message.
 fn submit(client: &mut Client) {
+    let reply = submit_message(client, "Subject: x\r\n\r\ny\r\n.\r\n");
+    assert_eq!(reply, "250 2.0.0 ok\r\n");
+}
+
+/// Submits a message with its end. Returns the reply to it.
+fn submit_message(client: &mut Client, message: &str) -> String {
     assert_eq!(client.ask("EHLO c.example\r\n"), "250-mx\r\n");
     assert_eq!(client.line(), "250 AUTH PLAIN\r\n");
     assert_eq!(client.ask("AUTH PLAIN AGEAYg==\r\n"), "235 2.7.0 in\r\n");
@@ -146,10 +181,7 @@ fn submit(client: &mut Client) {
         "250 2.0.0 ok\r\n"
     );
     assert_eq!(client.ask("DATA\r\n"), "354 go\r\n");
-    assert_eq!(
-        client.ask("Subject: x\r\n\r\ny\r\n.\r\n"),
-        "250 2.0.0 ok\r\n"
-    );
+    client.ask(message)
 }
 
 /// Checks that the message has the gateway's field above it.

@@ -48,6 +48,7 @@ impl ImapProxy {
     fn read_commands(&mut self) -> Result<(), ParseError> {
         if let Some(front) = &self.front {
             self.client.set_ascii_only(front.is_ascii_only());
+            self.client.set_nul_in_literals(front.is_authenticated());
         }
         while self.reads_client() {
             if matches!(self.turn, Turn::Line | Turn::External) {
@@ -124,7 +125,10 @@ impl ImapProxy {
         );
         let front = self.front.as_ref();
         let is_early = front.is_some_and(|front| front.awaits_greeting());
-        is_turn && !is_early && !self.piped && !self.is_over()
+        // The proxy may have to answer, and no line of it belongs within a response.
+        let answers = !matches!(self.turn, Turn::Rest | Turn::Line);
+        let is_within = answers && self.server.is_within();
+        is_turn && !is_early && !is_within && !self.piped && !self.is_over()
     }
 
     /// Answers a command that does not follow the grammar, and that the server has no part of.

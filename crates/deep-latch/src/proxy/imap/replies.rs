@@ -16,7 +16,9 @@ impl ImapProxy {
             if self.becomes_pipe() {
                 return Ok(());
             }
-            let Some(part) = self.server.next_part()? else {
+            let front = self.front.as_ref();
+            let streams = front.is_none_or(|front| front.is_authenticated());
+            let Some(part) = self.server.next_part(streams)? else {
                 return Ok(());
             };
             if let Some(answer) = &mut self.answer

@@ -1,5 +1,7 @@
 //! The client's commands, responses and messages.
 
+use std::net::IpAddr;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use deep_latch::{
     ClientReport, TlsCipher,
@@ -12,6 +14,7 @@ use super::{
     Expected, MAX_AUTH_BYTES, MAX_OWN_REPLIES, MAX_SUBMISSION_COMMAND_BYTES, OwnReply,
     SubmissionGateway, Transaction, Turn,
     command::{Chunk, Command, MAX_CHUNK_BYTES, Verb},
+    content::Next,
 };
 use crate::{
     external::{self, ResponseError},
@@ -82,7 +85,10 @@ impl SubmissionGateway {
     fn command(&mut self, line: &[u8]) -> Result<(), GatewayError> {
         let command = Command::parse(line);
         let foreign = line.iter().position(|octet| !octet.is_ascii());
+        let is_greeting = matches!(command.verb, Verb::Ehlo | Verb::Helo);
         match foreign {
+            // The backend does not receive the name.
+            Some(_) if is_greeting => {}
             // A server that drops the eighth bit of an octet finds CR and LF in them.
             Some(at) if !self.is_logged_in => {
                 return Err(error(GatewayErrorKind::Octet, COMMAND, at));
@@ -116,15 +122,22 @@ impl SubmissionGateway {
         }
         match command.verb {
             Verb::Ehlo | Verb::Helo => {
-                let name = command.text().unwrap_or_default().trim_end();
-                name.clone_into(&mut self.greeting);
-                self.send(
-                    line,
-                    match command.verb {
-                        Verb::Ehlo => Expected::Ehlo,
-                        _ => Expected::Helo,
-                    },
-                );
+                let (verb, expected) = match command.verb {
+                    Verb::Ehlo => ("EHLO", Expected::Ehlo),
+                    _ => ("HELO", Expected::Helo),
+                };
+                match command.text() {
+                    Some(name) => {
+                        name.trim_end().clone_into(&mut self.greeting);
+                        self.send(line, expected);
+                    }
+                    // RFC 5321 section 4.1.4: a client without a name of its own gives its address.
+                    None => {
+                        self.greeting = address_literal(self.facts.record.peer.ip());
+                        let line = format!("{verb} {}", self.greeting);
+                        self.send(line.as_bytes(), expected);
+                    }
+                }
             }
             Verb::Mail => {
                 let utf8 = command.has("SMTPUTF8");
@@ -250,18 +263,27 @@ impl SubmissionGateway {
             return Ok(false);
         };
         let octets = self.client.unread();
-        let (length, end) = match content.read(octets) {
-            Ok(part) => (part.length, Ok(part.is_end)),
+        let (length, next) = match content.read(octets) {
+            Ok(part) => (part.length, Ok(part.next)),
             Err(at) => (at, Err(error(GatewayErrorKind::Octet, "DATA", at))),
         };
         let octets = octets.get(..length).unwrap_or_default();
         self.for_backend.extend_from_slice(octets);
-        self.client.consume(length);
-        let is_end = end?;
-        if is_end {
-            self.turn = Turn::Reply(Expected::Message);
+        match next {
+            Ok(Next::BareLineFeed) => {
+                self.for_backend.extend_from_slice(b"\r\n");
+                self.client.consume(length.saturating_add(1));
+                if content.normalized() {
+                    self.events.push_back(Event::Normalized);
+                }
+            }
+            Ok(Next::End) => {
+                self.client.consume(length);
+                self.turn = Turn::Reply(Expected::Message);
+            }
+            Ok(Next::More) | Err(_) => self.client.consume(length),
         }
-        Ok(is_end)
+        next.map(|next| next != Next::More)
     }
 
     /// Passes on BDAT (RFC 3030). Its size is the only thing by which the next command is found.
@@ -338,6 +360,14 @@ impl SubmissionGateway {
             self.refuse(reply, Refusal::Command);
         }
         left == 0
+    }
+}
+
+/// Returns `address-literal` of RFC 5321 section 4.1.3.
+fn address_literal(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => format!("[{address}]"),
+        IpAddr::V6(address) => format!("[IPv6:{address}]"),
     }
 }
 

@@ -1,9 +1,15 @@
 //! The message of DATA, RFC 5321 section 4.1.1.4 and 4.5.2.
 
+use crate::gateway::BareLineFeeds;
+
 /// A reader of a message, which ends by a line of a dot. The reader keeps no octets.
 #[derive(Debug, Default)]
 pub(super) struct Content {
     line: Line,
+    bare_line_feeds: BareLineFeeds,
+    /// `true` if a bare line feed ended the line before.
+    follows_bare: bool,
+    is_normalized: bool,
 }
 
 /// The line that was read last, as far as it was received.
@@ -24,13 +30,36 @@ pub(super) struct Part {
     /// The number of octets. A CR at the end is not one of them, since the next octet decides about it: a backend could read
     /// a dot and a CR as the end.
     pub(super) length: usize,
-    /// `true` if the message ends with them.
-    pub(super) is_end: bool,
+    pub(super) next: Next,
+}
+
+/// What follows a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Octets that were not received yet.
+    More,
+    /// A bare line feed, in whose place the backend receives CR LF.
+    BareLineFeed,
+    /// Nothing: the message ends with the part.
+    End,
 }
 
 impl Content {
-    /// Reads octets of the message. The error is the offset of a bare CR, a bare LF, or a NUL: servers read them as a line
-    /// end, or as the end of a line.
+    pub(super) fn new(bare_line_feeds: BareLineFeeds) -> Self {
+        Self {
+            bare_line_feeds,
+            ..Self::default()
+        }
+    }
+
+    /// Takes note of a line feed that is normalized. Returns `true` for the first one.
+    pub(super) const fn normalized(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_normalized, true)
+    }
+
+    /// Reads octets of the message. The error is the offset of a bare CR, a bare LF that is not normalized, or a NUL: servers
+    /// read them as a line end, or as the end of a line. A line of a dot with a bare LF before or after it is such an error
+    /// too, at the octet after the dot.
     pub(super) fn read(&mut self, octets: &[u8]) -> Result<Part, usize> {
         let mut length = 0_usize;
         loop {
@@ -45,18 +74,28 @@ impl Content {
                 _ => Line::Text,
             };
             length = length.saturating_add(text.len());
-            let is_end = match rest.get(text.len()..) {
+            let is_dot = self.line == Line::Dot;
+            let normalizes = self.bare_line_feeds == BareLineFeeds::Normalize;
+            match rest.get(text.len()..) {
                 None | Some([] | [b'\r']) => {
-                    let is_end = false;
-                    return Ok(Part { length, is_end });
+                    let next = Next::More;
+                    return Ok(Part { length, next });
                 }
-                Some([b'\r', b'\n', ..]) => self.line == Line::Dot,
+                Some([b'\r', b'\n', ..]) if !(is_dot && self.follows_bare) => {}
+                Some([b'\n', ..]) if normalizes && !is_dot => {
+                    self.line = Line::Begin;
+                    self.follows_bare = true;
+                    let next = Next::BareLineFeed;
+                    return Ok(Part { length, next });
+                }
                 Some(_) => return Err(length),
-            };
+            }
             length = length.saturating_add(2);
             self.line = Line::Begin;
-            if is_end {
-                return Ok(Part { length, is_end });
+            self.follows_bare = false;
+            if is_dot {
+                let next = Next::End;
+                return Ok(Part { length, next });
             }
         }
     }
@@ -68,7 +107,10 @@ mod tests {
 
     #[test]
     fn ends_by_a_line_of_a_dot_alone() {
-        let ends = |text: &str| Content::default().read(text.as_bytes()).map(|it| it.is_end);
+        let ends = |text: &str| {
+            let part = Content::default().read(text.as_bytes());
+            part.map(|it| it.next == Next::End)
+        };
         for text in [".\r\n", "a\r\n.\r\n", "\r\n.\r\n", "..\r\n.\r\nQUIT\r\n"] {
             assert_eq!(ends(text), Ok(true), "{text:?}");
         }
@@ -110,11 +152,52 @@ mod tests {
                 };
                 read.extend(waiting.drain(..part.length));
                 assert!(!read.ends_with(b"\r"), "in pieces of {piece}");
-                if part.is_end {
+                if part.next == Next::End {
                     break;
                 }
             }
             assert_eq!(read, b"a\r\n..b\r\n.\r\n", "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn normalizes_bare_line_feeds_but_those_of_a_dot() {
+        let read = |text: &str| {
+            let (mut content, mut rest) = (Content::new(BareLineFeeds::Normalize), text.as_bytes());
+            let mut message = Vec::new();
+            loop {
+                let Part { length, next } = content.read(rest)?;
+                message.extend(rest.get(..length).unwrap_or_default());
+                match next {
+                    Next::BareLineFeed => message.extend(b"\r\n"),
+                    Next::More | Next::End => {
+                        return Ok((String::from_utf8(message), next == Next::End));
+                    }
+                }
+                rest = rest.get(length.saturating_add(1)..).unwrap_or_default();
+            }
+        };
+        for (text, message, is_end) in [
+            ("a\n\nb\n\r\n.\r\n", "a\r\n\r\nb\r\n\r\n.\r\n", true),
+            ("\n", "\r\n", false),
+            ("a\n.b\n..\n. ", "a\r\n.b\r\n..\r\n. ", false),
+            ("\n.", "\r\n.", false),
+            ("\n.\r", "\r\n.", false),
+        ] {
+            assert_eq!(read(text), Ok((Ok(message.to_owned()), is_end)), "{text:?}");
+        }
+        // The offset is that after the last line feed that was normalized.
+        for (text, at) in [
+            ("a\n.\r\n", 1),
+            ("a\n.\n", 1),
+            ("a\r\n.\n", 4),
+            (".\n", 1),
+            ("a\n\rb", 0),
+            ("a\n\0", 0),
+            ("a\r\r\n", 1),
+            ("a\n.\0", 1),
+        ] {
+            assert_eq!(read(text), Err(at), "{text:?}");
         }
     }
 }

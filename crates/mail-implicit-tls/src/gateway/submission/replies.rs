@@ -167,7 +167,7 @@ impl SubmissionGateway {
                 if let Some(field) = self.field() {
                     self.for_backend.extend_from_slice(field.as_bytes());
                 }
-                self.turn = Turn::Content(Content::default());
+                self.turn = Turn::Content(Content::new(self.options.bare_line_feeds()));
             }
             Expected::Message => self.transaction = Transaction::default(),
             Expected::Chunk { last } => self.chunk_answered(code, last),
