@@ -240,8 +240,8 @@ class Gateway:
         elif verb in INTERNAL:
             self.refuse("command", 502, "5.5.1", "Command not available")
         elif verb in PLAIN:
-            if not line.isascii():
-                # Of EHLO and HELO: the client's address in place of its name.
+            if verb in ("EHLO", "HELO") and not line.isascii():
+                # The client's address in place of its name.
                 line, rest = f"{verb} [192.0.2.7]".encode(), b"[192.0.2.7]"
             yield from getattr(self, verb.lower(), self.other)(line, rest.decode())
         else:
