@@ -63,12 +63,13 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
     // The resolver of a configuration has a task.
     let entered = runtime.enter();
     let source = Source::read(&arguments.config);
-    let plan = source.and_then(|source| Plan::read(source, &process));
+    let plan = source.and_then(|source| Plan::read(source, &process, None));
     drop(entered);
     let plan = plan.map_err(|error| Failure::Configuration(error.to_string()))?;
     if arguments.check {
-        check::configuration(&plan);
+        let is_valid = check::configuration(&plan);
         let is_good = arguments.offline || runtime.block_on(check::backends(&plan, &process));
+        let is_good = is_good && is_valid;
         return Ok(ExitCode::from(if is_good { 0 } else { 1 }));
     }
     log::start(plan.config.log.format, plan.config.log.level)

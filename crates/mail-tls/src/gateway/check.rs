@@ -5,12 +5,17 @@ use mail_implicit_tls::gateway::Probed;
 
 use super::plan::{Plan, Process};
 
-/// Prints the findings in a configuration that is valid.
-pub(super) fn configuration(plan: &Plan) {
+/// Prints the findings in a configuration that is valid. Returns `true` if each certificate can be served.
+pub(super) fn configuration(plan: &Plan) -> bool {
     println!("the configuration is valid");
+    let (faults, _) = plan.certificates.health();
+    for fault in &faults {
+        println!("certificate: failed: {fault}");
+    }
     for warning in &plan.warnings {
         println!("warning: {warning}");
     }
+    faults.is_empty()
 }
 
 /// Prints the findings about the backends and the database of reports. Returns `true` if each of them can be used.

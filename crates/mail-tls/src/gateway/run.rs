@@ -12,7 +12,6 @@ use command_support::signals::{Signal, Signals};
 use deep_latch::Host;
 use mail_implicit_tls::{
     gateway::{Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared},
-    server::Certificates,
     service::Service,
 };
 use tokio::{
@@ -24,6 +23,7 @@ use tokio::{
 use super::{
     Failure,
     addresses::Place,
+    certificates::Served,
     config::Config,
     endpoint::{self, Health},
     log,
@@ -44,7 +44,7 @@ const REPORTING: Duration = Duration::from_secs(10);
 #[derive(Default)]
 struct Current {
     backends: Vec<(Service, Arc<Backends>)>,
-    certificates: Option<Arc<Certificates>>,
+    certificates: Option<Arc<Served>>,
 }
 
 /// A listener that runs.
@@ -235,11 +235,8 @@ impl Running {
             self.listen(place, listener, planned, plan);
         }
         self.watch.abort();
-        self.watch = tokio::spawn(
-            plan.files
-                .clone()
-                .watch(plan.certificates.clone(), self.metrics.clone()),
-        );
+        let certificates = plan.certificates.clone();
+        self.watch = tokio::spawn(certificates.watch(self.metrics.clone()));
         self.recheck.abort();
         let services = plan.services.iter();
         let services = services.map(|planned| plan.service(planned, &self.shared));
@@ -317,7 +314,13 @@ impl Running {
     async fn reload(&mut self) {
         systemd::reloading();
         let (path, process) = (self.path.clone(), self.process.clone());
-        let read = move || Source::read(&path).and_then(|source| Plan::read(source, &process));
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = current.certificates.clone();
+        drop(current);
+        let read = move || {
+            let source = Source::read(&path)?;
+            Plan::read(source, &process, former.as_deref())
+        };
         let reloaded = match tokio::task::spawn_blocking(read).await {
             Ok(Ok(plan)) => match self.start(&plan).await {
                 Ok(()) => {
@@ -381,22 +384,18 @@ async fn recheck(services: Vec<GatewayService>) {
     }
 }
 
-/// Returns one line for each fault: a service without a backend, a certificate that is not valid.
-fn health(current: &Current) -> Result<(), String> {
+/// Returns one line for each fault. A service without a backend is one with which the gateway cannot serve, and so is a lack
+/// of valid certificates; a certificate at fault beside others that are valid is not.
+fn health(current: &Current) -> Result<String, String> {
     let mut faults = String::new();
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| {
-            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-        });
-    let not_after = current
-        .certificates
-        .as_ref()
-        .and_then(|certificates| certificates.not_after());
-    match not_after {
-        Some(not_after) if now <= not_after => {}
-        Some(_) => faults.push_str("certificates: one is expired\n"),
-        None => faults.push_str("certificates: none\n"),
+    let certificates = current.certificates.as_ref();
+    let (at_fault, is_any_valid) = certificates.map(|it| it.health()).unwrap_or_default();
+    let mut lines = String::new();
+    for fault in at_fault {
+        lines.push_str(&format!("certificate: {fault}\n"));
+    }
+    if !is_any_valid {
+        faults.push_str("certificates: none is valid\n");
     }
     for (service, backends) in &current.backends {
         if !backends.are_healthy().contains(&true) {
@@ -404,7 +403,7 @@ fn health(current: &Current) -> Result<(), String> {
         }
     }
     match faults.is_empty() {
-        true => Ok(()),
-        false => Err(faults),
+        true => Ok(format!("ok\n{lines}")),
+        false => Err(faults + &lines),
     }
 }
