@@ -21,10 +21,12 @@ async fn carries_a_session_to_its_end() {
     world.told.wait("ended").await;
     let told = world.told.lines();
     assert_eq!(told[0], "started 127.0.0.1");
-    assert_eq!(told[1], format!("opened {}", double.address.port()));
-    assert!(told[2].starts_with("session LoggedIn"), "{told:?}");
-    assert_eq!(told[3], "ended backend");
-    assert_eq!(told.len(), 4);
+    let port = double.address.port();
+    assert_eq!(told[1], format!("backend {port} Reached"));
+    assert_eq!(told[2], format!("opened {port}"));
+    assert!(told[3].starts_with("session LoggedIn"), "{told:?}");
+    assert_eq!(told[4], "ended backend");
+    assert_eq!(told.len(), 5);
 }
 
 /// A message larger than all buffers arrives as it was sent, in both directions at once.

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -11,7 +11,9 @@ use accept_loop::AcceptLoop;
 use command_support::signals::{Signal, Signals};
 use deep_latch::Host;
 use mail_implicit_tls::{
-    gateway::{Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared},
+    gateway::{
+        BackendHealth, Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared,
+    },
     service::Service,
 };
 use tokio::{
@@ -63,7 +65,7 @@ struct Running {
     listeners: HashMap<Place, Listening>,
     tasks: JoinSet<usize>,
     watch: JoinHandle<()>,
-    recheck: JoinHandle<()>,
+    recheck: JoinSet<()>,
     current: Arc<Mutex<Current>>,
     fixed: Fixed,
 }
@@ -119,7 +121,7 @@ pub(super) async fn run(plan: Plan, process: Process) -> Result<(), Failure> {
         listeners: HashMap::new(),
         tasks: JoinSet::new(),
         watch: tokio::spawn(async {}),
-        recheck: tokio::spawn(async {}),
+        recheck: JoinSet::new(),
         current: Arc::default(),
         fixed: fixed(&plan.config),
     };
@@ -214,6 +216,7 @@ impl Running {
                 opened.push((*place, listener, *planned));
             }
         }
+        self.take_over_backends(plan);
         self.shared =
             self.shared
                 .replaced(plan.connector(&self.process), plan.limits, plan.penalty);
@@ -237,25 +240,36 @@ impl Running {
         self.watch.abort();
         let certificates = plan.certificates.clone();
         self.watch = tokio::spawn(certificates.watch(self.metrics.clone()));
-        self.recheck.abort();
+        self.recheck = JoinSet::new();
+        for planned in &plan.services {
+            let service = plan.service(planned, &self.shared);
+            self.recheck.spawn(recheck(service));
+        }
+        self.current().certificates = Some(plan.certificates.clone());
+        Ok(())
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over the health of the backends that stay, before clients are served by it, and forgets the others.
+    fn take_over_backends(&self, plan: &Plan) {
         let services = plan.services.iter();
-        let services = services.map(|planned| plan.service(planned, &self.shared));
-        self.recheck = tokio::spawn(recheck(services.collect()));
-        let backends: Vec<_> = plan
-            .services
-            .iter()
+        let backends: Vec<_> = services
             .map(|planned| (planned.acceptor.service(), planned.backends.clone()))
             .collect();
+        let mut current = self.current();
         for (service, backends) in &backends {
-            for backend in backends.all() {
-                self.metrics.backend(*service, backend, true);
-            }
+            let former = current.backends.iter().filter(|(it, _)| it == service);
+            former.for_each(|(_, former)| backends.take_over(former));
         }
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Current {
-            backends,
-            certificates: Some(plan.certificates.clone()),
-        };
-        Ok(())
+        self.metrics.configure(
+            backends
+                .iter()
+                .flat_map(|(service, backends)| backends.all().iter().map(|it| (*service, it))),
+        );
+        current.backends = backends;
     }
 
     /// Serves the connections of a listener.
@@ -314,9 +328,7 @@ impl Running {
     async fn reload(&mut self) {
         systemd::reloading();
         let (path, process) = (self.path.clone(), self.process.clone());
-        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let former = current.certificates.clone();
-        drop(current);
+        let former = self.current().certificates.clone();
         let read = move || {
             let source = Source::read(&path)?;
             Plan::read(source, &process, former.as_deref())
@@ -360,7 +372,7 @@ impl Running {
     /// Stops all listeners, and waits for their sessions. Returns the number of those that were cut.
     async fn stop(&mut self) -> usize {
         self.watch.abort();
-        self.recheck.abort();
+        self.recheck.abort_all();
         for listening in self.listeners.values() {
             listening.stop.send_replace(true);
         }
@@ -372,15 +384,17 @@ impl Running {
     }
 }
 
-/// Connects now and then to the backends that failed, so that their health is known without a client.
-async fn recheck(services: Vec<GatewayService>) {
+/// Connects to the backends of a service at once, and then now and then to those that failed and those that had no
+/// connection for a time, so that their health is known without a client.
+async fn recheck(service: GatewayService) {
+    service.check_backends().await;
     let mut ticks = interval(RECHECK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first one is ready at once.
+    ticks.tick().await;
     loop {
         ticks.tick().await;
-        for service in &services {
-            service.recheck_backends().await;
-        }
+        service.recheck_backends().await;
     }
 }
 
@@ -398,9 +412,15 @@ fn health(current: &Current) -> Result<String, String> {
         faults.push_str("certificates: none is valid\n");
     }
     for (service, backends) in &current.backends {
-        if !backends.are_healthy().contains(&true) {
-            faults.push_str(&format!("{}: no backend is available\n", service.name()));
+        let health = backends.health();
+        if health.contains(&BackendHealth::Up) {
+            continue;
         }
+        let fault = match health.contains(&BackendHealth::NotKnown) {
+            true => "no backend was reached yet",
+            false => "no backend is available",
+        };
+        faults.push_str(&format!("{}: {fault}\n", service.name()));
     }
     match faults.is_empty() {
         true => Ok(format!("ok\n{lines}")),
