@@ -74,6 +74,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     live::command::SCENARIOS,
     live::gateway::SCENARIOS,
     live::monitor::SCENARIOS,
+    live::monitor_inbound::SCENARIOS,
     live::SCENARIOS,
 ];
 #[cfg(not(feature = "live"))]

@@ -9,6 +9,7 @@ pub(crate) mod gateway;
 pub(crate) mod gateway_before_postfix;
 mod mailbox;
 pub(crate) mod monitor;
+pub(crate) mod monitor_inbound;
 mod program;
 pub(crate) mod resolvers;
 pub(crate) mod servers;

@@ -17,6 +17,7 @@ const SCHEMA: Schema = Schema {
         "latches",
         include_str!("../migrations/latches/1_latches.sql"),
     )],
+    application_id: *b"DLat",
 };
 
 const LOAD: &str =
@@ -99,7 +100,7 @@ impl SqliteLatchStore {
         path: impl AsRef<Path>,
         options: SqliteOptions,
     ) -> Result<Self, LatchStoreError> {
-        Self::open_with(path.as_ref(), options, OpenMode::Create).await
+        Self::open_with(path.as_ref(), options, OpenMode::Join).await
     }
 
     async fn open_with(

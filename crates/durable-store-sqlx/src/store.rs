@@ -40,6 +40,9 @@ pub struct Schema {
     pub migrations: &'static str,
     /// The versions from the first: description and SQL. One that was published is not changed.
     pub versions: &'static [(&'static str, &'static str)],
+    /// The mark of a file that the store makes: SQLite's `application_id`, four octets of the store's choice, not all of
+    /// them zero. PostgreSQL has none.
+    pub application_id: [u8; 4],
 }
 
 /// The mode of opening a database.
@@ -47,8 +50,12 @@ pub struct Schema {
 pub enum OpenMode {
     /// Open a store that exists. One that was lost is an error.
     Existing,
-    /// Open the store, and create it if there is none.
+    /// Open the store, and create it if there is none. A file of SQLite that has tables of others, or another mark, and
+    /// none of the store's tables is another program's, and an error. On a server the tables are created in the database
+    /// that the caller names.
     Create,
+    /// Open the store, and create it if there is none, or its tables in a database that the application has already.
+    Join,
     /// Open a store that exists to read it: nothing is created, changed or migrated.
     Read,
 }

@@ -26,6 +26,7 @@ use tokio::{
 const SCHEMA: Schema = Schema {
     migrations: "note_migrations",
     versions: &[("notes", "CREATE TABLE notes (text TEXT NOT NULL)")],
+    application_id: *b"Note",
 };
 
 const OPTIONS: PostgresOptions = PostgresOptions {

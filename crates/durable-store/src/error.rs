@@ -24,6 +24,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The database is damaged, was cut off, or lacks its tables.
     Damaged,
+    /// The database is another program's: it has tables of others, or their mark, and none of the store.
+    Foreign,
     /// The database's schema is newer than the caller's, or was changed.
     Version,
     /// The database is set up so that what it confirmed can be lost.
@@ -50,6 +52,7 @@ impl ErrorKind {
             Self::Linked => "linked",
             Self::TooLarge => "too-large",
             Self::Damaged => "damaged",
+            Self::Foreign => "foreign",
             Self::Version => "version",
             Self::NotDurable => "not-durable",
             Self::ReadOnly => "read-only",
@@ -68,6 +71,7 @@ impl ErrorKind {
             Self::Linked => "the file has a second name (hard link)",
             Self::TooLarge => "the file is larger than the limit",
             Self::Damaged => "the database is damaged or incomplete",
+            Self::Foreign => "the database is another program's",
             Self::Version => "the schema is of an unknown version or was changed",
             Self::NotDurable => "the database can lose what it confirmed",
             Self::ReadOnly => "the store is open to be read only",

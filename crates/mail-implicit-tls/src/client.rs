@@ -17,6 +17,8 @@ mod stream;
 mod system_resolver;
 
 pub(crate) use self::deadline::after;
+#[cfg(feature = "monitor")]
+pub(crate) use self::handshake::Handshake;
 #[cfg(feature = "autoconfig-fetch")]
 pub(crate) use self::handshake::handshake_cause;
 #[cfg(feature = "async-imap")]

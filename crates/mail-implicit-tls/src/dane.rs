@@ -18,6 +18,8 @@ pub use self::{judgement::MAX_ANCHORS, rules::DaneRules};
 use crate::dns::Tlsa;
 use crate::{
     dns::host::TlsaRecords,
+    identity::ReferenceIdentity,
+    name::DomainName,
     verdict::{CertificateUsage, ChainVerdict, DaneNotUsed, DaneVerdict, RecordProblem, Verdict},
     verifier::{DaneJudge, DaneJudgement, ServerCertificates},
 };
@@ -37,13 +39,26 @@ pub(crate) fn names(record: &Tlsa, certificate: &[u8]) -> bool {
 pub struct TlsaJudge {
     records: TlsaRecords,
     rules: DaneRules,
+    /// The domain of the mail, whose MX record is secure.
+    next_hop: Option<DomainName>,
 }
 
 impl TlsaJudge {
     /// Returns the judge for these records.
     #[must_use]
     pub const fn new(records: TlsaRecords, rules: DaneRules) -> Self {
-        Self { records, rules }
+        Self {
+            records,
+            rules,
+            next_hop: None,
+        }
+    }
+
+    /// Accepts the name of a domain of mail, too, in a certificate under a trust anchor of usage 2: that of a domain
+    /// whose MX record is secure (RFC 7672 section 3.2.2).
+    #[cfg(feature = "monitor")]
+    pub(crate) fn with_next_hop(self, next_hop: Option<DomainName>) -> Self {
+        Self { next_hop, ..self }
     }
 }
 
@@ -61,6 +76,9 @@ impl DaneJudge for TlsaJudge {
         let mut usable = Vec::new();
         for record in records {
             match Usable::of(record) {
+                Ok(record) if !self.rules.permits(record.usage) => {
+                    findings.push(record.finding(RecordProblem::UsageExcluded));
+                }
                 Ok(record) => usable.push(record),
                 Err(problem) => findings.push(finding(record, problem)),
             }
@@ -74,10 +92,12 @@ impl DaneJudge for TlsaJudge {
             true => server.pkix_path(),
             false => None,
         };
-        let judgement = Judgement::new(server, pkix, path.as_ref(), self.rules, base.clone());
+        let names = [Some(base), self.next_hop.as_ref()].into_iter().flatten();
+        let names = names.cloned().map(ReferenceIdentity::Dns).collect();
+        let judgement = Judgement::new(server, pkix, path.as_ref(), self.rules, names);
         let strongest = Strongest::of(&usable);
         for record in &usable {
-            if self.rules == DaneRules::Rfc7671 && strongest.exceeds(record) {
+            if self.rules.is_updated() && strongest.exceeds(record) {
                 findings.push(record.finding(RecordProblem::WeakerDigest));
                 continue;
             }

@@ -87,6 +87,13 @@ impl DnsName {
         DomainName::parse(&self.0).ok()
     }
 
+    /// Returns `true` for a name in a zone: the zone's own, or one below it.
+    #[cfg(feature = "dns")]
+    pub(crate) fn is_below(&self, zone: &Self) -> bool {
+        let rest = self.0.strip_suffix(&zone.0);
+        zone.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
     /// Returns `true` for the root, which an SRV record has as target for a service that does not exist.
     #[must_use]
     pub fn is_root(&self) -> bool {
@@ -282,6 +289,9 @@ pub enum Answer {
 pub enum LookupFailure {
     /// DNSSEC proves that the answer is not authentic, or the proof is incomplete.
     Bogus,
+    /// The resolver leaves the records of DNSSEC out of its answers, so that no answer can be validated. It says nothing
+    /// about the name.
+    NoDnssec,
     /// The resolver answered SERVFAIL, as a validating resolver does for a bogus answer.
     ServerFailure,
     /// The resolver answered REFUSED.
@@ -306,6 +316,7 @@ impl fmt::Display for LookupFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bogus => "DNSSEC validation failed",
+            Self::NoDnssec => "the resolver gives no DNSSEC",
             Self::ServerFailure => "the resolver reports a server failure",
             Self::Refused => "the resolver refuses the question",
             Self::Code => "the resolver reports an error",

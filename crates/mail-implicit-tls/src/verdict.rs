@@ -273,6 +273,8 @@ pub struct RecordFinding {
 pub enum RecordProblem {
     /// The certificate usage is unknown.
     Usage,
+    /// The certificate usage does not count for inbound mail (RFC 7672 section 3.1.3).
+    UsageExcluded,
     /// The selector is unknown.
     Selector,
     /// The matching type is unknown.
@@ -421,6 +423,7 @@ impl fmt::Display for RecordProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Usage => "unknown certificate usage",
+            Self::UsageExcluded => "certificate usage that does not count for inbound mail",
             Self::Selector => "unknown selector",
             Self::MatchingType => "unknown matching type",
             Self::DigestLength => "digest of wrong length",

@@ -18,6 +18,7 @@ const SCHEMA: Schema = Schema {
         "tokens",
         include_str!("../migrations/postgres/1_tokens.sql"),
     )],
+    application_id: *b"TBnd",
 };
 
 /// A store of tokens in a PostgreSQL database that several servers share. All servers must connect to the

@@ -17,6 +17,7 @@ use crate::{
 const SCHEMA: Schema = Schema {
     migrations: MIGRATIONS,
     versions: &[("tokens", include_str!("../migrations/sqlite/1_tokens.sql"))],
+    application_id: *b"TBnd",
 };
 
 /// A store of tokens in an SQLite database on a server's local disk. One or more processes of the server can
@@ -46,7 +47,7 @@ impl SqliteTokenStore {
             timeout: options.timeout,
             foreign_keys: false,
         };
-        let store = SqlStore::open(path, SCHEMA, options, OpenMode::Create).await;
+        let store = SqlStore::open(path, SCHEMA, options, OpenMode::Join).await;
         let store = store.map_err(of_database)?;
         Ok(Self { store })
     }

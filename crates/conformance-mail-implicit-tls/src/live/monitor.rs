@@ -54,6 +54,7 @@ impl Site<'_> {
             "addresses": [{
                 "address": "127.0.0.1",
                 "verified": self.verified,
+                "tls": { "version": "TLSv1.3", "cipher_suite": "TLS_AES_256_GCM_SHA384" },
                 "certificate": {
                     "not_before": "1975-01-01T00:00Z",
                     "not_after": "4096-01-01T00:00Z",
@@ -168,7 +169,7 @@ async fn observed(root: &Path) -> Checked {
         ),
     ];
     let well = [well, signed("well", &[imap_port]), works(&reading)?].concat();
-    let expected = json!({ "domains": [{
+    let expected = json!({ "version": 1, "domains": [{
         "domain": "well.good.test",
         "state": "advice",
         "servers": [reading.json()],
@@ -228,7 +229,7 @@ async fn observed(root: &Path) -> Checked {
     ]
     .concat();
     let domains = ["broken.good.test", "expired.test", "bad.test"];
-    let expected = json!({ "domains": [
+    let expected = json!({ "version": 1, "domains": [
         {
             "domain": "broken.good.test",
             "state": "bad",

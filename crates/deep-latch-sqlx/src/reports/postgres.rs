@@ -18,6 +18,7 @@ const SCHEMA: Schema = Schema {
             include_str!("../../migrations/report_sink_postgres/2_last_report.sql"),
         ),
     ],
+    application_id: *b"DRep",
 };
 
 /// A report sink in a PostgreSQL database, which several servers share. The encoding of the database must be UTF-8.

@@ -20,6 +20,7 @@ const SCHEMA: Schema = Schema {
             include_str!("../../migrations/report_sink_sqlite/2_last_report.sql"),
         ),
     ],
+    application_id: *b"DRep",
 };
 
 /// A report sink in an SQLite database, which one server, of one or more processes, uses on its own disk. Recorded reports
@@ -39,8 +40,8 @@ impl SqliteReportSink {
     /// must not be on a network file system.
     ///
     /// # Errors
-    /// Returns the kind of the failure if the database cannot be used, is empty or damaged, has a newer version of this
-    /// crate, could lose reports, or is open to users other than its owner and, for reading, the owner's group.
+    /// Returns the kind of the failure if the database cannot be used, is empty or damaged, is another program's
+    /// ([`Unreadable`](deep_latch::reports::ReportSinkErrorKind::Unreadable)), has a newer version of this crate, could lose reports, or is open to users other than its owner and, for reading, the owner's group.
     pub async fn open(
         path: impl AsRef<Path>,
         options: ReportSinkOptions,

@@ -98,6 +98,17 @@ async fn asks_an_sqlite_database_without_creating_or_changing_anything() {
     other.execute("CREATE TABLE other (x)").await.unwrap();
     other.close().await.unwrap();
     assert_eq!(refusal(&path).await, ReportSinkErrorKind::Unreadable);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    // Nor does the sink put its tables there.
+    let bytes = fs::read(&path).unwrap();
+    let error = SqliteReportSink::open(&path, options).await.unwrap_err();
+    assert_eq!(error.kind(), ReportSinkErrorKind::Unreadable);
+    let cause = Error::source(&error).unwrap().to_string();
+    assert!(
+        cause.starts_with("the database is another program's"),
+        "{cause}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), bytes);
     fs::remove_file(&path).unwrap();
 
     let sink = open(&path).await;

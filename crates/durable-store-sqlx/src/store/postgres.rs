@@ -104,7 +104,7 @@ impl SqlStore<Postgres> {
             OpenMode::Read => pool,
             // One that was made while the settings were others is replaced. It also shows that the connection
             // lives, as the pool's own test does.
-            OpenMode::Existing | OpenMode::Create => pool
+            OpenMode::Existing | OpenMode::Create | OpenMode::Join => pool
                 .test_before_acquire(false)
                 .before_acquire(|connection, _| {
                     let why = Postgres::why_not_durable(connection);
@@ -130,7 +130,9 @@ impl SqlStore<Postgres> {
         let failed = |error| self.error(error);
         let mut connection = match self.mode {
             OpenMode::Read => self.reader.acquire().await.map_err(failed)?,
-            OpenMode::Existing | OpenMode::Create => self.write_connection().await?,
+            OpenMode::Existing | OpenMode::Create | OpenMode::Join => {
+                self.write_connection().await?
+            }
         };
         let tables = schema.compare::<Postgres>(&mut connection).await;
         match (tables.map_err(failed)?, self.mode) {
@@ -143,7 +145,7 @@ impl SqlStore<Postgres> {
             (Tables::Other, _) | (Tables::Older, OpenMode::Read) => {
                 Err(self.place.name(ErrorKind::Version.into()))
             }
-            (Tables::None, OpenMode::Create) | (Tables::Older, _) => {
+            (Tables::None, OpenMode::Create | OpenMode::Join) | (Tables::Older, _) => {
                 // Of processes that do this at once, one is first; the others find it done. If there is an
                 // error, the pool goes, and with its connection the migrator's lock.
                 let migrated = schema.migrate::<Postgres, _>(&mut *connection).await;

@@ -97,7 +97,7 @@ impl SqlStore<Sqlite> {
     ///
     /// # Errors
     /// [`ErrorKind::Missing`] unless it is to be created; [`ErrorKind::Damaged`] if it is empty, was cut off,
-    /// or lacks its tables; [`ErrorKind::NotDurable`] if it has a write-ahead log, without which the file is
+    /// or lacks its tables; [`ErrorKind::Foreign`] if it is another program's; [`ErrorKind::NotDurable`] if it has a write-ahead log, without which the file is
     /// stale; [`ErrorKind::Version`]; [`ErrorKind::Exposed`], [`ErrorKind::Linked`],
     /// [`ErrorKind::NotRegular`]; [`ErrorKind::Unavailable`] if it is busy for too long.
     pub async fn open(
@@ -109,7 +109,7 @@ impl SqlStore<Sqlite> {
         let file = StoreFile::resolve(path)?;
         let deadline = Instant::now().checked_add(options.timeout);
         let is_over = || deadline.is_none_or(|deadline| deadline < Instant::now());
-        if mode == OpenMode::Create && !file.exists()? {
+        if matches!(mode, OpenMode::Create | OpenMode::Join) && !file.exists()? {
             let lock = loop {
                 match file.try_lock()? {
                     Some(lock) => break lock,
@@ -223,6 +223,7 @@ async fn create(file: &StoreFile, lock: &Lock, schema: Schema) -> Result<(), Err
             .await
             .map_err(failed)?;
         schema.migrate::<Sqlite, _>(&mut connection).await?;
+        mark(&mut connection, schema).await?;
         connection.close().await.map_err(failed)
     };
     let filled = filled.await.map_err(|error| error.at(file.path()));
@@ -301,26 +302,50 @@ async fn set_up(
     let mut connection = SqliteConnection::connect_with(connect)
         .await
         .map_err(failed)?;
+    let prepared = prepare(file, &mut connection, schema, mode).await;
+    // Closed in any case: the last connection removes the files that SQLite made beside the database.
+    let closed = connection.close().await.map_err(failed);
+    prepared.and(closed)
+}
+
+async fn prepare(
+    file: &StoreFile,
+    connection: &mut SqliteConnection,
+    schema: Schema,
+    mode: OpenMode,
+) -> Result<(), Error> {
+    let failed = classified::<Sqlite>;
     let journal: String = query_scalar("PRAGMA journal_mode")
-        .fetch_one(&mut connection)
+        .fetch_one(&mut *connection)
         .await
         .map_err(failed)?;
+    // No other process writes while this reads.
+    let mut transaction = connection.begin().await.map_err(failed)?;
+    let tables = schema.compare::<Sqlite>(&mut transaction).await;
+    let owner = match tables {
+        Ok(Tables::None) => Some(owner(&mut transaction, schema).await?),
+        _ => None,
+    };
+    // Before any advice about the file: it is not for another program's.
+    if mode == OpenMode::Create && owner == Some(Owner::Other) {
+        return Err(ErrorKind::Foreign.into());
+    }
     if journal == "wal" {
         // The file alone does not show whether a log belongs to it that was lost.
         let why = "it has a write-ahead log, without which the file is stale; \
             PRAGMA journal_mode = DELETE ends that";
         return Err(Error::new(ErrorKind::NotDurable).with_source(why));
     }
-    // No other process writes while this reads.
-    let mut transaction = connection.begin().await.map_err(failed)?;
-    let tables = schema
-        .compare::<Sqlite>(&mut transaction)
-        .await
-        .map_err(failed)?;
+    let tables = tables.map_err(failed)?;
     check_length(file, &mut transaction).await?;
     transaction.commit().await.map_err(failed)?;
     match (tables, mode) {
         (Tables::Current, _) => {}
+        // A store that had its tables does not begin anew.
+        (Tables::None, _) if owner == Some(Owner::Store) => {
+            let why = "the tables are not there";
+            return Err(Error::new(ErrorKind::Damaged).with_source(why));
+        }
         (Tables::Other, _) | (Tables::Older, OpenMode::Read) => {
             return Err(ErrorKind::Version.into());
         }
@@ -328,17 +353,59 @@ async fn set_up(
             let why = "the tables are not there";
             return Err(Error::new(ErrorKind::Damaged).with_source(why));
         }
-        (Tables::None, OpenMode::Create) | (Tables::Older, _) => {
+        (Tables::None, OpenMode::Create | OpenMode::Join) | (Tables::Older, _) => {
             let journal = "PRAGMA journal_mode = TRUNCATE";
             connection.execute(journal).await.map_err(failed)?;
             // Of processes that do this at once, one is first; the others find it done.
             let transaction = connection.begin_with(Sqlite::BEGIN_WRITE).await;
             let mut transaction = transaction.map_err(failed)?;
             schema.migrate::<Sqlite, _>(&mut *transaction).await?;
+            if owner == Some(Owner::Nobody) {
+                mark(&mut transaction, schema).await?;
+            }
             transaction.commit().await.map_err(failed)?;
         }
     }
-    connection.close().await.map_err(failed)
+    Ok(())
+}
+
+/// The program that a database without the store's tables belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// The store, by its mark.
+    Store,
+    /// Another program, by its tables or its mark.
+    Other,
+    /// The database is empty.
+    Nobody,
+}
+
+/// Returns the program that a database without the store's tables belongs to.
+async fn owner(connection: &mut SqliteConnection, schema: Schema) -> Result<Owner, Error> {
+    let failed = classified::<Sqlite>;
+    let mark: i32 = query_scalar("PRAGMA application_id")
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if mark == i32::from_be_bytes(schema.application_id) {
+        return Ok(Owner::Store);
+    }
+    let others: i64 = query_scalar("SELECT COUNT(*) FROM sqlite_master")
+        .fetch_one(connection)
+        .await
+        .map_err(failed)?;
+    Ok(match (mark, others) {
+        (0, 0) => Owner::Nobody,
+        _ => Owner::Other,
+    })
+}
+
+/// Marks a file as the store's.
+async fn mark(connection: &mut SqliteConnection, schema: Schema) -> Result<(), Error> {
+    let mark = i32::from_be_bytes(schema.application_id);
+    let statement = sqlx::AssertSqlSafe(format!("PRAGMA application_id = {mark}"));
+    let marked = query(statement).execute(connection).await;
+    marked.map(drop).map_err(classified::<Sqlite>)
 }
 
 /// Checks that the file has all of its last page: SQLite would take the rest for zeros. That whole pages are

@@ -56,6 +56,7 @@ async fn reads_only_what_it_may_not_change() {
             SCHEMA.versions[0],
             ("more", "CREATE TABLE more (x TEXT) STRICT"),
         ],
+        application_id: SCHEMA.application_id,
     };
     let newer = SqlStore::<Sqlite>::open(&path, MORE, OPTIONS, OpenMode::Read).await;
     assert_eq!(kind(newer), ErrorKind::Version);

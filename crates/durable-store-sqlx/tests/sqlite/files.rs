@@ -45,7 +45,7 @@ async fn refuses_a_file_that_was_cut_off_and_leaves_it() {
         kind(open(&path, OpenMode::Existing).await),
         ErrorKind::Damaged
     );
-    create(&path).await.close().await;
+    open(&path, OpenMode::Join).await.unwrap().close().await;
     open(&path, OpenMode::Existing).await.unwrap();
 }
 

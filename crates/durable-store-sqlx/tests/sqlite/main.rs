@@ -14,6 +14,7 @@
 mod access;
 mod durability;
 mod files;
+mod owner;
 
 use std::{
     collections::BTreeSet,
@@ -38,6 +39,7 @@ const SCHEMA: Schema = Schema {
          CREATE INDEX notes_text ON notes (text); \
          CREATE TABLE names (name TEXT PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID",
     )],
+    application_id: *b"Note",
 };
 
 const OPTIONS: SqliteOptions = SqliteOptions {

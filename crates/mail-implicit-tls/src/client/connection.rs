@@ -130,14 +130,6 @@ impl Connection {
         self.stream.put_ahead(greeting);
     }
 
-    /// Returns the certificates that the server sent.
-    #[cfg(feature = "monitor")]
-    pub(crate) fn peer_certificates(
-        &self,
-    ) -> Option<&[rustls::pki_types::CertificateDer<'static>]> {
-        self.stream.tls_connection()?.peer_certificates()
-    }
-
     #[cfg(feature = "deep")]
     pub(crate) const fn stream_mut(&mut self) -> &mut Stream {
         &mut self.stream

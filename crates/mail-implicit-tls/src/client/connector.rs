@@ -1,5 +1,7 @@
 //! The connector: lookup, TCP, TLS and the dialogue before login, within one deadline (sections 3 and 4).
 
+#[cfg(feature = "monitor")]
+mod observe;
 #[cfg(feature = "gateway")]
 mod reach;
 
@@ -14,7 +16,7 @@ use tokio::{
 
 use super::{
     connection::Connection,
-    deadline::{DEADLINE, Progress, after},
+    deadline::{DEADLINE, Progress, Reached, after},
     handshake::handshake,
     pool::Pool,
     prepared::{OnRequest, Prepared, alpn},
@@ -74,6 +76,9 @@ pub struct Connector {
     ehlo: Option<String>,
     offers_alpn: bool,
     needs_authentication: bool,
+    /// The domain of inbound mail, whose MX record names the servers.
+    #[cfg(feature = "monitor")]
+    next_hop: Option<crate::name::DomainName>,
     certificates: HashMap<(AccountId, Host), Arc<CertifiedKey>>,
     prepared: Pool,
 }
@@ -100,6 +105,8 @@ impl Connector {
             ehlo: None,
             offers_alpn: false,
             needs_authentication: true,
+            #[cfg(feature = "monitor")]
+            next_hop: None,
             certificates: HashMap::new(),
             prepared: Pool::default(),
         }
@@ -200,6 +207,20 @@ impl Connector {
         server: &Server,
         end: Instant,
     ) -> Result<Connection, Failure> {
+        let mut progress = Progress {
+            deadline: end,
+            reached: Reached::new(),
+        };
+        self.connect_noting(account, server, &mut progress).await
+    }
+
+    /// Opens a connection before the deadline of `progress`, which notes the point that the last attempt reached.
+    async fn connect_noting(
+        &self,
+        account: &Account,
+        server: &Server,
+        progress: &mut Progress,
+    ) -> Result<Connection, Failure> {
         let failure = |cause| {
             let failure = Failure::new(server.service, server.host.to_string(), cause);
             match account.status_page() {
@@ -208,17 +229,14 @@ impl Connector {
             }
         };
         let begin = Instant::now();
-        let end = end.min(after(begin, self.deadline));
+        let end = progress.deadline.min(after(begin, self.deadline));
         // Half of the time is left for a second attempt, where there may be one.
         let may_repeat = account.low().clear_text_fallback;
         let time = end.saturating_duration_since(begin);
         let time = time.checked_div(if may_repeat { 2 } else { 1 });
-        let mut progress = Progress {
-            deadline: after(begin, time.unwrap_or_default()),
-            stage: Stage::Lookup,
-        };
+        progress.deadline = after(begin, time.unwrap_or_default());
         let first = self
-            .attempt(account, server, server.service, server.port, &mut progress)
+            .attempt(account, server, server.service, server.port, progress)
             .await;
         let cause = match first {
             Ok(connection) => return Ok(connection),
@@ -231,9 +249,7 @@ impl Connector {
         // certificate validity".
         let (clear, port) = server.clear_text_sibling();
         progress.deadline = end;
-        let second = self
-            .attempt(account, server, clear, port, &mut progress)
-            .await;
+        let second = self.attempt(account, server, clear, port, progress).await;
         second.map_err(|_| failure(cause))
     }
 
@@ -247,10 +263,10 @@ impl Connector {
         progress: &mut Progress,
     ) -> Result<Connection, Cause> {
         let deadline = progress.deadline;
-        let attempt = self.open(account, server, service, port, &[], &mut progress.stage);
+        let attempt = self.open(account, server, service, port, &[], &mut progress.reached);
         match timeout_at(deadline, attempt).await {
             Ok(result) => result,
-            Err(_) => Err(Cause::Timeout(progress.stage)),
+            Err(_) => Err(Cause::Timeout(progress.reached.stage)),
         }
     }
 
@@ -262,14 +278,14 @@ impl Connector {
         service: Service,
         port: u16,
         first: &[u8],
-        stage: &mut Stage,
+        reached: &mut Reached,
     ) -> Result<Connection, Cause> {
         if service.security == Security::Clear && !account.low().clear_text_fallback {
             return Err(Cause::ClearText);
         }
-        *stage = Stage::Lookup;
+        reached.stage = Stage::Lookup;
         let (addresses, tlsa) = self.look_up(account, server, service, port).await?;
-        *stage = Stage::Connect;
+        reached.stage = Stage::Connect;
         let tcp = addresses.connect(port, first).await?;
         let peer = tcp.peer_addr().ok();
         let prepared = self.prepare(account, server, tlsa)?;
@@ -283,12 +299,13 @@ impl Connector {
         let mut stream = Stream::clear(Sniffed::new(tcp));
         let mut verdict = None;
         if service.security == Security::Implicit {
-            *stage = Stage::Handshake;
+            reached.stage = Stage::Handshake;
             let (encrypted, judged) = handshake(stream, &prepared).await?;
+            reached.encrypted(&encrypted, &judged);
             stream = encrypted;
             verdict = Some(judged);
         }
-        *stage = Stage::Greeting;
+        reached.stage = Stage::Greeting;
         let ready = loop {
             match dialogue.demand().map_err(Cause::Dialogue)? {
                 Demand::Done(ready) => break ready,
@@ -312,12 +329,13 @@ impl Connector {
                     }
                 }
                 Demand::StartTls => {
-                    *stage = Stage::Handshake;
+                    reached.stage = Stage::Handshake;
                     let (encrypted, judged) = handshake(stream, &prepared).await?;
+                    reached.encrypted(&encrypted, &judged);
                     stream = encrypted;
                     verdict = Some(judged);
                     dialogue.encrypted();
-                    *stage = Stage::Greeting;
+                    reached.stage = Stage::Greeting;
                 }
             }
         };
@@ -386,6 +404,8 @@ impl Connector {
         self.prepared.get_or_make(account, server, tlsa, |tlsa| {
             let verifier = ServerVerifier::new(account, server, self.trust.clone(), &self.provider);
             let judge = TlsaJudge::new(tlsa.clone(), self.dane);
+            #[cfg(feature = "monitor")]
+            let judge = judge.with_next_hop(self.next_hop.clone());
             let verifier = Arc::new(verifier.with_dane(Arc::new(judge)));
             let mut config = client_config(self.provider.clone(), verifier.clone())
                 .map_err(|_| Cause::Tls(TlsFailure::Configuration))?;

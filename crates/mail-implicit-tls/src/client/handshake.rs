@@ -18,6 +18,31 @@ use crate::{
     verifier::{server_name, verdict_of},
 };
 
+/// The facts of a handshake after which the client accepts the server.
+#[cfg(feature = "monitor")]
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    pub(crate) verdict: Verdict,
+    pub(crate) version: u16,
+    pub(crate) cipher_suite: Option<u16>,
+    pub(crate) chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+}
+
+#[cfg(feature = "monitor")]
+impl Handshake {
+    /// Returns the facts of a stream with TLS.
+    pub(super) fn of(stream: &Stream, verdict: &Verdict) -> Option<Self> {
+        let connection = stream.tls_connection()?;
+        let suite = connection.negotiated_cipher_suite();
+        Some(Self {
+            verdict: verdict.clone(),
+            version: u16::from(connection.protocol_version()?),
+            cipher_suite: suite.map(|suite| u16::from(suite.suite())),
+            chain: connection.peer_certificates()?.to_vec(),
+        })
+    }
+}
+
 /// Makes the TLS handshake and judges the server, on a resumed session too.
 pub(super) async fn handshake(
     stream: Stream,

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     identity::ReferenceIdentity,
-    name::DomainName,
     verdict::{
         CertificateUsage, ChainProblem, ChainVerdict, DaneVerdict, IdentityVerdict, RecordProblem,
         Verdict,
@@ -84,8 +83,9 @@ pub(super) struct Judgement<'a> {
     /// The number of anchors that were tried.
     tried: Cell<usize>,
     rules: DaneRules,
-    /// The TLSA base domain: "the reference identifiers must include it" (RFC 7671 section 10.2).
-    base: [ReferenceIdentity; 1],
+    /// The TLSA base domain, "the reference identifiers must include it" (RFC 7671 section 10.2), and for inbound mail its
+    /// domain.
+    names: Vec<ReferenceIdentity>,
 }
 
 impl<'a> Judgement<'a> {
@@ -94,7 +94,7 @@ impl<'a> Judgement<'a> {
         pkix: &'a Verdict,
         path: Option<&'a PkixPath>,
         rules: DaneRules,
-        base: DomainName,
+        names: Vec<ReferenceIdentity>,
     ) -> Self {
         let sent = server.intermediates().iter();
         Self {
@@ -105,7 +105,7 @@ impl<'a> Judgement<'a> {
             path: path.map(|path| Path::of(path, server)),
             tried: Cell::new(0),
             rules,
-            base: [ReferenceIdentity::Dns(base)],
+            names,
         }
     }
 
@@ -120,10 +120,10 @@ impl<'a> Judgement<'a> {
             CertificateUsage::DaneTa => self.anchor(record),
             CertificateUsage::DaneEe => {
                 self.own(record)?;
-                let identity = self.server.names_match(&self.base);
-                match self.rules {
-                    DaneRules::Rfc7671 => Ok(matched(record, true, identity)),
-                    DaneRules::Rfc6698 => identified(record, identity),
+                let identity = self.server.names_match(&self.names);
+                match self.rules.is_updated() {
+                    true => Ok(matched(record, true, identity)),
+                    false => identified(record, identity),
                 }
             }
         }
@@ -196,7 +196,7 @@ impl<'a> Judgement<'a> {
         }
         let der = CertificateDer::from(anchor);
         let anchor = anchor_from_trusted_cert(&der).map_err(|_| ChainProblem::Malformed)?;
-        match self.server.verify_under(&[anchor], &self.base) {
+        match self.server.verify_under(&[anchor], &self.names) {
             (ChainVerdict::Trusted, identity) => Ok(identity),
             (refused, _) => Err(first_problem(&refused)),
         }

@@ -1,6 +1,6 @@
 //! Feature `monitor`: the signatures of an answer, and the keys of the zones that made them.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
 use super::{Dnssec, LookupFailure, Question, Resolve};
 
@@ -61,4 +61,9 @@ pub type SignedFuture<'a> = Pin<Box<dyn Future<Output = SignedAnswer> + Send + '
 pub trait Examine: Resolve {
     /// Answers a question, and shows the signatures of the answer even if they are not valid.
     fn examine<'a>(&'a self, question: &'a Question) -> SignedFuture<'a>;
+
+    /// Returns the server that is asked, if there is one.
+    fn server(&self) -> Option<SocketAddr> {
+        None
+    }
 }

@@ -69,6 +69,10 @@ pub enum Check {
     Dnssec,
     /// The local clock.
     Clock,
+    /// The resolver that was asked.
+    Resolver,
+    /// The MX records.
+    Mx,
     /// The addresses of a host.
     Address,
     /// The connection of a mail client, up to the point where it may log in.
@@ -99,11 +103,13 @@ pub enum Check {
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Srv,
         Self::Reality,
         Self::Dnssec,
         Self::Clock,
+        Self::Resolver,
+        Self::Mx,
         Self::Address,
         Self::Connection,
         Self::Validity,
@@ -127,6 +133,8 @@ impl Check {
             Self::Reality => "reality",
             Self::Dnssec => "dnssec",
             Self::Clock => "clock",
+            Self::Resolver => "resolver",
+            Self::Mx => "mx",
             Self::Address => "address",
             Self::Connection => "connection",
             Self::Validity => "validity",

@@ -6,6 +6,8 @@ mod connection;
 mod deep;
 mod disk;
 mod dnssec;
+mod inbound;
+mod resolver;
 mod srv;
 mod tlsa;
 mod transport;
@@ -16,7 +18,7 @@ use std::cmp::Reverse;
 use self::connection::Lookups;
 use super::{
     finding::{Finding, Report, State, Subject},
-    observation::{AddressObservation, Observation, ServerObservation, ServerSource},
+    observation::{AddressObservation, Observation, ServerObservation},
     policy::Context,
 };
 use crate::service::Security;
@@ -30,7 +32,9 @@ pub fn judge(observation: &Observation, context: &Context) -> Report {
     let mut findings = Vec::new();
     findings.extend(srv::records(observation, lookups));
     findings.extend(srv::reality(observation));
+    findings.extend(resolver::dnssec(observation));
     findings.extend(dnssec::signatures(&observation.signed, observation.at));
+    findings.extend(inbound::records(observation, lookups));
     for server in &observation.servers {
         findings.extend(of_server(server, observation, context, lookups));
     }
@@ -59,19 +63,19 @@ fn of_server(
             server,
             address,
             subject: Subject::Address(server.to_string(), address.address),
+            is_inbound: server.is_inbound(),
+            has_policy: inbound::has_policy(observation, server),
         };
-        findings.push(connection::client(&at, observation, lookups));
+        findings.extend(connection::client(&at, observation, lookups));
         findings.extend(certificate::validity(&at, observation.at, &context.policy));
         findings.extend(certificate::chain(&at));
         findings.extend(certificate::names(&at));
         findings.extend(disk::served(&at, observation, context));
         findings.extend(versions::versions(&at));
-        if server.service.security == Security::StartTls
-            && !matches!(server.source, ServerSource::Mx(_))
-        {
+        if server.service.security == Security::StartTls && !at.is_inbound {
             findings.extend(clear_text::logins(&at));
         }
-        if !matches!(server.source, ServerSource::Mx(_)) {
+        if !at.is_inbound {
             findings.extend(deep::status(&at));
         }
     }
@@ -85,6 +89,10 @@ struct At<'a> {
     server: &'a ServerObservation,
     address: &'a AddressObservation,
     subject: Subject,
+    /// `true` if the clients are other servers, which deliver mail.
+    is_inbound: bool,
+    /// `true` if a policy of MTA-STS lets other servers deliver to a verified certificate only.
+    has_policy: bool,
 }
 
 impl At<'_> {

@@ -1,6 +1,10 @@
 //! Observations: facts of the DNS and of servers, each known or with the reason why it is not.
 
-use std::{fmt, io, net::IpAddr, time::Duration};
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use super::certificate::Certificate;
 use crate::{
@@ -33,8 +37,12 @@ pub struct Observation {
     pub listening: Vec<Listening>,
     /// The answers of the DNS with their signatures, each name and type once.
     pub signed: Vec<SignedAnswer>,
+    /// The MX records, if the servers for inbound mail are observed.
+    pub mx: Option<Answer>,
     /// The policies of inbound mail, if they were asked for.
     pub transport: Option<TransportSecurity>,
+    /// The resolver that was asked, if it is known.
+    pub resolver: Option<SocketAddr>,
 }
 
 /// The SRV records of a service.
@@ -52,7 +60,7 @@ pub struct ServiceObservation {
 pub enum ServerSource {
     /// An SRV record, with its DNSSEC state.
     Srv(Dnssec),
-    /// An MX record, with its DNSSEC state: port 25.
+    /// An MX record, or the domain itself where there is none, with the DNSSEC state of the answer: port 25.
     Mx(Dnssec),
     /// The operator.
     Named,
@@ -75,6 +83,14 @@ pub struct ServerObservation {
     pub failed_family: Option<LookupFailure>,
     /// The TLSA records, or the failure of their lookup. `None` if the host has no address.
     pub tlsa: Option<Result<TlsaObservation, LookupFailure>>,
+}
+
+impl ServerObservation {
+    /// Returns `true` for a server for inbound mail, whose clients are other servers.
+    #[must_use]
+    pub const fn is_inbound(&self) -> bool {
+        matches!(self.source, ServerSource::Mx(_))
+    }
 }
 
 impl fmt::Display for ServerObservation {
@@ -102,8 +118,10 @@ pub struct TlsaObservation {
 pub struct AddressObservation {
     /// The address.
     pub address: IpAddr,
-    /// The result of the client's connection: the facts, or the cause of the failure.
-    pub client: Result<TlsObservation, Cause>,
+    /// The result of the client's connection: it may log in, or the cause of the failure.
+    pub client: Result<(), Cause>,
+    /// The facts of a handshake, also of a client that failed after it, and of one that refused the server.
+    pub tls: Option<TlsObservation>,
     /// The certificate, also of a server that the client refused.
     pub certificate: Option<Certificate>,
     /// The support of old versions of TLS.
@@ -114,10 +132,10 @@ pub struct AddressObservation {
     pub deep: Result<DeepStatus, NotKnown>,
 }
 
-/// The facts of a connection on which the client may log in.
+/// The facts of a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsObservation {
-    /// The verdict about the server.
+    /// The verdict of the client about the server, without TLSA records if their lookup failed.
     pub verdict: Verdict,
     /// The version of TLS, by its number.
     pub version: u16,

@@ -24,7 +24,7 @@ use crate::{
     client::{Connector, DEADLINE, after},
     dane::DaneRules,
     dns::{
-        self, Answer, DnsName, Dnssec, Lookup, Question, RecordKind, Resolve,
+        self, Answer, DnsName, Lookup, Question, RecordKind, Resolve,
         host::{DaneUse, HostFailure, HostLookup, TlsaRecords},
         signatures::{Examine, SignedAnswer},
     },
@@ -50,9 +50,6 @@ const ADDRESSES_AT_ONCE: usize = 4;
 /// The time for the connection to a port that is not advertised.
 const PORT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The port of servers for inbound mail.
-const SMTP_PORT: u16 = 25;
-
 /// The services that SRV records name.
 const SERVICES: [Service; 6] = [
     Service::IMAPS,
@@ -77,7 +74,7 @@ pub struct Options {
     /// The address from which the policy of MTA-STS is fetched, in place of the host's; its name is verified
     /// nevertheless.
     pub policy_address: Option<SocketAddr>,
-    /// The reading of TLSA records. Servers at port 25 are judged by RFC 7671.
+    /// The reading of TLSA records. Servers at port 25 are judged by RFC 7672.
     pub dane: DaneRules,
 }
 
@@ -192,8 +189,23 @@ impl Prober {
                     .for_each(&mut plan);
             }
         }
-        let transport = self.inbound(domain, options, &mut asked, &mut plan).await;
-        let located = join_all(planned.into_iter().map(|it| self.locate(it))).await;
+        let mx = match options.mx || options.transport {
+            true => Some(self.mx(domain, &mut asked).await),
+            false => None,
+        };
+        if let Some(mx) = mx.as_ref().filter(|_| options.mx) {
+            let servers = transport::servers(domain, mx);
+            servers.into_iter().for_each(&mut plan);
+        }
+        let transport = match (&mx, options.transport) {
+            (Some(mx), true) => Some(self.inbound(domain, options, mx).await),
+            _ => None,
+        };
+        let mut located = join_all(planned.into_iter().map(|it| self.locate(it))).await;
+        if let Some(Answer::Denied { .. }) = mx {
+            // A domain without MX records and addresses receives no mail (RFC 5321 section 5.1).
+            located.retain(|server| !server.is_absent_mx(domain));
+        }
         for server in &located {
             let host = DnsName::from(&server.planned.host);
             for kind in [RecordKind::A, RecordKind::Aaaa] {
@@ -232,7 +244,9 @@ impl Prober {
             servers,
             listening,
             signed,
+            mx: mx.filter(|_| options.mx),
             transport,
+            resolver: self.resolver.server(),
         }
     }
 
@@ -240,39 +254,24 @@ impl Prober {
         self.resolver.lookup(question).await.checked(question)
     }
 
-    /// Observes the policies of inbound mail, and plans the servers of MX records.
+    /// Looks up the MX records.
+    async fn mx(&self, domain: &DomainName, asked: &mut BTreeSet<Question>) -> Answer {
+        let name = DnsName::from(domain);
+        let kind = RecordKind::Mx;
+        let question = Question { name, kind };
+        let answer = self.ask(&question).await;
+        asked.insert(question);
+        answer
+    }
+
+    /// Observes the policies of inbound mail.
     async fn inbound(
         &self,
         domain: &DomainName,
         options: &Options,
-        asked: &mut BTreeSet<Question>,
-        plan: &mut impl FnMut(Planned),
-    ) -> Option<TransportSecurity> {
-        if !options.mx && !options.transport {
-            return None;
-        }
-        let question = transport::question("", domain, RecordKind::Mx)?;
-        let answer = self.ask(&question).await;
-        asked.insert(question);
-        let mx = transport::mx_records(&answer);
-        if options.mx {
-            let dnssec = match &answer {
-                Answer::Records(records) => records.dnssec,
-                _ => Dnssec::Insecure,
-            };
-            for host in mx.iter().flatten().filter_map(|mx| mx.exchange.to_host()) {
-                let service = Service::SUBMISSION_STARTTLS;
-                plan(Planned::new(
-                    service,
-                    &host,
-                    SMTP_PORT,
-                    ServerSource::Mx(dnssec),
-                ));
-            }
-        }
-        if !options.transport {
-            return None;
-        }
+        mx: &Answer,
+    ) -> TransportSecurity {
+        let mx = transport::mx_records(mx);
         let texts = |label| transport::texts(&*self.resolver, label, domain);
         let (mta_sts, tls_rpt) = tokio::join!(texts("_mta-sts"), texts("_smtp._tls"));
         let policy = match mta_sts.as_ref().is_ok_and(|texts| !texts.is_empty()) {
@@ -288,12 +287,12 @@ impl Prober {
                 Some(transport::policy(&fetcher, domain, end).await)
             }
         };
-        Some(TransportSecurity {
+        TransportSecurity {
             mx,
             mta_sts,
             policy,
             tls_rpt,
-        })
+        }
     }
 
     /// Looks up the addresses and the TLSA records of a server.
@@ -359,7 +358,8 @@ impl Prober {
     ) -> Vec<ServerObservation> {
         let client = self.connector(options, options.dane);
         let inbound = self
-            .connector(options, DaneRules::Rfc7671)
+            .connector(options, DaneRules::Rfc7672)
+            .with_next_hop(Some(domain.clone()))
             .accept_submission_without_authentication();
         let mut jobs = Vec::new();
         for (index, server) in located.iter().enumerate() {

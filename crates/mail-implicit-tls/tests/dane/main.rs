@@ -10,6 +10,7 @@
 
 mod anchor;
 mod chain;
+mod inbound;
 mod judging;
 mod own_certificate;
 mod pkix;

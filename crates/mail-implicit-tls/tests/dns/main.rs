@@ -18,4 +18,6 @@ mod name_server;
 mod resolver;
 #[cfg(feature = "dns")]
 mod signature_expiry;
+#[cfg(all(feature = "dns", feature = "hickory"))]
+mod support;
 mod table;

@@ -163,6 +163,21 @@ pub(crate) async fn server(reply: Reply) -> SocketAddr {
     address
 }
 
+/// Answers each question over UDP by its type, until the test ends.
+pub(crate) async fn answering(reply: impl Fn(Rtype) -> Reply + Send + 'static) -> SocketAddr {
+    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = udp.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut octets = [0; 4096];
+        while let Ok((count, from)) = udp.recv_from(&mut octets).await {
+            let asked = Message::from_octets(&octets[..count]).unwrap();
+            let kind = asked.sole_question().unwrap().qtype();
+            let _ = udp.send_to(&reply(kind).to(&asked), from).await;
+        }
+    });
+    address
+}
+
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn question(kind: RecordKind) -> Question {

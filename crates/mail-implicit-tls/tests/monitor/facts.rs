@@ -87,7 +87,8 @@ pub(crate) fn verdict() -> Verdict {
 pub(crate) fn address(address: &str, certificate: &Certificate) -> AddressObservation {
     AddressObservation {
         address: address.parse().unwrap(),
-        client: Ok(TlsObservation {
+        client: Ok(()),
+        tls: Some(TlsObservation {
             verdict: verdict(),
             version: 0x0304,
             cipher_suite: Some(0x1301),
@@ -187,7 +188,9 @@ pub(crate) fn observation(certificate: &Certificate) -> Observation {
         servers: vec![server(certificate)],
         listening: Vec::new(),
         signed: vec![signed()],
+        mx: None,
         transport: None,
+        resolver: None,
     }
 }
 

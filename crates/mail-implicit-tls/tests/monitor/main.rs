@@ -11,14 +11,17 @@
 mod site;
 
 mod addresses;
+mod after_tls;
 mod clear_text;
 mod deep;
 mod disk;
 mod dnssec;
 mod facts;
+mod inbound;
 mod names;
 mod policy_file;
 mod probing;
+mod resolver;
 mod rollover;
 mod srv;
 mod tlsa;

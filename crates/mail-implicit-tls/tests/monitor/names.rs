@@ -153,7 +153,7 @@ fn refuses_no_certificate_of_a_server_for_inbound_mail_without_dane() {
 #[test]
 fn warns_if_dane_alone_vouches_for_the_server() {
     let mut observation = observation(&fresh());
-    let tls = first(&mut observation).client.as_mut().unwrap();
+    let tls = first(&mut observation).tls.as_mut().unwrap();
     tls.verdict.chain = ChainVerdict::Refused(vec![ChainProblem::SelfSigned]);
     tls.verdict.dane = DaneVerdict::Matches {
         usage: CertificateUsage::DaneEe,

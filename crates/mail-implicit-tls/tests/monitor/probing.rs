@@ -37,7 +37,8 @@ async fn observes_a_server_with_implicit_tls() {
         panic!("{server:?}");
     };
     assert_eq!(address.address, ip("127.0.0.1"));
-    let tls = address.client.as_ref().unwrap();
+    assert_eq!(address.client, Ok(()));
+    let tls = address.tls.as_ref().unwrap();
     assert!(tls.verdict.is_verified());
     assert_eq!(tls.version, 0x0304);
     let certificate = address.certificate.as_ref().unwrap();
@@ -109,6 +110,12 @@ async fn observes_the_certificate_and_status_of_a_server_that_is_refused() {
         matches!(address.client, Err(Cause::NotVerified(_))),
         "{address:?}"
     );
+    let tls = address.tls.as_ref().unwrap();
+    assert_eq!(
+        Err(Cause::NotVerified(Box::new(tls.verdict.clone()))),
+        address.client
+    );
+    assert_eq!(tls.version, 0x0304);
     let certificate = address.certificate.as_ref().unwrap();
     assert_eq!(certificate.der(), &*expired.chain()[0]);
     // 2001-01-01

@@ -111,6 +111,7 @@ fn reports_records_that_do_not_match_at_each_address() {
     first(&mut observation).client = refused(DaneVerdict::NotUsed(DaneNotUsed::SrvInsecure));
     assert_eq!(found(&observation).0, State::Advice);
     first(&mut observation).client = Err(Cause::Timeout(Stage::Connect));
+    first(&mut observation).tls = None;
     assert_eq!(
         found(&observation),
         (

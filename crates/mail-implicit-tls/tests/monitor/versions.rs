@@ -7,7 +7,7 @@ use crate::facts::{first, fresh, observation, of_check, only, report};
 fn found(negotiated: u16, old: Result<OldVersions, NotKnown>) -> (State, String) {
     let mut observation = observation(&fresh());
     let address = first(&mut observation);
-    address.client.as_mut().unwrap().version = negotiated;
+    address.tls.as_mut().unwrap().version = negotiated;
     address.old_versions = old;
     let (state, _, sentence) = only(&report(&observation), Check::Versions);
     (state, sentence)

@@ -70,6 +70,10 @@ pub(crate) struct Monitor {
     /// Write a page with the states over time to this directory
     #[arg(long, value_name = "DIR", requires = "state")]
     pub(super) html: Option<PathBuf>,
+    /// Let the page say that it is out of date so long after it was made, such as 1h [default: 26h, or with --watch the time
+    /// of three rounds]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, requires = "html")]
+    html_valid: Option<Duration>,
     /// Run again after each such time, such as 15m, and at once after SIGHUP, until interrupted; from the second round on
     /// show changes only
     #[arg(long, value_name = "TIME", value_parser = interval, requires = "state")]
@@ -89,6 +93,14 @@ impl Monitor {
             }
         }
         domains
+    }
+
+    /// Returns the time for which the page is up to date. A run each morning may be late.
+    pub(super) fn html_valid(&self) -> Duration {
+        const DAY_AND_DELAY: Duration = Duration::from_secs(26 * 3_600);
+
+        let rounds = self.watch.map(|interval| interval.saturating_mul(3));
+        self.html_valid.or(rounds).unwrap_or(DAY_AND_DELAY)
     }
 
     pub(super) fn options(&self) -> Options {

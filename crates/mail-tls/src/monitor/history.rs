@@ -18,6 +18,7 @@ const SCHEMA: Schema = Schema {
         "states",
         include_str!("../../migrations/monitor/1_states.sql"),
     )],
+    application_id: *b"MTMo",
 };
 
 /// The check that has the most urgent state of all checks of a server or of the domain.
@@ -370,7 +371,9 @@ mod tests {
             servers: Vec::new(),
             listening: Vec::new(),
             signed: Vec::new(),
+            mx: None,
             transport: None,
+            resolver: None,
         };
         let report = Report {
             domain: domain(),

@@ -1,6 +1,11 @@
 //! The findings as JSON.
 
-use mail_implicit_tls::monitor::{AddressObservation, Finding, ServerObservation, Timestamp};
+use mail_implicit_tls::{
+    failure::Cause,
+    monitor::{AddressObservation, Finding, ServerObservation, Timestamp},
+    privacy::ProtocolVersion,
+    received::CipherSuite,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -8,9 +13,16 @@ use super::{
     changes::{Change, ChangeKind},
 };
 
+/// The version of the form, which `schemas/monitor.schema.json` describes. Within a version, members are added and none is
+/// removed or changes its meaning.
+const VERSION: u32 = 1;
+
 /// Returns the findings of all domains.
 pub(super) fn value(observed: &[Observed]) -> Value {
-    json!({ "domains": observed.iter().map(domain).collect::<Vec<_>>() })
+    json!({
+        "version": VERSION,
+        "domains": observed.iter().map(domain).collect::<Vec<_>>(),
+    })
 }
 
 fn domain(observed: &Observed) -> Value {
@@ -78,9 +90,17 @@ fn address(address: &AddressObservation) -> Value {
             "key_sha256": hexadecimal(&certificate.key_digest()),
         })
     });
+    let tls = address.tls.as_ref().map(|tls| {
+        let suite = tls.cipher_suite.map(CipherSuite::from_number);
+        json!({
+            "version": ProtocolVersion(tls.version).to_string(),
+            "cipher_suite": suite.map(|suite| suite.as_str().to_owned()),
+        })
+    });
     json!({
         "address": address.address.to_string(),
         "verified": verified(address),
+        "tls": tls,
         "certificate": certificate,
     })
 }
@@ -88,9 +108,11 @@ fn address(address: &AddressObservation) -> Value {
 /// Returns `true` if the client verified the server, or nothing if that is not known.
 pub(super) fn verified(address: &AddressObservation) -> Option<bool> {
     match &address.client {
-        Ok(_) => Some(true),
-        Err(mail_implicit_tls::failure::Cause::NotVerified(_)) => Some(false),
-        Err(_) => None,
+        Ok(()) => Some(true),
+        Err(Cause::NotVerified(_)) => Some(false),
+        // Without TLSA records a part of the verdict is missing.
+        Err(Cause::Lookup(_)) => None,
+        Err(_) => address.tls.as_ref().map(|tls| tls.verdict.is_verified()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The page of states: each domain, its servers over time, and its findings.
 
+use std::time::Duration;
+
 use askama::Template;
 use mail_implicit_tls::monitor::{Finding, State, Timestamp};
 
@@ -15,6 +17,10 @@ use super::{
 struct Page {
     state: &'static str,
     at: String,
+    /// The time from which the page is out of date.
+    until: String,
+    /// That time in seconds since the Unix epoch.
+    until_seconds: u64,
     domains: Vec<Domain>,
 }
 
@@ -60,16 +66,24 @@ fn sentence(finding: &Finding) -> String {
     }
 }
 
-/// Returns the page.
-pub(super) async fn text(observed: &[Observed], history: &History) -> Result<String, Failed> {
+/// Returns the page, which is up to date for a time.
+pub(super) async fn text(
+    observed: &[Observed],
+    history: &History,
+    valid: Duration,
+) -> Result<String, Failed> {
     let mut domains = Vec::new();
     for domain in observed {
         domains.push(Domain::new(domain, history).await?);
     }
     let last = observed.iter().map(|it| it.report.at).max();
+    let last = last.unwrap_or_default();
+    let until = last.saturating_add(valid);
     let page = Page {
         state: Shown::from(worst(observed)).word,
-        at: Timestamp(last.unwrap_or_default()).to_string(),
+        at: Timestamp(last).to_string(),
+        until: Timestamp(until).to_string(),
+        until_seconds: until.as_secs(),
         domains,
     };
     Ok(page.render()?)
@@ -123,22 +137,36 @@ mod tests {
         let page = Page {
             state: "bad",
             at: String::new(),
+            until: String::new(),
+            until_seconds: 0,
             domains: vec![Domain {
-                name: "example.org".to_owned(),
+                name: "\"><img src=x>".to_owned(),
                 state: State::Bad.into(),
                 counts: String::new(),
-                hosts: Vec::new(),
+                hosts: vec![Host {
+                    name: "</svg>\" onload=\"a".to_owned(),
+                    state: State::Bad.into(),
+                    bars: Vec::new(),
+                }],
                 open: vec![Item {
                     state: State::Bad.into(),
                     check: "names",
-                    subject: "a".to_owned(),
+                    subject: "imaps '><b>:993".to_owned(),
                     sentence: "<script>\"x\"".to_owned(),
                 }],
                 passed: Vec::new(),
             }],
         };
         let text = page.render().unwrap();
-        assert!(text.contains("&#60;script&#62;&#34;x&#34;"), "{text}");
-        assert!(!text.contains("<script"), "{text}");
+        for escaped in [
+            "&#60;script&#62;&#34;x&#34;",
+            "<h2>&#34;&#62;&#60;img src=x&#62;</h2>",
+            "imaps &#39;&#62;&#60;b&#62;:993",
+            "aria-label=\"States of &#60;/svg&#62;&#34; onload=&#34;a over 30 days\"",
+        ] {
+            assert!(text.contains(escaped), "{escaped}: {text}");
+        }
+        // The page's own script has no text of others.
+        assert_eq!(text.matches("<script").count(), 1, "{text}");
     }
 }

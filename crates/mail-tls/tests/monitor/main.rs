@@ -14,6 +14,7 @@ mod metrics;
 #[path = "../support/name_server.rs"]
 mod name_server;
 mod page;
+mod schema;
 mod shown;
 mod states;
 #[cfg(unix)]

@@ -94,6 +94,7 @@ fn prints_json() {
     assert_eq!(
         value,
         serde_json::json!({
+            "version": 1,
             "domains": [{
                 "domain": "example.org",
                 "state": "advice",
@@ -102,6 +103,7 @@ fn prints_json() {
                     "addresses": [{
                         "address": "127.0.0.1",
                         "verified": true,
+                        "tls": { "version": "TLSv1.3", "cipher_suite": "TLS_AES_256_GCM_SHA384" },
                         "certificate": { "names": ["DNS-ID example.org"] },
                     }],
                 }],

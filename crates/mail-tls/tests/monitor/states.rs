@@ -97,6 +97,52 @@ fn keeps_the_states_for_their_owner_alone() {
     assert_eq!(std::fs::read(&state).unwrap(), b"precious");
 }
 
+/// Changes a database by other means.
+fn around(world: &World, path: &std::path::Path, sql: &'static str) {
+    use sqlx::{Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
+    world.runtime.block_on(async {
+        let file = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true);
+        let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
+        connection.execute(sql).await.unwrap();
+        connection.close().await.unwrap();
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn refuses_a_database_of_another_program_and_one_of_a_later_version() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let world = World::with_days_left(60);
+    let path = world.path("contacts.db");
+    around(&world, &path, "CREATE TABLE contacts (name TEXT)");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let refused = |path: &std::path::Path| {
+        let output = world.run(&["--state", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(3));
+        assert_eq!(text(&output), "");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let message = format!("error: the database is another program's: {path:?}\n");
+    assert_eq!(refused(&path), message);
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    let path = world.path("states.db");
+    let state = ["--state", path.to_str().unwrap()];
+    assert_eq!(world.run(&state).status.code(), Some(0));
+    // A database of a version without the mark.
+    around(&world, &path, "PRAGMA application_id = 0");
+    assert_eq!(world.run(&state).status.code(), Some(0));
+    let later = "INSERT INTO mail_tls_monitor_migrations \
+        (version, description, success, checksum, execution_time) VALUES (9, 'later', TRUE, x'00', 0)";
+    around(&world, &path, later);
+    let message = format!("error: the schema is of an unknown version or was changed: {path:?}\n");
+    assert_eq!(refused(&path), message);
+}
+
 /// The states are kept, so the next run would show none of the changes.
 #[test]
 fn shows_the_findings_though_a_file_cannot_be_written() {
@@ -112,7 +158,7 @@ fn shows_the_findings_though_a_file_cannot_be_written() {
         "{shown}"
     );
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.starts_with(&format!("error: {html}: ")), "{error}");
+    assert!(error.starts_with(&format!("mail-tls: {html}: ")), "{error}");
     // Another file is written nevertheless.
     let html = path("html");
     let arguments = ["--state", &state, "--metrics", &metrics, "--html", &html];

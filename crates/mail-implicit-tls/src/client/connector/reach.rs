@@ -6,6 +6,7 @@ use super::Connector;
 use crate::{
     account::{Account, Server},
     client::{
+        deadline::Reached,
         handshake::handshake,
         stream::{Sniffed, Stream},
     },
@@ -26,11 +27,11 @@ impl Connector {
         first: &[u8],
         deadline: Instant,
     ) -> Result<Stream, Cause> {
-        let mut stage = Stage::Lookup;
-        let reach = self.reach_stages(account, server, first, &mut stage);
+        let mut reached = Reached::new();
+        let reach = self.reach_stages(account, server, first, &mut reached);
         match timeout_at(deadline, reach).await {
-            Ok(reached) => reached,
-            Err(_) => Err(Cause::Timeout(stage)),
+            Ok(stream) => stream,
+            Err(_) => Err(Cause::Timeout(reached.stage)),
         }
     }
 
@@ -39,22 +40,22 @@ impl Connector {
         account: &Account,
         server: &Server,
         first: &[u8],
-        stage: &mut Stage,
+        reached: &mut Reached,
     ) -> Result<Stream, Cause> {
         let (service, port) = (server.service, server.port);
         if service.security == Security::StartTls {
-            let opened = self.open(account, server, service, port, first, stage);
+            let opened = self.open(account, server, service, port, first, reached);
             return Ok(opened.await?.into_stream_with_greeting());
         }
         let (addresses, tlsa) = self.look_up(account, server, service, port).await?;
-        *stage = Stage::Connect;
+        reached.stage = Stage::Connect;
         let tcp = addresses.connect(port, first).await?;
         let stream = Stream::clear(Sniffed::new(tcp));
         if service.security == Security::Clear {
             return Ok(stream);
         }
         let prepared = self.prepare(account, server, tlsa)?;
-        *stage = Stage::Handshake;
+        reached.stage = Stage::Handshake;
         let (stream, _) = handshake(stream, &prepared).await?;
         Ok(stream)
     }

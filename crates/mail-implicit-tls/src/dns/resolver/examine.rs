@@ -1,6 +1,6 @@
 //! Answers with their signatures, for a monitor.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use domain::{
     base::{Message, Name, ParsedName, Rtype, name::ToName},
@@ -45,6 +45,10 @@ impl Examine for ValidatingResolver {
             signed.signatures.dedup();
             signed
         })
+    }
+
+    fn server(&self) -> Option<SocketAddr> {
+        Some(self.server)
     }
 }
 

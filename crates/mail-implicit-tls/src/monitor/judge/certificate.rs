@@ -8,19 +8,18 @@ use crate::{
     identity::PresentedIdentity,
     monitor::{
         finding::Check,
-        observation::ServerSource,
+        observation::{AddressObservation, ServerSource},
         policy::Policy,
         time::{Span, Timestamp},
     },
     verdict::{ChainProblem, ChainVerdict, DaneVerdict, IdentityVerdict, Verdict},
 };
 
-/// Returns the client's verdict about the server, of a server that it refused too.
-pub(super) fn verdict<'a>(at: &At<'a>) -> Option<&'a Verdict> {
-    match &at.address.client {
-        Ok(tls) => Some(&tls.verdict),
+/// Returns the client's verdict about the server, also of a server that it refused, and of one that failed after it.
+pub(super) fn verdict(address: &AddressObservation) -> Option<&Verdict> {
+    match &address.client {
         Err(Cause::NotVerified(verdict)) => Some(verdict),
-        Err(_) => None,
+        _ => address.tls.as_ref().map(|tls| &tls.verdict),
     }
 }
 
@@ -72,7 +71,7 @@ fn percent(part: Duration, whole: Duration) -> u128 {
 
 /// Judges the path to a trust anchor.
 pub(super) fn chain(at: &At<'_>) -> Option<Finding> {
-    let verdict = verdict(at)?;
+    let verdict = verdict(at.address)?;
     let problems = match &verdict.chain {
         ChainVerdict::NotChecked => return None,
         ChainVerdict::Trusted => {
@@ -92,8 +91,17 @@ pub(super) fn chain(at: &At<'_>) -> Option<Finding> {
     let first = problems.first()?;
     let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
     let by_dane = matches!(verdict.dane, DaneVerdict::Matches { .. }) && verdict.is_verified();
-    let is_mx = matches!(at.server.source, ServerSource::Mx(_));
-    let (state, fact) = match (by_dane, is_mx) {
+    if at.is_inbound && by_dane && !at.has_policy {
+        return None;
+    }
+    let (state, fact) = match (by_dane, at.is_inbound) {
+        (_, true) if at.has_policy => (
+            State::Bad,
+            format!(
+                "Other servers with MTA-STS do not deliver, {}",
+                list(&texts)
+            ),
+        ),
         (_, true) => (
             State::Advice,
             format!(
@@ -135,7 +143,7 @@ fn mend(first: ChainProblem, problems: &[&ChainProblem]) -> &'static str {
 
 /// Judges the names.
 pub(super) fn names(at: &At<'_>) -> Option<Finding> {
-    let verdict = verdict(at)?;
+    let verdict = verdict(at.address)?;
     match &verdict.identity {
         IdentityVerdict::NotChecked => None,
         IdentityVerdict::Matches { reference, .. } => {
@@ -158,8 +166,11 @@ pub(super) fn names(at: &At<'_>) -> Option<Finding> {
                     ..
                 }
             );
-            let is_mx = matches!(at.server.source, ServerSource::Mx(_));
-            let state = match (is_covered, is_mx) {
+            if at.is_inbound && is_covered && !at.has_policy {
+                return None;
+            }
+            let state = match (is_covered, at.is_inbound) {
+                (_, true) if at.has_policy => State::Bad,
                 (_, true) => State::Advice,
                 (true, false) => State::Warning,
                 (false, false) => State::Bad,

@@ -2,12 +2,12 @@
 
 use std::{io, net::IpAddr};
 
-use super::{At, Finding, Observation, ServerObservation, State, Subject};
+use super::{At, Finding, Observation, ServerObservation, State, Subject, inbound};
 use crate::{
     dialogue::DialogueError,
     dns::{LookupFailure, host::HostFailure},
     failure::{Cause, TlsFailure},
-    monitor::{finding::Check, observation::ServerSource},
+    monitor::finding::Check,
 };
 
 /// The judgement of lookups that failed.
@@ -54,6 +54,10 @@ pub(super) fn addresses(server: &ServerObservation, lookups: Lookups) -> Vec<Fin
         vec![Finding::new(Check::Address, subject(), state, fact).with_action(action)]
     };
     match &server.addresses {
+        Err(
+            HostFailure::Address(LookupFailure::NoDnssec)
+            | HostFailure::Tlsa(LookupFailure::NoDnssec),
+        ) => Vec::new(),
         Err(HostFailure::NoAddress) => failed(
             State::Bad,
             format!("{} has no address", server.host),
@@ -73,7 +77,7 @@ pub(super) fn addresses(server: &ServerObservation, lookups: Lookups) -> Vec<Fin
             lookups.action(*failure),
         ),
         Ok(_) => match server.failed_family {
-            None => Vec::new(),
+            None | Some(LookupFailure::NoDnssec) => Vec::new(),
             Some(failure) => failed(
                 lookups.state(failure),
                 format!(
@@ -86,25 +90,28 @@ pub(super) fn addresses(server: &ServerObservation, lookups: Lookups) -> Vec<Fin
     }
 }
 
-/// Judges the connection of the client to one address.
-pub(super) fn client(at: &At<'_>, observation: &Observation, lookups: Lookups) -> Finding {
+/// Judges the connection of the client to one address. The finding about the resolver takes the place of one about a lookup
+/// without DNSSEC.
+pub(super) fn client(at: &At<'_>, observation: &Observation, lookups: Lookups) -> Option<Finding> {
     let cause = match &at.address.client {
-        Ok(tls) => {
-            let version = crate::privacy::ProtocolVersion(tls.version);
-            return at.finding(
-                Check::Connection,
-                State::Good,
-                format!("A mail client can log in, over {version}"),
-            );
-        }
+        Err(Cause::Lookup(
+            HostFailure::Address(LookupFailure::NoDnssec)
+            | HostFailure::Tlsa(LookupFailure::NoDnssec),
+        )) => return None,
         Err(cause) => cause,
+        Ok(()) if at.is_inbound => return Some(inbound::delivery(at, (State::Good, ""))),
+        Ok(()) => {
+            let version = at.address.tls.as_ref().map(|tls| tls.version);
+            let version = crate::privacy::ProtocolVersion(version.unwrap_or_default());
+            let fact = format!("A mail client can log in, over {version}");
+            return Some(at.finding(Check::Connection, State::Good, fact));
+        }
     };
-    let is_mx = matches!(at.server.source, ServerSource::Mx(_));
-    let (state, action) = match of_cause(cause, answers(at.address.address, observation), lookups) {
-        // Without DANE and MTA-STS, other servers deliver to any certificate.
-        (State::Bad, action) if is_mx && !contradicts(cause) => (State::Advice, action),
-        other => other,
-    };
+    let judged = of_cause(cause, answers(at.address.address, observation), lookups);
+    if at.is_inbound {
+        return Some(inbound::delivery(at, judged));
+    }
+    let (state, action) = judged;
     let fact = match (state, cause) {
         (State::NotKnown, cause) => format!("No mail client could be tried, {cause}"),
         (_, Cause::NotVerified(_)) => {
@@ -112,14 +119,8 @@ pub(super) fn client(at: &At<'_>, observation: &Observation, lookups: Lookups) -
         }
         (_, cause) => format!("Mail clients fail: {cause}"),
     };
-    at.finding(Check::Connection, state, fact)
-        .with_action(action)
-}
-
-/// Returns `true` if TLSA records contradict the certificate.
-fn contradicts(cause: &Cause) -> bool {
-    matches!(cause, Cause::NotVerified(verdict)
-        if matches!(verdict.dane, crate::verdict::DaneVerdict::Differs(_)))
+    let finding = at.finding(Check::Connection, state, fact);
+    Some(finding.with_action(action))
 }
 
 /// Returns `true` if a client reached the address at any port, so that the address does not block this machine.

@@ -2,7 +2,7 @@
 
 use super::{Finding, Observation, State, Subject, connection::Lookups, list};
 use crate::{
-    dns::{Answer, Dnssec, Record},
+    dns::{Answer, Dnssec, LookupFailure, Record},
     monitor::{
         finding::Check,
         observation::{Listening, ServiceObservation},
@@ -80,6 +80,8 @@ fn of_service(
     let name = service.service.name();
     let is_implicit = service.service.security == Security::Implicit;
     Some(match (&service.answer, advertised(&service.answer)) {
+        // A finding about the resolver.
+        (Answer::Failed(LookupFailure::NoDnssec), _) => return None,
         (Answer::Failed(failure), _) => {
             let fact = format!("The servers that clients find by {name} are not known, {failure}");
             let action = match lookups.state(*failure) {

@@ -6,7 +6,7 @@ use super::{
     Finding, Observation, State, Subject, certificate::verdict, connection::Lookups, disk,
 };
 use crate::{
-    dns::{Tlsa, host::TlsaRecords},
+    dns::{LookupFailure, Tlsa, host::TlsaRecords},
     failure::Cause,
     monitor::{
         certificate::Certificate,
@@ -25,7 +25,8 @@ pub(super) fn records(server: &ServerObservation, lookups: Lookups) -> Vec<Findi
         Finding::new(Check::Tlsa, subject, state, fact)
     };
     let tlsa = match &server.tlsa {
-        None => return Vec::new(),
+        // A finding about the resolver.
+        None | Some(Err(LookupFailure::NoDnssec)) => return Vec::new(),
         Some(Ok(tlsa)) => tlsa,
         Some(Err(failure)) => {
             let fact = format!("The TLSA records are not known, {failure}");
@@ -71,6 +72,7 @@ pub(super) fn records(server: &ServerObservation, lookups: Lookups) -> Vec<Findi
         TlsaRecords::Records { records, .. } => {
             let mut findings = of_addresses(server);
             findings.extend(stale(server, records));
+            findings.extend(excluded(server, records));
             findings
         }
     }
@@ -87,12 +89,11 @@ fn of_addresses(server: &ServerObservation) -> Vec<Finding> {
 fn of_address(server: &ServerObservation, address: &AddressObservation) -> Option<Finding> {
     let subject = Subject::Address(server.to_string(), address.address);
     let finding = |state, fact: String| Finding::new(Check::Tlsa, subject.clone(), state, fact);
-    let at = super::At {
-        server,
-        address,
-        subject: subject.clone(),
+    let clients = match server.is_inbound() {
+        true => "Other servers",
+        false => "Clients",
     };
-    let dane = match verdict(&at) {
+    let dane = match verdict(address) {
         Some(verdict) => &verdict.dane,
         None => {
             let reason = match &address.client {
@@ -112,7 +113,7 @@ fn of_address(server: &ServerObservation, address: &AddressObservation) -> Optio
         ),
         DaneVerdict::Differs(_) => finding(
             State::Bad,
-            format!("Clients with DANE refuse the server, {dane}"),
+            format!("{clients} with DANE refuse the server, {dane}"),
         )
         .with_action("serve the certificate that the records name, or publish records of the served one at once"),
         DaneVerdict::NotUsed(DaneNotUsed::Unusable(_)) => finding(
@@ -127,6 +128,17 @@ fn of_address(server: &ServerObservation, address: &AddressObservation) -> Optio
         )
         .with_action("sign the zone of the mail domain"),
         DaneVerdict::NotUsed(_) => return None,
+    })
+}
+
+/// Judges records of usages that do not count for inbound mail, beside others.
+fn excluded(server: &ServerObservation, records: &[Tlsa]) -> Option<Finding> {
+    let is_excluded = |record: &&Tlsa| matches!(record.usage, 0 | 1);
+    let count = records.iter().filter(is_excluded).count();
+    (server.is_inbound() && count > 0 && count < records.len()).then(|| {
+        let subject = Subject::Server(server.to_string());
+        let fact = "TLSA records of usage 0 or 1 have no effect for inbound mail";
+        Finding::new(Check::Tlsa, subject, State::Advice, fact).with_action("remove them")
     })
 }
 

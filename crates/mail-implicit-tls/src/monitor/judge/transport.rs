@@ -157,6 +157,17 @@ fn failed(cause: &Cause) -> Finding {
     finding(Check::MtaSts, state, fact).with_action(action)
 }
 
+/// Returns `true` if a policy is enforced for a host: other servers deliver to it over TLS with a verified certificate
+/// only.
+pub(super) fn is_enforced(transport: &TransportSecurity, host: &str) -> bool {
+    let Some(PolicyFile::Text(text)) = &transport.policy else {
+        return false;
+    };
+    parse(text).is_ok_and(|policy| {
+        policy.mode == "enforce" && policy.mx.iter().any(|pattern| covers(pattern, host))
+    })
+}
+
 /// The fields of a policy, RFC 8461 section 3.2.
 struct StsPolicy<'a> {
     mode: &'a str,

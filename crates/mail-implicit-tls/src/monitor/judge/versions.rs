@@ -11,7 +11,7 @@ const TLS_1_3: u16 = 0x0304;
 
 /// Judges the versions.
 pub(super) fn versions(at: &At<'_>) -> Option<Finding> {
-    let negotiated = at.address.client.as_ref().ok().map(|tls| tls.version);
+    let negotiated = at.address.tls.as_ref().map(|tls| tls.version);
     let old = match &at.address.old_versions {
         Ok(old) => old,
         // The connection itself is a finding.

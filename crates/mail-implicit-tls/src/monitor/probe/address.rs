@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     account::{Account, AccountId, AccountSetup, LowPrivacy, Server},
-    client::{Connection, Connector, after},
+    client::{Connection, Connector, Handshake, after},
     deep::{Latched, LatchedConnector, facts, tls_facts},
     dns::host::HostFailure,
     failure::Cause,
@@ -73,6 +73,7 @@ impl Target<'_> {
         let mut observed = AddressObservation {
             address,
             client: Err(Cause::ClearText),
+            tls: None,
             certificate: None,
             old_versions: Err(NotKnown::NotTried),
             clear: None,
@@ -82,26 +83,26 @@ impl Target<'_> {
         else {
             return observed;
         };
-        observed.client = match self.connector.connect(&private, &server).await {
+        let (connected, handshake) = self.connector.observe(&private, &server).await;
+        observed.note(handshake, None);
+        observed.client = match connected {
             Ok(connection) => {
-                observed.certificate = certificate(&connection);
-                let facts = tls(&connection);
                 close(connection).await;
-                facts.ok_or(Cause::ClearText)
+                Ok(())
             }
             Err(failure) => Err(failure.cause().clone()),
         };
-        let is_tls = match &observed.client {
-            Ok(_) | Err(Cause::NotVerified(_) | Cause::Lookup(HostFailure::Tlsa(_))) => true,
-            Err(_) => false,
+        let refused = match &observed.client {
+            Err(Cause::NotVerified(verdict)) => Some((**verdict).clone()),
+            _ => None,
         };
-        if is_tls {
-            let account = if observed.client.is_ok() {
-                private
-            } else {
-                lenient
-            };
-            self.look_closer(&account, &server, &mut observed).await;
+        if refused.is_some() || is_tlsa_unknown(&observed.client) {
+            self.look_closer(&lenient, &server, refused, &mut observed)
+                .await;
+        } else if observed.client.is_ok() {
+            self.read_status(&private, &server, &mut observed).await;
+        }
+        if observed.tls.is_some() || refused_certificate(&observed.client) {
             observed.old_versions = self.old_versions(address, &observed).await;
         }
         if server.service.security == Security::StartTls && !self.is_mx {
@@ -112,18 +113,33 @@ impl Target<'_> {
         observed
     }
 
-    /// Reads the DEEP status on one more connection, and the certificate if the client refused it.
+    /// Reads the certificate and the status of a server that the client refused, or that it did not connect to for want
+    /// of TLSA records.
     async fn look_closer(
+        &self,
+        lenient: &Account,
+        server: &Server,
+        refused: Option<Verdict>,
+        observed: &mut AddressObservation,
+    ) {
+        let (connected, handshake) = self.connector.observe(lenient, server).await;
+        observed.note(handshake, refused);
+        if let Ok(connection) = connected {
+            close(connection).await;
+            self.read_status(lenient, server, observed).await;
+        }
+    }
+
+    /// Reads the DEEP status on one more connection.
+    async fn read_status(
         &self,
         account: &Account,
         server: &Server,
         observed: &mut AddressObservation,
     ) {
-        let verdict = match &observed.client {
-            Ok(tls) => Some(tls.verdict.clone()),
-            Err(Cause::NotVerified(verdict)) => Some((**verdict).clone()),
-            Err(_) => None,
-        };
+        if self.is_mx {
+            return;
+        }
         let store = MemoryLatchStore::default();
         let options = ClientOptions {
             report: false,
@@ -133,23 +149,10 @@ impl Target<'_> {
             .with_options(options)
             .connect(account, server)
             .await;
-        match latched {
-            Ok(mut latched) => {
-                let seen = certificate(latched.connection());
-                observed.certificate = observed.certificate.take().or(seen);
-                if !self.is_mx {
-                    observed.deep = Ok(status(&mut latched, verdict.as_ref()));
-                }
-                close(latched.into_connection()).await;
-            }
-            Err(_) if observed.certificate.is_none() => {
-                // The dialogue about the status failed, perhaps.
-                if let Ok(connection) = self.connector.connect(account, server).await {
-                    observed.certificate = certificate(&connection);
-                    close(connection).await;
-                }
-            }
-            Err(_) => {}
+        if let Ok(mut latched) = latched {
+            let verdict = observed.tls.as_ref().map(|tls| &tls.verdict);
+            observed.deep = Ok(status(&mut latched, verdict));
+            close(latched.into_connection()).await;
         }
     }
 
@@ -167,24 +170,37 @@ impl Target<'_> {
             Answer::Refused => None,
             Answer::NotTls => return Err(NotKnown::Dialogue),
         };
-        let negotiated = observed.client.as_ref().ok().map(|tls| tls.version);
+        let negotiated = observed.tls.as_ref().map(|tls| tls.version);
         let tls_1_2 = negotiated == Some(TLS_1_2)
             || greet(service, socket, TLS_1_2, &host, end).await? == Answer::Accepted(TLS_1_2);
         Ok(OldVersions { up_to_1_1, tls_1_2 })
     }
 }
 
-fn certificate(connection: &Connection) -> Option<Certificate> {
-    let chain = connection.peer_certificates()?;
-    Certificate::of_chain(chain.iter().cloned())
+impl AddressObservation {
+    /// Notes the facts of a handshake. `refused` is the verdict of a client that refused the server, in place of the one
+    /// of this handshake.
+    fn note(&mut self, handshake: Option<Handshake>, refused: Option<Verdict>) {
+        let Some(handshake) = handshake else {
+            return;
+        };
+        self.certificate = Certificate::of_chain(handshake.chain);
+        self.tls = Some(TlsObservation {
+            verdict: refused.unwrap_or(handshake.verdict),
+            version: handshake.version,
+            cipher_suite: handshake.cipher_suite,
+        });
+    }
 }
 
-fn tls(connection: &Connection) -> Option<TlsObservation> {
-    Some(TlsObservation {
-        verdict: connection.verdict()?.clone(),
-        version: connection.version()?.0,
-        cipher_suite: connection.cipher_suite(),
-    })
+/// Returns `true` if the client refused the certificate.
+const fn refused_certificate(client: &Result<(), Cause>) -> bool {
+    matches!(client, Err(Cause::NotVerified(_)))
+}
+
+/// Returns `true` if the client did not connect, since the lookup of TLSA records failed.
+const fn is_tlsa_unknown(client: &Result<(), Cause>) -> bool {
+    matches!(client, Err(Cause::Lookup(HostFailure::Tlsa(_))))
 }
 
 async fn close(connection: Connection) {

@@ -77,6 +77,13 @@ pub(super) fn addresses_of(host: &Result<FoundHost, HostFailure>) -> impl Iterat
 }
 
 impl Located {
+    /// Returns `true` for the domain itself as server of its inbound mail, if it has no address.
+    pub(super) fn is_absent_mx(&self, domain: &DomainName) -> bool {
+        matches!(self.planned.source, ServerSource::Mx(_))
+            && self.planned.host == *domain
+            && self.host == Err(HostFailure::NoAddress)
+    }
+
     pub(super) fn observed(self, addresses: Vec<AddressObservation>) -> ServerObservation {
         let Planned {
             service,

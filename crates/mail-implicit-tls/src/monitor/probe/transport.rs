@@ -5,11 +5,13 @@ use hyper::{Request, body::Bytes, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout_at};
 
+use super::plan::Planned;
 use crate::{
     dns::{Answer, DnsName, LookupFailure, Mx, Question, Record, RecordKind, Resolve},
     failure::{Cause, Stage},
-    monitor::observation::PolicyFile,
+    monitor::observation::{PolicyFile, ServerSource},
     name::DomainName,
+    service::Service,
     setup::autoconfig::https::Fetcher,
 };
 
@@ -19,14 +21,36 @@ const MAX_POLICY_BYTES: usize = 65_536;
 /// The greatest length of the head of a response.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Returns the question for a name below the domain.
-pub(super) fn question(label: &str, domain: &DomainName, kind: RecordKind) -> Option<Question> {
-    let name = match label {
-        "" => domain.to_string(),
-        label => format!("{label}.{domain}"),
-    };
-    let name = DnsName::parse(&name)?;
+/// The port of servers for inbound mail.
+const SMTP_PORT: u16 = 25;
+
+/// Returns the question for the texts of a name below the domain.
+fn question(label: &str, domain: &DomainName) -> Option<Question> {
+    let name = DnsName::parse(&format!("{label}.{domain}"))?;
+    let kind = RecordKind::Txt;
     Some(Question { name, kind })
+}
+
+/// Returns the servers that an answer to the question for MX records names: without records it is the domain itself (RFC
+/// 5321 section 5.1), and none if a record says so by the root (RFC 7505).
+pub(super) fn servers(domain: &DomainName, answer: &Answer) -> Vec<Planned> {
+    let planned = |host: &DomainName, dnssec| {
+        let source = ServerSource::Mx(dnssec);
+        Planned::new(Service::SUBMISSION_STARTTLS, host, SMTP_PORT, source)
+    };
+    match answer {
+        Answer::Failed(_) => Vec::new(),
+        Answer::Denied { dnssec, .. } => vec![planned(domain, *dnssec)],
+        Answer::Records(records) => {
+            let mut hosts: Vec<DomainName> = Vec::new();
+            for mx in mx_records(answer).iter().flatten() {
+                let host = mx.exchange.to_host();
+                hosts.extend(host.filter(|host| !hosts.contains(host)));
+            }
+            let hosts = hosts.iter();
+            hosts.map(|host| planned(host, records.dnssec)).collect()
+        }
+    }
 }
 
 /// Returns the texts of a name. A denial is an empty list.
@@ -35,7 +59,7 @@ pub(super) async fn texts(
     label: &str,
     domain: &DomainName,
 ) -> Result<Vec<String>, LookupFailure> {
-    let question = question(label, domain, RecordKind::Txt).ok_or(LookupFailure::Malformed)?;
+    let question = question(label, domain).ok_or(LookupFailure::Malformed)?;
     match resolver.lookup(&question).await.checked(&question) {
         Answer::Failed(failure) => Err(failure),
         Answer::Denied { .. } => Ok(Vec::new()),
