@@ -7,16 +7,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use command_support::pem;
 use mail_implicit_tls::server::{
     CertificateChain, CertificateError, CertificateSet, Certificates, UnknownName,
 };
-use rustls::{
-    crypto::CryptoProvider,
-    pki_types::{
-        CertificateDer, PrivateKeyDer, UnixTime,
-        pem::{self, PemObject},
-    },
-};
+use rustls::{crypto::CryptoProvider, pki_types::UnixTime};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::metrics::Metrics;
@@ -315,22 +310,8 @@ fn of(path: &Path, error: &dyn std::fmt::Display) -> String {
 
 /// Reads and checks a pair of files, but for the dates of the certificates.
 fn read(pair: &Pair, provider: &CryptoProvider) -> Result<CertificateChain, String> {
-    let certificates = read_certificates(&pair.chain)?;
-    let key = PrivateKeyDer::from_pem_file(&pair.key).map_err(|error| of(&pair.key, &error))?;
+    let certificates = pem::certificates(&pair.chain).map_err(|error| error.to_string())?;
+    let key = pem::private_key(&pair.key).map_err(|error| error.to_string())?;
     CertificateChain::check_except_dates(certificates, key, provider)
         .map_err(|error| of(&pair.chain, &error))
-}
-
-/// Reads the certificates of a PEM file, of which there is at least one.
-///
-/// # Errors
-/// Returns a message with the file.
-pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, pem::Error>>)
-        .map_err(|error| of(path, &error))?;
-    match certificates.is_empty() {
-        true => Err(of(path, &"no certificate found")),
-        false => Ok(certificates),
-    }
 }
