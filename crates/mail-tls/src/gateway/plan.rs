@@ -129,6 +129,14 @@ impl Plan {
         };
         plan.check_parts()?;
         plan.services = plan.services(process)?;
+        for planned in &plan.services {
+            if planned.proxies.has_every_address() {
+                plan.warnings.push(format!(
+                    "{}: proxies has every address: every client can name another address than its own",
+                    planned.acceptor.service().name()
+                ));
+            }
+        }
         Ok(plan)
     }
 
