@@ -32,7 +32,7 @@ struct Entry {
     pair: Pair,
     served: Option<CertificateChain>,
     fault: Option<String>,
-    /// What was served when the log was last written.
+    /// The chain that was served when the log was last written.
     logged: Option<CertificateChain>,
     is_fault_logged: bool,
 }
