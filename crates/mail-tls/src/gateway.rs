@@ -18,13 +18,14 @@ mod systemd;
 
 use std::{io::Write, process::ExitCode, sync::Arc};
 
+use command_support::output;
 use rustls::crypto::ring::{Ticketer, default_provider};
 
 use self::{
     plan::{Plan, Process},
     source::Source,
 };
-use crate::arguments::Gateway;
+use crate::{NAME, arguments::Gateway};
 
 /// The end of a run that failed.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &Gateway) -> ExitCode {
         Err(Failure::Run(text)) => (text, 1),
         Err(Failure::Configuration(text)) => (text, 2),
     };
-    eprintln!("error: {}", text.trim_end());
+    output::complain(NAME, text.trim_end());
     ExitCode::from(code)
 }
 
@@ -67,8 +68,12 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
     drop(entered);
     let plan = plan.map_err(|error| Failure::Configuration(error.to_string()))?;
     if arguments.check {
-        check::configuration(&plan);
-        let is_good = arguments.offline || runtime.block_on(check::backends(&plan, &process));
+        let failed = |error: std::io::Error| Failure::Configuration(error.to_string());
+        check::configuration(&plan).map_err(failed)?;
+        let is_good = arguments.offline
+            || runtime
+                .block_on(check::backends(&plan, &process))
+                .map_err(failed)?;
         return Ok(ExitCode::from(if is_good { 0 } else { 1 }));
     }
     log::start(plan.config.log.format, plan.config.log.level)
