@@ -8,6 +8,21 @@ use crate::world::{Backend, Client, Files, Gateway, HOST, command, get, soon, te
 
 const SECOND: &str = "mail.example.net";
 
+#[test]
+fn does_not_start_and_says_which_if_no_certificate_can_be_served() {
+    let world = World::new();
+    let config = world.configure("");
+    fs::remove_file(world.files.path("chain.pem")).unwrap();
+    fs::write(world.files.path("chain2.pem"), "half").unwrap();
+    let output = command(&config).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let error = text(&output.stderr);
+    assert!(
+        error.contains("error at line 9, column 9") && error.contains("/chain.pem: "),
+        "{error}"
+    );
+}
+
 struct World {
     files: Files,
     backend: Backend,
@@ -204,21 +219,6 @@ fn refuses_a_reload_with_a_further_certificate_that_cannot_be_read() {
         .logged("configuration not reloaded; the former one is kept");
     assert!(line.contains("error at line 15, column 9"), "{line}");
     running.renew_first();
-}
-
-#[test]
-fn does_not_start_and_says_which_if_no_certificate_can_be_served() {
-    let world = World::new();
-    let config = world.configure("");
-    fs::remove_file(world.files.path("chain.pem")).unwrap();
-    fs::write(world.files.path("chain2.pem"), "half").unwrap();
-    let output = command(&config).output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let error = text(&output.stderr);
-    assert!(
-        error.contains("error at line 9, column 9") && error.contains("/chain.pem: "),
-        "{error}"
-    );
 }
 
 #[test]
