@@ -71,7 +71,7 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
         let is_good = arguments.offline || runtime.block_on(check::backends(&plan, &process));
         return Ok(ExitCode::from(if is_good { 0 } else { 1 }));
     }
-    log::start(plan.config.log.format, plan.config.log.level)
+    let _log = log::start(plan.config.log.format, plan.config.log.level)
         .map_err(|error| Failure::Run(format!("log: {error}")))?;
     runtime
         .block_on(run::run(plan, process))

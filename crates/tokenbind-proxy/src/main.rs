@@ -85,7 +85,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         println!("the configuration is valid");
         return Ok(());
     }
-    log::start(config.log_format, config.log_level).map_err(|error| Failure::run("log", error))?;
+    let _log = log::start(config.log_format, config.log_level)
+        .map_err(|error| Failure::run("log", error))?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -18,6 +18,7 @@ mod fleet;
 mod kills;
 mod listeners;
 mod log;
+mod log_destination;
 mod memory;
 #[path = "../support/name_server.rs"]
 mod name_server;
