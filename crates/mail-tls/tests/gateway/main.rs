@@ -25,5 +25,6 @@ mod name_server;
 mod operation;
 mod packaging;
 mod protocols;
+mod report_database;
 mod units;
 mod world;
