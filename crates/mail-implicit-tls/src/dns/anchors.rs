@@ -14,6 +14,10 @@ const ROOT_ANCHORS: &str = "\
 /// The greatest length of a text of trust anchors, in octets.
 pub const MAX_ANCHOR_BYTES: usize = 64 * 1024;
 
+/// A record as messages describe it.
+const EXPECTED: &str =
+    "a DNSKEY record in zone file format, `. 172800 IN DNSKEY 257 3 8 AwEAAa...`,";
+
 /// The trust anchors of DNSSEC.
 #[derive(Clone, Debug)]
 pub struct TrustAnchors(String);
@@ -33,7 +37,7 @@ impl TrustAnchors {
     /// [`MAX_ANCHOR_BYTES`].
     pub fn parse(zone: &str) -> Result<Self, TrustAnchorError> {
         if zone.len() > MAX_ANCHOR_BYTES {
-            return Err(TrustAnchorError { line: 0 });
+            return Err(TrustAnchorError::TOO_LONG);
         }
         let mut records = String::new();
         for (number, line) in (1_usize..).zip(zone.lines()) {
@@ -52,13 +56,16 @@ impl TrustAnchors {
                 && numbers.iter().all(Option::is_some)
                 && !key.is_empty();
             if !valid {
-                return Err(TrustAnchorError { line: number });
+                return Err(TrustAnchorError {
+                    line: number,
+                    is_too_long: false,
+                });
             }
             records.push_str(record);
             records.push('\n');
         }
         match records.is_empty() {
-            true => Err(TrustAnchorError { line: 0 }),
+            true => Err(TrustAnchorError::NONE),
             false => Ok(Self(records)),
         }
     }
@@ -80,9 +87,19 @@ impl TrustAnchors {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TrustAnchorError {
     line: usize,
+    is_too_long: bool,
 }
 
 impl TrustAnchorError {
+    const NONE: Self = Self {
+        line: 0,
+        is_too_long: false,
+    };
+    const TOO_LONG: Self = Self {
+        line: 0,
+        is_too_long: true,
+    };
+
     /// Returns the number of the first line that is not a record, counted from 1, or 0 if there is no record or the
     /// text is too long.
     #[must_use]
@@ -93,11 +110,16 @@ impl TrustAnchorError {
 
 impl fmt::Display for TrustAnchorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "trust anchors: DNSKEY records in zone file format expected at line {}",
-            self.line
-        )
+        match self.line {
+            0 if self.is_too_long => {
+                write!(
+                    f,
+                    "trust anchors: at most {MAX_ANCHOR_BYTES} bytes expected"
+                )
+            }
+            0 => write!(f, "trust anchors: no record found; {EXPECTED} expected"),
+            line => write!(f, "trust anchors: {EXPECTED} expected at line {line}"),
+        }
     }
 }
 

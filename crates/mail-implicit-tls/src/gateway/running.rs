@@ -359,7 +359,7 @@ impl<F: Future<Output = ()>> Running<F> {
     }
 
     /// Reports an event. Returns the time for which the session waits.
-    fn event(&self, event: &Event) -> Duration {
+    fn event(&mut self, event: &Event) -> Duration {
         let delay = match event {
             Event::LoginFailed { .. } => {
                 let penalties = &self.served.shared.penalties;

@@ -66,7 +66,7 @@ async fn passes_on_few_reports_of_a_session() {
             "* OK hi\r\n",
             |_| "* ID NIL\r\na OK done\r\n",
             "",
-            "a ID (\"name\" \"N\" \"latch\" \"tls-cert\")",
+            "a ID (\"name\" \"#\" \"latch\" \"tls-cert\")",
             "a OK done",
         ),
         (
@@ -75,7 +75,7 @@ async fn passes_on_few_reports_of_a_session() {
             SUBMISSION_GREETING,
             |_| "250-mx\r\n250-DEEP tls12\r\n250 AUTH PLAIN\r\n",
             "EHLO c\r\n",
-            "CLIENT name=N latch=tls-cert",
+            "CLIENT name=# latch=tls-cert",
             "250 OK",
         ),
     ];
@@ -83,7 +83,7 @@ async fn passes_on_few_reports_of_a_session() {
         let script = Script::start(greeting, reply).await;
         let world = World::start(Setup::new(own, vec![clear(backend, script.address)])).await;
         let mut client = world.connect().await;
-        let commands = (0..10).map(|number| command.replace('N', &number.to_string()) + "\r\n");
+        let commands = (0..10).map(|number| command.replace('#', &number.to_string()) + "\r\n");
         let commands: String = commands.collect();
         client.send(&format!("{first}{commands}")).await;
         let mut answered = 0;

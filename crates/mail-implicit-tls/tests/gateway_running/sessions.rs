@@ -4,7 +4,7 @@ use mail_implicit_tls::service::Service;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    script::{POP_GREETING, SUBMISSION_GREETING, Script, pop, submission},
+    script::{POP_GREETING, Replies, SUBMISSION_GREETING, Script, pop, submission},
     world::{GREETING, ImapDouble, Setup, World, clear},
 };
 
@@ -72,12 +72,12 @@ async fn answers_a_client_that_closed_its_side() {
 /// Commands of a client that closed its side wait for the replies to those before: the backend learns of the end after them.
 #[tokio::test]
 async fn answers_all_commands_of_a_client_that_closed_its_side() {
-    for (own, backend, greeting, reply, said, expected) in [
+    let sessions: [(_, _, _, Replies, _, _); 3] = [
         (
             Service::POP3S,
             Service::POP3_CLEAR,
             POP_GREETING,
-            pop as fn(&str) -> &'static str,
+            pop,
             "USER alice\r\nPASS right\r\nQUIT\r\n",
             "+OK name\r\n+OK in\r\n+OK bye\r\n",
         ),
@@ -101,7 +101,8 @@ async fn answers_all_commands_of_a_client_that_closed_its_side() {
             "a LOGIN alice right\r\nb NOOP\r\nc LOGOUT\r\n",
             "a OK [CAPABILITY IMAP4rev1] in\r\nb OK done\r\n* BYE\r\nc OK bye\r\n",
         ),
-    ] {
+    ];
+    for (own, backend, greeting, reply, said, expected) in sessions {
         let script = Script::start(greeting, reply).await;
         let world = World::start(Setup::new(own, vec![clear(backend, script.address)])).await;
         let mut client = world.connect().await;

@@ -133,7 +133,22 @@ impl Metrics {
             configured: Mutex::default(),
         };
         metrics.register();
+        metrics.begin();
         Arc::new(metrics)
+    }
+
+    /// Sets the counters whose increase is a reason for an alert to 0. Prometheus sees no increase in a counter that appears
+    /// with its first event.
+    fn begin(&self) {
+        for (counters, results) in [
+            (&self.certificate_loads, ["served", "refused"].as_slice()),
+            (&self.reloads, &["done", "refused"]),
+            (&self.reports, &["kept", "refused", "failed", "dropped"]),
+        ] {
+            for result in results {
+                drop(counters.get_or_create(&Outcome { result }));
+            }
+        }
     }
 
     fn register(&mut self) {

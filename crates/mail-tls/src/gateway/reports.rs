@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashMap,
-    fmt, fs,
+    fmt,
     path::PathBuf,
     str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
+use command_support::files::{FileKind, read_text};
 use deep_latch::{
     ClientReport, Host, MailProtocol,
     reports::{ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind},
@@ -32,7 +33,7 @@ use super::{
 const WAITING: usize = 1024;
 
 /// The number of reports of one client, an address or a network, that wait for the database.
-const WAITING_OF_ONE: usize = 16;
+const WAITING_OF_ONE: usize = 64;
 
 /// The time for which the gateway waits, when it starts, for the database of reports.
 const FIRST: Duration = Duration::from_secs(2);
@@ -146,7 +147,8 @@ impl Database {
         let of = |error: &dyn fmt::Display| {
             source.error(file.span(), format!("{}: {error}", path.display()))
         };
-        let url = fs::read_to_string(&path).map_err(|error| of(&error))?;
+        let url =
+            read_text(&path, FileKind::Secret).map_err(|error| source.error(file.span(), error))?;
         // The error of a URL could contain its password.
         let server = PgConnectOptions::from_str(url.trim())
             .map_err(|_| of(&"the URL of a PostgreSQL database expected"))?;
@@ -365,7 +367,7 @@ mod tests {
     #[test]
     fn limits_the_reports_of_one_client_that_wait() {
         let waiting = Waiting::default();
-        let enter = |account: &str| (0..20).filter(|_| waiting.enter(account)).count();
+        let enter = |account: &str| (0..100).filter(|_| waiting.enter(account)).count();
         assert_eq!(enter("[192.0.2.1]"), WAITING_OF_ONE);
         assert_eq!(enter("[192.0.2.2]"), WAITING_OF_ONE);
         waiting.leave("[192.0.2.1]");

@@ -8,7 +8,10 @@ use std::{
 };
 
 use accept_loop::AcceptLoop;
-use command_support::signals::{Signal, Signals};
+use command_support::{
+    output,
+    signals::{Signal, Signals},
+};
 use deep_latch::Host;
 use mail_implicit_tls::{
     gateway::{
@@ -299,7 +302,8 @@ impl Running {
             };
             serving.serve_until(listener, accept_loop, stop).await
         });
-        println!("listening: {service} {address}");
+        // A gateway serves even if nobody reads this.
+        let _ = output::print(format!("listening: {service} {address}\n"));
         tracing::info!(service, %address, "listening");
         let listening = Listening {
             service: current,
@@ -319,7 +323,7 @@ impl Running {
             .listen(address)
             .map_err(|error| Failure::Run(format!("{address}: {error}")))?;
         let address = listener.local_addr().unwrap_or(address);
-        println!("listening: metrics {address}");
+        let _ = output::print(format!("listening: metrics {address}\n"));
         let current = self.current.clone();
         let health: Health =
             Arc::new(move || health(&current.lock().unwrap_or_else(PoisonError::into_inner)));

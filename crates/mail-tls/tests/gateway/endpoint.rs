@@ -211,7 +211,7 @@ fn is_asked_for_its_health_by_the_command() {
     assert_eq!(gateway.ended(), Some(0));
     let (code, shown, error) = ask(&config);
     assert_eq!((code, shown.as_str()), (Some(1), ""));
-    let expected = format!("error: the gateway at {metrics}: ");
+    let expected = format!("mail-tls: the gateway at {metrics}: ");
     assert!(error.starts_with(&expected), "{error}");
     // Without an endpoint there is nothing to ask.
     let config = files.configure("127.0.0.1:0", address, "");

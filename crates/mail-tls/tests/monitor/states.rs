@@ -158,7 +158,7 @@ fn shows_the_findings_though_a_file_cannot_be_written() {
         "{shown}"
     );
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.starts_with(&format!("error: {html}: ")), "{error}");
+    assert!(error.starts_with(&format!("mail-tls: {html}: ")), "{error}");
     // Another file is written nevertheless.
     let html = path("html");
     let arguments = ["--state", &state, "--metrics", &metrics, "--html", &html];
