@@ -1,4 +1,4 @@
-//! Where the command writes: each error names its stream, and ends the run.
+//! The streams that the command writes to: each error names its stream, and ends the run.
 
 use std::{
     error::Error,

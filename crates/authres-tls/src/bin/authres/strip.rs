@@ -194,7 +194,7 @@ fn end(
 /// The report of a file, written while the file is read.
 struct Reports<'w> {
     form: Report,
-    /// Nothing is removed: the fields are those that would be.
+    /// `true` if the fields are those that would be removed.
     is_check: bool,
     file: &'w str,
     out: &'w mut dyn Write,
