@@ -76,7 +76,7 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
                 .map_err(failed)?;
         return Ok(ExitCode::from(if is_good { 0 } else { 1 }));
     }
-    log::start(plan.config.log.format, plan.config.log.level)
+    let _log = log::start(plan.config.log.format, plan.config.log.level)
         .map_err(|error| Failure::Run(format!("log: {error}")))?;
     runtime
         .block_on(run::run(plan, process))

@@ -4,7 +4,10 @@
 use std::{
     collections::HashSet,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -84,6 +87,7 @@ pub(super) struct Metrics {
     backend_open: Family<OfService, Histogram, fn() -> Histogram>,
     backend_not_tried: Family<OfService, Counter>,
     accept_errors: Counter,
+    log_lost: Counter,
     not_after: Gauge,
     certificate_loads: Family<Outcome, Counter>,
     reloads: Family<Outcome, Counter>,
@@ -121,6 +125,7 @@ impl Metrics {
             backend_open: Family::new_with_constructor(open_histogram),
             backend_not_tried: Family::default(),
             accept_errors: Counter::default(),
+            log_lost: Counter::default(),
             not_after: Gauge::default(),
             certificate_loads: Family::default(),
             reloads: Family::default(),
@@ -210,6 +215,11 @@ impl Metrics {
             &self.accept_errors,
         );
         family(
+            "log_lines_lost",
+            "Lines of the log that its destination did not take",
+            &self.log_lost,
+        );
+        family(
             "certificate_not_after_seconds",
             "Time at which the first of the certificates that are served expires",
             &self.not_after,
@@ -233,6 +243,9 @@ impl Metrics {
 
     /// Returns the metrics as text.
     pub(super) fn text(&self) -> String {
+        self.log_lost
+            .inner()
+            .store(command_support::log::lost(), Ordering::Relaxed);
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);

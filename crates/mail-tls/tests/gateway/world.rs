@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -128,9 +128,35 @@ impl Gateway {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let log = Arc::<Mutex<String>>::default();
-        let (mut errors, kept) = (child.stderr.take().unwrap(), log.clone());
+        let errors = child.stderr.take().unwrap();
+        let gateway = Self::of(child);
+        gateway.keep_log(errors);
+        gateway
+    }
+
+    /// Starts a gateway whose log is not read, and returns the end of the log's pipe.
+    pub(crate) fn unread(config: &Path) -> (Self, ChildStderr) {
+        let mut child = command(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = child.stderr.take().unwrap();
+        (Self::of(child), errors)
+    }
+
+    fn of(mut child: Child) -> Self {
+        Self {
+            out: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            lines: Vec::new(),
+            log: Arc::default(),
+        }
+    }
+
+    fn keep_log(&self, mut errors: ChildStderr) {
+        let kept = self.log.clone();
         thread::spawn(move || {
             let mut octets = [0; 4096];
             while let Ok(count @ 1..) = errors.read(&mut octets) {
@@ -138,12 +164,6 @@ impl Gateway {
                 kept.lock().unwrap().push_str(&text);
             }
         });
-        Self {
-            child,
-            out,
-            lines: Vec::new(),
-            log,
-        }
     }
 
     /// Waits for the line about a listener, and returns its address. Lines about others are kept: the order is not fixed.
