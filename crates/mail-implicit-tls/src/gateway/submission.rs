@@ -76,6 +76,8 @@ pub struct SubmissionGateway {
     /// The client's name in EHLO or HELO.
     greeting: String,
     is_logged_in: bool,
+    /// The number of commands before login.
+    commands: usize,
     own_replies: usize,
     for_client: Vec<u8>,
     for_backend: Vec<u8>,
@@ -184,6 +186,7 @@ impl SubmissionGateway {
             transaction: Transaction::default(),
             greeting: String::new(),
             is_logged_in: false,
+            commands: 0,
             own_replies: 0,
             for_client: Vec::new(),
             for_backend: Vec::new(),
