@@ -10,7 +10,13 @@ mod report;
 mod service;
 mod show;
 
-use std::{fs, io::Write, path::Path, process::ExitCode, sync::Arc};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+};
 
 use clap::Parser;
 use mail_implicit_tls::{
@@ -69,6 +75,16 @@ fn refused(error: &clap::Error) -> ExitCode {
     })
 }
 
+/// Returns the error of the standard output. A reader that has seen enough closes the pipe, which is none.
+fn shown(written: io::Result<()>) -> Result<(), Failed> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}").into())
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Runs `connect`.
 fn connected(runtime: Result<Runtime, Failed>, arguments: &Connect) -> ExitCode {
     match runtime.and_then(|runtime| runtime.block_on(connect(arguments))) {
@@ -79,9 +95,13 @@ fn connected(runtime: Result<Runtime, Failed>, arguments: &Connect) -> ExitCode 
             } else {
                 show::show(&report, &mut out)
             };
-            // A reader that has seen enough closes the pipe.
-            let _ = shown;
-            ExitCode::from(report.exit_code())
+            match crate::shown(shown.and_then(|()| out.flush())) {
+                Ok(()) => ExitCode::from(report.exit_code()),
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    ExitCode::from(2)
+                }
+            }
         }
         Err(error) => {
             eprintln!("error: {error}");

@@ -246,8 +246,7 @@ async fn write_outputs(
     } else {
         table::show(observed, arguments.all, is_first, &mut out)
     };
-    // A reader that has seen enough closes the pipe.
-    let _ = shown.and_then(|()| out.flush());
+    let shown = crate::shown(shown.and_then(|()| out.flush()));
     drop(out);
     let metrics = match &arguments.metrics {
         Some(path) => files::replace(path, metrics::text(observed).as_bytes()),
@@ -257,7 +256,8 @@ async fn write_outputs(
         let valid = arguments.html_valid();
         write_page(directory, history, observed, valid).await?;
     }
-    Ok(metrics?)
+    metrics?;
+    shown
 }
 
 /// Writes the page with the states over time.

@@ -143,6 +143,21 @@ fn refuses_a_database_of_another_program_and_one_of_a_later_version() {
     assert_eq!(refused(&path), message);
 }
 
+/// A full disk under the file that takes the findings.
+#[cfg(target_os = "linux")]
+#[test]
+fn reports_findings_that_cannot_be_printed() {
+    let world = World::with_days_left(60);
+    for more in [&[][..], &["--json"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = world.command(more);
+        let output = command.stdout(full.unwrap()).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("error: standard output: "), "{error}");
+    }
+}
+
 /// The states are kept, so the next run would show none of the changes.
 #[test]
 fn shows_the_findings_though_a_file_cannot_be_written() {
