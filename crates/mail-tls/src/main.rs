@@ -75,7 +75,7 @@ fn refused(error: &clap::Error) -> ExitCode {
     })
 }
 
-/// Returns the error of the standard output. A reader that has seen enough closes the pipe, which is none.
+/// Returns the error of the standard output, unless a reader has seen enough and closed the pipe.
 fn shown(written: io::Result<()>) -> Result<(), Failed> {
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

@@ -9,7 +9,7 @@ use domain::{
 use super::{Flags, ValidatingResolver, ask_type, validation::now};
 use crate::dns::{DnsName, Question};
 
-/// The greatest number of names above a question whose zone is looked for.
+/// The greatest number of names that are asked for their zone: that of a question, and those above it.
 const MAX_LABELS: usize = 16;
 
 /// Returns `true` for an answer without any record.

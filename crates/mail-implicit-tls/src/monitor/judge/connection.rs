@@ -176,7 +176,7 @@ fn of_cause(cause: &Cause, address_answers: bool, lookups: Lookups) -> (State, &
         // A machine that is blocked makes no handshake.
         Cause::Timeout(Stage::Encrypted) => (
             State::Bad,
-            "check that the service behind TLS runs and has processes left",
+            "check that the mail service itself runs and has processes left",
         ),
         Cause::NoResources => (
             State::NotKnown,
