@@ -16,6 +16,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Parser;
@@ -114,7 +115,7 @@ fn connected(runtime: Result<Runtime, Failed>, arguments: &Connect) -> ExitCode 
 async fn connect(arguments: &Connect) -> Result<Report, Failed> {
     let user = MailAddress::parse(&arguments.address)?;
     let latches = Latches::open(arguments.latches.as_deref())?;
-    let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver)?;
+    let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver, None)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let connector = Connector::new(provider, Arc::new(trust(arguments.roots.as_deref())?))
         .with_resolver(resolver.clone())
@@ -181,19 +182,24 @@ fn fetcher(connector: &Connector, arguments: &Connect) -> Fetcher {
 fn resolver(
     anchors: Option<&Path>,
     server: Option<ResolverAddress>,
+    timeout: Option<Duration>,
 ) -> Result<Arc<ValidatingResolver>, Failed> {
     let anchors = match anchors {
         Some(path) => {
             let text =
                 fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            TrustAnchors::parse(&text)?
+            TrustAnchors::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?
         }
         None => TrustAnchors::iana(),
     };
-    Ok(match server {
-        Some(server) => Arc::new(ValidatingResolver::new(server.0, &anchors)),
-        None => Arc::new(ValidatingResolver::system(&anchors)?),
-    })
+    let resolver = match server {
+        Some(server) => ValidatingResolver::new(server.0, &anchors),
+        None => ValidatingResolver::system(&anchors)?,
+    };
+    Ok(Arc::new(match timeout {
+        Some(timeout) => resolver.with_timeout(timeout),
+        None => resolver,
+    }))
 }
 
 /// Returns the trust anchors: those of a file, or the system's.

@@ -214,19 +214,13 @@ async fn observed(root: &Path) -> Checked {
         ),
     ];
     let certificate = works(&submitting)?;
-    // Dates, path and names: the certificate is right, and the version is that of no connection.
-    let certificate = certificate.get(1..4).unwrap_or_default();
-    let versions = good(
-        "versions",
-        &submitting.at(),
-        "The server accepts no version before TLS 1.2",
-    );
+    // Dates, path, names and versions: all is right but the TLSA record.
+    let certificate = certificate.get(1..5).unwrap_or_default();
     let broken = [
         &broken[..],
         &signed("broken", &[imap_port, submission_port]),
         &works(&reading)?,
         certificate,
-        &[versions],
     ]
     .concat();
     let domains = ["broken.good.test", "expired.test", "bad.test"];

@@ -30,8 +30,13 @@ pub(super) fn versions(at: &At<'_>) -> Option<Finding> {
         Some(at.finding(Check::Versions, state, fact).with_action(action))
     };
     if let Some(version) = old.up_to_1_1 {
+        // Other servers deliver in clear text to one that has no version of theirs.
+        let state = match at.is_inbound {
+            true => State::Advice,
+            false => State::Warning,
+        };
         return finding(
-            State::Warning,
+            state,
             format!(
                 "The server accepts {}, which is broken",
                 ProtocolVersion(version)
