@@ -41,11 +41,26 @@ struct Observed {
     changes: Option<Vec<Change>>,
 }
 
+/// The result of a run.
+#[derive(Clone, Copy)]
+struct Ran {
+    state: State,
+    /// `false` if the states could not be kept.
+    is_kept: bool,
+}
+
+impl From<State> for Ran {
+    fn from(state: State) -> Self {
+        let is_kept = true;
+        Self { state, is_kept }
+    }
+}
+
 /// Runs the command, and returns its exit code.
 pub(crate) async fn run(arguments: &Monitor) -> ExitCode {
     match monitor(arguments).await {
-        Ok(_) if arguments.exit_zero => ExitCode::SUCCESS,
-        Ok(state) => ExitCode::from(exit_code(state)),
+        Ok(ran) if arguments.exit_zero && ran.is_kept => ExitCode::SUCCESS,
+        Ok(ran) => ExitCode::from(exit_code(ran.state)),
         Err(error) => failed(&error),
     }
 }
@@ -66,7 +81,7 @@ const fn exit_code(state: State) -> u8 {
     }
 }
 
-async fn monitor(arguments: &Monitor) -> Result<State, Failed> {
+async fn monitor(arguments: &Monitor) -> Result<Ran, Failed> {
     let trust = trust(arguments.ca.as_deref())?;
     let timeout = Some(arguments.lookup_timeout());
     let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver, timeout)?;
@@ -77,32 +92,32 @@ async fn monitor(arguments: &Monitor) -> Result<State, Failed> {
             Ok(history) => Some(history),
             // The findings do not wait for a disk that is full, or for a backup that holds the file.
             Err(error) if is_passing(&error) && arguments.watch.is_none() => {
-                let state = round(arguments, &prober, None, true).await?;
-                return Ok(without_state(&error, state));
+                let ran = round(arguments, &prober, None, true).await?;
+                return Ok(without_state(&error, ran.state));
             }
             Err(error) => return Err(error.into()),
         },
         None => None,
     };
-    let state = match arguments.watch {
+    let ran = match arguments.watch {
         None => round(arguments, &prober, history.as_ref(), true).await?,
         Some(interval) => watch(arguments, &prober, history.as_ref(), interval).await?,
     };
     if let Some(history) = &history {
         history.close().await;
     }
-    Ok(state)
+    Ok(ran)
 }
 
-/// Returns `true` for an error that may pass, and is none of the arguments.
+/// Returns `true` for an error that may pass, whatever the arguments are.
 fn is_passing(error: &durable_store::Error) -> bool {
     use durable_store::ErrorKind;
 
     matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Locked)
 }
 
-/// Reports that the states were not kept, and returns the state of the run.
-fn without_state(error: &(dyn std::error::Error + 'static), state: State) -> State {
+/// Reports that the states were not kept, and returns the result of the run.
+fn without_state(error: &(dyn std::error::Error + 'static), state: State) -> Ran {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -110,7 +125,10 @@ fn without_state(error: &(dyn std::error::Error + 'static), state: State) -> Sta
         cause = error.source();
     }
     eprintln!("error: the states are not kept: {text}");
-    state.max(State::NotKnown)
+    Ran {
+        state: state.max(State::NotKnown),
+        is_kept: false,
+    }
 }
 
 /// Repeats the round until a signal stops it, at once after SIGHUP, and returns the state of the last complete one.
@@ -122,7 +140,7 @@ async fn watch(
     prober: &Prober,
     history: Option<&History>,
     interval: Duration,
-) -> Result<State, Failed> {
+) -> Result<Ran, Failed> {
     // The signals first: one that arrives from here on is not lost.
     let mut signals = Signals::new()?;
     let mut last = None;
@@ -135,11 +153,11 @@ async fn watch(
             round = round(arguments, prober, history, is_first) => round,
         };
         last = Some(match round {
-            Ok(state) => state,
+            Ok(ran) => ran,
             Err(error) if is_first => return Err(error),
             Err(error) => {
                 eprintln!("error: {error}");
-                State::NotKnown
+                State::NotKnown.into()
             }
         });
         if !again {
@@ -149,7 +167,7 @@ async fn watch(
             }
         }
     }
-    Ok(last.unwrap_or(State::NotKnown))
+    Ok(last.unwrap_or(State::NotKnown.into()))
 }
 
 /// Waits for a signal that stops the watch, and notes one that asks for another round.
@@ -165,14 +183,14 @@ async fn round(
     prober: &Prober,
     history: Option<&History>,
     is_first: bool,
-) -> Result<State, Failed> {
+) -> Result<Ran, Failed> {
     let (observed, failed) = observe_all(arguments, prober, history, is_first).await?;
     // A page without the states of now would be out of date from its begin.
     let history = history.filter(|_| failed.is_none());
     write_outputs(arguments, history, &observed, is_first).await?;
     let state = worst(&observed);
     Ok(match failed {
-        None => state,
+        None => state.into(),
         Some(error) => without_state(&error, state),
     })
 }

@@ -174,6 +174,9 @@ fn shows_the_findings_though_the_states_cannot_be_kept() {
         "{error}"
     );
     assert!(metrics.exists());
+    // Findings are no failure of the service; this is one.
+    let output = world.run(&["--state", state, "--exit-zero"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
     drop(held);
 }
 
