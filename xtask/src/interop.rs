@@ -1,6 +1,15 @@
 //! `cargo xtask interop`
 
-use conformance::{LiveEvent, LiveReport, LiveRun, Scenario, at_once, keep_interop, run_scenarios};
+use std::{
+    collections::BTreeSet,
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use conformance::{
+    LiveEvent, LiveReport, LiveRun, Protocol, Scenario, at_once, keep_interop, run_scenarios,
+};
 use xtask::protocols::{PROTOCOLS, scenarios};
 
 use crate::{
@@ -19,6 +28,68 @@ pub struct Arguments {
     /// A skipped scenario is a failure
     #[arg(long)]
     no_skip: bool,
+    /// List the names of the scenarios, and run nothing
+    #[arg(long, conflicts_with_all = ["json", "no_skip"])]
+    list: bool,
+}
+
+/// Does what needs no scenario, and so no build: lists the names, or refuses one that does not exist.
+///
+/// # Errors
+/// Returns an error if there is no scenario of the name, or a file cannot be read.
+pub fn before_build(arguments: &Arguments) -> Result<Option<Outcome>, Box<dyn Error>> {
+    let names = names(&shell::root())?;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let only = Some(arguments.only.clone()).filter(|only| !only.is_empty());
+    let chosen = choose("scenario", &names, only.as_slice())?;
+    if !arguments.list {
+        return Ok(None);
+    }
+    let lines: String = chosen.iter().map(|name| format!("{name}\n")).collect();
+    shell::print(&lines)?;
+    Ok(Some(Ok(shell::exit(true))))
+}
+
+/// Returns the names of the scenarios with foreign peers, from the sources of the protocols, since some are not built yet: the
+/// texts that begin as a name does, and are names of nothing else.
+fn names(root: &Path) -> io::Result<BTreeSet<String>> {
+    let ours = scenarios().into_iter().filter(|it| it.peer.is_none());
+    let suites = PROTOCOLS.iter().flat_map(Protocol::suites);
+    let others: BTreeSet<_> = ours
+        .map(|it| it.name)
+        .chain(suites.map(|it| it.name))
+        .collect();
+    let mut names = BTreeSet::new();
+    for protocol in &PROTOCOLS {
+        let begin = format!("\"{}/", protocol.name);
+        let mut files = Vec::new();
+        sources(&protocol.folder(root).join("src"), &mut files)?;
+        for file in files {
+            let text = fs::read_to_string(file)?;
+            for rest in text.split(&begin).skip(1) {
+                let below = rest.split('"').next().unwrap_or_default();
+                let name = format!("{}/{below}", protocol.name);
+                let is_name =
+                    |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
+                if below.chars().all(is_name) && !others.contains(name.as_str()) {
+                    names.insert(name);
+                }
+            }
+        }
+    }
+    Ok(names)
+}
+
+fn sources(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sources(&path, files)?;
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the scenarios with foreign peers that `only` chooses; all, if it is empty.
@@ -105,6 +176,21 @@ mod tests {
         }
         let all = chosen(scenarios(), "").expect("scenarios");
         assert_eq!(all.len(), names.lines().count());
+    }
+
+    #[test]
+    fn finds_the_names_in_the_sources() {
+        let found = names(&shell::root()).expect("sources");
+        let foreign = scenarios().into_iter().filter(|it| it.peer.is_some());
+        let built: BTreeSet<_> = foreign.map(|it| it.name.to_owned()).collect();
+        // Without the feature, some are not built.
+        if cfg!(feature = "interop") {
+            assert_eq!(found, built);
+        }
+        assert!(
+            found.is_superset(&built) && found.len() > 60,
+            "{built:?} {found:?}"
+        );
     }
 
     #[test]

@@ -101,9 +101,13 @@ fn main() -> ExitCode {
     }
     let outcome = match arguments.task {
         Task::Conformance(arguments) => conformance::run(&arguments),
-        Task::Interop(arguments) if cfg!(feature = "interop") => interop::run(&arguments),
-        // The scenarios with foreign peers need crates that nothing else needs.
-        Task::Interop(_) => shell::with_all_features(),
+        Task::Interop(arguments) => match interop::before_build(&arguments) {
+            Err(error) => Err(error),
+            Ok(Some(done)) => done,
+            Ok(None) if cfg!(feature = "interop") => interop::run(&arguments),
+            // The scenarios with foreign peers need crates that nothing else needs.
+            Ok(None) => shell::with_all_features(),
+        },
         Task::Test => test::run(),
         Task::Features(arguments) => features::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
@@ -113,7 +117,7 @@ fn main() -> ExitCode {
         Task::Prose(arguments) => prose::run(&shell::root(), &arguments).map(shell::exit),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+        eprintln!("error: {}", shell::escaped(&error.to_string()));
         ExitCode::from(2)
     })
 }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use conformance::Step;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::shell::escaped;
+
 /// The least time between two plain lines of one phase.
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -33,12 +35,13 @@ impl Progress {
         let line = self.lines.step(Instant::now(), step);
         if self.bar.is_hidden() {
             if let Some(line) = line {
-                eprintln!("» {line}");
+                eprintln!("» {}", escaped(&line));
             }
         } else {
             self.bar.set_length(self.lines.count);
             self.bar.set_position(self.lines.done);
-            self.bar.set_message(self.lines.message.clone());
+            self.bar
+                .set_message(escaped(&self.lines.message).into_owned());
         }
     }
 

@@ -1,6 +1,7 @@
 //! Running commands: announced, timed, in the repository's root.
 
 use std::{
+    borrow::Cow,
     env,
     error::Error,
     io::{self, Write as _},
@@ -81,11 +82,29 @@ pub fn step(command: &mut Command) -> Result<bool, Box<dyn Error>> {
     Ok(succeeded)
 }
 
+/// Returns a text with the control characters escaped that would change a terminal: names and messages may be those of
+/// others.
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    let changes = |character: char| character.is_control() && character != '\n';
+    if !text.contains(changes) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match changes(character) {
+            true => escaped.extend(character.escape_default()),
+            false => escaped.push(character),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 /// Prints a result. A reader that has read enough, as `head` has, is no failure.
 ///
 /// # Errors
 /// Returns an error if it cannot be printed.
 pub fn print(text: &str) -> io::Result<()> {
+    let text = escaped(text);
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -165,7 +184,13 @@ pub fn packages(only: Option<&str>) -> Result<Vec<Package>, Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
-    use super::passed_on;
+    use super::{escaped, passed_on};
+
+    #[test]
+    fn escapes_control_characters_but_line_feeds() {
+        assert_eq!(escaped("a é\n"), "a é\n");
+        assert_eq!(escaped("\u{1b}[31m\r\n\u{9b}é"), "\\u{1b}[31m\\r\n\\u{9b}é");
+    }
 
     #[test]
     fn passes_the_exit_code_of_a_task_on_and_takes_those_of_cargo_for_a_failure() {

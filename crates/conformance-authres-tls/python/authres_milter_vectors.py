@@ -1,7 +1,7 @@
 """Writes crates/conformance-authres-tls/vectors/milter.json: what an MTA sends to a milter, and what the filter replies, by
 an implementation that shares nothing with the crate's.
 
-    python3 crates/conformance-authres-tls/python/authres_milter_vectors.py [--check] [--out FILE]
+    python3 crates/conformance-authres-tls/python/authres_milter_vectors.py [--check]
 """
 
 import struct

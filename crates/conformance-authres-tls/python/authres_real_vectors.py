@@ -1,7 +1,7 @@
 """Writes crates/conformance-authres-tls/vectors/real.json: Authentication-Results values as mail servers write them, personal
 details replaced, and what a person who works with mail reads in them.
 
-    python3 crates/conformance-authres-tls/python/authres_real_vectors.py [--check] [--out FILE]
+    python3 crates/conformance-authres-tls/python/authres_real_vectors.py [--check]
 
 Results are written as `method=result`, then ` | ` and a property, `ptype.property=value` or `key=value`; `!` begins a
 reason. Behind ` ~ ` are the kinds of diagnostics, in alphabetical order.

@@ -1,7 +1,7 @@
 """Writes crates/conformance-authres-tls/vectors/write.json: values of Authentication-Results fields (RFC 8601) and how
 they are written, by an implementation that shares nothing with the crate's.
 
-    python3 crates/conformance-authres-tls/python/authres_write_vectors.py [--check] [--out FILE]
+    python3 crates/conformance-authres-tls/python/authres_write_vectors.py [--check]
 """
 
 import re

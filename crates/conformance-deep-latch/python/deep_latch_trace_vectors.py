@@ -1,7 +1,7 @@
 """Writes crates/conformance-deep-latch/vectors/latch.json: traces of connections, and what a client with security latches
 (draft-newman-email-deep-02 sections 5.1 to 5.4) does at each step, by deep_latch_trace_reference.py.
 
-    python3 crates/conformance-deep-latch/python/deep_latch_trace_vectors.py [--check] [--out FILE]
+    python3 crates/conformance-deep-latch/python/deep_latch_trace_vectors.py [--check]
 """
 
 import sys

@@ -4,17 +4,14 @@ deep_latch_reference.py, which must refuse the same.
     python3 crates/conformance-deep-latch/python/deep_latch_vectors.py [--check]
 """
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
 from deep_latch_reference import REGISTERED, SUITES, judge
 
-DIRECTORY = Path(__file__).resolve().parents[3] / "crates/conformance-deep-latch/vectors"
 SOURCE = "crates/conformance-deep-latch/python/deep_latch_vectors.py"
 
 # What the cases of a suite show, by the ids of the ledger; `shown` adds what a single case does.
@@ -514,27 +511,7 @@ def registrations():
     entry("update-of-nothing", update_by="IESG")
 
 
-def written(suite):
-    cases = list(CASES[suite].values())
-    head = json.dumps({"suite": "deep-latch/" + suite, "source": SOURCE, "count": len(cases), "cases": []})
-    return head[:-2] + "\n" + ",\n".join(json.dumps(in_file(case)) for case in cases) + "\n]}\n"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
+if __name__ == "__main__":
     for part in tags, statuses, lines, ciphers, capabilities, identifiers, clients, fields, registrations:
         part()
-    DIRECTORY.mkdir(exist_ok=True)
-    for suite, cases in CASES.items():
-        path, text = DIRECTORY / f"{suite}.json", written(suite)
-        if not check:
-            path.write_text(text)
-        elif not path.exists() or path.read_text() != text:
-            sys.exit(f"{path} is not what this script generates")
-        print(f"deep-latch/{suite}: {len(cases)} cases")
-
-
-if __name__ == "__main__":
-    main()
+    main(__doc__, *(SuiteFile(f"deep-latch/{suite}", SOURCE, list(cases.values()), indent="") for suite, cases in CASES.items()))

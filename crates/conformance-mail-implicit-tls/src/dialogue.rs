@@ -1,7 +1,7 @@
 //! The suites `mail-implicit-tls/client-dialogue` and `mail-implicit-tls/server-dialogue`: what is said before login,
 //! and before TLS.
 
-use conformance::{Input, MalformedCase, Outcome, Ran, malformed, violated};
+use conformance::{Input, MalformedCase, Outcome, Ran, malformed, repeated, violated};
 use mail_implicit_tls::{
     dialogue::{Demand, Dialogue, DialogueError, Ready},
     server::{Answer, BeforeTls, CloseReason},
@@ -59,7 +59,7 @@ pub(super) fn client(input: Input) -> Ran {
                 turns.push(text.into_bytes());
             }
             Turn::Repeat(text, times) => {
-                let text = text.repeat(times);
+                let text = repeated(&text, times)?;
                 dialogue.receive(text.as_bytes());
                 turns.push(text.into_bytes());
             }

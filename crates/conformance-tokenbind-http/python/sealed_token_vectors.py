@@ -5,21 +5,17 @@ offsets from the lengths of what this script writes. Nothing here opens a token.
 
     sealed_token_vectors.py            write the vector file
     sealed_token_vectors.py --check    compare it with the committed one
-    sealed_token_vectors.py --out DIR  write it elsewhere
 """
 
-import argparse
 import base64
 import hashlib
 import hmac
-import json
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main  # noqa: E402
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 SOURCE = "crates/conformance-tokenbind-http/python/sealed_token_vectors.py (Python hmac, hashlib)"
 SUITE = "tokenbind-http/sealed-token"
 
@@ -92,9 +88,10 @@ def sealed(octets=None, key=RING[0], where=SESSION, version=1):
     return signed + mac(key[1], signed, where)
 
 
-class Cases:
+class Cases(SuiteFile):
     def __init__(self):
-        self.cases, self.names = [], set()
+        super().__init__(SUITE, SOURCE, [], indent="")
+        self.names = set()
 
     def add(self, name, octets, requirements="", *, where=SESSION, ring=None, connection=PROVIDED + CLIENT,
             policy="discard", now=NOW, accept=None, reject=None):
@@ -114,10 +111,6 @@ class Cases:
             "now": now,
             **outcome,
         })
-
-    def text(self):
-        head = json.dumps({"suite": SUITE, "source": SOURCE, "count": len(self.cases)})[:-1]
-        return head + ', "cases": [\n' + ",\n".join(json.dumps(in_file(case)) for case in self.cases) + "\n]}\n"
 
 
 def honored(verdict="honor-bound", payload=b"user 17", expires=LATER, key=RING[0][0]):
@@ -307,23 +300,8 @@ def not_bound_here(cases):
             reject=("bearer-not-honored", BINDING, 5))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates/conformance-tokenbind-http/vectors")
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    cases = Cases()
-    for part in (accepted, bad_text, bad_envelope, bad_mac, bad_body, expired, not_bound_here):
-        part(cases)
-    path = arguments.out / "sealed-token.json"
-    if arguments.check:
-        if not path.exists() or path.read_text() != cases.text():
-            sys.exit(f"not what this script generates: {path.name}")
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(cases.text())
-    print(f"{SUITE}: {len(cases.cases)} cases")
-
-
 if __name__ == "__main__":
-    main()
+    sealed_tokens = Cases()
+    for part in (accepted, bad_text, bad_envelope, bad_mac, bad_body, expired, not_bound_here):
+        part(sealed_tokens)
+    main(__doc__, sealed_tokens)

@@ -6,7 +6,6 @@ OpenSSL's or written field by field. Decisions are stated case by case.
 
     tokenbind_http_vectors.py            write the vector files
     tokenbind_http_vectors.py --check    compare them with the committed ones
-    tokenbind_http_vectors.py --out DIR  write them elsewhere
 """
 
 import base64
@@ -787,4 +786,4 @@ def suites():
 
 
 if __name__ == "__main__":
-    main(__doc__, "tokenbind-http", suites())
+    main(__doc__, suites())

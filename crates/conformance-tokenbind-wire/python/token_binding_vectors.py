@@ -5,19 +5,16 @@ offsets from the order in which this script writes fields. Nothing here decodes 
 
     token_binding_vectors.py            write the vector files
     token_binding_vectors.py --check    compare them with the committed ones
-    token_binding_vectors.py --out DIR  write them elsewhere
 """
 
-import argparse
 import hashlib
-import json
 import re
 import sys
 from math import gcd
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "conformance/python"))
-from cases import in_file  # noqa: E402
+from cases import SuiteFile, main as write_or_check  # noqa: E402
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -269,11 +266,12 @@ def build(*bindings, length=None, after=b""):
 # --- suites --------------------------------------------------------------------------------------
 
 
-class Suite:
+class Suite(SuiteFile):
     source = SOURCE
 
     def __init__(self, name):
-        self.name, self.cases, self.names = name, [], set()
+        super().__init__(name, self.source, [], indent="")
+        self.names = set()
 
     def add(self, name, requirements, fields, **outcome):
         name = name.replace("/", "-")
@@ -283,11 +281,6 @@ class Suite:
         self.cases.append(
             {"name": name, "requirements": list(dict.fromkeys(requirements.split())), **fields, **outcome}
         )
-
-    def text(self):
-        head = {"suite": self.name, "source": self.source, "count": len(self.cases)}
-        lines = json.dumps(head)[:-1] + ', "cases": [\n'
-        return lines + ",\n".join(json.dumps(in_file(case)) for case in self.cases) + "\n]}\n"
 
 
 def reject(kind, field, offset):
@@ -1122,26 +1115,11 @@ def check_requirements(suites_):
     assert named <= known, named - known
 
 
-def main(description, crate, generated):
+def main(description, generated):
     """What the script of a crate does with the suites it generated."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=REPOSITORY / "crates" / f"conformance-{crate}" / "vectors")
-    parser.add_argument("--check", action="store_true")
-    arguments = parser.parse_args()
-    stale = []
     check_requirements(generated)
-    for suite in generated:
-        path = arguments.out / (suite.name.split("/")[1] + ".json")
-        if arguments.check:
-            if not path.exists() or path.read_text() != suite.text():
-                stale.append(path.name)
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(suite.text())
-        print(f"{suite.name}: {len(suite.cases)} cases")
-    if stale:
-        sys.exit("not what this script generates: " + ", ".join(stale))
+    write_or_check(description, *generated)
 
 
 if __name__ == "__main__":
-    main(__doc__, "tokenbind-wire", suites())
+    main(__doc__, suites())

@@ -1,5 +1,6 @@
 """The seed corpora of the fuzz targets, fuzz/seeds: read from the vectors by `fuzz_seeds.py` of each protocol."""
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -23,7 +24,9 @@ def write(target, name, data):
 
 def finish():
     """Writes the seeds, or with `--check` compares them with the files."""
-    check = "--check" in sys.argv[1:]
+    parser = argparse.ArgumentParser(description="Writes the seeds of the fuzz targets from the vectors, or compares them.")
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
     for path, data in WRITTEN.items():
         if not check:
             path.parent.mkdir(parents=True, exist_ok=True)

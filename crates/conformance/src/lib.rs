@@ -90,5 +90,5 @@ pub use {
     vector::{
         Case, Expected, Origin, RejectPattern, VectorError, VectorErrorKind, VectorFile, files,
     },
-    written::{Recipe, Written},
+    written::{Recipe, Written, repeated},
 };

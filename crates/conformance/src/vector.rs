@@ -73,6 +73,10 @@ impl VectorFile {
             kind,
             reason,
         };
+        if text.starts_with('\u{feff}') {
+            let reason = "a byte order mark precedes the JSON".into();
+            return Err(refuse(None, VectorErrorKind::Json, reason));
+        }
         let file = unambiguous(text).map_err(|error| {
             let reason = error.to_string();
             let kind = if reason.starts_with(DUPLICATE_KEY) {
@@ -84,6 +88,10 @@ impl VectorFile {
         })?;
         let file: File = serde_json::from_value(file)
             .map_err(|error| refuse(None, VectorErrorKind::Form, error.to_string()))?;
+        if file.suite.contains(char::is_control) {
+            let reason = "suite: a control character".into();
+            return Err(refuse(None, VectorErrorKind::Form, reason));
+        }
         if file.cases.is_empty() {
             let reason = format!(
                 "count is {}, there are no cases, and a file has at least one",
@@ -155,12 +163,15 @@ fn unreadable(path: &Path, error: &io::Error) -> VectorError {
     }
 }
 
-/// Returns all `*.json` files in a directory and below, in order of their paths. A file or a directory that has several
+/// Returns a file itself, or all `*.json` files in a directory and below, in order of their paths. A file or a directory that has several
 /// names, because of links, is visited once.
 ///
 /// # Errors
 /// Returns an error if a directory cannot be read.
 pub fn files(directory: &Path) -> Result<Vec<PathBuf>, VectorError> {
+    if directory.is_file() {
+        return Ok(vec![directory.into()]);
+    }
     let (mut found, mut visited) = (Vec::new(), BTreeSet::new());
     add_files(directory, &mut found, &mut visited)?;
     found.sort();
@@ -309,6 +320,13 @@ mod tests {
             ),
             ("[]".to_owned(), Kind::Form, "form"),
             (own(r#""requirements":1,"accept":1"#), Kind::Form, "form"),
+            (file(r#"{"name":"a\nb"}"#, 1), Kind::Form, "form"),
+            (
+                file(GOOD, 1).replace(r#""s""#, r#""\u001b""#),
+                Kind::Form,
+                "form",
+            ),
+            (format!("\u{feff}{}", file(GOOD, 1)), Kind::Json, "json"),
             (own(r#""requirements":[],"reject":1"#), Kind::Form, "form"),
             (file("", 0), Kind::NoCases, "no-cases"),
             (file(GOOD, 0), Kind::Count, "count"),
@@ -369,6 +387,8 @@ mod tests {
         link("/dev/zero", "g.json");
         let mut pipe = std::process::Command::new("mkfifo");
         assert!(pipe.arg(path("h.json")).status().expect("a pipe").success());
+        let alone = path("d.txt");
+        assert_eq!(files(&alone).expect("a file"), [alone]);
         let found = files(root.path()).expect("files");
         let expected = ["a/b.json", "c.json", "f.json", "g.json", "h.json"].map(path);
         assert_eq!(found, expected);

@@ -5,7 +5,7 @@
 //! server sends with [`Dialogue::receive`], and says when TLS is established.
 
 mod capabilities;
-mod imap;
+pub(crate) mod imap;
 pub(crate) mod lines;
 mod pop;
 mod smtp;

@@ -9,6 +9,7 @@
 //! No password is kept, and no event has octets of a peer but the report of a client, which is parsed.
 
 mod backend;
+mod backends;
 mod error;
 mod event;
 mod facts;
@@ -33,7 +34,8 @@ pub mod xclient;
 use std::fmt;
 
 pub use self::{
-    backend::{Backend, BackendNotice, Backends, Balance, OpenFailure},
+    backend::{Backend, OpenFailure},
+    backends::{BackendHealth, BackendNotice, Backends, Balance},
     error::{GatewayError, GatewayErrorKind, Side},
     event::{BackendFailure, Event, Mechanism, Refusal},
     facts::{ClientFacts, SessionId},

@@ -14,6 +14,7 @@ use mail_implicit_tls::{
     dane::DaneRules,
     privacy::PrivacyLevel,
     service::Service,
+    setup::address::MailAddress,
 };
 
 /// Shows what TLS a mail account would get, and what will break
@@ -62,8 +63,8 @@ pub(crate) struct Gateway {
 
 #[derive(Args)]
 pub(crate) struct Connect {
-    /// The mail address
-    pub(crate) address: String,
+    /// The mail address, such as alice@example.org
+    pub(crate) address: Address,
     /// Check this host in place of the servers that the mail domain advertises
     #[arg(long, value_name = "HOST", value_parser = Host::parse)]
     pub(crate) host: Option<Host>,
@@ -134,6 +135,27 @@ impl From<DaneReading> for DaneRules {
         match reading {
             DaneReading::Rfc6698 => Self::Rfc6698,
             DaneReading::Rfc7671 => Self::Rfc7671,
+        }
+    }
+}
+
+/// A mail address, and the name of its account, which is the address as it was typed.
+#[derive(Clone)]
+pub(crate) struct Address {
+    pub(crate) account: String,
+    pub(crate) user: MailAddress,
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match MailAddress::parse(text) {
+            Ok(user) => Ok(Self {
+                account: text.to_owned(),
+                user,
+            }),
+            Err(error) => Err(format!("{error}; an address is alice@example.org")),
         }
     }
 }

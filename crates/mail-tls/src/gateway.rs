@@ -16,15 +16,16 @@ mod run;
 mod source;
 mod systemd;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{io::Write, process::ExitCode, sync::Arc};
 
+use command_support::output;
 use rustls::crypto::ring::{Ticketer, default_provider};
 
 use self::{
     plan::{Plan, Process},
     source::Source,
 };
-use crate::arguments::Gateway;
+use crate::{NAME, arguments::Gateway};
 
 /// The end of a run that failed.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &Gateway) -> ExitCode {
         Err(Failure::Run(text)) => (text, 1),
         Err(Failure::Configuration(text)) => (text, 2),
     };
-    eprintln!("error: {}", text.trim_end());
+    output::complain(NAME, text.trim_end());
     ExitCode::from(code)
 }
 
@@ -67,8 +68,12 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
     drop(entered);
     let plan = plan.map_err(|error| Failure::Configuration(error.to_string()))?;
     if arguments.check {
-        check::configuration(&plan);
-        let is_good = arguments.offline || runtime.block_on(check::backends(&plan, &process));
+        let failed = |error: std::io::Error| Failure::Configuration(error.to_string());
+        check::configuration(&plan).map_err(failed)?;
+        let is_good = arguments.offline
+            || runtime
+                .block_on(check::backends(&plan, &process))
+                .map_err(failed)?;
         return Ok(ExitCode::from(if is_good { 0 } else { 1 }));
     }
     log::start(plan.config.log.format, plan.config.log.level)
@@ -87,6 +92,7 @@ fn health(arguments: &Gateway) -> Result<ExitCode, Failure> {
     let endpoint = *metrics.ok_or_else(no_endpoint)?.listen.get_ref();
     let (is_healthy, text) = health::ask(endpoint)
         .map_err(|error| Failure::Run(format!("the gateway at {endpoint}: {error}")))?;
-    print!("{text}");
+    // The exit code says it all to a reader that has gone.
+    let _ = std::io::stdout().write_all(text.as_bytes());
     Ok(ExitCode::from(if is_healthy { 0 } else { 1 }))
 }

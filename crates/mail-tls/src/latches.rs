@@ -21,6 +21,13 @@ use crate::Failed;
 /// The latches of an account, before the connections of this run.
 pub(crate) struct Latches(Option<FileLatchStore>);
 
+/// Returns an error's text with those of its causes.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let texts: Vec<_> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
+}
+
 /// The latches of one host.
 pub(crate) struct HostLatches {
     /// The tags that were latched before the connection.
@@ -39,8 +46,8 @@ impl Latches {
         let Some(path) = path else {
             return Ok(Self(None));
         };
-        let store =
-            FileLatchStore::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        // The error has the path.
+        let store = FileLatchStore::open(path).map_err(|error| with_causes(&error))?;
         Ok(Self(Some(store)))
     }
 

@@ -10,36 +10,34 @@ mod report;
 mod service;
 mod show;
 
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
-    time::Duration,
-};
+use std::{io::Write, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
+use command_support::{
+    files::{FileKind, read_text},
+    output, pem,
+};
 use mail_implicit_tls::{
     account::{AccountId, AccountSetup, Server},
     client::Connector,
     dns::{anchors::TrustAnchors, resolver::ValidatingResolver},
     setup::{
         SetupLookup,
-        address::MailAddress,
         autoconfig::https::Fetcher,
         check::{check, look_up},
     },
     verifier::Trust,
 };
-use rustls::pki_types::{CertificateDer, pem::PemObject};
 use tokio::runtime::Runtime;
 
 use self::{
     arguments::{Arguments, Command, Connect, ResolverAddress},
     latches::Latches,
-    report::{Attempt, Report},
+    report::{Asked, Attempt, Report},
 };
+
+/// The name of the program in messages.
+const NAME: &str = "mail-tls";
 
 /// A run that could not be carried out: exit code 2.
 type Failed = Box<dyn std::error::Error>;
@@ -67,45 +65,39 @@ fn runtime() -> Result<Runtime, Failed> {
 
 /// Prints the error or the help of the command line. Wrong arguments of the monitor are not a fault of the servers.
 fn refused(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
     let is_monitor = std::env::args_os().nth(1).is_some_and(|it| it == "monitor");
-    ExitCode::from(match (error.use_stderr(), is_monitor) {
-        (false, _) => 0,
-        (true, true) => monitor::UNKNOWN,
-        (true, false) => 2,
-    })
-}
-
-/// Returns the error of the standard output, unless a reader has seen enough and closed the pipe.
-fn shown(written: io::Result<()>) -> Result<(), Failed> {
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(format!("standard output: {error}").into())
+    let failed = if is_monitor { monitor::UNKNOWN } else { 2 };
+    let printed = error.print();
+    if error.use_stderr() {
+        // If standard error is closed, the exit code remains.
+        return ExitCode::from(failed);
+    }
+    match output::printed(printed) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(NAME, error);
+            ExitCode::from(failed)
         }
-        _ => Ok(()),
     }
 }
 
 /// Runs `connect`.
 fn connected(runtime: Result<Runtime, Failed>, arguments: &Connect) -> ExitCode {
-    match runtime.and_then(|runtime| runtime.block_on(connect(arguments))) {
-        Ok(report) => {
-            let mut out = anstream::stdout().lock();
-            let shown = if arguments.json {
-                writeln!(out, "{:#}", report.to_json())
-            } else {
-                show::show(&report, &mut out)
-            };
-            match crate::shown(shown.and_then(|()| out.flush())) {
-                Ok(()) => ExitCode::from(report.exit_code()),
-                Err(error) => {
-                    eprintln!("error: {error}");
-                    ExitCode::from(2)
-                }
-            }
-        }
+    let shown = runtime.and_then(|runtime| {
+        let report = runtime.block_on(connect(arguments))?;
+        let mut out = anstream::stdout().lock();
+        let shown = if arguments.json {
+            writeln!(out, "{:#}", report.to_json())
+        } else {
+            show::show(&report, &mut out)
+        };
+        output::printed(shown.and_then(|()| out.flush()))?;
+        Ok(report.exit_code())
+    });
+    match shown {
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error}");
+            output::complain(NAME, error);
             ExitCode::from(2)
         }
     }
@@ -113,15 +105,19 @@ fn connected(runtime: Result<Runtime, Failed>, arguments: &Connect) -> ExitCode 
 
 /// Does what the command was asked for.
 async fn connect(arguments: &Connect) -> Result<Report, Failed> {
-    let user = MailAddress::parse(&arguments.address)?;
+    let user = &arguments.address.user;
     let latches = Latches::open(arguments.latches.as_deref())?;
     let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver, None)?;
+    let asked = Asked {
+        server: resolver.server(),
+        is_of_system: arguments.resolver.is_none(),
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let connector = Connector::new(provider, Arc::new(trust(arguments.roots.as_deref())?))
         .with_resolver(resolver.clone())
         .with_deadline(arguments.timeout())
         .with_dane_rules(arguments.dane.into());
-    let mut setup = AccountSetup::new(AccountId::try_new(arguments.address.as_str())?)
+    let mut setup = AccountSetup::new(AccountId::try_new(arguments.address.account.as_str())?)
         .domain(user.domain().clone())
         .dane(!arguments.no_dane);
     if let Some(low) = arguments.low() {
@@ -129,9 +125,9 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
     }
     let Some(host) = &arguments.host else {
         let offers = if arguments.autoconfig {
-            match fetcher(&connector, arguments).fetch(&user).await {
+            match fetcher(&connector, arguments).fetch(user).await {
                 Ok(fetched) => fetched.config.offers(arguments.level()),
-                Err(error) => return Ok(Report::without_file(user.domain(), &error)),
+                Err(error) => return Ok(Report::without_file(user.domain(), &error, asked)),
             }
         } else {
             let mut seed = [0; 8];
@@ -144,7 +140,7 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
             look_up(&*resolver, lookup, arguments.timeout()).await
         };
         let checked = check(&connector, &setup, &offers, arguments.timeout()).await;
-        let mut report = Report::of_offers(user.domain(), &offers, &checked);
+        let mut report = Report::of_offers(user.domain(), &offers, &checked, asked);
         for attempt in report.attempts_mut() {
             attempt.add_latches(&connector, &setup, &latches).await;
         }
@@ -163,7 +159,7 @@ async fn connect(arguments: &Connect) -> Result<Report, Failed> {
         let connected = latches.connect(&connector, &account, &server).await;
         attempts.push(Attempt::of_server(&server, connected).await);
     }
-    Ok(Report::of_servers(user.domain(), attempts))
+    Ok(Report::of_servers(user.domain(), attempts, asked))
 }
 
 /// Returns the fetcher of the configuration file.
@@ -186,8 +182,7 @@ fn resolver(
 ) -> Result<Arc<ValidatingResolver>, Failed> {
     let anchors = match anchors {
         Some(path) => {
-            let text =
-                fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            let text = read_text(path, FileKind::TrustAnchors)?;
             TrustAnchors::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?
         }
         None => TrustAnchors::iana(),
@@ -207,12 +202,5 @@ fn trust(roots: Option<&Path>) -> Result<Trust, Failed> {
     let Some(path) = roots else {
         return Ok(Trust::of_platform()?);
     };
-    let problem = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| problem(&error))?;
-    if certificates.is_empty() {
-        return Err(problem(&"no certificate found").into());
-    }
-    Ok(Trust::in_certificates(certificates)?)
+    Ok(Trust::in_certificates(pem::certificates(path)?)?)
 }

@@ -1,15 +1,16 @@
 //! The command `mail-tls man`: the manual pages. Names and options are those of the command line's definition; exit codes,
 //! signals and files are added here.
 
-use std::{
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 use clap::CommandFactory;
 use clap_mangen::roff::{Roff, bold, roman};
+use command_support::output;
 
-use crate::arguments::{Arguments, Man};
+use crate::{
+    NAME,
+    arguments::{Arguments, Man},
+};
 
 /// A section of a page: its heading, and a list of terms with a text each.
 type Section = (&'static str, &'static [(&'static str, &'static str)]);
@@ -123,10 +124,12 @@ const GATEWAY: &[Section] = &[
 /// Prints a manual page.
 pub(crate) fn run(arguments: &Man) -> ExitCode {
     let page = page(arguments.command.as_deref());
-    match page.and_then(|page| io::stdout().write_all(&page)) {
+    match page.and_then(output::print) {
         Ok(()) => ExitCode::SUCCESS,
+        // A reader that has seen enough closes the pipe.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            output::complain(NAME, error);
             ExitCode::from(2)
         }
     }

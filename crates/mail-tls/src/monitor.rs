@@ -20,15 +20,17 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use command_support::signals::{Signal, Signals};
+use command_support::{
+    output, pem,
+    signals::{Signal, Signals},
+};
 use mail_implicit_tls::monitor::{
     Certificate, Context, KnownCertificate, Observation, Policy, Prober, Report, State, judge,
 };
-use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 pub(crate) use self::arguments::Monitor;
 use self::{changes::Change, history::History, progress::Progress};
-use crate::{Failed, resolver, trust};
+use crate::{Failed, NAME, resolver, trust};
 
 /// The exit code of a run that could not be carried out, as programs that Nagios calls have it.
 pub(crate) const UNKNOWN: u8 = 3;
@@ -67,7 +69,7 @@ pub(crate) async fn run(arguments: &Monitor) -> ExitCode {
 
 /// Reports a run that could not be carried out.
 pub(crate) fn failed(error: &Failed) -> ExitCode {
-    eprintln!("error: {error}");
+    output::complain(NAME, error);
     ExitCode::from(UNKNOWN)
 }
 
@@ -124,7 +126,7 @@ fn without_state(error: &(dyn std::error::Error + 'static), state: State) -> Ran
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    eprintln!("error: the states are not kept: {text}");
+    output::complain(NAME, format_args!("the states are not kept: {text}"));
     Ran {
         state: state.max(State::NotKnown),
         is_kept: false,
@@ -156,7 +158,7 @@ async fn watch(
             Ok(ran) => ran,
             Err(error) if is_first => return Err(error),
             Err(error) => {
-                eprintln!("error: {error}");
+                output::complain(NAME, error);
                 State::NotKnown.into()
             }
         });
@@ -306,10 +308,7 @@ fn known(file: &Path, is_next: bool) -> Result<KnownCertificate, Failed> {
     let written = fs::metadata(file)
         .and_then(|metadata| metadata.modified())
         .map_err(|error| problem(&error))?;
-    let chain = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| problem(&error))?;
-    let certificate = Certificate::of_chain(chain);
+    let certificate = Certificate::of_chain(pem::certificates(file)?);
     Ok(KnownCertificate {
         file: file.display().to_string(),
         certificate: certificate.ok_or_else(|| problem(&"no certificate found"))?,
@@ -336,7 +335,7 @@ async fn write_outputs(
     } else {
         table::show(observed, arguments.all, is_first, &mut out)
     };
-    let shown = crate::shown(shown.and_then(|()| out.flush()));
+    let shown = output::printed(shown.and_then(|()| out.flush()));
     drop(out);
     let metrics = match &arguments.metrics {
         Some(path) => files::replace(path, metrics::text(observed).as_bytes()),
@@ -347,7 +346,7 @@ async fn write_outputs(
         write_page(directory, history, observed, valid).await?;
     }
     metrics?;
-    shown
+    Ok(shown?)
 }
 
 /// Writes the page with the states over time.

@@ -1,18 +1,20 @@
 //! The findings about an account, as values, as JSON, and as an exit code.
 
+use std::{fmt, net::SocketAddr};
+
 use mail_implicit_tls::{
     account::{AccountSetup, Server},
     client::{Connection, Connector},
     deep::LatchedFailure,
-    dns::Dnssec,
-    failure::{Action, Failure},
+    dns::{Dnssec, host::HostFailure},
+    failure::{Action, Cause, Failure, Stage},
     name::DomainName,
     privacy::{Indication, PrivacyLevel},
     received::CipherSuite,
     service::Protocol,
     setup::{
         Candidate, Offer, Offers,
-        autoconfig::https::FetchError,
+        autoconfig::https::{FetchError, FetchFailure},
         check::{Checked, CheckedOffers, Outcome},
     },
     verdict::Verdict,
@@ -27,6 +29,26 @@ pub(crate) struct Report {
     pub(crate) parts: Vec<Part>,
     /// `true` if the servers were looked up or read from a file, so that reading and submitting mail are both needed.
     looked_up: bool,
+    /// The resolver, if a lookup failed.
+    pub(crate) asked: Option<Asked>,
+}
+
+/// The resolver that was asked.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) server: SocketAddr,
+    /// `true` if the file of the system names it.
+    pub(crate) is_of_system: bool,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.server)?;
+        match self.is_of_system {
+            true => f.write_str(", the first resolver of /etc/resolv.conf"),
+            false => Ok(()),
+        }
+    }
 }
 
 /// The findings about one protocol.
@@ -45,6 +67,8 @@ pub(crate) struct Attempt {
     pub(crate) server: String,
     pub(crate) warnings: Vec<String>,
     pub(crate) result: AttemptResult,
+    /// `true` if a lookup for the server failed.
+    lookup_failed: bool,
     /// The candidate that was found in the DNS.
     candidate: Option<Candidate>,
 }
@@ -90,6 +114,15 @@ fn latches_failed(failure: &LatchedFailure) -> AttemptResult {
     }
 }
 
+/// Returns `true` if the resolver may be the cause.
+const fn is_of_lookup(cause: &Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Lookup(HostFailure::Address(_) | HostFailure::Tlsa(_))
+            | Cause::Timeout(Stage::Lookup)
+    )
+}
+
 fn actions(actions: &[Action]) -> Vec<String> {
     let action = |action: &Action| match action {
         Action::WorkOffline => "work offline".to_owned(),
@@ -117,6 +150,11 @@ async fn facts(connection: Connection, latches: Option<HostLatches>) -> AttemptR
 impl Attempt {
     fn of_candidate(checked: &Checked) -> Self {
         let candidate = &checked.candidate;
+        let failure = match &checked.outcome {
+            Outcome::Failed(failure) => Some(failure),
+            _ => None,
+        };
+        let lookup_failed = failure.is_some_and(|it| is_of_lookup(it.cause()));
         let result = match &checked.outcome {
             Outcome::Ready(facts) => AttemptResult::Ready(Box::new(Facts {
                 indication: facts.indication,
@@ -143,6 +181,7 @@ impl Attempt {
                 .map(ToString::to_string)
                 .collect(),
             result,
+            lookup_failed,
             candidate: Some(candidate.clone()),
         }
     }
@@ -174,6 +213,10 @@ impl Attempt {
         server: &Server,
         connected: Result<(Connection, HostLatches), LatchedFailure>,
     ) -> Self {
+        let lookup_failed = matches!(
+            &connected,
+            Err(LatchedFailure::Connection(failure)) if is_of_lookup(failure.cause())
+        );
         let result = match connected {
             Err(failure) => latches_failed(&failure),
             Ok((connection, latches)) => facts(connection, Some(latches)).await,
@@ -183,6 +226,7 @@ impl Attempt {
             server: format!("{} {}:{}", server.service, server.host, server.port),
             warnings: Vec::new(),
             result,
+            lookup_failed,
             candidate: None,
         }
     }
@@ -221,7 +265,12 @@ impl Attempt {
 }
 
 impl Report {
-    pub(crate) fn of_offers(domain: &DomainName, offers: &Offers, checked: &CheckedOffers) -> Self {
+    pub(crate) fn of_offers(
+        domain: &DomainName,
+        offers: &Offers,
+        checked: &CheckedOffers,
+        asked: Asked,
+    ) -> Self {
         let part = |protocol| {
             let (none, unknown) = match offers.of(protocol) {
                 Offer::NotAdvertised(dnssec) => (Some(absent("not advertised", *dnssec)), false),
@@ -252,24 +301,30 @@ impl Report {
                 attempts,
             }
         };
-        let parts = [Protocol::Imap, Protocol::Pop, Protocol::Submission]
+        let parts: Vec<_> = [Protocol::Imap, Protocol::Pop, Protocol::Submission]
             .map(part)
             .into();
+        let fails = |part: &Part| part.unknown || part.attempts.iter().any(|it| it.lookup_failed);
+        let asked = parts.iter().any(fails).then_some(asked);
         Self {
             domain: domain.to_string(),
             parts,
             looked_up: true,
+            asked,
         }
     }
 
     /// Returns the findings about a domain whose configuration file could not be fetched.
-    pub(crate) fn without_file(domain: &DomainName, error: &FetchError) -> Self {
+    pub(crate) fn without_file(domain: &DomainName, error: &FetchError, asked: Asked) -> Self {
         let part = |protocol| Part {
             protocol,
             none: Some(error.to_string()),
             unknown: !error.is_absent(),
             attempts: Vec::new(),
         };
+        let is_of_lookup = error.failures.iter().any(|(_, failure)| {
+            matches!(failure, FetchFailure::Connection(cause) if is_of_lookup(cause))
+        });
         let parts = [Protocol::Imap, Protocol::Pop, Protocol::Submission]
             .map(part)
             .into();
@@ -277,21 +332,24 @@ impl Report {
             domain: domain.to_string(),
             parts,
             looked_up: true,
+            asked: is_of_lookup.then_some(asked),
         }
     }
 
-    pub(crate) fn of_servers(domain: &DomainName, attempts: Vec<Attempt>) -> Self {
+    pub(crate) fn of_servers(domain: &DomainName, attempts: Vec<Attempt>, asked: Asked) -> Self {
         let part = |attempt: Attempt| Part {
             protocol: attempt.protocol,
             none: None,
             unknown: false,
             attempts: vec![attempt],
         };
+        let fails = attempts.iter().any(|it| it.lookup_failed);
         let parts = attempts.into_iter().map(part).collect();
         Self {
             domain: domain.to_string(),
             parts,
             looked_up: false,
+            asked: fails.then_some(asked),
         }
     }
 
@@ -327,6 +385,7 @@ impl Report {
         json!({
             "domain": self.domain,
             "private": self.exit_code() == 0,
+            "resolver": self.asked.map(|asked| asked.server.to_string()),
             "protocols": self.parts.iter().map(part).collect::<Vec<_>>(),
         })
     }

@@ -27,6 +27,12 @@ pub(crate) fn show(report: &Report, out: &mut impl Write) -> io::Result<()> {
             show_attempt(attempt, out)?;
         }
     }
+    if let Some(asked) = report.asked {
+        writeln!(
+            out,
+            "asked {asked}; if it does not pass DNSSEC records on, name another with --resolver ADDRESS"
+        )?;
+    }
     Ok(())
 }
 

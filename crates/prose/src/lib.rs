@@ -11,7 +11,8 @@
 use std::{
     collections::BTreeMap,
     error::Error,
-    fmt, fs, io,
+    fmt, fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -141,6 +142,7 @@ pub fn areas(root: &Path) -> Result<BTreeMap<String, Area>, Box<dyn Error>> {
 /// there is no area of the name in `--list`.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let areas = areas(root)?;
+    let mut out = String::new();
     if let Some(only) = &arguments.list {
         if !only.is_empty() && !areas.contains_key(only) {
             let names: Vec<_> = areas.keys().map(String::as_str).collect();
@@ -151,13 +153,13 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
             .filter(|(name, _)| only.is_empty() || *name == only)
         {
             for (path, finding) in &area.findings {
-                println!("{}:{finding}", path.display());
+                out += &format!("{}:{finding}\n", path.display());
             }
         }
     }
     let path = root.join(COUNTS);
     let kept = read_kept(&path)?;
-    println!("{}", table(&areas));
+    out += &format!("{}\n", table(&areas));
     let mut rose = false;
     for (name, area) in &areas {
         let (now, limit) = (area.counts(), limit(kept.as_ref(), name, area));
@@ -169,8 +171,8 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         ] {
             if now > limit {
                 rose = true;
-                println!(
-                    "{name}: {now} {kind}, but {COUNTS} allows {limit}; find them with `cargo xtask prose --list {name}`"
+                out += &format!(
+                    "{name}: {now} {kind}, but {COUNTS} allows {limit}; find them with `cargo xtask prose --list {name}`\n"
                 );
             }
         }
@@ -188,7 +190,13 @@ pub fn run(root: &Path, arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         let text = toml::to_string(&lowered)?;
         fs::write(&path, format!("{HEADER}\n{text}"))?;
     }
-    Ok(!rose)
+    match io::stdout().lock().write_all(out.as_bytes()) {
+        // A reader that has read enough, as `head` has, is no failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(format!("standard output: {error}").into())
+        }
+        _ => Ok(!rose),
+    }
 }
 
 /// The first lines of the file with the counts.

@@ -13,15 +13,14 @@ pub(crate) fn of_database(error: durable_store_sqlx::Error) -> TokenStoreError {
         ErrorKind::Version => TokenStoreErrorKind::Version,
         ErrorKind::NotDurable | ErrorKind::Linked => TokenStoreErrorKind::NotDurable,
         ErrorKind::Exposed => TokenStoreErrorKind::Exposed,
+        ErrorKind::NotRegular => TokenStoreErrorKind::NotRegular,
         ErrorKind::UnverifiedServer => TokenStoreErrorKind::UnverifiedServer,
         _ => TokenStoreErrorKind::Unavailable,
     };
     let place = error.place();
     // Some kinds become the same kind: their source tells them apart.
     let source = match error.kind() {
-        ErrorKind::Foreign | ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
-            Some(Box::new(error).into())
-        }
+        ErrorKind::Foreign | ErrorKind::Locked | ErrorKind::Linked => Some(Box::new(error).into()),
         _ => error.into_source(),
     };
     let failed = match source {

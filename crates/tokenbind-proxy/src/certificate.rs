@@ -6,12 +6,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use command_support::pem;
 use rustls::{
     crypto::CryptoProvider,
-    pki_types::{
-        CertificateDer, PrivateKeyDer,
-        pem::{self, PemObject},
-    },
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
@@ -52,15 +49,10 @@ impl Certificate {
 }
 
 fn read(cert: &Path, key: &Path, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
-    let of = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, pem::Error>>)
-        .map_err(|error| of(cert, &error))?;
-    if chain.is_empty() {
-        return Err(of(cert, &"no certificate found"));
-    }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| of(key, &error))?;
-    CertifiedKey::from_der(chain, private, provider).map_err(|error| of(key, &error))
+    let chain = pem::certificates(cert).map_err(|error| error.to_string())?;
+    let private = pem::private_key(key).map_err(|error| error.to_string())?;
+    CertifiedKey::from_der(chain, private, provider)
+        .map_err(|error| format!("{}: {error}", key.display()))
 }
 
 impl std::fmt::Debug for Certificate {

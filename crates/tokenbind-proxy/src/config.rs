@@ -1,13 +1,13 @@
 //! The configuration: flags over the file over defaults.
 
 use std::{
-    fs,
     net::SocketAddr,
     num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use command_support::files::{FileKind, read_text};
 use http::uri::Authority;
 use tokenbind_http::{
     server::{MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS},
@@ -116,7 +116,7 @@ impl Config {
 /// Reads a file of settings. Its paths are relative to its directory.
 fn of_file(path: &Path) -> Result<Settings, String> {
     let of = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let text = fs::read_to_string(path).map_err(|error| of(&error))?;
+    let text = read_text(path, FileKind::Configuration).map_err(|error| error.to_string())?;
     let mut settings: Settings = toml::from_str(&text).map_err(|error| of(&error))?;
     if let Some(directory) = path.parent() {
         for file in [&mut settings.cert, &mut settings.key]

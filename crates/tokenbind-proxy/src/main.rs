@@ -7,10 +7,13 @@ mod config;
 mod forward;
 mod log;
 
-use std::{convert::Infallible, fmt, io::Write, process::ExitCode, sync::Arc};
+use std::{convert::Infallible, fmt, process::ExitCode, sync::Arc};
 
 use clap::{CommandFactory, Parser};
-use command_support::signals::{Signal, Signals};
+use command_support::{
+    output,
+    signals::{Signal, Signals},
+};
 use rustls::crypto::ring::default_provider;
 use tokenbind_http::{header::HeaderOptions, server, tls::ServerConfigs};
 use tokenbind_wire::{DecodeOptions, EncodingProfile, TokenBindingAlpn};
@@ -41,18 +44,22 @@ impl Failure {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let run = match arguments.command {
-        Some(command) => print(command),
-        None => run(arguments),
+    let run = match Arguments::try_parse() {
+        Err(error) => match (error.use_stderr(), error.print()) {
+            (true, _) => return ExitCode::from(2),
+            (false, printed) => output::printed(printed).map_err(not_printed),
+        },
+        Ok(arguments) => match arguments.command {
+            Some(command) => print(command),
+            None => run(arguments),
+        },
     };
     let (text, code) = match run {
         Ok(()) => return ExitCode::SUCCESS,
         Err(Failure::Run(text)) => (text, 1),
         Err(Failure::Configuration(text)) => (text, 2),
     };
-    // If standard error is closed, the exit code remains.
-    let _ = writeln!(std::io::stderr(), "{NAME}: {text}");
+    output::complain(NAME, text.trim_end());
     ExitCode::from(code)
 }
 
@@ -67,9 +74,11 @@ fn print(command: Command) -> Result<(), Failure> {
             clap_complete::generate(shell, &mut Arguments::command(), NAME, &mut text);
         }
     }
-    std::io::stdout()
-        .write_all(&text)
-        .map_err(|error| Failure::run("standard output", error))
+    output::print(text).map_err(not_printed)
+}
+
+fn not_printed(error: std::io::Error) -> Failure {
+    Failure::Run(error.to_string())
 }
 
 /// Reads the configuration; checks it or serves until a signal ends the proxy.
@@ -82,8 +91,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let acceptor = acceptor(&config, &certificate)
         .map_err(|error| Failure::Configuration(error.to_string()))?;
     if check {
-        println!("the configuration is valid");
-        return Ok(());
+        return output::print("the configuration is valid\n").map_err(not_printed);
     }
     log::start(config.log_format, config.log_level).map_err(|error| Failure::run("log", error))?;
     tokio::runtime::Builder::new_multi_thread()
@@ -134,7 +142,8 @@ async fn serve(
     let address = listener
         .local_addr()
         .map_err(|error| Failure::run(&config.listen.to_string(), error))?;
-    println!("listening on https://{address}");
+    // The proxy serves even if nobody reads this.
+    let _ = output::print(format!("listening on https://{address}\n"));
     tracing::info!(%address, backend = %config.backend, "listening");
 
     let server = server::Server::new(acceptor)

@@ -14,6 +14,7 @@ mod files;
 mod json;
 mod lint;
 mod milter;
+mod package;
 mod stamp;
 mod strip;
 

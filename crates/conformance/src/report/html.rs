@@ -335,7 +335,8 @@ fn bar(name: &'static str, entries: &[&RequirementReport]) -> Option<LevelBar> {
     (!entries.is_empty()).then(|| LevelBar {
         name,
         shown: in_state(RequirementState::Shown),
-        total: entries.len(),
+        // Those without evidence are not applicable, and count nowhere else either.
+        total: entries.len() - in_state(RequirementState::NoEvidence),
         words: format!("{name}: {}", words.join(", ")),
         parts,
     })

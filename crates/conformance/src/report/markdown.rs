@@ -50,7 +50,8 @@ pub fn document(root: &Path, protocols: &[Protocol]) -> Result<String, RunError>
          met: {cases} cases in {}, {ours} live scenarios, and tests. `cargo xtask interop` runs further scenarios with {foreign} foreign peers.\n\n\
          The page is the claim: `cargo xtask conformance` runs the vectors and the live scenarios, takes the tests' outcomes as \
          they were last recorded (`--full` runs the tests), and writes the verdict to `target/conformance/index.html`, with each \
-         case octet by octet, `report.json` and `junit.xml`. An entry without a passing run of all its evidence fails. An \
+         case octet by octet, `report.json` and `junit.xml`. An entry without a passing run of all its evidence fails. \
+         `cargo test -p CRATE --all-features NAME` runs one test, `cargo xtask conformance --only-vectors` all cases. An \
          implementation in another language can [use the vectors as well](guides/other-language.md); [vectors.md](vectors.md) has \
          their form, [drafts.md](drafts.md) the decisions where a draft is ambiguous, and \
          [CONTRIBUTING.md](../CONTRIBUTING.md#adding-a-requirement) the fields of an entry.\n\n",

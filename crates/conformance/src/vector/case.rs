@@ -82,6 +82,10 @@ impl Case {
             AcceptOrReject, Form, MissingName, MissingRequirements, PartialReject,
         };
         let name = match fields.remove("name") {
+            // It is printed in a line.
+            Some(Value::String(name)) if name.contains(char::is_control) => {
+                return Err((Form, "name: a control character".into()));
+            }
             Some(Value::String(name)) if !name.is_empty() => name,
             _ => return Err((MissingName, "name is missing".into())),
         };

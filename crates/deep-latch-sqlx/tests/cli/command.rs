@@ -32,6 +32,40 @@ async fn says_that_a_database_is_missing_or_empty_and_creates_none() {
     expect_failure("postgres://user:secret@[/x", &["report"], 2, err);
 }
 
+#[test]
+fn says_that_a_directory_is_no_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = fs::canonicalize(directory.path()).unwrap();
+    let database = format!("sqlite:{}", path.display());
+    let err = format!("deep-latch: the report database is not a regular file: {path:?}\n");
+    expect_failure(&database, &["report"], 2, &err);
+    expect_failure(&database, &["purge", "--days", "1"], 2, &err);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn reports_a_full_disk_once_and_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = filled(&directory.path().join("reports.db")).await;
+    for arguments in [
+        &["report"][..],
+        &["--help"],
+        &["report", "--help"],
+        &["--version"],
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let ran = Command::new(env!("CARGO_BIN_EXE_deep-latch"))
+            .args(arguments)
+            .env("DEEP_LATCH_DATABASE", &database)
+            .stdout(full.unwrap())
+            .output()
+            .unwrap();
+        let expected = "deep-latch: standard output: No space left on device (os error 28)\n";
+        assert_eq!(String::from_utf8(ran.stderr).unwrap(), expected);
+        assert_eq!(ran.status.code(), Some(2), "{arguments:?}");
+    }
+}
+
 #[tokio::test]
 async fn prints_json() {
     let directory = tempfile::tempdir().unwrap();

@@ -25,8 +25,9 @@ pub const MAX_PROXY_COMMAND_BYTES: usize = 65_536;
 /// the number without its upper bits as commands.
 pub const MAX_PROXY_LITERAL_BYTES: usize = 2_147_483_647;
 
-/// The number of waiting octets of a client from which [`ImapProxy::may_receive`] returns `false`.
-const MAX_WAITING_BYTES: usize = 65_536;
+/// The number of waiting octets of a client from which [`ImapProxy::may_receive`] returns `false`: more than the longest
+/// line, since nothing else ends a line that is too long.
+const MAX_WAITING_BYTES: usize = MAX_PROXY_COMMAND_BYTES.saturating_add(1);
 
 /// A proxy between an IMAP client over TLS and a server in clear "over a fully private secure network" (section 7.1). The
 /// proxy adds the `tls` of the client's connection to ID, and prevents clients from adding another.

@@ -27,6 +27,8 @@ pub enum ReportSinkErrorKind {
     NotDurable,
     /// The database's files belong to another user, or are open to other users.
     Exposed,
+    /// The database is a directory, a FIFO, a socket or a device.
+    NotRegular,
     /// The sink was opened to be read only, or the user may only read.
     ReadOnly,
     /// The database's server is on another host, and the connection would not verify its identity.
@@ -47,6 +49,7 @@ impl ReportSinkErrorKind {
             Self::Version => "version",
             Self::NotDurable => "not-durable",
             Self::Exposed => "exposed",
+            Self::NotRegular => "not-regular",
             Self::ReadOnly => "read-only",
             Self::UnverifiedServer => "unverified-server",
         }
@@ -107,6 +110,7 @@ impl From<durable_store::Error> for ReportSinkError {
             ErrorKind::Version => ReportSinkErrorKind::Version,
             ErrorKind::NotDurable | ErrorKind::Linked => ReportSinkErrorKind::NotDurable,
             ErrorKind::Exposed => ReportSinkErrorKind::Exposed,
+            ErrorKind::NotRegular => ReportSinkErrorKind::NotRegular,
             ErrorKind::ReadOnly => ReportSinkErrorKind::ReadOnly,
             ErrorKind::UnverifiedServer => ReportSinkErrorKind::UnverifiedServer,
             _ => ReportSinkErrorKind::Unavailable,
@@ -114,7 +118,7 @@ impl From<durable_store::Error> for ReportSinkError {
         let place = error.place().map(String::into_boxed_str);
         // Of kinds that became one, the source says which it was.
         let source = match error.kind() {
-            ErrorKind::Foreign | ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
+            ErrorKind::Foreign | ErrorKind::Locked | ErrorKind::Linked => {
                 Some(Box::new(error).into())
             }
             _ => error.into_source(),
@@ -143,6 +147,7 @@ impl fmt::Display for ReportSinkError {
                 "the report database can lose reports that it confirmed"
             }
             ReportSinkErrorKind::Exposed => "the report database is open to other users",
+            ReportSinkErrorKind::NotRegular => "the report database is not a regular file",
             ReportSinkErrorKind::ReadOnly => "the report database is open for reading only",
             ReportSinkErrorKind::UnverifiedServer => {
                 "the report database is on another host whose identity would not be verified"

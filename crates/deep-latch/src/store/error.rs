@@ -22,6 +22,8 @@ pub enum LatchStoreErrorKind {
     NotDurable,
     /// The store's files belong to another user, or are open to other users.
     Exposed,
+    /// The store is a directory, a FIFO, a socket or a device.
+    NotRegular,
     /// The record has more than [`MAX_TAGS`](crate::tag::MAX_TAGS) tags, or the store would exceed its limit. The store
     /// is unchanged.
     Limit,
@@ -38,6 +40,7 @@ impl LatchStoreErrorKind {
             Self::Version => "version",
             Self::NotDurable => "not-durable",
             Self::Exposed => "exposed",
+            Self::NotRegular => "not-regular",
             Self::Limit => "limit",
         }
     }
@@ -105,13 +108,14 @@ impl From<durable_store::Error> for LatchStoreError {
             ErrorKind::Version => LatchStoreErrorKind::Version,
             ErrorKind::NotDurable | ErrorKind::Linked => LatchStoreErrorKind::NotDurable,
             ErrorKind::Exposed => LatchStoreErrorKind::Exposed,
+            ErrorKind::NotRegular => LatchStoreErrorKind::NotRegular,
             ErrorKind::TooLarge => LatchStoreErrorKind::Limit,
             _ => LatchStoreErrorKind::Unavailable,
         };
         let place = error.place().map(String::into_boxed_str);
         // Of kinds that became one, the source says which it was.
         let source = match error.kind() {
-            ErrorKind::Foreign | ErrorKind::Locked | ErrorKind::Linked | ErrorKind::NotRegular => {
+            ErrorKind::Foreign | ErrorKind::Locked | ErrorKind::Linked => {
                 Some(Box::new(error).into())
             }
             _ => error.into_source(),
@@ -135,6 +139,7 @@ impl fmt::Display for LatchStoreError {
             LatchStoreErrorKind::Version => "the latch store has an unknown version",
             LatchStoreErrorKind::NotDurable => "the latch store can lose changes that it confirmed",
             LatchStoreErrorKind::Exposed => "the latch store is open to other users",
+            LatchStoreErrorKind::NotRegular => "the latch store is not a regular file",
             LatchStoreErrorKind::Limit => "the latch store has no room for more latches",
         })?;
         match &self.place {

@@ -10,7 +10,7 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    pub(super) const fn new(protocol: Protocol, items: Vec<String>) -> Self {
+    pub(crate) const fn new(protocol: Protocol, items: Vec<String>) -> Self {
         Self {
             protocol: Some(protocol),
             items,
@@ -42,21 +42,26 @@ impl Capabilities {
         self.arguments(name).is_some()
     }
 
-    /// Returns the SASL mechanisms, in upper case and in the server's order.
+    /// Returns the SASL mechanisms, in upper case and in the server's order. In SMTP, `AUTH=` before the first one is accepted
+    /// too: servers have it for clients of 1999, some of them alone.
     #[must_use]
     pub fn mechanisms(&self) -> Vec<String> {
         match self.protocol {
             Some(Protocol::Imap) => {
-                let prefixed = self.items.iter().filter_map(|item| {
-                    let (prefix, mechanism) = item.split_at_checked("AUTH=".len())?;
-                    prefix
-                        .eq_ignore_ascii_case("AUTH=")
-                        .then(|| mechanism.to_ascii_uppercase())
-                });
-                prefixed.collect()
+                let named = self.items.iter().filter_map(|item| prefixed(item, "AUTH="));
+                named.map(str::to_ascii_uppercase).collect()
             }
             Some(Protocol::Pop) => words(self.arguments("SASL")),
-            Some(Protocol::Submission) | None => words(self.arguments("AUTH")),
+            Some(Protocol::Submission) | None => {
+                let mut mechanisms = words(self.arguments("AUTH"));
+                let old = self.items.iter().filter_map(|item| prefixed(item, "AUTH="));
+                for mechanism in old.flat_map(|list| words(Some(list))) {
+                    if !mechanisms.contains(&mechanism) {
+                        mechanisms.push(mechanism);
+                    }
+                }
+                mechanisms
+            }
         }
     }
 
@@ -65,6 +70,12 @@ impl Capabilities {
     pub fn is_login_disabled(&self) -> bool {
         self.protocol == Some(Protocol::Imap) && self.arguments("LOGINDISABLED").is_some()
     }
+}
+
+/// Returns the text after a prefix whose case does not count.
+fn prefixed<'a>(item: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = item.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 fn words(text: Option<&str>) -> Vec<String> {

@@ -70,6 +70,17 @@ fn first_word(text: &str) -> String {
         .to_ascii_uppercase()
 }
 
+/// Returns the capabilities that a line lists: those of `* CAPABILITY`, or of the code of a status response.
+#[cfg(feature = "gateway")]
+pub(crate) fn listed(line: &str) -> Option<Vec<String>> {
+    let mut words = line.split_ascii_whitespace();
+    let is_list = words.next() == Some("*") && words.next()?.eq_ignore_ascii_case("CAPABILITY");
+    match is_list {
+        true => Some(words.map(str::to_owned).collect()),
+        false => capability_code(line),
+    }
+}
+
 /// Returns the words of `[CAPABILITY ...]` in a status response.
 fn capability_code(line: &str) -> Option<Vec<String>> {
     let code = line.splitn(3, ' ').nth(2)?.strip_prefix('[')?;

@@ -17,6 +17,10 @@ pub const MAX_ANCHOR_BYTES: usize = 64 * 1024;
 /// The TTL of a key without one, which counts for nothing.
 const DEFAULT_TTL: u32 = 172_800;
 
+/// A record as messages describe it.
+const EXPECTED: &str =
+    "a DNSKEY record in zone file format, `. 172800 IN DNSKEY 257 3 8 AwEAAa...`,";
+
 /// The trust anchors of DNSSEC.
 #[derive(Clone, Debug)]
 pub struct TrustAnchors(String);
@@ -36,7 +40,7 @@ impl TrustAnchors {
     /// [`MAX_ANCHOR_BYTES`].
     pub fn parse(zone: &str) -> Result<Self, TrustAnchorError> {
         if zone.len() > MAX_ANCHOR_BYTES {
-            return Err(TrustAnchorError { line: 0 });
+            return Err(TrustAnchorError::TOO_LONG);
         }
         let mut records = String::new();
         for (number, line) in (1_usize..).zip(zone.lines()) {
@@ -44,11 +48,14 @@ impl TrustAnchors {
             if record.trim_ascii().is_empty() {
                 continue;
             }
-            let key = key(record).ok_or(TrustAnchorError { line: number })?;
+            let key = key(record).ok_or(TrustAnchorError {
+                line: number,
+                is_too_long: false,
+            })?;
             records.push_str(&key);
         }
         match records.is_empty() {
-            true => Err(TrustAnchorError { line: 0 }),
+            true => Err(TrustAnchorError::NONE),
             false => Ok(Self(records)),
         }
     }
@@ -97,9 +104,19 @@ fn key(record: &str) -> Option<String> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TrustAnchorError {
     line: usize,
+    is_too_long: bool,
 }
 
 impl TrustAnchorError {
+    const NONE: Self = Self {
+        line: 0,
+        is_too_long: false,
+    };
+    const TOO_LONG: Self = Self {
+        line: 0,
+        is_too_long: true,
+    };
+
     /// Returns the number of the first line that is not a record, counted from 1, or 0 if there is no record or the
     /// text is too long.
     #[must_use]
@@ -110,11 +127,16 @@ impl TrustAnchorError {
 
 impl fmt::Display for TrustAnchorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "trust anchors: DNSKEY records in zone file format expected at line {}",
-            self.line
-        )
+        match self.line {
+            0 if self.is_too_long => {
+                write!(
+                    f,
+                    "trust anchors: at most {MAX_ANCHOR_BYTES} bytes expected"
+                )
+            }
+            0 => write!(f, "trust anchors: no record found; {EXPECTED} expected"),
+            line => write!(f, "trust anchors: {EXPECTED} expected at line {line}"),
+        }
     }
 }
 

@@ -11,7 +11,9 @@ mod support;
 mod validation;
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io::{self, Read},
     net::{IpAddr, SocketAddr},
     path::Path,
     time::Duration,
@@ -56,6 +58,9 @@ const RETRIES: u8 = 2;
 /// The size of a UDP answer that is asked for, which passes without fragments (DNS flag day 2020).
 const UDP_PAYLOAD_BYTES: u16 = 1232;
 
+/// The length from which on a resolver configuration is refused, in bytes: one has a few lines.
+const MAX_CONFIGURATION_BYTES: u64 = 1 << 20;
+
 type Connection = dgram_stream::Connection<Counted<UdpConnect>, RequestMessage<Vec<u8>>>;
 
 /// The server, and the connections to it that lacked something.
@@ -96,7 +101,6 @@ impl std::error::Error for ResolverError {}
 ///
 /// The server that it asks needs not validate and needs not be trusted. It must support DNSSEC records and recursion.
 pub struct ValidatingResolver {
-    #[cfg(feature = "monitor")]
     server: SocketAddr,
     validation: Validation,
     support: Support,
@@ -114,7 +118,6 @@ impl ValidatingResolver {
     #[must_use]
     pub fn new(server: SocketAddr, anchors: &TrustAnchors) -> Self {
         Self {
-            #[cfg(feature = "monitor")]
             server,
             validation: Validation::new(anchors, connect(server)),
             support: Support::new(anchors),
@@ -139,6 +142,12 @@ impl ValidatingResolver {
             system_server(Path::new("/etc/resolv.conf"))?,
             anchors,
         ))
+    }
+
+    /// Returns the server that is asked.
+    #[must_use]
+    pub const fn server(&self) -> SocketAddr {
+        self.server
     }
 
     async fn answer(&self, question: &Question) -> Result<Answer, LookupFailure> {
@@ -275,7 +284,14 @@ fn connect(server: SocketAddr) -> Upstream {
 
 /// Returns the first server of a resolver configuration.
 fn system_server(path: &Path) -> Result<SocketAddr, ResolverError> {
-    let text = std::fs::read(path).map_err(|error| ResolverError::Configuration(error.kind()))?;
+    let failed = |error: io::Error| ResolverError::Configuration(error.kind());
+    let mut text = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_CONFIGURATION_BYTES).read_to_end(&mut text))
+        .map_err(failed)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length >= MAX_CONFIGURATION_BYTES) {
+        return Err(failed(io::ErrorKind::FileTooLarge.into()));
+    }
     let mut configuration = ResolvConf::new();
     configuration
         .parse(&mut text.as_slice())

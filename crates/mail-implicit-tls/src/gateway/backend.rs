@@ -1,14 +1,6 @@
-//! The backends of a service: the order in which they are tried, and those that are left out because they failed.
+//! A backend of a service: a connection to it up to its greeting, and the failures of this.
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, time::Duration};
 
 use tokio::time::{Instant, timeout_at};
 
@@ -19,25 +11,9 @@ use super::{
 use crate::{
     account::{Account, AccountError, AccountId, AccountSetup, Host, LowPrivacy, Server},
     client::{Connector, Stream},
-    failure::Cause,
+    failure::{Cause, Stage},
     service::Security,
 };
-
-/// The time after which a backend that failed is tried again. It doubles with each failure.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-
-/// The longest time after which a backend that failed is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// The share of the connections that each backend receives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Balance {
-    /// The first backend that is available has all connections; the others have them while it fails.
-    #[default]
-    First,
-    /// The backends that are available have the same number of connections.
-    Even,
-}
 
 /// A backend of a service.
 #[derive(Clone, Debug)]
@@ -104,6 +80,27 @@ impl OpenFailure {
         matches!(self, Self::Connection(cause) if cause.is_lack_of_resources())
     }
 
+    /// Returns `true` if the failure may be the answer to the client whose address the backend received with the first
+    /// octets: it followed them. A host that does not exist, or a connection that is refused, concerns all clients.
+    #[must_use]
+    pub const fn may_concern_the_client(&self) -> bool {
+        match self {
+            Self::Connection(cause) => match cause {
+                Cause::Tls(_) | Cause::SpeaksClearText | Cause::Dialogue(_) => true,
+                Cause::Timeout(stage) => matches!(stage, Stage::Handshake | Stage::Greeting),
+                Cause::Connect(kind) => matches!(
+                    kind,
+                    io::ErrorKind::ConnectionReset
+                        | io::ErrorKind::ConnectionAborted
+                        | io::ErrorKind::BrokenPipe
+                        | io::ErrorKind::UnexpectedEof
+                ),
+                _ => false,
+            },
+            _ => true,
+        }
+    }
+
     /// Returns the reason for the sessions of clients.
     #[must_use]
     pub const fn reason(&self) -> BackendFailure {
@@ -137,199 +134,38 @@ impl fmt::Display for OpenFailure {
 
 impl std::error::Error for OpenFailure {}
 
-/// The health of a backend.
-#[derive(Clone, Copy, Debug, Default)]
-struct Health {
-    failures: u32,
-    /// The time before which the backend is tried only if no other is left.
-    retry_at: Option<Instant>,
-}
-
-impl Health {
-    fn failed(&mut self, now: Instant) {
-        let factor = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let pause = FIRST_PAUSE.saturating_mul(factor).min(LONGEST_PAUSE);
-        self.failures = self.failures.saturating_add(1);
-        self.retry_at = now.checked_add(pause);
-    }
-
-    fn is_left_out(&self, now: Instant) -> bool {
-        self.retry_at.is_some_and(|retry_at| now < retry_at)
-    }
-}
-
-/// The backends of a service.
-#[derive(Debug)]
-pub struct Backends {
-    backends: Vec<Backend>,
-    balance: Balance,
-    next: AtomicUsize,
-    health: Mutex<Vec<Health>>,
-}
-
 /// A connection to a backend that greeted.
-pub(super) struct Opened {
+pub(super) struct Greeted {
     /// The stream after the greeting.
     pub(super) stream: Stream,
     /// The greeting, and octets that followed it.
     pub(super) greeting: Vec<u8>,
-    /// The number of the backend.
-    pub(super) index: usize,
-}
-
-/// A change of a backend's health, for logs and counters.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum BackendNotice<'a> {
-    /// A connection failed; the next backend is tried.
-    Failed(&'a OpenFailure),
-    /// The gateway lacked what a connection needs. The backend stays as available as it was.
-    NotTried(&'a OpenFailure),
-    /// A connection succeeded after one that failed.
-    Recovered,
-}
-
-impl Backends {
-    /// Returns the backends of a service, in the order of preference.
-    #[must_use]
-    pub fn new(backends: Vec<Backend>, balance: Balance) -> Arc<Self> {
-        let health = vec![Health::default(); backends.len()];
-        Arc::new(Self {
-            backends,
-            balance,
-            next: AtomicUsize::new(0),
-            health: Mutex::new(health),
-        })
-    }
-
-    /// Returns the backends.
-    #[must_use]
-    pub fn all(&self) -> &[Backend] {
-        &self.backends
-    }
-
-    /// Returns for each backend `true` unless the last connection to it failed.
-    #[must_use]
-    pub fn are_healthy(&self) -> Vec<bool> {
-        let health = self.lock();
-        health.iter().map(|health| health.failures == 0).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Health>> {
-        self.health.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns the numbers of the backends in the order in which they are tried.
-    fn order(&self, now: Instant) -> Vec<usize> {
-        let mut order: Vec<_> = (0..self.backends.len()).collect();
-        if self.balance == Balance::Even && !order.is_empty() {
-            let turn = self.next.fetch_add(1, Ordering::Relaxed);
-            let turn = turn.checked_rem(order.len()).unwrap_or_default();
-            order.rotate_left(turn);
-        }
-        let health = self.lock();
-        // The sort is stable: those that are left out follow the others, and keep their order.
-        order.sort_by_key(|&index| {
-            health
-                .get(index)
-                .is_some_and(|health| health.is_left_out(now))
-        });
-        order
-    }
-
-    /// Notes that a connection failed. Meanwhile other sessions try other backends.
-    fn failed(&self, index: usize, now: Instant) {
-        if let Some(health) = self.lock().get_mut(index) {
-            health.failed(now);
-        }
-    }
-
-    /// Notes that a connection succeeded. Returns `true` if the one before failed.
-    fn succeeded(&self, index: usize) -> bool {
-        let mut health = self.lock();
-        let Some(health) = health.get_mut(index) else {
-            return false;
-        };
-        std::mem::take(health).failures > 0
-    }
-
-    /// Connects to the backends to which the last connection failed, and closes the connections that succeed.
-    pub(super) async fn recheck(
-        &self,
-        connector: &Connector,
-        first: &[u8],
-        time: Duration,
-        tell: impl Fn(&Backend, BackendNotice<'_>),
-    ) {
-        for (index, is_healthy) in self.are_healthy().into_iter().enumerate() {
-            let Some(backend) = self.backends.get(index).filter(|_| !is_healthy) else {
-                continue;
-            };
-            match backend.open(connector, first, time).await {
-                Ok(_) => {
-                    if self.succeeded(index) {
-                        tell(backend, BackendNotice::Recovered);
-                    }
-                }
-                Err(failure) if failure.is_of_the_gateway() => {
-                    tell(backend, BackendNotice::NotTried(&failure));
-                }
-                // The failure is known already.
-                Err(_) => self.failed(index, Instant::now()),
-            }
-        }
-    }
-
-    /// Opens a connection to the first backend that is available and greets. Each backend has the same time.
-    ///
-    /// # Errors
-    /// Returns the failure of the last backend that was tried.
-    pub(super) async fn open(
-        &self,
-        connector: &Connector,
-        first: &[u8],
-        time: Duration,
-        tell: impl Fn(&Backend, BackendNotice<'_>),
-    ) -> Result<Opened, BackendFailure> {
-        let mut last = BackendFailure::Unreachable;
-        for index in self.order(Instant::now()) {
-            let Some(backend) = self.backends.get(index) else {
-                continue;
-            };
-            match backend.open(connector, first, time).await {
-                Ok((stream, greeting)) => {
-                    if self.succeeded(index) {
-                        tell(backend, BackendNotice::Recovered);
-                    }
-                    return Ok(Opened {
-                        stream,
-                        greeting,
-                        index,
-                    });
-                }
-                Err(failure) if failure.is_of_the_gateway() => {
-                    tell(backend, BackendNotice::NotTried(&failure));
-                    last = failure.reason();
-                }
-                Err(failure) => {
-                    self.failed(index, Instant::now());
-                    tell(backend, BackendNotice::Failed(&failure));
-                    last = failure.reason();
-                }
-            }
-        }
-        Err(last)
-    }
+    /// `true` if the greeting refuses service.
+    pub(super) refuses: bool,
 }
 
 impl Backend {
-    /// Opens a connection and reads the greeting.
+    /// Opens a connection and reads the greeting, which must not refuse service.
     pub(super) async fn open(
         &self,
         connector: &Connector,
         first: &[u8],
         time: Duration,
     ) -> Result<(Stream, Vec<u8>), OpenFailure> {
+        let greeted = self.greeted(connector, first, time).await?;
+        match greeted.refuses {
+            true => Err(OpenFailure::Refuses),
+            false => Ok((greeted.stream, greeted.greeting)),
+        }
+    }
+
+    /// Opens a connection and reads the greeting, which may refuse service.
+    pub(super) async fn greeted(
+        &self,
+        connector: &Connector,
+        first: &[u8],
+        time: Duration,
+    ) -> Result<Greeted, OpenFailure> {
         let now = Instant::now();
         let deadline = now.checked_add(time).unwrap_or(now);
         let mut stream = connector
@@ -345,11 +181,13 @@ impl Backend {
                 NoGreeting::TooLong => OpenFailure::GreetingTooLong,
             })?;
         let protocol = self.server.service.protocol;
-        if refuses(protocol, &greeting) {
-            return Err(OpenFailure::Refuses);
-        }
-        match greets(protocol, &greeting) {
-            true => Ok((stream, greeting)),
+        let refuses = refuses(protocol, &greeting);
+        match refuses || greets(protocol, &greeting) {
+            true => Ok(Greeted {
+                stream,
+                greeting,
+                refuses,
+            }),
             false => Err(OpenFailure::Session(GatewayError::new(
                 Side::Backend,
                 GatewayErrorKind::Unexpected,
@@ -365,62 +203,8 @@ mod tests {
     use super::*;
     use crate::{
         dns::{LookupFailure, host::HostFailure},
-        failure::{Stage, TlsFailure},
-        service::Service,
+        failure::TlsFailure,
     };
-
-    fn backends(count: u16, balance: Balance) -> Arc<Backends> {
-        let backend = |number: u16| {
-            let host = Host::parse("192.0.2.1").unwrap();
-            let server = Server::new(Service::IMAP_CLEAR, host).with_port(number);
-            Backend::try_new(server, false).unwrap()
-        };
-        Backends::new((1..=count).map(backend).collect(), balance)
-    }
-
-    #[test]
-    fn tries_a_backend_that_failed_after_the_others_until_its_pause_is_over() {
-        let backends = backends(3, Balance::First);
-        let now = Instant::now();
-        assert_eq!(backends.order(now), [0, 1, 2]);
-        backends.failed(0, now);
-        assert_eq!(backends.order(now), [1, 2, 0]);
-        assert_eq!(backends.are_healthy(), [false, true, true]);
-        let later = now + FIRST_PAUSE;
-        assert_eq!(backends.order(later), [0, 1, 2]);
-        assert_eq!(backends.are_healthy(), [false, true, true]);
-        backends.failed(0, later);
-        assert_eq!(backends.order(later + FIRST_PAUSE), [1, 2, 0]);
-        assert_eq!(backends.order(later + 2 * FIRST_PAUSE), [0, 1, 2]);
-        assert!(backends.succeeded(0));
-        assert!(!backends.succeeded(0));
-        assert_eq!(backends.are_healthy(), [true, true, true]);
-    }
-
-    #[test]
-    fn tries_again_after_half_a_minute_at_the_latest() {
-        let backends = backends(2, Balance::First);
-        let now = Instant::now();
-        for _ in 0..100 {
-            backends.failed(0, now);
-        }
-        assert_eq!(backends.order(now), [1, 0]);
-        assert_eq!(backends.order(now + LONGEST_PAUSE), [0, 1]);
-    }
-
-    #[test]
-    fn gives_each_backend_its_turn() {
-        let backends = backends(3, Balance::Even);
-        let firsts: Vec<_> = (0..6).map(|_| backends.order(Instant::now())).collect();
-        assert_eq!(firsts[..3], [[0, 1, 2], [1, 2, 0], [2, 0, 1]]);
-        assert_eq!(firsts[..3], firsts[3..]);
-    }
-
-    #[test]
-    fn has_an_order_without_backends() {
-        let order = backends(0, Balance::Even).order(Instant::now());
-        assert_eq!(order, Vec::<usize>::new());
-    }
 
     #[test]
     fn blames_no_backend_for_what_the_gateway_lacks() {
@@ -468,11 +252,56 @@ mod tests {
             (OpenFailure::Closed, BackendFailure::Closed),
             (OpenFailure::Refuses, BackendFailure::Unreachable),
             (
-                OpenFailure::Connection(Cause::Connect(std::io::ErrorKind::ConnectionRefused)),
+                OpenFailure::Connection(Cause::Connect(io::ErrorKind::ConnectionRefused)),
                 BackendFailure::Unreachable,
             ),
         ] {
             assert_eq!(failure.reason(), reason, "{failure}");
+        }
+    }
+
+    #[test]
+    fn tells_an_answer_to_the_client_from_a_failure_for_all() {
+        for (failure, expected) in [
+            (OpenFailure::Refuses, true),
+            (OpenFailure::Closed, true),
+            (OpenFailure::Silent, true),
+            (OpenFailure::GreetingTooLong, true),
+            (
+                OpenFailure::Connection(Cause::Tls(TlsFailure::Closed)),
+                true,
+            ),
+            (OpenFailure::Connection(Cause::SpeaksClearText), true),
+            (
+                OpenFailure::Connection(Cause::Timeout(Stage::Handshake)),
+                true,
+            ),
+            (
+                OpenFailure::Connection(Cause::Timeout(Stage::Greeting)),
+                true,
+            ),
+            (
+                OpenFailure::Connection(Cause::Timeout(Stage::Connect)),
+                false,
+            ),
+            (
+                OpenFailure::Connection(Cause::Connect(io::ErrorKind::ConnectionReset)),
+                true,
+            ),
+            (
+                OpenFailure::Connection(Cause::Connect(io::ErrorKind::ConnectionRefused)),
+                false,
+            ),
+            (
+                OpenFailure::Connection(Cause::NotVerified(Box::default())),
+                false,
+            ),
+            (
+                OpenFailure::Connection(Cause::Lookup(HostFailure::NoAddress)),
+                false,
+            ),
+        ] {
+            assert_eq!(failure.may_concern_the_client(), expected, "{failure}");
         }
     }
 }

@@ -22,6 +22,9 @@ pub enum Event {
     /// A client reported its latches (draft-newman-email-deep-02 sections 7.1 and 7.3). `tls` of the report is the cipher
     /// suite of the client's connection to the gateway.
     Report(Box<ClientReport>),
+    /// The backend refused the client once it knew the client's address, and the session ends. The client receives the
+    /// backend's words.
+    ClientRefused,
     /// The gateway refused something of a side, and the backend did not receive it.
     Refused(Refusal),
     /// The session has ended by the protocol's own means, or by a failure of the backend.
@@ -125,6 +128,8 @@ pub enum BackendFailure {
     Timeout,
     /// The backend closed the connection.
     Closed,
+    /// The backend refused this client, and serves others.
+    Refused,
     /// The gateway has no room for the session.
     Busy,
     /// The gateway is being stopped.
@@ -132,6 +137,17 @@ pub enum BackendFailure {
 }
 
 impl BackendFailure {
+    /// The names of all reasons.
+    pub const NAMES: [&'static str; 7] = [
+        Self::Unreachable.name(),
+        Self::Tls.name(),
+        Self::Timeout.name(),
+        Self::Closed.name(),
+        Self::Refused.name(),
+        Self::Busy.name(),
+        Self::Stopping.name(),
+    ];
+
     /// Returns the name of the reason, for logs and counters.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -140,6 +156,7 @@ impl BackendFailure {
             Self::Tls => "tls",
             Self::Timeout => "timeout",
             Self::Closed => "closed",
+            Self::Refused => "refused",
             Self::Busy => "busy",
             Self::Stopping => "stopping",
         }

@@ -132,6 +132,8 @@ pub enum SessionEnd {
     BackendBroke(io::ErrorKind),
     /// No backend was available.
     NoBackend(BackendFailure),
+    /// The backend refused the client, whose address it knew.
+    Refused,
     /// A side did not follow its protocol.
     Violation(GatewayError),
     /// The client did not log in in time.
@@ -152,6 +154,7 @@ impl SessionEnd {
             Self::ClientBroke(_) => "client-broke",
             Self::BackendBroke(_) => "backend-broke",
             Self::NoBackend(_) => "no-backend",
+            Self::Refused => "refused",
             Self::Violation(_) => "violation",
             Self::LoginTimeout => "login-timeout",
             Self::Idle => "idle",
@@ -168,6 +171,7 @@ impl fmt::Display for SessionEnd {
             Self::ClientBroke(kind) => write!(f, "the connection to the client broke: {kind}"),
             Self::BackendBroke(kind) => write!(f, "the connection to the backend broke: {kind}"),
             Self::NoBackend(failure) => write!(f, "no backend is available: {failure}"),
+            Self::Refused => f.write_str("the backend refused the client"),
             Self::Violation(error) => write!(f, "the protocol was not followed: {error}"),
             Self::LoginTimeout => f.write_str("no login in time"),
             Self::Idle => f.write_str("idle for too long"),

@@ -1,5 +1,7 @@
 //! A look at what clients would be offered with a backend, without a client.
 
+mod offer;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
@@ -10,6 +12,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use self::offer::Offer;
 use super::{
     Backend, ClientAddress, ClientFacts, GatewayOptions, GatewaySession, OpenFailure, SessionId,
     proxy_protocol::Header, running::session,
@@ -169,39 +172,16 @@ impl Probe {
                 .map(|line| line.replace("\\\"", "\""))
                 .collect()
         };
-        let words = |octets: &[u8]| -> Vec<String> {
-            let text = String::from_utf8_lossy(octets).to_ascii_uppercase();
-            text.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '-' && sign != '_')
-                .map(str::to_owned)
-                .collect()
-        };
-        let mut plus: Vec<_> = words(&self.raw)
-            .into_iter()
-            .filter(|word| word.ends_with("-PLUS"))
-            .collect();
-        plus.sort_unstable();
-        plus.dedup();
-        let (raw, offered) = (words(&self.raw), words(&self.offered));
-        let has = |words: &[String], wanted: &str| words.iter().any(|word| word == wanted);
+        let (raw, offered) = (
+            Offer::read(protocol, &self.raw),
+            Offer::read(protocol, &self.offered),
+        );
         Probed {
-            has_login: match protocol {
-                Protocol::Imap => has(&offered, "AUTH") || !has(&raw, "LOGINDISABLED"),
-                Protocol::Pop => has(&offered, "USER") || has(&offered, "SASL"),
-                Protocol::Submission => offers_auth(&self.offered),
-            },
+            has_login: offered.has_login(&raw),
             offered: shown(&self.offered),
-            plus,
+            plus: raw.plus(),
         }
     }
-}
-
-/// Returns `true` if a line of the answer to `EHLO` has the keyword `AUTH`, after its code and a hyphen or a space.
-fn offers_auth(octets: &[u8]) -> bool {
-    octets.split(|&octet| octet == b'\n').any(|line| {
-        let keyword = line.get(4..).unwrap_or_default().trim_ascii_end();
-        let keyword = keyword.split(|&octet| octet == b' ').next();
-        keyword.is_some_and(|it| it.eq_ignore_ascii_case(b"AUTH"))
-    })
 }
 
 /// Returns `true` if a greeting or an answer is complete.

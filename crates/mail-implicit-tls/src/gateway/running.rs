@@ -6,9 +6,10 @@ use accept_loop::AcceptedStream;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::{
-    BackendFailure, ClientAddress, ClientFacts, Event, GatewayOptions, GatewaySession, ImapGateway,
-    Notice, PopGateway, SessionEnd, SessionTimes, SubmissionGateway,
-    backend::Opened,
+    BackendFailure, BackendNotice, ClientAddress, ClientFacts, Event, GatewayOptions,
+    GatewaySession, ImapGateway, Notice, OpenFailure, PopGateway, SessionEnd, SessionTimes,
+    SubmissionGateway,
+    backends::{Opened, Opening},
     inbound::Ahead,
     places::Place,
     proxy_protocol::Header,
@@ -49,6 +50,10 @@ pub(super) struct Running<F> {
     is_stopping: bool,
     /// The client sends no more, or the backend takes no more, so the session ends once no octets move.
     is_ending: bool,
+    /// The backend refused the client.
+    is_refused: bool,
+    /// The number of the backend.
+    backend: usize,
     is_logged_in: bool,
 }
 
@@ -69,6 +74,8 @@ impl<F: Future<Output = ()>> Running<F> {
             timer: Box::pin(sleep(Duration::ZERO)),
             is_stopping: false,
             is_ending: false,
+            is_refused: false,
+            backend: 0,
             is_logged_in: false,
         }
     }
@@ -111,24 +118,24 @@ impl<F: Future<Output = ()>> Running<F> {
                 .map_err(|_| BackendFailure::Unreachable)?,
             _ => Vec::new(),
         };
+        let opening = Opening::new(
+            &shared.connector,
+            self.served.options.address(),
+            self.served.times.connect,
+        );
         let open = async {
             if !wait.is_zero() {
                 sleep(wait).await;
             }
             self.served
                 .backends
-                .open(
-                    &shared.connector,
-                    &first,
-                    self.served.times.connect,
-                    |backend, notice| {
-                        shared.tell(&Notice::Backend {
-                            service: facts.record.service,
-                            backend,
-                            notice,
-                        });
-                    },
-                )
+                .open(&opening, &first, |backend, notice| {
+                    shared.tell(&Notice::Backend {
+                        service: facts.record.service,
+                        backend,
+                        notice,
+                    });
+                })
                 .await
         };
         let opened = tokio::select! {
@@ -136,7 +143,9 @@ impl<F: Future<Output = ()>> Running<F> {
             opened = open => opened?,
             () = &mut self.stopping => return Err(BackendFailure::Stopping),
         };
-        if let Some(backend) = self.served.backends.all().get(opened.index) {
+        if let Some(backend) = self.served.backends.all().get(opened.index)
+            && !opened.is_refused
+        {
             shared.tell(&Notice::Opened {
                 client: facts,
                 backend,
@@ -157,6 +166,7 @@ impl<F: Future<Output = ()>> Running<F> {
                 let mut relay = Relay::new(client, tokio::io::empty());
                 let end = match failure {
                     BackendFailure::Stopping => SessionEnd::Stopped,
+                    BackendFailure::Refused => SessionEnd::Refused,
                     failure => SessionEnd::NoBackend(failure),
                 };
                 while let Some(event) = session.next_event() {
@@ -166,6 +176,8 @@ impl<F: Future<Output = ()>> Running<F> {
                 return None;
             }
         };
+        self.is_refused = opened.is_refused;
+        self.backend = opened.index;
         let mut relay = Relay::new(client, opened.stream);
         let greeted = session.backend_sent(&opened.greeting);
         drop(opened.greeting);
@@ -196,6 +208,9 @@ impl<F: Future<Output = ()>> Running<F> {
                 Happened::Step(Step::Pipe) => return None,
                 Happened::Step(Step::Event(event)) => {
                     let delay = self.event(&event);
+                    if let Event::ClientRefused = event {
+                        self.refused();
+                    }
                     if let Event::LoggedIn { .. } = event {
                         self.logged_in();
                     }
@@ -204,6 +219,7 @@ impl<F: Future<Output = ()>> Running<F> {
                         return Some(end);
                     }
                 }
+                Happened::Step(Step::Over) if self.is_refused => return Some(SessionEnd::Refused),
                 Happened::Step(Step::Over) => return Some(SessionEnd::Client),
                 Happened::Step(Step::Violation(error)) => {
                     return Some(SessionEnd::Violation(error));
@@ -314,6 +330,18 @@ impl<F: Future<Output = ()>> Running<F> {
         }
         self.set_timer(last, limit);
         None
+    }
+
+    /// Reports that the backend refused the client after the greeting.
+    fn refused(&mut self) {
+        self.is_refused = true;
+        if let Some(backend) = self.served.backends.all().get(self.backend) {
+            self.served.shared.tell(&Notice::Backend {
+                service: self.started.facts.record.service,
+                backend,
+                notice: BackendNotice::ClientRefused(&OpenFailure::Refuses),
+            });
+        }
     }
 
     /// Reports an event. Returns the time for which the session waits.

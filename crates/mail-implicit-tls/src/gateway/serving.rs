@@ -10,10 +10,10 @@ use tokio::{
 };
 
 use super::{
-    Backends, ClientAddress, ClientFacts, GatewayOptions, Notice, RefusalReason, SessionTimes,
-    Shared,
+    Backends, ClientFacts, GatewayOptions, Notice, RefusalReason, SessionTimes, Shared,
+    backends::Opening,
     inbound::arrive,
-    proxy_protocol::{Header, Networks},
+    proxy_protocol::Networks,
     running::{CLOSE_TIMEOUT, ClientStream, Running, Started},
     shared::Served,
     source::Source,
@@ -114,33 +114,34 @@ impl GatewayService {
         &self.served.backends
     }
 
-    /// Connects to the backends to which the last connection failed, so that their health is known without a client, and
-    /// closes the connections that succeed.
+    /// Connects to all backends, so that their health is known without a client, and closes the connections that succeed.
+    pub async fn check_backends(&self) {
+        self.check(true).await;
+    }
+
+    /// Connects to the backends to which the last connection failed, or to which there was none for a minute, and closes the
+    /// connections that succeed.
     pub async fn recheck_backends(&self) {
+        self.check(false).await;
+    }
+
+    async fn check(&self, all: bool) {
         let Served {
             backends,
             options,
             times,
             shared,
         } = &self.served;
-        let first = match options.address() {
-            ClientAddress::ProxyV2 => Header::local().to_vec().unwrap_or_default(),
-            _ => Vec::new(),
-        };
+        let opening = Opening::new(&shared.connector, options.address(), times.connect);
         let service = self.acceptor.service();
         backends
-            .recheck(
-                &shared.connector,
-                &first,
-                times.connect,
-                |backend, notice| {
-                    shared.tell(&Notice::Backend {
-                        service,
-                        backend,
-                        notice,
-                    });
-                },
-            )
+            .check(&opening, all, |backend, notice| {
+                shared.tell(&Notice::Backend {
+                    service,
+                    backend,
+                    notice,
+                });
+            })
             .await;
     }
 

@@ -7,6 +7,10 @@ use crate::name::DomainName;
 /// The greatest length of a local part, in octets (RFC 5321 section 4.5.3.1.1).
 pub const MAX_LOCAL_PART_BYTES: usize = 64;
 
+/// A local part as messages describe it.
+const LOCAL_PART: &str = "1 to 64 bytes without spaces and control characters";
+const _: () = assert!(MAX_LOCAL_PART_BYTES == 64);
+
 /// The mail address of a user: `alice@example.org`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MailAddress {
@@ -22,18 +26,28 @@ impl MailAddress {
     /// characters, or the domain is not a domain name.
     pub fn parse(text: &str) -> Result<Self, MailAddressError> {
         let Some((local_part, domain)) = text.rsplit_once('@') else {
-            return Err(MailAddressError { offset: text.len() });
+            return Err(MailAddressError {
+                part: Part::At,
+                offset: text.len(),
+            });
         };
         let excluded = |character: char| character.is_control() || character.is_whitespace();
         if let Some(offset) = local_part.find(excluded) {
-            return Err(MailAddressError { offset });
+            return Err(MailAddressError {
+                part: Part::Local,
+                offset,
+            });
         }
         if local_part.is_empty() || local_part.len() > MAX_LOCAL_PART_BYTES {
             let offset = local_part.len().min(MAX_LOCAL_PART_BYTES);
-            return Err(MailAddressError { offset });
+            return Err(MailAddressError {
+                part: Part::Local,
+                offset,
+            });
         }
         let begin = local_part.len().saturating_add(1);
         let domain = DomainName::parse(domain).map_err(|error| MailAddressError {
+            part: Part::Domain,
             offset: begin.saturating_add(error.offset()),
         })?;
         Ok(Self {
@@ -64,7 +78,16 @@ impl fmt::Display for MailAddress {
 /// A text that is not a mail address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MailAddressError {
+    part: Part,
     offset: usize,
+}
+
+/// The part of an address that is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Part {
+    Local,
+    At,
+    Domain,
 }
 
 impl MailAddressError {
@@ -77,11 +100,12 @@ impl MailAddressError {
 
 impl fmt::Display for MailAddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "mail-address: local part, @ and domain name expected at byte {}",
-            self.offset
-        )
+        let (field, expected) = match self.part {
+            Part::Local => ("mail-address.local-part", LOCAL_PART),
+            Part::At => ("mail-address", "@ and a domain name"),
+            Part::Domain => ("mail-address.domain", "a domain name"),
+        };
+        write!(f, "{field}: {expected} expected at byte {}", self.offset)
     }
 }
 

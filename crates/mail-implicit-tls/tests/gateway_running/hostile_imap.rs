@@ -71,6 +71,18 @@ async fn closes_at_octets_that_no_command_has_before_login() {
     }
 }
 
+/// A line that is as long as the limit, and has no end yet, is not too long: the octets after it decide, so they are read.
+#[tokio::test]
+async fn refuses_a_line_that_is_too_long_however_it_is_split() {
+    let line = vec![b'x'; deep_latch::proxy::MAX_PROXY_COMMAND_BYTES];
+    let bye = format!("* BYE command: more than {0} at byte {0}\r\n", line.len());
+    for split in [line.len(), line.len() - 1, 1] {
+        let (first, second) = line.split_at(split);
+        let said = say(&[first, second]).await;
+        assert_eq!(said, (bye.clone(), Vec::new()), "{split}");
+    }
+}
+
 #[tokio::test]
 async fn carries_literals_as_the_grammar_has_them() {
     let in_ = "a OK [CAPABILITY IMAP4rev1] in\r\n";

@@ -16,8 +16,10 @@ mod hostile_imap;
 mod hostile_submission;
 mod limits;
 mod load;
+mod probing;
 mod protocols;
 mod proxies;
+mod refused_clients;
 mod script;
 mod sessions;
 #[path = "../support/site.rs"]

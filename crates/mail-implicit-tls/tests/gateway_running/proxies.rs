@@ -105,7 +105,7 @@ async fn sends_address_and_tls_to_the_backend_first() {
     let ssl = header.ssl.unwrap();
     assert_eq!(ssl.version.as_deref(), Some("TLSv1.3"));
     assert!(ssl.cipher.unwrap().starts_with("TLS_"));
-    assert_eq!(world.told.lines()[1], format!("opened {}", backend.port()));
+    assert_eq!(world.told.lines()[2], format!("opened {}", backend.port()));
 }
 
 /// Sends octets as a listed proxy, and makes the handshake of a client if the gateway should accept them.

@@ -9,6 +9,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader
 
 use crate::world::serve;
 
+/// The answers of a server to lines.
+pub(crate) type Replies = fn(&str) -> &'static str;
+
 /// A server that answers each line by a function.
 pub(crate) struct Script {
     pub(crate) address: SocketAddr,
@@ -16,7 +19,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub(crate) async fn start(greeting: &'static str, reply: fn(&str) -> &'static str) -> Self {
+    pub(crate) async fn start(greeting: &'static str, reply: Replies) -> Self {
         let received = Arc::<Mutex<Vec<String>>>::default();
         let lines = received.clone();
         let address = serve(move |tcp| answer(tcp, greeting, reply, lines.clone())).await;
@@ -32,7 +35,7 @@ impl Script {
 pub(crate) async fn answer<S>(
     stream: S,
     greeting: &str,
-    reply: fn(&str) -> &'static str,
+    reply: Replies,
     received: Arc<Mutex<Vec<String>>>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,

@@ -4,7 +4,7 @@ use mail_implicit_tls::service::Service;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
-    script::{POP_GREETING, SUBMISSION_GREETING, Script, pop, submission},
+    script::{POP_GREETING, Replies, SUBMISSION_GREETING, Script, pop, submission},
     world::{GREETING, ImapDouble, Setup, World, clear},
 };
 
@@ -21,10 +21,12 @@ async fn carries_a_session_to_its_end() {
     world.told.wait("ended").await;
     let told = world.told.lines();
     assert_eq!(told[0], "started 127.0.0.1");
-    assert_eq!(told[1], format!("opened {}", double.address.port()));
-    assert!(told[2].starts_with("session LoggedIn"), "{told:?}");
-    assert_eq!(told[3], "ended backend");
-    assert_eq!(told.len(), 4);
+    let port = double.address.port();
+    assert_eq!(told[1], format!("backend {port} Reached"));
+    assert_eq!(told[2], format!("opened {port}"));
+    assert!(told[3].starts_with("session LoggedIn"), "{told:?}");
+    assert_eq!(told[4], "ended backend");
+    assert_eq!(told.len(), 5);
 }
 
 /// A message larger than all buffers arrives as it was sent, in both directions at once.
@@ -70,12 +72,12 @@ async fn answers_a_client_that_closed_its_side() {
 /// Commands of a client that closed its side wait for the replies to those before: the backend learns of the end after them.
 #[tokio::test]
 async fn answers_all_commands_of_a_client_that_closed_its_side() {
-    for (own, backend, greeting, reply, said, expected) in [
+    let sessions: [(_, _, _, Replies, _, _); 3] = [
         (
             Service::POP3S,
             Service::POP3_CLEAR,
             POP_GREETING,
-            pop as fn(&str) -> &'static str,
+            pop,
             "USER alice\r\nPASS right\r\nQUIT\r\n",
             "+OK name\r\n+OK in\r\n+OK bye\r\n",
         ),
@@ -99,7 +101,8 @@ async fn answers_all_commands_of_a_client_that_closed_its_side() {
             "a LOGIN alice right\r\nb NOOP\r\nc LOGOUT\r\n",
             "a OK [CAPABILITY IMAP4rev1] in\r\nb OK done\r\n* BYE\r\nc OK bye\r\n",
         ),
-    ] {
+    ];
+    for (own, backend, greeting, reply, said, expected) in sessions {
         let script = Script::start(greeting, reply).await;
         let world = World::start(Setup::new(own, vec![clear(backend, script.address)])).await;
         let mut client = world.connect().await;

@@ -7,13 +7,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use command_support::pem;
 use mail_implicit_tls::server::{CertificateSet, Certificates};
 use rustls::{
     crypto::CryptoProvider,
-    pki_types::{
-        CertificateDer, PrivateKeyDer, UnixTime,
-        pem::{self, PemObject},
-    },
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
 };
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -137,23 +135,7 @@ impl Files {
 type Chain = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn read(chain: &Path, key: &Path) -> Result<Chain, String> {
-    let of = |path: &Path, error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let certificates = read_certificates(chain)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| of(key, &error))?;
+    let certificates = pem::certificates(chain).map_err(|error| error.to_string())?;
+    let private = pem::private_key(key).map_err(|error| error.to_string())?;
     Ok((certificates, private))
-}
-
-/// Reads the certificates of a PEM file, of which there is at least one.
-///
-/// # Errors
-/// Returns a message with the file.
-pub(super) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let of = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-    let certificates = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, pem::Error>>)
-        .map_err(|error| of(&error))?;
-    match certificates.is_empty() {
-        true => Err(of(&"no certificate found")),
-        false => Ok(certificates),
-    }
 }

@@ -1,20 +1,30 @@
 //! `mail-tls gateway --check`: prints what the configuration leaves open, connects to the backends, and prints what clients
 //! would be offered.
 
+use std::{fmt, io};
+
+use command_support::output;
 use mail_implicit_tls::gateway::Probed;
 
 use super::plan::{Plan, Process};
 
 /// Prints the findings in a configuration that is valid.
-pub(super) fn configuration(plan: &Plan) {
-    println!("the configuration is valid");
+///
+/// # Errors
+/// Returns the error of standard output.
+pub(super) fn configuration(plan: &Plan) -> io::Result<()> {
+    line("the configuration is valid")?;
     for warning in &plan.warnings {
-        println!("warning: {warning}");
+        line(format_args!("warning: {warning}"))?;
     }
+    Ok(())
 }
 
 /// Prints the findings about the backends and the database of reports. Returns `true` if each of them can be used.
-pub(super) async fn backends(plan: &Plan, process: &Process) -> bool {
+///
+/// # Errors
+/// Returns the error of standard output.
+pub(super) async fn backends(plan: &Plan, process: &Process) -> io::Result<bool> {
     let connector = plan.connector(process);
     let mut is_good = true;
     for planned in &plan.services {
@@ -25,10 +35,10 @@ pub(super) async fn backends(plan: &Plan, process: &Process) -> bool {
                 .probe(&connector, &planned.options, service, plan.times.connect)
                 .await;
             match probed {
-                Ok(probed) => print(&format!("{name}: {backend}"), &probed),
+                Ok(probed) => print(&format!("{name}: {backend}"), &probed)?,
                 Err(failure) => {
                     is_good = false;
-                    println!("{name}: {backend}: failed: {failure}");
+                    line(format_args!("{name}: {backend}: failed: {failure}"))?;
                 }
             }
         }
@@ -37,29 +47,37 @@ pub(super) async fn backends(plan: &Plan, process: &Process) -> bool {
         && let Some(probed) = database.probe().await
     {
         match probed {
-            Ok(()) => println!("reports: the database can be used"),
+            Ok(()) => line("reports: the database can be used")?,
             Err(error) => {
                 is_good = false;
-                println!("reports: failed: {error}");
+                line(format_args!("reports: failed: {error}"))?;
             }
         }
     }
-    is_good
+    Ok(is_good)
 }
 
-fn print(backend: &str, probed: &Probed) {
-    println!("{backend}: clients would be offered");
-    for line in &probed.offered {
-        println!("  {line}");
+/// Prints a line at once: the next backend may take its time.
+fn line(text: impl fmt::Display) -> io::Result<()> {
+    output::print(format!("{text}\n"))
+}
+
+fn print(backend: &str, probed: &Probed) -> io::Result<()> {
+    line(format_args!("{backend}: clients would be offered"))?;
+    for offered in &probed.offered {
+        line(format_args!("  {offered}"))?;
     }
     if !probed.plus.is_empty() {
-        println!(
+        line(format_args!(
             "warning: {backend}: {} removed, since channel binding does not pass a gateway; turn it off at the backend: \
              a client that supports it refuses a server that supports it and does not offer it (RFC 5802 section 6)",
             probed.plus.join(" ")
-        );
+        ))?;
     }
     if !probed.has_login {
-        println!("warning: {backend}: no way to log in is offered");
+        line(format_args!(
+            "warning: {backend}: no way to log in is offered"
+        ))?;
     }
+    Ok(())
 }

@@ -112,8 +112,15 @@ pub(super) fn notice(notice: &Notice<'_>) {
             BackendNotice::NotTried(failure) => {
                 tracing::error!(service = service.name(), %backend, reason = %failure, "backend not tried");
             }
+            // The session's own line is "session ended", with its client.
+            BackendNotice::ClientRefused(failure) => {
+                tracing::debug!(service = service.name(), %backend, reason = %failure, "backend refused a client");
+            }
+            BackendNotice::Reached => {
+                tracing::info!(service = service.name(), %backend, "backend reached");
+            }
             BackendNotice::Recovered => {
-                tracing::info!(service = service.name(), %backend, "backend recovered")
+                tracing::info!(service = service.name(), %backend, "backend recovered");
             }
             _ => {}
         },

@@ -2,13 +2,14 @@
 //! those that a peer chooses.
 
 use std::{
+    collections::HashSet,
     fmt,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
 use mail_implicit_tls::{
-    gateway::{Backend, BackendNotice, Event, Notice},
+    gateway::{Backend, BackendFailure, BackendNotice, Event, Notice},
     service::Service,
 };
 use prometheus_client::{
@@ -79,6 +80,7 @@ pub(super) struct Metrics {
     octets: Family<Octets, Counter>,
     backend_up: Family<OfBackend, Gauge>,
     backend_failures: Family<BackendFailed, Counter>,
+    backend_refused: Family<OfBackend, Counter>,
     backend_open: Family<OfService, Histogram, fn() -> Histogram>,
     backend_not_tried: Family<OfService, Counter>,
     accept_errors: Counter,
@@ -86,6 +88,8 @@ pub(super) struct Metrics {
     certificate_loads: Family<Outcome, Counter>,
     reloads: Family<Outcome, Counter>,
     reports: Family<Outcome, Counter>,
+    /// The backends of the configuration. Others have no series.
+    configured: Mutex<HashSet<OfBackend>>,
 }
 
 impl fmt::Debug for Metrics {
@@ -113,6 +117,7 @@ impl Metrics {
             octets: Family::default(),
             backend_up: Family::default(),
             backend_failures: Family::default(),
+            backend_refused: Family::default(),
             backend_open: Family::new_with_constructor(open_histogram),
             backend_not_tried: Family::default(),
             accept_errors: Counter::default(),
@@ -120,9 +125,25 @@ impl Metrics {
             certificate_loads: Family::default(),
             reloads: Family::default(),
             reports: Family::default(),
+            configured: Mutex::default(),
         };
         metrics.register();
+        metrics.begin();
         Arc::new(metrics)
+    }
+
+    /// Sets the counters whose increase is a reason for an alert to 0. Prometheus sees no increase in a counter that appears
+    /// with its first event.
+    fn begin(&self) {
+        for (counters, results) in [
+            (&self.certificate_loads, ["served", "refused"].as_slice()),
+            (&self.reloads, &["done", "refused"]),
+            (&self.reports, &["kept", "refused", "failed", "dropped"]),
+        ] {
+            for result in results {
+                drop(counters.get_or_create(&Outcome { result }));
+            }
+        }
     }
 
     fn register(&mut self) {
@@ -167,6 +188,11 @@ impl Metrics {
             "backend_failures",
             "Connections to a backend that failed",
             &self.backend_failures,
+        );
+        family(
+            "backend_refused",
+            "Clients that a backend refused, whose addresses it knew",
+            &self.backend_refused,
         );
         family(
             "backend_open_seconds",
@@ -236,13 +262,49 @@ impl Metrics {
         self.reports.get_or_create(&Outcome { result }).inc();
     }
 
-    /// Sets a backend's gauge before the first connection to it.
-    pub(super) fn backend(&self, service: Service, backend: &Backend, is_up: bool) {
-        let labels = OfBackend {
-            service: service.name(),
-            backend: backend.to_string(),
-        };
-        self.backend_up.get_or_create(&labels).set(i64::from(is_up));
+    fn configured(&self) -> MutexGuard<'_, HashSet<OfBackend>> {
+        self.configured
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets the backends of the configuration, and removes the series of those that it no longer has. Counters of a service
+    /// without backends stay: they do not change any more.
+    pub(super) fn configure<'a>(&self, backends: impl Iterator<Item = (Service, &'a Backend)>) {
+        let wanted = backends.map(|(service, backend)| of_backend(service, backend));
+        let wanted: HashSet<_> = wanted.collect();
+        let mut configured = self.configured();
+        for former in configured.difference(&wanted) {
+            self.backend_up.remove(former);
+            self.backend_refused.remove(former);
+            for reason in BackendFailure::NAMES {
+                self.backend_failures.remove(&BackendFailed {
+                    service: former.service,
+                    backend: former.backend.clone(),
+                    reason,
+                });
+            }
+        }
+        let former: HashSet<_> = configured.iter().map(|it| it.service).collect();
+        *configured = wanted;
+        drop(configured);
+        for service in former {
+            self.forget_sessions(service);
+        }
+    }
+
+    /// Removes the gauge of the sessions of a service that is no longer configured, once there are none.
+    fn forget_sessions(&self, service: &'static str) {
+        let labels = OfService { service };
+        let is_gone = !self.configured().iter().any(|it| it.service == service);
+        if is_gone && self.sessions.get(&labels).is_some_and(|it| it.get() == 0) {
+            self.sessions.remove(&labels);
+        }
+    }
+
+    /// Sets a backend's gauge.
+    fn backend(&self, labels: &OfBackend, is_up: bool) {
+        self.backend_up.get_or_create(labels).set(i64::from(is_up));
     }
 
     /// Counts a notice.
@@ -289,6 +351,7 @@ impl Metrics {
             } => {
                 let service = client.record.service;
                 self.sessions.get_or_create(&of(service)).dec();
+                self.forget_sessions(service.name());
                 let reason = end.name();
                 self.ended
                     .get_or_create(&with_reason(service, reason))
@@ -315,23 +378,30 @@ impl Metrics {
     }
 
     fn backend_notice(&self, service: Service, backend: &Backend, notice: &BackendNotice<'_>) {
+        if let BackendNotice::NotTried(_) = notice {
+            self.backend_not_tried.get_or_create(&of(service)).inc();
+            return;
+        }
+        let labels = of_backend(service, backend);
+        // A session that began before a reload can try a backend that is no longer configured.
+        let configured = self.configured();
+        if !configured.contains(&labels) {
+            return;
+        }
         match notice {
             BackendNotice::Failed(failure) => {
-                self.backend(service, backend, false);
+                self.backend(&labels, false);
                 let labels = BackendFailed {
-                    service: service.name(),
-                    backend: backend.to_string(),
+                    service: labels.service,
+                    backend: labels.backend,
                     reason: failure.reason().name(),
                 };
                 self.backend_failures.get_or_create(&labels).inc();
             }
-            BackendNotice::NotTried(_) => {
-                let labels = OfService {
-                    service: service.name(),
-                };
-                self.backend_not_tried.get_or_create(&labels).inc();
+            BackendNotice::ClientRefused(_) => {
+                self.backend_refused.get_or_create(&labels).inc();
             }
-            BackendNotice::Recovered => self.backend(service, backend, true),
+            BackendNotice::Reached | BackendNotice::Recovered => self.backend(&labels, true),
             _ => {}
         }
     }
@@ -358,6 +428,13 @@ impl Metrics {
 fn of(service: Service) -> OfService {
     OfService {
         service: service.name(),
+    }
+}
+
+fn of_backend(service: Service, backend: &Backend) -> OfBackend {
+    OfBackend {
+        service: service.name(),
+        backend: backend.to_string(),
     }
 }
 

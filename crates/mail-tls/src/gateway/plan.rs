@@ -1,7 +1,11 @@
 //! A configuration that was checked: acceptors, backends and options, from which services are made.
 
-use std::{fs, ops::Range, sync::Arc, time::SystemTime};
+use std::{ops::Range, sync::Arc, time::SystemTime};
 
+use command_support::{
+    files::{FileKind, read_text},
+    pem,
+};
 use deep_latch::{
     Advertisement, DeepStatus, Facilities, MailProtocol, TlsFacts,
     facts::{
@@ -29,7 +33,7 @@ use toml::Spanned;
 
 use super::{
     addresses::{Place, Places},
-    certificates::{Files, read_certificates},
+    certificates::Files,
     clients::UserMap,
     config::{self, BackendConfig, Config, ServiceConfig},
     reports::Database,
@@ -324,7 +328,7 @@ fn backend_tls(
     let trust = match &tls.authorities {
         Some(path) => {
             let certificates =
-                read_certificates(&source.resolve(path)).map_err(|error| message(&error))?;
+                pem::certificates(&source.resolve(path)).map_err(|error| message(&error))?;
             Trust::in_certificates(certificates).map_err(|error| message(&error))?
         }
         None => Trust::of_platform().unwrap_or_else(|_| Trust::none()),
@@ -332,10 +336,9 @@ fn backend_tls(
     let anchors = match &tls.anchors {
         Some(path) => {
             let path = source.resolve(path);
-            let of =
-                |error: &dyn std::fmt::Display| message(&format!("{}: {error}", path.display()));
-            let text = fs::read_to_string(&path).map_err(|error| of(&error))?;
-            TrustAnchors::parse(&text).map_err(|error| of(&error))?
+            let text = read_text(&path, FileKind::TrustAnchors).map_err(|error| message(&error))?;
+            TrustAnchors::parse(&text)
+                .map_err(|error| message(&format!("{}: {error}", path.display())))?
         }
         None => TrustAnchors::iana(),
     };
@@ -410,7 +413,7 @@ impl Clients {
             ));
         }
         let mut roots = RootCertStore::empty();
-        let authorities = read_certificates(&source.resolve(&clients.authorities));
+        let authorities = pem::certificates(&source.resolve(&clients.authorities));
         for certificate in authorities.map_err(|error| fails(&error))? {
             roots.add(certificate).map_err(|error| fails(&error))?;
         }
@@ -433,8 +436,7 @@ impl Clients {
                     return Err(fails(&message));
                 };
                 let path = source.resolve(file.get_ref());
-                let password = fs::read_to_string(&path)
-                    .map_err(|error| fails(&format!("{}: {error}", path.display())))?;
+                let password = read_text(&path, FileKind::Secret).map_err(|error| fails(&error))?;
                 let password = password.trim_end_matches(['\r', '\n']).to_owned();
                 let user = MasterUser::try_new(user.get_ref().as_str(), password);
                 ExternalLogin::Plain(user.map_err(|error| fails(&error))?)

@@ -1,13 +1,14 @@
 //! The database of clients' reports (draft-newman-email-deep-02 sections 7.1 and 7.3): SQLite, or PostgreSQL for a fleet.
 
 use std::{
-    fmt, fs,
+    fmt,
     path::PathBuf,
     str::FromStr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use command_support::files::{FileKind, read_text};
 use deep_latch::{
     ClientReport, Host, MailProtocol,
     reports::{ReceivedReport, ReportSink, ReportSinkError, ReportSinkErrorKind},
@@ -103,7 +104,8 @@ impl Database {
         let of = |error: &dyn fmt::Display| {
             source.error(file.span(), format!("{}: {error}", path.display()))
         };
-        let url = fs::read_to_string(&path).map_err(|error| of(&error))?;
+        let url =
+            read_text(&path, FileKind::Secret).map_err(|error| source.error(file.span(), error))?;
         // The error of a URL could contain its password.
         let server = PgConnectOptions::from_str(url.trim())
             .map_err(|_| of(&"the URL of a PostgreSQL database expected"))?;

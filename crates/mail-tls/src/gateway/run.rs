@@ -3,15 +3,20 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use accept_loop::AcceptLoop;
-use command_support::signals::{Signal, Signals};
+use command_support::{
+    output,
+    signals::{Signal, Signals},
+};
 use deep_latch::Host;
 use mail_implicit_tls::{
-    gateway::{Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared},
+    gateway::{
+        BackendHealth, Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared,
+    },
     server::Certificates,
     service::Service,
 };
@@ -63,7 +68,7 @@ struct Running {
     listeners: HashMap<Place, Listening>,
     tasks: JoinSet<usize>,
     watch: JoinHandle<()>,
-    recheck: JoinHandle<()>,
+    recheck: JoinSet<()>,
     current: Arc<Mutex<Current>>,
     fixed: Fixed,
 }
@@ -119,7 +124,7 @@ pub(super) async fn run(plan: Plan, process: Process) -> Result<(), Failure> {
         listeners: HashMap::new(),
         tasks: JoinSet::new(),
         watch: tokio::spawn(async {}),
-        recheck: tokio::spawn(async {}),
+        recheck: JoinSet::new(),
         current: Arc::default(),
         fixed: fixed(&plan.config),
     };
@@ -214,6 +219,7 @@ impl Running {
                 opened.push((*place, listener, *planned));
             }
         }
+        self.take_over_backends(plan);
         self.shared =
             self.shared
                 .replaced(plan.connector(&self.process), plan.limits, plan.penalty);
@@ -240,25 +246,36 @@ impl Running {
                 .clone()
                 .watch(plan.certificates.clone(), self.metrics.clone()),
         );
-        self.recheck.abort();
+        self.recheck = JoinSet::new();
+        for planned in &plan.services {
+            let service = plan.service(planned, &self.shared);
+            self.recheck.spawn(recheck(service));
+        }
+        self.current().certificates = Some(plan.certificates.clone());
+        Ok(())
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over the health of the backends that stay, before clients are served by it, and forgets the others.
+    fn take_over_backends(&self, plan: &Plan) {
         let services = plan.services.iter();
-        let services = services.map(|planned| plan.service(planned, &self.shared));
-        self.recheck = tokio::spawn(recheck(services.collect()));
-        let backends: Vec<_> = plan
-            .services
-            .iter()
+        let backends: Vec<_> = services
             .map(|planned| (planned.acceptor.service(), planned.backends.clone()))
             .collect();
+        let mut current = self.current();
         for (service, backends) in &backends {
-            for backend in backends.all() {
-                self.metrics.backend(*service, backend, true);
-            }
+            let former = current.backends.iter().filter(|(it, _)| it == service);
+            former.for_each(|(_, former)| backends.take_over(former));
         }
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Current {
-            backends,
-            certificates: Some(plan.certificates.clone()),
-        };
-        Ok(())
+        self.metrics.configure(
+            backends
+                .iter()
+                .flat_map(|(service, backends)| backends.all().iter().map(|it| (*service, it))),
+        );
+        current.backends = backends;
     }
 
     /// Serves the connections of a listener.
@@ -285,7 +302,8 @@ impl Running {
             };
             serving.serve_until(listener, accept_loop, stop).await
         });
-        println!("listening: {service} {address}");
+        // A gateway serves even if nobody reads this.
+        let _ = output::print(format!("listening: {service} {address}\n"));
         tracing::info!(service, %address, "listening");
         let listening = Listening {
             service: current,
@@ -305,7 +323,7 @@ impl Running {
             .listen(address)
             .map_err(|error| Failure::Run(format!("{address}: {error}")))?;
         let address = listener.local_addr().unwrap_or(address);
-        println!("listening: metrics {address}");
+        let _ = output::print(format!("listening: metrics {address}\n"));
         let current = self.current.clone();
         let health: Health =
             Arc::new(move || health(&current.lock().unwrap_or_else(PoisonError::into_inner)));
@@ -357,7 +375,7 @@ impl Running {
     /// Stops all listeners, and waits for their sessions. Returns the number of those that were cut.
     async fn stop(&mut self) -> usize {
         self.watch.abort();
-        self.recheck.abort();
+        self.recheck.abort_all();
         for listening in self.listeners.values() {
             listening.stop.send_replace(true);
         }
@@ -369,15 +387,17 @@ impl Running {
     }
 }
 
-/// Connects now and then to the backends that failed, so that their health is known without a client.
-async fn recheck(services: Vec<GatewayService>) {
+/// Connects to the backends of a service at once, and then now and then to those that failed and those that had no
+/// connection for a time, so that their health is known without a client.
+async fn recheck(service: GatewayService) {
+    service.check_backends().await;
     let mut ticks = interval(RECHECK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // The first one is ready at once.
+    ticks.tick().await;
     loop {
         ticks.tick().await;
-        for service in &services {
-            service.recheck_backends().await;
-        }
+        service.recheck_backends().await;
     }
 }
 
@@ -399,9 +419,15 @@ fn health(current: &Current) -> Result<(), String> {
         None => faults.push_str("certificates: none\n"),
     }
     for (service, backends) in &current.backends {
-        if !backends.are_healthy().contains(&true) {
-            faults.push_str(&format!("{}: no backend is available\n", service.name()));
+        let health = backends.health();
+        if health.contains(&BackendHealth::Up) {
+            continue;
         }
+        let fault = match health.contains(&BackendHealth::NotKnown) {
+            true => "no backend was reached yet",
+            false => "no backend is available",
+        };
+        faults.push_str(&format!("{}: {fault}\n", service.name()));
     }
     match faults.is_empty() {
         true => Ok(()),

@@ -1,10 +1,12 @@
 //! The text of the configuration. An error has the line and a caret under the value.
 
 use std::{
-    fmt, fs,
+    fmt,
     ops::Range,
     path::{Path, PathBuf},
 };
+
+use command_support::files::{FileKind, read_text};
 
 use super::config::Config;
 
@@ -33,8 +35,8 @@ impl Source {
     /// # Errors
     /// Returns a message with the path.
     pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+        let text = read_text(path, FileKind::Configuration)
+            .map_err(|error| ConfigError(error.to_string()))?;
         Ok(Self {
             path: path.to_owned(),
             text,

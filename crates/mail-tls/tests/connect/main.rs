@@ -4,6 +4,7 @@
 
 mod arguments;
 mod autoconfig;
+mod files;
 mod latches;
 mod name_server;
 #[path = "../support/name_server.rs"]

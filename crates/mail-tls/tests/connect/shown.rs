@@ -57,6 +57,7 @@ fn prints_json() {
         serde_json::json!({
             "domain": "example.org",
             "private": true,
+            "resolver": null,
             "protocols": [{
                 "protocol": "IMAP",
                 "none": null,

@@ -22,7 +22,7 @@ fn refuses_an_unknown_key_with_its_line() {
     let files = Files::new();
     let config = with(&format!("{SERVICE}clientaddress = \"proxy-v2\"\n"));
     let message = refused(&files, &config);
-    let expected = "error: DIR/gateway.toml: TOML parse error at line 7, column 1\n  |\n\
+    let expected = "mail-tls: DIR/gateway.toml: TOML parse error at line 7, column 1\n  |\n\
                     7 | clientaddress = \"proxy-v2\"\n  | ^^^^^^^^^^^^^\n\
                     unknown field `clientaddress`, expected one of";
     assert!(message.starts_with(expected), "{message}");
@@ -33,7 +33,7 @@ fn refuses_a_way_to_pass_the_address_that_the_protocol_lacks() {
     let files = Files::new();
     let config = with(&format!("{SERVICE}client-address = \"xclient\"\n"));
     let message = refused(&files, &config);
-    let expected = "error: DIR/gateway.toml: error at line 7, column 18\n  |\n\
+    let expected = "mail-tls: DIR/gateway.toml: error at line 7, column 18\n  |\n\
                     7 | client-address = \"xclient\"\n  |                  ^^^^^^^^^\n\
                     client address: Imap does not have Xclient\n";
     assert_eq!(message, expected);
@@ -132,7 +132,7 @@ fn refuses_an_address_of_two_listeners() {
         let (place, reason) = message.trim_end().rsplit_once("\n").unwrap();
         (place.to_owned(), reason.to_owned())
     };
-    let expected = "error: DIR/gateway.toml: error at line 9, column 23\n  |\n\
+    let expected = "mail-tls: DIR/gateway.toml: error at line 9, column 23\n  |\n\
                     9 | listen = [\"[::]:993\", \"0.0.0.0:993\"]\n  |                       ^^^^^^^^^^^^^";
     let twice = "0.0.0.0:993 is listened on twice";
     assert_eq!(
@@ -207,7 +207,9 @@ fn refuses_certificates_with_their_file() {
     assert_eq!(output.status.code(), Some(2));
     let message = text(&output.stderr);
     assert!(
-        message.contains("chain.pem: no certificate found"),
+        message.contains(
+            "chain.pem: no certificate found; PEM with -----BEGIN CERTIFICATE----- expected"
+        ),
         "{message}"
     );
     assert!(message.contains("2 | certificate ="), "{message}");
@@ -247,4 +249,33 @@ fn keeps_the_url_of_a_database_out_of_messages() {
     );
     assert!(message.contains("8 | postgres-url-file"), "{message}");
     assert!(!message.contains("secret"), "{message}");
+}
+
+/// A device that is named by mistake has no end.
+#[test]
+fn refuses_each_file_that_is_not_a_regular_one_with_its_place() {
+    let files = Files::new();
+    let zero = "/dev/zero: a regular file expected but a device found";
+    let clients =
+        |more: &str| format!("[client-certificates]\nauthorities = {more}\ncommon-name = true\n");
+    let plain = "\"chain.pem\"\nlogin = \"plain\"\nmaster-user = \"m\"\nmaster-password-file = \"/dev/zero\"";
+    for more in [
+        "[backend-tls]\nauthorities = \"/dev/zero\"\n".to_owned(),
+        "[backend-tls]\nanchors = \"/dev/zero\"\n".to_owned(),
+        "[reports]\npostgres-url-file = \"/dev/zero\"\n".to_owned(),
+        clients("\"/dev/zero\"\nlogin = \"external\""),
+        clients(plain),
+    ] {
+        let message = refused(&files, &(with(SERVICE) + &more));
+        assert!(message.contains(zero), "{more}: {message}");
+    }
+    for (chain, key) in [("/dev/zero", "key.pem"), ("chain.pem", "/dev/zero")] {
+        let config = format!(
+            "name = \"mail.example.org\"\ncertificate = [{{ chain = \"{chain}\", key = \"{key}\" }}]\n\
+             [[service]]\n{SERVICE}"
+        );
+        let message = refused(&files, &config);
+        assert!(message.contains(zero), "{message}");
+        assert!(message.contains("2 | certificate ="), "{message}");
+    }
 }

@@ -176,7 +176,7 @@ fn refuses_a_server_that_would_not_be_verified() {
     let output = crate::world::command(&config).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let message = text(&output.stderr);
-    let expected = "error: reports: the report database is on another host whose identity would not be verified";
+    let expected = "mail-tls: reports: the report database is on another host whose identity would not be verified";
     assert!(message.contains(expected), "{message}");
     assert!(!message.contains(PASSWORD), "{message}");
 }

@@ -1,13 +1,14 @@
 //! POP, Submission with a Received field, and ports with STARTTLS, as the configuration names them.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
-    thread,
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
 };
 
-use crate::world::{Client, Files, Gateway, HOST, check, text};
+use crate::{
+    script::{Replies, Script},
+    world::{Client, Files, Gateway, HOST, check, text},
+};
 
 #[test]
 fn serves_pop_and_submission() {
@@ -65,44 +66,6 @@ fn finds_logins_of_submission_in_each_place() {
         let expected = format!("warning: submissions: {}: {WARNING}", server.address);
         let expected: Vec<_> = (!has_login).then_some(expected).into_iter().collect();
         assert_eq!(warnings.collect::<Vec<_>>(), expected, "{shown}");
-    }
-}
-
-/// The answers of a server to lines.
-type Replies = fn(&str) -> &'static str;
-
-/// A server that answers each line by a function, and notes it.
-struct Script {
-    address: SocketAddr,
-    received: Arc<Mutex<Vec<String>>>,
-}
-
-impl Script {
-    fn start(greeting: &'static str, reply: Replies) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let received = Arc::<Mutex<Vec<String>>>::default();
-        let lines = received.clone();
-        thread::spawn(move || {
-            for tcp in listener.incoming() {
-                let lines = lines.clone();
-                thread::spawn(move || answer(tcp.unwrap(), greeting, reply, &lines));
-            }
-        });
-        Self { address, received }
-    }
-}
-
-fn answer(tcp: TcpStream, greeting: &str, reply: Replies, lines: &Mutex<Vec<String>>) {
-    let mut writer = tcp.try_clone().unwrap();
-    let _ = writer.write_all(greeting.as_bytes());
-    for line in BufReader::new(tcp).lines() {
-        let Ok(line) = line else { return };
-        let reply = reply(&line);
-        lines.lock().unwrap().push(line);
-        if writer.write_all(reply.as_bytes()).is_err() {
-            return;
-        }
     }
 }
 
@@ -191,7 +154,7 @@ fn submit(client: &mut Client) {
 
 /// Checks that the message has the gateway's field above it.
 fn has_a_received_field(script: &Script) {
-    let lines = script.received.lock().unwrap().clone();
+    let lines = script.lines();
     let data = lines.iter().position(|it| it == "DATA").unwrap();
     let message = lines[data + 1..].join("\n");
     assert!(

@@ -29,7 +29,7 @@ fn exits_with_3_for_wrong_arguments_and_files() {
     let output = world.run(&["--cert", "/nonexistent"]);
     assert_eq!(output.status.code(), Some(3));
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.starts_with("error: /nonexistent: "), "{error}");
+    assert!(error.starts_with("mail-tls: /nonexistent: "), "{error}");
 }
 
 #[test]

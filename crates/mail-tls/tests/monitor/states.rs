@@ -127,7 +127,7 @@ fn refuses_a_database_of_another_program_and_one_of_a_later_version() {
         assert_eq!(text(&output), "");
         String::from_utf8(output.stderr).unwrap()
     };
-    let message = format!("error: the database is another program's: {path:?}\n");
+    let message = format!("mail-tls: the database is another program's: {path:?}\n");
     assert_eq!(refused(&path), message);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     let path = world.path("states.db");
@@ -139,7 +139,8 @@ fn refuses_a_database_of_another_program_and_one_of_a_later_version() {
     let later = "INSERT INTO mail_tls_monitor_migrations \
         (version, description, success, checksum, execution_time) VALUES (9, 'later', TRUE, x'00', 0)";
     around(&world, &path, later);
-    let message = format!("error: the schema is of an unknown version or was changed: {path:?}\n");
+    let message =
+        format!("mail-tls: the schema is of an unknown version or was changed: {path:?}\n");
     assert_eq!(refused(&path), message);
 }
 
@@ -170,7 +171,7 @@ fn shows_the_findings_though_the_states_cannot_be_kept() {
     assert!(shown.contains("The certificate expires in "), "{shown}");
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(
-        error.starts_with("error: the states are not kept: ") && error.contains("locked"),
+        error.starts_with("mail-tls: the states are not kept: ") && error.contains("locked"),
         "{error}"
     );
     assert!(metrics.exists());
@@ -191,7 +192,7 @@ fn reports_findings_that_cannot_be_printed() {
         let output = command.stdout(full.unwrap()).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(error.starts_with("error: standard output: "), "{error}");
+        assert!(error.starts_with("mail-tls: "), "{error}");
     }
 }
 
@@ -210,7 +211,7 @@ fn shows_the_findings_though_a_file_cannot_be_written() {
         "{shown}"
     );
     let error = String::from_utf8(output.stderr).unwrap();
-    assert!(error.starts_with(&format!("error: {html}: ")), "{error}");
+    assert!(error.starts_with(&format!("mail-tls: {html}: ")), "{error}");
     // Another file is written nevertheless.
     let html = path("html");
     let arguments = ["--state", &state, "--metrics", &metrics, "--html", &html];

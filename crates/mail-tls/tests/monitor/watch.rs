@@ -142,7 +142,7 @@ fn continues_after_a_round_that_failed() {
     watch.signal("HUP");
     let mut error = String::new();
     watch.errors.read_line(&mut error).unwrap();
-    let expected = format!("error: {}: No such file or directory", file.display());
+    let expected = format!("mail-tls: {}: No such file or directory", file.display());
     assert!(error.starts_with(&expected), "{error}");
     let renewed = world.issue(20);
     fs::write(&file, renewed.pem()).unwrap();

@@ -24,6 +24,8 @@ pub enum TokenStoreErrorKind {
     NotDurable,
     /// The database's files belong to another user, or are open to other users.
     Exposed,
+    /// The database is a directory, a FIFO, a socket or a device.
+    NotRegular,
     /// The database's server is on another host, and the connection would not verify its certificate.
     UnverifiedServer,
 }
@@ -42,6 +44,7 @@ impl TokenStoreErrorKind {
             Self::Version => "version",
             Self::NotDurable => "not-durable",
             Self::Exposed => "exposed",
+            Self::NotRegular => "not-regular",
             Self::UnverifiedServer => "unverified-server",
         }
     }
@@ -111,6 +114,7 @@ impl fmt::Display for TokenStoreError {
                 "the token database's settings allow the loss of confirmed changes"
             }
             TokenStoreErrorKind::Exposed => "the token database is open to other users",
+            TokenStoreErrorKind::NotRegular => "the token database is not a regular file",
             TokenStoreErrorKind::UnverifiedServer => {
                 "the token database is on another host, whose certificate would not be verified"
             }

@@ -141,7 +141,9 @@ fn reports_a_file_without_a_certificate() {
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8(output.stderr).unwrap();
     assert!(
-        errors.ends_with("proxy.toml: no certificate found\n"),
+        errors.ends_with(
+            "proxy.toml: no certificate found; PEM with -----BEGIN CERTIFICATE----- expected\n"
+        ),
         "{errors}"
     );
 }
@@ -161,4 +163,59 @@ async fn prefers_flags_to_the_file() {
     let (bound, _) = setup.client(H2);
     let request = setup.request("/").body(Frames::of([])).unwrap();
     assert_eq!(send(&bound, request).await.status(), 200);
+}
+
+/// A device that is named by mistake has no end.
+#[cfg(unix)]
+#[test]
+fn refuses_each_file_that_is_not_a_regular_one() {
+    let zero = "tokenbind-proxy: /dev/zero: a regular file expected but a device found\n";
+    let directory = directory("zero");
+    let config = directory.join("proxy.toml");
+    certificate(&directory, &Pki::new());
+    fs::write(&config, COMPLETE).unwrap();
+    for (option, config) in [
+        ("--cert", config.to_str().unwrap()),
+        ("--key", config.to_str().unwrap()),
+        ("--config", "/dev/zero"),
+    ] {
+        let mut command = proxy();
+        command.args(["--check", "--config", config]);
+        if option != "--config" {
+            command.args([option, "/dev/zero"]);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), zero, "{option}");
+        assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn reports_a_full_disk_once_and_by_name() {
+    let directory = directory("full");
+    let config = directory.join("proxy.toml");
+    certificate(&directory, &Pki::new());
+    fs::write(&config, COMPLETE).unwrap();
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["man"],
+        &["completions", "bash"],
+        &["--check", "--config", config.to_str().unwrap()],
+    ] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = proxy()
+            .args(arguments)
+            .stdout(full.unwrap())
+            .output()
+            .unwrap();
+        let expected = "tokenbind-proxy: standard output: No space left on device (os error 28)\n";
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            expected,
+            "{arguments:?}"
+        );
+        assert_eq!(output.status.code(), Some(1));
+    }
 }

@@ -202,7 +202,8 @@ impl Run {
 }
 
 fn man(subcommand: Option<&str>) -> io::Result<()> {
-    let mut command = Arguments::command();
+    // The list of commands has no `help`.
+    let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
     let command = match subcommand {
         None => command,
@@ -212,6 +213,9 @@ fn man(subcommand: Option<&str>) -> io::Result<()> {
         })?,
     };
     let mut text = Vec::new();
-    clap_mangen::Man::new(command).render(&mut text)?;
+    clap_mangen::Man::new(command)
+        .source(concat!("authres ", env!("CARGO_PKG_VERSION")))
+        .manual("User Commands")
+        .render(&mut text)?;
     io::stdout().write_all(&text)
 }

@@ -12,6 +12,7 @@ use authres_tls::{
 };
 use command_support::{
     log::{self, Form},
+    output,
     signals::{Signal, Signals},
 };
 use tokio::sync::watch;
@@ -71,8 +72,8 @@ pub(crate) fn run(arguments: &Milter) -> Result<(), Failed> {
     let config = Config::read(arguments).map_err(Failed::Configuration)?;
     let account = socket::Account::of(&config.settings).map_err(Failed::Configuration)?;
     if arguments.check {
-        println!("the configuration is valid");
-        return Ok(());
+        return output::print("the configuration is valid\n")
+            .map_err(|error| Failed::Run(error.to_string()));
     }
     let settings = &config.settings;
     start_log(settings).map_err(|error| Failed::Run(format!("log: {error}")))?;

@@ -3,7 +3,6 @@
 
 use std::{
     fmt::{self, Display},
-    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     str::FromStr,
@@ -17,6 +16,7 @@ use authres_tls::{
     policy::Disclosure,
 };
 use clap::{Args, ValueEnum};
+use command_support::files::{FileKind, read_text};
 use serde::{Deserialize, Deserializer};
 
 /// The file: a table for each group of settings.
@@ -41,7 +41,7 @@ impl File {
             return Ok(Self::default());
         };
         let shown = crate::source::shown(path);
-        let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
+        let text = read_text(path, FileKind::Configuration).map_err(|error| error.to_string())?;
         toml::from_str(&text).map_err(|error| format!("{shown}: {error}"))
     }
 }

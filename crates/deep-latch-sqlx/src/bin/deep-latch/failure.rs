@@ -10,6 +10,8 @@ pub(crate) enum Failure {
     NoAnswer(String),
     /// The database cannot be used: exit code 2.
     Database(ReportSinkError),
+    /// The arguments are wrong, which was printed: exit code 2.
+    Arguments,
     /// Another failure: exit code 2.
     Error(String),
 }
@@ -22,7 +24,7 @@ impl Failure {
     pub(crate) const fn code(&self) -> u8 {
         match self {
             Self::NoAnswer(_) => 1,
-            Self::Database(_) | Self::Error(_) => 2,
+            Self::Arguments | Self::Database(_) | Self::Error(_) => 2,
         }
     }
 }
@@ -30,6 +32,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Arguments => f.write_str("wrong arguments"),
             Self::NoAnswer(what) | Self::Error(what) => f.write_str(what),
             Self::Database(error) => {
                 write!(f, "{error}")?;

@@ -21,15 +21,34 @@ use database::Database;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return ended(help(&error)),
+    };
     let done = runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Failure::from)
         .and_then(|runtime| runtime.block_on(run(&arguments)));
-    let done = done.and_then(|text| Ok(print(&text)?));
-    match done {
+    ended(done.and_then(|text| {
+        let mut out = io::stdout();
+        printed(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    }))
+}
+
+/// Prints the help or the version, or an error in the arguments.
+fn help(error: &clap::Error) -> Result<(), Failure> {
+    match (error.use_stderr(), error.print()) {
+        (true, _) => Err(Failure::Arguments),
+        (false, result) => printed(result),
+    }
+}
+
+fn ended(run: Result<(), Failure>) -> ExitCode {
+    match run {
         Ok(()) => ExitCode::SUCCESS,
+        // The error was printed.
+        Err(Failure::Arguments) => ExitCode::from(Failure::Arguments.code()),
         Err(failure) => {
             // Nothing can be done where this fails as well.
             let _ = writeln!(io::stderr(), "deep-latch: {failure}");
@@ -98,12 +117,12 @@ fn records(count: u64) -> String {
     }
 }
 
-fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+/// Returns the result of writing to standard output.
+fn printed(written: io::Result<()>) -> Result<(), Failure> {
     match written {
         // The reader, such as `head`, has closed the pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Err(error) => Err(Failure::error(format!("standard output: {error}"))),
+        Ok(()) => Ok(()),
     }
 }

@@ -24,7 +24,8 @@ impl SubmissionGateway {
     /// Takes a reply of the backend.
     pub(super) fn replied(&mut self, reply: Reply) -> Result<(), GatewayError> {
         // RFC 5321 section 3.8: the service can be closed at any time.
-        if reply.code == 421 {
+        // In the gateway's own dialogue it is not for the client.
+        if reply.code == 421 && !matches!(self.turn, Turn::Introduction | Turn::Xclient) {
             self.forward(&reply);
             self.end();
             return Ok(());
@@ -34,6 +35,13 @@ impl SubmissionGateway {
             Turn::Introduction => self.introduced(&reply),
             Turn::Xclient if reply.code == 220 => {
                 self.greet(&reply);
+                Ok(())
+            }
+            // The backend greets the client whose address it has now, or does not. Other codes refuse the command.
+            Turn::Xclient if matches!(reply.code, 400..=499 | 505..) => {
+                self.forward(&reply);
+                self.events.push_back(Event::ClientRefused);
+                self.end();
                 Ok(())
             }
             Turn::Reply(expected) => self.answered(expected, reply),
