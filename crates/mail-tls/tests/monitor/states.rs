@@ -192,7 +192,7 @@ fn reports_findings_that_cannot_be_printed() {
         let output = command.stdout(full.unwrap()).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(error.starts_with("mail-tls: "), "{error}");
+        assert!(error.starts_with("mail-tls: standard output: "), "{error}");
     }
 }
 
