@@ -6,6 +6,7 @@ mod exchange;
 mod field;
 mod milter;
 mod peers;
+mod script;
 
 use authres_tls::{AuthenticationResults, Options, Policy, TlsResInfo};
 use conformance::{

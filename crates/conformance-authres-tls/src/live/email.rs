@@ -1,7 +1,7 @@
 //! Python's `email` as a reader of stripped messages: by its own notion of a line break, it finds no field of a local
 //! authserv-id.
 
-use std::{path::Path, process::Stdio};
+use std::path::Path;
 
 use authres_tls::{
     AuthservId, StripPolicy,
@@ -12,7 +12,8 @@ use conformance::{
     outcome::{Checked, Failure, passed},
     python,
 };
-use tokio::{io::AsyncWriteExt, process::Command};
+
+use super::script::answer;
 
 /// Messages are made of these.
 const PIECES: [&[u8]; 40] = [
@@ -83,24 +84,7 @@ async fn seen(
     messages: &[Vec<u8>],
 ) -> Checked<Vec<Vec<String>>> {
     let input: Vec<_> = messages.iter().map(hex::encode).collect();
-    let mut child = Command::new(interpreter)
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    // All of it is read before anything is printed.
-    let mut stdin = child.stdin.take().ok_or_else(|| Failure::new("no input"))?;
-    stdin.write_all(&serde_json::to_vec(&input)?).await?;
-    drop(stdin);
-    let output = child.wait_with_output().await?;
-    if !output.status.success() {
-        return Err(Failure::new(
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        ));
-    }
-    let seen: Vec<Vec<String>> = serde_json::from_slice(&output.stdout)?;
+    let seen: Vec<Vec<String>> = answer(interpreter, script, &input).await?;
     if seen.len() == messages.len() {
         Ok(seen)
     } else {

@@ -11,7 +11,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
 };
 
 use authres_tls::{AuthenticationResults, Options, syntax::Text};
@@ -21,9 +20,8 @@ use conformance::{
     python,
 };
 use serde::Deserialize;
-use tokio::{io::AsyncWriteExt, process::Command};
 
-use super::field::written;
+use super::{field::written, script::answer};
 use crate::PROTOCOL;
 
 #[derive(Clone, Copy)]
@@ -246,24 +244,7 @@ async fn compare_values(
         Err(why) => return Ok(Live::Skipped(why)),
     };
     let texts: Vec<_> = values.iter().map(|(_, value)| value).collect();
-    let input = serde_json::to_vec(&texts)?;
-    let mut child = Command::new(interpreter)
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    // All of it is read before anything is printed.
-    let mut stdin = child.stdin.take().ok_or_else(|| Failure::new("no input"))?;
-    stdin.write_all(&input).await?;
-    drop(stdin);
-    let output = child.wait_with_output().await?;
-    if !output.status.success() {
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Failure::new(error));
-    }
-    let said: Vec<Said> = serde_json::from_slice(&output.stdout)?;
+    let said: Vec<Said> = answer(&interpreter, &script, &texts).await?;
     if said.len() != values.len() {
         return Err(Failure::new(format!(
             "{} answers to {} values",

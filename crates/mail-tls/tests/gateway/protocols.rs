@@ -90,7 +90,7 @@ fn submission(line: &str) -> &'static str {
 
 fn as_postfix(line: &str) -> &'static str {
     match line.starts_with("EHLO") {
-        true => "250-mx\r\n250-AUTH PLAIN LOGIN\r\n250 CHUNKING\r\n",
+        true => "250-mx\r\n250-Auth PLAIN LOGIN\r\n250 CHUNKING\r\n",
         false => submission(line),
     }
 }

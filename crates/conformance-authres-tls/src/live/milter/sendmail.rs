@@ -156,17 +156,7 @@ async fn each_kind(root: &Path, sendmail: &Path) -> Checked {
         let again = format!("{subject}, again");
         vec![message(subject, &forged), message(&again, &forged)]
     };
-    let clear = Session {
-        port,
-        tls: None,
-        certificate: None,
-        helo: CLIENT,
-        anonymous: false,
-        resumed: false,
-        greets_again: true,
-        utf8: false,
-        messages: of("clear"),
-    };
+    let clear = Session::in_clear(port, of("clear"));
     let (mut sessions, mut checks) = (vec![clear.clone()], Vec::new());
     for version in ["1.2", "1.3"] {
         for (kind, helo, result, properties) in &kinds {

@@ -5,7 +5,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
@@ -24,12 +24,9 @@ use test_support::pki::{
         SerialNumber, date_time_ymd,
     },
 };
-use tokio::{
-    io::AsyncWriteExt,
-    time::{Instant, sleep},
-};
+use tokio::time::{Instant, sleep};
 
-use crate::live::certificates::SERVER;
+use crate::live::{certificates::SERVER, script::answer};
 
 /// The name in the clients' certificates.
 pub(super) const CLIENT: &str = "smtp.example.com";
@@ -57,6 +54,23 @@ pub(super) struct Session {
     pub(super) greets_again: bool,
     pub(super) utf8: bool,
     pub(super) messages: Vec<String>,
+}
+
+impl Session {
+    /// Returns a session without TLS.
+    pub(super) fn in_clear(port: u16, messages: Vec<String>) -> Self {
+        Self {
+            port,
+            tls: None,
+            certificate: None,
+            helo: CLIENT,
+            anonymous: false,
+            resumed: false,
+            greets_again: true,
+            utf8: false,
+            messages,
+        }
+    }
 }
 
 /// The client's view of a session.
@@ -143,17 +157,7 @@ impl Site {
 
     /// Returns a session without TLS.
     pub(super) fn session(&self, messages: Vec<String>) -> Session {
-        Session {
-            port: self.ports[0],
-            tls: None,
-            certificate: None,
-            helo: CLIENT,
-            anonymous: false,
-            resumed: false,
-            greets_again: true,
-            utf8: false,
-            messages,
-        }
+        Session::in_clear(self.ports[0], messages)
     }
 
     /// Returns the path of a certificate, without its extension.
@@ -199,23 +203,9 @@ pub(super) async fn sent(
     parallel: usize,
     logs: impl Fn() -> String,
 ) -> Checked<Vec<Said>> {
-    let mut child = tokio::process::Command::new(python(root)?)
-        .arg(root.join("crates/conformance-authres-tls/python/milter_client.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let mut stdin = child.stdin.take().ok_or_else(|| Failure::new("no input"))?;
+    let script = root.join("crates/conformance-authres-tls/python/milter_client.py");
     let given = serde_json::json!({"sessions": sessions, "parallel": parallel});
-    stdin.write_all(&serde_json::to_vec(&given)?).await?;
-    drop(stdin);
-    let output = child.wait_with_output().await?;
-    if !output.status.success() {
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        return Err(Failure::new(text));
-    }
-    let said: Vec<Said> = serde_json::from_slice(&output.stdout)?;
+    let said: Vec<Said> = answer(&python(root)?, &script, &given).await?;
     for said in &said {
         if let Said::Failed { error } = said {
             return Err(Failure::new(format!("{error}\n{}", logs())));
