@@ -101,7 +101,7 @@ async fn lets_other_users_of_an_address_wait_for_the_last_delay_only() {
     drop(clients);
     world.connect().await.log_in().await;
     let delayed = world.told.wait("delayed").await;
-    let delayed: u64 = delayed["delayed ".len()..].parse().unwrap();
+    let delayed: u64 = delayed.strip_prefix("delayed ").unwrap().parse().unwrap();
     assert!(delayed <= 400, "{delayed}");
     let lines = world.told.lines();
     assert_eq!(
