@@ -111,7 +111,7 @@ async fn lets_other_users_of_an_address_wait_for_the_last_delay_only() {
 }
 
 #[tokio::test]
-async fn neither_limits_nor_delays_trusted_networks() {
+async fn serves_trusted_networks_without_limits_and_delays() {
     let double = ImapDouble::start().await;
     let mut setup = Setup::imaps(&[double.address]);
     setup.penalty = PenaltyRules {
