@@ -11,8 +11,8 @@ use core::fmt;
 
 pub use self::{
     front::{
-        FrontRules, MAX_FRONT_LITERAL_BYTES, MAX_FRONT_REFUSALS, MapExternal, MappedLogin,
-        ProxyEvent, ProxyRefusal, ProxySide,
+        FrontRules, MAX_FRONT_COMMANDS, MAX_FRONT_LITERAL_BYTES, MAX_FRONT_REFUSALS, MapExternal,
+        MappedLogin, ProxyEvent, ProxyRefusal, ProxySide,
     },
     imap::{ImapProxy, MAX_PROXY_COMMAND_BYTES, MAX_PROXY_LITERAL_BYTES},
     responses::MAX_PROXY_RESPONSE_BYTES,

@@ -19,7 +19,12 @@ use mail_implicit_tls::{
 
 /// Shows what TLS a mail account would get, and what will break
 #[derive(Parser)]
-#[command(name = "mail-tls", version, arg_required_else_help = true)]
+#[command(
+    name = "mail-tls",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -13,7 +13,8 @@ use crate::log::{Format, Level};
 
 const AFTER_HELP: &str = "\
 Signals:
-  SIGTERM, SIGINT  stop accepting, answer the requests that have arrived, exit; at once if sent twice
+  SIGTERM, SIGINT  stop accepting, answer the requests that have arrived, exit; at
+                   once if sent twice
   SIGHUP           read the certificate and its key again
 
 Exit codes:
@@ -26,7 +27,7 @@ Exit codes:
 /// Clients use HTTP/1.1 or HTTP/2, the backend uses HTTP/1.1. The backend finds the identifiers in
 /// Sec-Provided-Token-Binding-ID and Sec-Referred-Token-Binding-ID, which clients cannot set.
 #[derive(Parser)]
-#[command(name = "tokenbind-proxy", version, after_help = AFTER_HELP, args_conflicts_with_subcommands = true)]
+#[command(name = "tokenbind-proxy", version, after_help = AFTER_HELP, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     /// Read settings from this TOML file; flags take precedence
     #[arg(long, value_name = "FILE")]

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use command_support::log::{self, Form};
+use command_support::log::{self, Form, Log};
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use tokenbind_http::server;
@@ -40,7 +40,7 @@ pub(crate) enum Level {
 ///
 /// # Errors
 /// Returns the error of the log's destination.
-pub(crate) fn start(format: Format, level: Level) -> io::Result<()> {
+pub(crate) fn start(format: Format, level: Level) -> io::Result<Log> {
     let form = match format {
         Format::Text => Form::Text,
         Format::Json => Form::Json,

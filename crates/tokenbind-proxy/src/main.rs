@@ -93,7 +93,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     if check {
         return output::print("the configuration is valid\n").map_err(not_printed);
     }
-    log::start(config.log_format, config.log_level).map_err(|error| Failure::run("log", error))?;
+    let _log = log::start(config.log_format, config.log_level)
+        .map_err(|error| Failure::run("log", error))?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -17,6 +17,7 @@ mod milter;
 mod package;
 mod stamp;
 mod strip;
+mod terminal;
 
 const A1: &str = include_str!("../data/cli/a1.eml");
 const TWO: &str = include_str!("../data/cli/two.mbox");

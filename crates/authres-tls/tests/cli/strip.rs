@@ -31,12 +31,18 @@ fn reports_with_check_and_writes_no_message() {
         ],
         TWO,
         1,
-        "{\"file\":\"stdin\",\"removed\":[\
+        "{\"file\":\"stdin\",\"to_remove\":[\
          {\"message\":0,\"field\":0,\"line\":2,\"reason\":\"own-id\"},\
          {\"message\":0,\"field\":1,\"line\":3,\"reason\":\"own-id\"},\
          {\"message\":1,\"field\":1,\"line\":12,\"reason\":\"missing-id\"}],\"messages\":2}\n",
     );
-    let none = "stdin: 0 fields removed\n";
+    let text = "stdin:2: field 0 of message 0 would be removed: below-own-id: it claims a name below a local authserv-id
+stdin:3: field 1 of message 0 would be removed: below-own-id: it claims a name below a local authserv-id
+stdin:12: field 1 of message 1 would be removed: missing-id: it has no authserv-id, and readers may treat it as a local field
+stdin: 3 fields to remove from 2 messages
+";
+    expect(&["strip", "--own", "example.net", "--check"], TWO, 1, text);
+    let none = "stdin: 0 fields to remove\n";
     expect(&["strip", "--own", "mx.example", "--check"], A1, 0, none);
 }
 
@@ -140,7 +146,7 @@ fn strips_and_lints_a_field_that_only_some_readers_see() {
 stdin: 1 field removed
 ";
     strips(&[], message, "X: a\r\n\r\nbody\r\n", report);
-    let json = "{\"file\":\"stdin\",\"removed\":[{\"message\":0,\"field\":0,\"line\":1,\"reason\":\"own-id\",\
+    let json = "{\"file\":\"stdin\",\"to_remove\":[{\"message\":0,\"field\":0,\"line\":1,\"reason\":\"own-id\",\
                 \"hidden_by\":\"line-break\"}],\"messages\":1}\n";
     expect(
         &[
@@ -194,4 +200,73 @@ fn continues_after_crlf_at_start_as_some_readers_do() {
     assert_eq!(fields(&format!("\r\n\r\n{forged}")), 0);
     assert_eq!(fields(&format!("\n{forged}\r\n{forged}")), 0);
     assert_eq!(fields(&format!("A: b\n\r\n{forged}\r\n{forged}")), 1);
+}
+
+/// A list, a pattern or a URL would protect nothing.
+#[test]
+fn refuses_ids_that_no_field_would_have() {
+    let one = "authserv-id: one id expected; each is given by an option of its own";
+    let name =
+        |what: &str| format!("authserv-id: a name such as mx.example.org expected, without {what}");
+    for (id, problem) in [
+        ("mx.example.org,mx2.example.org", one.to_owned()),
+        ("mx.example.org mx2.example.org", one.to_owned()),
+        ("mx.example.org;", one.to_owned()),
+        ("*.example.org", name("'*'")),
+        ("@example.org", name("'@'")),
+        ("mx.example.org:25", name("':'")),
+        ("\"mx.example.org\"", name("'\"'")),
+        ("https://mx.example.org", name("':'")),
+        ("$(hostname)", name("'$'")),
+        ("a\tb", name("'\\t'")),
+        (".example.org", name("empty labels")),
+        ("mx..example.org", name("empty labels")),
+    ] {
+        for arguments in [
+            &["strip", "--own", id][..],
+            &["stamp", "--authserv-id", id],
+            &["stamp", "--authserv-id", "mx.example.org", "--own", id],
+            &["stamp", "--authserv-id", "mx.example.org", "--host", id],
+            #[cfg(unix)]
+            &[
+                "milter",
+                "--check",
+                "--listen",
+                "unix:/x",
+                "--authserv-id",
+                id,
+            ],
+        ] {
+            let ran = authres(arguments, FORGED);
+            assert_eq!(
+                (ran.code, ran.out.as_slice()),
+                (Some(2), &b""[..]),
+                "{arguments:?}"
+            );
+            assert!(ran.err.contains(&problem), "{arguments:?}: {}", ran.err);
+        }
+    }
+    for id in [
+        "mx.example",
+        "MX.example.",
+        " mx.example ",
+        "mx_1.example",
+        "localhost",
+        "bücher.example",
+    ] {
+        let ran = authres(&["strip", "--own", id, "--report", "none"], "A: b\n\n");
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{id}");
+    }
+}
+
+#[test]
+fn names_the_output_that_is_no_directory() {
+    let path = format!("{}/cli-no-directory", env!("CARGO_TARGET_TMPDIR"));
+    fs::write(&path, "").expect("writable");
+    let ran = authres(&["strip", "--all", "--output", &path], A1);
+    assert_eq!(
+        ran.err,
+        format!("authres: --output: {path}: not a directory\n")
+    );
+    assert_eq!(ran.code, Some(2));
 }

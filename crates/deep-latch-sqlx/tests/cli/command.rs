@@ -42,6 +42,23 @@ fn says_that_a_directory_is_no_database() {
     expect_failure(&database, &["purge", "--days", "1"], 2, &err);
 }
 
+#[test]
+fn folds_help_to_the_width_of_the_terminal() {
+    for arguments in [
+        &["--help"][..],
+        &["report", "--help"],
+        &["purge", "--help"],
+        &["forget", "--help"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deep-latch"));
+        let command = command.args(arguments).env("COLUMNS", "80");
+        let help = command.stdin(std::process::Stdio::null()).output().unwrap();
+        for line in String::from_utf8(help.stdout).unwrap().lines() {
+            assert!(line.chars().count() <= 80, "{arguments:?}: {line}");
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn reports_a_full_disk_once_and_by_name() {

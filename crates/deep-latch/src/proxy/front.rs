@@ -24,6 +24,9 @@ pub const MAX_FRONT_LITERAL_BYTES: usize = 4_096;
 /// The number of commands before login that the proxy refuses by itself. The next one ends the connection.
 pub const MAX_FRONT_REFUSALS: usize = 20;
 
+/// The number of commands before login that the proxy takes. The next one is refused, and ends the connection.
+pub const MAX_FRONT_COMMANDS: usize = 100;
+
 /// Capabilities that are not those of a connection within the proxy's TLS, or that the proxy refuses.
 const REMOVED: &[&[u8]] = &[
     b"LOGINDISABLED",
@@ -87,6 +90,7 @@ pub(super) struct Front {
     /// `true` if the server closes the session, so that no line of the proxy may follow.
     bye: bool,
     over: bool,
+    commands: usize,
     refusals: usize,
     events: VecDeque<ProxyEvent>,
 }
@@ -105,6 +109,7 @@ impl Front {
             may_leave: false,
             bye: false,
             over: false,
+            commands: 0,
             refusals: 0,
             events: VecDeque::new(),
         }
@@ -174,6 +179,13 @@ impl Front {
     pub(super) fn order(&mut self, head: &Head<'_>) -> Order {
         let refused = |text| Order::Answer(text, ProxyRefusal::Command);
         self.logout = head.is("LOGOUT");
+        if !self.is_authenticated() {
+            self.commands = self.commands.saturating_add(1);
+            if self.commands > MAX_FRONT_COMMANDS {
+                self.refusals = MAX_FRONT_REFUSALS;
+                return refused("BAD too many commands before login");
+            }
+        }
         if head.is("ID") {
             return Order::Id;
         }

@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr};
 
 use deep_latch::TlsCipher;
 
+use super::source::Source;
 use crate::{server::ConnectionRecord, service::Security};
 
 /// The facts of a client's connection.
@@ -23,6 +24,13 @@ impl ClientFacts {
     #[must_use]
     pub fn cipher(&self) -> Option<TlsCipher<'static>> {
         self.record.cipher_suite.map(TlsCipher::of_suite)
+    }
+
+    /// Returns the client as limits count it: an IPv4 address, or the network /64 of an IPv6 address, such as
+    /// `2001:db8:0:1::/64`.
+    #[must_use]
+    pub fn network(&self) -> String {
+        Source::of(self.record.peer.ip()).to_string()
     }
 
     /// Returns `true` if the client received a greeting before TLS: on a port with STARTTLS the backend's greeting is not

@@ -6,7 +6,9 @@ mod turn;
 
 use std::{collections::VecDeque, mem};
 
-use deep_latch::proxy::{MAX_FRONT_REFUSALS, MapExternal, is_initial_response, is_sasl_response};
+use deep_latch::proxy::{
+    MAX_FRONT_COMMANDS, MAX_FRONT_REFUSALS, MapExternal, is_initial_response, is_sasl_response,
+};
 
 use self::{
     capabilities::Edits,
@@ -49,6 +51,7 @@ pub struct PopGateway {
     xclient: Option<String>,
     hides_greeting: bool,
     allows_utf8: bool,
+    commands: usize,
     refusals: usize,
     for_client: Vec<u8>,
     for_backend: Vec<u8>,
@@ -72,6 +75,7 @@ impl PopGateway {
             xclient: (options.address() == ClientAddress::Xclient).then(|| xclient(facts)),
             hides_greeting: facts.was_greeted(),
             allows_utf8: options.allows_utf8(),
+            commands: 0,
             refusals: 0,
             for_client: Vec::new(),
             for_backend: Vec::new(),
@@ -261,6 +265,11 @@ impl PopGateway {
     /// Takes a command of the client, without its CRLF.
     fn command(&mut self, line: &[u8]) -> Result<(), GatewayError> {
         self.check(line)?;
+        self.commands = self.commands.saturating_add(1);
+        if self.commands > MAX_FRONT_COMMANDS {
+            self.refusals = MAX_FRONT_REFUSALS;
+            return self.refuse("-ERR too many commands before login", Refusal::Command);
+        }
         // The line is ASCII or, by the option, whatever the backend takes for a name or a password.
         let text = String::from_utf8_lossy(line);
         let (name, arguments) = match text.split_once(' ') {

@@ -30,6 +30,10 @@ pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time in which a client closes its side while the gateway stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The most reports of a client about its latches that a session passes on. A client of the draft sends one, before or after
+/// its login; more are answered and not noted.
+const MAX_REPORTS: u32 = 3;
+
 /// A client whose handshake is complete.
 pub(super) struct Started {
     pub(super) facts: Box<ClientFacts>,
@@ -54,6 +58,8 @@ pub(super) struct Running<F> {
     is_refused: bool,
     /// The number of the backend.
     backend: usize,
+    /// The number of the client's reports about its latches.
+    reports: u32,
     is_logged_in: bool,
 }
 
@@ -76,11 +82,19 @@ impl<F: Future<Output = ()>> Running<F> {
             is_ending: false,
             is_refused: false,
             backend: 0,
+            reports: 0,
             is_logged_in: false,
         }
     }
 
-    fn tell_event(&self, event: &Event, delay: Duration) {
+    /// Reports an event, unless it is one report of the client too many.
+    fn tell_event(&mut self, event: &Event, delay: Duration) {
+        if let Event::Report(_) = event {
+            self.reports = self.reports.saturating_add(1);
+            if self.reports > MAX_REPORTS {
+                return;
+            }
+        }
         self.served.shared.tell(&Notice::Session {
             client: &self.started.facts,
             event,
@@ -345,7 +359,7 @@ impl<F: Future<Output = ()>> Running<F> {
     }
 
     /// Reports an event. Returns the time for which the session waits.
-    fn event(&self, event: &Event) -> Duration {
+    fn event(&mut self, event: &Event) -> Duration {
         let delay = match event {
             Event::LoginFailed { .. } => {
                 let penalties = &self.served.shared.penalties;

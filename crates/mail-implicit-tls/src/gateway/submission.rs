@@ -74,6 +74,8 @@ pub struct SubmissionGateway {
     /// The client's name in EHLO or HELO.
     greeting: String,
     is_logged_in: bool,
+    /// The number of commands before login.
+    commands: usize,
     own_replies: usize,
     for_client: Vec<u8>,
     for_backend: Vec<u8>,
@@ -182,6 +184,7 @@ impl SubmissionGateway {
             transaction: Transaction::default(),
             greeting: String::new(),
             is_logged_in: false,
+            commands: 0,
             own_replies: 0,
             for_client: Vec::new(),
             for_backend: Vec::new(),

@@ -9,6 +9,7 @@
 )]
 
 mod backend_failures;
+mod before_login;
 mod ending;
 mod failed_logins;
 mod hostile_clients;

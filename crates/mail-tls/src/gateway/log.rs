@@ -3,7 +3,7 @@
 
 use std::{io, time::Duration};
 
-use command_support::log::{self, Form};
+use command_support::log::{self, Form, Log};
 use mail_implicit_tls::{
     gateway::{BackendNotice, ClientFacts, Event, Notice, SessionEnd},
     privacy::ProtocolVersion,
@@ -43,7 +43,7 @@ pub(super) enum Level {
 ///
 /// # Errors
 /// Returns the error of the log's destination.
-pub(super) fn start(format: Format, level: Level) -> io::Result<()> {
+pub(super) fn start(format: Format, level: Level) -> io::Result<Log> {
     let form = match format {
         Format::Text => Form::Text,
         Format::Json => Form::Json,

@@ -4,7 +4,10 @@
 use std::{
     collections::HashSet,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -63,6 +66,11 @@ struct Octets {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfChain {
+    chain: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     result: &'static str,
 }
@@ -84,7 +92,8 @@ pub(super) struct Metrics {
     backend_open: Family<OfService, Histogram, fn() -> Histogram>,
     backend_not_tried: Family<OfService, Counter>,
     accept_errors: Counter,
-    not_after: Gauge,
+    log_lost: Counter,
+    not_after: Family<OfChain, Gauge>,
     certificate_loads: Family<Outcome, Counter>,
     reloads: Family<Outcome, Counter>,
     reports: Family<Outcome, Counter>,
@@ -121,7 +130,8 @@ impl Metrics {
             backend_open: Family::new_with_constructor(open_histogram),
             backend_not_tried: Family::default(),
             accept_errors: Counter::default(),
-            not_after: Gauge::default(),
+            log_lost: Counter::default(),
+            not_after: Family::default(),
             certificate_loads: Family::default(),
             reloads: Family::default(),
             reports: Family::default(),
@@ -210,8 +220,13 @@ impl Metrics {
             &self.accept_errors,
         );
         family(
+            "log_lines_lost",
+            "Lines of the log that its destination did not take",
+            &self.log_lost,
+        );
+        family(
             "certificate_not_after_seconds",
-            "Time at which the first of the certificates that are served expires",
+            "Time at which the first certificate of a chain that is served expires",
             &self.not_after,
         );
         family(
@@ -233,24 +248,31 @@ impl Metrics {
 
     /// Returns the metrics as text.
     pub(super) fn text(&self) -> String {
+        self.log_lost
+            .inner()
+            .store(command_support::log::lost(), Ordering::Relaxed);
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
 
-    /// Notes that a certificate was read, or that the one before is kept.
-    pub(super) fn certificate(&self, not_after: Result<i64, ()>) {
-        let result = match not_after {
-            Ok(not_after) => {
-                self.not_after.set(not_after);
-                "served"
-            }
-            Err(()) => "refused",
-        };
+    /// Notes that certificates were read, and are served or not.
+    pub(super) fn certificate_load(&self, is_served: bool) {
+        let result = if is_served { "served" } else { "refused" };
         self.certificate_loads
             .get_or_create(&Outcome { result })
             .inc();
+    }
+
+    /// Notes the chains that are served, by their files, and the end of their validity.
+    pub(super) fn certificates(&self, chains: impl Iterator<Item = (String, i64)>) {
+        self.not_after.clear();
+        for (chain, not_after) in chains {
+            self.not_after
+                .get_or_create(&OfChain { chain })
+                .set(not_after);
+        }
     }
 
     pub(super) fn reload(&self, is_done: bool) {

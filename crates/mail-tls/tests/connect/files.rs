@@ -194,3 +194,23 @@ fn does_not_fail_for_a_reader_that_has_closed_the_pipe() {
         );
     }
 }
+
+#[test]
+fn folds_help_to_the_width_of_the_terminal() {
+    for arguments in [
+        &["--help"][..],
+        &["connect", "--help"],
+        &["monitor", "--help"],
+        &["gateway", "--help"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mail-tls"));
+        let command = command
+            .args(arguments)
+            .env("COLUMNS", "80")
+            .stdin(Stdio::null());
+        let help = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        for line in help.lines() {
+            assert!(line.chars().count() <= 80, "{arguments:?}: {line}");
+        }
+    }
+}

@@ -61,11 +61,21 @@ fn keeps_reports_through_kills() {
     assert!(beyond * 2 >= kills, "{beyond} of {kills}");
 }
 
+/// The number of reports that the gateway keeps of one session.
+const REPORTS_OF_SESSION: usize = 3;
+
 /// Sends reports, each of another program, until the gateway is gone. The programs' names are numbered.
 pub(crate) fn report(files: &Files, address: SocketAddr, program: &str) -> Option<()> {
-    let mut client = Client::with_name(files, address, HOST).ok()?;
-    client.0.read_line(&mut String::new()).ok()?;
+    let connect = || {
+        let mut client = Client::with_name(files, address, HOST).ok()?;
+        client.0.read_line(&mut String::new()).ok()?;
+        Some(client)
+    };
+    let mut client = connect()?;
     for number in 0..REPORTS {
+        if number > 0 && number % REPORTS_OF_SESSION == 0 {
+            client = connect()?;
+        }
         let command = format!(
             "a ID (\"name\" \"{program}-{number:02}\" \"version\" \"1\" \"latch\" \"tls12\")\r\n"
         );

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod certificate_pairs;
 mod certificates;
 mod check;
 mod configuration;
@@ -18,6 +19,7 @@ mod fleet;
 mod kills;
 mod listeners;
 mod log;
+mod log_destination;
 mod memory;
 #[path = "../support/name_server.rs"]
 mod name_server;
@@ -25,6 +27,7 @@ mod operation;
 mod packaging;
 mod prometheus;
 mod protocols;
+mod report_database;
 mod script;
 mod transcripts;
 mod units;

@@ -5,15 +5,17 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
 use rustls::{
-    ClientConfig, ClientConnection, StreamOwned, crypto::ring::default_provider,
-    pki_types::ServerName,
+    ClientConfig, ClientConnection, StreamOwned,
+    crypto::ring::default_provider,
+    pki_types::{ServerName, UnixTime},
+    time_provider::TimeProvider,
 };
 use tempfile::TempDir;
 use test_support::pki::{Authority, Certificate, Identity};
@@ -128,9 +130,35 @@ impl Gateway {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        let log = Arc::<Mutex<String>>::default();
-        let (mut errors, kept) = (child.stderr.take().unwrap(), log.clone());
+        let errors = child.stderr.take().unwrap();
+        let gateway = Self::of(child);
+        gateway.keep_log(errors);
+        gateway
+    }
+
+    /// Starts a gateway whose log is not read, and returns the end of the log's pipe.
+    pub(crate) fn unread(config: &Path) -> (Self, ChildStderr) {
+        let mut child = command(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = child.stderr.take().unwrap();
+        (Self::of(child), errors)
+    }
+
+    fn of(mut child: Child) -> Self {
+        Self {
+            out: BufReader::new(child.stdout.take().unwrap()),
+            child,
+            lines: Vec::new(),
+            log: Arc::default(),
+        }
+    }
+
+    fn keep_log(&self, mut errors: ChildStderr) {
+        let kept = self.log.clone();
         thread::spawn(move || {
             let mut octets = [0; 4096];
             while let Ok(count @ 1..) = errors.read(&mut octets) {
@@ -138,12 +166,6 @@ impl Gateway {
                 kept.lock().unwrap().push_str(&text);
             }
         });
-        Self {
-            child,
-            out,
-            lines: Vec::new(),
-            log,
-        }
     }
 
     /// Waits for the line about a listener, and returns its address. Lines about others are kept: the order is not fixed.
@@ -208,6 +230,17 @@ impl Drop for Gateway {
     }
 }
 
+/// A clock in the middle of the year 2000.
+#[derive(Debug)]
+struct In2000;
+
+impl TimeProvider for In2000 {
+    fn current_time(&self) -> Option<UnixTime> {
+        let middle = Duration::from_secs(962_409_600);
+        Some(UnixTime::since_unix_epoch(middle))
+    }
+}
+
 /// A client over TLS.
 pub(crate) struct Client(pub(crate) BufReader<StreamOwned<ClientConnection, TcpStream>>);
 
@@ -267,6 +300,17 @@ impl Client {
         let mut stream = StreamOwned::new(connection, tcp);
         stream.conn.complete_io(&mut stream.sock)?;
         Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Connects with a clock of the year 2000, in which certificates are valid that expired.
+    pub(crate) fn in_2000(
+        files: &Files,
+        address: SocketAddr,
+        name: &'static str,
+    ) -> std::io::Result<Self> {
+        let mut config = files.client_config();
+        config.time_provider = Arc::new(In2000);
+        Self::with_config(config, address, name)
     }
 
     /// Returns the certificate that the gateway shows.

@@ -127,7 +127,7 @@ fn refuses_a_database_of_another_program_and_one_of_a_later_version() {
         assert_eq!(text(&output), "");
         String::from_utf8(output.stderr).unwrap()
     };
-    let message = format!("error: the database is another program's: {path:?}\n");
+    let message = format!("mail-tls: the database is another program's: {path:?}\n");
     assert_eq!(refused(&path), message);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     let path = world.path("states.db");
@@ -139,7 +139,8 @@ fn refuses_a_database_of_another_program_and_one_of_a_later_version() {
     let later = "INSERT INTO mail_tls_monitor_migrations \
         (version, description, success, checksum, execution_time) VALUES (9, 'later', TRUE, x'00', 0)";
     around(&world, &path, later);
-    let message = format!("error: the schema is of an unknown version or was changed: {path:?}\n");
+    let message =
+        format!("mail-tls: the schema is of an unknown version or was changed: {path:?}\n");
     assert_eq!(refused(&path), message);
 }
 

@@ -219,3 +219,16 @@ fn reports_a_full_disk_once_and_by_name() {
         assert_eq!(output.status.code(), Some(1));
     }
 }
+
+#[test]
+fn folds_help_to_the_width_of_the_terminal() {
+    let help = proxy()
+        .arg("--help")
+        .env("COLUMNS", "80")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    for line in String::from_utf8(help.stdout).unwrap().lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}

@@ -1,6 +1,6 @@
 //! The command line, and the text of `--help`.
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf, str::FromStr};
 
 use authres_tls::{AuthservId, Options};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
@@ -10,6 +10,7 @@ use crate::settings::MilterSettings;
 use crate::{
     finding::Severity,
     input::Kind,
+    local_id::LocalId,
     mbox::Format,
     settings::{MessageSettings, StampSettings},
 };
@@ -17,16 +18,18 @@ use crate::{
 const EXIT_CODES: &str = "\
 Exit codes:
   0  no problem was found, or the reader of the output closed it
-  1  a problem was found: a value refused (explain, json), an error or a warning (lint), a field to
-     remove (strip --check)
+  1  a problem was found: a value refused, or a field longer than 1 MiB (explain,
+     json), an error or a warning (lint), a field to remove (strip --check)
   2  the command line is wrong, or a file cannot be read or written";
 
 #[cfg(unix)]
 const MILTER_HELP: &str = "\
 Signals:
-  SIGTERM, SIGINT  accept no more connections, serve those that are open, exit; at once if sent twice
-  SIGHUP           read the file again; messages that begin later are treated by it. Sockets, user, limits on
-                   connections and time, metrics and log stay
+  SIGTERM, SIGINT  accept no more connections, serve those that are open, exit;
+                   at once if sent twice
+  SIGHUP           read the file again; messages that begin later are treated by
+                   it. Sockets, user, limits on connections and time, metrics
+                   and log stay
 
 Exit codes:
   0  stopped by a signal, or the configuration is valid
@@ -37,15 +40,16 @@ const STAMP_HELP: &str = "\
 Exit codes:
   0   the message was written
   2   the arguments or the configuration cannot be used
-  75  the message cannot be read, stamped or written, or no Received field is of a local host: an MTA tries again";
+  75  the message cannot be read, stamped or written, or no Received field is of a
+      local host: an MTA tries again";
 
 /// Explain, check, strip and stamp Authentication-Results fields (RFC 8601), the tls method of
 /// draft-martin-authentication-results-tls-03 included
 ///
 /// Files are read piece by piece, with memory that does not depend on their length. Control characters and
-/// invisible characters of a message are printed only escaped, except in the message that `strip` writes.
+/// invisible characters of a message are printed only escaped, except in the messages that `strip` and `stamp` write.
 #[derive(Debug, Parser)]
-#[command(name = "authres", version, after_help = EXIT_CODES)]
+#[command(name = "authres", version, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Arguments {
     /// Print no report and no warnings: only the exit code is set
     #[arg(short, long, global = true)]
@@ -168,9 +172,29 @@ impl Read {
 pub(crate) struct Shown {
     #[command(flatten)]
     pub(crate) read: Read,
-    /// The width of the lines shown; longer ones are cut around the marked place
-    #[arg(long, value_name = "COLUMNS", default_value_t = 100, value_parser = clap::value_parser!(u16).range(40..))]
-    pub(crate) width: u16,
+    /// The width of the lines shown; longer ones are cut around the marked place [default: that of the terminal, or 100]
+    #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..))]
+    width: Option<u16>,
+}
+
+impl Shown {
+    /// Returns the width of the lines shown.
+    pub(crate) fn width(&self) -> u16 {
+        self.given_width().unwrap_or(100)
+    }
+
+    /// Returns the width in which sentences are folded: in a pipe they are not, so that lines are found by their text.
+    pub(crate) fn columns(&self) -> u16 {
+        self.given_width().unwrap_or(u16::MAX)
+    }
+
+    fn given_width(&self) -> Option<u16> {
+        let of_terminal = || {
+            let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+            Some(width.0.max(40))
+        };
+        self.width.or_else(of_terminal)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -238,7 +262,7 @@ pub(crate) struct Strip {
     #[arg(
         long,
         value_name = "ID",
-        value_parser = AuthservId::try_new,
+        value_parser = |text: &str| LocalId::from_str(text).map(|it| it.0),
         required_unless_present_any = ["all", "from_trusted"]
     )]
     pub(crate) own: Vec<AuthservId>,

@@ -17,7 +17,7 @@ use crate::{
     analysis::Analysis,
     arguments::Shown,
     finding,
-    input::{Found, Input, Kind, LineEnds},
+    input::{Ended, Found, Input, Kind, LineEnds},
     source::Source,
     tls_view::{View, tls_property},
     visible::Visible,
@@ -38,9 +38,10 @@ pub(crate) fn run(
     let mut reader = source.open()?;
     let input = Input::new(&mut *reader, read.input)?;
     let kind = input.kind;
+    let width = arguments.width();
     let mut fields = 0_usize;
     let mut refused = false;
-    let warning = input.each(|found| {
+    let ended = input.each(|found| {
         let mut text = String::new();
         preamble(&mut text, &source.name, found, fields);
         fields = fields.saturating_add(1);
@@ -51,19 +52,20 @@ pub(crate) fn run(
         heading(&mut text, &source.name, found, kind);
         verdicts(&mut text, &analysis);
         match &analysis.tree {
-            Ok(tree) => self::tree(&mut text, tree),
+            Ok(tree) => self::tree(&mut text, tree, arguments.columns()),
             Err(_) => refused = true,
         }
         let findings = analysis.findings_of_form();
         if !findings.is_empty() {
             text.push('\n');
-            finding::show(&mut text, &source.name, found, &findings, arguments.width);
+            finding::show(&mut text, &source.name, found, &findings, width);
             // The last of them needs no line after it.
             text.pop();
         }
         out.write_all(text.as_bytes())
     })?;
-    end(out, &source.name, fields, warning.filter(|_| !quiet))?;
+    refused |= !ended.not_searched.is_empty();
+    end(out, &source.name, fields, ended, quiet)?;
     Ok(Verdict::of(refused))
 }
 
@@ -79,12 +81,16 @@ pub(crate) fn end(
     out: &mut dyn Write,
     file: &str,
     fields: usize,
-    warning: Option<String>,
+    ended: Ended,
+    quiet: bool,
 ) -> io::Result<()> {
-    if fields == 0 {
+    for field in &ended.not_searched {
+        writeln!(out, "{BAD}error{BAD:#}: {}", field.text(file))?;
+    }
+    if fields == 0 && ended.not_searched.is_empty() {
         writeln!(out, "{file}: no Authentication-Results field")?;
     }
-    if let Some(warning) = warning {
+    if let Some(warning) = ended.warning.filter(|_| !quiet) {
         out.flush()?;
         crate::warn(&format!("{file}: {warning}"));
     }
@@ -141,6 +147,8 @@ struct Table<'o> {
     out: &'o mut String,
     indent: &'static str,
     width: usize,
+    /// The width of the whole, in which meanings are folded. Values are not: they are copied.
+    columns: u16,
 }
 
 impl Table<'_> {
@@ -152,21 +160,71 @@ impl Table<'_> {
     /// Adds a line below the last one.
     fn more(&mut self, sign: &str, style: Style, text: &str) {
         let Self { indent, width, .. } = *self;
-        let _ = writeln!(
-            self.out,
-            "{indent}{:width$}  {style}{sign}{}{style:#}",
-            "",
-            Visible(text)
-        );
+        let text = Visible(text).to_string();
+        let lines = match sign {
+            "" => folded(&text, self.room()),
+            _ => vec![text.as_str()],
+        };
+        for line in lines {
+            let _ = writeln!(
+                self.out,
+                "{indent}{:width$}  {style}{sign}{line}{style:#}",
+                ""
+            );
+        }
+    }
+
+    /// Adds a row whose text is a sentence of the command.
+    fn sentence(&mut self, name: &str, text: &str) {
+        let mut lines = folded(text, self.room()).into_iter();
+        self.row(name, lines.next().unwrap_or_default());
+        for line in lines {
+            let Self { indent, width, .. } = *self;
+            let _ = writeln!(self.out, "{indent}{:width$}  {line}", "");
+        }
+    }
+
+    fn room(&self) -> usize {
+        let used = self
+            .indent
+            .len()
+            .saturating_add(self.width)
+            .saturating_add(2);
+        usize::from(self.columns).saturating_sub(used).max(20)
     }
 }
 
-fn tree(out: &mut String, tree: &AuthenticationResults<'_>) {
+/// Folds text at its spaces.
+fn folded(text: &str, room: usize) -> Vec<&str> {
+    let mut lines = Vec::new();
+    let mut rest = text;
+    while rest.chars().count() > room {
+        let end = rest
+            .char_indices()
+            .nth(room)
+            .map_or(rest.len(), |(at, _)| at);
+        // The space may be the first character that has no room.
+        let longest = rest.char_indices().nth(room.saturating_add(1));
+        let head = rest.get(..longest.map_or(rest.len(), |(at, _)| at));
+        let space = head.unwrap_or_default().rfind(' ').filter(|at| *at > 0);
+        let (line, next) = match space {
+            Some(at) => (rest.get(..at), rest.get(at.saturating_add(1)..)),
+            None => (rest.get(..end), rest.get(end..)),
+        };
+        lines.push(line.unwrap_or_default());
+        rest = next.unwrap_or_default();
+    }
+    lines.push(rest);
+    lines
+}
+
+fn tree(out: &mut String, tree: &AuthenticationResults<'_>, columns: u16) {
     out.push('\n');
     let mut table = Table {
         out,
         indent: "",
         width: "authserv-id".len(),
+        columns,
     };
     if let Some(instance) = tree.instance() {
         table.row("instance", number(tree, instance));
@@ -201,7 +259,7 @@ fn tree(out: &mut String, tree: &AuthenticationResults<'_>) {
         _ => {}
     }
     for it in tree.results() {
-        result(out, tree, it);
+        result(out, tree, it, columns);
     }
 }
 
@@ -275,7 +333,12 @@ fn property_name(property: Property<'_>) -> String {
     Visible(&name).to_string()
 }
 
-fn result(out: &mut String, tree: &AuthenticationResults<'_>, result: ResInfo<'_, '_>) {
+fn result(
+    out: &mut String,
+    tree: &AuthenticationResults<'_>,
+    result: ResInfo<'_, '_>,
+    columns: u16,
+) {
     let (method_text, result_text) = (result.method().unfolded(), result.result().unfolded());
     let version = result.method_version();
     let version = version.map_or(String::new(), |it| format!("/{}", number(tree, it)));
@@ -297,20 +360,19 @@ fn result(out: &mut String, tree: &AuthenticationResults<'_>, result: ResInfo<'_
         out,
         indent: "  ",
         width: names.max().unwrap_or_default().clamp("comment".len(), 24),
+        columns,
     };
     let method = Method::find(&method_text);
     match method {
         Some(method) => {
-            table.row(
-                "method",
-                format_args!("{} ({})", method.meaning, method.defined),
-            );
+            let text = format!("{} ({})", method.meaning, method.defined);
+            table.sentence("method", &text);
             let meaning = method.result(&result_text).map(|it| it.meaning);
             let tls = TlsResInfo::try_from(result)
                 .ok()
                 .and_then(TlsResInfo::result);
             let meaning = meaning.or_else(|| method.result(tls?.name()).map(|it| it.meaning));
-            table.row("result", meaning.unwrap_or("not a result of this method"));
+            table.sentence("result", meaning.unwrap_or("not a result of this method"));
         }
         None => table.row("method", "not registered"),
     }

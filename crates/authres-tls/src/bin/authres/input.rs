@@ -15,6 +15,7 @@ use authres_tls::{
     syntax::Limits,
 };
 use clap::ValueEnum;
+use serde::Serialize;
 
 use self::line_ends::Counted;
 pub(crate) use self::line_ends::LineEnds;
@@ -111,18 +112,15 @@ impl<'r> Input<'r> {
         })
     }
 
-    /// Gives the fields to look at to `each`, in order. Returns a warning.
-    pub(crate) fn each(
-        self,
-        mut each: impl FnMut(&Found) -> io::Result<()>,
-    ) -> io::Result<Option<String>> {
+    /// Gives the fields to look at to `each`, in order.
+    pub(crate) fn each(self, mut each: impl FnMut(&Found) -> io::Result<()>) -> io::Result<Ended> {
         let mut reader = self.beginning.as_slice().chain(self.reader);
         if self.kind == Kind::Value {
             let mut value = Vec::new();
             let limit = u64::try_from(LONGEST_FIELD).unwrap_or(u64::MAX);
             reader.by_ref().take(limit).read_to_end(&mut value)?;
             each(&Found::value(&value))?;
-            return Ok(None);
+            return Ok(Ended::default());
         }
         let mut splitter = Splitter::new(match self.kind {
             Kind::Mbox => Format::Mbox,
@@ -130,13 +128,13 @@ impl<'r> Input<'r> {
         });
         let mut header = None::<Header>;
         let mut place = 0_usize;
-        let mut is_cut = false;
+        let mut not_searched = Vec::new();
         let mut sink = |part: Part<'_>| {
             match part {
                 Part::Message(line, _) => {
                     if let Some(mut last) = header.take() {
                         last.finish(&mut each)?;
-                        is_cut |= last.is_cut;
+                        not_searched.append(&mut last.not_searched);
                         place = place.saturating_add(1);
                     }
                     header = Some(Header::new(place, line));
@@ -153,13 +151,41 @@ impl<'r> Input<'r> {
         splitter.finish(&mut sink)?;
         if let Some(mut header) = header {
             header.finish(&mut each)?;
-            is_cut |= header.is_cut;
+            not_searched.append(&mut header.not_searched);
         }
-        let cut = is_cut.then(|| {
-            "a field is longer than 1 MiB: forged fields after that point are not searched for"
-                .to_owned()
-        });
-        Ok(splitter.warning().or(cut))
+        Ok(Ended {
+            warning: splitter.warning(),
+            not_searched,
+        })
+    }
+}
+
+/// The end of a file.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) warning: Option<String>,
+    /// The fields that are longer than 1 MiB.
+    pub(crate) not_searched: Vec<NotSearched>,
+}
+
+/// A field that is too long: forged fields that only some readers see were searched for in its first MiB only.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct NotSearched {
+    /// The message's place in an mbox, and the field's in the message, counted from 0.
+    message: usize,
+    field: usize,
+    /// The line it begins on, counted from 1.
+    line: usize,
+}
+
+impl NotSearched {
+    /// Returns the finding, after the file's name.
+    pub(crate) fn text(self, file: &str) -> String {
+        let Self { field, line, .. } = self;
+        format!(
+            "{file}:{line}: field {field} is longer than 1 MiB: hidden fields after that were not searched for; \
+             `authres strip --check` does"
+        )
     }
 }
 
@@ -175,6 +201,7 @@ struct Header {
     /// Fields before it.
     fields: usize,
     is_cut: bool,
+    not_searched: Vec<NotSearched>,
     has_ended: bool,
     line_ends: Counted,
     kept_back: Vec<Found>,
@@ -190,6 +217,7 @@ impl Header {
             line_has_ended: false,
             fields: 0,
             is_cut: false,
+            not_searched: Vec::new(),
             has_ended: false,
             line_ends: Counted::default(),
             kept_back: Vec::new(),
@@ -263,6 +291,13 @@ impl Header {
         }
         self.line_ends = self.line_ends.with(&text);
         self.look_at(&text);
+        if std::mem::take(&mut self.is_cut) {
+            self.not_searched.push(NotSearched {
+                message: self.message,
+                field: self.fields,
+                line: self.field_line,
+            });
+        }
         self.fields = self.fields.saturating_add(fields(&text).count());
         self.field_line = self.line;
         self.line_has_ended = false;

@@ -165,7 +165,7 @@ pub(crate) fn run(
     )?;
     let mut refused = false;
     let mut separator = "\n    ";
-    let warning = input.each(|found| {
+    let ended = input.each(|found| {
         let field = field(found, arguments);
         refused |= field.tree.is_none();
         let text = visible::json(&serde_json::to_string_pretty(&field)?);
@@ -174,13 +174,18 @@ pub(crate) fn run(
         Ok(())
     });
     // What was begun is ended, also if the file cannot be read to its end.
-    let end = if separator == "\n    " {
-        "]\n}"
-    } else {
-        "\n  ]\n}"
-    };
-    writeln!(out, "{end}")?;
-    if let Some(warning) = warning?.filter(|_| !quiet) {
+    let end = if separator == "\n    " { "]" } else { "\n  ]" };
+    write!(out, "{end}")?;
+    if let Ok(ended) = &ended
+        && !ended.not_searched.is_empty()
+    {
+        let list = serde_json::to_string(&ended.not_searched)?;
+        write!(out, ",\n  \"not_searched\": {list}")?;
+    }
+    writeln!(out, "\n}}")?;
+    let ended = ended?;
+    refused |= !ended.not_searched.is_empty();
+    if let Some(warning) = ended.warning.filter(|_| !quiet) {
         out.flush()?;
         crate::warn(&format!("{}: {warning}", source.name));
     }

@@ -29,12 +29,12 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let read = &arguments.shown.read;
-    let width = arguments.shown.width;
+    let width = arguments.shown.width();
     let mut reader = source.open()?;
     let input = Input::new(&mut *reader, read.input)?;
     let kind = input.kind;
     let mut fields = 0_usize;
-    let warning = input.each(|found| {
+    let ended = input.each(|found| {
         let mut text = String::new();
         explain::preamble(&mut text, &source.name, found, fields);
         fields = fields.saturating_add(1);
@@ -58,7 +58,8 @@ pub(crate) fn run(
         out.write_all(text.as_bytes())
     })?;
     counts.fields = counts.fields.saturating_add(fields);
-    explain::end(out, &source.name, fields, warning.filter(|_| !quiet))
+    counts.errors = counts.errors.saturating_add(ended.not_searched.len());
+    explain::end(out, &source.name, fields, ended, quiet)
 }
 
 impl Counts {

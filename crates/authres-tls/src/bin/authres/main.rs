@@ -9,6 +9,7 @@ use std::{
 
 use anstream::AutoStream;
 use clap::{CommandFactory, Parser};
+use command_support::output;
 
 mod analysis;
 mod arguments;
@@ -17,9 +18,11 @@ mod finding;
 mod input;
 mod json;
 mod lint;
+mod local_id;
 mod mbox;
 #[cfg(unix)]
 mod milter;
+mod out;
 mod settings;
 mod source;
 mod stamp;
@@ -29,6 +32,7 @@ mod visible;
 
 use arguments::{Arguments, Command, Strip};
 use lint::Counts;
+use out::Out;
 use source::{Source, sources};
 
 /// The end of a run that could be carried out: the exit codes 0 and 1.
@@ -45,7 +49,10 @@ impl Verdict {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
     match &arguments.command {
         #[cfg(unix)]
         Command::Milter(it) => {
@@ -77,6 +84,18 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The name of standard output in messages.
+const OUTPUT: &str = "standard output";
+
+/// Prints the help or the version, or an error in the arguments.
+fn refused(error: &clap::Error) -> ExitCode {
+    let printed = error.print();
+    if error.use_stderr() {
+        return ExitCode::from(2);
+    }
+    ended(output::printed(printed).map_err(|error| (error.to_string(), 2)))
 }
 
 /// The exit code for which an MTA tries a message again (sysexits.h).
@@ -118,7 +137,7 @@ impl Run {
             Box::new(io::sink())
         } else {
             let stdout = AutoStream::new(io::stdout(), arguments.color());
-            Box::new(BufWriter::new(stdout))
+            Box::new(BufWriter::new(Out::new(OUTPUT, stdout)))
         };
         match &arguments.command {
             Command::Explain(it) => self.each(&it.read.files, |source| {
@@ -135,7 +154,7 @@ impl Run {
             Command::Json(it) => {
                 // JSON has no colours that could be taken out.
                 if !arguments.quiet {
-                    out = Box::new(BufWriter::new(io::stdout()));
+                    out = Box::new(BufWriter::new(Out::new(OUTPUT, io::stdout())));
                 }
                 self.each(&it.files, |source| {
                     json::run(it, arguments.quiet, source, &mut out)
@@ -149,7 +168,7 @@ impl Run {
             Command::Completions { shell } => {
                 let mut text = Vec::new();
                 clap_complete::generate(*shell, &mut Arguments::command(), "authres", &mut text);
-                io::stdout().write_all(&text)?;
+                output::print(text)?;
             }
             Command::Man { subcommand } => man(subcommand.as_deref())?,
         }
@@ -170,7 +189,7 @@ impl Run {
             match source.and_then(|source| run(&source)) {
                 Ok(Verdict::Fine) => {}
                 Ok(Verdict::Findings) => self.verdict = Verdict::Findings,
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => broken = Some(error),
+                Err(error) if out::ends_run(&error) => broken = Some(error),
                 Err(error) => {
                     warn(&error.to_string());
                     self.has_failed = true;
@@ -182,16 +201,23 @@ impl Run {
 
     fn strip(&mut self, arguments: &Strip, quiet: bool) -> io::Result<()> {
         let is_several = arguments.files.len() > 1 || arguments.files.iter().any(|it| it.is_dir());
+        if let Some(directory) = &arguments.output
+            && directory.exists()
+            && !directory.is_dir()
+        {
+            let text = format!("--output: {}: not a directory", source::shown(directory));
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, text));
+        }
         if is_several && !arguments.check && arguments.output.is_none() {
             let text = "several files are stripped with --check, or with --output DIR";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let policy = strip::policy(arguments);
-        let mut out = BufWriter::with_capacity(1 << 16, io::stdout());
+        let mut out = BufWriter::with_capacity(1 << 16, Out::new(OUTPUT, io::stdout()));
         let mut report: Box<dyn Write> = if arguments.check {
-            Box::new(BufWriter::new(io::stdout()))
+            Box::new(BufWriter::new(Out::new(OUTPUT, io::stdout())))
         } else {
-            Box::new(BufWriter::new(io::stderr()))
+            Box::new(BufWriter::new(Out::new("standard error", io::stderr())))
         };
         self.each(&arguments.files, |source| {
             strip::run(arguments, quiet, &policy, source, &mut out, &mut report)
@@ -205,10 +231,19 @@ fn man(subcommand: Option<&str>) -> io::Result<()> {
     // The list of commands has no `help`.
     let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
+    let names: Vec<_> = command
+        .get_subcommands()
+        .map(|it| it.get_name().to_owned())
+        .collect();
     let command = match subcommand {
         None => command,
         Some(name) => command.find_subcommand(name).cloned().ok_or_else(|| {
-            let text = format!("no such subcommand: {}", visible::Visible(name));
+            let names: Vec<_> = names.iter().map(String::as_str).collect();
+            let text = format!(
+                "no such subcommand: {}; there are {}",
+                visible::Visible(name),
+                names.join(", ")
+            );
             io::Error::new(io::ErrorKind::InvalidInput, text)
         })?,
     };
@@ -217,5 +252,5 @@ fn man(subcommand: Option<&str>) -> io::Result<()> {
         .source(concat!("authres ", env!("CARGO_PKG_VERSION")))
         .manual("User Commands")
         .render(&mut text)?;
-    io::stdout().write_all(&text)
+    output::print(text)
 }

@@ -11,7 +11,7 @@ use authres_tls::{
     milter::{MAX_HEADER, MAX_PACKET, MilterSettings},
 };
 use command_support::{
-    log::{self, Form},
+    log::{self, Form, Log},
     output,
     signals::{Signal, Signals},
 };
@@ -76,7 +76,8 @@ pub(crate) fn run(arguments: &Milter) -> Result<(), Failed> {
             .map_err(|error| Failed::Run(error.to_string()));
     }
     let settings = &config.settings;
-    start_log(settings).map_err(|error| Failed::Run(format!("log: {error}")))?;
+    // The change of the user is one of the log's thread too: the C library changes all threads.
+    let _log = start_log(settings).map_err(|error| Failed::Run(format!("log: {error}")))?;
     let sockets = Sockets::bind(&config.listen, settings, &account).map_err(Failed::Run)?;
     account.become_it().map_err(Failed::Run)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -90,7 +91,7 @@ pub(crate) fn run(arguments: &Milter) -> Result<(), Failed> {
 }
 
 /// Starts the log of the process. It has queue ids, results, numbers and names of reasons, and never octets of clients.
-fn start_log(settings: &settings::MilterSettings) -> std::io::Result<()> {
+fn start_log(settings: &settings::MilterSettings) -> std::io::Result<Log> {
     let form = match settings.log.unwrap_or_default() {
         LogForm::Text => Form::Text,
         LogForm::Json => Form::Json,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use authres_tls::{
-    AuthservId, Border,
+    Border,
     border::{HostName, HostSource, Network, Task},
     milter::OnFailure,
     policy::Disclosure,
@@ -18,6 +18,8 @@ use authres_tls::{
 use clap::{Args, ValueEnum};
 use command_support::files::{FileKind, read_text};
 use serde::{Deserialize, Deserializer};
+
+use crate::local_id::{self, LocalId};
 
 /// The file: a table for each group of settings.
 #[derive(Debug, Default, Deserialize)]
@@ -70,12 +72,15 @@ impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Parsed<T> {
 pub(crate) struct Id(String);
 
 impl FromStr for Id {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        local_id::check(text)?;
         match Border::try_new(text) {
             Ok(_) => Ok(Self(text.to_owned())),
-            Err(_) => Err("authserv-id: expected a host or domain name, or another ASCII text"),
+            Err(_) => {
+                Err("authserv-id: expected a host or domain name, or another ASCII text".to_owned())
+            }
         }
     }
 }
@@ -90,7 +95,7 @@ pub(crate) struct MessageSettings {
     /// The authserv-id of another local server, whose fields are removed as well; may be given again
     #[arg(long, value_name = "ID")]
     #[serde(default)]
-    own: Vec<Parsed<AuthservId>>,
+    own: Vec<Parsed<LocalId>>,
     /// Treat names below a local authserv-id as local [default: true]
     #[arg(long, value_name = "BOOL")]
     subdomains: Option<bool>,
@@ -202,7 +207,7 @@ impl MessageSettings {
             "authserv-id: missing; give --authserv-id ID, or authserv-id in the table [message]";
         let Parsed(Id(id)) = all.authserv_id.ok_or(missing)?;
         let mut border = Border::try_new(&id).map_err(|error| error.to_string())?;
-        for Parsed(own) in all.own {
+        for Parsed(LocalId(own)) in all.own {
             border = border.with_own_id(own);
         }
         border.strip.subdomains = all.subdomains.unwrap_or(true);
@@ -317,7 +322,7 @@ pub(crate) struct StampSettings {
     /// [default: the authserv-id]
     #[arg(long, value_name = "HOST")]
     #[serde(default)]
-    pub(crate) host: Vec<Parsed<AuthservId>>,
+    pub(crate) host: Vec<Parsed<LocalId>>,
 }
 
 /// A time limit in seconds, or its default.

@@ -45,7 +45,7 @@ impl Source {
 
     pub(crate) fn open(&self) -> io::Result<Box<dyn Read>> {
         let Some(path) = &self.path else {
-            return Ok(Box::new(io::stdin().lock()));
+            return Ok(Box::new(stdin()));
         };
         let file = File::open(path).map_err(|error| of(&self.name, &error))?;
         Ok(Box::new(Named {
@@ -56,12 +56,20 @@ impl Source {
 }
 
 /// A file whose errors name it.
-struct Named {
+struct Named<R> {
     name: String,
-    file: File,
+    file: R,
 }
 
-impl Read for Named {
+/// Returns standard input, whose errors name it.
+pub(crate) fn stdin() -> impl Read {
+    Named {
+        name: "standard input".to_owned(),
+        file: io::stdin().lock(),
+    }
+}
+
+impl<R: Read> Read for Named<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.file.read(buffer) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(of(&self.name, &error)),

@@ -16,8 +16,12 @@ use authres_tls::{
 };
 
 use crate::{
+    OUTPUT,
     arguments::Stamp,
+    local_id::LocalId,
+    out::Out,
     settings::{File, Parsed},
+    source,
 };
 
 /// The end of a run that failed.
@@ -35,7 +39,10 @@ pub(crate) fn run(arguments: &Stamp, quiet: bool) -> Result<(), Failed> {
         flags if flags.is_empty() => file.stamp.host.clone(),
         flags => flags.clone(),
     };
-    let mut hosts: Vec<_> = hosts.into_iter().map(|Parsed(host)| host).collect();
+    let mut hosts: Vec<_> = hosts
+        .into_iter()
+        .map(|Parsed(LocalId(host))| host)
+        .collect();
     if hosts.is_empty() {
         let id = arguments.message.authserv_id(&file.message);
         hosts.extend(id.and_then(|id| AuthservId::try_new(id).ok()));
@@ -46,7 +53,7 @@ pub(crate) fn run(arguments: &Stamp, quiet: bool) -> Result<(), Failed> {
         .border(&file.message)
         .map_err(Failed::Configuration)?;
     let of = |error: io::Error| Failed::Message(error.to_string());
-    let mut input = io::stdin().lock();
+    let mut input = source::stdin();
     let start = header(&mut input).map_err(of)?;
     let own = match own_field(&border, &hosts, &start) {
         Ok(own) => own,
@@ -63,7 +70,7 @@ pub(crate) fn run(arguments: &Stamp, quiet: bool) -> Result<(), Failed> {
             }
         }
     };
-    let mut output = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut output = io::BufWriter::with_capacity(1 << 16, Out::new(OUTPUT, io::stdout().lock()));
     write(&border, &own, &start, &mut input, &mut output).map_err(of)
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn run(
     report: &mut dyn Write,
 ) -> io::Result<Verdict> {
     let mut reader = source.open()?;
-    let mut reports = Reports::begin(arguments.report(quiet), &source.name, report)?;
+    let mut reports = Reports::begin(arguments, quiet, &source.name, report)?;
     let mut file = File {
         policy,
         stripper: None,
@@ -72,11 +72,15 @@ pub(crate) fn run(
         _ if arguments.check => file.strip(&mut *reader, &mut reports, &mut io::sink()),
         None => file.strip(&mut *reader, &mut reports, out),
         Some(directory) => create(directory, &source.below).and_then(|created| {
-            let mut out = BufWriter::new(created);
+            let (created, name) = created;
+            let mut out = BufWriter::new(Created {
+                file: created,
+                name,
+            });
             file.strip(&mut *reader, &mut reports, &mut out)?;
-            out.into_inner()
-                .map_err(io::IntoInnerError::into_error)?
-                .sync_all()
+            let Created { file, name } =
+                out.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.sync_all().map_err(|error| source::of(&name, &error))
         }),
     };
     stripped?;
@@ -90,10 +94,31 @@ pub(crate) fn run(
     Ok(verdict)
 }
 
-/// Creates a file, which must not exist, and the directories above it.
-fn create(directory: &Path, below: &Path) -> io::Result<fs::File> {
+/// A file that is written. Its errors name it.
+struct Created {
+    file: fs::File,
+    name: String,
+}
+
+impl Write for Created {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.file
+            .write(octets)
+            .map_err(|error| source::of(&self.name, &error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file
+            .flush()
+            .map_err(|error| source::of(&self.name, &error))
+    }
+}
+
+/// Creates a file, which must not exist, and the directories above it. Returns its name for messages, too.
+fn create(directory: &Path, below: &Path) -> io::Result<(fs::File, String)> {
     let path = directory.join(below);
-    let named = |error: io::Error| source::of(&source::shown(&path), &error);
+    let name = source::shown(&path);
+    let named = |error: io::Error| source::of(&name, &error);
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(named)?;
     }
@@ -101,7 +126,8 @@ fn create(directory: &Path, below: &Path) -> io::Result<fs::File> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&path).map_err(named)
+    let file = options.open(&path).map_err(named)?;
+    Ok((file, name))
 }
 
 /// A file whose messages are stripped while it is read.
@@ -168,6 +194,8 @@ fn end(
 /// The report of a file, written while the file is read.
 struct Reports<'w> {
     form: Report,
+    /// `true` if the fields are those that would be removed.
+    is_check: bool,
     file: &'w str,
     out: &'w mut dyn Write,
     messages: usize,
@@ -176,13 +204,21 @@ struct Reports<'w> {
 }
 
 impl<'w> Reports<'w> {
-    fn begin(form: Report, file: &'w str, out: &'w mut dyn Write) -> io::Result<Self> {
+    fn begin(
+        arguments: &Strip,
+        quiet: bool,
+        file: &'w str,
+        out: &'w mut dyn Write,
+    ) -> io::Result<Self> {
+        let (form, is_check) = (arguments.report(quiet), arguments.check);
         if form == Report::Json {
             let name = visible::json(&serde_json::to_string(file)?);
-            write!(out, "{{\"file\":{name},\"removed\":[")?;
+            let list = if is_check { "to_remove" } else { "removed" };
+            write!(out, "{{\"file\":{name},\"{list}\":[")?;
         }
         Ok(Self {
             form,
+            is_check,
             file,
             out,
             messages: 0,
@@ -231,7 +267,11 @@ impl<'w> Reports<'w> {
         if self.is_mbox {
             let _ = write!(text, " of message {}", removed.message);
         }
-        let _ = write!(text, " removed: {reason}: {why}");
+        let is_removed = match self.is_check {
+            true => "would be removed",
+            false => "removed",
+        };
+        let _ = write!(text, " {is_removed}: {reason}: {why}");
         if removed.hidden_by.is_some() {
             text.push_str(" (only some readers see it)");
         }
@@ -245,7 +285,12 @@ impl<'w> Reports<'w> {
             Report::Json => writeln!(self.out, "],\"messages\":{messages}}}")?,
             Report::Text => {
                 let fields = plural(self.removed, "field");
-                write!(self.out, "{file}: {fields} removed")?;
+                let removed = if self.is_check {
+                    "to remove"
+                } else {
+                    "removed"
+                };
+                write!(self.out, "{file}: {fields} {removed}")?;
                 if self.is_mbox {
                     let messages = plural(messages, "message");
                     write!(self.out, " from {messages}")?;

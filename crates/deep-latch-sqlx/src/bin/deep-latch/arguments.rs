@@ -7,9 +7,13 @@ use clap::{Args, Parser, Subcommand};
 #[command(
     name = "deep-latch",
     version,
+    max_term_width = 100,
     after_help = "\
-Exit codes: 0 success; 1 the database has no answer: no reports at all, or no reports in the period, for
-the tag, for the host or for the account; 2 the arguments are wrong, or the database cannot be used."
+Exit codes:
+  0  success
+  1  the database has no answer: no reports at all, or no reports in the period,
+     for the tag, for the host or for the account
+  2  the arguments are wrong, or the database cannot be used"
 )]
 pub(crate) struct Arguments {
     #[arg(

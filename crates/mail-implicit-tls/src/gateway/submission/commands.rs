@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use deep_latch::{
     ClientReport, TlsCipher,
-    proxy::{is_initial_response, is_sasl_response},
+    proxy::{MAX_FRONT_COMMANDS, is_initial_response, is_sasl_response},
     smtp::ClientCommand,
 };
 use zeroize::Zeroizing;
@@ -97,6 +97,14 @@ impl SubmissionGateway {
         {
             let limit = MAX_SUBMISSION_COMMAND_BYTES;
             return Err(error(GatewayErrorKind::TooLong, COMMAND, limit));
+        }
+        if !self.is_logged_in {
+            self.commands = self.commands.saturating_add(1);
+            if self.commands > MAX_FRONT_COMMANDS {
+                self.own_replies = MAX_OWN_REPLIES;
+                self.refuse(NOT_AVAILABLE, Refusal::Command);
+                return Ok(());
+            }
         }
         let is_text = std::str::from_utf8(line).is_ok_and(|it| !it.contains(char::is_control));
         if !is_text {

@@ -37,8 +37,9 @@ impl SubmissionGateway {
                 self.greet(&reply);
                 Ok(())
             }
-            // The backend greets the client whose address it has now, or does not. Other codes refuse the command.
-            Turn::Xclient if matches!(reply.code, 400..=499 | 505..) => {
+            // The backend greets the client whose address it has now, or refuses it by a code of greetings (RFC 5321 section
+            // 3.1, RFC 7504). Other codes refuse the command.
+            Turn::Xclient if matches!(reply.code, 400..=499 | 521 | 554 | 556) => {
                 self.forward(&reply);
                 self.events.push_back(Event::ClientRefused);
                 self.end();
