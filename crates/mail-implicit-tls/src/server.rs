@@ -30,7 +30,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub use self::{
     before_tls::{Answer, BeforeTls, CloseReason, MAX_COMMAND_BYTES, MAX_COMMANDS},
-    certificates::{CertificateError, CertificateSet, Certificates, UnknownName},
+    certificates::{CertificateChain, CertificateError, CertificateSet, Certificates, UnknownName},
     session::{ConnectionRecord, Session, SessionStream},
 };
 use crate::service::{Protocol, Security, Service};

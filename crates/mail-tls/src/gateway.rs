@@ -64,7 +64,7 @@ fn start(arguments: &Gateway) -> Result<ExitCode, Failure> {
     // The resolver of a configuration has a task.
     let entered = runtime.enter();
     let source = Source::read(&arguments.config);
-    let plan = source.and_then(|source| Plan::read(source, &process));
+    let plan = source.and_then(|source| Plan::read(source, &process, None));
     drop(entered);
     let plan = plan.map_err(|error| Failure::Configuration(error.to_string()))?;
     if arguments.check {

@@ -11,7 +11,7 @@ use std::{
 
 use durable_store::{Access, Error, ErrorKind, Lock, Seen, StoreFile};
 use sqlx::{
-    Connection, Executor, SqliteConnection, query, query_scalar,
+    ConnectOptions, Connection, Executor, SqliteConnection, query, query_scalar,
     sqlite::{
         Sqlite, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteQueryResult,
         SqliteSynchronous,
@@ -289,6 +289,8 @@ fn connect_options(
         // Deleted data is overwritten, and no data goes into other files.
         .pragma("secure_delete", "on")
         .pragma("temp_store", "memory")
+        // The statements are this crate's own: they would only lengthen an application's log.
+        .disable_statement_logging()
 }
 
 /// Checks the database, and brings its tables up to date.

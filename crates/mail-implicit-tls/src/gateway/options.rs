@@ -144,7 +144,21 @@ impl fmt::Display for OptionsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address, protocol) => {
-                write!(f, "client address: {protocol:?} does not have {address:?}")
+                let protocol = match protocol {
+                    Protocol::Imap => "IMAP",
+                    Protocol::Pop => "POP",
+                    Protocol::Submission => "Submission",
+                };
+                let address = match address {
+                    ClientAddress::None => "no address",
+                    ClientAddress::ProxyV2 => "the PROXY protocol",
+                    ClientAddress::Xclient => "XCLIENT",
+                    ClientAddress::ImapId => "IMAP's ID",
+                };
+                write!(
+                    f,
+                    "client address: {protocol} cannot pass it on by {address}"
+                )
             }
             Self::Credentials => f.write_str(
                 "master user: name and password of 1 to 255 octets without NUL expected",

@@ -1,6 +1,6 @@
 //! The certificates of a server, by SNI, which can be replaced without dropping connections.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use rustls::{
@@ -86,6 +86,115 @@ impl fmt::Display for CertificateError {
 
 impl std::error::Error for CertificateError {}
 
+/// A certificate chain and its key that were checked.
+#[derive(Clone, Debug)]
+pub struct CertificateChain {
+    certified: Arc<CertifiedKey>,
+    names: Vec<String>,
+    validity: Validity,
+}
+
+/// The time in which all certificates of a chain are valid, in seconds since the Unix epoch.
+#[derive(Clone, Copy, Debug)]
+struct Validity {
+    not_before: i64,
+    not_after: i64,
+}
+
+impl Validity {
+    fn contains(self, now: UnixTime) -> bool {
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        (self.not_before..=self.not_after).contains(&now)
+    }
+}
+
+impl CertificateChain {
+    /// Checks a chain and its key.
+    ///
+    /// # Errors
+    /// Returns the first [`CertificateError`].
+    pub fn check(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        provider: &CryptoProvider,
+        now: UnixTime,
+    ) -> Result<Self, CertificateError> {
+        Self::checked(chain, key, provider, Some(now))
+    }
+
+    /// Checks a chain and its key, which may have expired or be not valid yet: [`is_valid_at`](Self::is_valid_at) tells.
+    ///
+    /// A server of several names serves an expired certificate rather than none: clients of the others need the server.
+    ///
+    /// # Errors
+    /// Returns the first [`CertificateError`], which is not [`CertificateError::Dates`].
+    pub fn check_except_dates(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        provider: &CryptoProvider,
+    ) -> Result<Self, CertificateError> {
+        Self::checked(chain, key, provider, None)
+    }
+
+    fn checked(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        provider: &CryptoProvider,
+        now: Option<UnixTime>,
+    ) -> Result<Self, CertificateError> {
+        let own = chain.first().ok_or(CertificateError::Empty)?;
+        let validity = check_chain(&chain, provider, now)?;
+        let names = presented(own)
+            .ok_or(CertificateError::Malformed)?
+            .into_iter()
+            .filter_map(|name| match name {
+                PresentedIdentity::Dns(name) => {
+                    Some(String::from_utf8_lossy(&name).to_ascii_lowercase())
+                }
+                _ => None,
+            })
+            .collect();
+        let key = provider
+            .key_provider
+            .load_private_key(key)
+            .map_err(|_| CertificateError::Key)?;
+        let certified = CertifiedKey::new(chain, key);
+        match certified.keys_match() {
+            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+            Err(_) => return Err(CertificateError::OtherKey),
+        }
+        Ok(Self {
+            certified: Arc::new(certified),
+            names,
+            validity,
+        })
+    }
+
+    /// Returns `true` if no certificate of the chain has expired, and none is not valid yet.
+    #[must_use]
+    pub fn is_valid_at(&self, now: UnixTime) -> bool {
+        self.validity.contains(now)
+    }
+
+    /// Returns the time at which the first certificate of the chain expires, in seconds since the Unix epoch.
+    #[must_use]
+    pub const fn not_after(&self) -> i64 {
+        self.validity.not_after
+    }
+
+    /// Returns the certificates, that of the server first.
+    #[must_use]
+    pub fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certified.cert
+    }
+
+    /// Returns the DNS names of the server's certificate in lower case, those with a wildcard too.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+}
+
 impl CertificateSet {
     /// Checks chains and their keys. The first chain is for clients that name no host.
     ///
@@ -96,42 +205,35 @@ impl CertificateSet {
         provider: &CryptoProvider,
         now: UnixTime,
     ) -> Result<Self, CertificateError> {
-        let mut first = None;
+        let chains = chains
+            .into_iter()
+            .map(|(chain, key)| CertificateChain::check(chain, key, provider, now))
+            .collect::<Result<Vec<_>, _>>()?;
+        Self::new(&chains)
+    }
+
+    /// Returns a set of chains that were checked. The first chain is for clients that name no host.
+    ///
+    /// # Errors
+    /// Returns [`CertificateError::Empty`] if there is no chain.
+    pub fn new(chains: &[CertificateChain]) -> Result<Self, CertificateError> {
+        let first = chains.first().ok_or(CertificateError::Empty)?;
         let mut by_name = BTreeMap::new();
-        let mut not_after = i64::MAX;
-        for (chain, key) in chains {
-            let own = chain.first().ok_or(CertificateError::Empty)?;
-            not_after = not_after.min(check_chain(&chain, provider, now)?);
-            let names: Vec<String> = presented(own)
-                .ok_or(CertificateError::Malformed)?
-                .into_iter()
-                .filter_map(|name| match name {
-                    PresentedIdentity::Dns(name) => {
-                        Some(String::from_utf8_lossy(&name).to_ascii_lowercase())
-                    }
-                    _ => None,
-                })
-                .collect();
-            let key = provider
-                .key_provider
-                .load_private_key(key)
-                .map_err(|_| CertificateError::Key)?;
-            let certified = CertifiedKey::new(chain, key);
-            match certified.keys_match() {
-                Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
-                Err(_) => return Err(CertificateError::OtherKey),
+        for chain in chains {
+            for name in &chain.names {
+                by_name
+                    .entry(name.clone())
+                    .or_insert_with(|| chain.certified.clone());
             }
-            let certified = Arc::new(certified);
-            for name in names {
-                by_name.entry(name).or_insert_with(|| certified.clone());
-            }
-            first.get_or_insert(certified);
         }
-        let first = first.ok_or(CertificateError::Empty)?;
         Ok(Self {
-            first,
+            first: first.certified.clone(),
             by_name,
-            not_after,
+            not_after: chains
+                .iter()
+                .map(CertificateChain::not_after)
+                .min()
+                .unwrap_or(i64::MAX),
         })
     }
 
@@ -150,12 +252,12 @@ impl CertificateSet {
     }
 }
 
-/// Checks a chain, and returns the time at which the first of its certificates expires.
+/// Checks a chain, its dates if the time is given, and returns these.
 fn check_chain(
     chain: &[CertificateDer<'_>],
     provider: &CryptoProvider,
-    now: UnixTime,
-) -> Result<i64, CertificateError> {
+    now: Option<UnixTime>,
+) -> Result<Validity, CertificateError> {
     let mut parsed = Vec::with_capacity(chain.len());
     for der in chain {
         match X509Certificate::from_der(der) {
@@ -164,15 +266,17 @@ fn check_chain(
         }
     }
     let own = parsed.first().ok_or(CertificateError::Empty)?;
-    let seconds = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let mut expires = i64::MAX;
+    let mut validity = Validity {
+        not_before: i64::MIN,
+        not_after: i64::MAX,
+    };
     for certificate in &parsed {
-        let validity = certificate.validity();
-        let not_after = validity.not_after.timestamp();
-        if seconds < validity.not_before.timestamp() || seconds > not_after {
-            return Err(CertificateError::Dates);
-        }
-        expires = expires.min(not_after);
+        let of = certificate.validity();
+        validity.not_before = validity.not_before.max(of.not_before.timestamp());
+        validity.not_after = validity.not_after.min(of.not_after.timestamp());
+    }
+    if now.is_some_and(|now| !validity.contains(now)) {
+        return Err(CertificateError::Dates);
     }
     if parsed.len() > 1 && own.is_ca() {
         return Err(CertificateError::Order);
@@ -181,8 +285,11 @@ fn check_chain(
         [issued, issuer] => issued.issuer().as_raw() == issuer.subject().as_raw(),
         _ => true,
     });
-    match linked && is_signed(chain, provider, now) {
-        true => Ok(expires),
+    // Signatures are checked at a time in which the certificates are valid.
+    let valid = u64::try_from(validity.not_before).unwrap_or_default();
+    let valid = UnixTime::since_unix_epoch(Duration::from_secs(valid));
+    match linked && is_signed(chain, provider, valid) {
+        true => Ok(validity),
         false => Err(CertificateError::Chain),
     }
 }

@@ -1,10 +1,13 @@
 //! The server's certificates: choice by name, and replacement.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use accept_loop::AcceptLoop;
 use mail_implicit_tls::{
-    server::{Acceptor, CertificateError as ChainError, CertificateSet, Certificates, UnknownName},
+    server::{
+        Acceptor, CertificateChain, CertificateError as ChainError, CertificateSet, Certificates,
+        UnknownName,
+    },
     service::Service,
 };
 use rustls::{
@@ -183,4 +186,30 @@ async fn reads_names_with_a_final_dot_and_serves_clients_without_a_name() {
         let octet = answer(&site, &running, "a.example.orgx", sent).await;
         assert_eq!(octet, expected, "{sent:?}");
     }
+}
+
+#[test]
+fn accepts_an_expired_certificate_only_if_dates_are_not_asked() {
+    let site = Site::new();
+    let provider = site.provider();
+    let expired = site.expired();
+    let chain = |key| {
+        let certificates = vec![expired.certificate(), site.root()];
+        CertificateChain::check_except_dates(certificates, key, &provider)
+    };
+    let kept = chain(expired.private_key()).unwrap();
+    assert!(!kept.is_valid_at(UnixTime::now()));
+    let end = u64::try_from(kept.not_after()).unwrap();
+    let at = |seconds| UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    assert!(kept.is_valid_at(at(end)) && !kept.is_valid_at(at(end + 1)));
+    assert_eq!(kept.names(), [HOST]);
+    // Other faults are refused as before.
+    let other = chain(site.server().private_key());
+    assert_eq!(other.err(), Some(ChainError::OtherKey));
+    let certificates = vec![expired.certificate(), site.server().certificate()];
+    let unlinked =
+        CertificateChain::check_except_dates(certificates, expired.private_key(), &provider);
+    assert_eq!(unlinked.err(), Some(ChainError::Chain));
+    let set = CertificateSet::new(&[kept]).unwrap();
+    assert_eq!(u64::try_from(set.not_after()).unwrap(), end);
 }

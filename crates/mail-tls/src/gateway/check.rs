@@ -14,19 +14,23 @@ use super::plan::{Plan, Process};
 /// Returns the error of standard output.
 pub(super) fn configuration(plan: &Plan) -> io::Result<()> {
     line("the configuration is valid")?;
+    for fault in plan.certificates.health().0 {
+        line(format_args!("warning: certificate: {fault}"))?;
+    }
     for warning in &plan.warnings {
         line(format_args!("warning: {warning}"))?;
     }
     Ok(())
 }
 
-/// Prints the findings about the backends and the database of reports. Returns `true` if each of them can be used.
+/// Prints the findings about the backends and the database of reports. Returns `true` if each of them can be used, and each
+/// certificate.
 ///
 /// # Errors
 /// Returns the error of standard output.
 pub(super) async fn backends(plan: &Plan, process: &Process) -> io::Result<bool> {
     let connector = plan.connector(process);
-    let mut is_good = true;
+    let mut is_good = plan.certificates.health().0.is_empty();
     for planned in &plan.services {
         let service = planned.acceptor.service();
         let name = service.name();

@@ -47,7 +47,7 @@ pub(super) struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct CertificateFiles {
-    pub(super) chain: PathBuf,
+    pub(super) chain: Spanned<PathBuf>,
     pub(super) key: PathBuf,
 }
 

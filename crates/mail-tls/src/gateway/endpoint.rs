@@ -22,8 +22,8 @@ const OPEN_METRICS: HeaderValue =
 /// The number of connections of an operator's programs at a time.
 const MAX_CONNECTIONS: usize = 64;
 
-/// The state of the gateway: `Err` has one line for each fault.
-pub(super) type Health = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// The state of the gateway, with one line for each fault: `Ok` if it can serve.
+pub(super) type Health = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
 
 /// Answers requests until it is dropped.
 pub(super) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, health: Health) {
@@ -62,7 +62,7 @@ fn answer(
             response
         }
         "/health" => match health() {
-            Ok(()) => text(StatusCode::OK, "ok\n".to_owned()),
+            Ok(lines) => text(StatusCode::OK, lines),
             Err(faults) => text(StatusCode::SERVICE_UNAVAILABLE, faults),
         },
         _ => text(

@@ -66,6 +66,11 @@ struct Octets {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfChain {
+    chain: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     result: &'static str,
 }
@@ -88,7 +93,7 @@ pub(super) struct Metrics {
     backend_not_tried: Family<OfService, Counter>,
     accept_errors: Counter,
     log_lost: Counter,
-    not_after: Gauge,
+    not_after: Family<OfChain, Gauge>,
     certificate_loads: Family<Outcome, Counter>,
     reloads: Family<Outcome, Counter>,
     reports: Family<Outcome, Counter>,
@@ -126,7 +131,7 @@ impl Metrics {
             backend_not_tried: Family::default(),
             accept_errors: Counter::default(),
             log_lost: Counter::default(),
-            not_after: Gauge::default(),
+            not_after: Family::default(),
             certificate_loads: Family::default(),
             reloads: Family::default(),
             reports: Family::default(),
@@ -221,7 +226,7 @@ impl Metrics {
         );
         family(
             "certificate_not_after_seconds",
-            "Time at which the first of the certificates that are served expires",
+            "Time at which the first certificate of a chain that is served expires",
             &self.not_after,
         );
         family(
@@ -252,18 +257,22 @@ impl Metrics {
         text
     }
 
-    /// Notes that a certificate was read, or that the one before is kept.
-    pub(super) fn certificate(&self, not_after: Result<i64, ()>) {
-        let result = match not_after {
-            Ok(not_after) => {
-                self.not_after.set(not_after);
-                "served"
-            }
-            Err(()) => "refused",
-        };
+    /// Notes that certificates were read, and are served or not.
+    pub(super) fn certificate_load(&self, is_served: bool) {
+        let result = if is_served { "served" } else { "refused" };
         self.certificate_loads
             .get_or_create(&Outcome { result })
             .inc();
+    }
+
+    /// Notes the chains that are served, by their files, and the end of their validity.
+    pub(super) fn certificates(&self, chains: impl Iterator<Item = (String, i64)>) {
+        self.not_after.clear();
+        for (chain, not_after) in chains {
+            self.not_after
+                .get_or_create(&OfChain { chain })
+                .set(not_after);
+        }
     }
 
     pub(super) fn reload(&self, is_done: bool) {

@@ -22,7 +22,7 @@ use mail_implicit_tls::{
         GatewayService, MasterUser, PenaltyRules, SessionLimits, SessionTimes, Shared,
         proxy_protocol::Networks,
     },
-    server::{Acceptor, Certificates, UnknownName},
+    server::{Acceptor, UnknownName},
     service::{Protocol, Service},
     verifier::Trust,
 };
@@ -33,7 +33,7 @@ use toml::Spanned;
 
 use super::{
     addresses::{Place, Places},
-    certificates::Files,
+    certificates::{Pair, Served},
     clients::UserMap,
     config::{self, BackendConfig, Config, ServiceConfig},
     reports::Database,
@@ -59,8 +59,7 @@ pub(super) struct PlannedService {
 /// A configuration that was checked.
 pub(super) struct Plan {
     pub(super) services: Vec<PlannedService>,
-    pub(super) certificates: Arc<Certificates>,
-    pub(super) files: Files,
+    pub(super) certificates: Arc<Served>,
     pub(super) resolver: Option<Arc<dyn Resolve>>,
     pub(super) trust: Arc<Trust>,
     pub(super) limits: SessionLimits,
@@ -73,33 +72,36 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Reads the configuration and all files that it names.
+    /// Reads the configuration and all files that it names. `former` is what a configuration before this one serves.
     ///
     /// # Errors
     /// Returns a message with file, line and value.
-    pub(super) fn read(source: Source, process: &Process) -> Result<Self, ConfigError> {
+    pub(super) fn read(
+        source: Source,
+        process: &Process,
+        former: Option<&Served>,
+    ) -> Result<Self, ConfigError> {
         let config = source.parse()?;
-        let files = Files {
-            pairs: config
-                .certificate
-                .get_ref()
-                .iter()
-                .map(|files| (source.resolve(&files.chain), source.resolve(&files.key)))
-                .collect(),
-            provider: process.provider.clone(),
+        let files = config.certificate.get_ref();
+        let pair = |files: &config::CertificateFiles| Pair {
+            chain: source.resolve(files.chain.get_ref()),
+            key: source.resolve(&files.key),
         };
+        let pairs = files.iter().map(pair).collect();
         let unknown = match config.tls.unknown_name {
             config::UnknownName::FirstCertificate => UnknownName::FirstCertificate,
             config::UnknownName::Refuse => UnknownName::Refuse,
         };
-        let certificates = Arc::new(Certificates::new(unknown));
-        let at_certificates = |message| source.error(config.certificate.span(), message);
-        certificates.replace(files.load().map_err(at_certificates)?);
+        let served = Served::load(pairs, unknown, process.provider.clone(), former);
+        let certificates = served.map_err(|error| {
+            let at = files.get(error.place).map(|files| files.chain.span());
+            let at = at.unwrap_or_else(|| config.certificate.span());
+            source.error(at, error.message)
+        })?;
         let (trust, resolver) = backend_tls(&config, &source)?;
         let mut plan = Self {
             services: Vec::new(),
-            certificates,
-            files,
+            certificates: Arc::new(certificates),
             resolver,
             trust: Arc::new(trust),
             limits: SessionLimits {
@@ -127,6 +129,14 @@ impl Plan {
         };
         plan.check_parts()?;
         plan.services = plan.services(process)?;
+        for planned in &plan.services {
+            if planned.proxies.has_every_address() {
+                plan.warnings.push(format!(
+                    "{}: proxies has every address: every client can name another address than its own",
+                    planned.acceptor.service().name()
+                ));
+            }
+        }
         Ok(plan)
     }
 
@@ -169,12 +179,15 @@ impl Plan {
                 place.map_err(|message| source.error(address.span(), message))
             });
             let listen = listen.collect::<Result<Vec<_>, _>>()?;
-            let mut acceptor =
-                Acceptor::new(kind, self.certificates.clone(), process.provider.clone())
-                    .map_err(|error| source.error(service.kind.span(), error))?
-                    .with_name(config.name.0.as_str())
-                    .with_tickets(process.tickets.clone())
-                    .with_handshake_timeout(config.limits.handshake.into());
+            let mut acceptor = Acceptor::new(
+                kind,
+                self.certificates.certificates(),
+                process.provider.clone(),
+            )
+            .map_err(|error| source.error(service.kind.span(), error))?
+            .with_name(config.name.0.as_str())
+            .with_tickets(process.tickets.clone())
+            .with_handshake_timeout(config.limits.handshake.into());
             let mut external = ExternalLogin::Unavailable;
             if let Some(clients) = &clients {
                 acceptor = acceptor

@@ -16,7 +16,7 @@ use deep_latch::{
 };
 use deep_latch_sqlx::{PostgresReportSink, ReportSinkOptions, SqliteReportSink};
 use mail_implicit_tls::{gateway::ClientFacts, service::Protocol};
-use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, postgres::PgConnectOptions};
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
     task::JoinHandle,
@@ -151,7 +151,8 @@ impl Database {
             read_text(&path, FileKind::Secret).map_err(|error| source.error(file.span(), error))?;
         // The error of a URL could contain its password.
         let server = PgConnectOptions::from_str(url.trim())
-            .map_err(|_| of(&"the URL of a PostgreSQL database expected"))?;
+            .map_err(|_| of(&"the URL of a PostgreSQL database expected"))?
+            .disable_statement_logging();
         Ok(Some(Self::Postgres(Box::new(server))))
     }
 

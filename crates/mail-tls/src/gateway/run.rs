@@ -17,7 +17,6 @@ use mail_implicit_tls::{
     gateway::{
         BackendHealth, Backends, CurrentService, Event, GatewayService, Notice, Observer, Shared,
     },
-    server::Certificates,
     service::Service,
 };
 use tokio::{
@@ -29,6 +28,7 @@ use tokio::{
 use super::{
     Failure,
     addresses::Place,
+    certificates::Served,
     config::Config,
     endpoint::{self, Health},
     log,
@@ -49,7 +49,7 @@ const REPORTING: Duration = Duration::from_secs(10);
 #[derive(Default)]
 struct Current {
     backends: Vec<(Service, Arc<Backends>)>,
-    certificates: Option<Arc<Certificates>>,
+    certificates: Option<Arc<Served>>,
 }
 
 /// A listener that runs.
@@ -241,11 +241,8 @@ impl Running {
             self.listen(place, listener, planned, plan);
         }
         self.watch.abort();
-        self.watch = tokio::spawn(
-            plan.files
-                .clone()
-                .watch(plan.certificates.clone(), self.metrics.clone()),
-        );
+        let certificates = plan.certificates.clone();
+        self.watch = tokio::spawn(certificates.watch(self.metrics.clone()));
         self.recheck = JoinSet::new();
         for planned in &plan.services {
             let service = plan.service(planned, &self.shared);
@@ -335,7 +332,11 @@ impl Running {
     async fn reload(&mut self) {
         systemd::reloading();
         let (path, process) = (self.path.clone(), self.process.clone());
-        let read = move || Source::read(&path).and_then(|source| Plan::read(source, &process));
+        let former = self.current().certificates.clone();
+        let read = move || {
+            let source = Source::read(&path)?;
+            Plan::read(source, &process, former.as_deref())
+        };
         let reloaded = match tokio::task::spawn_blocking(read).await {
             Ok(Ok(plan)) => match self.start(&plan).await {
                 Ok(()) => {
@@ -401,22 +402,18 @@ async fn recheck(service: GatewayService) {
     }
 }
 
-/// Returns one line for each fault: a service without a backend, a certificate that is not valid.
-fn health(current: &Current) -> Result<(), String> {
+/// Returns one line for each fault. A service without a backend is one with which the gateway cannot serve, and so is a lack
+/// of valid certificates; a certificate at fault beside others that are valid is not.
+fn health(current: &Current) -> Result<String, String> {
     let mut faults = String::new();
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| {
-            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-        });
-    let not_after = current
-        .certificates
-        .as_ref()
-        .and_then(|certificates| certificates.not_after());
-    match not_after {
-        Some(not_after) if now <= not_after => {}
-        Some(_) => faults.push_str("certificates: one is expired\n"),
-        None => faults.push_str("certificates: none\n"),
+    let certificates = current.certificates.as_ref();
+    let (at_fault, is_any_valid) = certificates.map(|it| it.health()).unwrap_or_default();
+    let mut lines = String::new();
+    for fault in at_fault {
+        lines.push_str(&format!("certificate: {fault}\n"));
+    }
+    if !is_any_valid {
+        faults.push_str("certificates: none is valid\n");
     }
     for (service, backends) in &current.backends {
         let health = backends.health();
@@ -430,7 +427,7 @@ fn health(current: &Current) -> Result<(), String> {
         faults.push_str(&format!("{}: {fault}\n", service.name()));
     }
     match faults.is_empty() {
-        true => Ok(()),
-        false => Err(faults),
+        true => Ok(format!("ok\n{lines}")),
+        false => Err(faults + &lines),
     }
 }

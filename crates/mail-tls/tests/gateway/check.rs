@@ -131,3 +131,23 @@ fn connects_nowhere_if_it_is_offline() {
     let output = command(&config).arg("--offline").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// A typing error here lets every client name the address that limits and logs have.
+#[test]
+fn warns_of_proxies_that_are_every_address() {
+    let files = Files::new();
+    let backend = Backend::start();
+    for (proxies, is_warned) in [("0.0.0.0/0", true), ("::/0", true), ("192.0.2.0/24", false)] {
+        let more = format!("proxies = [\"{proxies}\"]\n");
+        let config = files.configure("127.0.0.1:0", backend.address, &more);
+        let output = command(&config).args(["--check", "--offline"]).output();
+        let shown = text(&output.unwrap().stdout);
+        let warning = "warning: imaps: proxies has every address: every client can name another \
+                       address than its own";
+        assert_eq!(
+            shown.lines().any(|line| line == warning),
+            is_warned,
+            "{shown}"
+        );
+    }
+}

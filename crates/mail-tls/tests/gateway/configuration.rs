@@ -35,7 +35,7 @@ fn refuses_a_way_to_pass_the_address_that_the_protocol_lacks() {
     let message = refused(&files, &config);
     let expected = "mail-tls: DIR/gateway.toml: error at line 7, column 18\n  |\n\
                     7 | client-address = \"xclient\"\n  |                  ^^^^^^^^^\n\
-                    client address: Imap does not have Xclient\n";
+                    client address: IMAP cannot pass it on by XCLIENT\n";
     assert_eq!(message, expected);
 }
 

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod certificate_pairs;
 mod certificates;
 mod check;
 mod configuration;

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use crate::world::{Backend, Files, Gateway, get};
+use crate::world::{Backend, Files, Gateway, get, soon};
 
 /// Returns the blocks of YAML in the guide.
 fn blocks() -> Vec<String> {
@@ -33,7 +33,13 @@ fn has_each_metric_of_the_rules_from_its_start() {
     let more = "[metrics]\nlisten = \"127.0.0.1:0\"\n";
     let mut gateway = Gateway::start(&files.configure("127.0.0.1:0", backend.address, more));
     gateway.listening("imaps");
-    let text = get(gateway.listening("metrics"), "/metrics");
+    let metrics = gateway.listening("metrics");
+    // The state of a backend is known once the gateway reached it.
+    let text = soon("the state of the backend", || {
+        let text = get(metrics, "/metrics");
+        text.contains("\nmail_tls_gateway_backend_up{")
+            .then_some(text)
+    });
     let names = used("mail_tls_gateway_");
     assert_eq!(names.len(), 4, "{names:?}");
     for name in names {

@@ -12,8 +12,10 @@ use std::{
 };
 
 use rustls::{
-    ClientConfig, ClientConnection, StreamOwned, crypto::ring::default_provider,
-    pki_types::ServerName,
+    ClientConfig, ClientConnection, StreamOwned,
+    crypto::ring::default_provider,
+    pki_types::{ServerName, UnixTime},
+    time_provider::TimeProvider,
 };
 use tempfile::TempDir;
 use test_support::pki::{Authority, Certificate, Identity};
@@ -228,6 +230,17 @@ impl Drop for Gateway {
     }
 }
 
+/// A clock in the middle of the year 2000.
+#[derive(Debug)]
+struct In2000;
+
+impl TimeProvider for In2000 {
+    fn current_time(&self) -> Option<UnixTime> {
+        let middle = Duration::from_secs(962_409_600);
+        Some(UnixTime::since_unix_epoch(middle))
+    }
+}
+
 /// A client over TLS.
 pub(crate) struct Client(pub(crate) BufReader<StreamOwned<ClientConnection, TcpStream>>);
 
@@ -287,6 +300,17 @@ impl Client {
         let mut stream = StreamOwned::new(connection, tcp);
         stream.conn.complete_io(&mut stream.sock)?;
         Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Connects with a clock of the year 2000, in which certificates are valid that expired.
+    pub(crate) fn in_2000(
+        files: &Files,
+        address: SocketAddr,
+        name: &'static str,
+    ) -> std::io::Result<Self> {
+        let mut config = files.client_config();
+        config.time_provider = Arc::new(In2000);
+        Self::with_config(config, address, name)
     }
 
     /// Returns the certificate that the gateway shows.

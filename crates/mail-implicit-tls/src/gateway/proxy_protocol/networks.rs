@@ -67,6 +67,12 @@ impl Networks {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// Returns `true` if each address of IPv4, or each of IPv6, is in the list: then every client can name another address.
+    #[must_use]
+    pub fn has_every_address(&self) -> bool {
+        self.0.iter().any(|network| network.prefix_len() == 0)
+    }
+
     /// Returns `true` if the list has no network.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
