@@ -345,7 +345,8 @@ impl<F: Future<Output = ()>> Running<F> {
             (false, true) => (times.idle, SessionEnd::Idle),
             (false, false) => return Some(SessionEnd::LoginTimeout),
         };
-        if last.elapsed() >= limit {
+        let has_login_time = self.is_logged_in || self.started.begin.elapsed() < times.login;
+        if last.elapsed() >= limit || !has_login_time {
             return Some(end);
         }
         self.set_timer(last, limit);
