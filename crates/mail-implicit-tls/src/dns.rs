@@ -87,6 +87,25 @@ impl DnsName {
         DomainName::parse(&self.0).ok()
     }
 
+    /// Returns the name that a record gives to a host, whatever its octets: text with escapes, as in a zone file. One that
+    /// no host or service has is equal to no name that [`parse`](Self::parse) returns, and [`to_host`](Self::to_host) is `None`.
+    #[cfg(any(feature = "dns", feature = "hickory"))]
+    pub(crate) fn of_any(text: &str) -> Self {
+        Self::parse(text).unwrap_or_else(|| {
+            let name = text.strip_suffix('.').unwrap_or(text);
+            // A zone file's escapes are printable, and no other octet reaches a terminal.
+            let shown = |it: char| if it.is_ascii_graphic() { it } else { '?' };
+            Self(name.to_ascii_lowercase().chars().map(shown).collect())
+        })
+    }
+
+    /// Returns the name without its first label, or `None` for the root.
+    #[cfg(feature = "dns")]
+    pub(crate) fn parent(&self) -> Option<Self> {
+        let parent = self.0.split_once('.').map_or("", |(_, parent)| parent);
+        (!self.is_root()).then(|| Self(parent.to_owned()))
+    }
+
     /// Returns `true` for a name in a zone: the zone's own, or one below it.
     #[cfg(feature = "dns")]
     pub(crate) fn is_below(&self, zone: &Self) -> bool {

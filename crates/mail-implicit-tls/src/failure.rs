@@ -55,8 +55,12 @@ pub enum Stage {
     Connect,
     /// TLS is negotiated.
     Handshake,
-    /// The server's greeting and capabilities are read.
+    /// The server's greeting is expected in clear text, and no octet of it came.
     Greeting,
+    /// The server's greeting and replies are read in clear text.
+    Replies,
+    /// The server's greeting and replies are read within TLS.
+    Encrypted,
 }
 
 /// The reason why TLS could not be negotiated.
@@ -340,6 +344,8 @@ impl fmt::Display for Stage {
             Self::Connect => "TCP connection",
             Self::Handshake => "TLS handshake",
             Self::Greeting => "greeting",
+            Self::Replies => "the server's reply in clear text",
+            Self::Encrypted => "the server's reply within TLS",
         })
     }
 }
@@ -371,7 +377,7 @@ impl fmt::Display for Cause {
                 f.write_str("this machine has no free descriptor or no memory for a connection")
             }
             Self::Timeout(Stage::Greeting) => {
-                f.write_str("no greeting in time; the port may be one for implicit TLS")
+                f.write_str("no greeting in time; where the service begins in clear text, the port may be one for implicit TLS")
             }
             Self::Timeout(stage) => write!(f, "{stage} not complete in time"),
             Self::SpeaksClearText => f.write_str(

@@ -10,7 +10,7 @@ mod report;
 mod service;
 mod show;
 
-use std::{io::Write, path::Path, process::ExitCode, sync::Arc};
+use std::{io::Write, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use command_support::{
@@ -107,7 +107,7 @@ fn connected(runtime: Result<Runtime, Failed>, arguments: &Connect) -> ExitCode 
 async fn connect(arguments: &Connect) -> Result<Report, Failed> {
     let user = &arguments.address.user;
     let latches = Latches::open(arguments.latches.as_deref())?;
-    let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver)?;
+    let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver, None)?;
     let asked = Asked {
         server: resolver.server(),
         is_of_system: arguments.resolver.is_none(),
@@ -178,6 +178,7 @@ fn fetcher(connector: &Connector, arguments: &Connect) -> Fetcher {
 fn resolver(
     anchors: Option<&Path>,
     server: Option<ResolverAddress>,
+    timeout: Option<Duration>,
 ) -> Result<Arc<ValidatingResolver>, Failed> {
     let anchors = match anchors {
         Some(path) => {
@@ -186,10 +187,14 @@ fn resolver(
         }
         None => TrustAnchors::iana(),
     };
-    Ok(match server {
-        Some(server) => Arc::new(ValidatingResolver::new(server.0, &anchors)),
-        None => Arc::new(ValidatingResolver::system(&anchors)?),
-    })
+    let resolver = match server {
+        Some(server) => ValidatingResolver::new(server.0, &anchors),
+        None => ValidatingResolver::system(&anchors)?,
+    };
+    Ok(Arc::new(match timeout {
+        Some(timeout) => resolver.with_timeout(timeout),
+        None => resolver,
+    }))
 }
 
 /// Returns the trust anchors: those of a file, or the system's.

@@ -43,11 +43,26 @@ struct Observed {
     changes: Option<Vec<Change>>,
 }
 
+/// The result of a run.
+#[derive(Clone, Copy)]
+struct Ran {
+    state: State,
+    /// `false` if the states could not be kept.
+    is_kept: bool,
+}
+
+impl From<State> for Ran {
+    fn from(state: State) -> Self {
+        let is_kept = true;
+        Self { state, is_kept }
+    }
+}
+
 /// Runs the command, and returns its exit code.
 pub(crate) async fn run(arguments: &Monitor) -> ExitCode {
     match monitor(arguments).await {
-        Ok(_) if arguments.exit_zero => ExitCode::SUCCESS,
-        Ok(state) => ExitCode::from(exit_code(state)),
+        Ok(ran) if arguments.exit_zero && ran.is_kept => ExitCode::SUCCESS,
+        Ok(ran) => ExitCode::from(exit_code(ran.state)),
         Err(error) => failed(&error),
     }
 }
@@ -68,23 +83,54 @@ const fn exit_code(state: State) -> u8 {
     }
 }
 
-async fn monitor(arguments: &Monitor) -> Result<State, Failed> {
+async fn monitor(arguments: &Monitor) -> Result<Ran, Failed> {
     let trust = trust(arguments.ca.as_deref())?;
-    let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver)?;
+    let timeout = Some(arguments.lookup_timeout());
+    let resolver = resolver(arguments.anchors.as_deref(), arguments.resolver, timeout)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let prober = Prober::new(provider, Arc::new(trust), resolver);
     let history = match &arguments.state {
-        Some(path) => Some(History::open(path).await?),
+        Some(path) => match History::open(path).await {
+            Ok(history) => Some(history),
+            // The findings do not wait for a disk that is full, or for a backup that holds the file.
+            Err(error) if is_passing(&error) && arguments.watch.is_none() => {
+                let ran = round(arguments, &prober, None, true).await?;
+                return Ok(without_state(&error, ran.state));
+            }
+            Err(error) => return Err(error.into()),
+        },
         None => None,
     };
-    let state = match arguments.watch {
+    let ran = match arguments.watch {
         None => round(arguments, &prober, history.as_ref(), true).await?,
         Some(interval) => watch(arguments, &prober, history.as_ref(), interval).await?,
     };
     if let Some(history) = &history {
         history.close().await;
     }
-    Ok(state)
+    Ok(ran)
+}
+
+/// Returns `true` for an error that may pass, whatever the arguments are.
+fn is_passing(error: &durable_store::Error) -> bool {
+    use durable_store::ErrorKind;
+
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Locked)
+}
+
+/// Reports that the states were not kept, and returns the result of the run.
+fn without_state(error: &(dyn std::error::Error + 'static), state: State) -> Ran {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    output::complain(NAME, format_args!("the states are not kept: {text}"));
+    Ran {
+        state: state.max(State::NotKnown),
+        is_kept: false,
+    }
 }
 
 /// Repeats the round until a signal stops it, at once after SIGHUP, and returns the state of the last complete one.
@@ -96,7 +142,7 @@ async fn watch(
     prober: &Prober,
     history: Option<&History>,
     interval: Duration,
-) -> Result<State, Failed> {
+) -> Result<Ran, Failed> {
     // The signals first: one that arrives from here on is not lost.
     let mut signals = Signals::new()?;
     let mut last = None;
@@ -109,11 +155,11 @@ async fn watch(
             round = round(arguments, prober, history, is_first) => round,
         };
         last = Some(match round {
-            Ok(state) => state,
+            Ok(ran) => ran,
             Err(error) if is_first => return Err(error),
             Err(error) => {
                 output::complain(NAME, error);
-                State::NotKnown
+                State::NotKnown.into()
             }
         });
         if !again {
@@ -123,7 +169,7 @@ async fn watch(
             }
         }
     }
-    Ok(last.unwrap_or(State::NotKnown))
+    Ok(last.unwrap_or(State::NotKnown.into()))
 }
 
 /// Waits for a signal that stops the watch, and notes one that asks for another round.
@@ -139,10 +185,16 @@ async fn round(
     prober: &Prober,
     history: Option<&History>,
     is_first: bool,
-) -> Result<State, Failed> {
-    let observed = observe_all(arguments, prober, history, is_first).await?;
+) -> Result<Ran, Failed> {
+    let (observed, failed) = observe_all(arguments, prober, history, is_first).await?;
+    // A page without the states of now would be out of date from its begin.
+    let history = history.filter(|_| failed.is_none());
     write_outputs(arguments, history, &observed, is_first).await?;
-    Ok(worst(&observed))
+    let state = worst(&observed);
+    Ok(match failed {
+        None => state.into(),
+        Some(error) => without_state(&error, state),
+    })
 }
 
 fn worst(observed: &[Observed]) -> State {
@@ -156,54 +208,92 @@ fn now() -> Duration {
         .unwrap_or_default()
 }
 
-/// Observes and judges each domain, and records the states.
+/// The number of domains that are observed at once.
+const DOMAINS_AT_ONCE: usize = 4;
+
+/// Observes and judges each domain, and records the states. Returns the error of the states too, which keeps no finding from
+/// the operator.
 async fn observe_all(
     arguments: &Monitor,
     prober: &Prober,
     history: Option<&History>,
     is_first: bool,
-) -> Result<Vec<Observed>, Failed> {
+) -> Result<(Vec<Observed>, Option<durable_store::Error>), Failed> {
     let options = arguments.options();
     let progress = Progress::new();
     let mut observed = Vec::new();
-    for domain in arguments.domains() {
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed)?;
-        let seed = u64::from_ne_bytes(seed);
-        let show = |step| progress.show(domain, step);
-        let observation = prober.observe(domain, &options, now(), seed, &show).await;
-        // The files may have been written since the last round.
-        let mut context = Context {
-            policy: arguments.policy(),
-            certificates: certificates(arguments)?,
-            first_seen: None,
-        };
-        if let Some(history) = history {
-            context.first_seen = Some(history.first_seen(&observation).await?);
-        }
-        let report = judge(&observation, &context);
-        let mut changes = None;
-        if let Some(history) = history {
-            let since = match (&arguments.since, is_first) {
-                (Some(since), true) => Some(since.before(report.at)),
-                // In later rounds the last one is what changes are counted from.
-                (_, false) => Some(report.at),
-                (None, true) => None,
-            };
-            if let Some(since) = since {
-                let before = history.states(domain, since).await?;
-                changes = Some(changes::between(&before, &report));
-            }
-            history.record(&report, &observation).await?;
-        }
-        observed.push(Observed {
-            observation,
-            report,
-            changes,
+    let mut failed = None;
+    for domains in arguments.domains().chunks(DOMAINS_AT_ONCE) {
+        let observations = domains.iter().map(async |domain| {
+            let mut seed = [0; 8];
+            getrandom::fill(&mut seed)?;
+            let seed = u64::from_ne_bytes(seed);
+            let show = |step| progress.show(domain, step);
+            Ok::<_, Failed>(prober.observe(domain, &options, now(), seed, &show).await)
         });
+        for observation in futures_util::future::join_all(observations).await {
+            let observation = observation?;
+            // The files may have been written since the last round.
+            let mut context = Context {
+                policy: arguments.policy(),
+                certificates: certificates(arguments)?,
+                first_seen: None,
+            };
+            let history = history.filter(|_| failed.is_none());
+            let mut first_seen = Ok(None);
+            if let Some(history) = history {
+                first_seen = history.first_seen(&observation).await.map(Some);
+            }
+            let (first_seen, unknown) = match first_seen {
+                Ok(first_seen) => (first_seen, None),
+                Err(error) => (None, Some(error)),
+            };
+            context.first_seen = first_seen;
+            let report = judge(&observation, &context);
+            let (changes, unkept) = match (history, &unknown) {
+                (Some(history), None) => {
+                    match record(arguments, history, &observation, &report, is_first).await {
+                        Ok(changes) => (changes, None),
+                        Err(error) => (None, Some(error)),
+                    }
+                }
+                _ => (None, None),
+            };
+            failed = failed.or(unknown).or(unkept);
+            observed.push(Observed {
+                observation,
+                report,
+                changes,
+            });
+        }
     }
     progress.finish();
-    Ok(observed)
+    Ok((observed, failed))
+}
+
+/// Records the states of a domain, and returns the changes since the time that the operator asks for.
+async fn record(
+    arguments: &Monitor,
+    history: &History,
+    observation: &Observation,
+    report: &Report,
+    is_first: bool,
+) -> Result<Option<Vec<Change>>, durable_store::Error> {
+    let since = match (&arguments.since, is_first) {
+        (Some(since), true) => Some(since.before(report.at)),
+        // In later rounds the last one is what changes are counted from.
+        (_, false) => Some(report.at),
+        (None, true) => None,
+    };
+    let changes = match since {
+        None => None,
+        Some(since) => {
+            let before = history.states(&report.domain, since).await?;
+            Some(changes::between(&before, report))
+        }
+    };
+    history.record(report, observation).await?;
+    Ok(changes)
 }
 
 /// Reads the certificates on the disk.

@@ -1,5 +1,6 @@
 //! The command `mail-tls monitor` over the signed tree: a domain in which all is well, one whose TLSA record does not match,
-//! one whose signatures expired and one whose parent names another key, and the whole JSON that it prints.
+//! one whose signatures expired and one whose parent names another key, a resolver that gives no DNSSEC, and the whole JSON
+//! that it prints.
 
 use std::{
     fmt::Write as _,
@@ -213,19 +214,13 @@ async fn observed(root: &Path) -> Checked {
         ),
     ];
     let certificate = works(&submitting)?;
-    // Dates, path and names: the certificate is right, and the version is that of no connection.
-    let certificate = certificate.get(1..4).unwrap_or_default();
-    let versions = good(
-        "versions",
-        &submitting.at(),
-        "The server accepts no version before TLS 1.2",
-    );
+    // Dates, path, names and versions: all is right but the TLSA record.
+    let certificate = certificate.get(1..5).unwrap_or_default();
     let broken = [
         &broken[..],
         &signed("broken", &[imap_port, submission_port]),
         &works(&reading)?,
         certificate,
-        &[versions],
     ]
     .concat();
     let domains = ["broken.good.test", "expired.test", "bad.test"];
@@ -240,8 +235,24 @@ async fn observed(root: &Path) -> Checked {
         { "domain": "bad.test", "state": "bad", "servers": [], "findings": without_key() },
     ] });
     same("faults", monitor(&domains).await?, (Some(2), expected))?;
+    // Of the broken zones too nothing is known through a resolver that gives no DNSSEC.
+    let forwarder = world.without_dnssec().await?;
+    let domains = ["well.good.test", "expired.test"];
+    let arguments = [&["monitor"], &domains[..]].concat();
+    let (code, value) = world.run_by(forwarder, &arguments, "--ca").await?;
+    let fact = format!("The domain is not known, since the resolver {forwarder} gives no DNSSEC");
+    let action = "let it pass the records of DNSSEC on, or name another resolver";
+    let missing = finding("resolver", "domain", "not-known", &fact, Some(action));
+    let expected = domains.map(|domain| {
+        json!({ "domain": domain, "state": "not-known", "servers": [], "findings": [missing] })
+    });
+    same(
+        "a resolver without DNSSEC",
+        (code, stable(value)),
+        (Some(3), json!({ "version": 1, "domains": expected })),
+    )?;
     passed(
-        "the JSON of four domains: all well, a TLSA record that does not match, signatures that expired, a DS record \
+        "the JSON of four domains, and of two by a resolver without DNSSEC: all well, a TLSA record that does not match, signatures that expired, a DS record \
          without its key",
     )
 }

@@ -107,7 +107,7 @@ async fn start(certificates: &Certificates) -> Checked<Postfix> {
     let shown = path.display();
     let main = format!(
         "smtpd_tls_cert_file = {shown}/hosts.pem\nsmtpd_tls_key_file = {shown}/hosts.key\n\
-         smtpd_relay_restrictions = reject\nsmtpd_peername_lookup = no\n"
+         smtpd_tls_protocols = >=TLSv1.2\nsmtpd_relay_restrictions = reject\nsmtpd_peername_lookup = no\n"
     );
     let line = |socket: &str, more: &str| {
         format!("{socket} inet n - n - - smtpd\n  -o smtpd_tls_security_level={more}\n")
@@ -230,7 +230,7 @@ fn expected() -> Vec<(&'static str, &'static str, Vec<String>)> {
             "bad",
             with(
                 &[
-                    "tlsa bad: No TLSA record protects the server, not used, no record is usable: record 1 1 1: certificate \
+                    "tlsa bad: No TLSA record protects the server, not used, all TLSA records are unusable: record 1 1 1: certificate \
                      usage that does not count for inbound mail: replace them by a record 3 1 1",
                     UNVERIFIED,
                     NO_AUTHORITY,

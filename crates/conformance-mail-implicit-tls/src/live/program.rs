@@ -2,10 +2,11 @@
 
 use std::{
     fs,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
+    time::Duration,
 };
 
 use conformance::{
@@ -18,8 +19,9 @@ use serde_json::Value;
 use test_support::pki::{Authority, Identity};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpListener,
+    net::{TcpListener, UdpSocket},
     task::{JoinHandle, spawn_blocking},
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -151,6 +153,43 @@ impl Servers {
     }
 }
 
+/// Forwards questions to a server without the record that asks for DNSSEC, as some routers do.
+async fn forward(socket: UdpSocket, to: SocketAddr) -> std::io::Result<()> {
+    let mut octets = [0; 4096];
+    loop {
+        let (count, from) = socket.recv_from(&mut octets).await?;
+        let asked = octets.get(..count).unwrap_or_default();
+        let upstream = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        upstream.connect(to).await?;
+        upstream.send(&without_opt(asked)).await?;
+        let answered = timeout(PATIENCE, upstream.recv(&mut octets)).await;
+        if let Ok(Ok(count)) = answered {
+            let answer = octets.get(..count).unwrap_or_default();
+            socket.send_to(answer, from).await?;
+        }
+    }
+}
+
+/// The time for an answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Returns a question without its additional records: the header, a name, a type and a class.
+fn without_opt(asked: &[u8]) -> Vec<u8> {
+    const HEADER: usize = 12;
+    const TYPE_AND_CLASS: usize = 4;
+
+    let mut end = HEADER;
+    while let Some(length @ 1..) = asked.get(end) {
+        end = end.saturating_add(usize::from(*length)).saturating_add(1);
+    }
+    end = end.saturating_add(1).saturating_add(TYPE_AND_CLASS);
+    let mut question = asked.get(..end).unwrap_or(asked).to_vec();
+    if let Some(additional) = question.get_mut(10..HEADER) {
+        additional.fill(0);
+    }
+    question
+}
+
 /// The tree, the servers and the files of the command's runs.
 pub(super) struct World {
     program: PathBuf,
@@ -160,6 +199,14 @@ pub(super) struct World {
 }
 
 impl World {
+    /// Starts a resolver that gives no DNSSEC, for as long as the runtime lasts.
+    pub(super) async fn without_dnssec(&self) -> Checked<SocketAddr> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = socket.local_addr()?;
+        tokio::spawn(forward(socket, self.tree.plain));
+        Ok(address)
+    }
+
     /// Runs the command with these arguments, and returns its exit code and the JSON that it prints. `trust` is the option
     /// that names the authorities.
     pub(super) async fn run(
@@ -167,10 +214,20 @@ impl World {
         arguments: &[&str],
         trust: &str,
     ) -> Checked<(Option<i32>, Value)> {
+        self.run_by(self.tree.plain, arguments, trust).await
+    }
+
+    /// Runs the command with another resolver.
+    pub(super) async fn run_by(
+        &self,
+        resolver: SocketAddr,
+        arguments: &[&str],
+        trust: &str,
+    ) -> Checked<(Option<i32>, Value)> {
         let file = |name: &str| self.files.path().join(name);
         let mut command = Command::new(&self.program);
         command.args(arguments).args(["--json", "--timeout", "20"]);
-        command.arg("--resolver").arg(self.tree.plain.to_string());
+        command.arg("--resolver").arg(resolver.to_string());
         command.arg("--anchors").arg(file("anchors"));
         command.arg(trust).arg(file("roots.pem"));
         let output = spawn_blocking(move || command.output()).await??;

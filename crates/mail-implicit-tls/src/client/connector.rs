@@ -305,7 +305,10 @@ impl Connector {
             stream = encrypted;
             verdict = Some(judged);
         }
-        reached.stage = Stage::Greeting;
+        reached.stage = match service.security {
+            Security::Implicit => Stage::Encrypted,
+            Security::StartTls | Security::Clear => Stage::Greeting,
+        };
         let ready = loop {
             match dialogue.demand().map_err(Cause::Dialogue)? {
                 Demand::Done(ready) => break ready,
@@ -321,7 +324,12 @@ impl Connector {
                     let mut octets = [0; 4096];
                     match stream.read(&mut octets).await {
                         Ok(0) => dialogue.closed(),
-                        Ok(count) => dialogue.receive(octets.get(..count).unwrap_or_default()),
+                        Ok(count) => {
+                            if reached.stage == Stage::Greeting {
+                                reached.stage = Stage::Replies;
+                            }
+                            dialogue.receive(octets.get(..count).unwrap_or_default());
+                        }
                         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                             dialogue.closed()
                         }
@@ -335,7 +343,7 @@ impl Connector {
                     stream = encrypted;
                     verdict = Some(judged);
                     dialogue.encrypted();
-                    reached.stage = Stage::Greeting;
+                    reached.stage = Stage::Encrypted;
                 }
             }
         };

@@ -14,6 +14,9 @@ const ROOT_ANCHORS: &str = "\
 /// The greatest length of a text of trust anchors, in octets.
 pub const MAX_ANCHOR_BYTES: usize = 64 * 1024;
 
+/// The TTL of a key without one, which counts for nothing.
+const DEFAULT_TTL: u32 = 172_800;
+
 /// A record as messages describe it.
 const EXPECTED: &str =
     "a DNSKEY record in zone file format, `. 172800 IN DNSKEY 257 3 8 AwEAAa...`,";
@@ -29,8 +32,8 @@ impl TrustAnchors {
         Self(ROOT_ANCHORS.to_owned())
     }
 
-    /// Parses DNSKEY records in the format of a zone file, one a line, with TTL and class:
-    /// `. 172800 IN DNSKEY 257 3 8 AwEAAa...`
+    /// Parses DNSKEY records in the format of a zone file, one a line; TTL and class may be missing:
+    /// `. 172800 IN DNSKEY 257 3 8 AwEAAa...`, `. DNSKEY 257 3 8 AwEAAa...`
     ///
     /// # Errors
     /// Returns an error if a line is not such a record, there is no record, or the text is longer than
@@ -42,27 +45,14 @@ impl TrustAnchors {
         let mut records = String::new();
         for (number, line) in (1_usize..).zip(zone.lines()) {
             let record = line.split(';').next().unwrap_or_default();
-            let mut fields = record.split_ascii_whitespace();
-            let Some(owner) = fields.next() else {
+            if record.trim_ascii().is_empty() {
                 continue;
-            };
-            let [ttl, class, kind] = [(); 3].map(|()| fields.next().unwrap_or_default());
-            let numbers = [(); 3].map(|()| fields.next().and_then(|it| it.parse::<u16>().ok()));
-            let key = fields.collect::<String>();
-            let valid = owner.ends_with('.')
-                && ttl.parse::<u32>().is_ok()
-                && class.eq_ignore_ascii_case("IN")
-                && kind.eq_ignore_ascii_case("DNSKEY")
-                && numbers.iter().all(Option::is_some)
-                && !key.is_empty();
-            if !valid {
-                return Err(TrustAnchorError {
-                    line: number,
-                    is_too_long: false,
-                });
             }
-            records.push_str(record);
-            records.push('\n');
+            let key = key(record).ok_or(TrustAnchorError {
+                line: number,
+                is_too_long: false,
+            })?;
+            records.push_str(&key);
         }
         match records.is_empty() {
             true => Err(TrustAnchorError::NONE),
@@ -81,6 +71,33 @@ impl TrustAnchors {
     pub(super) fn zone(&self) -> &str {
         &self.0
     }
+}
+
+/// Returns a DNSKEY record with TTL and class, which RFC 1035 section 5.1 makes optional, in either order.
+fn key(record: &str) -> Option<String> {
+    let mut fields = record.split_ascii_whitespace().peekable();
+    let owner = fields.next().filter(|owner| owner.ends_with('.'))?;
+    let mut ttl = None;
+    let mut has_class = false;
+    loop {
+        let field = fields.next()?;
+        if field.eq_ignore_ascii_case("DNSKEY") {
+            break;
+        }
+        match field.parse::<u32>() {
+            Ok(number) if ttl.is_none() => ttl = Some(number),
+            Err(_) if !has_class && field.eq_ignore_ascii_case("IN") => has_class = true,
+            _ => return None,
+        }
+    }
+    let mut numbers = String::new();
+    for _ in 0..3 {
+        let number: u16 = fields.next()?.parse().ok()?;
+        numbers.push_str(&format!("{number} "));
+    }
+    let key: String = fields.collect();
+    let ttl = ttl.unwrap_or(DEFAULT_TTL);
+    (!key.is_empty()).then(|| format!("{owner} {ttl} IN DNSKEY {numbers}{key}\n"))
 }
 
 /// A text that is not a list of trust anchors.
@@ -124,3 +141,44 @@ impl fmt::Display for TrustAnchorError {
 }
 
 impl std::error::Error for TrustAnchorError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_keys_with_and_without_ttl_and_class() {
+        let right = ". 60 IN DNSKEY 257 3 8 AwEAAa8=\n";
+        for text in [
+            ". 60 IN DNSKEY 257 3 8 AwEAAa8=",
+            "; a key\n\n.  IN 60\tdnskey 257 3 8 AwEA Aa8= ; id = 20326\n",
+            ". 60 DNSKEY 257 3 8 AwEAAa8=",
+        ] {
+            let anchors = TrustAnchors::parse(text).map(|it| it.0);
+            assert_eq!(anchors, Ok(right.to_owned()), "{text}");
+        }
+        for text in [". DNSKEY 257 3 8 AwEAAa8=", ". IN DNSKEY 257 3 8 AwEAAa8="] {
+            let anchors = TrustAnchors::parse(text).map(|it| it.0);
+            assert_eq!(anchors, Ok(right.replace("60", "172800")), "{text}");
+        }
+    }
+
+    #[test]
+    fn rejects_what_is_no_key() {
+        for (text, line) in [
+            ("", 0),
+            ("; nothing\n", 0),
+            ("\nx 60 IN DNSKEY 257 3 8 AwEAAa8=", 2),
+            (". 60 60 DNSKEY 257 3 8 AwEAAa8=", 1),
+            (". IN IN DNSKEY 257 3 8 AwEAAa8=", 1),
+            (". 60 CH DNSKEY 257 3 8 AwEAAa8=", 1),
+            (". DS 20326 8 2 E06D", 1),
+            (". DNSKEY 257 3", 1),
+            (". DNSKEY 257 3 8", 1),
+            (". DNSKEY 70000 3 8 AwEAAa8=", 1),
+        ] {
+            let error = TrustAnchors::parse(text).map(|it| it.0).unwrap_err();
+            assert_eq!(error.line(), line, "{text}");
+        }
+    }
+}

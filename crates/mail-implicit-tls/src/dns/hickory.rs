@@ -237,7 +237,7 @@ fn read(data: &RData) -> Option<Record> {
             priority: srv.priority,
             weight: srv.weight,
             port: srv.port,
-            target: dns_name(&srv.target)?,
+            target: host_name(&srv.target),
         }),
         RData::TLSA(tlsa) => Record::Tlsa(Tlsa {
             usage: tlsa.cert_usage.into(),
@@ -247,11 +247,16 @@ fn read(data: &RData) -> Option<Record> {
         }),
         RData::MX(mx) => Record::Mx(Mx {
             preference: mx.preference,
-            exchange: dns_name(&mx.exchange)?,
+            exchange: host_name(&mx.exchange),
         }),
         RData::TXT(text) => Record::Txt(text.txt_data.concat()),
         _ => return None,
     })
+}
+
+/// Converts the name that a record gives to a host. One that no host has stays, so that the other records count.
+fn host_name(name: &Name) -> DnsName {
+    DnsName::of_any(&name.to_ascii())
 }
 
 fn dns_name(name: &Name) -> Option<DnsName> {

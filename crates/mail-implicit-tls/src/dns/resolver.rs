@@ -4,6 +4,7 @@
 //! The validator of `domain` is marked unstable by its authors, so none of its types is in this module's interface.
 
 mod counted;
+mod denial;
 #[cfg(feature = "monitor")]
 mod examine;
 mod support;
@@ -159,9 +160,18 @@ impl ValidatingResolver {
             },
         )
         .await?;
+        // A circle of aliases is one, with signatures or without.
+        if let Err(LookupFailure::Aliases) = read(&message, question, Dnssec::Insecure) {
+            return Err(LookupFailure::Aliases);
+        }
         let dnssec = match self.validation.validate(&mut message, now()).await? {
             ValidationState::Secure => Dnssec::Secure,
             ValidationState::Insecure | ValidationState::Indeterminate => Dnssec::Insecure,
+            ValidationState::Bogus
+                if denial::is_empty(&message) && self.is_in_unsigned_zone(question).await =>
+            {
+                Dnssec::Insecure
+            }
             ValidationState::Bogus => {
                 let upstream = self.validation.upstream();
                 return Err(match failure_of(&message) {
@@ -437,13 +447,13 @@ fn parse(record: &AnswerRecord<'_>, kind: RecordKind) -> Result<Record, LookupFa
         RecordKind::Aaaa => data::<Aaaa>(record).map(|it| Record::Address(IpAddr::V6(it.addr()))),
         RecordKind::Cname => data::<Cname<ParsedName<_>>>(record)
             .and_then(|it| dns_name(it.cname()).map(Record::Alias)),
-        RecordKind::Srv => data::<SrvData<ParsedName<_>>>(record).and_then(|it| {
-            Some(Record::Srv(Srv {
+        RecordKind::Srv => data::<SrvData<ParsedName<_>>>(record).map(|it| {
+            Record::Srv(Srv {
                 priority: it.priority(),
                 weight: it.weight(),
                 port: it.port(),
-                target: dns_name(it.target())?,
-            }))
+                target: host_name(it.target()),
+            })
         }),
         RecordKind::Tlsa => data::<UnknownRecordData<bytes::Bytes>>(record).and_then(|it| {
             let [usage, selector, matching_type, association @ ..] = it.data().as_ref() else {
@@ -456,11 +466,11 @@ fn parse(record: &AnswerRecord<'_>, kind: RecordKind) -> Result<Record, LookupFa
                 association: association.to_vec(),
             }))
         }),
-        RecordKind::Mx => data::<MxData<ParsedName<_>>>(record).and_then(|it| {
-            Some(Record::Mx(Mx {
+        RecordKind::Mx => data::<MxData<ParsedName<_>>>(record).map(|it| {
+            Record::Mx(Mx {
                 preference: it.preference(),
-                exchange: dns_name(it.exchange())?,
-            }))
+                exchange: host_name(it.exchange()),
+            })
         }),
         RecordKind::Txt => data::<Txt<bytes::Bytes>>(record)
             .map(|it| Record::Txt(it.iter().flatten().copied().collect())),
@@ -495,11 +505,15 @@ fn end_of_aliases(
         let record = record.map_err(|_| LookupFailure::Malformed)?;
         if record.class() == Class::IN && record.rtype() == Rtype::CNAME {
             let target = data::<Cname<ParsedName<_>>>(&record).and_then(|it| dns_name(it.cname()));
-            aliases.push((
-                dns_name(&record.owner()),
-                target,
-                record.ttl().into_duration(),
-            ));
+            let owner = dns_name(&record.owner());
+            let ttl = record.ttl().into_duration();
+            // A resolver that follows a circle gives its records again.
+            let is_known = |(of, to, _): &(Option<DnsName>, Option<DnsName>, Duration)| {
+                *of == owner && *to == target && target.is_some()
+            };
+            if !aliases.iter().any(is_known) {
+                aliases.push((owner, target, ttl));
+            }
         }
     }
     for _ in 0..=MAX_ALIASES {
@@ -517,6 +531,11 @@ fn end_of_aliases(
         name = target.clone();
     }
     Err(LookupFailure::Aliases)
+}
+
+/// Converts the name that a record gives to a host. One that no host has stays, so that the other records count.
+fn host_name(name: &impl ToName) -> DnsName {
+    DnsName::of_any(&name.to_name::<Vec<u8>>().fmt_with_dot().to_string())
 }
 
 /// Converts a name; names with labels that no host or service has are `None`.

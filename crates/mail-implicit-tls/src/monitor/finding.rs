@@ -61,6 +61,8 @@ impl fmt::Display for State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Check {
+    /// The domain itself, and that it has a server.
+    Domain,
     /// The SRV records of a service (section 10.4.2).
     Srv,
     /// The services that listen, against the SRV records (section 10.5).
@@ -103,7 +105,8 @@ pub enum Check {
 
 impl Check {
     /// All checks.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
+        Self::Domain,
         Self::Srv,
         Self::Reality,
         Self::Dnssec,
@@ -129,6 +132,7 @@ impl Check {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Domain => "domain",
             Self::Srv => "srv",
             Self::Reality => "reality",
             Self::Dnssec => "dnssec",

@@ -6,6 +6,7 @@ mod connection;
 mod deep;
 mod disk;
 mod dnssec;
+mod domain;
 mod inbound;
 mod resolver;
 mod srv;
@@ -30,11 +31,14 @@ pub fn judge(observation: &Observation, context: &Context) -> Report {
         is_clock_wrong: dnssec::is_clock_wrong(&observation.signed, observation.at),
     };
     let mut findings = Vec::new();
-    findings.extend(srv::records(observation, lookups));
+    findings.extend(domain::exists(observation));
+    if !domain::is_denied(observation) {
+        findings.extend(srv::records(observation, lookups));
+        findings.extend(inbound::records(observation, lookups));
+    }
     findings.extend(srv::reality(observation));
     findings.extend(resolver::dnssec(observation));
     findings.extend(dnssec::signatures(&observation.signed, observation.at));
-    findings.extend(inbound::records(observation, lookups));
     for server in &observation.servers {
         findings.extend(of_server(server, observation, context, lookups));
     }
@@ -58,6 +62,7 @@ fn of_server(
     lookups: Lookups,
 ) -> Vec<Finding> {
     let mut findings = connection::addresses(server, lookups);
+    findings.extend(domain::alias(server));
     for address in server.addresses.iter().flatten() {
         let at = At {
             server,

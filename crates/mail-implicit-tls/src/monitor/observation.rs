@@ -9,7 +9,7 @@ use std::{
 use super::certificate::Certificate;
 use crate::{
     dns::{
-        Answer, Dnssec, LookupFailure, Mx,
+        Answer, DnsName, Dnssec, LookupFailure, Mx,
         host::{HostFailure, TlsaRecords},
         signatures::SignedAnswer,
     },
@@ -27,6 +27,8 @@ pub struct Observation {
     pub domain: DomainName,
     /// The time, since the Unix epoch.
     pub at: Duration,
+    /// The answer for the domain's own address, of which only the denial of the name counts.
+    pub own: Answer,
     /// The SRV records of each service.
     pub services: Vec<ServiceObservation>,
     /// The servers that the records name, as a client reads them.
@@ -79,6 +81,8 @@ pub struct ServerObservation {
     pub source: ServerSource,
     /// The server at each address, or the failure of their lookup.
     pub addresses: Result<Vec<AddressObservation>, HostFailure>,
+    /// The end of the host's aliases, if the host is an alias.
+    pub alias: Option<DnsName>,
     /// The failure of the lookup of one of the two families of addresses.
     pub failed_family: Option<LookupFailure>,
     /// The TLSA records, or the failure of their lookup. `None` if the host has no address.
@@ -148,8 +152,8 @@ pub struct TlsObservation {
 pub struct OldVersions {
     /// The version that the server chooses if the client has TLS 1.1 at most, by its number.
     pub up_to_1_1: Option<u16>,
-    /// `true` if the server accepts TLS 1.2.
-    pub tls_1_2: bool,
+    /// `true` if the server accepts TLS 1.2, and `false` if it says that it lacks it.
+    pub tls_1_2: Option<bool>,
 }
 
 /// The logins that a server offers before TLS.

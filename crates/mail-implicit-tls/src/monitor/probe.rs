@@ -165,7 +165,12 @@ impl Prober {
             name: DnsName::of_service(service, domain),
             kind: RecordKind::Srv,
         });
-        let answers = join_all(questions.iter().map(|it| self.ask(it))).await;
+        let own = Question {
+            name: DnsName::from(domain),
+            kind: RecordKind::A,
+        };
+        let answers = join_all(questions.iter().map(|it| self.ask(it)));
+        let (own, answers) = tokio::join!(self.ask(&own), answers);
         for ((service, question), answer) in SERVICES.into_iter().zip(questions).zip(answers) {
             lookup.answer(&question, answer.clone());
             asked.insert(question);
@@ -239,6 +244,7 @@ impl Prober {
         Observation {
             domain: domain.clone(),
             at,
+            own,
             services,
             offers,
             servers,
@@ -318,11 +324,28 @@ impl Prober {
                 (Ok(host), Some(Ok(tlsa)))
             }
         };
+        let alias = match host.is_ok() {
+            true => self.alias(&planned.host).await,
+            false => None,
+        };
         Located {
             planned,
             host,
+            alias,
             tlsa,
         }
+    }
+
+    /// Returns the end of a host's aliases, if the host is an alias.
+    async fn alias(&self, host: &DomainName) -> Option<DnsName> {
+        let name = DnsName::from(host);
+        for kind in [RecordKind::A, RecordKind::Aaaa] {
+            let name = name.clone();
+            if let Answer::Records(records) = self.ask(&Question { name, kind }).await {
+                return Some(records.owner).filter(|owner| *owner != DnsName::from(host));
+            }
+        }
+        None
     }
 
     /// Returns the TLSA records with their owner and time to live.

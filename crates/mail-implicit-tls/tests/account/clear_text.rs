@@ -75,6 +75,8 @@ fn failures() -> Vec<(Cause, bool)> {
         (Cause::Timeout(Stage::Lookup), false),
         (Cause::Timeout(Stage::Connect), false),
         (Cause::Timeout(Stage::Greeting), false),
+        (Cause::Timeout(Stage::Replies), false),
+        (Cause::Timeout(Stage::Encrypted), false),
         (Cause::Connect(io::ErrorKind::ConnectionRefused), false),
         (Cause::Connect(io::ErrorKind::ConnectionReset), false),
         (Cause::Lookup(NoAddress), false),

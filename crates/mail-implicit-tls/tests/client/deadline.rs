@@ -51,7 +51,7 @@ async fn keeps_one_deadline_over_a_greeting_octet_by_octet() {
     let connector = site.connector().with_deadline(Duration::from_millis(600));
     assert_eq!(
         cause(&connector, &high(&server), &server).await,
-        Cause::Timeout(Stage::Greeting)
+        Cause::Timeout(Stage::Encrypted)
     );
 }
 

@@ -96,4 +96,7 @@ async fn rejects_aliases_that_cannot_be_followed() {
     assert_eq!(ask(RecordKind::A, chain(9)).await, aliases);
     let circle = [alias(HOST, b, 40), alias(b, HOST, 40)];
     assert_eq!(ask(RecordKind::A, Reply::of(&circle)).await, aliases);
+    // A resolver that follows the circle gives a record again.
+    let again = [&circle[..], &circle[..1]].concat();
+    assert_eq!(ask(RecordKind::A, Reply::of(&again)).await, aliases);
 }

@@ -10,6 +10,8 @@
 
 #[cfg(all(feature = "dns", feature = "hickory"))]
 mod aliases;
+#[cfg(all(feature = "dns", feature = "hickory"))]
+mod denials;
 mod host;
 mod host_alias;
 #[cfg(all(feature = "dns", feature = "hickory"))]

@@ -163,16 +163,17 @@ pub(crate) async fn server(reply: Reply) -> SocketAddr {
     address
 }
 
-/// Answers each question over UDP by its type, until the test ends.
-pub(crate) async fn answering(reply: impl Fn(Rtype) -> Reply + Send + 'static) -> SocketAddr {
+/// Answers each question over UDP by its name and type, until the test ends.
+pub(crate) async fn answering(reply: impl Fn(&str, Rtype) -> Reply + Send + 'static) -> SocketAddr {
     let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = udp.local_addr().unwrap();
     tokio::spawn(async move {
         let mut octets = [0; 4096];
         while let Ok((count, from)) = udp.recv_from(&mut octets).await {
             let asked = Message::from_octets(&octets[..count]).unwrap();
-            let kind = asked.sole_question().unwrap().qtype();
-            let _ = udp.send_to(&reply(kind).to(&asked), from).await;
+            let question = asked.sole_question().unwrap();
+            let reply = reply(&question.qname().to_string(), question.qtype());
+            let _ = udp.send_to(&reply.to(&asked), from).await;
         }
     });
     address

@@ -142,16 +142,46 @@ async fn reads_the_records_of_each_kind() {
     }
 }
 
+/// A zone may have a typing error: the record names no host, and the others count.
+#[tokio::test]
+async fn keeps_records_that_name_no_host() {
+    for (name, shown) in [
+        ("a b.example.org", r"a\?b.example.org"),
+        ("_smtp.\x1b.example.org", r"_smtp.\027.example.org"),
+        ("127.0.0.1", "127.0.0.1"),
+    ] {
+        let srv = |target: &str| sent(HOST, Rtype::SRV, 7, &[&[0; 6], &wire(target)[..]].concat());
+        let records = [srv(name), srv("imap.example.org")];
+        let Answer::Records(given) = ask(RecordKind::Srv, Reply::of(&records)).await else {
+            panic!("{name}");
+        };
+        let targets: Vec<_> = given
+            .records
+            .iter()
+            .map(|record| match record {
+                Record::Srv(srv) => (srv.target.as_str(), srv.target.to_host().is_some()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(targets, [(shown, false), ("imap.example.org", true)]);
+        let data = [&[0, 1], &wire(name)[..]].concat();
+        let mx = sent(HOST, Rtype::MX, 7, &data);
+        let Answer::Records(given) = ask(RecordKind::Mx, Reply::of(&[mx])).await else {
+            panic!("{name}");
+        };
+        let [Record::Mx(mx)] = given.records.as_slice() else {
+            panic!("{given:?}");
+        };
+        assert_eq!((mx.exchange.as_str(), mx.exchange.to_host()), (shown, None));
+    }
+}
+
 #[tokio::test]
 async fn rejects_records_that_cannot_be_read() {
     for (kind, record) in [
         (RecordKind::A, sent(HOST, Rtype::A, 7, &[192, 0, 2])),
         (RecordKind::Tlsa, sent(HOST, Rtype::TLSA, 7, &[3, 1])),
         (RecordKind::Srv, sent(HOST, Rtype::SRV, 7, &[0; 6])),
-        (RecordKind::Srv, {
-            let data = [&[0; 6][..], &wire("a b.example.org")].concat();
-            sent(HOST, Rtype::SRV, 7, &data)
-        }),
         (RecordKind::Cname, alias(HOST, "a b.example.org", 7)),
     ] {
         assert_eq!(ask(kind, Reply::of(&[record])).await, MALFORMED, "{kind}");

@@ -48,7 +48,7 @@ async fn distinguishes_servers_without_dnssec_from_zones_that_are_bogus() {
         // A failure is none of the zone, and says nothing about DNSSEC.
         (Reply::code(Rcode::SERVFAIL), LookupFailure::ServerFailure),
     ] {
-        let server = answering(move |kind| match kind {
+        let server = answering(move |_, kind| match kind {
             Rtype::DNSKEY => keys.clone(),
             _ => host(),
         });

@@ -6,7 +6,7 @@ use mail_implicit_tls::{
     dialogue::DialogueError,
     dns::{LookupFailure, host::HostFailure},
     failure::{Cause, Stage, TlsFailure},
-    monitor::{Check, State},
+    monitor::{Check, OldVersions, State},
 };
 
 use crate::facts::{
@@ -107,6 +107,31 @@ fn reports_failures_that_every_client_has_as_bad() {
         first(&mut observation).client = Err(cause);
         let (state, _, sentence) = only(&report(&observation), Check::Connection);
         assert_eq!((state, sentence), (State::Bad, expected.to_owned()));
+    }
+}
+
+/// Other clients have more algorithms than this one: a certificate with a key of P-521.
+#[test]
+fn warns_of_a_server_that_only_some_clients_have_an_algorithm_for() {
+    for cause in [TlsFailure::Alert(40), TlsFailure::Incompatible] {
+        for (tls_1_2, state) in [
+            (Some(true), State::Warning),
+            (Some(false), State::Bad),
+            (None, State::Bad),
+        ] {
+            let mut observation = observation(&fresh());
+            let address = first(&mut observation);
+            address.client = Err(Cause::Tls(cause));
+            address.tls = None;
+            address.old_versions = Ok(OldVersions {
+                up_to_1_1: None,
+                tls_1_2,
+            });
+            let (found, _, sentence) = only(&report(&observation), Check::Connection);
+            assert_eq!(found, state, "{cause} {tls_1_2:?}");
+            let some = sentence.starts_with("Some mail clients fail, as this one: ");
+            assert_eq!(some, state == State::Warning, "{sentence}");
+        }
     }
 }
 

@@ -48,8 +48,8 @@ async fn shows_the_certificate_and_tls_of_a_server_at_which_the_client_fails_lat
         ),
         (
             (Service::POP3S, "", ""),
-            Cause::Timeout(Stage::Greeting),
-            State::NotKnown,
+            Cause::Timeout(Stage::Encrypted),
+            State::Bad,
         ),
     ];
     for (script, cause, state) in cases {
@@ -62,7 +62,7 @@ async fn shows_the_certificate_and_tls_of_a_server_at_which_the_client_fails_lat
         assert_eq!(certificate.der(), &*site.server().chain()[0]);
         let versions = OldVersions {
             up_to_1_1: None,
-            tls_1_2: true,
+            tls_1_2: Some(true),
         };
         assert_eq!(address.old_versions, Ok(versions), "{cause:?}");
         let good = |check| (check, State::Good);

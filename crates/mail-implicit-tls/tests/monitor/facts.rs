@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use mail_implicit_tls::{
     dns::{
-        Answer, DnsName, Dnssec, Question, Record, RecordKind, Records, Srv, Tlsa,
+        Answer, Denial, DnsName, Dnssec, Question, Record, RecordKind, Records, Srv, Tlsa,
         host::TlsaRecords,
         signatures::{Signature, SignedAnswer},
     },
@@ -96,7 +96,7 @@ pub(crate) fn address(address: &str, certificate: &Certificate) -> AddressObserv
         certificate: Some(certificate.clone()),
         old_versions: Ok(OldVersions {
             up_to_1_1: None,
-            tls_1_2: true,
+            tls_1_2: Some(true),
         }),
         clear: None,
         deep: Ok(DeepStatus {
@@ -114,6 +114,7 @@ pub(crate) fn server(certificate: &Certificate) -> ServerObservation {
         port: 993,
         source: ServerSource::Srv(Dnssec::Secure),
         addresses: Ok(vec![address("192.0.2.1", certificate)]),
+        alias: None,
         failed_family: None,
         tlsa: Some(Ok(TlsaObservation {
             owner: OWNER.to_owned(),
@@ -175,6 +176,10 @@ pub(crate) fn observation(certificate: &Certificate) -> Observation {
     Observation {
         domain: name("example.org"),
         at: at(NOW),
+        own: Answer::Denied {
+            denial: Denial::NoData,
+            dnssec: Dnssec::Secure,
+        },
         services: vec![
             srv(Service::IMAPS, HOST, 993, Dnssec::Secure),
             srv(Service::POP3S, ".", 0, Dnssec::Secure),

@@ -210,6 +210,18 @@ fn reports_a_certificate_that_a_policy_of_mta_sts_refuses() {
     assert_eq!(judged("enforce", "mx.example.org"), [State::Advice; 2]);
 }
 
+/// Without a version in common mail arrives in clear text.
+#[test]
+fn advises_against_old_versions_of_tls() {
+    let mut observation = inbound();
+    let old = first(&mut observation).old_versions.as_mut().unwrap();
+    old.up_to_1_1 = Some(0x0301);
+    assert_eq!(
+        only(&report(&observation), Check::Versions).0,
+        State::Advice
+    );
+}
+
 #[test]
 fn advises_against_records_of_usages_that_do_not_count_for_inbound_mail() {
     let found = |usages: &[u8]| of_check(&report(&with_tlsa(usages)), Check::Tlsa);

@@ -16,6 +16,7 @@ mod clear_text;
 mod deep;
 mod disk;
 mod dnssec;
+mod domain;
 mod facts;
 mod inbound;
 mod names;

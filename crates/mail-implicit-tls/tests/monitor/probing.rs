@@ -47,7 +47,7 @@ async fn observes_a_server_with_implicit_tls() {
         address.old_versions,
         Ok(OldVersions {
             up_to_1_1: None,
-            tls_1_2: true
+            tls_1_2: Some(true)
         })
     );
     assert_eq!(address.clear, None);
@@ -141,7 +141,7 @@ async fn observes_logins_that_are_offered_before_starttls() {
         address.old_versions,
         Ok(OldVersions {
             up_to_1_1: None,
-            tls_1_2: true
+            tls_1_2: Some(true)
         })
     );
 }

@@ -49,7 +49,7 @@ pub(crate) struct Monitor {
     /// Report a certificate as bad if less than this part of its lifetime is left, in percent
     #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(super) bad_left: u8,
-    /// The time for each connection, in seconds
+    /// The time for each connection, and for each question to the resolver, which has 10 seconds at most
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
     /// Print JSON
@@ -101,6 +101,13 @@ impl Monitor {
 
         let rounds = self.watch.map(|interval| interval.saturating_mul(3));
         self.html_valid.or(rounds).unwrap_or(DAY_AND_DELAY)
+    }
+
+    /// Returns the time for one answer of the resolver.
+    pub(super) fn lookup_timeout(&self) -> Duration {
+        const LONGEST: Duration = Duration::from_secs(10);
+
+        Duration::from_secs(self.timeout).min(LONGEST)
     }
 
     pub(super) fn options(&self) -> Options {

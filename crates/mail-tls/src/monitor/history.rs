@@ -343,7 +343,7 @@ pub(super) const DOMAIN: &str = "domain";
 #[cfg(test)]
 mod tests {
     use mail_implicit_tls::{
-        dns::Dnssec,
+        dns::{Answer, Dnssec, LookupFailure},
         monitor::{Check, Finding, Subject},
         setup::{Offer, Offers},
     };
@@ -362,6 +362,7 @@ mod tests {
         let observation = Observation {
             domain: domain(),
             at,
+            own: Answer::Failed(LookupFailure::Timeout),
             services: Vec::new(),
             offers: Offers {
                 imap: absent(),

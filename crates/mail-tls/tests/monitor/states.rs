@@ -144,6 +144,58 @@ fn refuses_a_database_of_another_program_and_one_of_a_later_version() {
     assert_eq!(refused(&path), message);
 }
 
+/// A backup that holds the database, or a full disk.
+#[cfg(unix)]
+#[test]
+fn shows_the_findings_though_the_states_cannot_be_kept() {
+    use sqlx::{Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
+
+    let world = World::with_days_left(20);
+    let path = world.path("states.db");
+    let metrics = world.path("mail.prom");
+    let [state, prom] = [&path, &metrics].map(|path| path.to_str().unwrap());
+    assert_eq!(world.run(&["--state", state]).status.code(), Some(1));
+    let held = world.runtime.block_on(async {
+        let file = SqliteConnectOptions::new().filename(&path);
+        let mut connection = SqliteConnection::connect_with(&file).await.unwrap();
+        connection.execute("BEGIN EXCLUSIVE").await.unwrap();
+        connection
+    });
+    let output = world.run(&["--state", state, "--since", "last", "--metrics", prom]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let shown = text(&output);
+    assert!(
+        shown.starts_with("WARNING example.org: 1 warning"),
+        "{shown}"
+    );
+    assert!(shown.contains("The certificate expires in "), "{shown}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.starts_with("mail-tls: the states are not kept: ") && error.contains("locked"),
+        "{error}"
+    );
+    assert!(metrics.exists());
+    // Findings are no failure of the service; this is one.
+    let output = world.run(&["--state", state, "--exit-zero"]);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    drop(held);
+}
+
+/// A full disk under the file that takes the findings.
+#[cfg(target_os = "linux")]
+#[test]
+fn reports_findings_that_cannot_be_printed() {
+    let world = World::with_days_left(60);
+    for more in [&[][..], &["--json"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full");
+        let mut command = world.command(more);
+        let output = command.stdout(full.unwrap()).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("mail-tls: standard output: "), "{error}");
+    }
+}
+
 /// The states are kept, so the next run would show none of the changes.
 #[test]
 fn shows_the_findings_though_a_file_cannot_be_written() {

@@ -6,8 +6,8 @@ use super::{At, Finding, Observation, ServerObservation, State, Subject, inbound
 use crate::{
     dialogue::DialogueError,
     dns::{LookupFailure, host::HostFailure},
-    failure::{Cause, TlsFailure},
-    monitor::finding::Check,
+    failure::{Cause, Stage, TlsFailure},
+    monitor::{finding::Check, observation::AddressObservation},
 };
 
 /// The judgement of lookups that failed.
@@ -107,7 +107,13 @@ pub(super) fn client(at: &At<'_>, observation: &Observation, lookups: Lookups) -
             return Some(at.finding(Check::Connection, State::Good, fact));
         }
     };
-    let judged = of_cause(cause, answers(at.address.address, observation), lookups);
+    let judged = match accepts_others(at.address, cause) {
+        true => (
+            State::Warning,
+            "use a certificate with a key of RSA or ECDSA P-256, and cipher suites with forward secrecy and AEAD",
+        ),
+        false => of_cause(cause, answers(at.address.address, observation), lookups),
+    };
     if at.is_inbound {
         return Some(inbound::delivery(at, judged));
     }
@@ -117,10 +123,25 @@ pub(super) fn client(at: &At<'_>, observation: &Observation, lookups: Lookups) -
         (_, Cause::NotVerified(_)) => {
             "Mail clients refuse the server, whose certificate is not verified".to_owned()
         }
+        (State::Warning, cause) => format!("Some mail clients fail, as this one: {cause}"),
         (_, cause) => format!("Mail clients fail: {cause}"),
     };
     let finding = at.finding(Check::Connection, state, fact);
     Some(finding.with_action(action))
+}
+
+/// Returns `true` if the server refuses the algorithms of this client, and accepts the longer list of the hello that asks for
+/// TLS 1.2: other clients have more.
+fn accepts_others(address: &AddressObservation, cause: &Cause) -> bool {
+    /// `handshake_failure`
+    const HANDSHAKE_FAILURE: u8 = 40;
+
+    let is_algorithm = matches!(
+        cause,
+        Cause::Tls(TlsFailure::Incompatible | TlsFailure::Alert(HANDSHAKE_FAILURE))
+    );
+    let old = address.old_versions.as_ref();
+    is_algorithm && old.is_ok_and(|old| old.tls_1_2 == Some(true))
 }
 
 /// Returns `true` if a client reached the address at any port, so that the address does not block this machine.
@@ -151,6 +172,11 @@ fn of_cause(cause: &Cause, address_answers: bool, lookups: Lookups) -> (State, &
         Cause::Connect(io::ErrorKind::ConnectionRefused) if address_answers => (
             State::Bad,
             "start the service, or remove the record that names this port",
+        ),
+        // A machine that is blocked makes no handshake.
+        Cause::Timeout(Stage::Encrypted) => (
+            State::Bad,
+            "check that the mail service itself runs and has processes left",
         ),
         Cause::NoResources => (
             State::NotKnown,

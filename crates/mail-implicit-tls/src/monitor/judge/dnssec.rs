@@ -32,8 +32,8 @@ pub(super) fn signatures(answers: &[SignedAnswer], now: Duration) -> Vec<Finding
             }
             Ok(Dnssec::Insecure) => {}
             Ok(Dnssec::Secure) => findings.push(dates(answer, now, &finding)),
-            // A finding about the resolver.
-            Err(LookupFailure::NoDnssec) => {}
+            // Findings about the resolver, and about the records themselves.
+            Err(LookupFailure::NoDnssec | LookupFailure::Aliases) => {}
             Err(LookupFailure::Bogus) => {
                 findings.push(bogus(answer, now, is_clock_wrong, &finding));
             }

@@ -30,8 +30,13 @@ pub(super) fn versions(at: &At<'_>) -> Option<Finding> {
         Some(at.finding(Check::Versions, state, fact).with_action(action))
     };
     if let Some(version) = old.up_to_1_1 {
+        // Other servers deliver in clear text to one that has no version of theirs.
+        let state = match at.is_inbound {
+            true => State::Advice,
+            false => State::Warning,
+        };
         return finding(
-            State::Warning,
+            state,
             format!(
                 "The server accepts {}, which is broken",
                 ProtocolVersion(version)
@@ -46,16 +51,18 @@ pub(super) fn versions(at: &At<'_>) -> Option<Finding> {
             "enable it beside TLS 1.2",
         );
     }
-    if !old.tls_1_2 {
+    if old.tls_1_2 == Some(false) {
         return finding(
             State::Advice,
             "The server lacks TLS 1.2, which mail clients must have".to_owned(),
             "enable it beside TLS 1.3, unless all clients have that",
         );
     }
-    let fact = match negotiated {
-        Some(_) => "The server accepts TLS 1.2 and TLS 1.3, and no earlier version",
-        None => "The server accepts no version before TLS 1.2",
+    let fact = match (negotiated, old.tls_1_2) {
+        (Some(_), Some(_)) => "The server accepts TLS 1.2 and TLS 1.3, and no earlier version",
+        // It refuses another part of the monitor's hello for TLS 1.2.
+        (Some(_), None) => "The server accepts TLS 1.3, and no version before TLS 1.2",
+        (None, _) => "The server accepts no version before TLS 1.2",
     };
     Some(at.finding(Check::Versions, State::Good, fact))
 }

@@ -27,7 +27,7 @@ use crate::{
     client::{Connection, Connector, Handshake, after},
     deep::{Latched, LatchedConnector, facts, tls_facts},
     dns::host::HostFailure,
-    failure::Cause,
+    failure::{Cause, TlsFailure},
     monitor::{
         certificate::Certificate,
         observation::{AddressObservation, DeepStatus, NotKnown, OldVersions, TlsObservation},
@@ -102,7 +102,7 @@ impl Target<'_> {
         } else if observed.client.is_ok() {
             self.read_status(&private, &server, &mut observed).await;
         }
-        if observed.tls.is_some() || refused_certificate(&observed.client) {
+        if observed.tls.is_some() || answers_in_tls(&observed.client) {
             observed.old_versions = self.old_versions(address, &observed).await;
         }
         if server.service.security == Security::StartTls && !self.is_mx {
@@ -167,12 +167,19 @@ impl Target<'_> {
         let service = self.server.service;
         let up_to_1_1 = match greet(service, socket, TLS_1_1, &host, end).await? {
             Answer::Accepted(version) => Some(version),
-            Answer::Refused => None,
+            Answer::NoVersion | Answer::Refused => None,
             Answer::NotTls => return Err(NotKnown::Dialogue),
         };
         let negotiated = observed.tls.as_ref().map(|tls| tls.version);
-        let tls_1_2 = negotiated == Some(TLS_1_2)
-            || greet(service, socket, TLS_1_2, &host, end).await? == Answer::Accepted(TLS_1_2);
+        let tls_1_2 = match negotiated {
+            Some(TLS_1_2) => Some(true),
+            _ => match greet(service, socket, TLS_1_2, &host, end).await? {
+                Answer::Accepted(version) => Some(version == TLS_1_2),
+                Answer::NoVersion => Some(false),
+                // Another part of the hello is the reason, or none is known.
+                Answer::Refused | Answer::NotTls => None,
+            },
+        };
         Ok(OldVersions { up_to_1_1, tls_1_2 })
     }
 }
@@ -193,9 +200,13 @@ impl AddressObservation {
     }
 }
 
-/// Returns `true` if the client refused the certificate.
-const fn refused_certificate(client: &Result<(), Cause>) -> bool {
-    matches!(client, Err(Cause::NotVerified(_)))
+/// Returns `true` if the server answers a hello, though the client refused it or found no algorithm in common.
+const fn answers_in_tls(client: &Result<(), Cause>) -> bool {
+    matches!(
+        client,
+        Err(Cause::NotVerified(_)
+            | Cause::Tls(TlsFailure::Version | TlsFailure::Incompatible | TlsFailure::Alert(_)))
+    )
 }
 
 /// Returns `true` if the client did not connect, since the lookup of TLSA records failed.

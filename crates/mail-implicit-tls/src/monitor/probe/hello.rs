@@ -22,12 +22,14 @@ const SUITES: [u16; 20] = [
 /// `TLS_EMPTY_RENEGOTIATION_INFO_SCSV`, RFC 5746 section 3.3.
 const RENEGOTIATION: u16 = 0x00ff;
 
-/// The extensions `supported_groups`, `ec_point_formats` and `signature_algorithms`: x25519 and the NIST curves, points
-/// without compression, and the algorithms of RFC 5246 with SHA-1 for the old versions.
+/// The extensions `supported_groups`, `ec_point_formats` and `signature_algorithms`: x25519, x448 and the NIST curves, points
+/// without compression, and all algorithms of RFC 8446 and of RFC 5246 with SHA-1 for the old versions. A server's key must
+/// not be a reason to refuse the hello.
 const EXTENSIONS: &[u8] = &[
-    0, 10, 0, 10, 0, 8, 0, 29, 0, 23, 0, 24, 0, 25, // supported_groups
+    0, 10, 0, 12, 0, 10, 0, 29, 0, 23, 0, 24, 0, 25, 0, 30, // supported_groups
     0, 11, 0, 2, 1, 0, // ec_point_formats
-    0, 13, 0, 22, 0, 20, 4, 3, 5, 3, 6, 3, 8, 4, 8, 5, 8, 6, 4, 1, 5, 1, 6, 1, 2, 1,
+    0, 13, 0, 36, 0, 34, 4, 3, 5, 3, 6, 3, 8, 7, 8, 8, 8, 9, 8, 10, 8, 11, 8, 4, 8, 5, 8, 6, 4, 1,
+    5, 1, 6, 1, 2, 3, 2, 1, 3, 1,
 ];
 
 /// Returns a record with the `ClientHello` of a client whose highest version is this one.
@@ -64,7 +66,9 @@ fn with_length(octets: &[u8]) -> Vec<u8> {
 pub(super) enum Answer {
     /// The server accepts this version.
     Accepted(u16),
-    /// The server ends the handshake.
+    /// The server ends the handshake, since it lacks the version.
+    NoVersion,
+    /// The server ends the handshake for another reason, or for one that it does not tell.
     Refused,
     /// The answer is not TLS.
     NotTls,
@@ -75,6 +79,7 @@ pub(super) fn answer(octets: &[u8]) -> Answer {
     const ALERT: u8 = 21;
     const HANDSHAKE: u8 = 22;
     const SERVER_HELLO: u8 = 2;
+    const PROTOCOL_VERSION: u8 = 70;
 
     match octets {
         [
@@ -91,6 +96,7 @@ pub(super) fn answer(octets: &[u8]) -> Answer {
             minor,
             ..,
         ] => Answer::Accepted(u16::from_be_bytes([*major, *minor])),
+        [ALERT, 3, _, _, _, _, PROTOCOL_VERSION, ..] => Answer::NoVersion,
         [] | [ALERT, 3, ..] => Answer::Refused,
         _ => Answer::NotTls,
     }
@@ -127,6 +133,12 @@ mod tests {
             };
             assert_eq!(names.len(), 1);
             assert_eq!(names[0].1, b"imap.example.org");
+            let TlsExtension::SignatureAlgorithms(schemes) = &extensions[3] else {
+                panic!("{extensions:?}");
+            };
+            // A key of Ed25519, and one of P-521.
+            assert!(schemes.contains(&0x0807) && schemes.contains(&0x0603));
+            assert_eq!(schemes.len(), 17);
         }
     }
 
@@ -136,7 +148,9 @@ mod tests {
         for (octets, expected) in [
             (&hello[..], Answer::Accepted(TLS_1_1)),
             (&hello[..10], Answer::NotTls),
-            (&[21, 3, 1, 0, 2, 2, 70], Answer::Refused),
+            (&[21, 3, 1, 0, 2, 2, 70], Answer::NoVersion),
+            (&[21, 3, 1, 0, 2, 2, 40], Answer::Refused),
+            (&[21, 3, 1, 0, 2, 2], Answer::Refused),
             (&[], Answer::Refused),
             (b"* OK hello\r\n", Answer::NotTls),
             (&[22, 3, 3, 0, 80, 11, 0, 0, 76, 3, 3], Answer::NotTls),

@@ -6,7 +6,7 @@ use super::MAX_ADDRESSES;
 use crate::{
     account::{Host, Server},
     dns::{
-        Dnssec, LookupFailure,
+        DnsName, Dnssec, LookupFailure,
         host::{Host as FoundHost, HostFailure},
     },
     monitor::observation::{AddressObservation, ServerObservation, ServerSource, TlsaObservation},
@@ -68,6 +68,7 @@ impl Planned {
 pub(super) struct Located {
     pub(super) planned: Planned,
     pub(super) host: Result<FoundHost, HostFailure>,
+    pub(super) alias: Option<DnsName>,
     pub(super) tlsa: Option<Result<TlsaObservation, LookupFailure>>,
 }
 
@@ -99,6 +100,7 @@ impl Located {
             port,
             source,
             addresses: self.host.map(|_| addresses),
+            alias: self.alias,
             failed_family,
             tlsa: self.tlsa,
         }
