@@ -92,7 +92,12 @@ class Client:
             name = "SASL" if self.protocol == "pop" else "AUTH"
             lines = [word.split(" ")[1:] for word in words if word.split(" ")[0].upper() == name]
             found = [word for word in lines[0] if word] if lines else []
-        return [word.upper() for word in found]
+        found = [word.upper() for word in found]
+        if self.protocol not in ("imap", "pop"):
+            # Some servers have the form of 1999 alone.
+            old = (word.upper() for line in words if line[:5].upper() == "AUTH=" for word in line[5:].split(" ") if word)
+            found += [word for word in dict.fromkeys(old) if word not in found]
+        return found
 
     def upgrade(self, name):
         if self.protocol == "imap":

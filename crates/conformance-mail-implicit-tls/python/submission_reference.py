@@ -128,11 +128,11 @@ class Gateway:
                 lines, self.lines = self.lines, []
                 return int(text[:3]), [it[4:] for it in lines], b"".join(it + b"\r\n" for it in lines)
 
-    def reply(self, permitted):
-        """Waits for the reply to a command. It is not forwarded."""
+    def reply(self, permitted, of_client=True):
+        """Waits for the reply to a command. It is not forwarded; the end of the service is, unless the command is the gateway's own."""
         while (reply := self.complete_reply()) is None:
             yield
-        if reply[0] == 421:
+        if reply[0] == 421 and of_client:
             self.for_client += reply[2]
             raise Over
         if not permitted(reply[0]):
@@ -194,7 +194,7 @@ class Gateway:
 
     def introduce(self):
         self.for_backend += b"EHLO gw.example.org\r\n"
-        _, texts, _ = yield from self.reply(lambda code: code == 250)
+        _, texts, _ = yield from self.reply(lambda code: code == 250, of_client=False)
         offered = [it.decode("latin-1").upper().split() for it in texts[1:]]
         offered = next((it[1:] for it in offered if it[:1] == ["XCLIENT"]), [])
         if "ADDR" not in offered:

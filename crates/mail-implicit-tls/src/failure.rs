@@ -377,7 +377,7 @@ impl fmt::Display for Cause {
                 f.write_str("this machine has no free descriptor or no memory for a connection")
             }
             Self::Timeout(Stage::Greeting) => {
-                f.write_str("no greeting in time; the port may be one for implicit TLS")
+                f.write_str("no greeting in time; where the service begins in clear text, the port may be one for implicit TLS")
             }
             Self::Timeout(stage) => write!(f, "{stage} not complete in time"),
             Self::SpeaksClearText => f.write_str(

@@ -223,8 +223,11 @@ impl ImplementationReport {
     /// Returns an error if the file is there and cannot be removed.
     pub fn remove(root: &Path) -> io::Result<()> {
         match fs::remove_file(root.join(PATH)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            outcome => outcome,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let what = format!("{PATH}: {error}");
+                Err(io::Error::new(error.kind(), what))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -367,6 +370,24 @@ mod tests {
         assert_eq!(labelled(3, "actual", text), expected);
         assert_eq!(labelled(90, "actual", text), format!("  actual   {text}\n"));
         assert_eq!(labelled(80, "actual", ""), "  actual   \n");
+    }
+
+    #[test]
+    fn removes_the_report_before_or_names_it() {
+        let root = tempfile::tempdir().expect("a directory");
+        let remove = || ImplementationReport::remove(root.path()).map_err(|it| it.to_string());
+        assert_eq!(remove(), Ok(()));
+        let before = report(&[], Comparison::Strict, false);
+        let path = root
+            .path()
+            .join(before.write(root.path()).expect("written"));
+        assert!(path.is_file());
+        assert_eq!(remove(), Ok(()));
+        assert!(!path.exists());
+        fs::remove_dir(root.path().join("target/conformance")).expect("removed");
+        fs::write(root.path().join("target/conformance"), "").expect("a file");
+        let expected = "target/conformance/implementation.json: Not a directory (os error 20)";
+        assert_eq!(remove(), Err(expected.to_owned()));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 
-use crate::{client::Stream, service::Protocol};
+use crate::service::Protocol;
 
 /// The longest greeting of a backend. RFC 5321 section 4.5.3.1.5 has lines of 512 octets, and greetings of several.
 pub(super) const MAX_GREETING_BYTES: usize = 8192;
@@ -21,7 +21,9 @@ pub(super) enum NoGreeting {
 }
 
 /// Reads until the first line is complete.
-pub(super) async fn read_greeting(stream: &mut Stream) -> Result<Vec<u8>, NoGreeting> {
+pub(super) async fn read_greeting(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> Result<Vec<u8>, NoGreeting> {
     let mut greeting = Vec::with_capacity(512);
     loop {
         let read = stream.read_buf(&mut greeting).await;
@@ -68,13 +70,85 @@ pub(super) fn refuses(protocol: Protocol, greeting: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::Pin,
+        task::{Context, Poll},
+    };
+
+    use tokio::io::ReadBuf;
+
     use super::*;
+
+    /// A server that sends these octets, and then breaks its connection.
+    struct Broken(&'static [u8], io::ErrorKind);
+
+    impl AsyncRead for Broken {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            match std::mem::take(&mut self.0) {
+                [] => Poll::Ready(Err(self.1.into())),
+                octets => {
+                    buffer.put_slice(octets);
+                    Poll::Ready(Ok(()))
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn reads_up_to_the_end_of_the_first_line() {
+        let mut halves = (&b"+OK\r"[..]).chain(&b"\n* more"[..]);
+        let read = read_greeting(&mut halves).await;
+        assert_eq!(read, Ok(b"+OK\r\n* more".to_vec()));
+        assert_eq!(
+            read_greeting(&mut &b"* OK"[..]).await,
+            Err(NoGreeting::Closed)
+        );
+    }
+
+    #[tokio::test]
+    async fn reads_no_more_than_the_limit() {
+        let limit = u64::try_from(MAX_GREETING_BYTES).unwrap();
+        let sent = |count| tokio::io::repeat(b'x').take(count);
+        for (count, expected) in [
+            (limit - 1, NoGreeting::Closed),
+            (limit, NoGreeting::TooLong),
+        ] {
+            assert_eq!(read_greeting(&mut sent(count)).await, Err(expected));
+        }
+        assert_eq!(
+            read_greeting(&mut sent(u64::MAX)).await,
+            Err(NoGreeting::TooLong)
+        );
+    }
+
+    #[tokio::test]
+    async fn tells_a_connection_that_is_closed_from_one_that_breaks() {
+        for (kind, expected) in [
+            (io::ErrorKind::ConnectionReset, NoGreeting::Closed),
+            (io::ErrorKind::UnexpectedEof, NoGreeting::Closed),
+            (
+                io::ErrorKind::TimedOut,
+                NoGreeting::Broken(io::ErrorKind::TimedOut),
+            ),
+        ] {
+            assert_eq!(
+                read_greeting(&mut Broken(b"* OK", kind)).await,
+                Err(expected)
+            );
+        }
+    }
 
     #[test]
     fn recognises_greetings_that_refuse() {
         for (protocol, refusal, greeting) in [
             (Protocol::Imap, "* bye full\r\n", "* OK bye\r\n"),
+            (Protocol::Imap, "* BYE\r\n", "* BAD\r\n"),
             (Protocol::Pop, "-ERR full\r\n", "+OK\r\n"),
+            (Protocol::Pop, "-err\r\n", "-NO\r\n"),
             (Protocol::Submission, "421 full\r\n", "220 421\r\n"),
             (Protocol::Submission, "554-no\r\n", "220-no\r\n"),
         ] {
@@ -89,6 +163,7 @@ mod tests {
             (Protocol::Imap, "* ok\r\n", "* PREAUTH\r\n"),
             (Protocol::Imap, "* OK [X] hi\r\n", "HTTP/1.1 400\r\n"),
             (Protocol::Pop, "+OK\r\n", "* OK\r\n"),
+            (Protocol::Pop, "+ok <1@mx>\r\n", "+ ready\r\n"),
             (Protocol::Submission, "220-mx\r\n", "250 mx\r\n"),
         ] {
             assert!(greets(protocol, ready.as_bytes()), "{ready:?}");

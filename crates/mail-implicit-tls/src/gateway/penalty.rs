@@ -15,6 +15,10 @@ use super::source::Source;
 /// The number of clients whose failed logins are remembered: those with the latest ones.
 const MAX_CLIENTS: usize = 65_536;
 
+/// The number of greatest delays by which answers to failed logins are put off at most: the delays of sessions that have
+/// ended need not be served.
+const MOST_DELAYS: u32 = 4;
+
 /// The rules by which failed logins of a client are slowed down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PenaltyRules {
@@ -92,16 +96,21 @@ impl Penalties {
         failures.last = now;
         let delay = rules.delay(failures.count);
         let from = failures.until.max(now);
-        failures.until = from.checked_add(delay).unwrap_or(from);
+        let until = from.checked_add(delay).unwrap_or(from);
+        let most = now.checked_add(rules.most.saturating_mul(MOST_DELAYS));
+        failures.until = most.map_or(until, |most| until.min(most));
         failures.until.saturating_duration_since(now)
     }
 
-    /// Returns the time that a new session of a client waits before it is served.
+    /// Returns the time that a new session of a client waits before it is served: until the delay of the last failed login
+    /// is over, whatever the number of those before. An address may have many users.
     pub(super) fn wait(&self, source: Source, now: Instant) -> Duration {
         let state = self.lock();
-        let until = state.clients.peek(&source).map(|failures| failures.until);
-        let wait = until.map(|until| until.saturating_duration_since(now));
-        wait.unwrap_or_default().min(state.rules.most)
+        let Some(failures) = state.clients.peek(&source) else {
+            return Duration::ZERO;
+        };
+        let since = now.saturating_duration_since(failures.last);
+        state.rules.delay(failures.count).saturating_sub(since)
     }
 }
 
@@ -155,7 +164,7 @@ mod tests {
             .map(|_| penalties.failed(source(1), now).as_secs())
             .collect();
         assert_eq!(waits[..9], [0, 0, 0, 1, 3, 7, 15, 30, 45]);
-        assert_eq!(waits[99], 15 + 93 * 15);
+        assert_eq!(waits[9..], [60; 91]);
     }
 
     #[test]
@@ -165,13 +174,14 @@ mod tests {
         for _ in 0..5 {
             let _ = penalties.failed(source(1), now);
         }
-        assert_eq!(penalties.wait(source(1), now), secs(3));
-        assert_eq!(penalties.wait(source(1), now + secs(2)), secs(1));
-        assert_eq!(penalties.wait(source(1), now + secs(3)), Duration::ZERO);
+        assert_eq!(penalties.wait(source(1), now), secs(2));
+        assert_eq!(penalties.wait(source(1), now + secs(1)), secs(1));
+        assert_eq!(penalties.wait(source(1), now + secs(2)), Duration::ZERO);
         for _ in 0..50 {
             let _ = penalties.failed(source(1), now);
         }
         assert_eq!(penalties.wait(source(1), now), secs(15));
+        assert_eq!(penalties.wait(source(1), now + secs(15)), Duration::ZERO);
         assert_eq!(penalties.wait(source(2), now), Duration::ZERO);
     }
 

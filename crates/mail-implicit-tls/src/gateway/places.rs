@@ -96,21 +96,25 @@ impl Places {
         self.lock().limits = limits;
     }
 
-    /// Takes a place for a session that is not logged in.
+    /// Takes a place for a session that is not logged in. Limits of a client do not apply to one that is trusted.
     ///
     /// # Errors
     /// Returns the limit that is reached.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Result<Place, LimitReached> {
+    pub(super) fn take(
+        self: &Arc<Self>,
+        address: IpAddr,
+        is_trusted: bool,
+    ) -> Result<Place, LimitReached> {
         let source = Source::of(address);
         let mut counts = self.lock();
         let of_client = counts.clients.get(&source).copied().unwrap_or_default();
         if counts.total >= counts.limits.total {
             return Err(LimitReached::Total);
         }
-        if of_client.sessions >= counts.limits.per_client {
+        if !is_trusted && of_client.sessions >= counts.limits.per_client {
             return Err(LimitReached::Client);
         }
-        if of_client.logins >= counts.limits.logins_per_client {
+        if !is_trusted && of_client.logins >= counts.limits.logins_per_client {
             return Err(LimitReached::Logins);
         }
         counts.total = counts.total.saturating_add(1);
@@ -171,57 +175,63 @@ mod tests {
     #[test]
     fn limits_sessions_in_total() {
         let places = places(2, 2, 2);
-        let first = places.take(ip(1)).unwrap();
-        let _second = places.take(ip(2)).unwrap();
-        assert_eq!(places.take(ip(3)).err(), Some(LimitReached::Total));
+        let first = places.take(ip(1), false).unwrap();
+        let _second = places.take(ip(2), false).unwrap();
+        assert_eq!(places.take(ip(3), true).err(), Some(LimitReached::Total));
         drop(first);
-        assert!(places.take(ip(3)).is_ok());
+        assert!(places.take(ip(3), false).is_ok());
     }
 
     #[test]
     fn limits_sessions_of_a_client() {
         let places = places(9, 2, 2);
-        let mut held: Vec<_> = (0..2).map(|_| places.take(ip(1)).unwrap()).collect();
+        let mut held: Vec<_> = (0..2).map(|_| places.take(ip(1), false).unwrap()).collect();
         held.iter_mut().for_each(Place::logged_in);
-        assert_eq!(places.take(ip(1)).err(), Some(LimitReached::Client));
-        assert!(places.take(ip(2)).is_ok());
+        assert_eq!(places.take(ip(1), false).err(), Some(LimitReached::Client));
+        assert!(places.take(ip(2), false).is_ok());
+        assert!(places.take(ip(1), true).is_ok());
         held.pop();
-        assert!(places.take(ip(1)).is_ok());
+        assert!(places.take(ip(1), false).is_ok());
     }
 
     #[test]
     fn limits_sessions_that_are_not_logged_in() {
         let places = places(9, 9, 1);
-        let mut first = places.take(ip(1)).unwrap();
-        assert_eq!(places.take(ip(1)).err(), Some(LimitReached::Logins));
+        let mut first = places.take(ip(1), false).unwrap();
+        assert_eq!(places.take(ip(1), false).err(), Some(LimitReached::Logins));
+        assert!(places.take(ip(1), true).is_ok());
         first.logged_in();
-        let second = places.take(ip(1)).unwrap();
+        let second = places.take(ip(1), false).unwrap();
         // A second login in the same session gives no second place back.
         first.logged_in();
-        assert_eq!(places.take(ip(1)).err(), Some(LimitReached::Logins));
+        assert_eq!(places.take(ip(1), false).err(), Some(LimitReached::Logins));
         drop(second);
-        assert!(places.take(ip(1)).is_ok());
+        assert!(places.take(ip(1), false).is_ok());
     }
 
     #[test]
     fn keeps_sessions_when_limits_are_replaced() {
         let places = places(1, 1, 1);
-        let first = places.take(ip(1)).unwrap();
+        let first = places.take(ip(1), false).unwrap();
         places.set_limits(SessionLimits {
             total: 2,
             per_client: 2,
             logins_per_client: 2,
         });
-        let _second = places.take(ip(1)).unwrap();
-        assert_eq!(places.take(ip(2)).err(), Some(LimitReached::Total));
+        let _second = places.take(ip(1), false).unwrap();
+        assert_eq!(places.take(ip(2), false).err(), Some(LimitReached::Total));
         drop(first);
-        assert!(places.take(ip(2)).is_ok());
+        assert!(places.take(ip(2), false).is_ok());
     }
 
     #[test]
     fn forgets_clients_without_sessions() {
         let places = places(9, 9, 9);
-        drop([places.take(ip(1)), places.take(ip(1)), places.take(ip(2))]);
+        drop([
+            places.take(ip(1), false),
+            places.take(ip(1), false),
+            places.take(ip(2), false),
+        ]);
         assert_eq!(places.lock().total, 0);
         assert!(places.lock().clients.is_empty());
     }

@@ -38,6 +38,8 @@ const MAX_REPORTS: u32 = 3;
 pub(super) struct Started {
     pub(super) facts: Box<ClientFacts>,
     pub(super) source: Source,
+    /// Failed logins of the client are not delayed.
+    pub(super) is_trusted: bool,
     pub(super) place: Place,
     pub(super) begin: Instant,
 }
@@ -115,11 +117,15 @@ impl<F: Future<Output = ()>> Running<F> {
         let Started {
             facts,
             source,
+            is_trusted,
             begin,
             ..
         } = &self.started;
         let shared = &self.served.shared;
-        let wait = shared.penalties.wait(*source, Instant::now());
+        let wait = match is_trusted {
+            true => Duration::ZERO,
+            false => shared.penalties.wait(*source, Instant::now()),
+        };
         if !wait.is_zero() {
             shared.tell(&Notice::Delayed {
                 client: facts,
@@ -339,7 +345,8 @@ impl<F: Future<Output = ()>> Running<F> {
             (false, true) => (times.idle, SessionEnd::Idle),
             (false, false) => return Some(SessionEnd::LoginTimeout),
         };
-        if last.elapsed() >= limit {
+        let has_login_time = self.is_logged_in || self.started.begin.elapsed() < times.login;
+        if last.elapsed() >= limit || !has_login_time {
             return Some(end);
         }
         self.set_timer(last, limit);
@@ -361,7 +368,7 @@ impl<F: Future<Output = ()>> Running<F> {
     /// Reports an event. Returns the time for which the session waits.
     fn event(&mut self, event: &Event) -> Duration {
         let delay = match event {
-            Event::LoginFailed { .. } => {
+            Event::LoginFailed { .. } if !self.started.is_trusted => {
                 let penalties = &self.served.shared.penalties;
                 penalties.failed(self.started.source, Instant::now())
             }

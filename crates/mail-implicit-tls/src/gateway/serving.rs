@@ -188,7 +188,9 @@ impl GatewayService {
             }
         };
         let client = arrival.client;
-        let held = match self.served.shared.places.take(client.ip()) {
+        let shared = &self.served.shared;
+        let is_trusted = shared.trusted.load().contains(client.ip());
+        let held = match shared.places.take(client.ip(), is_trusted) {
             Ok(held) => held,
             Err(limit) => {
                 refused(client, RefusalReason::Limit(limit));
@@ -213,6 +215,7 @@ impl GatewayService {
         let started = Started {
             facts: Box::new(facts),
             source: Source::of(client.ip()),
+            is_trusted,
             place: held,
             begin: Instant::now(),
         };

@@ -9,9 +9,11 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
+
 use super::{
     Backends, GatewayOptions, Notice, Observer, PenaltyRules, SessionId, SessionLimits,
-    penalty::Penalties, places::Places,
+    penalty::Penalties, places::Places, proxy_protocol::Networks,
 };
 use crate::client::Connector;
 
@@ -48,6 +50,7 @@ pub struct Shared {
     pub(super) connector: Connector,
     pub(super) places: Arc<Places>,
     pub(super) penalties: Arc<Penalties>,
+    pub(super) trusted: Arc<ArcSwap<Networks>>,
     observer: Observer,
     /// The upper half of the names of sessions.
     instance: u64,
@@ -77,6 +80,7 @@ impl Shared {
             connector: connector.accept_submission_without_authentication(),
             places: Arc::new(Places::new(limits)),
             penalties: Arc::new(Penalties::new(penalty)),
+            trusted: Arc::default(),
             observer,
             instance,
             sessions: Arc::default(),
@@ -98,10 +102,17 @@ impl Shared {
             connector: connector.accept_submission_without_authentication(),
             places: self.places.clone(),
             penalties: self.penalties.clone(),
+            trusted: self.trusted.clone(),
             observer: self.observer.clone(),
             instance: self.instance,
             sessions: self.sessions.clone(),
         })
+    }
+
+    /// Sets the networks whose addresses have many users each, such as a webmail: limits of a client and delays after failed
+    /// logins do not apply to them from now on.
+    pub fn trust(&self, networks: Networks) {
+        self.trusted.store(Arc::new(networks));
     }
 
     pub(super) fn next_session(&self) -> SessionId {

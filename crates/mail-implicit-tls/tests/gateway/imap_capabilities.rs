@@ -175,3 +175,26 @@ fn hides_the_backends_greeting_after_starttls() {
         ],
     );
 }
+
+/// RFC 8437: a backend that had UNAUTHENTICATE before login may have it after login, though it does not name it there.
+#[test]
+fn parses_a_session_of_a_backend_that_had_unauthenticate_before_login() {
+    for (before, is_pipe) in [("IMAP4rev1", true), ("IMAP4rev1 UNAUTHENTICATE", false)] {
+        let greeting = format!("* OK [CAPABILITY {before}] hello\r\n");
+        let logged_in = "a OK [CAPABILITY IMAP4rev1] in\r\n";
+        let ended = play(
+            &facts(Service::IMAPS),
+            &options(Protocol::Imap),
+            &[
+                (
+                    Backend(&greeting),
+                    "",
+                    "* OK [CAPABILITY IMAP4rev1] hello\r\n",
+                ),
+                (Client("a LOGIN x y\r\n"), "a LOGIN x y\r\n", ""),
+                (Backend(logged_in), "", logged_in),
+            ],
+        );
+        assert_eq!((ended.is_pipe, ended.error), (is_pipe, None), "{before}");
+    }
+}

@@ -376,3 +376,20 @@ fn answers_with_the_status_after_login_in_a_parsed_session() {
         ],
     );
 }
+
+/// The backend must learn the address: an ID is not answered in place of a backend that does not offer it.
+#[test]
+fn forwards_an_id_with_the_address_to_a_backend_that_does_not_offer_it() {
+    let options = GatewayOptions::try_new(Protocol::Imap, ClientAddress::ImapId).unwrap();
+    let options = options.with_advertisement(advertisement());
+    let mut session = open(&facts(Service::IMAPS), &options);
+    session
+        .backend_sent(b"* OK [CAPABILITY IMAP4rev1] hello\r\n")
+        .unwrap();
+    session.client_sent(b"a ID NIL\r\n").unwrap();
+    let sent = String::from_utf8(session.take_for_backend()).unwrap();
+    assert!(
+        sent.starts_with("a ID (\"x-originating-ip\" \"192.0.2.7\""),
+        "{sent}"
+    );
+}

@@ -156,3 +156,21 @@ fn hides_the_backends_greeting_after_stls() {
         ],
     );
 }
+
+/// A client may skip spaces around the name of a mechanism.
+#[test]
+fn removes_mechanisms_with_spaces_around_them() {
+    play(
+        &facts(Service::POP3S),
+        &options(Protocol::Pop),
+        &[
+            (Backend("+OK hello\r\n"), "", "+OK hello\r\n"),
+            (Client("AUTH\r\n"), "AUTH\r\n", ""),
+            (
+                Backend("+OK\r\nPLAIN\r\n EXTERNAL\r\nSCRAM-SHA-1-PLUS \r\n.\r\n"),
+                "",
+                "+OK\r\nPLAIN\r\n.\r\n",
+            ),
+        ],
+    );
+}

@@ -8,7 +8,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::slow::{IMAP, LINGER, POP, Received, SUBMISSION, message, read_slowly, take_slowly};
+use crate::{
+    slow::{IMAP, LINGER, POP, Received, SUBMISSION, message, read_slowly, take_slowly},
+    world::{Setup, World, serve},
+};
 
 /// A backend closes its connection after a large response.
 #[tokio::test]
@@ -183,4 +186,25 @@ async fn cuts_an_end_without_progress() {
     assert_eq!(world.told.wait("ended").await, "ended client");
     let time = begin.elapsed();
     assert!(LINGER <= time && time < 4 * LINGER, "{time:?}");
+}
+
+/// Before login the time for the login is a limit for the end too.
+#[tokio::test]
+async fn ends_a_session_within_the_time_for_the_login() {
+    let silent = serve(|mut tcp| async move {
+        tcp.write_all(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+            .await
+            .unwrap();
+        sleep(Duration::from_secs(60)).await;
+    })
+    .await;
+    let mut setup = Setup::imaps(&[silent]);
+    setup.times.login = LINGER;
+    let world = World::start(setup).await;
+    let begin = Instant::now();
+    let mut client = world.connect().await;
+    client.line().await;
+    client.stream.shutdown().await.unwrap();
+    world.told.wait("ended").await;
+    assert!(begin.elapsed() < 4 * LINGER);
 }

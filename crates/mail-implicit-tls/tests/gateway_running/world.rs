@@ -95,6 +95,8 @@ pub(crate) struct Setup {
     pub(crate) proxies: Networks,
     pub(crate) limits: SessionLimits,
     pub(crate) penalty: PenaltyRules,
+    /// The networks without limits and delays of a client.
+    pub(crate) trusted: Networks,
     pub(crate) times: SessionTimes,
     /// The time limit of the handshake.
     pub(crate) handshake: Duration,
@@ -119,6 +121,7 @@ impl Setup {
             proxies: Networks::default(),
             limits: SessionLimits::default(),
             penalty: PenaltyRules::default(),
+            trusted: Networks::default(),
             times: SessionTimes {
                 connect: Duration::from_secs(2),
                 ..SessionTimes::default()
@@ -164,6 +167,7 @@ impl World {
         }
         let told = Told::default();
         let shared = Shared::new(connector, setup.limits, setup.penalty, 7, told.observer());
+        shared.trust(setup.trusted);
         let mut options = GatewayOptions::try_new(setup.service.protocol, setup.address).unwrap();
         if setup.received {
             let by = DomainName::parse("gw.example.org").unwrap();

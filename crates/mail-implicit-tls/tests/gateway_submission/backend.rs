@@ -127,7 +127,7 @@ fn serves_no_client_whose_address_the_backend_does_not_learn() {
         &["220 x\r\n", "250 mx\r\n"][..],
         &["220 x\r\n", "250-mx\r\n250 XCLIENT PORT\r\n"],
         &["220 x\r\n", "502 no\r\n"],
-        &["220 x\r\n", "250-mx\r\n250 XCLIENT ADDR\r\n", "550 no\r\n"],
+        &["220 x\r\n", "250-mx\r\n250 XCLIENT ADDR\r\n", "501 no\r\n"],
         &["220 x\r\n", "250-mx\r\n250 XCLIENT ADDR\r\n", "250 ok\r\n"],
     ] {
         let mut session = Session::new(&facts(), &with_xclient());

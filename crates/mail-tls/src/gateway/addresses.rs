@@ -63,3 +63,42 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
         && family(&ip) == family(&other_ip)
         && (ip == other_ip || ip.is_unspecified() || other_ip.is_unspecified())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_addresses_that_overlap_in_either_order() {
+        for (one, other, expected) in [
+            ("127.0.0.1:993", "0.0.0.0:993", true),
+            ("127.0.0.1:993", "127.0.0.1:993", true),
+            ("[::1]:993", "[::]:993", true),
+            ("127.0.0.1:993", "127.0.0.2:993", false),
+            ("127.0.0.1:993", "0.0.0.0:995", false),
+            ("[::]:993", "0.0.0.0:993", false),
+            ("127.0.0.1:0", "0.0.0.0:0", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+        ] {
+            let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(overlap(one, other), expected, "{one} {other}");
+            assert_eq!(overlap(other, one), expected, "{other} {one}");
+        }
+    }
+
+    /// A reload finds the listeners of port 0 by their services, whose order may have changed.
+    #[test]
+    fn names_listeners_of_port_0_by_their_services() {
+        let address = "127.0.0.1:0".parse().unwrap();
+        let of = |services: [Service; 3]| {
+            let mut places = Places::default();
+            services.map(|service| places.add(address, service).unwrap())
+        };
+        let [imaps, pop3s, second] = of([Service::IMAPS, Service::POP3S, Service::IMAPS]);
+        assert_eq!(
+            of([Service::POP3S, Service::IMAPS, Service::IMAPS]),
+            [pop3s, imaps, second]
+        );
+        assert_ne!(imaps, second);
+    }
+}

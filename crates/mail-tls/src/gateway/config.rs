@@ -239,6 +239,8 @@ pub(super) struct Limits {
     pub(super) sessions: Positive,
     pub(super) sessions_per_client: Positive,
     pub(super) logins_per_client: Positive,
+    /// The networks without limits and delays of a client.
+    pub(super) trusted: NetworkList,
     pub(super) handshake: Seconds,
     pub(super) connect: Seconds,
     pub(super) login: Seconds,
@@ -253,6 +255,7 @@ impl Default for Limits {
             sessions: Positive(20_000),
             sessions_per_client: Positive(200),
             logins_per_client: Positive(20),
+            trusted: NetworkList::default(),
             handshake: Seconds(30),
             connect: Seconds(5),
             login: Seconds(120),

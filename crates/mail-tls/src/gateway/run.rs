@@ -223,6 +223,7 @@ impl Running {
         self.shared =
             self.shared
                 .replaced(plan.connector(&self.process), plan.limits, plan.penalty);
+        self.shared.trust(plan.config.limits.trusted.0.clone());
         self.listeners.retain(|place, listening| {
             let planned = wanted.get(place);
             match planned {

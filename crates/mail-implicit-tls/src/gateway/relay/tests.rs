@@ -24,6 +24,8 @@ struct State {
     taken: String,
     flushed: String,
     is_shut: bool,
+    /// The number of octets of TLS that the network took in the meantime.
+    hidden: u64,
 }
 
 /// A side that sends its texts, and takes and flushes octets as the test permits.
@@ -103,7 +105,10 @@ impl AsyncWrite for Side {
 
 impl ClientSide for Side {
     fn written(&self) -> u64 {
-        self.state().taken.len().try_into().unwrap()
+        let state = self.state();
+        u64::try_from(state.taken.len())
+            .unwrap()
+            .saturating_add(state.hidden)
     }
 }
 
@@ -304,6 +309,44 @@ fn shuts_the_side_of_the_backend_after_the_last_octets() {
     assert_eq!(poll(&mut relay, Some(&mut session)), None);
     let state = backend.state();
     assert_eq!((state.flushed.as_str(), state.is_shut), ("x\r\n", true));
+}
+
+/// An end is cut if nothing moves: each octet that a side takes counts, and so does the end of the client.
+#[test]
+fn notes_the_time_at_which_octets_moved() {
+    let (client, backend) = (Side::new(&["a\r\n"]), Side::new(&[]));
+    backend.set(false, true);
+    let mut relay = relay(&client, &backend);
+    let mut last = relay.last();
+    let mut is_later = |relay: &Relay<Side, Side>| {
+        let before = std::mem::replace(&mut last, relay.last());
+        relay.last() > before
+    };
+    // The client is not read further while the backend takes nothing.
+    assert_eq!(poll(&mut relay, None), None);
+    assert!(is_later(&relay));
+    assert_eq!(poll(&mut relay, None), None);
+    assert!(!is_later(&relay));
+    backend.set(true, true);
+    assert_eq!(poll(&mut relay, None), None);
+    assert!(is_later(&relay));
+    client.state().hidden = 1;
+    assert_eq!(poll(&mut relay, None), None);
+    assert!(is_later(&relay));
+    client.state().sends.push_back("");
+    assert_eq!(poll(&mut relay, None).as_deref(), Some("Ending"));
+    assert!(is_later(&relay));
+}
+
+/// A client that writes before it reads would block otherwise, and not take what is left for it.
+#[tokio::test]
+async fn drops_octets_of_a_client_that_takes_nothing() {
+    let (client, backend) = (Side::new(&["x", "y"]), Side::new(&[]));
+    client.set(false, true);
+    let mut relay = relay(&client, &backend);
+    end(&mut relay, b"* BYE\r\n").await;
+    let state = client.state();
+    assert_eq!((state.reads, state.is_shut), (2, false));
 }
 
 /// The close alert of TLS follows the last octets.
