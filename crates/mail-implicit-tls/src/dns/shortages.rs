@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+#[cfg(any(feature = "dns", test))]
 use super::LookupFailure;
 use crate::failure::is_lack_of_resources;
 
@@ -22,6 +23,7 @@ impl Shortages {
     }
 
     /// Returns the cause of a failure: a lack, if there was one since the number was `before`, or what was `found`.
+    #[cfg(any(feature = "dns", test))]
     pub(crate) fn cause(&self, before: u64, found: LookupFailure) -> LookupFailure {
         match self.count() == before {
             true => found,
