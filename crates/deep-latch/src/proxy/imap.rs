@@ -41,8 +41,8 @@ const MAX_WAITING_BYTES: usize = MAX_PROXY_COMMAND_BYTES.saturating_add(1);
 ///   `*` or `DONE`;
 /// - STARTTLS and COMPRESS are refused.
 ///
-/// Of the server's untagged responses only those that the proxy may have to read, with capabilities, ID or text for people,
-/// are limited. Others are passed on as they come; before login, by the public side of a server, within the same limit.
+/// The server's untagged responses are limited if the proxy may have to read them: those with capabilities, ID or text for
+/// people. Others are passed on as they come; before login, by the public side of a server, within the same limit.
 ///
 /// [`ImapProxy::front`] creates a proxy that is also the public side of the server: it advertises DEEP in place of the
 /// server, observes logins, and lets only the commands pass before login that it knows.

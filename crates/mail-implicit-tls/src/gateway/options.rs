@@ -116,7 +116,7 @@ pub enum BareLineFeeds {
     #[default]
     Refuse,
     /// The backend receives CR LF in place of each. A line of a dot that a bare line feed begins or ends is not decided
-    /// about: servers differ in what they take for the end of the message, so that it ends the session with 550.
+    /// about: servers read the end of the message differently, so that it ends the session with 550.
     Normalize,
 }
 

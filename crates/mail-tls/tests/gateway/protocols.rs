@@ -44,7 +44,7 @@ fn serves_ports_with_starttls() {
     has_a_received_field(&server);
 }
 
-/// One message through each treatment of bare line feeds: log and metrics tell of the one that was let through.
+/// One message through each treatment of bare line feeds: log and metrics tell of the one that was forwarded.
 #[test]
 fn normalizes_the_messages_of_the_service_that_says_so() {
     let files = Files::new();

@@ -33,7 +33,7 @@ pub(super) struct Part {
     pub(super) next: Next,
 }
 
-/// What follows a part.
+/// The octet or the end that follows a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// Octets that were not received yet.
