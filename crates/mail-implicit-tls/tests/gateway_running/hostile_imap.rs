@@ -47,19 +47,6 @@ async fn say(pieces: &[&[u8]]) -> (String, Vec<String>) {
     say_to(reply, pieces).await
 }
 
-async fn say_to(reply: Replies, pieces: &[&[u8]]) -> (String, Vec<String>) {
-    let script = Script::start(GREETING, reply).await;
-    let backend = clear(Service::IMAP_CLEAR, script.address);
-    let world = World::start(Setup::new(Service::IMAPS, vec![backend])).await;
-    let mut client = world.connect().await;
-    assert_eq!(format!("{}\r\n", client.line().await), OFFERED);
-    for piece in pieces {
-        client.send_octets(piece).await;
-    }
-    client.send_octets(b"z LOGOUT\r\n").await;
-    (client.rest().await, script.lines())
-}
-
 const BYE: &str = "* BYE closing\r\nz OK done\r\n";
 
 /// CVE-2023-51764 to 51766: the backend receives nothing.
@@ -75,6 +62,19 @@ async fn closes_at_octets_that_no_command_has_before_login() {
         let bye = format!("* BYE command: character that is not allowed at byte {at}\r\n");
         assert_eq!((replies, lines), (bye, Vec::new()));
     }
+}
+
+async fn say_to(reply: Replies, pieces: &[&[u8]]) -> (String, Vec<String>) {
+    let script = Script::start(GREETING, reply).await;
+    let backend = clear(Service::IMAP_CLEAR, script.address);
+    let world = World::start(Setup::new(Service::IMAPS, vec![backend])).await;
+    let mut client = world.connect().await;
+    assert_eq!(format!("{}\r\n", client.line().await), OFFERED);
+    for piece in pieces {
+        client.send_octets(piece).await;
+    }
+    client.send_octets(b"z LOGOUT\r\n").await;
+    (client.rest().await, script.lines())
 }
 
 /// A line that is as long as the limit, and has no end yet, is not too long: the octets after it decide, so they are read.
