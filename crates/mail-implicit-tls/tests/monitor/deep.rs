@@ -50,6 +50,15 @@ fn recommends_the_status_of_the_draft() {
         )
     );
     assert_eq!(
+        found(Some(&["tls12", "tls-cert"]), &[], Some(true)),
+        (
+            State::Advice,
+            "The DEEP status lacks tls10: advertise tls10; the tag tls10 is fulfilled by each version of TLS, and turns \
+             none on"
+                .to_owned()
+        )
+    );
+    assert_eq!(
         found(Some(&["tls-cert", "tls10"]), &[], Some(true)).0,
         State::Good
     );

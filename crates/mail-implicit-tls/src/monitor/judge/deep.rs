@@ -32,6 +32,7 @@ pub(super) fn status(at: &At<'_>) -> Option<Finding> {
         .filter(|tag| !tags.iter().any(|it| it.eq_ignore_ascii_case(tag)))
         .map(str::to_owned)
         .collect();
+    let lacks_tls10 = missing.iter().any(|tag| tag == "tls10");
     if status.has_url == Some(false) {
         missing.push("an https URL".to_owned());
     }
@@ -44,5 +45,9 @@ pub(super) fn status(at: &At<'_>) -> Option<Finding> {
     }
     let missing = list(&missing);
     let fact = format!("The DEEP status lacks {missing}");
-    Some(finding(State::Advice, fact).with_action(format!("advertise {missing}")))
+    let mut action = format!("advertise {missing}");
+    if lacks_tls10 {
+        action.push_str("; the tag tls10 is fulfilled by each version of TLS, and turns none on");
+    }
+    Some(finding(State::Advice, fact).with_action(action))
 }
