@@ -231,9 +231,9 @@ async fn rejects_a_missing_file_instead_of_creating_a_store() {
     assert!(!path.exists());
     // Where it cannot be read, nothing is known.
     fs::create_dir(&path).unwrap();
-    let unavailable = LatchStoreErrorKind::Unavailable;
-    assert_eq!(kind(store.load(&alice, &imap).await), unavailable);
-    assert_eq!(kind(FileLatchStore::open_or_create(&path)), unavailable);
+    let not_regular = LatchStoreErrorKind::NotRegular;
+    assert_eq!(kind(store.load(&alice, &imap).await), not_regular);
+    assert_eq!(kind(FileLatchStore::open_or_create(&path)), not_regular);
     // A lost directory is a lost file.
     let no_directory = directory.path().join("no/latches");
     assert_eq!(kind(FileLatchStore::open(&no_directory)), missing);
