@@ -111,7 +111,14 @@ fn rust(package: &Package) -> String {
 fn pack(packages: &[Package], build: bool) -> Result<bool, Box<dyn Error>> {
     // Uncommitted changes are packed: the packages are looked at, not sent.
     let mut command = shell::cargo(&["package", "--allow-dirty"]);
-    command.arg("--target-dir").arg(root().join("target"));
+    // Cargo keeps what it unpacked for a build by folder and version: in the same folder, sources of an earlier run are built.
+    let target = root().join("target");
+    let fresh = tempfile::Builder::new()
+        .prefix("package-")
+        .tempdir_in(&target)?;
+    command
+        .arg("--target-dir")
+        .arg(if build { fresh.path() } else { &target });
     command.args(if build {
         &["--all-features"][..]
     } else {
@@ -132,6 +139,13 @@ fn pack(packages: &[Package], build: bool) -> Result<bool, Box<dyn Error>> {
         }
     }
     let succeeded = child.wait()?.success();
+    if build && succeeded {
+        fs::create_dir_all(target.join("package"))?;
+        for package in packages {
+            let archive = format!("package/{}.crate", file_name(package));
+            fs::copy(fresh.path().join(&archive), target.join(&archive))?;
+        }
+    }
     let verdict = if succeeded { "ok" } else { "FAILED" };
     let seconds = start.elapsed().as_secs_f64();
     eprintln!("» cargo package, {count} crates: {verdict} in {seconds:.1} s");

@@ -16,7 +16,7 @@ pub fn print(text: impl AsRef<[u8]>) -> io::Result<()> {
     printed(written)
 }
 
-/// Returns the result of writing to standard output as [`print`] does.
+/// Returns the result of writing to standard output as [`print()`] does.
 ///
 /// # Errors
 /// Returns the error, with the name of the stream before it, unless the reader has closed the pipe.

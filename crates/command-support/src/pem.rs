@@ -12,7 +12,7 @@ use crate::files::{FileError, FileKind, read};
 /// Reads the certificates of a file, of which there is at least one, in their order.
 ///
 /// # Errors
-/// Returns the errors of [`read`](crate::files::read), and one if the file has no certificate, or a damaged one.
+/// Returns the errors of [`read`], and one if the file has no certificate, or a damaged one.
 pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
     let text = read(path, FileKind::Certificates)?;
     let certificates = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>();
@@ -29,7 +29,7 @@ pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileErr
 /// Reads the first private key of a file.
 ///
 /// # Errors
-/// Returns the errors of [`read`](crate::files::read), and one if the file has no key, a damaged one, or only one that is
+/// Returns the errors of [`read`], and one if the file has no key, a damaged one, or only one that is
 /// encrypted.
 pub fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, FileError> {
     let text = read(path, FileKind::PrivateKey)?;

@@ -245,7 +245,7 @@ pub struct TokenBindingMessageRef<'a> {
 }
 
 impl<'a> TokenBindingMessageRef<'a> {
-    /// Reads a message that is all of `bytes`. `options` are an [`EncodingProfile`], or [`DecodeOptions`] with lower
+    /// Reads a message that is all of `bytes`. `options` are an [`EncodingProfile`](crate::EncodingProfile), or [`DecodeOptions`] with lower
     /// limits.
     ///
     /// # Errors

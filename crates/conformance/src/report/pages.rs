@@ -9,7 +9,7 @@ use super::{Report, difference, html, junit};
 use crate::part::{Files, replace};
 
 impl Report {
-    /// Writes the page to [`page`], the pages of the suites, `report.json` and `junit.xml`, and returns the path of the page
+    /// Writes the page to `index.html`, the pages of the suites, `report.json` and `junit.xml`, and returns the path of the page
     /// below `root`. The difference is that to the report that was there until [`unfinished`](crate::unfinished).
     ///
     /// # Errors

@@ -57,7 +57,7 @@ use crate::{
 /// assert!(store.load(&account, &host).await?.is_latched(&SecurityTag::TLS12));
 /// std::fs::remove_file(&path)?;
 /// let error = store.load(&account, &host).await.map_err(|error| error.kind());
-/// assert_eq!(error, Err(LatchStoreErrorKind::Missing));
+/// assert_eq!(error, Err(super::LatchStoreErrorKind::Missing));
 /// # Ok(())
 /// # }
 /// ```
@@ -94,10 +94,10 @@ impl FileLatchStore {
     /// Opens the store in the file at `path`. On a read-only file system loading works, and changes fail.
     ///
     /// # Errors
-    /// [`Missing`](LatchStoreErrorKind::Missing) if there is no such file or directory;
-    /// [`Unreadable`](LatchStoreErrorKind::Unreadable) or [`Version`](LatchStoreErrorKind::Version) if it is
+    /// [`Missing`](super::LatchStoreErrorKind::Missing) if there is no such file or directory;
+    /// [`Unreadable`](super::LatchStoreErrorKind::Unreadable) or [`Version`](super::LatchStoreErrorKind::Version) if it is
     /// damaged or of another version, never an empty store instead;
-    /// [`Exposed`](LatchStoreErrorKind::Exposed); [`NotDurable`](LatchStoreErrorKind::NotDurable) if the file
+    /// [`Exposed`](super::LatchStoreErrorKind::Exposed); [`NotDurable`](super::LatchStoreErrorKind::NotDurable) if the file
     /// has a second name (a hard link), which would not follow the changes.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, LatchStoreError> {
         Self::open_with(path, FileLatchStoreOptions::default())
@@ -119,7 +119,7 @@ impl FileLatchStore {
     /// must exist. Use this when the first account is set up only: later, it would not notice that the file was lost.
     ///
     /// # Errors
-    /// Returns the errors of [`open`](Self::open), and [`Unavailable`](LatchStoreErrorKind::Unavailable) if the file
+    /// Returns the errors of [`open`](Self::open), and [`Unavailable`](super::LatchStoreErrorKind::Unavailable) if the file
     /// cannot be created. An empty file is damaged, not a new store.
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self, LatchStoreError> {
         Self::open_or_create_with(path, FileLatchStoreOptions::default())
