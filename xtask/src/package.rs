@@ -113,12 +113,10 @@ fn pack(packages: &[Package], build: bool) -> Result<bool, Box<dyn Error>> {
     let mut command = shell::cargo(&["package", "--allow-dirty"]);
     // Cargo keeps what it unpacked for a build by folder and version: in the same folder, sources of an earlier run are built.
     let target = root().join("target");
-    let fresh = tempfile::Builder::new()
-        .prefix("package-")
-        .tempdir_in(&target)?;
+    let fresh = target.join(format!("package-{}", std::process::id()));
     command
         .arg("--target-dir")
-        .arg(if build { fresh.path() } else { &target });
+        .arg(if build { &fresh } else { &target });
     command.args(if build {
         &["--all-features"][..]
     } else {
@@ -143,8 +141,11 @@ fn pack(packages: &[Package], build: bool) -> Result<bool, Box<dyn Error>> {
         fs::create_dir_all(target.join("package"))?;
         for package in packages {
             let archive = format!("package/{}.crate", file_name(package));
-            fs::copy(fresh.path().join(&archive), target.join(&archive))?;
+            fs::copy(fresh.join(&archive), target.join(&archive))?;
         }
+    }
+    if build {
+        fs::remove_dir_all(&fresh)?;
     }
     let verdict = if succeeded { "ok" } else { "FAILED" };
     let seconds = start.elapsed().as_secs_f64();
