@@ -50,6 +50,21 @@ async fn carries_a_thousand_sessions_at_a_time() {
         });
     }
     timeout(TIME, sessions.join_all()).await.unwrap();
+    // A client sees the end of its session a moment before the gateway notes it.
+    let all_ended = async {
+        let ended = || {
+            world
+                .told
+                .lines()
+                .iter()
+                .filter(|it| it.starts_with("ended"))
+                .count()
+        };
+        while ended() < SESSIONS {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(TIME, all_ended).await.unwrap();
     let told = world.told.lines();
     let ended = told.iter().filter(|it| **it == "ended backend").count();
     let started = told.iter().filter(|it| it.starts_with("started")).count();
