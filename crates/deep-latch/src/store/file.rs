@@ -57,7 +57,7 @@ use crate::{
 /// assert!(store.load(&account, &host).await?.is_latched(&SecurityTag::TLS12));
 /// std::fs::remove_file(&path)?;
 /// let error = store.load(&account, &host).await.map_err(|error| error.kind());
-/// assert_eq!(error, Err(super::LatchStoreErrorKind::Missing));
+/// assert_eq!(error, Err(LatchStoreErrorKind::Missing));
 /// # Ok(())
 /// # }
 /// ```
