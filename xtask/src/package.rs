@@ -144,7 +144,7 @@ fn pack(packages: &[Package], build: bool) -> Result<bool, Box<dyn Error>> {
             fs::copy(fresh.join(&archive), target.join(&archive))?;
         }
     }
-    if build {
+    if build && fresh.exists() {
         fs::remove_dir_all(&fresh)?;
     }
     let verdict = if succeeded { "ok" } else { "FAILED" };

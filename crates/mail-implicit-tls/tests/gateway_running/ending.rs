@@ -168,10 +168,7 @@ async fn cuts_an_end_without_progress() {
         .await;
     let mut client = IMAP.log_in(&world).await;
     client.stream.shutdown().await.unwrap();
-    let begin = Instant::now();
-    assert_eq!(world.told.wait("ended").await, "ended client");
-    let time = begin.elapsed();
-    assert!(LINGER <= time && time < 4 * LINGER, "{time:?}");
+    ends_after_linger(&world).await;
     drop(client);
     // A backend that does not answer a client that sends no more.
     let world = IMAP
@@ -182,10 +179,15 @@ async fn cuts_an_end_without_progress() {
         .await;
     let mut client = IMAP.log_in(&world).await;
     client.stream.shutdown().await.unwrap();
+    ends_after_linger(&world).await;
+}
+
+/// Waits for the end of a session in which nothing moves any more.
+async fn ends_after_linger(world: &World) {
     let begin = Instant::now();
     assert_eq!(world.told.wait("ended").await, "ended client");
     let time = begin.elapsed();
-    assert!(LINGER <= time && time < 4 * LINGER, "{time:?}");
+    assert!(LINGER <= time && time < 20 * LINGER, "{time:?}");
 }
 
 /// Before login the time for the login is a limit for the end too.
@@ -206,5 +208,5 @@ async fn ends_a_session_within_the_time_for_the_login() {
     client.line().await;
     client.stream.shutdown().await.unwrap();
     world.told.wait("ended").await;
-    assert!(begin.elapsed() < 4 * LINGER);
+    assert!(begin.elapsed() < 20 * LINGER);
 }

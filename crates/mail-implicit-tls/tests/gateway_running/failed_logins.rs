@@ -49,15 +49,21 @@ async fn slows_failed_logins_of_a_client_in_all_its_sessions() {
     assert_eq!(delays, ["0", "200", "400"]);
 }
 
-/// A client that does not wait for the answer does not save the time by a new connection.
-#[tokio::test]
-async fn delays_the_next_session_of_a_client_that_does_not_wait() {
+/// Starts a gateway that puts off the answer to the first wrong password.
+async fn penal() -> (ImapDouble, World) {
     let double = ImapDouble::start().await;
     let mut setup = Setup::imaps(&[double.address]);
     setup.penalty = rules();
     setup.penalty.free = 0;
     setup.penalty.first = Duration::from_millis(400);
     let world = World::start(setup).await;
+    (double, world)
+}
+
+/// A client that does not wait for the answer does not save the time by a new connection.
+#[tokio::test]
+async fn delays_the_next_session_of_a_client_that_does_not_wait() {
+    let (_double, world) = penal().await;
     let mut client = world.connect().await;
     client.line().await;
     client.send("a LOGIN alice wrong\r\n").await;
@@ -73,12 +79,7 @@ async fn delays_the_next_session_of_a_client_that_does_not_wait() {
 /// A webmail has many users at one address: one wrong password more or less is no reason to let all of them wait for long.
 #[tokio::test]
 async fn lets_other_users_of_an_address_wait_for_the_last_delay_only() {
-    let double = ImapDouble::start().await;
-    let mut setup = Setup::imaps(&[double.address]);
-    setup.penalty = rules();
-    setup.penalty.free = 0;
-    setup.penalty.first = Duration::from_millis(400);
-    let world = World::start(setup).await;
+    let (_double, world) = penal().await;
     let mut clients = Vec::new();
     for _ in 0..10 {
         clients.push(world.connect().await);
