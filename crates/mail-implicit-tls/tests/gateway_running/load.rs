@@ -3,12 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use mail_implicit_tls::gateway::SessionLimits;
-use tokio::{net::TcpListener, sync::Barrier, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Barrier, Semaphore},
+    task::JoinSet,
+    time::timeout,
+};
 
 use crate::world::{ImapDouble, Setup, World};
 
 /// The number of sessions.
 const SESSIONS: usize = 1_000;
+
+/// The number of sessions that arrive at a time. The system forgets a connection to a server that speaks first if it comes
+/// while the server's queue is full (with SYN cookies): the gateway then waits for a greeting.
+const ARRIVING: usize = 64;
 
 /// The time for all of them, on a machine that is busy.
 const TIME: Duration = Duration::from_secs(120);
@@ -31,12 +40,15 @@ async fn carries_a_thousand_sessions_at_a_time() {
     let double = ImapDouble::start().await;
     let world = Arc::new(World::start(unlimited(&double)).await);
     let all = Arc::new(Barrier::new(SESSIONS));
+    let arriving = Arc::new(Semaphore::new(ARRIVING));
     let mut sessions = JoinSet::new();
     for number in 0..SESSIONS {
-        let (world, all) = (world.clone(), all.clone());
+        let (world, all, arriving) = (world.clone(), all.clone(), arriving.clone());
         sessions.spawn(async move {
+            let arrives = arriving.acquire().await;
             let mut client = world.connect().await;
             client.log_in().await;
+            drop(arrives);
             all.wait().await;
             for command in 0..5 {
                 let text = format!("t{command} X-{number}-{command}");
