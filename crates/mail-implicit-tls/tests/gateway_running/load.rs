@@ -15,8 +15,8 @@ use crate::world::{ImapDouble, Setup, World};
 /// The number of sessions.
 const SESSIONS: usize = 1_000;
 
-/// The number of sessions that arrive at a time. The system forgets a connection to a server that speaks first if it comes
-/// while the server's queue is full (with SYN cookies): the gateway then waits for a greeting.
+/// The number of sessions that arrive at a time. The system loses a connection to a server that sends first if it comes while
+/// the queue of the server is full (with SYN cookies): the gateway then waits for a greeting.
 const ARRIVING: usize = 64;
 
 /// The time for all of them, on a machine that is busy.
