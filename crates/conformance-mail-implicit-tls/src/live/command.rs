@@ -94,7 +94,7 @@ async fn over_srv(root: &Path) -> Checked {
         let protocols: Vec<_> = names
             .map(|(name, (none, servers))| json!({ "protocol": name, "none": none, "servers": servers }))
             .collect();
-        json!({ "domain": domain, "private": private, "protocols": protocols })
+        json!({ "domain": domain, "private": private, "protocols": protocols, "resolver": null })
     };
     let servers = |server: Value| (Value::Null, json!([server]));
 
